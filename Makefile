@@ -1,0 +1,108 @@
+# Needs Python 3.11 (with pip) and make; everything else comes from requirements.lock. `make` lists the targets.
+
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euc
+.PHONY: help env demo test test-all lint lock
+
+# With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_PYTHON_DOWNLOADS := never
+export UV_HTTP_TIMEOUT ?= 300
+
+PYTHON ?=
+BIN := .venv/bin
+STAMP := .venv/stillhouse.stamp
+CODE := $(patsubst %/__init__.py,%,$(wildcard orchestrator/__init__.py trainers/__init__.py dashboards/__init__.py))
+
+# Sets $python to a real Python 3.11 (never one inside a virtual environment: .venv may be rebuilt while it runs).
+define FIND_PYTHON
+python=
+for candidate in $(PYTHON) python3.11 python3 python; do
+    python=$$("$$candidate" -c 'import sys; print(sys._base_executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null || true)
+    [ -z "$$python" ] || break
+done
+[ -n "$$python" ] || { echo "make: Python 3.11 not found (tried $(strip $(PYTHON) python3.11 python3 python)); install it or pass PYTHON=/path/to/python3.11" >&2; exit 1; }
+case "$$(uname -sm)" in
+    "Linux x86_64") ;;
+    *) echo "make: requirements.lock is for Linux x86-64, this is $$(uname -sm)" >&2; exit 1 ;;
+esac
+endef
+
+# Sets $uv: the one on PATH when it is new enough, else the locked one, brought by pip into .uv/ (no root, no venv,
+# and allowed where the system's Python is externally managed).
+define FIND_UV
+uv_is_new_enough() {
+    set -- $$("$$1" --version 2>/dev/null | sed -n 's/^uv \([0-9][0-9]*\)\.\([0-9][0-9]*\).*/\1 \2/p')
+    [ "$${1:-0}" -gt 0 ] || [ "$${2:-0}" -ge 13 ]
+}
+if uv_is_new_enough uv; then uv=uv
+elif uv_is_new_enough .uv/bin/uv; then uv=.uv/bin/uv
+else
+    echo "env: bringing uv into .uv with pip"
+    "$$python" -m pip --version >/dev/null 2>&1 || { echo "make: $$python has no pip; install it (python3-pip) or uv" >&2; exit 1; }
+    rm -rf .uv
+    mkdir -p .uv
+    awk '/^[^ #]/ { keep = /^uv==/ } keep' requirements.lock > .uv/uv.txt
+    PIP_USER=0 "$$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --no-deps --require-hashes --target .uv -r .uv/uv.txt
+    uv=.uv/bin/uv
+fi
+endef
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+# The stamp is written last and removed first, so a half-built environment never looks finished. It holds contents,
+# not times (a clone sets arbitrary times), and the place, because scripts in .venv/bin hold absolute paths.
+env: ## build .venv from requirements.lock when it is missing or stale
+	@if command -v flock >/dev/null; then
+	    exec 9< $(firstword $(MAKEFILE_LIST))
+	    flock --nonblock 9 || { echo "env: waiting for another make env to end"; flock 9; }
+	fi
+	want="$$(cat requirements.lock pyproject.toml | sha256sum | cut -c1-64) $$(pwd -P)"
+	have=$$(cat $(STAMP) 2>/dev/null || true)
+	if [ "$$want" = "$$have" ] && [ -x $(BIN)/python ]; then exit 0; fi
+	$(FIND_PYTHON)
+	if [ "$${have#* }" = "$$(pwd -P)" ] && [ -x $(BIN)/python ]; then
+	    echo "env: .venv is stale; updating it from requirements.lock"
+	    rm -f $(STAMP)
+	else
+	    echo "env: building .venv from requirements.lock (6 GB; one to three minutes on a fast connection)"
+	    rm -rf .venv
+	fi
+	$(FIND_UV)
+	[ -x $(BIN)/python ] || "$$uv" venv --quiet --no-project --python "$$python" .venv
+	echo "env: installing the locked packages and compiling their bytecode"
+	"$$uv" pip sync --python $(BIN)/python --require-hashes --compile-bytecode --no-build requirements.lock
+	echo "env: installing this checkout (editable)"
+	"$$uv" pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q $(CODE)
+	echo "$$want" > $(STAMP)
+	echo "env: .venv is ready"
+
+demo: env ## run the quickstart study, from drawing the data to the table
+	@$(BIN)/stillhouse run configs/studies/quickstart.yaml
+
+test: env ## run the tests, without the slow ones
+	@$(BIN)/python -m pytest $(wildcard tests/unit tests/contract tests/ray tests/e2e) -m "not slow"
+
+test-all: env ## run every test: slow ones, benchmarks and, where there is a GPU, tests/gpu
+	@$(BIN)/python -m pytest tests
+
+lint: env ## run ruff, mypy, import-linter and codespell
+	@status=0
+	check() { echo "lint: $$*"; "$$@" || status=1; }
+	check $(BIN)/ruff check .
+	check $(BIN)/ruff format --check .
+	check $(BIN)/mypy $(CODE)
+	check $(BIN)/lint-imports
+	check $(BIN)/codespell .
+	exit $$status
+
+lock: ## resolve pyproject.toml into requirements.lock (LOCK_FLAGS=--upgrade takes newer versions)
+	@$(FIND_PYTHON)
+	$(FIND_UV)
+	"$$uv" pip compile pyproject.toml --group dev --python "$$python" --python-version 3.11 \
+	    --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-emit-index-annotation --custom-compile-command "make lock" --quiet $(LOCK_FLAGS) --output-file requirements.lock

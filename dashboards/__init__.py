@@ -1,0 +1,1 @@
+"""The page: a front end, chart specifications and the small server that shows what a study found."""

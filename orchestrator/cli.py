@@ -1,0 +1,66 @@
+"""Compose the ``stillhouse`` command: parse, dispatch, and turn errors into one message and an exit code."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from orchestrator.errors import OperationError, UserError
+from orchestrator.findings import StudyErrors
+
+COMMANDS = ("check", "plan", "run", "compare", "export", "doctor")
+OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrupted"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; users' errors are one message on stderr, never a traceback."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    try:
+        return int(arguments.run(arguments))
+    except StudyErrors as errors:
+        print(errors, file=sys.stderr)
+        return WRONG_INPUT
+    except UserError as error:
+        print(f"stillhouse: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except OperationError as error:
+        print(f"stillhouse: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("stillhouse: interrupted; what was reported is kept, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
+        return OK
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command-line parser; commands are light to import and load what they need when they run."""
+    top = argparse.ArgumentParser(
+        prog="stillhouse", description="Distil object detectors: one YAML study, from a laptop to a cluster.", epilog=EPILOG
+    )
+    top.add_argument("--version", action="version", version=f"stillhouse {own_version()}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = import_module(f"orchestrator.commands.{name}")
+        summary = (module.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(name, help=summary, description=summary, epilog=EPILOG)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def own_version() -> str:
+    """Return the installed version, or ``unknown`` when run from a bare checkout."""
+    try:
+        return version("stillhouse")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

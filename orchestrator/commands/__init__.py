@@ -1,0 +1,1 @@
+"""One file per command of ``stillhouse``; each adds its arguments and runs."""

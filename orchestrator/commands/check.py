@@ -1,0 +1,29 @@
+"""Check a study for mistakes, all at once, without starting anything."""
+
+import argparse
+
+from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings, print_json
+from orchestrator.findings import StudyErrors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is wrong with the study; exit code 2 when something is."""
+    try:
+        loaded = load(arguments)
+    except StudyErrors as errors:
+        if not arguments.json:
+            raise
+        print_json({"ok": False, "findings": findings_json(errors.findings)})
+        return 2
+    if arguments.json:
+        print_json({"ok": True, "findings": findings_json(loaded.warnings)})
+        return 0
+    print_findings(loaded.warnings)
+    print(f"{arguments.study}: ok")
+    return 0

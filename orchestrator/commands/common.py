@@ -1,0 +1,96 @@
+"""Share the arguments that several commands take."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from orchestrator.findings import Finding
+from orchestrator.store import VARIABLE, Store
+from orchestrator.study.load import LoadedStudy, load_study
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Add the study file and what changes its reading."""
+    parser.add_argument("study", metavar="STUDY", help="study file (YAML)")
+    parser.add_argument(
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
+        help="override a key of the study, e.g. --set method.alpha1=0.5 (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trust-config", action="store_true", help="allow a local detector config in Python: building it runs its code"
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add what adapts a study to this machine without changing its trials."""
+    parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    parser.add_argument(
+        "--random-weights", action="store_true",
+        help="replace pretrained weights that are not on this machine by random ones: proves that the study runs, "
+        "its numbers mean nothing",
+    )  # fmt: skip
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add where results are kept."""
+    parser.add_argument("--store", metavar="DIR", help=f"folder of results (default: ${VARIABLE} or ./stillhouse-runs)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of output for machines."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout instead of a table")
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def load(arguments: argparse.Namespace) -> LoadedStudy:
+    """Load the study that the arguments name, with their changes to it."""
+    sets = list(arguments.sets)
+    if getattr(arguments, "workers", None):
+        sets.append(f"scaling.workers={arguments.workers}")
+    loaded = load_study(arguments.study, sets, trust_python=arguments.trust_config)
+    return with_random_weights(loaded) if getattr(arguments, "random_weights", False) else loaded
+
+
+def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:
+    """Replace weights that are not here by random ones, and say so loudly."""
+    from dataclasses import replace
+
+    from orchestrator.weights import needed_urls
+    from orchestrator.weights import with_random_weights as randomised
+
+    missing = needed_urls(loaded.study)
+    notes = [
+        Finding("warning", loaded.where(key), f"RANDOM WEIGHTS instead of {url}: the numbers mean nothing")
+        for key, url in missing.items()
+    ]
+    return replace(loaded, study=randomised(loaded.study), warnings=(*loaded.warnings, *notes))
+
+
+def store_of(arguments: argparse.Namespace) -> Store:
+    """Return the store that the arguments name."""
+    return Store(arguments.store)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    print()
+
+
+def print_findings(findings: tuple[Finding, ...]) -> None:
+    """Print findings on stderr, one a line."""
+    for finding in findings:
+        print(finding, file=sys.stderr)
+
+
+def findings_json(findings: tuple[Finding, ...]) -> list[dict[str, str]]:
+    """Return findings as ``plan --json`` and ``check --json`` print them."""
+    return [{"level": f.level, "where": f.where, "message": f.message} for f in findings]

@@ -1,0 +1,38 @@
+"""Show which trials a study would run, with which resources, and what is missing for them."""
+
+import argparse
+from typing import Any
+
+from orchestrator.commands.common import (
+    add_json,
+    add_store,
+    add_study,
+    add_workers,
+    findings_json,
+    load,
+    print_json,
+    store_of,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
+    from orchestrator.plan import make_plan
+    from orchestrator.plan_view import plan_json, print_plan
+
+    plan = make_plan(load(arguments), store_of(arguments))
+    if arguments.json:
+        content: dict[str, Any] = plan_json(plan)
+        content["findings"] = findings_json(plan.findings)
+        print_json(content)
+    else:
+        print_plan(plan)
+    return 2 if any(finding.level == "error" for finding in plan.findings) else 0

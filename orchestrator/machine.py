@@ -1,0 +1,26 @@
+"""See what this machine offers, without importing torch or Ray."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Hold the CPUs that this process may use and the NVIDIA devices that the driver shows."""
+
+    cpus: int
+    gpus: int
+
+
+def this_machine() -> Machine:
+    """Return this machine's resources; ``CUDA_VISIBLE_DEVICES`` limits the GPUs as it does for CUDA programs."""
+    return Machine(cpus=len(os.sched_getaffinity(0)), gpus=_gpus())
+
+
+def _gpus() -> int:
+    present = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return present
+    return min(present, len([item for item in visible.split(",") if item.strip() not in ("", "-1")]))

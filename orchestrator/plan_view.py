@@ -1,0 +1,67 @@
+"""Show a plan to people and to machines."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.resources import Resources
+
+
+def print_plan(plan: Plan) -> None:
+    """Print trials, resources and findings on stdout."""
+    console = Console(soft_wrap=True)
+    console.print(f"[bold]{plan.study.name}[/bold]  {len(plan.trials)} trials  fingerprint {plan.fingerprint[:12]}")
+    console.print(describe_resources(plan.resources))
+    table = Table(box=None, pad_edge=False)
+    for title in ("id", "trial", "seed", "epochs", "steps", "status"):
+        table.add_column(title, justify="right" if title in ("seed", "epochs", "steps") else "left")
+    for trial in plan.trials:
+        table.add_row(*_cells(trial))
+    console.print(table)
+    for finding in plan.findings:
+        console.print(str(finding), markup=False, highlight=False)
+
+
+def describe_resources(granted: Resources) -> str:
+    """Return one sentence on what a trial gets and how many run at once."""
+    gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
+    workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
+    many = f"{granted.concurrent} at once here" if granted.concurrent else "does not fit on this machine"
+    return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}; {many}"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as ``plan --json`` prints it, without its findings."""
+    return {
+        "study": plan.study.name,
+        "fingerprint": plan.fingerprint,
+        "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
+    }
+
+
+def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
+    resources = {
+        "workers": granted.workers,
+        "cpus_per_worker": granted.cpus_per_worker,
+        "gpus_per_worker": granted.gpus_per_worker,
+    }
+    return {
+        "id": trial.id,
+        "role": trial.role,
+        "method": trial.spec.method.kind,
+        "params": trial.params,
+        "seed": trial.spec.seed,
+        "status": trial.status,
+        "resources": resources,
+        "estimate": dict(vars(trial.estimate)),
+    }
+
+
+def _cells(trial: PlannedTrial) -> list[str]:
+    points = " ".join(f"{key}={value}" for key, value in trial.params.items())
+    name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {points}".strip()
+    steps = "?" if trial.estimate.steps is None else str(trial.estimate.steps)
+    epochs = "evaluate" if trial.estimate.steps == 0 else str(trial.estimate.epochs)
+    return [trial.id, name, str(trial.spec.seed), epochs, steps, trial.status]

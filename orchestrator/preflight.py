@@ -1,0 +1,65 @@
+"""Look for what a study needs and this machine lacks, before anything is started."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.estimate import READABLE
+from orchestrator.findings import Finding
+from orchestrator.machine import Machine
+from orchestrator.resources import Resources
+from orchestrator.study.load import LoadedStudy
+from orchestrator.weights import needed_urls
+from trainers.spec import CocoDataset
+from trainers.spec.dataset import CocoSplit
+
+
+def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
+    """Return what is missing or wrong in the world outside the study file; an empty list means: it can run here."""
+    return [*_data(loaded), *_weights(loaded), *_room(loaded, granted, machine)]
+
+
+def _data(loaded: LoadedStudy) -> Iterator[Finding]:
+    dataset = loaded.study.dataset
+    if not isinstance(dataset, CocoDataset) or "${" in dataset.root or not Path(dataset.root).is_dir():
+        return  # a missing root is reported with the study itself
+    for name, split in (("train", dataset.train), ("val", dataset.val)):
+        where = loaded.where(f"dataset.{name}")
+        yield from _split(Path(dataset.root), split, where)
+        if dataset.classes != "coco80":
+            yield from _classes(Path(dataset.root) / split.annotations, dataset.classes, where)
+
+
+def _split(root: Path, split: CocoSplit, where: str) -> Iterator[Finding]:
+    if not (root / split.annotations).is_file():
+        yield Finding("missing", where, f"no annotation file {root / split.annotations}")
+    if not (root / split.images).is_dir():
+        yield Finding("missing", where, f"no image folder {root / split.images}")
+
+
+def _classes(path: Path, classes: tuple[str, ...], where: str) -> Iterator[Finding]:
+    """Compare the study's classes with the file's, unless it is too large to be read in a moment."""
+    if not path.is_file() or path.stat().st_size > READABLE:
+        return
+    try:
+        found = tuple(category["name"] for category in json.loads(path.read_bytes())["categories"])
+    except (ValueError, KeyError, TypeError) as error:
+        yield Finding("error", where, f"{path} is not a COCO annotation file: {error}")
+        return
+    if tuple(name for name in found if name in classes) != classes:
+        yield Finding("error", where, f"dataset.classes are {list(classes)}, the file {path} has {list(found)}")
+
+
+def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
+    for key, url in needed_urls(loaded.study).items():
+        yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
+
+
+def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator[Finding]:
+    if granted.concurrent:
+        return
+    wanted = f"{granted.workers} workers x {granted.cpus_per_worker} CPU"
+    if granted.gpus_per_worker:
+        wanted += f" + {granted.gpus_per_worker:g} GPU"
+    has = f"{machine.cpus} CPUs and {machine.gpus} GPUs"
+    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted}, this machine has {has}")

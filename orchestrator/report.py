@@ -1,0 +1,53 @@
+"""Print what a study has produced, and where to look for more."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.commands.common import print_json
+from orchestrator.errors import UserError
+from orchestrator.plan import Plan
+from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
+from orchestrator.store import Store
+from orchestrator.table import print_results
+from orchestrator.tracking.tracker import open_client
+
+
+def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
+    """Print the study's results as MLflow has them, and return them."""
+    if plan.study.tracking.uri is None and not store.database.exists():
+        raise UserError(f"the store {store.root} holds no results yet: run the study first, or name another --store")
+    results = read_results(plan, open_client(plan, store))
+    if as_json:
+        print_json(results_json(plan, results))
+    else:
+        print_results(summarise(results), Console(width=None if sys.stdout.isatty() else 140))
+    return results
+
+
+def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
+    """Return results as ``run --json`` and ``compare --json`` print them."""
+    trials = [result.to_json() for result in results]
+    return {"study": plan.study.name, "fingerprint": plan.fingerprint, "trials": trials}
+
+
+def print_end(plan: Plan, store: Store, *, as_json: bool) -> int:
+    """Print the results of a run and where to look; return 1 when a trial failed, else 0."""
+    results = print_results_of(plan, store, as_json=as_json)
+    uri = plan.study.tracking.uri or store.tracking_uri
+    print(_best_line(best_student(results)), file=sys.stderr)
+    print(f"MLflow:  mlflow ui --backend-store-uri {uri}", file=sys.stderr)
+    failed = [result for result in results if result.status == "failed"]
+    for result in failed:
+        directory = store.trial_dir(result.id)
+        print(f"failed:  {result.id} ({result.method}), see {directory / 'error.txt'}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _best_line(best: TrialResult | None) -> str:
+    if best is None:
+        return "best:    no student has been evaluated"
+    points = " ".join(f"{key}={value}" for key, value in best.params.items())
+    score = 100 * best.metrics[COLUMNS["AP"]]
+    return f"best:    {best.method} {points} seed={best.seed} (trial {best.id}): AP {score:.1f}, {best.checkpoint}"

@@ -1,0 +1,42 @@
+"""Decide what each trial gets and how many trials run at once."""
+
+from dataclasses import dataclass
+from math import inf
+
+from orchestrator.machine import Machine
+from orchestrator.study.schema import Study
+from trainers.spec import Placement
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Hold one trial's share of the cluster, and how many trials fit side by side (0: not even one)."""
+
+    workers: int
+    cpus_per_worker: int
+    gpus_per_worker: float
+    loader_workers: int
+    concurrent: int
+
+    @property
+    def placement(self) -> Placement:
+        """Return what a worker has to know of it."""
+        return Placement(
+            workers=self.workers,
+            threads=self.cpus_per_worker,
+            loader_workers=self.loader_workers,
+            cuda=self.gpus_per_worker > 0,
+        )
+
+
+def resources(study: Study, machine: Machine) -> Resources:
+    """Return the study's resources on ``machine`` (a whole cluster counts as one machine)."""
+    scaling = study.scaling
+    gpus = scaling.gpus_per_worker
+    each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
+    fit = min(
+        machine.cpus // (scaling.workers * scaling.cpus_per_worker),
+        machine.gpus / (scaling.workers * each) if each else inf,
+    )
+    most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
+    return Resources(scaling.workers, scaling.cpus_per_worker, each, scaling.loader_workers, int(most))

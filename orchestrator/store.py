@@ -1,0 +1,62 @@
+"""Know where a store keeps what: trials by identity, the tracking database, Ray's own files."""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from orchestrator.errors import OperationError
+
+VARIABLE = "STILLHOUSE_STORE"
+DEFAULT = "stillhouse-runs"
+
+
+class Store:
+    """Name the folders of one store; nothing is written before ``prepare``."""
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT).expanduser().absolute()
+
+    def trial_dir(self, trial_id: str) -> Path:
+        """Return the directory of a trial; trials of all studies lie side by side, so that studies share them."""
+        return self.root / "trials" / trial_id
+
+    @property
+    def tune_dir(self) -> Path:
+        """Return where Ray Tune keeps its own state."""
+        return self.root / "tune"
+
+    @property
+    def database(self) -> Path:
+        """Return the SQLite file of the embedded tracking store."""
+        return self.root / "mlflow.db"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Return the embedded tracking store's URI."""
+        return f"sqlite:///{self.database}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Return where the embedded tracking store keeps artifacts."""
+        return self.root / "mlartifacts"
+
+    def prepare(self) -> None:
+        """Create the store's folder; raise ``OperationError`` when it cannot be written or holds a damaged database."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe-"):
+                pass
+        except OSError as error:
+            raise OperationError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
+        self._require_sound_database()
+
+    def _require_sound_database(self) -> None:
+        if not self.database.exists():
+            return
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+                connection.execute("select count(*) from sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            raise OperationError(f"the tracking database {self.database} cannot be read: {error}") from error

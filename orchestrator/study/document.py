@@ -1,0 +1,248 @@
+"""Read one YAML text strictly: plain data only, with the line of every key and all problems at once.
+
+A study may come from a stranger. Tags, which could name Python objects, are refused; so are anchors and aliases, whose
+expansion grows exponentially; size and depth are bounded before anything is built.
+"""
+
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import JsonValue
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from orchestrator.study.location import KeyPath, Location, Problem
+from orchestrator.study.scalars import Scalar, plain
+from orchestrator.study.wording import describe
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Hold what a text says; after a problem that ended the reading, ``complete`` is false and data is a fragment."""
+
+    data: JsonValue
+    lines: dict[KeyPath, Location]
+    problems: list[Problem]
+    complete: bool
+
+
+class Refused(Exception):
+    """Report a problem after which a text cannot be read on."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def read_file(path: Path, name: str) -> Document:
+    """Read the file ``path``, called ``name`` in messages; it must hold one mapping."""
+    try:
+        text = _text(path, name)
+    except Refused as refused:
+        return Document(None, {(): Location(name, None)}, [refused.problem], complete=False)
+    document = read_text(text, lambda line: Location(name, line))
+    if not document.complete or isinstance(document.data, dict):
+        return document
+    found = "the file is empty" if document.data is None else f"got {describe(document.data)}"
+    problem = Problem((), f"a study is a mapping of sections (name:, dataset:, ...): {found}")
+    return Document(None, document.lines, [*document.problems, problem], complete=False)
+
+
+def read_text(text: str, locate: Callable[[int], Location]) -> Document:
+    """Read a YAML text that holds one value; ``locate`` turns a line number (from 1) into a location."""
+    builder = _Builder(locate, lines={(): locate(1)})
+    try:
+        for event in _events(text, locate):
+            builder.feed(event)
+    except Refused as refused:
+        return Document(builder.root, builder.lines, [*builder.problems, refused.problem], complete=False)
+    return Document(builder.root, builder.lines, builder.problems, complete=True)
+
+
+def _text(path: Path, name: str) -> str:
+    """Return the file's text; raise ``Refused`` when it has none that can be used."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(_about(name, "is not a file"))
+        if status.st_size > MAX_BYTES:
+            raise Refused(_about(name, f"{status.st_size} bytes are more than a study may have ({MAX_BYTES})"))
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Refused(_about(name, f"cannot be read: {reason}")) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Refused(Problem((), "not valid UTF-8 text", location=Location(name, line))) from error
+
+
+def _about(name: str, message: str) -> Problem:
+    return Problem((), message, location=Location(name, None))
+
+
+def _events(text: str, locate: Callable[[int], Location]) -> Iterator[Event]:
+    """Yield the parser's events; raise ``Refused`` for text that is no YAML, whatever the parser raises for it."""
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = 1 if mark is None else mark.line + 1
+        raise Refused(Problem((), f"not valid YAML: {_reason(error)}", location=locate(line))) from error
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"not valid YAML: character U+{ord(text[error.position]):04X} is not allowed"
+        raise Refused(Problem((), message, location=locate(line))) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The parser lets some texts fall through to Python itself ("\UFFFFFFFF" overflows chr): still no YAML.
+        raise Refused(Problem((), f"not valid YAML: {error}", location=locate(1))) from error
+
+
+def _reason(error: MarkedYAMLError) -> str:
+    reason = str(error.problem or error.context or "syntax error")
+    return f"{reason} (indent with spaces)" if "'\\t'" in reason else reason
+
+
+@dataclass(slots=True)
+class _Frame:
+    """Hold a mapping or list that is being filled."""
+
+    node: dict[str, JsonValue] | list[JsonValue]
+    path: KeyPath
+    key: str | None = None
+
+    def next_path(self) -> KeyPath:
+        """Return the path of the value that comes next."""
+        if isinstance(self.node, list):
+            return (*self.path, len(self.node))
+        return self.path if self.key is None else (*self.path, self.key)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turn events into plain data without recursion, noting lines and problems."""
+
+    locate: Callable[[int], Location]
+    lines: dict[KeyPath, Location]
+    root: JsonValue = None
+    problems: list[Problem] = field(default_factory=list)
+    frames: list[_Frame] = field(default_factory=list)
+    documents: int = 0
+
+    def feed(self, event: Event) -> None:
+        if isinstance(event, DocumentStartEvent):
+            self._start(event)
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self.frames.pop()
+        elif isinstance(event, NodeEvent):
+            self._check(event)
+            if self._expects_key():
+                self._take_key(event)
+            else:
+                self._take_value(event)
+
+    def _start(self, event: Event) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise Refused(Problem((), "holds a second document (---): one file is one study", location=self._at(event)))
+
+    def _expects_key(self) -> bool:
+        return bool(self.frames) and isinstance(self.frames[-1].node, dict) and self.frames[-1].key is None
+
+    def _check(self, event: NodeEvent) -> None:
+        """Note what no value may carry, whatever it is."""
+        if getattr(event, "tag", None) is not None:
+            self._note(event, f"tag {event.tag} is not allowed: a study is plain data")
+        if isinstance(event, AliasEvent):
+            self._note(event, f"alias *{event.anchor} is not allowed: repeat the value, or share it through base:")
+        elif event.anchor is not None:
+            self._note(event, f"anchor &{event.anchor} is not allowed: repeat the value, or share it through base:")
+
+    def _take_key(self, event: NodeEvent) -> None:
+        frame = self.frames[-1]
+        if not isinstance(event, ScalarEvent):
+            raise Refused(Problem(frame.path, "a key must be text, not a list or mapping", location=self._at(event)))
+        frame.key = self._checked(event.value)
+        path = frame.next_path()
+        self._check_key(event, path)
+        self.lines[path] = self._at(event)
+
+    def _check_key(self, event: ScalarEvent, path: KeyPath) -> None:
+        node = self.frames[-1].node
+        if event.value in node:
+            self._note(event, f"key given twice, first on line {self.lines[path].line}", hides=False)
+        if event.style is not None:
+            return
+        if event.value == "<<":
+            self._note(event, "merge keys are not allowed: repeat the values, or share them through base:")
+        elif not isinstance(self._scalar(event), str):
+            self._note(event, f"a key must be text: write '{event.value}' in quotes")
+
+    def _take_value(self, event: NodeEvent) -> None:
+        path = self.frames[-1].next_path() if self.frames else ()
+        self.lines.setdefault(path, self._at(event))
+        value = self._value(event)
+        self._put(value)
+        if isinstance(value, dict | list):
+            if len(self.frames) == MAX_DEPTH:
+                raise Refused(Problem((), f"nested deeper than {MAX_DEPTH} levels", location=self._at(event)))
+            self.frames.append(_Frame(value, path))
+
+    def _value(self, event: NodeEvent) -> JsonValue:
+        if isinstance(event, CollectionStartEvent):
+            return {} if isinstance(event, MappingStartEvent) else []
+        return self._scalar(event) if isinstance(event, ScalarEvent) else None
+
+    def _scalar(self, event: ScalarEvent) -> Scalar:
+        if event.style is not None:
+            return self._checked(event.value)
+        try:
+            return plain(self._checked(event.value))
+        except ValueError as error:
+            self._note(event, str(error))
+            return None
+
+    def _checked(self, text: str) -> str:
+        """Return text without what escapes can smuggle in and neither JSON nor a file name can hold."""
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            self.problems.append(Problem(self._path(), "holds a character that is not text", hides=True))
+            return ""
+        return text
+
+    def _put(self, value: JsonValue) -> None:
+        if not self.frames:
+            self.root = value
+            return
+        frame = self.frames[-1]
+        if isinstance(frame.node, list):
+            frame.node.append(value)
+        elif frame.key is not None:
+            frame.node[frame.key] = value
+            frame.key = None
+
+    def _note(self, event: Event, message: str, *, hides: bool = True) -> None:
+        self.problems.append(Problem(self._path(), message, location=self._at(event), hides=hides))
+
+    def _path(self) -> KeyPath:
+        return self.frames[-1].next_path() if self.frames else ()
+
+    def _at(self, event: Event) -> Location:
+        return self.locate(event.start_mark.line + 1)

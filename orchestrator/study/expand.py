@@ -1,0 +1,94 @@
+"""Turn a study into its trials: every point of the search space with every seed, and the baselines."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from pydantic import JsonValue
+
+from orchestrator.fingerprint import canonical_json, canonical_method
+from orchestrator.study.schema import Study
+from orchestrator.study.space import points
+from orchestrator.study.substitute import Searched, SectionName, belonging_to, raw_section, section_of, validated
+from trainers.spec.detector import Detector
+from trainers.spec.method import MethodSpec, NoDistillation
+from trainers.spec.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Hold one trial of a study: what was searched (``params``) and the sections that follow from it.
+
+    ``is_baseline`` marks the trials that ``search.baseline`` adds.
+    """
+
+    params: dict[str, JsonValue]
+    seed: int
+    method: MethodSpec
+    student: Detector
+    schedule: Schedule
+    is_baseline: bool
+
+
+def expand(study: Study) -> tuple[Point, ...]:
+    """Return the study's trials in a fixed order, baselines first; of equal trials only the first is kept.
+
+    Raises ``pydantic.ValidationError`` when a searched value does not fit, which ``load_study`` reports beforehand.
+    """
+    make = _Maker(study)
+    searched = [make.point(params, seed) for params in points(study.search) for seed in study.search.seeds]
+    distils = any(point.method.kind != "none" for point in searched)
+    baselines = _baselines(study, make) if study.search.baseline and distils else ()
+    return tuple(_distinct([*baselines, *searched]))
+
+
+def _baselines(study: Study, make: "_Maker") -> Iterator[Point]:
+    """Yield method ``none`` at each student and schedule of a grid; a random search has one, the study's own."""
+    places = points(study.search) if study.search.algorithm == "grid" else iter([{}])
+    for params in places:
+        elsewhere = {key: value for key, value in params.items() if section_of(key) != "method"}
+        for seed in study.search.seeds:
+            yield make.point(elsewhere, seed, is_baseline=True)
+
+
+def _distinct(candidates: Iterable[Point]) -> Iterator[Point]:
+    seen: set[str] = set()
+    for point in candidates:
+        identity = canonical_json(
+            {
+                "method": canonical_method(point.method),
+                "student": point.student.model_dump(mode="json"),
+                "schedule": point.schedule.model_dump(mode="json"),
+                "seed": point.seed,
+            }
+        )
+        if identity not in seen:
+            seen.add(identity)
+            yield point
+
+
+class _Maker:
+    """Make points, validating each section once for each combination of its own searched values."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.sections: dict[tuple[SectionName, str], Searched] = {}
+
+    def point(self, params: dict[str, JsonValue], seed: int, *, is_baseline: bool = False) -> Point:
+        """Return one trial; a baseline's method is ``none`` whatever the study says."""
+        method = NoDistillation(kind="none") if is_baseline else cast(MethodSpec, self._section("method", params))
+        return Point(
+            params=params,
+            seed=seed,
+            method=method,
+            student=cast(Detector, self._section("student", params)),
+            schedule=cast(Schedule, self._section("schedule", params)),
+            is_baseline=is_baseline,
+        )
+
+    def _section(self, name: SectionName, params: dict[str, JsonValue]) -> Searched:
+        own = belonging_to(name, params)
+        key = (name, canonical_json(own))
+        if key not in self.sections:
+            self.sections[key] = validated(name, raw_section(self.study, name, own))
+        return self.sections[key]

@@ -1,0 +1,200 @@
+"""Say what pydantic found in words that fit a study: the rule, what was expected and what was given."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.study.fields import (
+    alternatives_of,
+    is_section,
+    keys_at,
+    kind_of,
+    known_keys,
+    of_kind,
+    step,
+    types_at,
+)
+from orchestrator.study.inherit import BASE
+from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.paths import value_at
+from orchestrator.study.wording import alternatives, describe, did_you_mean
+
+TYPES = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+LIMITS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
+PATTERNS = {"string_pattern_mismatch": "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Hold one of pydantic's errors with the key path that it is about.
+
+    ``union`` and ``member`` say as which alternative of which union without ``kind`` the value was tried.
+    """
+
+    path: KeyPath
+    error: ErrorDetails
+    union: KeyPath | None
+    member: str | int | None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Return the numbers and texts that pydantic adds to the error."""
+        return self.error.get("ctx", {})
+
+
+def explain(error: ValidationError, root: Any, data: JsonValue) -> list[Problem]:
+    """Return one problem for each mistake that validating ``data`` as ``root`` has found."""
+    entries = [_entry(details, root) for details in error.errors(include_url=False)]
+    plain = [_problem(entry, root, data) for entry in entries if entry.union is None]
+    tried = groupby([entry for entry in entries if entry.union is not None], key=lambda entry: entry.union)
+    return plain + [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
+
+
+def _entry(error: ErrorDetails, root: Any) -> Entry:
+    """Strip the names of union members, which pydantic inserts, from an error's location."""
+    types = alternatives_of(root)
+    path: KeyPath = ()
+    union: KeyPath | None = None
+    member: str | int | None = None
+    rest = list(error["loc"])
+    while rest:
+        if len(types) > 1:
+            label = rest.pop(0)
+            chosen = of_kind(types, label)
+            if chosen is types:
+                union, member = path, label
+            types = chosen
+        if rest:
+            key = rest.pop(0)
+            types, path = step(types, key), (*path, key)
+    return Entry(path, error, union, member)
+
+
+def _explain_union(entries: list[Entry], root: Any, data: JsonValue) -> Iterator[Problem]:
+    """Report on the alternative that fits best: the one that pydantic could follow furthest into the value."""
+    furthest = max(entries, key=lambda entry: len(entry.path))
+    ruled = [entry for entry in entries if _expected(entry) is None]
+    if furthest.path != furthest.union:
+        chosen = [entry for entry in entries if entry.member == furthest.member]
+    elif ruled or len(entries) == 1:
+        chosen = ruled or entries
+    else:
+        options = alternatives(filter(None, map(_expected, entries)))
+        yield Problem(furthest.path, f"expected {options}, got {describe(value_at(data, furthest.path))}")
+        return
+    yield from (_problem(entry, root, data) for entry in chosen)
+
+
+def _problem(entry: Entry, root: Any, data: JsonValue) -> Problem:
+    """Word one error."""
+    kind = entry.error["type"]
+    if kind == "extra_forbidden":
+        return Problem(entry.path, "unknown key" + _hint(entry.path, root, data))
+    if kind == "missing":
+        return _missing(entry.path, root, data)
+    if kind.startswith("union_tag"):
+        return _wrong_kind(entry.path, root, data)
+    return Problem(entry.path, _broken_rule(entry, value_at(data, entry.path)))
+
+
+def _hint(path: KeyPath, root: Any, data: JsonValue) -> str:
+    """Point from an unknown key to the one that was probably meant."""
+    *parent, key = path
+    known = keys_at(root, tuple(parent), data) + ([BASE] if not parent else [])
+    close = did_you_mean(key, known)
+    return close or _other_kind(tuple(parent), key, root, data) or _other_place(str(key), root)
+
+
+def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> str:
+    """Say which other kind of the same section has the key."""
+    chosen = value_at(data, (*parent, "kind"))
+    every = types_at(root, parent, None)
+    kinds = [kind_of(item) or "" for item in every if is_section(item) and key in item.model_fields]
+    return f" of kind {chosen}; kind {alternatives(kinds)} has it" if kinds and isinstance(chosen, str) else ""
+
+
+def _other_place(key: str, root: Any) -> str:
+    """Say where in the study a key of this name lives, when that is one place."""
+    known = known_keys(root) if is_section(root) else ()
+    places = [name for name in known if name.endswith(f".{key}")]
+    return f" (did you mean {places[0]}?)" if len(places) == 1 else ""
+
+
+def _missing(path: KeyPath, root: Any, data: JsonValue) -> Problem:
+    *parent, key = path
+    if isinstance(key, str):
+        return Problem(path, "this key is required")
+    return _wrong_length(tuple(parent), root, data)
+
+
+def _wrong_length(path: KeyPath, root: Any, data: JsonValue) -> Problem:
+    """Word a list that is shorter than the fixed number of its items."""
+    value = value_at(data, path)
+    [fixed] = types_at(root, path, data)
+    wanted, got = len(fixed.__args__), len(value) if isinstance(value, list) else 0
+    return Problem(path, f"expected {wanted} items, got {got}")
+
+
+def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
+    kinds = [kind_of(item) or "" for item in types_at(root, path, None)]
+    value = value_at(data, path)
+    if not isinstance(value, dict) or "kind" not in value:
+        return Problem((*path, "kind"), f"this key is required: {alternatives(kinds)}")
+    kind = value["kind"]
+    return Problem((*path, "kind"), f"must be {alternatives(kinds)}, got {describe(kind)}{did_you_mean(kind, kinds)}")
+
+
+def _broken_rule(entry: Entry, value: JsonValue) -> str:
+    kind, limits = entry.error["type"], entry.limits
+    if kind in TYPES:
+        return f"expected {TYPES[kind]}, got {describe(value)}"
+    if kind == "literal_error":
+        return f"must be {_expected(entry)}, got {describe(value)}{did_you_mean(value, _options(entry))}"
+    if kind in LIMITS:
+        word, limit = LIMITS[kind]
+        return f"must be {word} {limits[limit]:g}, got {describe(value)}"
+    if kind in LENGTHS:
+        word, limit = LENGTHS[kind]
+        return f"must have {word} {limits[limit]} items, got {limits['actual_length']}"
+    return _broken_text_rule(entry, value)
+
+
+def _broken_text_rule(entry: Entry, value: JsonValue) -> str:
+    kind, limits = entry.error["type"], entry.limits
+    if kind in PATTERNS:
+        return f"{PATTERNS[kind]}, got {describe(value)}"
+    if kind == "string_too_short":
+        return "must not be empty"
+    if kind == "string_too_long":
+        return f"must have at most {limits['max_length']} characters, got {len(str(value))}"
+    return str(limits["error"]) if kind == "value_error" else f"{entry.error['msg']}, got {describe(value)}"
+
+
+def _expected(entry: Entry) -> str | None:
+    """Return what a value of the wrong type should have been; ``None`` when another rule is broken."""
+    if entry.error["type"] == "literal_error":
+        return alternatives(_options(entry))
+    return TYPES.get(entry.error["type"])
+
+
+def _options(entry: Entry) -> list[str]:
+    return [option.strip("'") for option in re.split(", | or ", entry.limits["expected"])]

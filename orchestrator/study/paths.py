@@ -1,0 +1,76 @@
+"""Turn the file names in a study into absolute paths, each relative to the file that gave it."""
+
+import os
+import re
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from orchestrator.study.inherit import Source
+from orchestrator.study.location import KeyPath, Problem
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+FILES: tuple[KeyPath, ...] = (("dataset", "root"), ("teacher", "path"))
+CONFIGS: tuple[KeyPath, ...] = (("student", "config"), ("teacher", "detector", "config"))
+SPACE: KeyPath = ("search", "space")
+
+
+def resolve_paths(source: Source) -> list[Problem]:
+    """Replace every file name in ``source.data`` by its absolute path; report variables that are not set.
+
+    A name with such a variable stays as it is: what else the study says can be checked without it.
+    """
+    problems: list[Problem] = []
+    for path in _file_keys(source.data):
+        name = value_at(source.data, path)
+        if not isinstance(name, str) or not name:
+            continue
+        name = "${HOME}" + name[1:] if name.startswith("~/") else name
+        unset = sorted({variable for variable in VARIABLE.findall(name) if not os.environ.get(variable)})
+        problems += [Problem(path, f"environment variable {variable} is not set", "missing") for variable in unset]
+        if not unset:
+            expanded = VARIABLE.sub(lambda match: os.environ[match[1]], name)
+            folder = source.locations.nearest(path).folder
+            _put(source.data, path, os.path.normpath(folder / expanded))
+    return problems
+
+
+def value_at(data: JsonValue, path: KeyPath) -> JsonValue:
+    """Return the value at ``path``, ``None`` where there is none."""
+    for key in path:
+        if isinstance(data, dict) and isinstance(key, str):
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            data = data[key]
+        else:
+            return None
+    return data
+
+
+def is_unresolved(name: str) -> bool:
+    """Tell whether a file name still holds a variable that is not set on this machine."""
+    return VARIABLE.search(name) is not None
+
+
+def _file_keys(data: JsonValue) -> Iterator[KeyPath]:
+    yield from FILES
+    for path in (*CONFIGS, *_searched_configs(data)):
+        name = value_at(data, path)
+        if isinstance(name, str) and "::" not in name:
+            yield path
+
+
+def _searched_configs(data: JsonValue) -> Iterator[KeyPath]:
+    """Yield where searched values name student configs."""
+    for key, inner in (("student", ("config",)), ("student.config", ())):
+        values = value_at(data, (*SPACE, key))
+        for index in range(len(values) if isinstance(values, list) else 0):
+            yield (*SPACE, key, index, *inner)
+
+
+def _put(data: JsonValue, path: KeyPath, value: JsonValue) -> None:
+    holder, key = value_at(data, path[:-1]), path[-1]
+    if isinstance(holder, dict) and isinstance(key, str):
+        holder[key] = value
+    elif isinstance(holder, list) and isinstance(key, int):
+        holder[key] = value

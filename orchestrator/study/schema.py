@@ -1,0 +1,163 @@
+"""Define what a study file may say: one pydantic section per top-level key."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+
+from trainers.spec.base import Section
+from trainers.spec.dataset import DatasetSpec
+from trainers.spec.detector import Detector
+from trainers.spec.method import MethodSpec
+from trainers.spec.schedule import Schedule
+
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class ZooTeacher(Section):
+    """Take a public checkpoint of mmdet's model zoo, by its config name; ``configs/zoo/checkpoints.yaml`` lists them."""
+
+    kind: Literal["zoo"]
+    name: str = Field(min_length=1)
+    coverage: Coverage = 1.0
+
+
+class CheckpointTeacher(Section):
+    """Take a checkpoint file; its classes must be the dataset's, in the same order."""
+
+    kind: Literal["checkpoint"]
+    path: str = Field(min_length=1)
+    detector: Detector
+    coverage: Coverage = 1.0
+
+
+class TrainedTeacher(Section):
+    """Train the teacher on the study's dataset first; a finished one is found again by its fingerprint."""
+
+    kind: Literal["train"]
+    detector: Detector
+    schedule: Schedule = Schedule()
+    seed: Seed = 0
+
+
+class RandomTeacher(Section):
+    """Use a teacher with random weights: proves that a study runs, teaches nothing."""
+
+    kind: Literal["random"]
+    detector: Detector
+
+
+TeacherSection = Annotated[
+    ZooTeacher | CheckpointTeacher | TrainedTeacher | RandomTeacher, Field(discriminator="kind")
+]
+
+
+class Uniform(Section):
+    """Draw uniformly from [low, high]."""
+
+    uniform: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Uniform":
+        if self.uniform[0] >= self.uniform[1]:
+            raise ValueError(f"low must be below high, got {list(self.uniform)}")
+        return self
+
+
+class LogUniform(Section):
+    """Draw uniformly in the logarithm from [low, high], both above 0."""
+
+    loguniform: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "LogUniform":
+        low, high = self.loguniform
+        if not 0 < low < high:
+            raise ValueError(f"needs 0 < low < high, got {list(self.loguniform)}")
+        return self
+
+
+Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1)]
+
+
+def _domain(value: object) -> str:
+    """Choose what a searched key's value is read as, so that a mistake in it is reported once."""
+    if isinstance(value, dict):
+        return "loguniform" if "loguniform" in value else "uniform"
+    return {Uniform: "uniform", LogUniform: "loguniform"}.get(type(value), "choices")
+
+
+Domain = Annotated[
+    Annotated[Choices, Tag("choices")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[LogUniform, Tag("loguniform")],
+    Discriminator(_domain),
+]
+
+
+class Fifo(Section):
+    """Run every trial to its end."""
+
+    kind: Literal["fifo"]
+
+
+class Asha(Section):
+    """Stop weak trials early (ASHA): after ``grace_epochs``, then at rungs ``reduction_factor`` apart."""
+
+    kind: Literal["asha"]
+    grace_epochs: int = Field(1, ge=1)
+    reduction_factor: int = Field(3, ge=2)
+
+
+class Search(Section):
+    """Say which trials make the study.
+
+    ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, for
+    ``algorithm: random``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at the
+    same schedule and seeds. ``seed`` drives the random draws only.
+    """
+
+    algorithm: Literal["grid", "random"] = "grid"
+    space: dict[str, Domain] = {}
+    samples: int | None = Field(None, ge=1, le=10_000)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    baseline: bool = True
+    scheduler: Annotated[Fifo | Asha, Field(discriminator="kind")] = Fifo(kind="fifo")
+    seed: Seed = 0
+
+
+class Scaling(Section):
+    """Say what one trial gets and how many run at once.
+
+    The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
+    has any. ``max_concurrent: auto`` is as many trials as fit.
+    """
+
+    workers: int = Field(1, ge=1, le=4096)
+    cpus_per_worker: int = Field(1, ge=1, le=256)
+    gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
+    loader_workers: int = Field(0, ge=0, le=128)
+    max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+
+
+class Tracking(Section):
+    """Say where results go; without ``uri`` they go to an SQLite store inside the study's store folder."""
+
+    uri: str | None = None
+    experiment: str | None = Field(None, min_length=1)
+    tags: dict[str, str] = {}
+
+
+class Study(Section):
+    """Hold one study: what is trained, on what, how, and which points are searched."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    description: str = ""
+    dataset: DatasetSpec
+    teacher: TeacherSection | None = None
+    student: Detector
+    method: MethodSpec
+    schedule: Schedule = Schedule()
+    search: Search = Search()
+    scaling: Scaling = Scaling()
+    tracking: Tracking = Tracking()

@@ -1,0 +1,46 @@
+"""Enumerate the points of a search space: the values of the searched keys, before they meet the study."""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
+
+MAX_TRIALS = 10_000
+
+
+def size(search: Search) -> int:
+    """Return the number of points, each to be run with every seed."""
+    if search.algorithm == "random":
+        return search.samples or 0
+    return math.prod(len(values_of(domain)) for domain in search.space.values())
+
+
+def points(search: Search) -> Iterator[dict[str, JsonValue]]:
+    """Yield every point in a fixed order: a grid in file order, the last key fastest; else ``samples`` draws."""
+    if search.algorithm == "grid":
+        for values in itertools.product(*map(values_of, search.space.values())):
+            yield dict(zip(search.space, values, strict=True))
+    else:
+        generator = random.Random(search.seed)
+        for _ in range(search.samples or 0):
+            yield {key: _draw(domain, generator) for key, domain in search.space.items()}
+
+
+def values_of(domain: Domain) -> tuple[JsonValue, ...]:
+    """Return the values in a list, or the two ends of a distribution."""
+    if isinstance(domain, Uniform):
+        return domain.uniform
+    return domain.loguniform if isinstance(domain, LogUniform) else domain
+
+
+def _draw(domain: Domain, generator: random.Random) -> JsonValue:
+    if isinstance(domain, Uniform):
+        return generator.uniform(*domain.uniform)
+    if isinstance(domain, LogUniform):
+        low, high = domain.loguniform
+        return min(max(math.exp(generator.uniform(math.log(low), math.log(high))), low), high)
+    return generator.choice(domain)

@@ -1,0 +1,48 @@
+"""Word values and suggestions the same way in every message."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+LONGEST_VALUE = 60
+
+
+def describe(value: Any) -> str:
+    """Name a value and its kind in a few words: ``text 'abc'``, ``a list of 3``, ``true``."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"text {shorten(repr(value))}"
+    if isinstance(value, dict):
+        return "a mapping"
+    return f"a list of {len(value)}" if isinstance(value, list) else shorten(str(value))
+
+
+def inline(value: Any) -> str:
+    """Write a value as a study would, on one line."""
+    if isinstance(value, dict):
+        return shorten("{" + ", ".join(f"{key}: {inline(item)}" for key, item in value.items()) + "}")
+    if isinstance(value, list | tuple):
+        return shorten("[" + ", ".join(inline(item) for item in value) + "]")
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return shorten(str(value))
+
+
+def shorten(text: str) -> str:
+    """Cut a text that would swamp a message."""
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def alternatives(options: Iterable[str]) -> str:
+    """List options for a sentence: ``a, b or c``."""
+    *head, last = options
+    return f"{', '.join(head)} or {last}" if head else last
+
+
+def did_you_mean(word: object, options: Sequence[str]) -> str:
+    """Return `` (did you mean x?)`` for the closest option, or nothing when none is close."""
+    close = difflib.get_close_matches(str(word)[:200], options, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -1,0 +1,152 @@
+"""Run planned trials with Ray Tune."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+from orchestrator.machine import this_machine
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.study.schema import Asha, Study
+from orchestrator.trial.runner import RUNNER_CPU, TrialRunner
+from trainers.spec.record import SELECTION_METRIC, Outcome, read_status, write_outcome
+
+ENVIRONMENT = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # epochs without an evaluation are reported too
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
+
+
+class Watcher(Protocol):
+    """Be told what happens to trials; must not raise or wait, for it is called inside Tune's loop."""
+
+    def started(self, trial_id: str) -> None:
+        """Hear that a trial has begun."""
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Hear of a record: epoch, metrics, and ``done``."""
+
+    def ended(self, trial_id: str) -> None:
+        """Hear that a trial will report no more."""
+
+
+class Notifier(tune.Callback):
+    """Pass Tune's events on to watchers, by our trial ids."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Tell that a trial has started."""
+        for watcher in self._watchers:
+            watcher.started(trial.config["planned"]["id"])
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        """Tell what a trial has reported."""
+        for watcher in self._watchers:
+            watcher.reported(trial.config["planned"]["id"], result)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Tell that a trial has ended."""
+        for watcher in self._watchers:
+            watcher.ended(trial.config["planned"]["id"])
+
+
+def start_ray(address: str | None) -> Callable[[], None]:
+    """Connect to the cluster at ``address``, or start a local Ray on loopback; return how to leave it."""
+    os.environ.update({key: value for key, value in ENVIRONMENT.items() if key not in os.environ})
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    common = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+    if address:
+        ray.init(address=address, **common)
+    else:
+        machine = this_machine()
+        ray.init(
+            address="local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False,
+            _node_ip_address="127.0.0.1", **common,
+        )  # fmt: skip
+    return ray.shutdown
+
+
+def run_trials(plan: Plan, trials: Sequence[PlannedTrial], watchers: Sequence[Watcher], directory: Path) -> None:
+    """Run ``trials`` to their ends; how each ended stands in its directory.
+
+    A trial that the scheduler stopped early, or that crashed too often, gets its outcome here.
+    """
+    tuner = tune.Tuner(
+        tune.with_resources(TrialRunner, request(plan)),
+        param_space={
+            "planned": tune.grid_search(
+                [{"id": trial.id, "job": plan.job(trial).model_dump_json()} for trial in trials]
+            )
+        },
+        tune_config=tune.TuneConfig(
+            scheduler=make_scheduler(plan.study, trials),
+            metric=SELECTION_METRIC,
+            mode="max",
+            max_concurrent_trials=max(1, plan.resources.concurrent),
+            reuse_actors=plan.resources.workers == 1,
+            trial_dirname_creator=directory_name,
+        ),
+        run_config=tune.RunConfig(
+            name=plan.fingerprint[:12],
+            storage_path=str(directory),
+            verbose=0,
+            callbacks=[Notifier(watchers)],
+            failure_config=tune.FailureConfig(max_failures=CRASHES_PER_TRIAL),
+        ),
+    )
+    for result in tuner.fit():
+        settle(result, {trial.id: trial for trial in trials})
+
+
+def directory_name(trial: Any) -> str:
+    """Name Tune's own folder of a trial by our id."""
+    return str(trial.config["planned"]["id"])
+
+
+def request(plan: Plan) -> dict[str, float]:
+    """Return what Tune must reserve: everything for a one-worker trial, next to nothing where a worker group does."""
+    granted = plan.resources
+    if granted.workers > 1:
+        return {"CPU": RUNNER_CPU}
+    return {"CPU": granted.cpus_per_worker, "GPU": granted.gpus_per_worker}
+
+
+def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
+    """Return Tune's scheduler; ASHA counts epochs as we report them, not Tune's own iterations."""
+    rule = study.search.scheduler
+    if not isinstance(rule, Asha) or all(trial.role == "teacher" for trial in trials):
+        return FIFOScheduler()
+    longest = max(trial.spec.schedule.epochs for trial in trials)
+    return ASHAScheduler(
+        time_attr="epoch",
+        grace_period=rule.grace_epochs,
+        reduction_factor=rule.reduction_factor,
+        max_t=max(longest, rule.grace_epochs),
+    )
+
+
+def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:
+    """Write the outcome of a trial that did not write its own."""
+    trial = trials[result.config["planned"]["id"]]
+    if read_status(trial.directory) not in ("new", "unfinished"):
+        return
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    if result.error is not None:
+        reason = str(result.error).strip().splitlines()[-1]
+        write_outcome(trial.directory, Outcome("failed", f"crashed {CRASHES_PER_TRIAL + 1} times; last: {reason}"))
+        return
+    epoch = (result.metrics or {}).get("epoch", 0)
+    write_outcome(trial.directory, Outcome("stopped", f"stopped by the scheduler after epoch {epoch}"))

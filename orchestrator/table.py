@@ -1,0 +1,59 @@
+"""Print results as a table for people: percent, one row for each point of the search."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.tracking.results import COLUMNS, Summary
+from trainers.spec.record import SELECTION_METRIC
+
+
+def print_results(summaries: Sequence[Summary], console: Console) -> None:
+    """Print teacher, baseline and students with AP in percent, mean and spread over seeds, and the gain over none."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("trial", "seeds", "status"):
+        table.add_column(title, overflow="fold")
+    for title in (*COLUMNS, "vs none"):
+        table.add_column(title, justify="right", no_wrap=True)
+    baseline = next((row.mean.get(SELECTION_METRIC) for row in summaries if is_baseline(row)), None)
+    for row in summaries:
+        cells = [_cell(row, metric) for metric in COLUMNS.values()]
+        table.add_row(row_name(row), _seeds(row), _status(row), *cells, _gain(row, baseline))
+    console.print(table)
+
+
+def is_baseline(row: Summary) -> bool:
+    """Tell whether a row is the student trained alone."""
+    return row.role == "student" and row.method == "none"
+
+
+def row_name(row: Summary) -> str:
+    """Return what tells the row apart: the teacher, or the method and its searched values."""
+    if row.role == "teacher":
+        return "teacher"
+    points = [f"{key.removeprefix('method.')}={value}" for key, value in row.params.items() if key != "method.kind"]
+    return " ".join([row.method, *points])
+
+
+def _seeds(row: Summary) -> str:
+    return str(row.seeds[0]) if len(row.seeds) == 1 else f"{len(row.seeds)} seeds"
+
+
+def _status(row: Summary) -> str:
+    kinds = sorted(set(row.statuses))
+    return kinds[0] if len(kinds) == 1 else ", ".join(f"{row.statuses.count(kind)} {kind}" for kind in kinds)
+
+
+def _cell(row: Summary, metric: str) -> str:
+    if metric not in row.mean:
+        return "-"
+    spread = f" ± {100 * row.spread[metric]:.1f}" if metric in row.spread else ""
+    return f"{100 * row.mean[metric]:.1f}{spread}"
+
+
+def _gain(row: Summary, baseline: float | None) -> str:
+    own = row.mean.get(SELECTION_METRIC)
+    if baseline is None or own is None or row.role == "teacher" or row.method == "none":
+        return ""
+    return f"{100 * (own - baseline):+.1f}"

@@ -1,0 +1,39 @@
+"""Name trials and their settings as people read them in MLflow."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestrator.plan import PlannedTrial
+
+
+def flat_params(trial: PlannedTrial) -> dict[str, str]:
+    """Return the trial's settings as dotted keys; lists and nothing else stay JSON."""
+    spec = trial.spec
+    sections: dict[str, BaseModel | None] = {
+        "dataset": spec.dataset, "student": spec.student, "method": spec.method, "schedule": spec.schedule,
+        "teacher": spec.teacher,
+    }  # fmt: skip
+    found = {"seed": str(spec.seed)}
+    for name, section in sections.items():
+        if section is not None:
+            found |= dict(_flatten(name, section.model_dump(mode="json")))
+    return found
+
+
+def _flatten(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flatten(f"{prefix}.{key}", inner)
+    else:
+        yield prefix, value if isinstance(value, str) else json.dumps(value)
+
+
+def run_name(trial: PlannedTrial) -> str:
+    """Return a name that tells the trial apart at a glance."""
+    if trial.role == "teacher":
+        return f"teacher-{trial.id[:6]}"
+    points = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in trial.params.items() if not isinstance(value, dict)]
+    return " ".join([trial.spec.method.kind, *points, f"seed={trial.spec.seed}"])

@@ -1,0 +1,121 @@
+"""Read a study's results back from MLflow, and summarise them over seeds."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from pydantic import JsonValue
+
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.tracking.tracker import EPOCH, STATUS, find_runs
+from trainers.spec.record import BEST, SELECTION_METRIC
+
+BEST_PREFIX = "best/"
+EVALUATION = ("coco/",)  # metric families that tables show; losses and times stay in MLflow
+COLUMNS = {
+    "AP": "coco/bbox_mAP",
+    "AP50": "coco/bbox_mAP_50",
+    "AP75": "coco/bbox_mAP_75",
+    "APs": "coco/bbox_mAP_s",
+    "APm": "coco/bbox_mAP_m",
+    "APl": "coco/bbox_mAP_l",
+}
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Hold what is known of one trial. ``metrics`` are those of its best epoch, ``last`` those of its last."""
+
+    id: str
+    role: str
+    method: str
+    params: dict[str, JsonValue]
+    seed: int
+    status: str
+    epoch: int | None
+    metrics: dict[str, float]
+    last: dict[str, float]
+    mlflow_run_id: str | None
+    checkpoint: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trial as ``run --json`` and ``compare --json`` print it."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Hold one row of a table: trials that differ in the seed only, with the mean and spread of each metric.
+
+    ``spread`` is the sample standard deviation over seeds, absent for a single seed.
+    """
+
+    role: str
+    method: str
+    params: dict[str, JsonValue]
+    seeds: tuple[int, ...]
+    mean: dict[str, float]
+    spread: dict[str, float]
+    statuses: tuple[str, ...]
+
+
+def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
+    """Return one result a planned trial, in the plan's order; a trial without a run counts as not run."""
+    runs = find_runs(client, [trial.id for trial in plan.trials])
+    return [_result(trial, runs.get(trial.id)) for trial in plan.trials]
+
+
+def summarise(results: list[TrialResult]) -> list[Summary]:
+    """Group results that differ in the seed only, in order of appearance."""
+    groups: dict[tuple[str, str, str], list[TrialResult]] = {}
+    for result in results:
+        groups.setdefault((result.role, result.method, repr(sorted(result.params.items()))), []).append(result)
+    return [_summary(group) for group in groups.values()]
+
+
+def best_student(results: list[TrialResult]) -> TrialResult | None:
+    """Return the student with the highest AP, the first of equals; an AP of 0.0 counts like any other."""
+    students = [r for r in results if r.role == "student" and SELECTION_METRIC in r.metrics]
+    return max(students, key=lambda result: result.metrics[SELECTION_METRIC], default=None)
+
+
+def _result(trial: PlannedTrial, run: Run | None) -> TrialResult:
+    metrics = {} if run is None else run.data.metrics
+    checkpoint = trial.directory / BEST
+    epoch = metrics.get(EPOCH)
+    return TrialResult(
+        id=trial.id,
+        role=trial.role,
+        method=trial.spec.method.kind,
+        params=trial.params,
+        seed=trial.spec.seed,
+        status="new" if run is None else run.data.tags.get(STATUS, "unfinished"),
+        epoch=None if epoch is None else int(epoch),
+        metrics={key.removeprefix(BEST_PREFIX): v for key, v in metrics.items() if _is_best_evaluation(key)},
+        last={key: value for key, value in metrics.items() if key.startswith(EVALUATION)},
+        mlflow_run_id=None if run is None else str(run.info.run_id),
+        checkpoint=str(checkpoint) if checkpoint.exists() else None,
+    )
+
+
+def _is_best_evaluation(key: str) -> bool:
+    return key.startswith(BEST_PREFIX) and key.removeprefix(BEST_PREFIX).startswith(EVALUATION)
+
+
+def _summary(group: list[TrialResult]) -> Summary:
+    first = group[0]
+    values = {
+        key: [result.metrics[key] for result in group if key in result.metrics]
+        for key in sorted({key for result in group for key in result.metrics})
+    }
+    return Summary(
+        role=first.role,
+        method=first.method,
+        params=first.params,
+        seeds=tuple(result.seed for result in group),
+        mean={key: statistics.fmean(found) for key, found in values.items()},
+        spread={key: statistics.stdev(found) for key, found in values.items() if len(found) > 1},
+        statuses=tuple(result.status for result in group),
+    )

@@ -1,0 +1,206 @@
+"""Write studies and trials to MLflow: one run per study, one child run per trial, every value once."""
+
+import json
+import logging
+import subprocess
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from orchestrator.digests import dataset_digest
+from orchestrator.errors import OperationError
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.store import Store
+from orchestrator.tracking.names import flat_params, run_name
+from trainers.spec.record import BEST, CONFIG, Record, best_record, read_history, read_outcome
+
+STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.study_fingerprint"
+KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
+METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
+EPOCH = "epoch"  # logged with every record: where it stands, the record stands
+PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "faster-coco-eval", "stillhouse")
+MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+LONGEST_PARAM = 6000  # characters, MLflow's own limit
+log = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Bring MLflow up to date with what trials have on disk.
+
+    Trial directories are the record, MLflow the copy: ``sync`` writes what MLflow lacks and may be called any number
+    of times, from one thread at a time. A run is found again by its trial's identity, so a trial has one run whatever
+    happens in between.
+    """
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan = plan
+        self._client = open_client(plan, store)
+        self._experiment = self._experiment_id(plan.study.tracking.experiment or plan.study.name, store)
+        self._parent = self._find_or_create(FINGERPRINT, plan.fingerprint, plan.study.name, self._study_tags())
+        self._write_study(self._parent)
+        self._runs: dict[str, str] = {}
+        self._logged: dict[str, int] = {}
+        self._settled: set[str] = set()
+
+    @property
+    def study_run(self) -> str:
+        """Return the id of the study's own run."""
+        return self._parent
+
+    @property
+    def experiment_id(self) -> str:
+        """Return the id of the experiment that holds all runs of the study."""
+        return self._experiment
+
+    def run_id(self, trial: PlannedTrial) -> str:
+        """Return the id of the trial's run, creating it when there is none."""
+        if trial.id not in self._runs:
+            run_id = self._find_or_create(TRIAL, trial.id, run_name(trial), self._trial_tags(trial))
+            self._runs[trial.id] = run_id
+            self._logged[trial.id] = self._last_logged(run_id)
+            self._write_params(run_id, trial)
+        return self._runs[trial.id]
+
+    def sync(self, trial: PlannedTrial) -> None:
+        """Write the trial's records, and its outcome when it has one, as far as MLflow lacks them."""
+        if trial.id in self._settled:
+            return
+        run_id = self.run_id(trial)
+        history = read_history(trial.directory)
+        for record in history:
+            if record.epoch > self._logged[trial.id]:
+                self._client.log_batch(run_id, metrics=list(as_metrics(record)))
+                self._logged[trial.id] = record.epoch
+        if read_outcome(trial.directory) is not None:
+            self._settle(run_id, trial, history)
+
+    def finish(self) -> None:
+        """End the study's run: finished when all trials ended, failed when one failed."""
+        outcomes = [read_outcome(trial.directory) for trial in self._plan.trials]
+        failed = any(outcome is None or outcome.status == "failed" for outcome in outcomes)
+        self._client.set_terminated(self._parent, "FAILED" if failed else "FINISHED")
+
+    def _settle(self, run_id: str, trial: PlannedTrial, history: list[Record]) -> None:
+        outcome = read_outcome(trial.directory)
+        assert outcome is not None
+        run = self._client.get_run(run_id)
+        if run.data.tags.get(STATUS) != outcome.status:
+            self._write_result(run_id, trial, history)
+            tags = [RunTag(STATUS, outcome.status), RunTag(REASON, outcome.reason)]
+            self._client.log_batch(run_id, tags=tags)
+            self._client.set_terminated(run_id, MLFLOW_STATUS[outcome.status])
+        self._settled.add(trial.id)
+
+    def _write_result(self, run_id: str, trial: PlannedTrial, history: list[Record]) -> None:
+        best = best_record(history)
+        if best is not None:
+            metrics = [Metric(f"best/{key}", value, _millis(best), 0) for key, value in sorted(best.metrics.items())]
+            self._client.log_batch(run_id, metrics=[*metrics, Metric("best/epoch", best.epoch, _millis(best), 0)])
+        for name in (BEST, CONFIG, "error.txt"):
+            if (trial.directory / name).exists():
+                self._client.log_artifact(run_id, str(trial.directory / name), "student" if name != "error.txt" else "")
+
+    def _experiment_id(self, name: str, store: Store) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        location = None if self._plan.study.tracking.uri else store.artifacts.as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _find_or_create(self, key: str, identity: str, name: str, tags: dict[str, str]) -> str:
+        found = self._client.search_runs([self._experiment], f"tags.`{key}` = '{identity}'", max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        return str(self._client.create_run(self._experiment, run_name=name, tags={key: identity, **tags}).info.run_id)
+
+    def _last_logged(self, run_id: str) -> int:
+        return max((metric.step for metric in self._client.get_metric_history(run_id, EPOCH)), default=-1)
+
+    def _study_tags(self) -> dict[str, str]:
+        study = self._plan.study
+        own = {STUDY: study.name, KIND: "study", "mlflow.note.content": study.description}
+        return {**study.tracking.tags, **own, DATA: dataset_digest(study.dataset), **git_revision()}
+
+    def _trial_tags(self, trial: PlannedTrial) -> dict[str, str]:
+        own = {STUDY: self._plan.study.name, KIND: "trial", ROLE: trial.role, METHOD: trial.spec.method.kind}
+        return {
+            **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
+            FINGERPRINT: self._plan.fingerprint, DATA: dataset_digest(trial.spec.dataset), **git_revision(),
+        }  # fmt: skip
+
+    def _write_study(self, run_id: str) -> None:
+        self._client.log_text(run_id, self._plan.study.model_dump_json(indent=2), "study.json")
+        self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+
+    def _write_params(self, run_id: str, trial: PlannedTrial) -> None:
+        """Log the trial's parameters; MLflow refuses to change one, and a trial's never change."""
+        params = [Param(key, value[:LONGEST_PARAM]) for key, value in sorted(flat_params(trial).items())]
+        self._client.log_batch(run_id, params=params)
+        self._client.log_text(run_id, trial.spec.model_dump_json(indent=2), "trial.json")
+        self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+
+
+def open_client(plan: Plan, store: Store) -> MlflowClient:
+    """Return a client of the study's tracking store; raise ``OperationError`` when it does not answer."""
+    uri = plan.study.tracking.uri or store.tracking_uri
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except Exception as error:  # SQLAlchemy, requests and MLflow each raise their own
+        raise OperationError(f"the tracking store {uri} does not answer: {first_line(error)}") from error
+    return client
+
+
+def as_metrics(record: Record) -> Iterator[Metric]:
+    """Yield a record as MLflow metrics with the epoch as step; values that are not finite stay as they are."""
+    values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
+    for key, value in sorted(values.items()):
+        yield Metric(key, value, _millis(record), record.epoch)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def git_revision() -> dict[str, str]:
+    """Return the revision of the checkout that this code runs from as a tag, nothing outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {REVISION: answer.stdout.strip()}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type's name when it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def find_runs(client: MlflowClient, trial_ids: Iterable[str]) -> dict[str, Run]:
+    """Return the runs of these trials in any experiment, by trial id."""
+    wanted = set(trial_ids)
+    try:
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.`{KIND}` = 'trial'", max_results=50_000)
+    except MlflowException as error:
+        raise OperationError(f"cannot read the tracking store: {first_line(error)}") from error
+    return {run.data.tags[TRIAL]: run for run in runs if run.data.tags.get(TRIAL) in wanted}
+
+
+def _millis(record: Record) -> int:
+    return int(record.wall_time * 1000)

@@ -1,0 +1,79 @@
+"""Run one trial inside Ray Tune: the same records, whether one process trains or a worker group does."""
+
+import traceback
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from trainers.spec import Job
+from trainers.spec.record import Outcome, Record, write_outcome
+
+LOOP = "trainers.loop"  # by name: the drivers that import this module stay free of torch
+RUNNER_CPU = 0.01  # of a trial whose worker group brings its own resources
+
+
+class TrialRunner(tune.Trainable):
+    """Report one record per ``step``; a trial that its directory knows is replayed first, then continued.
+
+    Tune may stop a trial after any record (what was reported is on disk), restart it after a crash (it continues from
+    its directory), and reuse the actor for the next trial (the imports are paid once).
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take up the trial in ``config["planned"]["job"]`` (JSON); nothing heavy happens before the first step."""
+        self._job = Job.model_validate_json(config["planned"]["job"])
+        self._records: Iterator[Record] | None = None
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next record and return it; a failure that a retry cannot mend ends the trial."""
+        try:
+            record = self._next()
+        except Exception as error:
+            if not is_final(error):
+                raise
+            return self._failed(error)
+        return {"epoch": record.epoch, **record.metrics, "done": record.final}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up another trial in this actor."""
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Stop training, and give back what a worker group holds."""
+        records, self._records = self._records, None
+        if records is not None:
+            records.close()  # type: ignore[attr-defined]  # both sources are generators
+
+    def _next(self) -> Record:
+        if self._records is None:
+            self._records = records_of(self._job)
+        return next(self._records)
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        directory = Path(self._job.directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "error.txt").write_text("".join(traceback.format_exception(error)))
+        write_outcome(directory, Outcome("failed", str(error)))
+        return {"epoch": 0, "done": True}
+
+
+def records_of(job: Job) -> Iterator[Record]:
+    """Yield the job's records, from this process or from a worker group of its own."""
+    if job.placement.workers > 1:
+        # imported here: it brings torch, which the driver of the sweep does not need
+        from orchestrator.trial.group import worker_group_records
+
+        yield from worker_group_records(job)
+        return
+    for _, record in import_module(LOOP).train([job]):
+        yield record
+
+
+def is_final(error: Exception) -> bool:
+    """Tell whether the failure is the trial's own, so that trying again would end the same way."""
+    return type(error).__name__ in ("TrialError", "NonFiniteLoss")

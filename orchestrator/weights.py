@@ -1,0 +1,66 @@
+"""Know which weights a study needs from outside, and whether they are here."""
+
+from importlib.metadata import version
+
+from orchestrator.digests import file_digest
+from orchestrator.errors import UserError
+from orchestrator.fingerprint import fingerprint
+from orchestrator.study.schema import RandomTeacher, Study, ZooTeacher
+from trainers.spec import Detector
+from trainers.spec.remote import cached, imagenet_url
+from trainers.spec.zoo import ZooCheckpoint, find_checkpoint, find_config
+
+MMDET = "mmdet::"
+
+
+def zoo_checkpoint(name: str) -> ZooCheckpoint:
+    """Return a zoo checkpoint; the study's check has made sure that there is one of this name."""
+    found = find_checkpoint(name)
+    if found is None:
+        raise UserError(f"no zoo checkpoint is called {name}")
+    return found
+
+
+def zoo_detector(name: str) -> Detector:
+    """Return the detector of a zoo checkpoint."""
+    return Detector(config=MMDET + zoo_checkpoint(name).config.removeprefix(MMDET))
+
+
+def config_digest(detector: Detector) -> str:
+    """Return the identity of a detector's config: mmdet's version for its own, the content for a local file."""
+    if detector.config.startswith(MMDET):
+        return fingerprint([version("mmdet"), detector.config])
+    return file_digest(detector.config)
+
+
+def needed_urls(study: Study) -> dict[str, str]:
+    """Return what has to be fetched before the study can run: study key -> URL, for files not in the cache."""
+    wanted = {"student.weights": _imagenet(study.student)}
+    if isinstance(study.teacher, ZooTeacher):
+        wanted["teacher.name"] = zoo_checkpoint(study.teacher.name).url
+    elif study.teacher is not None and study.teacher.kind == "train":
+        wanted["teacher.detector.weights"] = _imagenet(study.teacher.detector)
+    return {key: url for key, url in wanted.items() if url is not None and not cached(url).exists()}
+
+
+def with_random_weights(study: Study) -> Study:
+    """Return the study with random weights in place of those that would have to be fetched."""
+    missing = needed_urls(study)
+    changes: dict[str, object] = {}
+    if "student.weights" in missing:
+        changes["student"] = study.student.model_copy(update={"weights": "random"})
+    if "teacher.name" in missing and isinstance(study.teacher, ZooTeacher):
+        changes["teacher"] = RandomTeacher(kind="random", detector=zoo_detector(study.teacher.name))
+    if "teacher.detector.weights" in missing and study.teacher is not None and study.teacher.kind == "train":
+        detector = study.teacher.detector.model_copy(update={"weights": "random"})
+        changes["teacher"] = study.teacher.model_copy(update={"detector": detector})
+    return study.model_copy(update=changes)
+
+
+def _imagenet(detector: Detector) -> str | None:
+    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it wants none."""
+    if detector.weights == "random":
+        return None
+    config = find_config(detector.config.removeprefix(MMDET))
+    depth = detector.backbone_depth or (config.depth if config else None)
+    return imagenet_url(depth)

@@ -1,0 +1,48 @@
+"""Give every test the marker of its folder, and keep tests off the network and out of the user's settings."""
+
+import functools
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).parent
+FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "gpu", "benchmarks"})
+
+# Child processes (Ray workers, commands) inherit these: neither library may phone home from a test.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+# The same examples on every machine, and no verdict on speed: CI has two busy cores.
+settings.register_profile("stillhouse", derandomize=True, database=None, deadline=None)
+settings.load_profile("stillhouse")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by its folder, so that the cost of a test is where it lives."""
+    folder = _folder(item)
+    if folder is not None:
+        item.add_marker(getattr(pytest.mark, folder))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests/gpu where there is no CUDA device."""
+    if _folder(item) == "gpu" and not _cuda_is_available():
+        pytest.skip("needs a CUDA device")
+
+
+def _folder(item: pytest.Item) -> str | None:
+    """Return the folder of tests/ that holds the test, if it is one of the six."""
+    if not item.path.is_relative_to(TESTS):
+        return None
+    first = item.path.relative_to(TESTS).parts[0]
+    return first if first in FOLDERS else None
+
+
+@functools.cache
+def _cuda_is_available() -> bool:
+    """Ask torch, once, and only when a GPU test is about to run."""
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,1 @@
+"""What one worker group does: build detectors, distil, evaluate, checkpoint. Runs without Ray and MLflow."""

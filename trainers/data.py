@@ -1,0 +1,220 @@
+"""Build the data stream: datasets from a spec, and batches that are functions of (seed, step) alone."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from mmdet.registry import DATASETS
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
+from trainers.errors import TrialError
+from trainers.seeding import derive, seed_everything
+from trainers.spec import CocoDataset, DatasetSpec, ShapesDataset
+
+Config = dict[str, Any]
+SMALLEST_TRAINING_SIDE = 32  # pixels; mmdet's own filter for training images
+META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")
+
+
+def train_pipeline(spec: DatasetSpec) -> list[Config]:
+    """Return mmdet's pipeline config for training images."""
+    return [
+        _load_step(spec),
+        {"type": "LoadAnnotations", "with_bbox": True},
+        {"type": "Resize", "scale": tuple(spec.image_size), "keep_ratio": spec.keep_ratio},
+        {"type": "RandomFlip", "prob": spec.flip},
+        {"type": "PackDetInputs", "meta_keys": META_KEYS},
+    ]
+
+
+def test_pipeline(spec: DatasetSpec, load_step: Config | None = None) -> list[Config]:
+    """Return mmdet's pipeline config for evaluation; ``load_step`` replaces how the image is read."""
+    return [
+        load_step or _load_step(spec),
+        {"type": "Resize", "scale": tuple(spec.image_size), "keep_ratio": spec.keep_ratio},
+        {"type": "PackDetInputs", "meta_keys": META_KEYS[:5]},
+    ]
+
+
+def build_dataset(spec: DatasetSpec, split: str) -> Any:
+    """Return the mmdet dataset of ``split`` (``train`` or ``val``).
+
+    Raises ``TrialError`` when files are missing, damaged, or their categories are not the study's classes.
+    """
+    init_default_scope("mmdet")
+    training = split == "train"
+    pipeline = train_pipeline(spec) if training else test_pipeline(spec)
+    common = {"pipeline": pipeline, "test_mode": not training, "serialize_data": True}
+    if isinstance(spec, ShapesDataset):
+        return DATASETS.build(_shapes_config(spec, split) | common)
+    return _build_coco(spec, split, common)
+
+
+def class_names(spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the class names in label order."""
+    if spec.classes == "coco80":
+        names: tuple[str, ...] = DATASETS.get("mmdet.CocoDataset").METAINFO["classes"]
+        return names
+    return tuple(spec.classes)
+
+
+def _load_step(spec: DatasetSpec) -> Config:
+    return {"type": "StillhouseDrawShapes" if isinstance(spec, ShapesDataset) else "LoadImageFromFile"}
+
+
+def _shapes_config(spec: ShapesDataset, split: str) -> Config:
+    return {
+        "type": "StillhouseShapes",
+        "split": split,
+        "count": spec.train_images if split == "train" else spec.val_images,
+        "size": spec.image_size,
+        "max_objects": spec.max_objects,
+        "seed": spec.seed,
+        "metainfo": {"classes": spec.classes},
+    }
+
+
+def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
+    files = spec.train if split == "train" else spec.val
+    config = {
+        "type": "CocoDataset",
+        "data_root": spec.root,
+        "ann_file": files.annotations,
+        "data_prefix": {"img": files.images},
+        "metainfo": {"classes": class_names(spec)},
+    }
+    if split == "train":
+        config["filter_cfg"] = {"filter_empty_gt": True, "min_size": SMALLEST_TRAINING_SIDE}
+    where = f"{spec.root}/{files.annotations}"
+    try:
+        dataset = DATASETS.build(config | common)
+    except (OSError, ValueError, KeyError, AssertionError) as error:
+        raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
+    _require_categories(dataset, class_names(spec), where)
+    return dataset
+
+
+def _require_categories(dataset: Any, classes: tuple[str, ...], where: str) -> None:
+    """Refuse categories in another order: mmdet numbers labels by the file, names by the study."""
+    found = tuple(category["name"] for category in dataset.coco.load_cats(dataset.cat_ids))
+    if found != classes:
+        raise TrialError(f"{where}: the study's classes are {list(classes)}, the file's, in its order, {list(found)}")
+    if len(dataset) == 0:
+        raise TrialError(f"{where}: no image is left to use (training skips images without boxes)")
+
+
+class SeededDataset(Dataset[Any]):
+    """Read items addressed by (epoch, index); augmentation depends on (seed, epoch, index), not on who reads it."""
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.dataset = dataset
+        self.seed = seed
+
+    def __getitem__(self, address: tuple[int, int]) -> Any:
+        epoch, index = address
+        seed_everything(derive(self.seed, "augment", epoch, index))
+        try:
+            return self.dataset[index]
+        except OSError as error:
+            raise TrialError(f"cannot read image {index} of the dataset: {error}") from error
+
+
+def epoch_batches(wide: NDArray[np.bool_], batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the epoch's global batches, int64 (batches, batch_size), as image indices.
+
+    A batch holds images of one orientation (``wide``, bool (images,)) as far as possible, as mmdet's
+    ``AspectRatioBatchSampler`` does for each worker, so that little is padded. Every image comes at least once; the
+    last batches are filled up with images of the epoch's beginning.
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(len(wide))
+    upright, lying = order[~wide[order]], order[wide[order]]
+    whole = [_whole_batches(group, batch_size) for group in (upright, lying)]
+    rest = np.concatenate([group[len(batches) * batch_size :] for group, batches in zip((upright, lying), whole)])
+    missing = -len(rest) % batch_size
+    rest = np.concatenate([rest, np.resize(order, missing)]).astype(np.int64)
+    batches = np.concatenate([*whole, rest.reshape(-1, batch_size)])
+    shuffled: NDArray[np.int64] = np.random.default_rng((seed, epoch, 1)).permutation(batches)
+    return shuffled
+
+
+def _whole_batches(group: NDArray[np.int64], batch_size: int) -> NDArray[np.int64]:
+    count = len(group) // batch_size
+    return group[: count * batch_size].reshape(count, batch_size)
+
+
+def orientations(dataset: Any) -> NDArray[np.bool_]:
+    """Return for each image whether it is at least as wide as it is high, bool (images,)."""
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    return np.array([info["width"] >= info["height"] for info in infos], dtype=bool)
+
+
+class TrainStream:
+    """Yield this worker's share of every global batch, from any step on.
+
+    Step ``s`` of a trial sees the same images with the same augmentation in every run and after every restart; the
+    workers' shares together are the global batch, whatever their number.
+    """
+
+    def __init__(self, dataset: Any, *, batch_size: int, seed: int, rank: int, world: int, loader_workers: int) -> None:
+        self._dataset = SeededDataset(dataset, seed)
+        self._wide = orientations(dataset)
+        self._batch_size, self._seed = batch_size, seed
+        share = batch_size // world
+        self._mine = slice(rank * share, (rank + 1) * share)
+        self._loader_workers = loader_workers
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Return the number of global batches of one epoch."""
+        return len(epoch_batches(self._wide, self._batch_size, self._seed, 0))
+
+    def batches(self, first_step: int, last_step: int) -> Iterator[Any]:
+        """Yield raw (not yet preprocessed) batches for steps ``first_step`` up to, not including, ``last_step``."""
+        return iter(
+            DataLoader(
+                self._dataset,
+                batch_sampler=self._addresses(first_step, last_step),
+                collate_fn=pseudo_collate,
+                num_workers=self._loader_workers,
+                multiprocessing_context="forkserver" if self._loader_workers else None,
+                worker_init_fn=_calm_worker,
+            )
+        )
+
+    def _addresses(self, first_step: int, last_step: int) -> Iterator[list[tuple[int, int]]]:
+        per_epoch = self.steps_per_epoch
+        for step in range(first_step, last_step):
+            epoch, position = divmod(step, per_epoch)
+            if step == first_step or position == 0:
+                plan = epoch_batches(self._wide, self._batch_size, self._seed, epoch)
+            yield [(epoch, int(index)) for index in plan[position][self._mine]]
+
+
+def _calm_worker(_: int) -> None:
+    """Keep OpenCV from starting threads of its own in a loader process."""
+    cv2.setNumThreads(0)
+
+
+def evaluation_batches(dataset: Any, *, rank: int, world: int, batch_size: int = 8) -> Iterator[Any]:
+    """Yield this worker's share of the dataset in batches of equally large images, so that none is padded for another."""
+    for indices in _same_size_runs(dataset, range(rank, len(dataset), world), batch_size):
+        yield pseudo_collate([dataset[index] for index in indices])
+
+
+def _same_size_runs(dataset: Any, indices: Sequence[int], longest: int) -> Iterator[list[int]]:
+    run: list[int] = []
+    size = None
+    for index in indices:
+        info = dataset.get_data_info(index)
+        if run and (len(run) == longest or (info["width"], info["height"]) != size):
+            yield run
+            run = []
+        size = (info["width"], info["height"])
+        run.append(index)
+    if run:
+        yield run

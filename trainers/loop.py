@@ -1,0 +1,161 @@
+"""Train students side by side on one data stream, against one frozen teacher."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from mmengine.dist import get_rank, get_world_size
+from mmengine.logging import MMLogger
+
+from trainers.data import TrainStream, build_dataset
+from trainers.detector import build_empty
+from trainers.distill.distiller import FrozenTeacher
+from trainers.distill.views import Predictions, TargetCache
+from trainers.errors import TrialError
+from trainers.evaluate import evaluate
+from trainers.member import Member
+from trainers.seeding import derive, seed_everything
+from trainers.spec import Job, Teacher, TrialSpec, class_count
+from trainers.spec.record import Record, read_history, read_status
+from trainers.weights import load_weights
+
+CHECK_EVERY = 50  # steps between two looks at the losses: each look waits for the device
+PROGRESS_EVERY_S = 1.0
+
+
+def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
+    """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
+
+    A job whose directory already holds history yields that first, then goes on where it stopped. Closing the iterator
+    stops the students where they are; what was yielded is on disk. Call it on every worker of the process group; all
+    workers yield, rank 0's records are the complete ones. Raises ``TrialError`` with a message for the user.
+    """
+    finished = [job for job in jobs if read_status(job.directory) == "finished"]
+    for job in finished:
+        yield from ((job.trial_id, record) for record in read_history(job.directory))
+    waiting = [job for job in jobs if job not in finished]
+    if waiting:
+        yield from Group(waiting).run()
+
+
+class Group:
+    """Hold what one worker of a worker group shares among its students: data stream, teacher, device."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        placement, trial = jobs[0].placement, jobs[0].trial
+        self._device = prepare_process(placement.threads, placement.cuda)
+        self._trial = trial
+        self._stream = TrainStream(
+            build_dataset(trial.dataset, "train"),
+            batch_size=trial.schedule.batch_size,
+            seed=derive(trial.seed, "data"),
+            rank=get_rank(),
+            world=get_world_size(),
+            loader_workers=placement.loader_workers,
+        )
+        self._validation = build_dataset(trial.dataset, "val")
+        self._teacher = load_teacher(trial, self._device)
+        self._members = [Member(job, self._stream.steps_per_epoch, self._device) for job in jobs]
+        self._epoch_began, self._progress_written = time.monotonic(), 0.0
+
+    def run(self) -> Iterator[tuple[str, Record]]:
+        """Yield what the members have already done, then train them to their ends."""
+        for member in self._members:
+            yield from ((member.job.trial_id, record) for record in member.history)
+            member.train_mode()
+        for member in [member for member in self._members if member.last_step == 0 and not member.history]:
+            yield member.job.trial_id, self._close_epoch(member)  # no step to make: evaluated as it is
+        first = min(member.step for member in self._members)
+        last = max(member.last_step for member in self._members)
+        for step, batch in enumerate(self._stream.batches(first, last), start=first):
+            active = [member for member in self._members if member.step == step < member.last_step]
+            self._train_step(step, batch, active)
+            for member in filter(Member.at_epoch_end, active):
+                yield member.job.trial_id, self._close_epoch(member)
+
+    def _train_step(self, step: int, batch: Any, active: list[Member]) -> None:
+        data = active[0].student.data_preprocessor(batch, True)
+        teacher = self._ask_teacher(batch, data) if any(member.distils for member in active) else None
+        targets = TargetCache()
+        for member in active:
+            seed_everything(derive(self._trial.seed, "step", step, get_rank()))
+            member.train_step(data["inputs"], data["data_samples"], teacher, targets)
+            if step % CHECK_EVERY == 0:
+                member.check_losses()
+        self._show_progress(active)
+
+    def _ask_teacher(self, batch: Any, data: Any) -> Predictions:
+        assert self._teacher is not None
+        teacher, same_pixels = self._teacher
+        inputs = data["inputs"] if same_pixels else teacher.detector.data_preprocessor(batch, True)["inputs"]
+        return teacher.predict(inputs)
+
+    def _close_epoch(self, member: Member) -> Record:
+        member.check_losses()
+        trained_s = time.monotonic() - self._epoch_began
+        metrics = self._evaluate(member) if member.wants_evaluation() else {}
+        evaluated_s = time.monotonic() - self._epoch_began - trained_s
+        record = member.finish_epoch(metrics, {"time/train_s": trained_s, "time/evaluate_s": evaluated_s})
+        member.train_mode()
+        self._epoch_began = time.monotonic()
+        return record
+
+    def _evaluate(self, member: Member) -> dict[str, float]:
+        member.average_buffers()
+        return evaluate(member.student, self._validation, self._trial.dataset.evaluator) or {}
+
+    def _show_progress(self, active: list[Member]) -> None:
+        now = time.monotonic()
+        if get_rank() != 0 or now - self._progress_written < PROGRESS_EVERY_S:
+            return
+        self._progress_written = now
+        for member in active:
+            member.files.show_progress(member.step, member.last_step)
+
+
+def prepare_process(threads: int, cuda: bool) -> torch.device:
+    """Make this process ready to train and return its device.
+
+    On the CPU results are a function of the trial and ``threads``: thread counts are fixed, algorithms deterministic,
+    and denormal numbers are flushed (they slow training several times).
+    """
+    cv2.setNumThreads(0)
+    MMLogger.get_instance("mmengine").setLevel("WARNING")  # it prints a paragraph for every initialised tensor
+    if cuda:
+        return torch.device("cuda", torch.cuda.current_device())
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return torch.device("cpu")
+
+
+def load_teacher(trial: TrialSpec, device: torch.device) -> tuple[FrozenTeacher, bool] | None:
+    """Return the trial's frozen teacher and whether it sees the very pixels that the student sees."""
+    if trial.teacher is None:
+        return None
+    detector = build_empty(trial.teacher.detector, class_count(trial.dataset))
+    _fill(detector, trial.teacher)
+    student = build_empty(trial.student, class_count(trial.dataset))
+    return FrozenTeacher(detector.to(device)), _pixels(detector) == _pixels(student)
+
+
+def _fill(detector: Any, teacher: Teacher) -> None:
+    if teacher.weights is not None:
+        load_weights(detector, teacher.weights, "teacher")
+
+
+def _pixels(detector: Any) -> tuple[Any, ...]:
+    """Return what a data preprocessor does to the pixels, in comparable form."""
+    preprocessor = detector.data_preprocessor
+    mean, std = preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
+    return mean, std, preprocessor._channel_conversion, preprocessor.pad_size_divisor
+
+
+def train_alone(job: Job) -> list[Record]:
+    """Train one job to its end in this process and return its history."""
+    if not Path(job.directory).is_absolute():
+        raise TrialError(f"the trial's directory must be absolute, got {job.directory}")
+    return [record for _, record in train([job])]

@@ -1,0 +1,61 @@
+"""Describe one trial completely: what a worker group needs to train one student, and nothing about where it runs."""
+
+from pydantic import Field
+
+from trainers.spec.base import Section
+from trainers.spec.dataset import DatasetSpec
+from trainers.spec.detector import Detector
+from trainers.spec.method import MethodSpec
+from trainers.spec.schedule import Schedule
+
+
+class Weights(Section):
+    """Point at a checkpoint; loading less than ``coverage`` of the model's tensors is an error."""
+
+    path: str = Field(min_length=1)
+    coverage: float = Field(1.0, gt=0.0, le=1.0)
+
+
+class Teacher(Section):
+    """Give the frozen teacher: a detector and its weights (``None``: random weights, for smoke runs only)."""
+
+    detector: Detector
+    weights: Weights | None
+
+
+class TrialSpec(Section):
+    """Hold everything that affects a trial's result; paths are absolute.
+
+    ``init`` loads a whole detector checkpoint into the student before training (``None``: the detector's own
+    ``weights``). ``teacher`` is ``None`` for method ``none``.
+    """
+
+    dataset: DatasetSpec
+    student: Detector
+    init: Weights | None = None
+    teacher: Teacher | None = None
+    method: MethodSpec
+    schedule: Schedule
+    seed: int = Field(0, ge=0)
+
+
+class Placement(Section):
+    """Hold how a trial runs on one worker; must not affect its result beyond floating-point order.
+
+    ``threads`` is the number of CPU threads of each worker, ``loader_workers`` the number of processes that load
+    images for it (0: in the training process).
+    """
+
+    workers: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1)
+    loader_workers: int = Field(0, ge=0)
+    cuda: bool = False
+
+
+class Job(Section):
+    """Ask a worker group for one trial: the trial, its directory and its placement."""
+
+    trial: TrialSpec
+    trial_id: str
+    directory: str
+    placement: Placement = Placement()

@@ -1,0 +1,93 @@
+"""Write ``configs/zoo/configs.json``, the list of the detector configs that mmdet ships: ``python -m trainers.zoo_index``.
+
+Reading the configs runs their code, which is why this happens once, at a developer's, and a study only reads the list.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from trainers.spec.zoo import configs_dir
+
+
+def main() -> int:
+    """Write the list and say how long it is; return 1 when mmdet is not installed."""
+    root = shipped_configs()
+    if root is None:
+        print("zoo_index: mmdet is not installed", file=sys.stderr)
+        return 1
+    rows = list(describe_all(root))
+    target = configs_dir() / "zoo" / "configs.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(render(version("mmdet"), rows), encoding="utf-8")
+    print(f"{target}: {len(rows)} configs")
+    return 0
+
+
+def shipped_configs() -> Path | None:
+    """Return the folder of mmdet's own configs without importing mmdet, which would want mmcv's compiled ops."""
+    spec = find_spec("mmdet")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / ".mim" / "configs"
+
+
+def describe_all(root: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row for every config below ``root`` that has a model, sorted by path; skip what cannot be read."""
+    from mmengine.config import Config
+
+    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
+        name = path.relative_to(root).as_posix()
+        try:
+            # Custom modules (mmpretrain's backbones) need not be installed for the config to be read.
+            config = Config.fromfile(path, import_custom_modules=False)
+        except (OSError, ImportError) as error:
+            print(f"zoo_index: left out {name}: {error}", file=sys.stderr)
+            continue
+        if "model" in config:
+            yield describe(name, config.model.to_dict())
+
+
+def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of one model."""
+    head, backbone = _part(model, "bbox_head"), _part(model, "backbone")
+    return {
+        "path": name,
+        "detector": _type_name(model),
+        "head": _type_name(head),
+        "num_classes": _number(head or _part(model.get("roi_head") or {}, "bbox_head"), "num_classes"),
+        "backbone": _type_name(backbone),
+        "depth": _number(backbone, "depth"),
+        "neck_channels": _number(_part(model, "neck"), "out_channels"),
+    }
+
+
+def render(mmdet: str, rows: list[dict[str, Any]]) -> str:
+    """Return the file's text: one config a line, so that a new version of mmdet makes a readable diff."""
+    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+    return f'{{"mmdet":{json.dumps(mmdet)},"configs":[\n{lines}\n]}}\n'
+
+
+def _part(model: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return one part of a model; of a sequence (necks, cascaded heads) the last, which makes the output."""
+    part = model.get(key)
+    if isinstance(part, list | tuple):
+        part = part[-1] if part else None
+    return part if isinstance(part, dict) else {}
+
+
+def _type_name(part: dict[str, Any]) -> str | None:
+    """Return ``type`` as a name: configs in the new style give the class itself."""
+    kind = part.get("type")
+    return kind if kind is None or isinstance(kind, str) else kind.__name__
+
+
+def _number(part: dict[str, Any], key: str) -> int | None:
+    value = part.get(key)
+    return value if isinstance(value, int) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
