@@ -1,1 +1,28 @@
 """What one worker group does: build detectors, distil, evaluate, checkpoint. Runs without Ray and MLflow."""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class OperatorFinder(MetaPathFinder):
+    """Find ``mmcv._ext`` where no compiled one exists: it stands last, so it is asked only when all others have failed.
+
+    In this way importing anything of mmdet works in every process that has imported ``trainers``, at no cost to those
+    that import ``trainers.spec`` alone.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the stand-in of ``trainers.ops`` for ``mmcv._ext``, nothing for any other name."""
+        if fullname != "mmcv._ext":
+            return None
+        from trainers.ops import OperatorLoader
+
+        return ModuleSpec(fullname, OperatorLoader(), origin="trainers.ops")
+
+
+sys.meta_path.append(OperatorFinder())

@@ -43,7 +43,8 @@ def install() -> bool:
     present = sys.modules.get(NAME)
     if present is not None:
         return isinstance(present, Operators)
-    if importlib.util.find_spec(NAME) is not None:
+    found = importlib.util.find_spec(NAME)
+    if found is not None and not isinstance(found.loader, OperatorLoader):
         return False
     # A spec with a loader lets importlib.util.find_spec and mmcv's own check_ops_exist find the module.
     loader = OperatorLoader()

@@ -27,7 +27,7 @@ from ruamel.yaml.reader import ReaderError
 
 from orchestrator.study.location import KeyPath, Location, Problem
 from orchestrator.study.scalars import Scalar, plain
-from orchestrator.study.wording import describe
+from orchestrator.study.wording import describe, shorten
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -169,8 +169,9 @@ class _Builder:
 
     def _check(self, event: NodeEvent) -> None:
         """Note what no value may carry, whatever it is."""
-        if getattr(event, "tag", None) is not None:
-            self._note(event, f"tag {event.tag} is not allowed: a study is plain data")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._note(event, f"tag {shorten(str(tag))} is not allowed: a study is plain data")
         if isinstance(event, AliasEvent):
             self._note(event, f"alias *{event.anchor} is not allowed: repeat the value, or share it through base:")
         elif event.anchor is not None:

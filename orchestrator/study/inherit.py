@@ -74,7 +74,8 @@ class _Chain:
         """Read one file; return the one that it builds on, if any."""
         refusal = self._refusal(step) if step.asked_at else None
         if refusal is not None:
-            return self._stop(Problem((BASE,), refusal, location=step.asked_at))
+            self._stop(Problem((BASE,), refusal, location=step.asked_at))
+            return None
         self.files.append(step.path.resolve())
         self.names.append(step.name)
         document = read_file(step.path, step.name)
@@ -97,7 +98,8 @@ class _Chain:
             return None
         base, location = data.pop(BASE), document.lines.pop((BASE,))
         if not isinstance(base, str) or not base:
-            return self._stop(Problem((BASE,), "must name a file, as in base: other.yaml", location=location))
+            self._stop(Problem((BASE,), "must name a file, as in base: other.yaml", location=location))
+            return None
         # Messages name a base relative to where the study's own name is relative to.
         name = os.path.normpath(Path(step.name).parent / base)
         return _Step(step.path.parent / base, name, location)

@@ -58,6 +58,10 @@ class Locations:
         """Return these locations on top of those of ``base``, of which only the paths in ``kept`` still exist."""
         return Locations({path: at for path, at in base._lines.items() if path in kept} | self._lines)
 
+    def where(self, path: KeyPath) -> str:
+        """Return ``file:line: key.path`` for a key, at its own line or that of its nearest parent."""
+        return _where(self.nearest(path), path)
+
     def finding(self, problem: Problem) -> Finding:
         """Render a problem for people."""
         location = problem.location or self.nearest(problem.path)

@@ -22,7 +22,7 @@ from orchestrator.study.fields import (
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
-from orchestrator.study.wording import alternatives, describe, did_you_mean
+from orchestrator.study.wording import alternatives, describe, did_you_mean, inline
 
 TYPES = {
     "bool_type": "true or false",
@@ -133,10 +133,10 @@ def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> 
 
 
 def _other_place(key: str, root: Any) -> str:
-    """Say where in the study a key of this name lives, when that is one place."""
+    """Say where in the study a key of this name lives, nearest to the top."""
     known = known_keys(root) if is_section(root) else ()
     places = [name for name in known if name.endswith(f".{key}")]
-    return f" (did you mean {places[0]}?)" if len(places) == 1 else ""
+    return f" (did you mean {min(places, key=lambda name: name.count('.'))}?)" if places else ""
 
 
 def _missing(path: KeyPath, root: Any, data: JsonValue) -> Problem:
@@ -160,7 +160,9 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
     if not isinstance(value, dict) or "kind" not in value:
         return Problem((*path, "kind"), f"this key is required: {alternatives(kinds)}")
     kind = value["kind"]
-    return Problem((*path, "kind"), f"must be {alternatives(kinds)}, got {describe(kind)}{did_you_mean(kind, kinds)}")
+    return Problem(
+        (*path, "kind"), f"unknown kind {inline(kind)}{did_you_mean(kind, kinds)}: it is {alternatives(kinds)}"
+    )
 
 
 def _broken_rule(entry: Entry, value: JsonValue) -> str:

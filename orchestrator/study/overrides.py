@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import JsonValue
 
 from orchestrator.study.document import MAX_DEPTH, Document, read_text
-from orchestrator.study.inherit import Source, lay_over, paths_in
+from orchestrator.study.inherit import Source, lay_over
 from orchestrator.study.location import KeyPath, Location, Locations, Problem
 
 KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")

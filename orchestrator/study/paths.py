@@ -3,14 +3,17 @@
 import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import JsonValue
 
+from orchestrator.findings import Level
 from orchestrator.study.inherit import Source
 from orchestrator.study.location import KeyPath, Problem
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-FILES: tuple[KeyPath, ...] = (("dataset", "root"), ("teacher", "path"))
+ROOT: KeyPath = ("dataset", "root")
+FILES: tuple[KeyPath, ...] = (ROOT, ("teacher", "path"))
 CONFIGS: tuple[KeyPath, ...] = (("student", "config"), ("teacher", "detector", "config"))
 SPACE: KeyPath = ("search", "space")
 
@@ -18,7 +21,8 @@ SPACE: KeyPath = ("search", "space")
 def resolve_paths(source: Source) -> list[Problem]:
     """Replace every file name in ``source.data`` by its absolute path; report variables that are not set.
 
-    A name with such a variable stays as it is: what else the study says can be checked without it.
+    A name with such a variable stays as it is. For the dataset's root that is no error: a study can be planned where
+    its data is not.
     """
     problems: list[Problem] = []
     for path in _file_keys(source.data):
@@ -27,7 +31,8 @@ def resolve_paths(source: Source) -> list[Problem]:
             continue
         name = "${HOME}" + name[1:] if name.startswith("~/") else name
         unset = sorted({variable for variable in VARIABLE.findall(name) if not os.environ.get(variable)})
-        problems += [Problem(path, f"environment variable {variable} is not set", "missing") for variable in unset]
+        level: Level = "missing" if path == ROOT else "error"
+        problems += [Problem(path, f"environment variable {variable} is not set", level) for variable in unset]
         if not unset:
             expanded = VARIABLE.sub(lambda match: os.environ[match[1]], name)
             folder = source.locations.nearest(path).folder
@@ -69,8 +74,5 @@ def _searched_configs(data: JsonValue) -> Iterator[KeyPath]:
 
 
 def _put(data: JsonValue, path: KeyPath, value: JsonValue) -> None:
-    holder, key = value_at(data, path[:-1]), path[-1]
-    if isinstance(holder, dict) and isinstance(key, str):
-        holder[key] = value
-    elif isinstance(holder, list) and isinstance(key, int):
-        holder[key] = value
+    holder: Any = value_at(data, path[:-1])
+    holder[path[-1]] = value

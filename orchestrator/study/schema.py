@@ -47,9 +47,7 @@ class RandomTeacher(Section):
     detector: Detector
 
 
-TeacherSection = Annotated[
-    ZooTeacher | CheckpointTeacher | TrainedTeacher | RandomTeacher, Field(discriminator="kind")
-]
+TeacherSection = Annotated[ZooTeacher | CheckpointTeacher | TrainedTeacher | RandomTeacher, Field(discriminator="kind")]
 
 
 class Uniform(Section):
@@ -84,13 +82,13 @@ def _domain(value: object) -> str:
     """Choose what a searched key's value is read as, so that a mistake in it is reported once."""
     if isinstance(value, dict):
         return "loguniform" if "loguniform" in value else "uniform"
-    return {Uniform: "uniform", LogUniform: "loguniform"}.get(type(value), "choices")
+    if isinstance(value, LogUniform):
+        return "loguniform"
+    return "uniform" if isinstance(value, Uniform) else "choices"
 
 
 Domain = Annotated[
-    Annotated[Choices, Tag("choices")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[LogUniform, Tag("loguniform")],
+    Annotated[Choices, Tag("choices")] | Annotated[Uniform, Tag("uniform")] | Annotated[LogUniform, Tag("loguniform")],
     Discriminator(_domain),
 ]
 

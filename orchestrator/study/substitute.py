@@ -26,7 +26,7 @@ def annotation_of(name: SectionName) -> Any:
 
 def section_of(key: str) -> str:
     """Return the section that a searched key lies in."""
-    return key.split(".")[0]
+    return key.partition(".")[0]
 
 
 def belonging_to(name: SectionName, params: Params) -> dict[str, JsonValue]:

@@ -1,24 +1,142 @@
-"""Work out which forms the search gives to one section of a study, and which searched values do not fit it."""
+"""Work out which forms the search gives to one section of a study, and which searched values fit in none."""
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
 from orchestrator.fingerprint import canonical_json
+from orchestrator.study.fields import known_keys
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
 from orchestrator.study.schema import Search, Study
-from orchestrator.study.space import points, values_of
-from orchestrator.study.substitute import Searched, SectionName, annotation_of, raw_section, section_of, validated
+from orchestrator.study.space import MAX_TRIALS, points, size, values_of
+from orchestrator.study.substitute import (
+    SEARCHABLE,
+    Params,
+    SectionName,
+    annotation_of,
+    raw_section,
+    section_of,
+    validated,
+)
 from orchestrator.study.wording import inline
 
-Params = dict[str, JsonValue]
-MOST_PROBLEMS = 20  # of one section; a grid repeats the same mistake in many combinations
-SPACE: KeyPath = ("search", "space")
+MOST_PROBLEMS = 20  # of one section: a grid repeats the same mistake in many combinations
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Variant[Section]:
-    pass
+class Variant(Generic[T]):
+    """Hold one form of a section; ``sources`` maps the keys that the search sets to where their values stand."""
+
+    section: T
+    name: SectionName
+    sources: dict[str, KeyPath]
+
+    def origin(self, *fields: str) -> KeyPath:
+        """Return where this form got a field's value: in the search space, or else in the section itself."""
+        path = (self.name, *fields)
+        above = (".".join(path[:length]) for length in range(len(path), 0, -1))
+        return next((self.sources[key] for key in above if key in self.sources), path)
+
+
+@dataclass(frozen=True, slots=True)
+class Forms(Generic[T]):
+    """Hold the forms of one section, and a problem for each searched value that does not fit."""
+
+    variants: tuple[Variant[T], ...]
+    problems: tuple[Problem, ...]
+
+
+@cache
+def searchable_keys() -> tuple[str, ...]:
+    """Return every key that a search may vary."""
+    return tuple(key for key in known_keys(Study) if section_of(key) in SEARCHABLE)
+
+
+def forms_of(study: Study, name: SectionName) -> Forms[Any]:
+    """Return all forms that the trials of a study can have of one section."""
+    keys = [key for key in study.search.space if section_of(key) == name and key in searchable_keys()]
+    variants: list[Variant[Any]] = []
+    problems: dict[tuple[KeyPath, str], Problem] = {}
+    for params in _combinations(study.search, keys):
+        raw = raw_section(study, name, params)
+        try:
+            variants.append(Variant(validated(name, raw), name, _sources(study.search, params)))
+        except ValidationError as error:
+            misfits = explain(error, annotation_of(name), raw)
+            found = [_misfit(study.search, name, params, misfit) for misfit in misfits]
+            problems |= {(problem.path, problem.message): problem for problem in found}
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    return Forms(tuple(variants), tuple(problems.values()))
+
+
+def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
+    """Return where a searched value stands: its place in the list, or the key of its distribution."""
+    domain = search.space[key]
+    path: KeyPath = ("search", "space", key)
+    return (*path, domain.index(value)) if isinstance(domain, tuple) and value in domain else path
+
+
+def _combinations(search: Search, keys: list[str]) -> Iterator[Params]:
+    """Yield the combinations of values that trials can have for ``keys``, each once."""
+    if size(search) > MAX_TRIALS or not keys:
+        yield {}
+        return
+    seen: set[str] = set()
+    for params in _grid(search, keys) if search.algorithm == "grid" else _draws(search, keys):
+        identity = canonical_json(params)
+        if identity not in seen:
+            seen.add(identity)
+            yield params
+
+
+def _grid(search: Search, keys: list[str]) -> Iterator[dict[str, JsonValue]]:
+    for values in itertools.product(*(values_of(search.space[key]) for key in keys)):
+        yield dict(zip(keys, values, strict=True))
+
+
+def _draws(search: Search, keys: list[str]) -> Iterator[dict[str, JsonValue]]:
+    """Yield each choice and each end of a distribution once, then what will really be drawn."""
+    usual = {key: values_of(search.space[key])[0] for key in keys}
+    for key in keys:
+        for value in values_of(search.space[key]):
+            yield usual | {key: value}
+    for params in points(search):
+        yield {key: params[key] for key in keys}
+
+
+def _sources(search: Search, params: Params) -> dict[str, KeyPath]:
+    found: dict[str, KeyPath] = {}
+    for key, value in params.items():
+        found |= _leaves(key, value, value_path(search, key, value))
+    return found
+
+
+def _leaves(key: str, value: JsonValue, path: KeyPath) -> dict[str, KeyPath]:
+    """Return the single keys that a searched value sets, with where each stands."""
+    if not isinstance(value, dict):
+        return {key: path}
+    return {
+        name: place
+        for part, item in value.items()
+        for name, place in _leaves(f"{key}.{part}", item, (*path, part)).items()
+    }
+
+
+def _misfit(search: Search, name: SectionName, params: Params, problem: Problem) -> Problem:
+    """Turn a problem of a section into one of the searched value that caused it, as far as that is known."""
+    field = dotted((name, *problem.path))
+    above = [key for key in params if field == key or field.startswith(f"{key}.")]
+    key = max(above, key=len) if above else list(params)[-1]
+    place = value_path(search, key, params[key])
+    if above:
+        inner = field.removeprefix(key).removeprefix(".")
+        return Problem(place, f"value {inline(params[key])}: {inner + ': ' if inner else ''}{problem.message}")
+    setting = ", ".join(f"{key} = {inline(value)}" for key, value in params.items())
+    return Problem(place, f"with {setting}: {field}: {problem.message}")

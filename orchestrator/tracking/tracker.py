@@ -1,8 +1,10 @@
 """Write studies and trials to MLflow: one run per study, one child run per trial, every value once."""
 
+import http.client
 import json
 import logging
 import subprocess
+import urllib.request
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +26,9 @@ KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.s
 METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
 EPOCH = "epoch"  # logged with every record: where it stands, the record stands
 PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "faster-coco-eval", "stillhouse")
+STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+CONNECT_TIMEOUT_S = 10
 LONGEST_PARAM = 6000  # characters, MLflow's own limit
 log = logging.getLogger(__name__)
 
@@ -101,9 +105,9 @@ class Tracker:
         if best is not None:
             metrics = [Metric(f"best/{key}", value, _millis(best), 0) for key, value in sorted(best.metrics.items())]
             self._client.log_batch(run_id, metrics=[*metrics, Metric("best/epoch", best.epoch, _millis(best), 0)])
-        for name in (BEST, CONFIG, "error.txt"):
+        for name, folder in ((BEST, STUDENT_FOLDER), (CONFIG, STUDENT_FOLDER), ("error.txt", None)):
             if (trial.directory / name).exists():
-                self._client.log_artifact(run_id, str(trial.directory / name), "student" if name != "error.txt" else "")
+                self._client.log_artifact(run_id, str(trial.directory / name), folder)
 
     def _experiment_id(self, name: str, store: Store) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -148,6 +152,7 @@ class Tracker:
 def open_client(plan: Plan, store: Store) -> MlflowClient:
     """Return a client of the study's tracking store; raise ``OperationError`` when it does not answer."""
     uri = plan.study.tracking.uri or store.tracking_uri
+    require_answer(uri)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     try:
@@ -156,6 +161,19 @@ def open_client(plan: Plan, store: Store) -> MlflowClient:
     except Exception as error:  # SQLAlchemy, requests and MLflow each raise their own
         raise OperationError(f"the tracking store {uri} does not answer: {first_line(error)}") from error
     return client
+
+
+def require_answer(uri: str) -> None:
+    """Raise ``OperationError`` at once when no MLflow server answers at an HTTP ``uri``: its client retries for minutes."""
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=CONNECT_TIMEOUT_S) as answer:
+            text = answer.read(64)
+    except (OSError, http.client.HTTPException) as error:
+        raise OperationError(f"no MLflow server answers at {uri}: {getattr(error, 'reason', None) or error}") from error
+    if text.strip() != b"OK":
+        raise OperationError(f"something answers at {uri}, but it is not an MLflow server")
 
 
 def as_metrics(record: Record) -> Iterator[Metric]:

@@ -1,11 +1,17 @@
 """Give the checks what they look at: the study's sections in all forms that the search gives them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.study.draft import Draft
-from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.location import Problem
 from orchestrator.study.schema import Study
-from orchestrator.study.variants import Variant, variants_of
+from orchestrator.study.variants import Forms, Variant, forms_of
+from trainers.spec.detector import Detector
+from trainers.spec.method import MethodSpec
+from trainers.spec.schedule import Schedule
+
+NO_FORMS: Forms[Any] = Forms((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,15 +19,21 @@ class Context:
     """Hold a study under check; a section that is wrong in itself has no variants."""
 
     study: Study
-    method: tuple[Variant, ...]
-    student: tuple[Variant, ...]
-    schedule: tuple[Variant, ...]
+    methods: tuple[Variant[MethodSpec], ...]
+    students: tuple[Variant[Detector], ...]
+    schedules: tuple[Variant[Schedule], ...]
     trust_python: bool
 
-    def distilling(self) -> tuple[Variant, ...]:
+    def distilling(self) -> tuple[Variant[MethodSpec], ...]:
         """Return the methods of this study that need a teacher."""
-        return tuple(variant for variant in self.method if variant.section.kind != "none")
+        return tuple(variant for variant in self.methods if variant.section.kind != "none")
 
 
 def gather(draft: Draft, *, trust_python: bool) -> tuple[Context, list[Problem]]:
-    """Return the context of a study, and the searched values that fit their section in no form."""
+    """Return the context of a study, and a problem for each searched value that does not fit its section."""
+    study = draft.study
+    methods: Forms[MethodSpec] = forms_of(study, "method") if draft.has(["method"]) else NO_FORMS
+    students: Forms[Detector] = forms_of(study, "student") if draft.has(["student"]) else NO_FORMS
+    schedules: Forms[Schedule] = forms_of(study, "schedule") if draft.has(["schedule"]) else NO_FORMS
+    problems = [*methods.problems, *students.problems, *schedules.problems]
+    return Context(study, methods.variants, students.variants, schedules.variants, trust_python), problems

@@ -1,4 +1,4 @@
-"""The stand-in for mmcv's compiled operators against slow float64 references written from the definitions."""
+"""Compare the stand-in for mmcv's compiled operators with slow float64 references written from the definitions."""
 
 import importlib
 import importlib.machinery
@@ -38,7 +38,8 @@ def without_ops(mmcv_ops: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Module
     mmcv = importlib.import_module("mmcv")
     monkeypatch.delitem(sys.modules, ops.NAME)
     monkeypatch.setattr(mmcv, "_ext", None)
-    if importlib.util.find_spec(ops.NAME) is not None:
+    found = importlib.util.find_spec(ops.NAME)
+    if found is not None and not isinstance(found.loader, ops.OperatorLoader):
         pytest.skip("this mmcv is compiled")
     return mmcv
 
@@ -136,7 +137,7 @@ def reference_nms(boxes: list[Box], scores: list[float], threshold: float, offse
 def reference_soft_nms(
     boxes: list[Box], scores: list[float], threshold: float, sigma: float, least: float, method: str, offset: int
 ) -> list[tuple[int, float]]:
-    """Bodla et al. 2017, figure 2, with mmcv's rule that a decayed score below ``least`` ends a box."""
+    """Follow Bodla et al. 2017, figure 2, with mmcv's rule that a decayed score below ``least`` ends a box."""
     left, kept = dict(enumerate(scores)), []
     while left:
         best = min(left, key=lambda i: (-left[i], i))
@@ -151,7 +152,7 @@ def reference_soft_nms(
 
 
 def boxes_on_a_grid(seed: int, count: int) -> tuple[Tensor, Tensor]:
-    """Boxes with whole corners and scores in tenths, so that equal boxes, equal scores and equal IoUs do occur."""
+    """Draw boxes with whole corners and scores in tenths, so that equal boxes, equal scores and equal IoUs do occur."""
     corner = torch.randint(0, 8, (count, 2), generator=generator(seed))
     size = torch.randint(0, 6, (count, 2), generator=generator(seed + 1000))
     scores = torch.randint(1, 10, (count,), generator=generator(seed + 2000)) / 10
@@ -244,7 +245,7 @@ def test_soft_nms_of_nothing_is_nothing(mmcv_ops: ModuleType) -> None:
 
 
 class Layer(NamedTuple):
-    """One geometry, every pair (vertical, horizontal)."""
+    """Describe one geometry, every pair (vertical, horizontal)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
@@ -288,7 +289,7 @@ class Inputs(NamedTuple):
 
 
 def draw(layer: Layer, seed: int = 0) -> Inputs:
-    """Two images of 4 channels; the offsets reach far enough that many taps lie partly or wholly outside."""
+    """Draw two images of 4 channels; the offsets reach far enough that many taps lie partly or wholly outside."""
     rng, (rows, columns) = generator(seed), layer.output_size(IMAGE)
     taps = layer.deform_groups * math.prod(layer.kernel)
 
@@ -305,7 +306,7 @@ def draw(layer: Layer, seed: int = 0) -> Inputs:
 
 
 def bilinear(planes: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """x(p) = sum over q of G(q, p) x(q), Dai et al. 2017, equations 3 and 4: planes (C, H, W) at one point, (C,)."""
+    """Read planes (C, H, W) at one point: sum over q of G(q, p) x(q), Dai et al. 2017, equations 3 and 4."""
     value = planes.new_zeros(len(planes))
     top, left = int(y.detach().floor()), int(x.detach().floor())
     for row, column in product((top, top + 1), (left, left + 1)):
@@ -315,7 +316,7 @@ def bilinear(planes: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 
 def patch(layer: Layer, inputs: Inputs, image: int, row: int, column: int) -> Tensor:
-    """The modulated samples (C, kH, kW) that one output position of one image sees."""
+    """Return the modulated samples (C, kH, kW) that one output position of one image sees."""
     height, width = layer.kernel
     blocks = []
     for block, planes in enumerate(inputs.features[image].chunk(layer.deform_groups)):
@@ -331,7 +332,7 @@ def patch(layer: Layer, inputs: Inputs, image: int, row: int, column: int) -> Te
 
 
 def reference_convolution(layer: Layer, inputs: Inputs) -> Tensor:
-    """y(p) = sum over k of w_k x(p + p_k + dp_k) dm_k, Zhu et al. 2019, equation 1; version 1 has dm_k = 1."""
+    """Sum w_k x(p + p_k + dp_k) dm_k over k, Zhu et al. 2019, equation 1; version 1 has dm_k = 1."""
     rows, columns = layer.output_size(IMAGE)
     filters = len(inputs.weight)
     values = []
@@ -345,7 +346,7 @@ def reference_convolution(layer: Layer, inputs: Inputs) -> Tensor:
 
 
 def gradients(output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """The gradients of a sum of the output with fixed random weights."""
+    """Return the gradients of a sum of the output with fixed random weights."""
     weights = torch.randn(output.shape, generator=generator(99), dtype=torch.float64).to(output)
     return [gradient.cpu() for gradient in torch.autograd.grad((output * weights).sum(), inputs)]
 
@@ -420,7 +421,7 @@ def test_a_fresh_layer_is_a_plain_convolution(mmcv_ops: ModuleType, name: str, m
 
 
 def reference_focal(logits: Tensor, target: Tensor, gamma: float, alpha: float, weight: Tensor | None) -> Tensor:
-    """-a_t (1 - p_t) ** gamma * log(p_t), Lin et al. 2017, equation 5, (N, C) with a graph."""
+    """Return -a_t (1 - p_t) ** gamma * log(p_t), Lin et al. 2017, equation 5, (N, C) with a graph."""
     losses = []
     for row, column in product(range(len(logits)), range(logits.shape[1])):
         label = int(target[row])

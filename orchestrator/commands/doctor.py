@@ -1,0 +1,25 @@
+"""Look at this machine and environment, and say what would keep studies from running."""
+
+import argparse
+
+from orchestrator.commands.common import add_json, add_store, print_json, store_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_store(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line a check; exit code 1 when one failed."""
+    from orchestrator.doctor import examine
+
+    checks = examine(store_of(arguments))
+    failed = any(check.level == "fail" for check in checks)
+    if arguments.json:
+        print_json({"ok": not failed, "checks": [dict(vars(check)) for check in checks]})
+    else:
+        for check in checks:
+            print(f"{check.level:4}  {check.subject:12} {check.message}")
+    return 1 if failed else 0

@@ -1,0 +1,33 @@
+"""Take a student out: a plain mmdet config and a checkpoint that mmdet loads without Stillhouse."""
+
+import argparse
+from pathlib import Path
+
+from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, print_json, store_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    add_json(parser)
+    parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
+    parser.add_argument("--to", metavar="DIR", required=True, type=Path, help="folder to write config.py and student.pth to")
+    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the chosen trial's best student."""
+    from orchestrator.export import export_student
+    from orchestrator.plan import make_plan
+
+    store = store_of(arguments)
+    plan = make_plan(load(arguments), store)
+    exported = export_student(plan, store, arguments.trial, arguments.to, replace=arguments.force)
+    if arguments.json:
+        print_json({"trial": exported.trial_id, "config": str(exported.config), "checkpoint": str(exported.checkpoint)})
+        return 0
+    print(f"trial {exported.trial_id}: {exported.config} and {exported.checkpoint}")
+    print(f"use: mmdet.apis.init_detector('{exported.config}', '{exported.checkpoint}', device='cpu')")
+    return 0

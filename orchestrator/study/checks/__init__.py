@@ -1,0 +1,36 @@
+"""Check the sections of a study against each other and against what is known of the world."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from orchestrator.study.checks.context import Context, gather
+from orchestrator.study.checks.detectors import check_detectors, check_student_heads
+from orchestrator.study.checks.schedule import check_batches, check_early_stopping
+from orchestrator.study.checks.search import check_search
+from orchestrator.study.checks.surroundings import check_data, check_tracking
+from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_heads, check_presence
+from orchestrator.study.draft import Draft
+from orchestrator.study.location import Problem
+
+# A check runs only when the sections that it compares are right in themselves.
+CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ...] = (
+    (("search",), check_search),
+    (("search", "schedule"), check_early_stopping),
+    (("scaling",), check_batches),
+    ((), check_detectors),
+    ((), check_student_heads),
+    (("teacher", "method"), check_presence),
+    (("teacher",), check_checkpoint),
+    (("teacher", "dataset"), check_classes),
+    (("teacher", "method"), check_heads),
+    (("dataset",), check_data),
+    (("tracking",), check_tracking),
+)
+
+
+def run_checks(draft: Draft, *, trust_python: bool) -> Iterator[Problem]:
+    """Yield everything that the sections which are right in themselves do wrong together."""
+    context, problems = gather(draft, trust_python=trust_python)
+    yield from problems
+    for sections, check in CHECKS:
+        if draft.has(sections):
+            yield from check(context)

@@ -1,0 +1,65 @@
+"""Load a study: read, inherit, override, validate and cross-check it, reporting everything at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.findings import Finding, StudyErrors
+from orchestrator.study.checks import run_checks
+from orchestrator.study.draft import Draft, validate
+from orchestrator.study.inherit import Source, read_source
+from orchestrator.study.location import Locations, Problem
+from orchestrator.study.overrides import apply_sets
+from orchestrator.study.paths import resolve_paths
+from orchestrator.study.schema import Study
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStudy:
+    """Hold a study without errors, its paths absolute; ``warnings`` are the findings that are no errors."""
+
+    study: Study
+    path: Path
+    locations: Locations
+    warnings: tuple[Finding, ...]
+
+    def where(self, key: str) -> str:
+        """Return ``file:line: key`` for a dotted key, for findings that are made later."""
+        return self.locations.where(tuple(key.split(".")))
+
+
+def load_study(path: Path | str, sets: Iterable[str] = (), *, trust_python: bool = False) -> LoadedStudy:
+    """Load the study at ``path``, with ``sets`` (``key=value``) on top.
+
+    ``trust_python`` allows local detector configs, which can run code when the detector is built. Raises
+    ``StudyErrors`` with all findings when one of them is an error.
+    """
+    path = Path(path)
+    source = apply_sets(read_source(path), sets)
+    draft, problems = _examine(source, trust_python=trust_python)
+    findings = _findings(problems, source.locations)
+    if draft is None or any(finding.level == "error" for finding in findings):
+        raise StudyErrors(findings)
+    return LoadedStudy(draft.study, path, source.locations, findings)
+
+
+def _examine(source: Source, *, trust_python: bool) -> tuple[Draft | None, list[Problem]]:
+    """Return the validated study, ``None`` when too little of it could be read, and everything wrong with it."""
+    if not source.complete:
+        return None, source.problems
+    unread = [problem.path for problem in source.problems if problem.hides]
+    problems = resolve_paths(source)
+    draft, mistakes = validate(source.data, [path for path in unread if path])
+    checked = filter(draft.means, run_checks(draft, trust_python=trust_python))
+    return draft, [*source.problems, *problems, *mistakes, *checked]
+
+
+def _findings(problems: Iterable[Problem], locations: Locations) -> tuple[Finding, ...]:
+    """Render problems in the order of the files, each once."""
+    ordered = sorted(problems, key=lambda problem: _order(problem, locations))
+    return tuple(dict.fromkeys(locations.finding(problem) for problem in ordered))
+
+
+def _order(problem: Problem, locations: Locations) -> tuple[str, int]:
+    source, line = problem.location or locations.nearest(problem.path)
+    return source, line or 0

@@ -1,0 +1,20 @@
+"""Fetch a trial's student from MLflow."""
+
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from orchestrator.errors import OperationError
+from orchestrator.tracking.tracker import STUDENT_FOLDER, find_runs, first_line
+
+
+def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path:
+    """Download the config and best checkpoint of a trial into ``scratch`` and return the folder that holds them."""
+    run = find_runs(client, [trial_id]).get(trial_id)
+    if run is None or not client.list_artifacts(run.info.run_id, STUDENT_FOLDER):
+        raise OperationError(f"trial {trial_id} has no student yet, neither in the store nor in MLflow")
+    try:
+        return Path(client.download_artifacts(run.info.run_id, STUDENT_FOLDER, str(scratch)))
+    except (MlflowException, OSError) as error:
+        raise OperationError(f"cannot fetch the student of trial {trial_id} from MLflow: {first_line(error)}") from error
