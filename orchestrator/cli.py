@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"stillhouse: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("stillhouse: interrupted; what was reported is kept, the same command goes on from there", file=sys.stderr)
+        print(
+            "stillhouse: interrupted; what was reported is kept, the same command goes on from there", file=sys.stderr
+        )
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
@@ -41,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the command-line parser; commands are light to import and load what they need when they run."""
     top = argparse.ArgumentParser(
-        prog="stillhouse", description="Distil object detectors: one YAML study, from a laptop to a cluster.", epilog=EPILOG
+        prog="stillhouse",
+        description="Distil object detectors: one YAML study, from a laptop to a cluster.",
+        epilog=EPILOG,
     )
     top.add_argument("--version", action="version", version=f"stillhouse {own_version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

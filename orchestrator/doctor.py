@@ -43,7 +43,9 @@ def _python() -> Iterator[Check]:
     good = (3, 11) <= sys.version_info[:2] < (3, 13)
     yield Check("ok" if good else "fail", "python", f"{sys.version.split()[0]} at {sys.executable}")
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        yield Check("warn", "python", "PYTHONDONTWRITEBYTECODE is set: workers start slowly unless bytecode is compiled")
+        yield Check(
+            "warn", "python", "PYTHONDONTWRITEBYTECODE is set: workers start slowly unless bytecode is compiled"
+        )
 
 
 def _packages() -> Iterator[Check]:

@@ -40,7 +40,7 @@ def export_student(plan: Plan, store: Store, wanted: str, target: Path, *, repla
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as partial:
             source = student_files(plan, store, trial, Path(partial))
-            for name, path in files.items():
+            for name in files:
                 shutil.copyfile(source / name, Path(partial) / f"{name}.copy")
             for name, path in files.items():
                 (Path(partial) / f"{name}.copy").replace(path)

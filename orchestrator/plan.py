@@ -58,9 +58,8 @@ class Plan:
 
     def job(self, trial: PlannedTrial) -> Job:
         """Return what a worker group gets to run ``trial``."""
-        return Job(
-            trial=trial.spec, trial_id=trial.id, directory=str(trial.directory), placement=self.resources.placement
-        )
+        placement = self.resources.placement(trial.role)
+        return Job(trial=trial.spec, trial_id=trial.id, directory=str(trial.directory), placement=placement)
 
 
 def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:

@@ -44,7 +44,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
     resources = {
         "workers": granted.workers,
-        "cpus_per_worker": granted.cpus_per_worker,
+        "cpus_per_worker": granted.cpus(trial.role),
         "gpus_per_worker": granted.gpus_per_worker,
     }
     return {

@@ -8,9 +8,9 @@ from rich.console import Console
 from orchestrator.commands.common import print_json
 from orchestrator.errors import UserError
 from orchestrator.plan import Plan
-from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
 from orchestrator.store import Store
 from orchestrator.table import print_results
+from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
 from orchestrator.tracking.tracker import open_client
 
 

@@ -14,16 +14,20 @@ class Resources:
 
     workers: int
     cpus_per_worker: int
+    teacher_cpus_per_worker: int
     gpus_per_worker: float
     loader_workers: int
     concurrent: int
 
-    @property
-    def placement(self) -> Placement:
-        """Return what a worker has to know of it."""
+    def cpus(self, role: str) -> int:
+        """Return the CPUs of each worker of a trial in ``role`` (``teacher`` or ``student``)."""
+        return self.teacher_cpus_per_worker if role == "teacher" else self.cpus_per_worker
+
+    def placement(self, role: str) -> Placement:
+        """Return what a worker of a trial in ``role`` has to know of it."""
         return Placement(
             workers=self.workers,
-            threads=self.cpus_per_worker,
+            threads=self.cpus(role),
             loader_workers=self.loader_workers,
             cuda=self.gpus_per_worker > 0,
         )
@@ -34,9 +38,12 @@ def resources(study: Study, machine: Machine) -> Resources:
     scaling = study.scaling
     gpus = scaling.gpus_per_worker
     each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
+    cpus = scaling.cpus_per_worker
+    threads = (1 + scaling.loader_workers if each else 1) if cpus == "auto" else cpus
     fit = min(
-        machine.cpus // (scaling.workers * scaling.cpus_per_worker),
+        machine.cpus // (scaling.workers * threads),
         machine.gpus / (scaling.workers * each) if each else inf,
     )
     most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
-    return Resources(scaling.workers, scaling.cpus_per_worker, each, scaling.loader_workers, int(most))
+    alone = min(scaling.teacher_cpus_per_worker or threads, max(1, machine.cpus // scaling.workers))
+    return Resources(scaling.workers, threads, alone, each, scaling.loader_workers, int(most))

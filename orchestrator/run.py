@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.errors import OperationError
 from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.store import Store
-from orchestrator.sweep import Watcher, run_trials, start_ray
+from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
 from orchestrator.tracking.tracker import Tracker, first_line
 from trainers.spec.record import OUTCOME, read_outcome
 
@@ -41,8 +41,8 @@ def _train(
 ) -> None:
     for trial in pending:
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
-    leave = start_ray(address)
     try:
+        start_ray(address)
         if plan.teacher in pending:
             run_trials(plan, [plan.teacher], watchers, store.tune_dir)
             require_teacher(plan.teacher)
@@ -50,7 +50,7 @@ def _train(
         if students:
             run_trials(plan, students, watchers, store.tune_dir)
     finally:
-        leave()
+        stop_ray()
 
 
 def require_teacher(teacher: PlannedTrial) -> None:
@@ -92,7 +92,7 @@ class Copier:
         while (trial_id := self._changed.get()) is not None:
             try:
                 self._tracker.sync(self._trials[trial_id])
-            except Exception as error:  # nothing is lost: the end of the run copies again, and raises
+            except Exception as error:  # noqa: BLE001  nothing is lost: the end of the run copies again, and raises
                 log.warning("MLflow is behind: %s", first_line(error))
 
 

@@ -1,30 +1,21 @@
 """Run planned trials with Ray Tune."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
+from orchestrator.errors import OperationError
 from orchestrator.machine import this_machine
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.study.schema import Asha, Study
 from orchestrator.trial.runner import RUNNER_CPU, TrialRunner
 from trainers.spec.record import SELECTION_METRIC, Outcome, read_status, write_outcome
 
-ENVIRONMENT = {
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_TRAIN_V2_ENABLED": "1",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # epochs without an evaluation are reported too
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
 CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
 
 
@@ -47,6 +38,10 @@ class Notifier(tune.Callback):
     def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = watchers
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the watchers out: Tune pickles its callbacks with the experiment's state."""
+        return {"_watchers": ()}
+
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has started."""
         for watcher in self._watchers:
@@ -63,20 +58,26 @@ class Notifier(tune.Callback):
             watcher.ended(trial.config["planned"]["id"])
 
 
-def start_ray(address: str | None) -> Callable[[], None]:
-    """Connect to the cluster at ``address``, or start a local Ray on loopback; return how to leave it."""
-    os.environ.update({key: value for key, value in ENVIRONMENT.items() if key not in os.environ})
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    common = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
-    if address:
-        ray.init(address=address, **common)
-    else:
+def start_ray(address: str | None) -> None:
+    """Connect to the cluster at ``address``, or start a local Ray; ``ray_environment.prepare`` has run before.
+
+    Raises ``OperationError`` when there is no cluster at the address.
+    """
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
         machine = this_machine()
-        ray.init(
-            address="local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False,
-            _node_ip_address="127.0.0.1", **common,
-        )  # fmt: skip
-    return ray.shutdown
+        ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **quiet)
+        return
+    try:
+        ray.init(address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise OperationError(f"no Ray cluster can be reached at {address}: {reason}") from error
+
+
+def stop_ray() -> None:
+    """Leave the cluster, or end the local Ray with all its processes."""
+    ray.shutdown()
 
 
 def run_trials(plan: Plan, trials: Sequence[PlannedTrial], watchers: Sequence[Watcher], directory: Path) -> None:
@@ -85,7 +86,7 @@ def run_trials(plan: Plan, trials: Sequence[PlannedTrial], watchers: Sequence[Wa
     A trial that the scheduler stopped early, or that crashed too often, gets its outcome here.
     """
     tuner = tune.Tuner(
-        tune.with_resources(TrialRunner, request(plan)),
+        tune.with_resources(TrialRunner, request(plan, trials[0].role)),
         param_space={
             "planned": tune.grid_search(
                 [{"id": trial.id, "job": plan.job(trial).model_dump_json()} for trial in trials]
@@ -104,11 +105,13 @@ def run_trials(plan: Plan, trials: Sequence[PlannedTrial], watchers: Sequence[Wa
             storage_path=str(directory),
             verbose=0,
             callbacks=[Notifier(watchers)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=CRASHES_PER_TRIAL),
         ),
     )
-    for result in tuner.fit():
-        settle(result, {trial.id: trial for trial in trials})
+    results = tuner.fit()
+    for index in range(len(results)):
+        settle(results[index], {trial.id: trial for trial in trials})
 
 
 def directory_name(trial: Any) -> str:
@@ -116,19 +119,19 @@ def directory_name(trial: Any) -> str:
     return str(trial.config["planned"]["id"])
 
 
-def request(plan: Plan) -> dict[str, float]:
+def request(plan: Plan, role: str) -> dict[str, float]:
     """Return what Tune must reserve: everything for a one-worker trial, next to nothing where a worker group does."""
     granted = plan.resources
     if granted.workers > 1:
         return {"CPU": RUNNER_CPU}
-    return {"CPU": granted.cpus_per_worker, "GPU": granted.gpus_per_worker}
+    return {"CPU": granted.cpus(role), "GPU": granted.gpus_per_worker}
 
 
 def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
     """Return Tune's scheduler; ASHA counts epochs as we report them, not Tune's own iterations."""
     rule = study.search.scheduler
     if not isinstance(rule, Asha) or all(trial.role == "teacher" for trial in trials):
-        return FIFOScheduler()
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
     longest = max(trial.spec.schedule.epochs for trial in trials)
     return ASHAScheduler(
         time_attr="epoch",

@@ -30,23 +30,25 @@ class TrialFiles:
         """Save the resume state with its history, then publish the history."""
         content = {"format": FORMAT, "history": [asdict(record) for record in history], **state}
         self._save(RESUME, content)
-        self._publish(history)
+        self.publish(history)
 
     def save_student(self, name: str, content: dict[str, Any]) -> None:
         """Write a student checkpoint under ``name``."""
         self._save(name, content)
 
     def resume(self) -> tuple[dict[str, Any], list[Record]] | None:
-        """Return the last committed state and its history, or ``None`` for a new trial."""
+        """Return the last committed state and its history, or ``None`` for a new trial; writes nothing."""
         path = self.directory / RESUME
         if not path.exists():
             return None
         content = read_checkpoint(path)
         if content.get("format") != FORMAT:
             raise TrialError(f"{path} has format {content.get('format')}, this release reads {FORMAT}: delete it")
-        history = [Record(**record) for record in content["history"]]
-        self._publish(history)
-        return content, history
+        return content, [Record(**record) for record in content["history"]]
+
+    def publish(self, history: list[Record]) -> None:
+        """Write the history of a resumed trial: its writer may have died between the state and this file."""
+        write_text(self.directory / HISTORY, to_lines(history))
 
     def finish(self) -> None:
         """Mark the trial as finished and delete its resume state, which is several times larger than the student."""
@@ -63,6 +65,3 @@ class TrialFiles:
 
     def _save(self, name: str, content: dict[str, Any]) -> None:
         write_atomically(self.directory / name, lambda path: torch.save(content, path))
-
-    def _publish(self, history: list[Record]) -> None:
-        write_text(self.directory / HISTORY, to_lines(history))

@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from trainers import coco as _coco  # noqa: F401  (registers the COCO dataset with mmdet)
 from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
 from trainers.errors import TrialError
 from trainers.seeding import derive, seed_everything
@@ -82,7 +83,7 @@ def _shapes_config(spec: ShapesDataset, split: str) -> Config:
 def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
     files = spec.train if split == "train" else spec.val
     config = {
-        "type": "CocoDataset",
+        "type": "StillhouseCoco",
         "data_root": spec.root,
         "ann_file": files.annotations,
         "data_prefix": {"img": files.images},
@@ -92,20 +93,9 @@ def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
         config["filter_cfg"] = {"filter_empty_gt": True, "min_size": SMALLEST_TRAINING_SIDE}
     where = f"{spec.root}/{files.annotations}"
     try:
-        dataset = DATASETS.build(config | common)
-    except (OSError, ValueError, KeyError, AssertionError) as error:
+        return DATASETS.build(config | common)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
-    _require_categories(dataset, class_names(spec), where)
-    return dataset
-
-
-def _require_categories(dataset: Any, classes: tuple[str, ...], where: str) -> None:
-    """Refuse categories in another order: mmdet numbers labels by the file, names by the study."""
-    found = tuple(category["name"] for category in dataset.coco.load_cats(dataset.cat_ids))
-    if found != classes:
-        raise TrialError(f"{where}: the study's classes are {list(classes)}, the file's, in its order, {list(found)}")
-    if len(dataset) == 0:
-        raise TrialError(f"{where}: no image is left to use (training skips images without boxes)")
 
 
 class SeededDataset(Dataset[Any]):
@@ -118,10 +108,14 @@ class SeededDataset(Dataset[Any]):
     def __getitem__(self, address: tuple[int, int]) -> Any:
         epoch, index = address
         seed_everything(derive(self.seed, "augment", epoch, index))
-        try:
-            return self.dataset[index]
-        except OSError as error:
-            raise TrialError(f"cannot read image {index} of the dataset: {error}") from error
+        return _read(self.dataset, index)
+
+
+def _read(dataset: Any, index: int) -> Any:
+    try:
+        return dataset[index]
+    except (OSError, AssertionError) as error:  # mmcv asserts that a file could be decoded
+        raise TrialError(f"cannot read image {index} of the dataset: {error}") from error
 
 
 def epoch_batches(wide: NDArray[np.bool_], batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -134,7 +128,9 @@ def epoch_batches(wide: NDArray[np.bool_], batch_size: int, seed: int, epoch: in
     order = np.random.default_rng((seed, epoch)).permutation(len(wide))
     upright, lying = order[~wide[order]], order[wide[order]]
     whole = [_whole_batches(group, batch_size) for group in (upright, lying)]
-    rest = np.concatenate([group[len(batches) * batch_size :] for group, batches in zip((upright, lying), whole)])
+    rest = np.concatenate(
+        [group[len(batches) * batch_size :] for group, batches in zip((upright, lying), whole, strict=True)]
+    )
     missing = -len(rest) % batch_size
     rest = np.concatenate([rest, np.resize(order, missing)]).astype(np.int64)
     batches = np.concatenate([*whole, rest.reshape(-1, batch_size)])
@@ -164,7 +160,9 @@ class TrainStream:
         self._dataset = SeededDataset(dataset, seed)
         self._wide = orientations(dataset)
         self._batch_size, self._seed = batch_size, seed
-        share = batch_size // world
+        share, left_over = divmod(batch_size, world)
+        if left_over:
+            raise TrialError(f"a global batch of {batch_size} images cannot be shared equally among {world} workers")
         self._mine = slice(rank * share, (rank + 1) * share)
         self._loader_workers = loader_workers
 
@@ -188,11 +186,11 @@ class TrainStream:
 
     def _addresses(self, first_step: int, last_step: int) -> Iterator[list[tuple[int, int]]]:
         per_epoch = self.steps_per_epoch
-        for step in range(first_step, last_step):
-            epoch, position = divmod(step, per_epoch)
-            if step == first_step or position == 0:
-                plan = epoch_batches(self._wide, self._batch_size, self._seed, epoch)
-            yield [(epoch, int(index)) for index in plan[position][self._mine]]
+        for epoch in range(first_step // per_epoch, -(-last_step // per_epoch)):
+            plan = epoch_batches(self._wide, self._batch_size, self._seed, epoch)
+            start = epoch * per_epoch
+            for batch in plan[max(first_step - start, 0) : last_step - start]:
+                yield [(epoch, int(index)) for index in batch[self._mine]]
 
 
 def _calm_worker(_: int) -> None:
@@ -203,7 +201,7 @@ def _calm_worker(_: int) -> None:
 def evaluation_batches(dataset: Any, *, rank: int, world: int, batch_size: int = 8) -> Iterator[Any]:
     """Yield this worker's share of the dataset in batches of equally large images, so that none is padded for another."""
     for indices in _same_size_runs(dataset, range(rank, len(dataset), world), batch_size):
-        yield pseudo_collate([dataset[index] for index in indices])
+        yield pseudo_collate([_read(dataset, index) for index in indices])
 
 
 def _same_size_runs(dataset: Any, indices: Sequence[int], longest: int) -> Iterator[list[int]]:

@@ -38,6 +38,8 @@ def model_config(detector: Detector, num_classes: int) -> Any:
         model = Config.fromfile(path).model
     except (OSError, AttributeError, SyntaxError) as error:
         raise TrialError(f"cannot read detector config {detector.config}: {error}") from error
+    if "bbox_head" not in model:
+        raise TrialError(f"detector config {detector.config} has no bbox_head: only one-stage detectors are supported")
     model.bbox_head.num_classes = num_classes
     model.backbone.init_cfg = None
     model.init_cfg = None
@@ -74,12 +76,13 @@ def build_empty(detector: Detector, num_classes: int, seed: int = 0) -> Any:
 def _scale_channels(model: Any, width: float) -> None:
     """Give a ResNet detector the channels of its depth and ``width``."""
     backbone = model.backbone
-    base = round(BASE_CHANNELS * width)
+    base = round(backbone.get("base_channels", BASE_CHANNELS) * width)
     expansion = 1 if backbone.depth in BASIC_DEPTHS else 4
     stages = [base * expansion * 2**index for index in range(4)]
-    if width != 1.0:
-        backbone.base_channels = backbone.stem_channels = base
     model.neck.in_channels = [stages[index] for index in backbone.out_indices]
+    if width == 1.0:
+        return  # a local config's own channels stand, whatever they are
+    backbone.base_channels = backbone.stem_channels = base
     model.neck.out_channels = _scaled(model.neck.out_channels, width)
     for key in ("in_channels", "feat_channels"):
         model.bbox_head[key] = _scaled(model.bbox_head[key], width)

@@ -25,7 +25,8 @@ def evaluate(detector: Any, dataset: Any, evaluator: str) -> Metrics | None:
     """
     detector.eval()
     shares = [[found] for found in _detect(detector, dataset)]
-    images = collect_results(shares, len(dataset), device="cpu") if get_world_size() > 1 else shares
+    # mmengine's "gpu" means: over the process group, whatever its backend; "cpu": through files in the working directory
+    images = collect_results(shares, len(dataset), device="gpu") if get_world_size() > 1 else shares
     if images is None:
         return None
     detections = [detection for image in images for detection in image[0]]
@@ -46,7 +47,7 @@ def _to_coco(sample: Any, categories: list[int]) -> list[Detection]:
     found = sample.pred_instances.cpu().numpy()
     boxes = found.bboxes.copy()
     boxes[:, 2:] -= boxes[:, :2]
-    rows = zip(boxes.tolist(), found.scores.tolist(), found.labels.tolist())
+    rows = zip(boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
     return [
         {"image_id": sample.img_id, "category_id": categories[label], "bbox": box, "score": score}
         for box, score, label in rows
@@ -63,7 +64,7 @@ def dataset_category_ids(dataset: Any) -> list[int]:
 def ground_truth(dataset: Any) -> dict[str, Any]:
     """Return the dataset's annotations in COCO's JSON form."""
     if not isinstance(dataset, ShapesData):
-        content: dict[str, Any] = dataset.coco.dataset
+        content: dict[str, Any] = dataset.annotations
         return content
     records = [dataset.get_data_info(index) for index in range(len(dataset))]
     names = enumerate(dataset.metainfo["classes"], start=1)
@@ -99,12 +100,12 @@ def coco_metrics(
 ) -> Metrics:
     """Return COCO's AP, AP50, AP75 and AP by size (maximum 100 detections an image), 0 to 1.
 
-    ``evaluator`` is ``faster-coco-eval`` or ``pycocotools``: the same statistics, to the bit. Without any detection
-    every metric is 0.
+    ``evaluator`` is ``faster-coco-eval`` or ``pycocotools``: the same statistics up to the last bit (pycocotools adds
+    2.2e-16 to the denominator of each precision). Without any detection every metric is 0.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # both libraries print tables
         stats = _statistics(annotations, detections, evaluator, category_ids)
-    return {f"coco/{name}": value for name, value in zip(STATISTICS, stats) if value >= 0.0}
+    return {f"coco/{name}": value for name, value in zip(STATISTICS, stats, strict=True) if value >= 0.0}
 
 
 def _statistics(

@@ -57,7 +57,7 @@ class Group:
             loader_workers=placement.loader_workers,
         )
         self._validation = build_dataset(trial.dataset, "val")
-        self._teacher = load_teacher(trial, self._device)
+        self._teacher = load_teacher(_first_with_teacher(jobs), self._device)
         self._members = [Member(job, self._stream.steps_per_epoch, self._device) for job in jobs]
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
 
@@ -72,7 +72,8 @@ class Group:
         last = max(member.last_step for member in self._members)
         for step, batch in enumerate(self._stream.batches(first, last), start=first):
             active = [member for member in self._members if member.step == step < member.last_step]
-            self._train_step(step, batch, active)
+            if active:  # a resumed member may be ahead of where a shorter one ended
+                self._train_step(step, batch, active)
             for member in filter(Member.at_epoch_end, active):
                 yield member.job.trial_id, self._close_epoch(member)
 
@@ -96,6 +97,7 @@ class Group:
     def _close_epoch(self, member: Member) -> Record:
         member.check_losses()
         trained_s = time.monotonic() - self._epoch_began
+        member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
         evaluated_s = time.monotonic() - self._epoch_began - trained_s
         record = member.finish_epoch(metrics, {"time/train_s": trained_s, "time/evaluate_s": evaluated_s})
@@ -104,7 +106,6 @@ class Group:
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        member.average_buffers()
         return evaluate(member.student, self._validation, self._trial.dataset.evaluator) or {}
 
     def _show_progress(self, active: list[Member]) -> None:
@@ -130,6 +131,11 @@ def prepare_process(threads: int, cuda: bool) -> torch.device:
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device("cpu")
+
+
+def _first_with_teacher(jobs: Sequence[Job]) -> TrialSpec:
+    """Return the first trial that has a teacher (they share one), else the first: a baseline may lead a cohort."""
+    return next((job.trial for job in jobs if job.trial.teacher is not None), jobs[0].trial)
 
 
 def load_teacher(trial: TrialSpec, device: torch.device) -> tuple[FrozenTeacher, bool] | None:

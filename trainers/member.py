@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce_params, get_rank, get_world_size
+from mmengine.dist import all_reduce_params, barrier, get_rank, get_world_size
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -26,7 +26,9 @@ class Member:
 
     def __init__(self, job: Job, steps_per_epoch: int, device: torch.device) -> None:
         trial = job.trial
-        student = build_student(trial.student, class_count(trial.dataset), derive(trial.seed, "init"), trial.init is None)
+        student = build_student(
+            trial.student, class_count(trial.dataset), derive(trial.seed, "init"), trial.init is None
+        )
         if trial.init is not None:
             load_weights(student, trial.init, "student")
         self.job, self.student = job, student.to(device)
@@ -35,9 +37,12 @@ class Member:
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
         self._steps_per_epoch, self.last_step = steps_per_epoch, total_steps(trial.schedule, steps_per_epoch)
+        self._rate = self._learning_rate()
         self.files = TrialFiles(job.directory)
         self.history: list[Record] = []
-        self.step, self._sums, self._count = 0, {}, 0
+        self.step = 0
+        self._sums: dict[str, Tensor] = {}  # of each loss, in float64, since the epoch began
+        self._count = 0
         self._restore()
 
     @property
@@ -57,6 +62,7 @@ class Member:
         """Make one optimizer step on a preprocessed batch."""
         losses = self._model(inputs, samples, teacher if self.distils else None, targets)
         total = torch.stack(list(losses.values())).sum()
+        self._rate = self._learning_rate()  # the schedulers are about to set the next step's
         self._optimizer.update_params(total)
         for scheduler in self._schedulers:
             scheduler.step()
@@ -68,7 +74,7 @@ class Member:
         record = Record(
             epoch=self.epoch,
             step=self.step,
-            metrics={**self._mean_losses(), "lr": self._learning_rate(), **metrics},
+            metrics={**self._mean_losses(), "lr": self._rate, **metrics},
             timing=timing,
             wall_time=time.time(),
             final=self.step == self.last_step,
@@ -95,7 +101,8 @@ class Member:
 
     def _add(self, losses: dict[str, Tensor]) -> None:
         for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double()
+            addend = value.detach().double()
+            self._sums[name] = self._sums[name] + addend if name in self._sums else addend
         self._count += 1
 
     def _mean_losses(self) -> dict[str, float]:
@@ -103,7 +110,7 @@ class Member:
             return {}
         means = torch.stack(list(self._sums.values())) / self._count
         all_reduce_params([means], op="mean")
-        values = dict(zip(self._sums, means.tolist()))
+        values = dict(zip(self._sums, means.tolist(), strict=True))
         self._sums, self._count = {}, 0
         return {f"loss/{name}": value for name, value in values.items()}
 
@@ -143,8 +150,11 @@ class Member:
         self._optimizer.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(self._schedulers, state["schedulers"], strict=True):
             scheduler.load_state_dict(saved)
-        if self.history[-1].final and get_rank() == 0:
-            self._finish()  # the process died between the last commit and this
+        barrier()  # all workers have read the state before rank 0 may delete it
+        if get_rank() == 0:
+            self.files.publish(self.history)
+            if self.history[-1].final:
+                self._finish()  # the process died between the last commit and this
 
 
 def _parallel(distiller: Distiller, device: torch.device) -> Any:

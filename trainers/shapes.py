@@ -79,7 +79,7 @@ class ShapesData(BaseDetDataset):
     """Serve the shapes as an mmdet dataset whose pipeline begins with ``DrawShapes``."""
 
     def __init__(self, *, split: str, count: int, size: tuple[int, int], max_objects: int, seed: int, **kwargs: Any):
-        self.split, self.count, self.size = split, count, tuple(size)
+        self.split, self.count, self.size = split, count, (size[0], size[1])
         self.max_objects, self.shapes_seed = max_objects, seed
         super().__init__(**kwargs)
 
@@ -88,7 +88,12 @@ class ShapesData(BaseDetDataset):
         return [self._record(index) for index in range(self.count)]
 
     def _record(self, index: int) -> dict[str, Any]:
-        shapes = scene(np.random.default_rng(self._seed_of(index, SCENE)), self.size, len(self.metainfo["classes"]), self.max_objects)
+        shapes = scene(
+            np.random.default_rng(self._seed_of(index, SCENE)),
+            self.size,
+            len(self.metainfo["classes"]),
+            self.max_objects,
+        )
         instances = [{"bbox": list(s.box), "bbox_label": s.label, "ignore_flag": 0} for s in shapes]
         width, height = self.size
         return {

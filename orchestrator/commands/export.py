@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_json(parser)
     parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
-    parser.add_argument("--to", metavar="DIR", required=True, type=Path, help="folder to write config.py and student.pth to")
+    parser.add_argument(
+        "--to", metavar="DIR", required=True, type=Path, help="folder to write config.py and student.pth to"
+    )
     parser.add_argument("--force", action="store_true", help="replace files that are there already")
 
 

@@ -62,6 +62,9 @@ def fetch_weights(plan: Plan) -> None:
 
 def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     """Train, then print; everything heavy is imported here."""
+    from orchestrator import ray_environment
+
+    ray_environment.prepare(arguments.address)
     from orchestrator.progress import Progress
     from orchestrator.report import print_end
     from orchestrator.run import only_run, run_plan

@@ -1,7 +1,7 @@
 """Read one YAML text strictly: plain data only, with the line of every key and all problems at once.
 
 A study may come from a stranger. Tags, which could name Python objects, are refused; so are anchors and aliases, whose
-expansion grows exponentially; size and depth are bounded before anything is built.
+expansion grows exponentially; size, depth and number of values are bounded while the text is read.
 """
 
 import stat
@@ -31,6 +31,9 @@ from orchestrator.study.wording import describe, shorten
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
+MAX_VALUES = 20_000
+MAX_PROBLEMS = 100
+MAX_LINE = 100_000  # characters; the parser is quadratic in the length of some tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def read_text(text: str, locate: Callable[[int], Location]) -> Document:
     """Read a YAML text that holds one value; ``locate`` turns a line number (from 1) into a location."""
     builder = _Builder(locate, lines={(): locate(1)})
     try:
+        _check_lines(text, locate)
         for event in _events(text, locate):
             builder.feed(event)
     except Refused as refused:
@@ -97,6 +101,13 @@ def _text(path: Path, name: str) -> str:
 
 def _about(name: str, message: str) -> Problem:
     return Problem((), message, location=Location(name, None))
+
+
+def _check_lines(text: str, locate: Callable[[int], Location]) -> None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if len(line) > MAX_LINE:
+            message = f"a line of {len(line)} characters is more than a study may have ({MAX_LINE})"
+            raise Refused(Problem((), message, location=locate(number)))
 
 
 def _events(text: str, locate: Callable[[int], Location]) -> Iterator[Event]:
@@ -146,6 +157,7 @@ class _Builder:
     problems: list[Problem] = field(default_factory=list)
     frames: list[_Frame] = field(default_factory=list)
     documents: int = 0
+    values: int = 0
 
     def feed(self, event: Event) -> None:
         if isinstance(event, DocumentStartEvent):
@@ -203,9 +215,19 @@ class _Builder:
         value = self._value(event)
         self._put(value)
         if isinstance(value, dict | list):
-            if len(self.frames) == MAX_DEPTH:
-                raise Refused(Problem((), f"nested deeper than {MAX_DEPTH} levels", location=self._at(event)))
             self.frames.append(_Frame(value, path))
+        self._check_limits(event)
+
+    def _check_limits(self, event: Event) -> None:
+        """Stop before a hostile text costs more than a moment."""
+        self.values += 1
+        for number, most, what in (
+            (len(self.frames), MAX_DEPTH, "nested deeper than {} levels"),
+            (self.values, MAX_VALUES, "holds more than {} values"),
+            (len(self.problems), MAX_PROBLEMS, "has more than {} problems"),
+        ):
+            if number > most:
+                raise Refused(Problem((), what.format(most), location=self._at(event)))
 
     def _value(self, event: NodeEvent) -> JsonValue:
         if isinstance(event, CollectionStartEvent):

@@ -2,9 +2,8 @@
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
@@ -51,10 +50,11 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
     wrong = (*(problem.path for problem in problems), *unread)
     if not wrong:
         return Draft(_study(data), frozenset(), ()), []
-    repaired = _repaired(data, wrong)
+    repaired, gone = _without(data, wrong)
     lost = {str(path[0]) for path in wrong if not is_below(path, REPAIRABLE)}
+    lost |= {str(path[0]) for path in gone if len(path) == 1}
     lost |= {str(problem.path[0]) for problem in _mistakes(repaired)}
-    return Draft(_study(_patched(repaired, lost)), frozenset(lost), wrong), problems
+    return Draft(_study(_patched(repaired, lost)), frozenset(lost), tuple(gone)), problems
 
 
 def is_below(path: KeyPath, parents: Iterable[KeyPath]) -> bool:
@@ -75,24 +75,28 @@ def _mistakes(data: dict[str, JsonValue]) -> list[Problem]:
     return []
 
 
-def _repaired(data: dict[str, JsonValue], wrong: Iterable[KeyPath]) -> dict[str, JsonValue]:
-    """Return a copy of ``data`` without its wrong values; of a mapping that is wrong as a whole, the least remains."""
-    repaired = copy.deepcopy(data)
-    for path in wrong:
-        cut = path[:3] if path[:2] == ("search", "space") else path  # a searched key goes with all its values
-        holder: Any = value_at(repaired, cut[:-1])
-        if not isinstance(holder, dict) or cut[-1] not in holder:
-            continue
-        value = holder.pop(cut[-1])
-        if isinstance(value, dict) and cut == path:
-            holder[cut[-1]] = _least(path, value, data)
-    return repaired
+def _without(data: dict[str, JsonValue], wrong: Iterable[KeyPath]) -> tuple[dict[str, JsonValue], list[KeyPath]]:
+    """Return a copy of ``data`` without its wrong values, and what had to go."""
+    kept = copy.deepcopy(data)
+    gone = [path for wrong_path in wrong for path in _to_remove(wrong_path, data)]
+    for path in gone:
+        holder = value_at(kept, path[:-1])
+        if isinstance(holder, dict):
+            holder.pop(str(path[-1]), None)
+    return kept, gone
 
 
-def _least(path: KeyPath, value: dict[str, JsonValue], data: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    sections = [item for item in types_at(Study, path, data) if is_section(item)]
-    required = {key for item in sections for key, field in item.model_fields.items() if field.is_required()}
-    return {key: item for key, item in value.items() if key in required}
+def _to_remove(path: KeyPath, data: dict[str, JsonValue]) -> Iterator[KeyPath]:
+    """Yield the keys to remove for a mistake: of a mapping that is wrong as a whole, those that it can do without."""
+    value = value_at(data, path)
+    if path[:2] == ("search", "space"):
+        yield path[:3]  # a searched key goes with all its values
+    elif isinstance(value, dict):
+        sections = [item for item in types_at(Study, path, data) if is_section(item)]
+        required = {key for item in sections for key, field in item.model_fields.items() if field.is_required()}
+        yield from ((*path, key) for key in value if key not in required)
+    else:
+        yield path
 
 
 def _patched(data: dict[str, JsonValue], lost: set[str]) -> dict[str, JsonValue]:

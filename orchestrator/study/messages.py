@@ -22,8 +22,9 @@ from orchestrator.study.fields import (
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
-from orchestrator.study.wording import alternatives, describe, did_you_mean, inline
+from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
 
+MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
 TYPES = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
@@ -63,7 +64,7 @@ class Entry:
 
 def explain(error: ValidationError, root: Any, data: JsonValue) -> list[Problem]:
     """Return one problem for each mistake that validating ``data`` as ``root`` has found."""
-    entries = [_entry(details, root) for details in error.errors(include_url=False)]
+    entries = [_entry(details, root) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
     plain = [_problem(entry, root, data) for entry in entries if entry.union is None]
     tried = groupby([entry for entry in entries if entry.union is not None], key=lambda entry: entry.union)
     return plain + [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
@@ -151,7 +152,7 @@ def _wrong_length(path: KeyPath, root: Any, data: JsonValue) -> Problem:
     value = value_at(data, path)
     [fixed] = types_at(root, path, data)
     wanted, got = len(fixed.__args__), len(value) if isinstance(value, list) else 0
-    return Problem(path, f"expected {wanted} items, got {got}")
+    return Problem(path, f"expected {counted(wanted, 'item')}, got {got}")
 
 
 def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
@@ -176,7 +177,7 @@ def _broken_rule(entry: Entry, value: JsonValue) -> str:
         return f"must be {word} {limits[limit]:g}, got {describe(value)}"
     if kind in LENGTHS:
         word, limit = LENGTHS[kind]
-        return f"must have {word} {limits[limit]} items, got {limits['actual_length']}"
+        return f"must have {word} {counted(limits[limit], 'item')}, got {limits['actual_length']}"
     return _broken_text_rule(entry, value)
 
 

@@ -116,7 +116,7 @@ class Search(Section):
     """
 
     algorithm: Literal["grid", "random"] = "grid"
-    space: dict[str, Domain] = {}
+    space: dict[str, Domain] = Field({}, max_length=50)
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     baseline: bool = True
@@ -128,11 +128,14 @@ class Scaling(Section):
     """Say what one trial gets and how many run at once.
 
     The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
-    has any. ``max_concurrent: auto`` is as many trials as fit.
+    has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
+    number of threads that train. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
+    alone. ``max_concurrent: auto`` is as many trials as fit.
     """
 
     workers: int = Field(1, ge=1, le=4096)
-    cpus_per_worker: int = Field(1, ge=1, le=256)
+    cpus_per_worker: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+    teacher_cpus_per_worker: int | None = Field(None, ge=1, le=256)
     gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
     loader_workers: int = Field(0, ge=0, le=128)
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"

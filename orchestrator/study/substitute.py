@@ -35,9 +35,12 @@ def belonging_to(name: SectionName, params: Params) -> dict[str, JsonValue]:
 
 
 def raw_section(study: Study, name: SectionName, params: Params) -> JsonValue:
-    """Return a section as plain data with the searched values in it; a whole mapping goes in before its keys do."""
+    """Return a section as plain data with the searched values in it.
+
+    A whole mapping goes in before its keys, and a ``kind``, which replaces its mapping, before its neighbours.
+    """
     section: JsonValue = getattr(study, name).model_dump(mode="json")
-    for key in sorted(params, key=lambda key: key.count(".")):
+    for key in sorted(params, key=lambda key: (key.count("."), not key.endswith(".kind"))):
         over = params[key]
         for part in reversed(key.split(".")[1:]):
             over = {part: over}

@@ -28,12 +28,17 @@ def inline(value: Any) -> str:
         return shorten("[" + ", ".join(inline(item) for item in value) + "]")
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return shorten(str(value))
+    return shorten(str(value)) or "''"
 
 
 def shorten(text: str) -> str:
     """Cut a text that would swamp a message."""
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 item`` or ``2 items``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def alternatives(options: Iterable[str]) -> str:

@@ -17,4 +17,6 @@ def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path
     try:
         return Path(client.download_artifacts(run.info.run_id, STUDENT_FOLDER, str(scratch)))
     except (MlflowException, OSError) as error:
-        raise OperationError(f"cannot fetch the student of trial {trial_id} from MLflow: {first_line(error)}") from error
+        raise OperationError(
+            f"cannot fetch the student of trial {trial_id} from MLflow: {first_line(error)}"
+        ) from error

@@ -1,5 +1,6 @@
 """Run one trial on a Ray Train worker group, and hand its records over as they are committed."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def worker_group_records(job: Job) -> Iterator[Record]:
 
     Raises what made training fail. Resources are freed when the iterator ends, however it ends.
     """
-    mailbox = Mailbox.remote()
+    mailbox = Mailbox.remote()  # type: ignore[attr-defined]  # the decorator replaces the class
     fit = FitThread(job, mailbox)
     fit.start()
     try:
@@ -80,7 +81,7 @@ class FitThread(threading.Thread):
         """Train; a failure is kept for ``raise_failure``."""
         try:
             self._trainer.fit()
-        except BaseException as error:  # whatever it is, the reader must learn of it
+        except BaseException as error:  # noqa: BLE001  whatever it is, the reader must learn of it
             self._failure = error
 
     def raise_failure(self) -> None:
@@ -129,8 +130,6 @@ def release(mailbox: Any, fit: FitThread) -> None:
     if fit.is_alive():
         group = ray.get(mailbox.placement_group.remote())
         if group is not None:
-            try:
+            with contextlib.suppress(RayError):  # already gone with its workers
                 remove_placement_group(group)
-            except RayError:
-                pass  # already gone with its workers
     ray.kill(mailbox)

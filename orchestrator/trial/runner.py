@@ -1,5 +1,6 @@
 """Run one trial inside Ray Tune: the same records, whether one process trains or a worker group does."""
 
+import json
 import traceback
 from collections.abc import Iterator
 from importlib import import_module
@@ -36,6 +37,13 @@ class TrialRunner(tune.Trainable):
                 raise
             return self._failed(error)
         return {"epoch": record.epoch, **record.metrics, "done": record.final}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Give Tune a pointer: the trial's state is in its own directory already."""
+        (Path(checkpoint_dir) / "pointer.json").write_text(json.dumps({"directory": self._job.directory}))
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Do nothing: the trial continues from its own directory."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take up another trial in this actor."""

@@ -50,4 +50,4 @@ def _centres(head: Any, cls_scores: list[Tensor]) -> Tensor:
     sizes = [score.shape[-2:] for score in cls_scores]
     priors = head.prior_generator.grid_priors(sizes, dtype=torch.float32, device=cls_scores[0].device)
     strides = head.prior_generator.strides
-    return torch.cat([head.anchor_center(level) / stride[0] for level, stride in zip(priors, strides)])
+    return torch.cat([head.anchor_center(level) / stride[0] for level, stride in zip(priors, strides, strict=True)])

@@ -9,10 +9,13 @@ from typing import Any
 def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file beside ``target``, flush it to disk, and give it the name ``target``."""
     partial = target.with_name(f".{target.name}.partial")
-    write(partial)
-    with partial.open("rb") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(target)
+    try:
+        write(partial)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)  # still there only when something above failed
 
 
 def write_text(target: Path, text: str) -> None:

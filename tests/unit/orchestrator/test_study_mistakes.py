@@ -1,0 +1,417 @@
+"""Every kind of mistake in a study is reported with its file, line and key, in words that help."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.unit.orchestrator.study_text import TRAINED, VALID, ZOO, edit, findings_of, write
+
+ATSS = "mmdet::atss/atss_r50_fpn_1x_coco.py"
+X101 = "mmdet::gfl/gfl_x101-32x4d_fpn_ms-2x_coco.py"
+
+
+ASHA = ("  seeds:", "  scheduler: {kind: asha}\n  seeds:")
+SEARCHED_LR = ("method.alpha2:", "schedule.lr:")
+
+
+class Mistake(NamedTuple):
+    """Hold a change to the correct study, and what is to be said about it."""
+
+    id: str
+    old: str
+    new: str
+    line: int
+    key: str
+    says: str
+    level: str = "error"
+    also: tuple[str, str] | None = None
+
+
+MISTAKES = [
+    # keys
+    Mistake("unknown section", "scaling:", "scalling:", 22, "scalling", "unknown key (did you mean scaling?)"),
+    Mistake("unknown key", "alpha1: 1.0", "alhpa1: 1.0", 13, "method.alhpa1", "unknown key (did you mean alpha1?)"),
+    Mistake("unknown nested key", "width: 0.5", "widdh: 0.5", 7, "teacher.detector.widdh", "did you mean width?"),
+    Mistake("key of no section", "name: demo", "name: demo\nzzz: 1", 2, "zzz", "unknown key"),
+    Mistake("key in the wrong place", "name: demo", "name: demo\nlr: 1", 2, "lr", "did you mean schedule.lr?"),
+    Mistake("key of another kind", "train_images: 8", "root: x", 4, "dataset.root", "of kind shapes; kind coco has it"),
+    Mistake("missing section", "name: demo\n", "", 1, "name", "this key is required"),
+    Mistake("missing key", "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n", "", 8, "student.config", "required"),
+    Mistake("missing kind", "  kind: bckd\n", "", 11, "method.kind", "required: none or bckd"),
+    Mistake("key given twice", "lr: 1e-2", "lr: 1e-2\n  lr: 2e-2", 17, "schedule.lr", "twice, first on line 16"),
+    Mistake("key that is no text", "team: vision", "2: vision", 25, "tracking.tags.2", "must be text"),
+    Mistake("merge key", "lr: 1e-2", "<<: {lr: 1e-2}", 16, "schedule.<<", "merge keys are not allowed"),
+    # kinds and choices
+    Mistake(
+        "unknown kind", "kind: train", "kind: trainn", 6, "teacher.kind", "unknown kind trainn (did you mean train?)"
+    ),
+    Mistake("kind that is no text", "kind: bckd", "kind: 5", 12, "method.kind", "unknown kind 5"),
+    Mistake(
+        "wrong choice",
+        "alpha1: 1.0",
+        "variant: officiall",
+        13,
+        "method.variant",
+        "got text 'officiall' (did you mean official?)",
+    ),
+    Mistake(
+        "wrong number of a choice", "width: 0.5", "backbone_depth: 20", 7, "teacher.detector.backbone_depth", "18, 34"
+    ),
+    Mistake("wrong item", "train_images: 8", "classes: [circl]", 4, "dataset.classes[0]", "did you mean circle?"),
+    # types
+    Mistake("text for a number", "lr: 1e-2", "lr: fast", 16, "schedule.lr", "expected a number, got text 'fast'"),
+    Mistake("fraction for a count", "epochs: 12", "epochs: 12.5", 15, "schedule.epochs", "a whole number, got 12.5"),
+    Mistake(
+        "yes for true", "alpha1: 1.0", "detach_weight: yes", 13, "method.detach_weight", "true or false, got text 'yes'"
+    ),
+    Mistake("number for text", "name: demo", "name: 7", 1, "name", "expected text, got 7"),
+    Mistake("nothing for a number", "lr: 1e-2", "lr:", 16, "schedule.lr", "expected a number, got nothing"),
+    Mistake("value for a list", "[0, 1]", "0", 21, "search.seeds", "expected a list, got 0"),
+    Mistake("value for a mapping", "  workers: 2", "  2", 22, "scaling", "expected a mapping, got 2"),
+    Mistake(
+        "neither of two types", "workers: 2", "gpus_per_worker: all", 23, "scaling.gpus_per_worker", "auto or a number"
+    ),
+    Mistake("value for a teacher", TRAINED, "teacher: zoo\n", 5, "teacher", "expected a mapping, got text 'zoo'"),
+    Mistake("too few items", "train_images: 8", "image_size: [64]", 4, "dataset.image_size", "expected 2 items, got 1"),
+    Mistake(
+        "too many items",
+        "train_images: 8",
+        "image_size: [64, 64, 3]",
+        4,
+        "dataset.image_size",
+        "at most 2 items, got 3",
+    ),
+    # ranges
+    Mistake("below range", "alpha1: 1.0", "alpha1: -2", 13, "method.alpha1", "must be at least 0, got -2"),
+    Mistake("above range", "train_images: 8", "flip: 1.5", 4, "dataset.flip", "must be at most 1, got 1.5"),
+    Mistake("at an open end", "lr: 1e-2", "lr: 0", 16, "schedule.lr", "must be above 0, got 0"),
+    Mistake("range in a union", "workers: 2", "max_concurrent: 0", 23, "scaling.max_concurrent", "at least 1, got 0"),
+    Mistake("not finite", "lr: 1e-2", "lr: .inf", 16, "schedule.lr", ".inf is not a finite number"),
+    Mistake("bad name", "name: demo", "name: a b", 1, "name", "got text 'a b'"),
+    Mistake("no seed", "[0, 1]", "[]", 21, "search.seeds", "at least 1 item, got 0"),
+    # rules of one section
+    Mistake(
+        "width of ImageNet weights",
+        "  weights: random\n",
+        "  width: 0.5\n",
+        8,
+        "student",
+        "exist for width 1.0 only, not 0.5",
+    ),
+    Mistake(
+        "milestones after the end",
+        "epochs: 12",
+        "epochs: 5",
+        14,
+        "schedule",
+        "milestones [8, 11] lie at or after the last epoch (5)",
+    ),
+    Mistake(
+        "class given twice", "train_images: 8", "classes: [circle, circle]", 2, "dataset", "class given twice: circle"
+    ),
+    # YAML
+    Mistake("syntax", "lr: 1e-2", "lr: [1e-2", 17, "", "not valid YAML"),
+    Mistake("tab", "  lr: 1e-2", "\tlr: 1e-2", 16, "", "not valid YAML: found character '\\t'"),
+    Mistake("object tag", "lr: 1e-2", "lr: !!python/object/apply:os.system [ls]", 16, "schedule.lr", "is not allowed"),
+    Mistake("anchor", "lr: 1e-2", "lr: &lr 1e-2", 16, "schedule.lr", "anchor &lr is not allowed"),
+    Mistake("alias", "lr: 1e-2", "lr: *lr", 16, "schedule.lr", "alias *lr is not allowed"),
+    Mistake("second document", "schedule:", "---\nschedule:", 14, "", "second document"),
+    Mistake("list as a key", "lr: 1e-2", "? [a]\n  : 1", 16, "schedule", "a key must be text"),
+    Mistake("control character", "name: demo", 'name: "de\x01mo"', 1, "", "character U+0001 is not allowed"),
+    Mistake("escaped control character", "name: demo", 'name: "de\\0mo"', 1, "name", "not text"),
+    Mistake("too deep", "lr: 1e-2", f"lr: {'[' * 40}{']' * 40}", 16, "", "nested deeper than 32"),
+    # detectors
+    Mistake(
+        "unknown config",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_cocco.py",
+        9,
+        "student.config",
+        "no such config (did you mean mmdet::gfl/gfl_r50_fpn_1x_coco.py?)",
+    ),
+    Mistake(
+        "unknown collection",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: mmyolo::gfl/gfl_r50_fpn_1x_coco.py",
+        9,
+        "student.config",
+        "unknown collection",
+    ),
+    Mistake(
+        "forgotten collection",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: gfl/gfl_r50_fpn_1x_coco.py",
+        9,
+        "student.config",
+        "no such file: gfl/gfl_r50_fpn_1x_coco.py (did you mean mmdet::gfl/gfl_r50_fpn_1x_coco.py?)",
+    ),
+    Mistake(
+        "unsupported head",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: mmdet::yolox/yolox_s_8xb8-300e_coco.py",
+        9,
+        "student.config",
+        "YOLOXHead is not supported: this release distils GFLHead",
+    ),
+    Mistake(
+        "other head than the student",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py"',
+        f'config: "{ATSS}"',
+        7,
+        "teacher.detector.config",
+        "bckd needs equal heads: the teacher has ATSSHead, the student GFLHead",
+    ),
+    Mistake(
+        "depth of another backbone",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", width: 0.5',
+        f'config: "{X101}", backbone_depth: 18',
+        7,
+        "teacher.detector.backbone_depth",
+        "cannot be set: the backbone of this config is ResNeXt",
+    ),
+    Mistake(
+        "width of another backbone",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py"',
+        f'config: "{X101}"',
+        7,
+        "teacher.detector.width",
+        "cannot be set",
+    ),
+    Mistake(
+        "ImageNet weights of another backbone",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: random",
+        f"  config: {X101}",
+        8,
+        "student.weights",
+        "say weights: random",
+    ),
+    # teachers
+    Mistake("no teacher", TRAINED, "", 9, "method.kind", "bckd needs a teacher"),
+    Mistake(
+        "unknown checkpoint", TRAINED, ZOO.replace("r101", "r102"), 7, "teacher.name", "did you mean gfl_r101_fpn_ms-2x"
+    ),
+    Mistake("other classes", TRAINED, ZOO, 7, "teacher.name", "was trained on 80 classes and the dataset has 3"),
+    Mistake(
+        "missing checkpoint",
+        "kind: train",
+        "kind: checkpoint\n  path: best.pth",
+        7,
+        "teacher.path",
+        "no such file: best.pth",
+    ),
+    Mistake(
+        "unset variable in a checkpoint's path",
+        "kind: train",
+        "kind: checkpoint\n  path: ${STILLHOUSE_UNSET}/best.pth",
+        7,
+        "teacher.path",
+        "variable STILLHOUSE_UNSET is not set",
+    ),
+    # workers
+    Mistake(
+        "uneven batch",
+        "batch_size: 16",
+        "batch_size: 15",
+        17,
+        "schedule.batch_size",
+        "15 does not divide evenly among 2",
+    ),
+    Mistake("uneven default batch", "workers: 2", "workers: 3", 17, "schedule.batch_size", "among 3 workers"),
+    # search
+    Mistake(
+        "unknown searched key",
+        "method.alpha2:",
+        "method.alhpa2:",
+        20,
+        "search.space.method.alhpa2",
+        "did you mean method.alpha2?",
+    ),
+    Mistake(
+        "searched key without section",
+        "method.alpha2:",
+        "alpha2:",
+        20,
+        "search.space.alpha2",
+        "did you mean method.alpha2?",
+    ),
+    Mistake("searched seed", "method.alpha2:", "seed:", 20, "search.space.seed", "listed in search.seeds"),
+    Mistake(
+        "searched dataset", "method.alpha2:", "dataset.flip:", 20, "search.space.dataset.flip", "cannot be searched"
+    ),
+    Mistake(
+        "searched value out of range",
+        "4.0]",
+        "-4]",
+        20,
+        "search.space.method.alpha2[1]",
+        "value -4: must be at least 0",
+    ),
+    Mistake(
+        "searched value of wrong type",
+        "4.0]",
+        "four]",
+        20,
+        "search.space.method.alpha2[1]",
+        "value four: expected a number",
+    ),
+    Mistake(
+        "searched key of another kind",
+        "method.alpha2: [2.0, 4.0]",
+        "schedule.optimizer.nesterov: [true]\n    schedule.optimizer.kind: [adamw]",
+        20,
+        "search.space.schedule.optimizer.nesterov[0]",
+        "unknown key of kind adamw; kind sgd has it",
+    ),
+    Mistake(
+        "searched values that do not go together",
+        "method.alpha2: [2.0, 4.0]",
+        "schedule.epochs: [12, 6]",
+        20,
+        "search.space.schedule.epochs[1]",
+        "milestones [8, 11] lie at or after",
+    ),
+    Mistake(
+        "uneven searched batch",
+        "method.alpha2: [2.0, 4.0]",
+        "schedule.batch_size: [15]",
+        20,
+        "search.space.schedule.batch_size[0]",
+        "does not divide evenly",
+    ),
+    Mistake(
+        "searched config that does not exist",
+        "method.alpha2: [2.0, 4.0]",
+        "student.config: [nope.py]",
+        20,
+        "search.space.student.config[0]",
+        "no such file: nope.py",
+    ),
+    Mistake("value given twice", "4.0]", "2]", 20, "search.space.method.alpha2[1]", "2 is given twice"),
+    Mistake("seed given twice", "[0, 1]", "[0, 1, 0]", 21, "search.seeds[2]", "0 is given twice"),
+    Mistake("empty list", "[2.0, 4.0]", "[]", 20, "search.space.method.alpha2", "at least 1 item"),
+    Mistake("value for a domain", "[2.0, 4.0]", "4.0", 20, "search.space.method.alpha2", "expected a list, got 4.0"),
+    Mistake(
+        "distribution in a grid",
+        "[2.0, 4.0]",
+        "{uniform: [2, 4]}",
+        20,
+        "search.space.method.alpha2",
+        "needs algorithm: random",
+    ),
+    Mistake(
+        "unknown distribution",
+        "[2.0, 4.0]",
+        "{unifrm: [2, 4]}",
+        20,
+        "search.space.method.alpha2.unifrm",
+        "did you mean uniform?",
+    ),
+    Mistake(
+        "distribution upside down",
+        "[2.0, 4.0]",
+        "{uniform: [4, 2]}",
+        20,
+        "search.space.method.alpha2",
+        "low must be below high",
+    ),
+    Mistake("samples in a grid", "seeds: [0, 1]", "samples: 3", 21, "search.samples", "belongs to algorithm: random"),
+    Mistake(
+        "random without samples", "seeds: [0, 1]", "algorithm: random", 21, "search.algorithm", "random needs samples"
+    ),
+    Mistake(
+        "random without space",
+        "space:\n    method.alpha2: [2.0, 4.0]",
+        "algorithm: random\n  samples: 3",
+        19,
+        "search.algorithm",
+        "search.space",
+    ),
+    Mistake(
+        "too many trials",
+        "seeds: [0, 1]",
+        f"seeds: {list(range(6000))}",
+        18,
+        "search",
+        "makes 12000 trials, more than 10000",
+    ),
+    Mistake(
+        "late ASHA",
+        "seeds: [0, 1]",
+        "scheduler: {kind: asha, grace_epochs: 13}",
+        21,
+        "search.scheduler.grace_epochs",
+        "more than a trial has (12)",
+    ),
+    # surroundings
+    Mistake(
+        "unknown tracking", "tags: {team: vision}", "uri: sqlitee:///a.db", 25, "tracking.uri", "(did you mean sqlite?)"
+    ),
+    Mistake(
+        "tracking without scheme", "tags: {team: vision}", "uri: results", 25, "tracking.uri", "must begin with sqlite:"
+    ),
+    Mistake("no base", "name: demo", "name: demo\nbase: none.yaml", 2, "base", "no such file: none.yaml"),
+    Mistake("base that is no name", "name: demo", "name: demo\nbase: [a.yaml]", 2, "base", "must name a file"),
+    Mistake(
+        "itself as base",
+        "name: demo",
+        "name: demo\nbase: study.yaml",
+        2,
+        "base",
+        "round in a circle: study.yaml -> study.yaml",
+    ),
+    # worth knowing, but no errors
+    Mistake(
+        "teacher without method",
+        "kind: bckd\n  alpha1: 1.0",
+        "kind: none",
+        5,
+        "teacher",
+        "is not used",
+        "warning",
+        SEARCHED_LR,
+    ),
+    Mistake(
+        "no data",
+        "kind: shapes\n  train_images: 8",
+        "kind: coco\n  root: data",
+        4,
+        "dataset.root",
+        "no such folder: data",
+        "missing",
+    ),
+    Mistake(
+        "unset variable",
+        "kind: shapes\n  train_images: 8",
+        "kind: coco\n  root: ${STILLHOUSE_UNSET}/coco",
+        4,
+        "dataset.root",
+        "variable STILLHOUSE_UNSET is not set",
+        "missing",
+    ),
+    Mistake(
+        "rare evaluations",
+        "epochs: 12",
+        "epochs: 12\n  val_interval: 2",
+        16,
+        "schedule.val_interval",
+        "every 2 epochs",
+        "warning",
+        ASHA,
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.id.replace(" ", "-"))
+def test_mistake_is_reported_at_its_line(mistake: Mistake, tmp_path: Path) -> None:
+    text = edit(mistake.old, mistake.new)
+    if mistake.also:
+        text = text.replace(*mistake.also)
+    found = findings_of(write(tmp_path, text))
+    where = f"study.yaml:{mistake.line}" + (f": {mistake.key}" if mistake.key else "")
+    reported = [message for level, place, message in found if (level, place) == (mistake.level, where)]
+    assert any(mistake.says in message for message in reported), found
+
+
+def test_study_without_mistakes_is_silent(tmp_path: Path) -> None:
+    assert findings_of(write(tmp_path, VALID)) == []

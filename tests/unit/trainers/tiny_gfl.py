@@ -1,0 +1,65 @@
+# A GFL small enough for a test: base width 16, three levels with anchors of 8, 16 and 32 pixels, one convolution before
+# each output. With three bins a new detector predicts boxes twice as wide as its anchors, and scores above 0 pass: even
+# untrained detectors have an AP and boxes to compare.
+model = {
+    "type": "GFL",
+    "data_preprocessor": {
+        "type": "DetDataPreprocessor",
+        "mean": [123.675, 116.28, 103.53],
+        "std": [58.395, 57.12, 57.375],
+        "bgr_to_rgb": True,
+        "pad_size_divisor": 32,
+    },
+    "backbone": {
+        "type": "ResNet",
+        "depth": 18,
+        "base_channels": 16,
+        "stem_channels": 16,
+        "num_stages": 4,
+        "out_indices": (0, 1, 2, 3),
+        "frozen_stages": 1,
+        "norm_cfg": {"type": "BN", "requires_grad": True},
+        "norm_eval": True,
+        "style": "pytorch",
+        "init_cfg": {"type": "Pretrained", "checkpoint": "torchvision://resnet18"},
+    },
+    "neck": {
+        "type": "FPN",
+        "in_channels": [16, 32, 64, 128],
+        "out_channels": 32,
+        "start_level": 1,
+        "add_extra_convs": "on_output",
+        "num_outs": 3,
+    },
+    "bbox_head": {
+        "type": "GFLHead",
+        "num_classes": 80,
+        "in_channels": 32,
+        "feat_channels": 32,
+        "stacked_convs": 1,
+        "anchor_generator": {
+            "type": "AnchorGenerator",
+            "ratios": [1.0],
+            "octave_base_scale": 1,
+            "scales_per_octave": 1,
+            "strides": [8, 16, 32],
+        },
+        "loss_cls": {"type": "QualityFocalLoss", "use_sigmoid": True, "beta": 2.0, "loss_weight": 1.0},
+        "loss_dfl": {"type": "DistributionFocalLoss", "loss_weight": 0.25},
+        "reg_max": 2,
+        "loss_bbox": {"type": "GIoULoss", "loss_weight": 2.0},
+    },
+    "train_cfg": {
+        "assigner": {"type": "ATSSAssigner", "topk": 9},
+        "allowed_border": -1,
+        "pos_weight": -1,
+        "debug": False,
+    },
+    "test_cfg": {
+        "nms_pre": 100,
+        "min_bbox_size": 0,
+        "score_thr": 0.0,
+        "nms": {"type": "nms", "iou_threshold": 0.6},
+        "max_per_img": 100,
+    },
+}
