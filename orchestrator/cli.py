@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
         return OK
+    except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
+        print(f"stillhouse: {error}", file=sys.stderr)
+        return FAILED
 
 
 def parser() -> argparse.ArgumentParser:

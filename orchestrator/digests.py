@@ -15,7 +15,7 @@ def dataset_digest(dataset: DatasetSpec) -> str:
     function of its settings.
     """
     if not isinstance(dataset, CocoDataset):
-        return fingerprint(dataset.model_dump(mode="json"))
+        return fingerprint(dataset.model_dump(mode="json", exclude={"evaluator"}))
     files = [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
     if not all(file.is_file() for file in files):
         return MISSING

@@ -40,16 +40,18 @@ def _steps(spec: TrialSpec) -> int | None:
 def _training_images(dataset: DatasetSpec) -> int | None:
     if not isinstance(dataset, CocoDataset):
         return dataset.train_images
-    return _annotated_images(Path(dataset.root) / dataset.train.annotations)
+    classes = None if dataset.classes == "coco80" else dataset.classes
+    return _images_with_boxes(Path(dataset.root) / dataset.train.annotations, classes)
 
 
 @cache
-def _annotated_images(path: Path) -> int | None:
-    """Return how many images of a COCO file have boxes: the others are not trained on."""
+def _images_with_boxes(path: Path, classes: tuple[str, ...] | None) -> int | None:
+    """Return how many images of a COCO file have a box of these classes: the others are not trained on."""
     try:
         if path.stat().st_size > READABLE:
             return None
-        annotations = json.loads(path.read_bytes())["annotations"]
-        return len({annotation["image_id"] for annotation in annotations})
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads(path.read_bytes())
+        wanted = {item["id"] for item in content["categories"] if classes is None or item["name"] in classes}
+        return len({item["image_id"] for item in content["annotations"] if item["category_id"] in wanted})
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -10,7 +10,7 @@ from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.results import best_student, read_results
-from orchestrator.tracking.tracker import open_client
+from orchestrator.tracking.tracker import open_results
 from trainers.spec.record import BEST, CONFIG
 
 STUDENT = "student.pth"
@@ -52,7 +52,7 @@ def export_student(plan: Plan, store: Store, wanted: str, target: Path, *, repla
 def choose(plan: Plan, store: Store, wanted: str) -> PlannedTrial:
     """Return the trial that ``wanted`` names."""
     if wanted == "best":
-        best = best_student(read_results(plan, open_client(plan, store)))
+        best = best_student(read_results(plan, open_results(plan, store)))
         if best is None:
             raise OperationError("no student of this study has been evaluated yet: run the study first")
         wanted = best.id
@@ -67,4 +67,4 @@ def student_files(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) 
     """Return a folder that holds the trial's config and best checkpoint."""
     if all((trial.directory / name).exists() for name in (CONFIG, BEST)):
         return trial.directory
-    return download_student(open_client(plan, store), trial.id, scratch)
+    return download_student(open_results(plan, store), trial.id, scratch)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 
@@ -15,12 +16,14 @@ class Machine:
 
 def this_machine() -> Machine:
     """Return this machine's resources; ``CUDA_VISIBLE_DEVICES`` limits the GPUs as it does for CUDA programs."""
-    return Machine(cpus=len(os.sched_getaffinity(0)), gpus=_gpus())
+    return Machine(cpus=len(os.sched_getaffinity(0)), gpus=visible_gpus(Path("/dev")))
 
 
-def _gpus() -> int:
-    present = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])
+def visible_gpus(devices: Path) -> int:
+    """Return how many NVIDIA devices are in the folder ``devices`` and not hidden from CUDA programs."""
+    present = len([path for path in devices.glob("nvidia[0-9]*") if path.name[6:].isdigit()])
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return present
-    return min(present, len([item for item in visible.split(",") if item.strip() not in ("", "-1")]))
+    listed = takewhile(lambda item: item.strip() not in ("", "-1"), visible.split(","))  # CUDA reads no further
+    return min(present, len(list(listed)))

@@ -24,6 +24,7 @@ from trainers.spec.record import BEST, Status, read_status
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
 Role = Literal["teacher", "student"]
+WORST_FIRST = ("error", "missing", "warning")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class Plan:
 def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
     """Plan ``loaded`` for ``store``; needs neither data nor GPU, and says what of them is missing."""
     study = loaded.study
-    granted = resources(study, machine or this_machine())
+    machine = machine or this_machine()
+    granted = resources(study, machine)
+    findings = (*loaded.warnings, *preflight(loaded, granted, machine))
     digest = dataset_digest(study.dataset)
     teacher, model, model_digest = _plan_teacher(study, store, digest)
     students = _plan_students(study, store, digest, model, model_digest)
@@ -78,7 +81,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teacher=teacher if distils else None,
         students=tuple(students),
         resources=granted,
-        findings=(*loaded.warnings, *preflight(loaded, granted, machine or this_machine())),
+        findings=tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level))),
     )
 
 

@@ -10,7 +10,7 @@ from orchestrator.machine import Machine
 from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
 from orchestrator.weights import needed_urls
-from trainers.spec import CocoDataset
+from trainers.spec import CocoDataset, class_count
 from trainers.spec.dataset import CocoSplit
 
 
@@ -26,8 +26,7 @@ def _data(loaded: LoadedStudy) -> Iterator[Finding]:
     for name, split in (("train", dataset.train), ("val", dataset.val)):
         where = loaded.where(f"dataset.{name}")
         yield from _split(Path(dataset.root), split, where)
-        if dataset.classes != "coco80":
-            yield from _classes(Path(dataset.root) / split.annotations, dataset.classes, where)
+        yield from _classes(Path(dataset.root) / split.annotations, dataset, where)
 
 
 def _split(root: Path, split: CocoSplit, where: str) -> Iterator[Finding]:
@@ -37,16 +36,19 @@ def _split(root: Path, split: CocoSplit, where: str) -> Iterator[Finding]:
         yield Finding("missing", where, f"no image folder {root / split.images}")
 
 
-def _classes(path: Path, classes: tuple[str, ...], where: str) -> Iterator[Finding]:
+def _classes(path: Path, dataset: CocoDataset, where: str) -> Iterator[Finding]:
     """Compare the study's classes with the file's, unless it is too large to be read in a moment."""
     if not path.is_file() or path.stat().st_size > READABLE:
         return
     try:
         found = tuple(category["name"] for category in json.loads(path.read_bytes())["categories"])
-    except (ValueError, KeyError, TypeError) as error:
-        yield Finding("error", where, f"{path} is not a COCO annotation file: {error}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        yield Finding("error", where, f"{path} is not a COCO annotation file: {type(error).__name__}: {error}")
         return
-    if tuple(name for name in found if name in classes) != classes:
+    classes = dataset.classes
+    if classes == "coco80" and len(found) < class_count(dataset):
+        yield Finding("error", where, f"dataset.classes are coco80, the file {path} has {len(found)} classes only")
+    if classes != "coco80" and tuple(name for name in found if name in classes) != classes:
         yield Finding("error", where, f"dataset.classes are {list(classes)}, the file {path} has {list(found)}")
 
 
@@ -62,4 +64,4 @@ def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator
     if granted.gpus_per_worker:
         wanted += f" + {granted.gpus_per_worker:g} GPU"
     has = f"{machine.cpus} CPUs and {machine.gpus} GPUs"
-    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted}, this machine has {has}")
+    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted}; here are {has}")

@@ -5,20 +5,17 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator.commands.common import print_json
-from orchestrator.errors import UserError
+from orchestrator.json_output import print_json
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
-from orchestrator.tracking.tracker import open_client
+from orchestrator.tracking.tracker import open_results
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
     """Print the study's results as MLflow has them, and return them."""
-    if plan.study.tracking.uri is None and not store.database.exists():
-        raise UserError(f"the store {store.root} holds no results yet: run the study first, or name another --store")
-    results = read_results(plan, open_client(plan, store))
+    results = read_results(plan, open_results(plan, store))
     if as_json:
         print_json(results_json(plan, results))
     else:

@@ -30,6 +30,7 @@ class Resources:
             threads=self.cpus(role),
             loader_workers=self.loader_workers,
             cuda=self.gpus_per_worker > 0,
+            gpus=self.gpus_per_worker or 1.0,
         )
 
 

@@ -1,11 +1,9 @@
 """Run a plan: the teacher first, then the students that are not finished yet; keep MLflow up to date."""
 
-import fcntl
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.errors import OperationError
@@ -20,7 +18,7 @@ TO_RUN = ("new", "unfinished", "failed")
 
 
 def run_plan(plan: Plan, store: Store, tracker: Tracker, watchers: Sequence[Watcher], address: str | None) -> None:
-    """Train what the plan still lacks and end with MLflow complete.
+    """Train what the plan still lacks and end with MLflow complete, also when the run ends early.
 
     Raises ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
@@ -31,9 +29,10 @@ def run_plan(plan: Plan, store: Store, tracker: Tracker, watchers: Sequence[Watc
             _train(plan, pending, store, [copier, *watchers], address)
     finally:
         copier.close()
-    for trial in plan.trials:
-        tracker.sync(trial)
-    tracker.finish()
+        for trial in plan.trials:
+            if refreshed(trial).status != "new":
+                tracker.sync(trial)
+        tracker.finish()
 
 
 def _train(
@@ -94,14 +93,3 @@ class Copier:
                 self._tracker.sync(self._trials[trial_id])
             except Exception as error:  # noqa: BLE001  nothing is lost: the end of the run copies again, and raises
                 log.warning("MLflow is behind: %s", first_line(error))
-
-
-@contextmanager
-def only_run(store: Store) -> Iterator[None]:
-    """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
-    with (store.root / "run.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OperationError(f"another stillhouse run is using the store {store.root}") from error
-        yield

@@ -1,9 +1,11 @@
 """Know where a store keeps what: trials by identity, the tracking database, Ray's own files."""
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import OperationError
@@ -50,13 +52,27 @@ class Store:
                 pass
         except OSError as error:
             raise OperationError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
-        self._require_sound_database()
+        require_sound_database(self.database)
 
-    def _require_sound_database(self) -> None:
-        if not self.database.exists():
-            return
-        try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-                connection.execute("select count(*) from sqlite_master").fetchone()
-        except sqlite3.Error as error:
-            raise OperationError(f"the tracking database {self.database} cannot be read: {error}") from error
+    @contextlib.contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
+        with (self.root / "run.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OperationError(f"another stillhouse run is using the store {self.root}") from error
+            yield
+
+
+def require_sound_database(path: Path) -> None:
+    """Raise ``OperationError`` when an SQLite file is damaged; one that is not there yet is sound."""
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            [found] = connection.execute("pragma quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        found = str(error)
+    if found != "ok":
+        raise OperationError(f"the tracking database {path} is damaged: {found}")

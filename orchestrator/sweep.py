@@ -10,11 +10,11 @@ from ray.exceptions import RayError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from orchestrator.errors import OperationError
-from orchestrator.machine import this_machine
+from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.study.schema import Asha, Study
 from orchestrator.trial.runner import RUNNER_CPU, TrialRunner
-from trainers.spec.record import SELECTION_METRIC, Outcome, read_status, write_outcome
+from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
 
 CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
 
@@ -59,10 +59,14 @@ class Notifier(tune.Callback):
 
 
 def start_ray(address: str | None) -> None:
-    """Connect to the cluster at ``address``, or start a local Ray; ``ray_environment.prepare`` has run before.
+    """Connect to the cluster at ``address``, or start a local Ray, unless that is done already.
+
+    ``ray_environment.prepare`` has run before Ray was imported.
 
     Raises ``OperationError`` when there is no cluster at the address.
     """
+    if ray.is_initialized():
+        return
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
         machine = this_machine()
@@ -75,18 +79,30 @@ def start_ray(address: str | None) -> None:
         raise OperationError(f"no Ray cluster can be reached at {address}: {reason}") from error
 
 
+def cluster() -> Machine:
+    """Return the resources of the cluster that this process is connected to, as one machine."""
+    found = ray.cluster_resources()
+    return Machine(cpus=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)))
+
+
 def stop_ray() -> None:
     """Leave the cluster, or end the local Ray with all its processes."""
     ray.shutdown()
 
 
-def run_trials(plan: Plan, trials: Sequence[PlannedTrial], watchers: Sequence[Watcher], directory: Path) -> None:
+def run_trials(
+    plan: Plan,
+    trials: Sequence[PlannedTrial],
+    watchers: Sequence[Watcher],
+    directory: Path,
+    runner: type[TrialRunner] = TrialRunner,
+) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
-    A trial that the scheduler stopped early, or that crashed too often, gets its outcome here.
+    ``directory`` is Tune's own, and safe to delete afterwards. A trial that the scheduler stopped early, or that crashed too often, gets its outcome here.
     """
     tuner = tune.Tuner(
-        tune.with_resources(TrialRunner, request(plan, trials[0].role)),
+        tune.with_resources(runner, request(plan, trials[0].role)),
         param_space={
             "planned": tune.grid_search(
                 [{"id": trial.id, "job": plan.job(trial).model_dump_json()} for trial in trials]
@@ -148,6 +164,7 @@ def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
     if result.error is not None:
+        (trial.directory / ERROR).write_text(str(result.error))
         reason = str(result.error).strip().splitlines()[-1]
         write_outcome(trial.directory, Outcome("failed", f"crashed {CRASHES_PER_TRIAL + 1} times; last: {reason}"))
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
@@ -16,11 +17,17 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
         table.add_column(title, overflow="fold")
     for title in (*COLUMNS, "vs none"):
         table.add_column(title, justify="right", no_wrap=True)
-    baseline = next((row.mean.get(SELECTION_METRIC) for row in summaries if is_baseline(row)), None)
     for row in summaries:
         cells = [_cell(row, metric) for metric in COLUMNS.values()]
-        table.add_row(row_name(row), _seeds(row), _status(row), *cells, _gain(row, baseline))
+        table.add_row(row_name(row), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries)))
     console.print(table)
+
+
+def baseline_of(row: Summary, summaries: Sequence[Summary]) -> Summary | None:
+    """Return the student trained alone at the row's student and schedule; the only one where there is just one."""
+    baselines = [other for other in summaries if is_baseline(other)]
+    alike = [other for other in baselines if _elsewhere(other) == _elsewhere(row)]
+    return next(iter(alike), baselines[0] if len(baselines) == 1 else None)
 
 
 def is_baseline(row: Summary) -> bool:
@@ -52,8 +59,13 @@ def _cell(row: Summary, metric: str) -> str:
     return f"{100 * row.mean[metric]:.1f}{spread}"
 
 
-def _gain(row: Summary, baseline: float | None) -> str:
-    own = row.mean.get(SELECTION_METRIC)
-    if baseline is None or own is None or row.role == "teacher" or row.method == "none":
+def _elsewhere(row: Summary) -> dict[str, JsonValue]:
+    """Return what was searched outside the method."""
+    return {key: value for key, value in row.params.items() if key.partition(".")[0] != "method"}
+
+
+def _gain(row: Summary, baseline: Summary | None) -> str:
+    own, alone = row.mean.get(SELECTION_METRIC), baseline.mean.get(SELECTION_METRIC) if baseline else None
+    if alone is None or own is None or row.role == "teacher" or row.method == "none":
         return ""
-    return f"{100 * (own - baseline):+.1f}"
+    return f"{100 * (own - alone):+.1f}"

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from orchestrator.ray_environment import prepare
+
 TESTS = Path(__file__).parent
 FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "gpu", "benchmarks"})
+
+# Ray's native parts read their settings, the token among them, when Ray is first imported: by any test module.
+prepare(None)
 
 # Child processes (Ray workers, commands) inherit these: neither library may phone home from a test.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -86,6 +86,17 @@ def _scale_channels(model: Any, width: float) -> None:
     model.neck.out_channels = _scaled(model.neck.out_channels, width)
     for key in ("in_channels", "feat_channels"):
         model.bbox_head[key] = _scaled(model.bbox_head[key], width)
+    _keep_groups_above_one(model.bbox_head)
+
+
+def _keep_groups_above_one(head: Any) -> None:
+    """Give each group of the head's norm two channels at least.
+
+    Where a level is a single cell, a group of one channel has nothing to normalise: torch refuses it for a single image.
+    """
+    norm = head.get("norm_cfg", {"type": "GN", "num_groups": GROUP, "requires_grad": True})
+    if norm["type"] == "GN" and head.feat_channels < 2 * norm["num_groups"]:
+        head.norm_cfg = {**norm, "num_groups": head.feat_channels // 2}
 
 
 def _scaled(channels: int, width: float) -> int:

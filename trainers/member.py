@@ -123,6 +123,8 @@ class Member:
         return student_checkpoint(self.student, self.job.trial, meta)
 
     def _write(self, record: Record) -> None:
+        if len(self.history) == 1:
+            write_config(self.job.trial, self.files.directory / CONFIG)
         if best_record(self.history) is record:
             self.files.save_student(BEST, self._export())
         state = {
@@ -136,7 +138,6 @@ class Member:
             self._finish()
 
     def _finish(self) -> None:
-        write_config(self.job.trial, self.files.directory / CONFIG)
         self.files.save_student(LAST, self._export())
         self.files.finish()
 

@@ -2,8 +2,9 @@
 
 import argparse
 
-from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings, print_json
+from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
 from orchestrator.findings import StudyErrors
+from orchestrator.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

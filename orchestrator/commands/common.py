@@ -1,9 +1,7 @@
 """Share the arguments that several commands take."""
 
 import argparse
-import json
 import sys
-from typing import Any
 
 from orchestrator.findings import Finding
 from orchestrator.store import VARIABLE, Store
@@ -18,7 +16,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
         help="override a key of the study, e.g. --set method.alpha1=0.5 (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
-        "--trust-config", action="store_true", help="allow a local detector config in Python: building it runs its code"
+        "--trust-config", action="store_true", help="allow local detector configs: building a detector from one can run code"
     )
 
 
@@ -77,12 +75,6 @@ def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:
 def store_of(arguments: argparse.Namespace) -> Store:
     """Return the store that the arguments name."""
     return Store(arguments.store)
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object on stdout."""
-    json.dump(content, sys.stdout, indent=2, allow_nan=False)
-    print()
 
 
 def print_findings(findings: tuple[Finding, ...]) -> None:

@@ -2,7 +2,8 @@
 
 import argparse
 
-from orchestrator.commands.common import add_json, add_store, print_json, store_of
+from orchestrator.commands.common import add_json, add_store, store_of
+from orchestrator.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, print_json, store_of
+from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
+from orchestrator.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from orchestrator.commands.common import (
     add_workers,
     findings_json,
     load,
-    print_json,
     store_of,
 )
+from orchestrator.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

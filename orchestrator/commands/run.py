@@ -13,8 +13,10 @@ from orchestrator.commands.common import (
 )
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
+from orchestrator.machine import Machine
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
+from orchestrator.weights import needed_urls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,29 +30,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the study and print its results; exit code 1 when a trial failed."""
-    plan = make_plan(load(arguments), store_of(arguments))
-    store = store_of(arguments)
-    print_findings(plan.findings)
-    require_runnable(plan, arguments.address)
+    loaded, store = load(arguments), store_of(arguments)
+    plan = make_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
+    print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
+    require_runnable(plan)
     fetch_weights(plan)
     store.prepare()
     return execute(plan, store, arguments)
 
 
-def require_runnable(plan: Plan, address: str | None) -> None:
+def require_runnable(plan: Plan) -> None:
     """Raise when the study is wrong, when its data is not here, or when a trial fits nowhere."""
     errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
         raise StudyErrors(errors)
-    if any(f.level == "missing" and ".weights" not in f.where and ".name" not in f.where for f in plan.findings):
+    later = (*needed_urls(plan.study), "scaling")  # weights are fetched below, room is looked at next
+    if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
         raise UserError("what is named as missing above must be there before the study can run")
-    if plan.resources.concurrent == 0 and not address:
-        raise UserError("not one trial fits on this machine: lower scaling, or give --address of a cluster")
+    if plan.resources.concurrent == 0:
+        raise UserError("not one trial fits here: lower scaling, or give --address of a larger cluster")
+
+
+def cluster_at(address: str) -> Machine:
+    """Connect to a running cluster and return what it has."""
+    from orchestrator import ray_environment
+
+    ray_environment.prepare(address)
+    from orchestrator.sweep import cluster, start_ray
+
+    start_ray(address)
+    return cluster()
 
 
 def fetch_weights(plan: Plan) -> None:
     """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
-    from orchestrator.weights import needed_urls
     from trainers.spec.remote import FetchError, fetch
 
     for url in needed_urls(plan.study).values():
@@ -61,17 +74,18 @@ def fetch_weights(plan: Plan) -> None:
 
 
 def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
-    """Train, then print; everything heavy is imported here."""
+    """Train, then print; everything heavy is imported here, Ray only once the tracking store has answered."""
     from orchestrator import ray_environment
 
     ray_environment.prepare(arguments.address)
-    from orchestrator.progress import Progress
-    from orchestrator.report import print_end
-    from orchestrator.run import only_run, run_plan
-    from orchestrator.tracking.tracker import Tracker
+    with store.only_run():
+        from orchestrator.progress import Progress
+        from orchestrator.report import print_end
+        from orchestrator.tracking.tracker import Tracker
 
-    with only_run(store):
         tracker = Tracker(plan, store)
+        from orchestrator.run import run_plan
+
         with Progress(plan) as progress:
             run_plan(plan, store, tracker, [progress], arguments.address)
     return print_end(plan, store, as_json=arguments.json)

@@ -93,7 +93,7 @@ class FitThread(threading.Thread):
 def make_trainer(job: Job, mailbox: Any) -> Any:
     """Return the trainer of ``job``; its workers find the training function by name."""
     placement = job.placement
-    per_worker = {"CPU": float(placement.threads), **({"GPU": 1.0} if placement.cuda else {})}
+    per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
     return ray.train.torch.TorchTrainer(
         call_worker,
         train_loop_config={"job": job.model_dump_json(), "mailbox": mailbox},

@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 
 from trainers.spec import Job
-from trainers.spec.record import Outcome, Record, write_outcome
+from trainers.spec.record import ERROR, Outcome, Record, write_outcome
 
 LOOP = "trainers.loop"  # by name: the drivers that import this module stay free of torch
 RUNNER_CPU = 0.01  # of a trial whose worker group brings its own resources
@@ -59,13 +59,17 @@ class TrialRunner(tune.Trainable):
 
     def _next(self) -> Record:
         if self._records is None:
-            self._records = records_of(self._job)
+            self._records = self.source(self._job)
         return next(self._records)
+
+    def source(self, job: Job) -> Iterator[Record]:
+        """Return where the job's records come from; tests replay scripted ones."""
+        return records_of(job)
 
     def _failed(self, error: Exception) -> dict[str, Any]:
         directory = Path(self._job.directory)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "error.txt").write_text("".join(traceback.format_exception(error)))
+        (directory / ERROR).write_text("".join(traceback.format_exception(error)))
         write_outcome(directory, Outcome("failed", str(error)))
         return {"epoch": 0, "done": True}
 

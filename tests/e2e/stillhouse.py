@@ -32,7 +32,12 @@ def stillhouse(*arguments: object, **variables: str) -> Answer:
     """Run one command to its end."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment, check=False
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=environment,
+        check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
 

@@ -22,7 +22,9 @@ def test_plan_needs_neither_data_nor_gpu_and_names_what_is_missing(tmp_path: Pat
     assert str(tmp_path / "coco") in missing["dataset.root"]
     assert "resnet50" in missing["student.weights"]
     assert "dd12f847" in missing["teacher.name"]
-    run = stillhouse("run", STUDY, "--store", tmp_path / "s", STILLHOUSE_DATA=str(tmp_path), STILLHOUSE_CACHE=str(tmp_path))
+    run = stillhouse(
+        "run", STUDY, "--store", tmp_path / "s", STILLHOUSE_DATA=str(tmp_path), STILLHOUSE_CACHE=str(tmp_path)
+    )
     assert run.code == 2
     assert not (tmp_path / "s").exists()
 
@@ -37,7 +39,10 @@ def test_two_workers_train_the_real_pair_for_two_iterations(tmp_path: Path) -> N
     assert answer.code == 0, answer.err
     assert answer.err.count("RANDOM WEIGHTS") == 2
     trials = answer.json["trials"]
-    assert [(t["method"], t["status"], t["epoch"]) for t in trials] == [("none", "finished", 2), ("bckd", "finished", 2)]
+    assert [(t["method"], t["status"], t["epoch"]) for t in trials] == [
+        ("none", "finished", 2),
+        ("bckd", "finished", 2),
+    ]
     distilled = histories(tmp_path / "store")[trials[1]["id"]]
     assert [record["step"] for record in distilled] == [1, 2]
     assert all({"loss/bckd_cls", "loss/bckd_loc"} <= set(record["metrics"]) for record in distilled)

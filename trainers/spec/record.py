@@ -8,7 +8,7 @@ from typing import Literal
 from trainers.spec.atomic import write_text
 
 RESUME, BEST, LAST, CONFIG = "resume.pt", "best.pth", "last.pth", "config.py"
-HISTORY, OUTCOME, PROGRESS = "history.jsonl", "outcome.json", "progress.json"
+HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
 SELECTION_METRIC = "coco/bbox_mAP"
 Status = Literal["new", "unfinished", "finished", "stopped", "failed"]
 

@@ -1,6 +1,7 @@
 """Fetch public weights once, and check them against the digest in their name. Imports nothing heavy."""
 
 import hashlib
+import http.client
 import os
 import re
 import tempfile
@@ -50,11 +51,11 @@ def fetch(url: str) -> Path:
     """
     target = cached(url)
     if target.exists():
-        return _verified(target, target.name)
+        return _verified(target, target.name, f"{target}, which was fetched earlier,")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return _download(url, target)
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise FetchError(
             f"cannot fetch {url}: {reason}; put the file into {target.parent}, or start from random weights"
@@ -68,15 +69,15 @@ def _download(url: str, target: Path) -> Path:
                 while block := response.read(BLOCK):
                     partial.write(block)
             partial.close()
-            return _verified(Path(partial.name), target.name).replace(target)
+            return _verified(Path(partial.name), target.name, f"what came from {url}").replace(target)
         finally:
             Path(partial.name).unlink(missing_ok=True)
 
 
-def _verified(path: Path, name: str) -> Path:
+def _verified(path: Path, name: str, what: str) -> Path:
     match = HASH_IN_NAME.search(name)
     if match and not file_digest(path).startswith(match[1]):
-        raise FetchError(f"{path} is damaged: its SHA-256 does not begin with {match[1]}; delete it and try again")
+        raise FetchError(f"{what} is damaged: its SHA-256 does not begin with {match[1]}; remove it and try again")
     return path
 
 

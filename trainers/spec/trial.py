@@ -43,13 +43,14 @@ class Placement(Section):
     """Hold how a trial runs on one worker; must not affect its result beyond floating-point order.
 
     ``threads`` is the number of CPU threads of each worker, ``loader_workers`` the number of processes that load
-    images for it (0: in the training process).
+    images for it (0: in the training process), ``gpus`` each worker's share of GPUs where ``cuda`` says to use them.
     """
 
     workers: int = Field(1, ge=1)
     threads: int = Field(1, ge=1)
     loader_workers: int = Field(0, ge=0)
     cuda: bool = False
+    gpus: float = Field(1.0, gt=0.0)
 
 
 class Job(Section):

@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.trainers.tiny import TrainOnce, job, trial
-from trainers.ops import install
 from trainers.spec import Bckd, Teacher, TrialSpec, Weights
-
-install()  # before a test module imports mmdet
 
 
 @pytest.fixture(scope="session")
 def train_once(tmp_path_factory: pytest.TempPathFactory) -> TrainOnce:
     """Return a function that gives the directory of a trial's undisturbed run, made at the first call."""
-    from trainers.loop import train_alone
+    from trainers.loop import train_alone  # seconds, which the light tests in this folder do without
 
     gc.freeze()  # each dataset collects garbage, a third of a second for what was imported and is never any
     directories: dict[str, Path] = {}

@@ -1,0 +1,11 @@
+"""Print for machines: one JSON object on stdout."""
+
+import json
+import sys
+from typing import Any
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print ``content`` on stdout as one JSON object; raises ``ValueError`` for NaN and infinity, which JSON lacks."""
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    print()

@@ -1,0 +1,20 @@
+"""Tell a torch checkpoint from something else by its first bytes and its index, without importing torch."""
+
+import zipfile
+from pathlib import Path
+
+LEGACY = b"\x80"  # files of torch before 1.6 are pickles, and public detectors still come as such
+
+
+def problem_with(path: Path) -> str | None:
+    """Return why ``path`` cannot be a whole torch checkpoint, ``None`` when it looks like one."""
+    try:
+        with path.open("rb") as stream:
+            first = stream.read(1)
+        if first == b"":
+            return "is empty"
+        if first == LEGACY or zipfile.is_zipfile(path):
+            return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return "is no torch checkpoint, or is cut short"

@@ -1,0 +1,49 @@
+"""Replay scripted records through Ray Tune, so that scheduling is tested in seconds and without torch."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.trial.runner import TrialRunner
+from trainers.spec import Job
+from trainers.spec.record import SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
+
+SCRIPT = "script.json"  # in a trial's directory: its scores, and where it dies or fails
+
+
+class TrialError(Exception):
+    """Stand for ``trainers.errors.TrialError``, which runners know by name."""
+
+
+class ScriptedRunner(TrialRunner):
+    """Take records from the trial's script, and keep the promises of the real loop: on disk first, replayed first."""
+
+    def source(self, job: Job) -> Iterator[Record]:
+        directory = Path(job.directory)
+        script: dict[str, Any] = json.loads((directory / SCRIPT).read_text())
+        history = read_history(directory)
+        yield from history
+        for epoch in range(len(history) + 1, len(script["scores"]) + 1):
+            misbehave(directory, script, epoch)
+            history.append(record(script["scores"], epoch))
+            (directory / "history.jsonl").write_text(to_lines(history))
+            if history[-1].final:
+                write_outcome(directory, Outcome("finished"))
+            yield history[-1]
+
+
+def record(scores: list[float], epoch: int) -> Record:
+    return Record(epoch, epoch * 10, {SELECTION_METRIC: scores[epoch - 1]}, final=epoch == len(scores))
+
+
+def misbehave(directory: Path, script: dict[str, Any], epoch: int) -> None:
+    """Die or fail before ``epoch``, as often as the script says."""
+    lives = directory / "deaths"
+    deaths = int(lives.read_text()) if lives.exists() else 0
+    if epoch == script.get("dies_before") and deaths < script.get("deaths", 1):
+        lives.write_text(str(deaths + 1))
+        os._exit(9)
+    if epoch == script.get("fails_before"):
+        raise TrialError("the disk of the teacher is on fire")

@@ -1,0 +1,46 @@
+"""Write folders in COCO's layout that hold annotations, but no pixel."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+CLASSES = ("cat", "dog")
+
+
+def annotations(boxes: Sequence[Sequence[int]], classes: Sequence[str] = CLASSES) -> dict[str, Any]:
+    """Return a COCO annotation file with one image for each item of ``boxes``: the categories of its boxes."""
+    numbered = [(image, category) for image, found in enumerate(boxes, start=1) for category in found]
+    return {
+        "images": [
+            {"id": image, "file_name": f"{image}.jpg", "width": 64, "height": 48} for image in range(1, len(boxes) + 1)
+        ],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(classes, start=1)],
+        "annotations": [
+            {"id": n, "image_id": image, "category_id": category, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
+            for n, (image, category) in enumerate(numbered, start=1)
+        ],
+    }
+
+
+def write_coco(root: Path, boxes: Sequence[Sequence[int]] = ((1, 2), (2,)), classes: Sequence[str] = CLASSES) -> Path:
+    """Write ``train.json``, ``val.json`` and an empty ``images`` folder; return ``root``."""
+    (root / "images").mkdir(parents=True)
+    for split in ("train", "val"):
+        (root / f"{split}.json").write_text(json.dumps(annotations(boxes, classes)))
+    return root
+
+
+def section(root: Path | str, classes: Sequence[str] = CLASSES) -> str:
+    """Return the study's section ``dataset`` for such a folder."""
+    return f"""\
+dataset:
+  kind: coco
+  root: {root}
+  classes: [{", ".join(classes)}]
+  image_size: [64, 64]
+  train:
+    annotations: train.json
+    images: images
+  val: {{annotations: val.json, images: images}}
+"""

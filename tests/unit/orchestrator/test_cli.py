@@ -1,0 +1,321 @@
+"""Commands answer people in tables and machines in JSON, and refuse wrong input in one sentence."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import COMMANDS
+from orchestrator.commands.run import require_runnable
+from orchestrator.errors import UserError
+from tests.unit.orchestrator.coco_data import section, write_coco
+from tests.unit.orchestrator.command import Answer, runner
+from tests.unit.orchestrator.planning import STUDIES, plan_file, plan_text, teacher_of
+from tests.unit.orchestrator.study_text import VALID, edit, write
+from trainers.spec.record import BEST, CONFIG
+
+README = Path(__file__).parents[3] / "README.md"
+PAPER, QUICKSTART = STUDIES / "gfl_r50_from_r101_coco.yaml", STUDIES / "quickstart.yaml"
+SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
+
+
+@pytest.fixture
+def stillhouse(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    return runner(capsys)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write(tmp_path, VALID)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the default store and the user's settings out of the tests."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("STILLHOUSE_STORE", "STILLHOUSE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
+
+
+# help ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(stillhouse, command):
+    answer = stillhouse(command, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"usage: stillhouse {command}")
+    assert "exit codes: 0 done" in answer.out
+
+
+def test_the_command_lists_its_commands_and_its_version(stillhouse):
+    help_text = stillhouse("--help").out
+    assert all(re.search(rf"^    {command} +\w", help_text, re.MULTILINE) for command in COMMANDS)
+    assert re.fullmatch(r"stillhouse \S+\n", stillhouse("--version").out)
+
+
+@pytest.mark.skipif(not README.exists(), reason="no README")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_stands_in_the_readme(command):
+    assert f"stillhouse {command}" in README.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("trian", "x.yaml"), "invalid choice: 'trian'"),
+        (("plan",), "the following arguments are required: STUDY"),
+        (("plan", "x.yaml", "--wrokers", "2"), "unrecognized arguments: --wrokers"),
+        (("plan", "x.yaml", "--workers", "0"), "must be at least 1, got 0"),
+        (("plan", "x.yaml", "--workers", "two"), "invalid positive value: 'two'"),
+        (("export", "x.yaml"), "the following arguments are required: --to"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_refused(stillhouse, arguments, says):
+    answer = stillhouse(*arguments)
+    assert answer.code == 2
+    assert says in answer.err
+    assert answer.out == ""
+
+
+# check -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_study_is_ok(stillhouse, study):
+    assert stillhouse("check", study) == Answer(0, f"{study}: ok\n", "")
+    assert stillhouse("check", study, "--json").json == {"ok": True, "findings": []}
+
+
+def test_what_is_missing_here_does_not_make_a_study_wrong(stillhouse):
+    answer = stillhouse("check", PAPER)
+    assert answer.code == 0
+    assert [line.partition("dataset.root: ")[2] for line in answer.complaints] == [
+        "missing: environment variable STILLHOUSE_DATA is not set"
+    ]
+    content = stillhouse("check", PAPER, "--json").json
+    assert (content["ok"], [found["level"] for found in content["findings"]]) == (True, ["missing"])
+
+
+def test_all_mistakes_go_to_stderr_one_a_line(stillhouse, tmp_path):
+    path = write(tmp_path, edit("alpha1: 1.0", "alhpa1: 1.0").replace("epochs: 12", "epochs: -1"))
+    answer = stillhouse("check", path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.complaints == [
+        f"{path}:13: method.alhpa1: unknown key (did you mean alpha1?)",
+        f"{path}:15: schedule.epochs: must be at least 1, got -1",
+    ]
+
+
+def test_mistakes_as_json_go_to_stdout(stillhouse, tmp_path):
+    path = write(tmp_path, edit("alpha1: 1.0", "alhpa1: 1.0"))
+    answer = stillhouse("check", path, "--json", "--set", "scaling.workers=5")
+    assert (answer.code, answer.err) == (2, "")
+    assert answer.json["ok"] is False
+    assert [set(found) for found in answer.json["findings"]] == [{"level", "where", "message"}] * len(
+        answer.json["findings"]
+    )
+    assert answer.json["findings"][0] == {
+        "level": "error",
+        "where": f"{path}:13: method.alhpa1",
+        "message": "unknown key (did you mean alpha1?)",
+    }
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run", "compare"])
+def test_every_command_refuses_a_broken_study_alike(stillhouse, tmp_path, command):
+    path = write(tmp_path, edit("alpha1: 1.0", "alhpa1: 1.0"))
+    answer = stillhouse(command, path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.complaints == [f"{path}:13: method.alhpa1: unknown key (did you mean alpha1?)"]
+    assert stillhouse(command, tmp_path / "none.yaml").code == 2
+    assert stillhouse(command, tmp_path).code == 2
+
+
+# plan ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_plan_as_json(stillhouse, study, tmp_path):
+    answer = stillhouse("plan", study, "--json", "--store", tmp_path / "store", "--set", "scaling.max_concurrent=1")
+    assert answer.code == 0
+    assert set(answer.json) == {"study", "fingerprint", "trials", "findings"}
+    assert answer.json["study"] == "demo"
+    assert re.fullmatch("[0-9a-f]{64}", answer.json["fingerprint"])
+    assert {frozenset(trial) for trial in answer.json["trials"]} == {
+        frozenset({"id", "role", "method", "params", "seed", "status", "resources", "estimate"})
+    }
+    assert answer.json["trials"][0] == {
+        "id": teacher_of(plan_file(study)).id,
+        "role": "teacher",
+        "method": "none",
+        "params": {},
+        "seed": 0,
+        "status": "new",
+        "resources": {
+            "workers": 2,
+            "cpus_per_worker": 1,
+            "gpus_per_worker": answer.json["trials"][0]["resources"]["gpus_per_worker"],
+        },
+        "estimate": {"epochs": 12, "steps": 12, "seconds": None},
+    }
+    assert answer.json["trials"][-1]["params"] == {"method.alpha2": 4.0}
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_plan_as_a_table_names_every_trial(stillhouse, tmp_path):
+    answer = stillhouse("plan", QUICKSTART, "--store", tmp_path / "store")
+    assert answer.code == 0
+    plan = plan_file(QUICKSTART, store=tmp_path / "store")
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert [line[0] for line in lines if line[-1] == "new"] == [trial.id for trial in plan.trials]
+    assert ["quickstart", "6", "trials", "fingerprint", plan.fingerprint[:12]] in lines
+
+
+def test_the_papers_study_is_planned_with_nothing_here(stillhouse):
+    answer = stillhouse("plan", PAPER)
+    assert (answer.code, answer.err) == (0, "")
+    for named in ("STILLHOUSE_DATA is not set", "resnet50-0676ba61.pth", "dd12f847.pth"):
+        assert answer.out.count(named) == 1
+    assert "evaluate" in answer.out
+
+
+def test_workers_on_the_command_line_change_resources_only(stillhouse, tmp_path):
+    two, eight = (stillhouse("plan", PAPER, "--json", "--workers", workers).json for workers in (2, 8))
+    assert [trial["resources"]["workers"] for trial in two["trials"]] == [2, 2, 2]
+    assert [trial["id"] for trial in two["trials"]] == [trial["id"] for trial in eight["trials"]]
+
+
+def test_random_weights_are_announced(stillhouse):
+    answer = stillhouse("plan", PAPER, "--random-weights", "--json")
+    assert answer.code == 0
+    loud = [
+        found["where"].rpartition(" ")[2] for found in answer.json["findings"] if "RANDOM WEIGHTS" in found["message"]
+    ]
+    assert loud == ["student.weights", "teacher.name"]
+
+
+def test_the_plan_of_wrong_data_is_printed_and_refused(stillhouse, tmp_path):
+    root = write_coco(tmp_path / "data", classes=("dog", "cat"))
+    path = write(tmp_path, edit(SHAPES, section(root)))
+    answer = stillhouse("plan", path)
+    assert answer.code == 2
+    assert answer.out.count("dataset.classes are ['cat', 'dog']") == 2
+    assert stillhouse("plan", path, "--json").json["findings"][0]["level"] == "error"
+
+
+def test_a_path_that_the_system_refuses_is_one_sentence(stillhouse, tmp_path):
+    path = write(tmp_path, edit(SHAPES, section(f"/{'x' * 300}")))
+    answer = stillhouse("plan", path)
+    assert answer.code == 1
+    assert len(answer.complaints) == 1
+    assert "File name too long" in answer.err
+
+
+# what a run needs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["plain", "data.names", "x.weights-y"])
+def test_missing_data_stops_a_run_whatever_the_studys_path(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    plan = plan_text(tmp_path / folder, edit(SHAPES, section(tmp_path / "nowhere")))
+    with pytest.raises(UserError, match="must be there before the study can run"):
+        require_runnable(plan, None)
+
+
+def test_missing_weights_stop_no_run_for_they_are_fetched(tmp_path):
+    require_runnable(
+        plan_text(
+            tmp_path,
+            edit(
+                "config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: random",
+                "config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+            ),
+        ),
+        None,
+    )
+
+
+def test_what_does_not_fit_here_may_fit_a_cluster(tmp_path):
+    plan = plan_text(tmp_path, VALID, "scaling.cpus_per_worker=16")
+    require_runnable(plan, "cluster:6379")
+    with pytest.raises(UserError, match="not one trial fits on this machine"):
+        require_runnable(plan, None)
+
+
+# compare and export ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [("compare",), ("export", "--to", "out"), ("export", "--to", "out", "--trial", "best")]
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_there_is_nothing_to_read_before_a_run(stillhouse, study, tmp_path, command, there):
+    store = tmp_path / "store"
+    if there:
+        store.mkdir()
+    answer = stillhouse(command[0], study, "--store", store, *command[1:])
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.complaints == [
+        f"stillhouse: the store {store} holds no results yet: run the study first, or name another --store"
+    ]
+    assert not (tmp_path / "here" / "out").exists()
+    assert not there or list(store.iterdir()) == []
+
+
+@pytest.fixture
+def trained(study: Path) -> str:
+    """Leave a finished student's files in the store and return the trial's id."""
+    trial = plan_file(study).students[-1]
+    trial.directory.mkdir(parents=True)
+    (trial.directory / BEST).write_bytes(b"weights")
+    (trial.directory / CONFIG).write_text("model = 1\n")
+    return trial.id
+
+
+def test_a_student_is_exported_and_never_over_another_without_force(stillhouse, study, trained, tmp_path):
+    out = tmp_path / "a" / "b"
+    command = ("export", study, "--store", tmp_path / "store", "--trial", trained[:6], "--to", out)
+    answer = stillhouse(*command, "--json")
+    assert answer.code == 0
+    assert answer.json == {"trial": trained, "config": str(out / "config.py"), "checkpoint": str(out / "student.pth")}
+    assert sorted(path.name for path in out.iterdir()) == ["config.py", "student.pth"]
+
+    (out / "student.pth").write_bytes(b"mine")
+    again = stillhouse(*command)
+    assert (again.code, again.out) == (2, "")
+    assert again.complaints == [
+        f"stillhouse: {out / 'config.py'} and {out / 'student.pth'} exist already: pass --force to replace them"
+    ]
+    assert (out / "student.pth").read_bytes() == b"mine"
+
+    assert stillhouse(*command, "--force").code == 0
+    assert (out / "student.pth").read_bytes() == b"weights"
+    assert (out / "config.py").read_text() == "model = 1\n"
+    assert sorted(path.name for path in out.iterdir()) == ["config.py", "student.pth"]
+
+
+def test_one_file_in_the_way_keeps_both_back(stillhouse, study, trained, tmp_path):
+    (tmp_path / "student.pth").touch()
+    answer = stillhouse("export", study, "--store", tmp_path / "store", "--trial", trained, "--to", tmp_path)
+    assert answer.code == 2
+    assert not (tmp_path / "config.py").exists()
+
+
+@pytest.mark.parametrize(("wanted", "says"), [("fff", "no trial begins with fff"), ("", "more than one trial")])
+def test_a_trial_must_be_named_unmistakably(stillhouse, study, trained, tmp_path, wanted, says):
+    answer = stillhouse("export", study, "--store", tmp_path / "store", "--trial", wanted, "--to", tmp_path / "out")
+    assert answer.code == 2
+    assert says in answer.err
+    assert trained in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_one_sentence(stillhouse, study, trained, tmp_path):
+    (tmp_path / "out").touch()
+    answer = stillhouse("export", study, "--store", tmp_path / "store", "--trial", trained, "--to", tmp_path / "out")
+    assert answer.code == 1
+    assert answer.complaints == [f"stillhouse: cannot write to {tmp_path / 'out'}: File exists"]

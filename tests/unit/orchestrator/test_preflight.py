@@ -1,0 +1,133 @@
+"""What a study needs and this machine lacks is found before anything starts, with file and line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.findings import Finding
+from orchestrator.machine import Machine
+from tests.unit.orchestrator.coco_data import annotations, section, write_coco
+from tests.unit.orchestrator.planning import LAPTOP, plan_text
+from tests.unit.orchestrator.study_text import VALID, edit
+
+SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
+TRAIN, VAL = 7, 10  # lines of the study that name the splits
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_coco(tmp_path / "data")
+
+
+def findings_for(root: Path, *sets: str, machine: Machine = LAPTOP) -> list[Finding]:
+    """Plan a study of the data at ``root`` and return its findings, the study's folder left out."""
+    plan = plan_text(root.parent, edit(SHAPES, section(root)), *sets, machine=machine)
+    folder = f"{root.parent}/"
+    return [Finding(f.level, f.where.replace(folder, ""), f.message.replace(folder, "")) for f in plan.findings]
+
+
+def test_nothing_is_missing_where_all_is_there(root):
+    assert findings_for(root) == []
+
+
+def test_missing_files_and_folders_are_named_one_by_one(root):
+    (root / "train.json").unlink()
+    shutil.rmtree(root / "images")
+    assert findings_for(root) == [
+        Finding("missing", f"study.yaml:{TRAIN}: dataset.train", "no annotation file data/train.json"),
+        Finding("missing", f"study.yaml:{TRAIN}: dataset.train", "no image folder data/images"),
+        Finding("missing", f"study.yaml:{VAL}: dataset.val", "no image folder data/images"),
+    ]
+
+
+def test_a_folder_is_no_annotation_file_and_a_file_is_no_image_folder(root):
+    (root / "val.json").unlink()
+    (root / "val.json").mkdir()
+    (root / "images").rmdir()
+    (root / "images").touch()
+    assert [finding.message for finding in findings_for(root)] == [
+        "no image folder data/images",
+        "no annotation file data/val.json",
+        "no image folder data/images",
+    ]
+
+
+def test_a_missing_root_is_reported_once(tmp_path):
+    assert findings_for(tmp_path / "data") == [
+        Finding("missing", "study.yaml:4: dataset.root", "no such folder: data"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [(("dog", "cat"), "['dog', 'cat']"), (("cat",), "['cat']"), (("Cat", "dog"), "['Cat', 'dog']")],
+)
+def test_classes_that_the_file_lacks_or_orders_otherwise_are_an_error(root, classes, found):
+    (root / "val.json").write_text(json.dumps(annotations([(1,)], classes)))
+    message = f"dataset.classes are ['cat', 'dog'], the file data/val.json has {found}"
+    assert findings_for(root) == [Finding("error", f"study.yaml:{VAL}: dataset.val", message)]
+
+
+def test_a_file_may_have_classes_that_the_study_leaves_out(root):
+    for split in ("train", "val"):
+        (root / f"{split}.json").write_text(json.dumps(annotations([(1,)], ("bird", "cat", "cow", "dog"))))
+    assert findings_for(root) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "JSONDecodeError"),
+        (b'{"images": [', "JSONDecodeError"),
+        (b"\xff\xfe\x00", "UnicodeDecodeError"),
+        (b"[]", "TypeError"),
+        (b"{}", "KeyError: 'categories'"),
+        (b'{"categories": [1]}', "TypeError"),
+        (b'{"categories": [{"id": 1}]}', "KeyError: 'name'"),
+        (b"[" * 100_000, "RecursionError"),
+    ],
+    ids=lambda value: str(value[:20]),
+)
+@pytest.mark.parametrize("classes", ["[cat, dog]", "coco80"])
+def test_damaged_annotations_are_an_error(root, content, says, classes):
+    (root / "train.json").write_bytes(content)
+    found = findings_for(root, f"dataset.classes={classes}")
+    [damaged] = [finding for finding in found if "train.json" in finding.message]
+    assert damaged.level == "error"
+    assert damaged.where == f"study.yaml:{TRAIN}: dataset.train"
+    assert damaged.message.startswith(f"data/train.json is not a COCO annotation file: {says}")
+
+
+def test_coco80_needs_eighty_classes(root):
+    found = findings_for(root, "dataset.classes=coco80")
+    assert [finding.level for finding in found] == ["error", "error"]
+    assert found[0].message == "dataset.classes are coco80, the file data/train.json has 2 classes only"
+
+
+def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
+    (root / "train.json").write_bytes(b"{")
+    monkeypatch.setattr("orchestrator.preflight.READABLE", 0)
+    assert findings_for(root) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "sets", "says"),
+    [
+        (Machine(1, 0), (), "one trial needs 2 workers x 1 CPU; here are 1 CPUs and 0 GPUs"),
+        (
+            Machine(8, 1),
+            ("scaling.loader_workers=2",),
+            "one trial needs 2 workers x 3 CPU + 1 GPU; here are 8 CPUs and 1 GPUs",
+        ),
+    ],
+)
+def test_a_trial_that_fits_nowhere_is_named(root, machine, sets, says):
+    assert findings_for(root, *sets, machine=machine) == [Finding("missing", findings_where(VALID), says)]
+
+
+def findings_where(text: str) -> str:
+    """Return where the study's section ``scaling`` is, five lines of the dataset more than in ``text``."""
+    longer = section("x").count("\n") - SHAPES.count("\n")
+    return f"study.yaml:{text.splitlines().index('scaling:') + 1 + longer}: scaling"

@@ -1,0 +1,242 @@
+"""Prove that weights are loaded whole or refused with numbers, and that a hostile or damaged file does nothing."""
+
+import contextlib
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+from torchvision.models import resnet18, resnet50
+
+from tests.unit.trainers.tiny import CONFIG
+from trainers import pretrained
+from trainers.detector import build_student, model_config
+from trainers.errors import TrialError
+from trainers.spec import Detector, Weights
+from trainers.weights import load_state, load_weights, read_checkpoint, read_state_dict
+
+
+def model() -> nn.Sequential:
+    """Make six tensors."""
+    return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, track_running_stats=False), nn.Linear(3, 4))
+
+
+def saved(path: Path, content: Any) -> Weights:
+    torch.save(content, path)
+    return Weights(path=str(path))
+
+
+# -------------------------------------------------------------------------------------------------------- coverage
+
+
+def test_coverage_names_what_is_missing_misshapen_and_unused() -> None:
+    own = model()
+    state = model().state_dict()
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    del state["0.bias"]
+    state["2.weight"] = torch.ones(5, 3)
+    state["head.weight"] = torch.ones(1)
+    coverage = load_state(own, state)
+    assert coverage.total == 6
+    assert (coverage.missing, coverage.misshapen, coverage.unused) == (("0.bias",), ("2.weight",), ("head.weight",))
+    assert coverage.share == pytest.approx(4 / 6)
+    after = own.state_dict()
+    for name, old in before.items():
+        kept = name in ("0.bias", "2.weight")
+        assert torch.equal(after[name], old if kept else state[name])
+
+
+def test_whole_weights_are_loaded_whole(tmp_path: Path) -> None:
+    source, target = model(), model()
+    for content in (source.state_dict(), {"state_dict": source.state_dict(), "meta": {"epoch": 3}}):
+        target.apply(lambda module: module.reset_parameters() if hasattr(module, "reset_parameters") else None)
+        coverage = load_weights(target, saved(tmp_path / "w.pth", content), "student")
+        assert (coverage.share, coverage.unused) == (1.0, ())
+        assert all(torch.equal(value, target.state_dict()[name]) for name, value in source.state_dict().items())
+
+
+def test_too_little_coverage_is_refused_with_its_numbers(tmp_path: Path) -> None:
+    state = model().state_dict()
+    del state["0.bias"]
+    state["1.bias"] = torch.ones(7)
+    weights = saved(tmp_path / "w.pth", state)
+    with pytest.raises(TrialError) as caught:
+        load_weights(model(), weights, "student")
+    for part in (
+        str(weights.path),
+        "student",
+        "66.7% of 6",
+        "missing: 1 (0.bias)",
+        "other shape: 1 (1.bias)",
+        "100.0%",
+    ):
+        assert part in str(caught.value)
+    enough = weights.model_copy(update={"coverage": 0.6})
+    assert load_weights(model(), enough, "student").share == pytest.approx(4 / 6)
+
+
+# ------------------------------------------------------------------------------------------------- files of strangers
+
+
+class Hostile:
+    """Write a file when unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.write_text, (self.target, "executed")
+
+
+@pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])
+def test_code_in_a_checkpoint_is_not_executed(how: str, tmp_path: Path) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "hostile.pth"
+    content = {"state_dict": model().state_dict(), "meta": Hostile(trace)}
+    if how == "pickle":
+        path.write_bytes(pickle.dumps({"meta": content["meta"]}, protocol=2))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how == "zip")
+    with pytest.raises(TrialError, match="holds objects other than tensors and plain data, refused"):
+        read_state_dict(path)
+    assert not trace.exists()
+    if how == "pickle":
+        pickle.loads(path.read_bytes())
+        assert trace.read_text() == "executed"  # the file is what it seems
+
+
+def truncated(path: Path) -> None:
+    torch.save(model().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        truncated,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("hello world"),
+        lambda path: path.write_text("<html>404 Not Found</html>"),
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"),
+    ],
+    ids=["truncated", "empty", "text", "html", "git-lfs-pointer"],
+)
+def test_a_file_that_is_no_checkpoint_is_told_in_one_sentence(make: Callable[[Path], Any], tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    make(path)
+    with pytest.raises(TrialError, match=r"file\.pth is damaged, or is no checkpoint") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)  # torch's way out would execute the file
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrialError, match=r"cannot read checkpoint .*absent\.pth: No such file"):
+        read_checkpoint(tmp_path / "absent.pth")
+    with pytest.raises(TrialError, match="Is a directory"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([torch.ones(1)], "holds list, not a dictionary"),
+        (torch.ones(1), "holds Tensor, not a dictionary"),
+        ({"epoch": 1}, "holds no weights"),
+        ({"state_dict": {}}, "holds no weights"),
+        ({"state_dict": [1]}, "holds no weights"),
+        ({1: torch.ones(1)}, "holds no weights"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(content: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrialError, match=message):
+        read_state_dict(saved(tmp_path / "w.pth", content).path)
+
+
+def _bytes_of(zipped: bool) -> bytes:
+    stream = io.BytesIO()
+    torch.save({"state_dict": model().state_dict()}, stream, _use_new_zipfile_serialization=zipped)
+    return stream.getvalue()
+
+
+ZIPPED, LEGACY = _bytes_of(True), _bytes_of(False)
+changes = st.lists(st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)), max_size=4)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("damaged") / "file.pth"
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+@given(whole=st.sampled_from([ZIPPED, LEGACY]), edits=changes, kept=st.floats(0.0, 1.0))
+def test_damage_anywhere_is_a_trial_error_or_harmless(
+    scratch: Path, whole: bytes, edits: list[tuple[float, int]], kept: float
+) -> None:
+    damaged = bytearray(whole)
+    for place, value in edits:
+        damaged[int(place * len(damaged))] = value
+    scratch.write_bytes(damaged if edits else damaged[: int(kept * len(damaged))])
+    with contextlib.suppress(TrialError):
+        assert all(isinstance(value, torch.Tensor) for value in read_state_dict(scratch).values())
+
+
+# ---------------------------------------------------------------------------------------------------- ImageNet weights
+
+
+def backbone(depth: int) -> tuple[nn.Module, Any]:
+    resnet = Detector(config="mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth=depth)  # type: ignore[arg-type]
+    config = model_config(resnet, 3).backbone
+    return MODELS.build(config), config
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_torchvisions_weights_fill_the_whole_backbone(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    public = {18: resnet18, 50: resnet50}[depth](weights=None).state_dict()
+
+    def read(url: str) -> dict[str, Tensor]:
+        asked.append(url)
+        return public
+
+    monkeypatch.setattr(pretrained, "read_state_dict", read)
+    resnet, config = backbone(depth)
+    pretrained.load_imagenet(resnet, config)
+    own = resnet.state_dict()
+    assert all(torch.equal(value, public[name]) for name, value in own.items())
+    assert set(public) - set(own) == {"fc.weight", "fc.bias"}
+    assert asked[0].rsplit("/", 1)[1].startswith(f"resnet{depth}-")
+
+
+def test_imagenet_weights_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    resnet, config = backbone(18)
+    state = resnet.state_dict()
+    del state["conv1.weight"]
+    monkeypatch.setattr(pretrained, "read_state_dict", lambda _: state)
+    with pytest.raises(TrialError, match=r"missing: 1 \(conv1.weight\)"):
+        pretrained.load_imagenet(resnet, config)
+
+
+def test_a_backbone_without_imagenet_weights_is_refused() -> None:
+    _, config = backbone(18)
+    config.type = "SwinTransformer"
+    with pytest.raises(TrialError, match="no ImageNet weights known for backbone SwinTransformer"):
+        pretrained.load_imagenet(nn.Linear(1, 1), config)
+
+
+def test_imagenet_weights_are_skipped_when_others_are_about_to_replace_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "read_state_dict", lambda _: pytest.fail("asked for ImageNet weights"))
+    build_student(Detector(config=CONFIG), 3, seed=0, pretrained=False)
+
+
+def test_numpy_scalars_in_a_checkpoint_are_refused_with_a_reason(tmp_path: Path) -> None:
+    torch.save({"state_dict": model().state_dict(), "meta": {"ap": np.float64(0.4)}}, tmp_path / "w.pth")
+    with pytest.raises(TrialError, match="other than tensors and plain data"):
+        read_state_dict(tmp_path / "w.pth")
