@@ -1,5 +1,6 @@
 """Show a plan to people and to machines."""
 
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from orchestrator.resources import Resources
 
 def print_plan(plan: Plan) -> None:
     """Print trials, resources and findings on stdout."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     console.print(f"[bold]{plan.study.name}[/bold]  {len(plan.trials)} trials  fingerprint {plan.fingerprint[:12]}")
     console.print(describe_resources(plan.resources))
     table = Table(box=None, pad_edge=False)

@@ -75,4 +75,4 @@ def require_sound_database(path: Path) -> None:
     except sqlite3.Error as error:
         found = str(error)
     if found != "ok":
-        raise OperationError(f"the tracking database {path} is damaged: {found}")
+        raise OperationError(f"the tracking database {path} is damaged: {found.splitlines()[-1]}")

@@ -13,7 +13,7 @@ from orchestrator.errors import OperationError
 from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.study.schema import Asha, Study
-from orchestrator.trial.runner import RUNNER_CPU, TrialRunner
+from orchestrator.trial.runner import RUNNER_SHARE, TrialRunner
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
 
 CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
@@ -139,7 +139,7 @@ def request(plan: Plan, role: str) -> dict[str, float]:
     """Return what Tune must reserve: everything for a one-worker trial, next to nothing where a worker group does."""
     granted = plan.resources
     if granted.workers > 1:
-        return {"CPU": RUNNER_CPU}
+        return RUNNER_SHARE
     return {"CPU": granted.cpus(role), "GPU": granted.gpus_per_worker}
 
 

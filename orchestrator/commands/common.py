@@ -16,7 +16,9 @@ def add_study(parser: argparse.ArgumentParser) -> None:
         help="override a key of the study, e.g. --set method.alpha1=0.5 (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
-        "--trust-config", action="store_true", help="allow local detector configs: building a detector from one can run code"
+        "--trust-config",
+        action="store_true",
+        help="allow local detector configs: building a detector from one can run code",
     )
 
 

@@ -32,6 +32,7 @@ STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 CONNECT_TIMEOUT_S = 10
 LONGEST_PARAM = 6000  # characters, MLflow's own limit
+SERVERS = ("http://", "https://", "databricks")
 SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,8 @@ class Tracker:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        location = None if self._plan.study.tracking.uri else store.artifacts.as_uri()
+        serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)  # a server knows where its artifacts go
+        location = None if serves else store.artifacts.as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))
 
     def _find_or_create(self, kind: Literal["study", "trial"], identity: str, name: str, tags: dict[str, str]) -> str:
@@ -203,7 +205,7 @@ def require_answer(uri: str) -> None:
     """Raise ``OperationError`` at once for a store that cannot work: MLflow's client would retry for minutes."""
     if match := SQLITE.match(uri):
         require_usable_file(Path(match[1]).absolute())
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(SERVERS[:2]):
         require_server(uri)
 
 

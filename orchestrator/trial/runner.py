@@ -13,7 +13,9 @@ from trainers.spec import Job
 from trainers.spec.record import ERROR, Outcome, Record, write_outcome
 
 LOOP = "trainers.loop"  # by name: the drivers that import this module stay free of torch
-RUNNER_CPU = 0.01  # of a trial whose worker group brings its own resources
+# What a runner reserves when its worker group brings its own resources: no CPU at all, for even a hundredth of one would
+# be missing for the last worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
+RUNNER_SHARE = {"node:__internal_head__": 0.001}
 
 
 class TrialRunner(tune.Trainable):

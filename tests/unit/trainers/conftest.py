@@ -1,12 +1,22 @@
 """Train the few detectors that many tests look at, once a session."""
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.unit.trainers.tiny import TrainOnce, job, trial
 from trainers.spec import Bckd, Teacher, TrialSpec, Weights
+
+
+@pytest.fixture(autouse=True)
+def ordinary_arithmetic() -> Iterator[None]:
+    """Take back what training sets for the whole process: other tests compute with denormal numbers."""
+    yield
+    torch.set_flush_denormal(False)
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="session")

@@ -118,18 +118,16 @@ def test_a_death_before_the_history_is_published_loses_nothing(
     assert_same_run(train_once(distilled), tmp_path)
 
 
-def test_a_death_before_the_finish_is_made_up_for(
-    train_once: TrainOnce, distilled: TrialSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def train_without_finish(wanted: Job) -> None:
+    """Leave the trial as a process does that dies between its last commit and the finish."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainers.member.Member._finish", lambda _: None)
+        train_alone(wanted)
+
+
+def test_a_death_before_the_finish_is_made_up_for(train_once: TrainOnce, distilled: TrialSpec, tmp_path: Path) -> None:
     wanted = job(distilled, tmp_path)
-
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("trainers.member.write_config", die)
-        with pytest.raises(KeyboardInterrupt):
-            train_alone(wanted)
+    train_without_finish(wanted)
     assert read_status(tmp_path) == "unfinished"
     assert len(train_alone(wanted)) == EPOCHS
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(p.name for p in train_once(distilled).iterdir())
@@ -212,19 +210,10 @@ def test_a_gap_between_trials_side_by_side_is_passed_over(train_once: TrainOnce,
     short = trial(schedule=sgd(iterations=STEPS_PER_EPOCH))
     one, other = job(short, tmp_path / "short", "short"), job(trial(), tmp_path / "long", "long")
     run_until(other, 2)
-    resume_state = tmp_path / "short" / RESUME
-    run_until_final_commit(one, resume_state)
+    train_without_finish(one)
     found = [(name, record.epoch) for name, record in train([one, other])]
     assert found == [("short", 1), ("long", 1), ("long", 2), ("long", 3)]
     assert_same_run(train_once(trial()), tmp_path / "long")
-
-
-def run_until_final_commit(wanted: Job, kept: Path) -> None:
-    """Leave the trial as a process does that dies between its last commit and the finish."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainers.checkpoints.TrialFiles.finish", lambda _: None)
-        train_alone(wanted)
-    assert kept.exists()
 
 
 def test_weights_of_zero_train_as_without_distillation(

@@ -1,0 +1,24 @@
+"""Checking a study takes no longer than looking at it."""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from trainers.spec.zoo import configs_dir
+
+ROOT = Path(__file__).parents[3]
+GENEROUS_S = 5.0  # for machines that are busy with other things; a quiet one needs a tenth
+
+
+def test_check_answers_at_once(record_property):
+    command = [sys.executable, "-m", "orchestrator.cli", "check", str(configs_dir() / "studies" / "quickstart.yaml")]
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        took.append(time.perf_counter() - began)
+    print(f"stillhouse check: median of 5 fresh processes {statistics.median(took):.2f} s, {min(took):.2f} at best")
+    record_property("check_median_s", statistics.median(took))
+    assert statistics.median(took) < GENEROUS_S

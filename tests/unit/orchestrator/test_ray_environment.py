@@ -1,0 +1,50 @@
+"""Ray's settings are ours where the user has none, and a Ray of our own answers to nobody else."""
+
+import os
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+
+from orchestrator.ray_environment import SETTINGS, prepare
+
+OURS = {*SETTINGS, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"}
+
+
+@pytest.fixture(autouse=True)
+def bare() -> Iterator[None]:
+    """Run without these variables, and put back what was there."""
+    with mock.patch.dict(os.environ):
+        for name in OURS:
+            os.environ.pop(name, None)
+        yield
+
+
+def test_settings_are_filled_in_and_the_users_win():
+    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "7"
+    prepare(None)
+    assert {name: os.environ[name] for name in SETTINGS} == SETTINGS | {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "7"}
+
+
+def test_a_ray_of_our_own_has_a_new_secret_each_time_and_forgets_other_clusters():
+    os.environ |= {"RAY_ADDRESS": "elsewhere:6379", "RAY_AUTH_TOKEN": "known", "RAY_AUTH_MODE": "disabled"}
+    secrets = []
+    for _ in range(2):
+        prepare(None)
+        secrets.append(os.environ["RAY_AUTH_TOKEN"])
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert "RAY_ADDRESS" not in os.environ
+    assert "known" not in secrets
+    assert len(set(secrets)) == 2
+    assert all(len(secret) >= 32 for secret in secrets)
+
+
+def test_a_cluster_keeps_its_own_secret_and_address():
+    theirs = {"RAY_ADDRESS": "cluster:6379", "RAY_AUTH_TOKEN": "theirs", "RAY_AUTH_MODE": "token"}
+    os.environ |= theirs
+    prepare("cluster:6379")
+    assert {name: os.environ[name] for name in theirs} == theirs
+    for name in theirs:
+        del os.environ[name]
+    prepare("cluster:6379")
+    assert not set(theirs) & set(os.environ)
