@@ -9,6 +9,8 @@ from orchestrator.findings import Finding
 from orchestrator.machine import Machine
 from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
+from orchestrator.study.schema import CheckpointTeacher
+from orchestrator.torch_file import problem_with
 from orchestrator.weights import needed_urls
 from trainers.spec import CocoDataset, class_count
 from trainers.spec.dataset import CocoSplit
@@ -53,7 +55,10 @@ def _classes(path: Path, dataset: CocoDataset, where: str) -> Iterator[Finding]:
 
 
 def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
-    for key, url in needed_urls(loaded.study).items():
+    teacher = loaded.study.teacher
+    if isinstance(teacher, CheckpointTeacher) and (problem := problem_with(Path(teacher.path))):
+        yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
+    for url, key in needed_urls(loaded.study).items():
         yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
 
 

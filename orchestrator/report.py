@@ -11,6 +11,7 @@ from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
 from orchestrator.tracking.tracker import open_results
+from trainers.spec.record import ERROR, read_outcome
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
@@ -38,7 +39,9 @@ def print_end(plan: Plan, store: Store, *, as_json: bool) -> int:
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
         directory = store.trial_dir(result.id)
-        print(f"failed:  {result.id} ({result.method}), see {directory / 'error.txt'}", file=sys.stderr)
+        outcome = read_outcome(directory)
+        reason = outcome.reason if outcome else "its directory is elsewhere"
+        print(f"failed:  {result.id} ({result.method}): {reason}; see {directory / ERROR}", file=sys.stderr)
     return 1 if failed else 0
 
 

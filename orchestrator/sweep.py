@@ -81,7 +81,7 @@ def start_ray(address: str | None) -> None:
 
 def cluster() -> Machine:
     """Return the resources of the cluster that this process is connected to, as one machine."""
-    found = ray.cluster_resources()
+    found = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return Machine(cpus=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)))
 
 

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from orchestrator.digests import file_digest
 from orchestrator.errors import UserError
 from orchestrator.fingerprint import fingerprint
+from orchestrator.study.expand import expand
 from orchestrator.study.schema import RandomTeacher, Study, ZooTeacher
 from trainers.spec import Detector
 from trainers.spec.remote import cached, imagenet_url
@@ -34,24 +35,25 @@ def config_digest(detector: Detector) -> str:
 
 
 def needed_urls(study: Study) -> dict[str, str]:
-    """Return what has to be fetched before the study can run: study key -> URL, for files not in the cache."""
-    wanted = {"student.weights": _imagenet(study.student)}
+    """Return what has to be fetched before the study can run: URL -> study key, for files not in the cache."""
+    wanted = {_imagenet(point.student): "student.weights" for point in expand(study)}
     if isinstance(study.teacher, ZooTeacher):
-        wanted["teacher.name"] = zoo_checkpoint(study.teacher.name).url
+        wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"
     elif study.teacher is not None and study.teacher.kind == "train":
-        wanted["teacher.detector.weights"] = _imagenet(study.teacher.detector)
-    return {key: url for key, url in wanted.items() if url is not None and not cached(url).exists()}
+        wanted.setdefault(_imagenet(study.teacher.detector), "teacher.detector.weights")
+    return {url: key for url, key in wanted.items() if url is not None and not cached(url).exists()}
 
 
 def with_random_weights(study: Study) -> Study:
     """Return the study with random weights in place of those that would have to be fetched."""
     missing = needed_urls(study)
+    keys = set(missing.values())
     changes: dict[str, object] = {}
-    if "student.weights" in missing:
+    if "student.weights" in keys:
         changes["student"] = study.student.model_copy(update={"weights": "random"})
-    if "teacher.name" in missing and isinstance(study.teacher, ZooTeacher):
+    if "teacher.name" in keys and isinstance(study.teacher, ZooTeacher):
         changes["teacher"] = RandomTeacher(kind="random", detector=zoo_detector(study.teacher.name))
-    if "teacher.detector.weights" in missing and study.teacher is not None and study.teacher.kind == "train":
+    if study.teacher is not None and study.teacher.kind == "train" and _imagenet(study.teacher.detector) in missing:
         detector = study.teacher.detector.model_copy(update={"weights": "random"})
         changes["teacher"] = study.teacher.model_copy(update={"detector": detector})
     return study.model_copy(update=changes)

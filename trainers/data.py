@@ -173,16 +173,19 @@ class TrainStream:
 
     def batches(self, first_step: int, last_step: int) -> Iterator[Any]:
         """Yield raw (not yet preprocessed) batches for steps ``first_step`` up to, not including, ``last_step``."""
-        return iter(
-            DataLoader(
-                self._dataset,
-                batch_sampler=self._addresses(first_step, last_step),
-                collate_fn=pseudo_collate,
-                num_workers=self._loader_workers,
-                multiprocessing_context="forkserver" if self._loader_workers else None,
-                worker_init_fn=_calm_worker,
-            )
+        loader = DataLoader(
+            self._dataset,
+            batch_sampler=self._addresses(first_step, last_step),
+            collate_fn=pseudo_collate,
+            num_workers=self._loader_workers,
+            multiprocessing_context="forkserver" if self._loader_workers else None,
+            worker_init_fn=_calm_worker,
         )
+        try:
+            yield from loader
+        except TrialError as error:  # from a loader process it comes with that process's traceback before it
+            sentence = str(error).strip().splitlines()[-1]
+            raise TrialError(sentence.removeprefix(f"{TrialError.__module__}.{TrialError.__name__}: ")) from error
 
     def _addresses(self, first_step: int, last_step: int) -> Iterator[list[tuple[int, int]]]:
         per_epoch = self.steps_per_epoch

@@ -130,6 +130,8 @@ def prepare_process(threads: int, cuda: bool) -> torch.device:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # deterministic mode fills new tensors with NaN to find faults of torch: a twentieth of a step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cpu")
 
 

@@ -69,7 +69,7 @@ def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:
     missing = needed_urls(loaded.study)
     notes = [
         Finding("warning", loaded.where(key), f"RANDOM WEIGHTS instead of {url}: the numbers mean nothing")
-        for key, url in missing.items()
+        for url, key in missing.items()
     ]
     return replace(loaded, study=randomised(loaded.study), warnings=(*loaded.warnings, *notes))
 

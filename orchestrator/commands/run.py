@@ -44,7 +44,7 @@ def require_runnable(plan: Plan) -> None:
     errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
         raise StudyErrors(errors)
-    later = (*needed_urls(plan.study), "scaling")  # weights are fetched below, room is looked at next
+    later = (*needed_urls(plan.study).values(), "scaling")  # weights are fetched below, room is looked at next
     if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
         raise UserError("what is named as missing above must be there before the study can run")
     if plan.resources.concurrent == 0:
@@ -66,7 +66,7 @@ def fetch_weights(plan: Plan) -> None:
     """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
     from trainers.spec.remote import FetchError, fetch
 
-    for url in needed_urls(plan.study).values():
+    for url in needed_urls(plan.study):
         try:
             fetch(url)
         except FetchError as error:

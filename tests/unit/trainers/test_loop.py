@@ -125,9 +125,14 @@ def train_without_finish(wanted: Job) -> None:
         train_alone(wanted)
 
 
-def test_a_death_before_the_finish_is_made_up_for(train_once: TrainOnce, distilled: TrialSpec, tmp_path: Path) -> None:
+@pytest.mark.parametrize("published", [EPOCHS, EPOCHS - 1])
+def test_a_death_before_the_finish_is_made_up_for(
+    published: int, train_once: TrainOnce, distilled: TrialSpec, tmp_path: Path
+) -> None:
     wanted = job(distilled, tmp_path)
     train_without_finish(wanted)
+    lines = (tmp_path / HISTORY).read_text().splitlines(keepends=True)
+    (tmp_path / HISTORY).write_text("".join(lines[:published]))
     assert read_status(tmp_path) == "unfinished"
     assert len(train_alone(wanted)) == EPOCHS
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(p.name for p in train_once(distilled).iterdir())
