@@ -17,27 +17,49 @@ from trainers.spec.record import Record
 
 WORKER = "trainers.worker"
 POLL_S = 0.2
+PATIENCE_S = 15.0  # for workers to end after they were told to; Ray Train's own goodbye takes a few seconds of it
 MAX_WORKER_FAILURES = 2  # lost workers per fit; training goes on from the trial's directory
 
 
 @ray.remote(num_cpus=0)
 class Mailbox:
-    """Take records from rank 0 and keep them until the trial's runner asks; remembers the group's placement."""
+    """Pass records from rank 0 to the trial's reader, and the reader's verdict back: go on, or stop.
+
+    Workers wait after each record until the reader asks for the next one, as a generator in one process would: a trial
+    that is stopped after an epoch has not begun another. A record that a restarted worker replays is dropped.
+    """
 
     def __init__(self) -> None:
         self._records: deque[Record] = deque()
-        self._taken = 0
+        self._last_step = -1
+        self._verdict: bool | None = True
         self._placement_group: Any = None
 
-    def put(self, record: Record) -> None:
-        """Add a record; one that a restarted worker replays is dropped."""
-        if record.step > self._taken or (record.final and self._taken == 0):
-            self._taken = max(record.step, 1)
-            self._records.append(record)
+    def put(self, record: Record) -> bool:
+        """Take a record; return whether it is new, so that its sender has to wait for the verdict."""
+        if record.step <= self._last_step:
+            return False
+        self._last_step = record.step
+        self._records.append(record)
+        if self._verdict is not False:
+            self._verdict = None
+        return True
 
     def take(self) -> Record | None:
-        """Return the oldest record not taken yet."""
-        return self._records.popleft() if self._records else None
+        """Return the oldest record not taken yet; ask for another one when there is none."""
+        if self._records:
+            return self._records.popleft()
+        if self._verdict is None:
+            self._verdict = True
+        return None
+
+    def verdict(self) -> bool | None:
+        """Return whether workers go on (True) or stop (False); ``None`` while the reader has not decided."""
+        return self._verdict
+
+    def stop(self) -> None:
+        """Tell workers to stop after the record that they are at."""
+        self._verdict = False
 
     def note_placement_group(self, group: Any) -> None:
         """Remember where the workers are placed."""
@@ -126,10 +148,15 @@ def root_cause(error: BaseException) -> BaseException:
 
 
 def release(mailbox: Any, fit: FitThread) -> None:
-    """Free the workers' placement group: neither a stopped trial nor Ray without its dashboard does it by itself."""
-    if fit.is_alive():
-        group = ray.get(mailbox.placement_group.remote())
-        if group is not None:
-            with contextlib.suppress(RayError):  # already gone with its workers
-                remove_placement_group(group)
+    """Let the workers end by themselves; take their placement group away when they do not.
+
+    Workers that were told to stop leave at once when they wait for the verdict. In the midst of an epoch they do not
+    hear it, and Ray without its dashboard would keep the group of a stopped trial for ever.
+    """
+    ray.get(mailbox.stop.remote())
+    fit.join(PATIENCE_S)
+    group = ray.get(mailbox.placement_group.remote())
+    if fit.is_alive() and group is not None:
+        with contextlib.suppress(RayError):  # already gone with its workers
+            remove_placement_group(group)
     ray.kill(mailbox)
