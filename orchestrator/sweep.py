@@ -1,5 +1,6 @@
 """Run planned trials with Ray Tune."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from orchestrator.study.schema import Asha, Study
 from orchestrator.trial.runner import RUNNER_SHARE, TrialRunner
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
 
+CONNECT_TIMEOUT_S = 10
 CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
 
 
@@ -72,11 +74,23 @@ def start_ray(address: str | None) -> None:
         machine = this_machine()
         ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **quiet)
         return
+    require_listener(address)
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise OperationError(f"no Ray cluster can be reached at {address}: {reason}") from error
+
+
+def require_listener(address: str) -> None:
+    """Raise ``OperationError`` at once when nothing listens at ``host:port``: Ray itself would try for two minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # a name that Ray resolves, such as auto
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise OperationError(f"no Ray cluster can be reached at {address}: {error}") from error
 
 
 def cluster() -> Machine:

@@ -126,3 +126,13 @@ def test_the_driver_of_a_sweep_needs_no_torch() -> None:
     code = "import sys, orchestrator.sweep, orchestrator.run; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:6379", "127.0.0.1:99999"])
+def test_a_dead_address_is_told_at_once(address: str) -> None:
+    from orchestrator.errors import OperationError
+    from orchestrator.sweep import require_listener
+
+    with pytest.raises(OperationError, match=f"no Ray cluster can be reached at {address}"):
+        require_listener(address)
+    require_listener("auto")
