@@ -45,7 +45,7 @@ class Progress:
     def started(self, trial_id: str) -> None:
         """Begin a bar."""
         trial = self._trials[trial_id]
-        log.info("%s  %s: started", trial_id, run_name(trial))
+        self._say(f"{trial_id}  {run_name(trial)}: started")
         total = trial.estimate.steps
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=total, score="")
 
@@ -54,7 +54,7 @@ class Progress:
         trial = self._trials[trial_id]
         score = result.get(SELECTION_METRIC)
         text = "" if score is None else f"AP {100 * score:.1f}"
-        log.info("%s  %s: epoch %s/%d %s", trial_id, run_name(trial), result["epoch"], trial.estimate.epochs, text)
+        self._say(f"{trial_id}  {run_name(trial)}: epoch {result['epoch']}/{trial.estimate.epochs} {text}")
         if text and trial_id in self._running:
             self._bars.update(self._running[trial_id], score=text)
 
@@ -63,6 +63,13 @@ class Progress:
         if trial_id in self._running:
             task = self._running.pop(trial_id)
             self._bars.update(task, completed=self._trials[trial_id].estimate.steps)
+
+    def _say(self, line: str) -> None:
+        """Print a line above the bars on a terminal, log it elsewhere."""
+        if self._terminal:
+            self._bars.console.print(line, markup=False, highlight=False)
+        else:
+            log.info(line)
 
     def _follow(self) -> None:
         while not self._left.wait(REFRESH_S):
