@@ -11,14 +11,14 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
 
 from trainers.data import TrainStream, build_dataset
-from trainers.detector import build_empty
+from trainers.detector import build_empty, model_config
 from trainers.distill.distiller import FrozenTeacher
 from trainers.distill.views import Predictions, TargetCache
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
 from trainers.member import Member
 from trainers.seeding import derive, seed_everything
-from trainers.spec import Job, Teacher, TrialSpec, class_count
+from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count
 from trainers.spec.record import Record, read_history, read_status
 from trainers.weights import load_weights
 
@@ -146,8 +146,7 @@ def load_teacher(trial: TrialSpec, device: torch.device) -> tuple[FrozenTeacher,
         return None
     detector = build_empty(trial.teacher.detector, class_count(trial.dataset))
     _fill(detector, trial.teacher)
-    student = build_empty(trial.student, class_count(trial.dataset))
-    return FrozenTeacher(detector.to(device)), _pixels(detector) == _pixels(student)
+    return FrozenTeacher(detector.to(device)), _pixels(trial.teacher.detector) == _pixels(trial.student)
 
 
 def _fill(detector: Any, teacher: Teacher) -> None:
@@ -155,11 +154,9 @@ def _fill(detector: Any, teacher: Teacher) -> None:
         load_weights(detector, teacher.weights, "teacher")
 
 
-def _pixels(detector: Any) -> tuple[Any, ...]:
-    """Return what a data preprocessor does to the pixels, in comparable form."""
-    preprocessor = detector.data_preprocessor
-    mean, std = preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
-    return mean, std, preprocessor._channel_conversion, preprocessor.pad_size_divisor
+def _pixels(detector: Detector) -> Any:
+    """Return what the detector's config says of preprocessing, the same for every number of classes."""
+    return model_config(detector, num_classes=1).data_preprocessor
 
 
 def train_alone(job: Job) -> list[Record]:

@@ -59,6 +59,10 @@ class Tracker:
         self._plan = plan
         self._client = open_client(plan, store)
         self._experiment = self._experiment_id(plan.study.tracking.experiment or plan.study.name, store)
+        self._provenance = {
+            DATA: dataset_digest(plan.study.dataset),
+            **git_revision(),
+        }  # one for all: COCO takes seconds
         self._parent = self._find_or_create("study", plan.fingerprint, plan.study.name, self._study_tags())
         self._reopen_study()
         self._write_study(self._parent)
@@ -70,11 +74,6 @@ class Tracker:
     def study_run(self) -> str:
         """Return the id of the study's own run."""
         return self._parent
-
-    @property
-    def experiment_id(self) -> str:
-        """Return the id of the experiment that holds all runs of the study."""
-        return self._experiment
 
     @plainly()
     def run_id(self, trial: PlannedTrial) -> str:
@@ -159,13 +158,13 @@ class Tracker:
     def _study_tags(self) -> dict[str, str]:
         study = self._plan.study
         own = {STUDY: study.name, "mlflow.note.content": study.description}
-        return {**study.tracking.tags, **own, DATA: dataset_digest(study.dataset), **git_revision()}
+        return {**study.tracking.tags, **own, **self._provenance}
 
     def _trial_tags(self, trial: PlannedTrial) -> dict[str, str]:
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind}
         return {
             **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
-            FINGERPRINT: self._plan.fingerprint, DATA: dataset_digest(trial.spec.dataset), **git_revision(),
+            FINGERPRINT: self._plan.fingerprint, **self._provenance,
         }  # fmt: skip
 
     def _write_study(self, run_id: str) -> None:

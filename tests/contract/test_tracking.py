@@ -518,7 +518,7 @@ def test_a_student_that_is_nowhere_is_one_sentence(plan, store, stillhouse, tmp_
 
 def test_an_experiment_that_was_deleted_is_one_sentence(plan, store, client):
     tracker = Tracker(plan, store)
-    client.delete_experiment(tracker.experiment_id)
+    client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
     with pytest.raises(OperationError, match=r"^the tracking store failed: .*(deleted|active)"):
         Tracker(plan, store)
     leave(plan.students[0], [record(1, 0.1)])
