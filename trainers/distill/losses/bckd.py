@@ -1,27 +1,22 @@
 """Compute the losses of BCKD (ICCV 2023): binary classification distillation and IoU-based localization distillation.
 
-Shape suffixes, always in this order::
-
-    A  anchors (or points) of all levels and all images of the batch, flattened
-    C  classes
-    L  pyramid levels
-    4  corners x1, y1, x2, y2 of a box
-
 A level has no axis of its own: its gate (``level_gate``) and the label weights are multiplied into ``weight_A`` by the
 caller, so that one kernel serves all levels. Nothing here waits for the device: no value of a tensor is read on the host.
-
-Both losses compute in float32, or in float64 where an input has it, also under autocast and for half inputs.
 """
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_NORMALISER_EPS = torch.finfo(torch.float32).eps
+from trainers.distill.losses.boxes import paired_giou, paired_iou
+from trainers.distill.losses.checks import check_anchor_count, check_boxes, check_logits, shape_of
+from trainers.distill.losses.precision import autocast_off, widen
+from trainers.distill.losses.weighting import blank, weighted_sum
+
+_OVERLAPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {"giou": paired_giou, "iou": paired_iou}
 
 
 def classification_distillation(
@@ -69,10 +64,10 @@ def classification_distillation(
     """
     if not gamma >= 1.0:
         raise ValueError(f"gamma must be at least 1, got {gamma}")
-    _check_logits(student_AC, teacher_AC, weight_A)
-    with _autocast_off(student_AC):
-        student_AC, teacher_AC = _widen(student_AC, teacher_AC.detach())
-        student_AC, teacher_AC = _blank(student_AC, weight_A), _blank(teacher_AC, weight_A)
+    check_logits(student_AC, teacher_AC, weight_A)
+    with autocast_off(student_AC):
+        student_AC, teacher_AC = widen(student_AC, teacher_AC.detach())
+        student_AC, teacher_AC = blank(student_AC, weight_A), blank(teacher_AC, weight_A)
         target_AC = teacher_AC.sigmoid()
         disagreement_AC = (target_AC - student_AC.sigmoid()).abs()
         if gamma != 1.0:  # saves the copy that the default would not need
@@ -80,7 +75,7 @@ def classification_distillation(
         if detach_weight:
             disagreement_AC = disagreement_AC.detach()
         entropy_AC = F.binary_cross_entropy_with_logits(student_AC, target_AC, reduction="none")
-        return _weighted_sum((disagreement_AC * entropy_AC).sum(dim=1), weight_A, normaliser)
+        return weighted_sum((disagreement_AC * entropy_AC).sum(dim=1), weight_A, normaliser)
 
 
 def localization_distillation(
@@ -128,16 +123,16 @@ def localization_distillation(
     """
     if iou not in _OVERLAPS:
         raise ValueError(f"iou must be one of {sorted(_OVERLAPS)}, got {iou!r}")
-    _check_logits(student_AC, teacher_AC, weight_A)
-    _check_boxes("student", student_boxes_A4, "teacher", teacher_boxes_A4)
-    _check_anchor_count(student_boxes_A4, weight_A)
-    with _autocast_off(student_boxes_A4):
+    check_logits(student_AC, teacher_AC, weight_A)
+    check_boxes("student", student_boxes_A4, "teacher", teacher_boxes_A4)
+    check_anchor_count(student_boxes_A4, weight_A)
+    with autocast_off(student_boxes_A4):
         omega_A = _omega(student_AC.detach(), teacher_AC.detach(), weight_A.detach())
         # Blanked before the arithmetic: afterwards, 0 * NaN and 0 * inf would still poison the gradient.
-        student_boxes_A4 = _blank(student_boxes_A4, weight_A)
-        teacher_boxes_A4 = _blank(teacher_boxes_A4.detach(), weight_A)
+        student_boxes_A4 = blank(student_boxes_A4, weight_A)
+        teacher_boxes_A4 = blank(teacher_boxes_A4.detach(), weight_A)
         overlap_A = _OVERLAPS[iou](student_boxes_A4, teacher_boxes_A4, eps)
-        return _weighted_sum(1.0 - overlap_A, omega_A, normaliser)
+        return weighted_sum(1.0 - overlap_A, omega_A, normaliser)
 
 
 def level_gate(positive_A: Tensor, level_A: Tensor, num_levels: int) -> Tensor:
@@ -162,7 +157,7 @@ def level_gate(positive_A: Tensor, level_A: Tensor, num_levels: int) -> Tensor:
         IndexError: a level lies outside the range (on CUDA: a device-side assertion).
     """
     if positive_A.ndim != 1 or positive_A.shape != level_A.shape:
-        raise ValueError(f"positive and level must be (A,), got {_shape(positive_A)} and {_shape(level_A)}")
+        raise ValueError(f"positive and level must be (A,), got {shape_of(positive_A)} and {shape_of(level_A)}")
     if positive_A.dtype != torch.bool or level_A.dtype != torch.int64:
         raise TypeError(f"positive must be bool and level int64, got {positive_A.dtype} and {level_A.dtype}")
     member_AL = level_A[:, None] == torch.arange(num_levels, device=level_A.device)
@@ -171,116 +166,7 @@ def level_gate(positive_A: Tensor, level_A: Tensor, num_levels: int) -> Tensor:
     return occupied_L.index_select(0, level_A)
 
 
-def paired_iou(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float = 1e-6) -> Tensor:
-    """Compute the intersection over union of the boxes at equal index, shape (A,), in [0, 1].
-
-    Boxes are x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, any unit; the union is raised to at least ``eps`` (unit squared),
-    so two boxes without area have IoU 0. Computed in float32 or wider, nothing reduced; gradient to both inputs.
-
-    Raises:
-        ValueError: the inputs are not both (A, 4).
-    """
-    _check_boxes("first", boxes1_A4, "second", boxes2_A4)
-    with _autocast_off(boxes1_A4):
-        boxes1_A4, boxes2_A4 = _widen(boxes1_A4, boxes2_A4)
-        intersection_A, union_A = _intersection_and_union(boxes1_A4, boxes2_A4, eps)
-        return intersection_A / union_A
-
-
-def paired_giou(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float = 1e-6) -> Tensor:
-    """Compute the generalised IoU of the boxes at equal index, shape (A,), in [-1, 1].
-
-    ``GIoU = IoU - (enclosing - union) / enclosing``. Union and enclosing area are each raised to at least ``eps``, mmdet's
-    rule; else as ``paired_iou``. Where the boxes are equal, the gradients of IoU and of the penalty are both 0.
-
-    Raises:
-        ValueError: the inputs are not both (A, 4).
-    """
-    _check_boxes("first", boxes1_A4, "second", boxes2_A4)
-    with _autocast_off(boxes1_A4):
-        boxes1_A4, boxes2_A4 = _widen(boxes1_A4, boxes2_A4)
-        intersection_A, union_A = _intersection_and_union(boxes1_A4, boxes2_A4, eps)
-        low_A2 = torch.minimum(boxes1_A4[:, :2], boxes2_A4[:, :2])
-        high_A2 = torch.maximum(boxes1_A4[:, 2:], boxes2_A4[:, 2:])
-        enclosing_A = _product(high_A2 - low_A2).clamp(min=eps)
-        return intersection_A / union_A - (enclosing_A - union_A) / enclosing_A
-
-
-_OVERLAPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {"giou": paired_giou, "iou": paired_iou}
-
-
-def _intersection_and_union(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    low_A2 = torch.maximum(boxes1_A4[:, :2], boxes2_A4[:, :2])
-    high_A2 = torch.minimum(boxes1_A4[:, 2:], boxes2_A4[:, 2:])
-    intersection_A = _product((high_A2 - low_A2).clamp(min=0.0))
-    area1_A = _product(boxes1_A4[:, 2:] - boxes1_A4[:, :2])
-    area2_A = _product(boxes2_A4[:, 2:] - boxes2_A4[:, :2])
-    return intersection_A, (area1_A + area2_A - intersection_A).clamp(min=eps)
-
-
-def _product(sides_A2: Tensor) -> Tensor:
-    """Multiply width and height; the backward of ``Tensor.prod`` would count zeros on the host."""
-    width_A, height_A = sides_A2.unbind(dim=1)
-    return width_A * height_A
-
-
 def _omega(student_AC: Tensor, teacher_AC: Tensor, weight_A: Tensor) -> Tensor:
-    student_AC, teacher_AC = _widen(student_AC, teacher_AC)
+    student_AC, teacher_AC = widen(student_AC, teacher_AC)
     omega_A = (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(dim=1) * weight_A
     return omega_A.masked_fill(weight_A == 0, 0.0)
-
-
-def _weighted_sum(loss_A: Tensor, weight_A: Tensor, normaliser: Tensor | float | None) -> Tensor:
-    total = (loss_A * weight_A.detach()).sum()
-    if normaliser is None:
-        return total
-    if isinstance(normaliser, Tensor):
-        if normaliser.numel() != 1:
-            raise ValueError(f"normaliser must have one element, got shape {_shape(normaliser)}")
-        return total / (normaliser.detach().reshape(()).to(total.dtype) + _NORMALISER_EPS)
-    if not normaliser > 0.0:
-        raise ValueError(f"normaliser must be positive, got {normaliser}")
-    return total / (normaliser + _NORMALISER_EPS)
-
-
-def _blank(values_AX: Tensor, weight_A: Tensor) -> Tensor:
-    """Put 0 where the weight is 0; the gradient there is exactly 0 too, whatever comes back."""
-    return values_AX.masked_fill((weight_A == 0)[:, None], 0.0)
-
-
-def _widen(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring both to their common dtype, float32 at least."""
-    dtype = reduce(torch.promote_types, (first.dtype, second.dtype), torch.float32)
-    return first.to(dtype), second.to(dtype)
-
-
-def _autocast_off(tensor: Tensor) -> torch.autocast:
-    return torch.autocast(tensor.device.type, enabled=False)
-
-
-def _check_logits(student_AC: Tensor, teacher_AC: Tensor, weight_A: Tensor) -> None:
-    if student_AC.ndim != 2 or student_AC.shape[1] == 0 or student_AC.shape != teacher_AC.shape:
-        raise ValueError(
-            "student and teacher logits must both be (A, C) with C >= 1, "
-            f"got {_shape(student_AC)} and {_shape(teacher_AC)}"
-        )
-    _check_anchor_count(student_AC, weight_A)
-
-
-def _check_boxes(name1: str, boxes1_A4: Tensor, name2: str, boxes2_A4: Tensor) -> None:
-    if boxes1_A4.ndim != 2 or boxes1_A4.shape[1] != 4 or boxes1_A4.shape != boxes2_A4.shape:
-        raise ValueError(
-            f"{name1} and {name2} boxes must both be (A, 4), got {_shape(boxes1_A4)} and {_shape(boxes2_A4)}"
-        )
-
-
-def _check_anchor_count(values_AX: Tensor, weight_A: Tensor) -> None:
-    """Refuse a weight such as (A, 1), which would broadcast to (A, A) without a word."""
-    if weight_A.shape != values_AX.shape[:1]:
-        raise ValueError(
-            f"weight must be (A,) for values of shape {_shape(values_AX)}, got weight of shape {_shape(weight_A)}"
-        )
-
-
-def _shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(tensor.shape)
