@@ -11,7 +11,18 @@ All losses compute in float32, or in float64 where an input has it, also under a
 """
 
 from trainers.distill.losses.bckd import classification_distillation as classification_distillation
-from trainers.distill.losses.bckd import level_gate as level_gate
 from trainers.distill.losses.bckd import localization_distillation as localization_distillation
 from trainers.distill.losses.boxes import paired_giou as paired_giou
 from trainers.distill.losses.boxes import paired_iou as paired_iou
+from trainers.distill.losses.crosskd import align_statistics as align_statistics
+from trainers.distill.losses.crosskd import cross_box_distillation as cross_box_distillation
+from trainers.distill.losses.crosskd import cross_distribution_distillation as cross_distribution_distillation
+from trainers.distill.losses.gid import general_instances as general_instances
+from trainers.distill.losses.gid import gid_response as gid_response
+from trainers.distill.losses.ld import box_distribution_distillation as box_distribution_distillation
+from trainers.distill.losses.ld import class_distribution_distillation as class_distribution_distillation
+from trainers.distill.losses.ld import main_ld_weight as main_ld_weight
+from trainers.distill.losses.levels import level_gate as level_gate
+from trainers.distill.losses.pkd import pearson_distillation as pearson_distillation
+from trainers.distill.losses.vlr import vlr_weight as vlr_weight
+from trainers.distill.losses.weighting import peak_probability as peak_probability

@@ -1,18 +1,17 @@
 """Compute the losses of BCKD (ICCV 2023): binary classification distillation and IoU-based localization distillation.
 
-A level has no axis of its own: its gate (``level_gate``) and the label weights are multiplied into ``weight_A`` by the
+A level has no axis of its own: its gate (``levels.level_gate``) and the label weights are multiplied into ``weight_A`` by the
 caller, so that one kernel serves all levels. Nothing here waits for the device: no value of a tensor is read on the host.
 """
 
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from trainers.distill.losses.boxes import paired_giou, paired_iou
-from trainers.distill.losses.checks import check_anchor_count, check_boxes, check_logits, shape_of
+from trainers.distill.losses.checks import check_anchor_count, check_boxes, check_logits
 from trainers.distill.losses.precision import autocast_off, widen
 from trainers.distill.losses.weighting import blank, weighted_sum
 
@@ -133,37 +132,6 @@ def localization_distillation(
         teacher_boxes_A4 = blank(teacher_boxes_A4.detach(), weight_A)
         overlap_A = _OVERLAPS[iou](student_boxes_A4, teacher_boxes_A4, eps)
         return weighted_sum(1.0 - overlap_A, omega_A, normaliser)
-
-
-def level_gate(positive_A: Tensor, level_A: Tensor, num_levels: int) -> Tensor:
-    """Pass the anchors of the levels that hold at least one positive, as the authors' code does.
-
-    Args:
-        positive_A: bool, True where an anchor is assigned to an object, in any image of the batch.
-        level_A: int64, the level of each anchor, from 0 to ``num_levels - 1``.
-        num_levels: L, the number of levels.
-
-    Returns:
-        Bool of shape (A,): True for every anchor, positive or not, of a level with a positive. No gradient.
-
-    Workers: the gate looks at this worker's batch. A level whose positives all lie on other workers is dropped here and
-    kept there, so N workers equal one worker only if every level has a positive on every worker.
-
-    Source: the authors' code; neither the paper nor Algorithm A1 has a gate.
-
-    Raises:
-        ValueError: shapes disagree.
-        TypeError: ``positive_A`` is not bool or ``level_A`` not int64.
-        IndexError: a level lies outside the range (on CUDA: a device-side assertion).
-    """
-    if positive_A.ndim != 1 or positive_A.shape != level_A.shape:
-        raise ValueError(f"positive and level must be (A,), got {shape_of(positive_A)} and {shape_of(level_A)}")
-    if positive_A.dtype != torch.bool or level_A.dtype != torch.int64:
-        raise TypeError(f"positive must be bool and level int64, got {positive_A.dtype} and {level_A.dtype}")
-    member_AL = level_A[:, None] == torch.arange(num_levels, device=level_A.device)
-    occupied_L = (member_AL & positive_A[:, None]).any(dim=0)
-    # index_select refuses a level outside the range, which a mask of members would silently drop.
-    return occupied_L.index_select(0, level_A)
 
 
 def _omega(student_AC: Tensor, teacher_AC: Tensor, weight_A: Tensor) -> Tensor:

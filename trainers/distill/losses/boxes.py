@@ -1,4 +1,4 @@
-"""Compute overlaps of boxes paired by index, differentiable and without waiting for the device."""
+"""Compute overlaps of boxes, differentiable and without waiting for the device."""
 
 import torch
 from torch import Tensor
@@ -42,16 +42,32 @@ def paired_giou(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float = 1e-6) -> Tens
         return intersection_A / union_A - (enclosing_A - union_A) / enclosing_A
 
 
-def _intersection_and_union(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    low_A2 = torch.maximum(boxes1_A4[:, :2], boxes2_A4[:, :2])
-    high_A2 = torch.minimum(boxes1_A4[:, 2:], boxes2_A4[:, 2:])
-    intersection_A = _product((high_A2 - low_A2).clamp(min=0.0))
-    area1_A = _product(boxes1_A4[:, 2:] - boxes1_A4[:, :2])
-    area2_A = _product(boxes2_A4[:, 2:] - boxes2_A4[:, :2])
-    return intersection_A, (area1_A + area2_A - intersection_A).clamp(min=eps)
+def pairwise_iou_and_diou(boxes1_M4: Tensor, boxes2_G4: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor]:
+    """Compute IoU and distance-IoU of every pair of boxes, both (M, G), in [0, 1] and [-1, 1].
+
+    ``DIoU = IoU - squared distance of the centres / squared diagonal of the enclosing box``, the diagonal raised to at
+    least ``eps`` like the union; else as ``paired_iou``.
+    """
+    with autocast_off(boxes1_M4):
+        boxes1, boxes2 = widen(boxes1_M4[:, None], boxes2_G4[None])
+        intersection_MG, union_MG = _intersection_and_union(boxes1, boxes2, eps)
+        sides_MG2 = torch.maximum(boxes1[..., 2:], boxes2[..., 2:]) - torch.minimum(boxes1[..., :2], boxes2[..., :2])
+        doubled_MG2 = boxes1[..., :2] + boxes1[..., 2:] - boxes2[..., :2] - boxes2[..., 2:]
+        diagonal_MG = sides_MG2.square().sum(dim=-1).clamp(min=eps)
+        iou_MG = intersection_MG / union_MG
+        return iou_MG, iou_MG - doubled_MG2.square().sum(dim=-1) / (4.0 * diagonal_MG)
 
 
-def _product(sides_A2: Tensor) -> Tensor:
+def _intersection_and_union(boxes1_X4: Tensor, boxes2_X4: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    low_X2 = torch.maximum(boxes1_X4[..., :2], boxes2_X4[..., :2])
+    high_X2 = torch.minimum(boxes1_X4[..., 2:], boxes2_X4[..., 2:])
+    intersection_X = _product((high_X2 - low_X2).clamp(min=0.0))
+    area1_X = _product(boxes1_X4[..., 2:] - boxes1_X4[..., :2])
+    area2_X = _product(boxes2_X4[..., 2:] - boxes2_X4[..., :2])
+    return intersection_X, (area1_X + area2_X - intersection_X).clamp(min=eps)
+
+
+def _product(sides_X2: Tensor) -> Tensor:
     """Multiply width and height; the backward of ``Tensor.prod`` would count zeros on the host."""
-    width_A, height_A = sides_A2.unbind(dim=1)
-    return width_A * height_A
+    width_X, height_X = sides_X2.unbind(dim=-1)
+    return width_X * height_X

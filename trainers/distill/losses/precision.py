@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 
-def widen(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring both to their common dtype, float32 at least."""
-    dtype = reduce(torch.promote_types, (first.dtype, second.dtype), torch.float32)
-    return first.to(dtype), second.to(dtype)
+def widen(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Bring all to their common dtype, float32 at least."""
+    dtype = reduce(torch.promote_types, (tensor.dtype for tensor in tensors), torch.float32)
+    return tuple(tensor.to(dtype) for tensor in tensors)
 
 
 def autocast_off(tensor: Tensor) -> torch.autocast:

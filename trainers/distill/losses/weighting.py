@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from trainers.distill.losses.checks import shape_of
+from trainers.distill.losses.precision import autocast_off, widen
 
 _NORMALISER_EPS = torch.finfo(torch.float32).eps
 
@@ -30,5 +31,19 @@ def weighted_sum(loss_A: Tensor, weight_A: Tensor, normaliser: Tensor | float | 
 
 
 def blank(values_AX: Tensor, weight_A: Tensor) -> Tensor:
-    """Put 0 where the weight is 0; the gradient there is exactly 0 too, whatever comes back."""
-    return values_AX.masked_fill((weight_A == 0)[:, None], 0.0)
+    """Put 0 where the weight is 0; the gradient there is exactly 0 too, whatever comes back.
+
+    ``X`` stands for any further axes.
+    """
+    gone_A = weight_A == 0
+    return values_AX.masked_fill(gone_A.view(gone_A.shape + (1,) * (values_AX.ndim - 1)), 0.0)
+
+
+def peak_probability(logits_AC: Tensor, weight_A: Tensor) -> Tensor:
+    """Return each anchor's largest class probability, 0 where the weight is 0; (A,), float32 or wider, no gradient.
+
+    The weight only chooses anchors: one of 0.5 leaves the probability whole. It may be bool.
+    """
+    with autocast_off(logits_AC):
+        (logits_AC,) = widen(logits_AC.detach())
+        return blank(logits_AC.amax(dim=1).sigmoid(), weight_A)
