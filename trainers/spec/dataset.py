@@ -1,28 +1,16 @@
-"""Say which images and boxes a trial sees, and how they reach the detector."""
+"""Say which images and boxes a trial sees."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from trainers.spec.base import Section
+from trainers.spec.class_names import COCO80, VOC20
+from trainers.spec.view import Side, View
 
 ShapeClass = Literal["circle", "square", "triangle"]
-Side = Annotated[int, Field(ge=32, le=4096)]
 ClassNames = Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class View(Section):
-    """Hold what the data pipeline does to every image, whatever the source.
-
-    ``image_size`` is (width, height) in pixels: with ``keep_ratio`` the image is scaled to fit into it, as in mmdet's
-    ``Resize(scale, keep_ratio=True)`` (long and short side, in either orientation). ``flip`` is the probability of a
-    horizontal flip in training.
-    """
-
-    image_size: tuple[Side, Side] = (1333, 800)
-    keep_ratio: bool = True
-    flip: float = Field(0.5, ge=0.0, le=1.0)
-    evaluator: Literal["faster-coco-eval", "pycocotools"] = "faster-coco-eval"
+Path = Annotated[str, Field(min_length=1)]
 
 
 class ShapesDataset(View):
@@ -45,8 +33,8 @@ class ShapesDataset(View):
 class CocoSplit(Section):
     """Name one split of a COCO-format dataset: annotation file and image folder, both relative to ``root``."""
 
-    annotations: str = Field(min_length=1)
-    images: str = Field(min_length=1)
+    annotations: Path
+    images: Path
 
 
 class CocoDataset(View):
@@ -57,7 +45,7 @@ class CocoDataset(View):
     """
 
     kind: Literal["coco"]
-    root: str = Field(min_length=1)
+    root: Path
     train: CocoSplit = CocoSplit(annotations="annotations/instances_train2017.json", images="train2017")
     val: CocoSplit = CocoSplit(annotations="annotations/instances_val2017.json", images="val2017")
     classes: Literal["coco80"] | ClassNames = "coco80"
@@ -69,7 +57,43 @@ class CocoDataset(View):
         return self
 
 
-DatasetSpec = Annotated[ShapesDataset | CocoDataset, Field(discriminator="kind")]
+class VocPart(Section):
+    """Name one part of a Pascal VOC split: a folder below ``root`` and one of its lists of images.
+
+    ``set`` is the list ``ImageSets/Main/<set>.txt``. ``annotations`` and ``images`` are the folder's subfolders with
+    XML files and images.
+    """
+
+    folder: Path
+    set: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+    annotations: Path = "Annotations"
+    images: Path = "JPEGImages"
+
+
+VocSplit = Annotated[tuple[VocPart, ...], Field(min_length=1)]
+
+
+class VocDataset(View):
+    """Read Pascal VOC, or any folder with annotations in VOC's XML format.
+
+    A split is one part after the other. ``root`` as for COCO; ``classes`` are object names as the XML files spell
+    them, or ``voc20`` for Pascal VOC's 20. Objects of other names are left out.
+    """
+
+    kind: Literal["voc"]
+    root: Path
+    train: VocSplit = (VocPart(folder="VOC2007", set="trainval"), VocPart(folder="VOC2012", set="trainval"))
+    val: VocSplit = (VocPart(folder="VOC2007", set="test"),)
+    classes: Literal["voc20"] | ClassNames = "voc20"
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> "VocDataset":
+        if self.classes != "voc20":
+            require_distinct(self.classes)
+        return self
+
+
+DatasetSpec = Annotated[ShapesDataset | CocoDataset | VocDataset, Field(discriminator="kind")]
 
 
 def require_distinct(names: tuple[str, ...]) -> None:
@@ -79,6 +103,13 @@ def require_distinct(names: tuple[str, ...]) -> None:
         raise ValueError(f"class given twice: {', '.join(repeated)}")
 
 
-def class_count(dataset: ShapesDataset | CocoDataset) -> int:
+def class_names(dataset: DatasetSpec) -> tuple[str, ...]:
+    """Return the class names in label order."""
+    if dataset.classes == "coco80":
+        return COCO80
+    return VOC20 if dataset.classes == "voc20" else tuple(dataset.classes)
+
+
+def class_count(dataset: DatasetSpec) -> int:
     """Return how many classes the dataset has."""
-    return 80 if dataset.classes == "coco80" else len(dataset.classes)
+    return len(class_names(dataset))
