@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pytest
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from tests.unit.trainers.bckd_reference import Anchor, Switches, overlap, solve
+from tests.unit.trainers.host_reads import host_reads
 from trainers.distill.losses import (
     classification_distillation,
     level_gate,
@@ -354,17 +354,6 @@ def test_gate_refuses_what_it_would_misread() -> None:
         level_gate(torch.zeros(3, dtype=torch.bool), level_A, 2)
     with pytest.raises(IndexError):
         level_gate(torch.tensor([True, False]), level_A, 1)
-
-
-# What would wait for a CUDA device: reading a value, and shapes that depend on values. A profile sees them on the CPU
-# too, also in the backward pass, where `Tensor.prod` for one takes such a step.
-HOST_READS = {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::masked_select"}
-
-
-def host_reads(run: Callable[[], object]) -> set[str]:
-    with profile(activities=[ProfilerActivity.CPU]) as record:
-        run()
-    return {event.key for event in record.key_averages()} & HOST_READS
 
 
 @pytest.mark.parametrize("iou", KINDS)
