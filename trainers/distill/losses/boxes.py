@@ -42,20 +42,21 @@ def paired_giou(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float = 1e-6) -> Tens
         return intersection_A / union_A - (enclosing_A - union_A) / enclosing_A
 
 
-def pairwise_iou_and_diou(boxes1_M4: Tensor, boxes2_G4: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor]:
-    """Compute IoU and distance-IoU of every pair of boxes, both (M, G), in [0, 1] and [-1, 1].
+def pairwise_overlaps(boxes1_M4: Tensor, boxes2_G4: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor, Tensor]:
+    """Compare every pair of boxes: IoU, intersection over the first box's area, and distance penalty, each (M, G).
 
-    ``DIoU = IoU - squared distance of the centres / squared diagonal of the enclosing box``, the diagonal raised to at
-    least ``eps`` like the union; else as ``paired_iou``.
+    The penalty is the squared distance of the centres over the squared diagonal of the enclosing box, in [0, 1], so that
+    IoU minus penalty is the distance-IoU. Areas and diagonals are raised to at least ``eps``; else as ``paired_iou``.
     """
     with autocast_off(boxes1_M4):
         boxes1, boxes2 = widen(boxes1_M4[:, None], boxes2_G4[None])
         intersection_MG, union_MG = _intersection_and_union(boxes1, boxes2, eps)
+        area1_M1 = _product(boxes1[..., 2:] - boxes1[..., :2]).clamp(min=eps)
         sides_MG2 = torch.maximum(boxes1[..., 2:], boxes2[..., 2:]) - torch.minimum(boxes1[..., :2], boxes2[..., :2])
         doubled_MG2 = boxes1[..., :2] + boxes1[..., 2:] - boxes2[..., :2] - boxes2[..., 2:]
         diagonal_MG = sides_MG2.square().sum(dim=-1).clamp(min=eps)
-        iou_MG = intersection_MG / union_MG
-        return iou_MG, iou_MG - doubled_MG2.square().sum(dim=-1) / (4.0 * diagonal_MG)
+        penalty_MG = doubled_MG2.square().sum(dim=-1) / (4.0 * diagonal_MG)
+        return intersection_MG / union_MG, intersection_MG / area1_M1, penalty_MG
 
 
 def _intersection_and_union(boxes1_X4: Tensor, boxes2_X4: Tensor, eps: float) -> tuple[Tensor, Tensor]:

@@ -4,11 +4,12 @@ Shape suffixes of this file: M anchors of one image, G its objects, S candidates
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from trainers.distill.losses.boxes import pairwise_iou_and_diou
+from trainers.distill.losses.boxes import pairwise_overlaps
 from trainers.distill.losses.checks import shape_of
 from trainers.distill.losses.precision import autocast_off
 
@@ -22,14 +23,17 @@ def vlr_weight(
     valid_M: Tensor | None = None,
     topk: int = 9,
     ratio: float = 0.25,
+    overlap: Literal["iof", "iou"] = "iof",
 ) -> Tensor:
     """Weigh each anchor of one image by its IoU with the object in whose region it lies.
 
     ::
 
         t_g = mean + std of the IoUs of g's candidates: on each level, the ``topk`` anchors with the closest centres
-        region_g = anchors with ratio * t_g <= DIoU(anchor, g) < t_g
+        region_g = anchors with ratio * t_g <= overlap(anchor, g) - penalty(anchor, g) < t_g
         v_i = max over {g: i in region_g} of IoU_ig, 0 if there is none
+
+    The penalty is the squared distance of the centres over the squared diagonal of the enclosing box.
 
     Args:
         anchors_M4: anchor boxes x1, y1, x2, y2, level by level.
@@ -39,6 +43,8 @@ def vlr_weight(
             for all.
         topk: candidates for each object and level, at least 1; a level with fewer anchors gives all.
         ratio: where the region ends, in parts of ``t_g``.
+        overlap: ``iof`` divides the intersection by the anchor's area, as the authors' code does under the name of
+            DIoU; ``iou`` by the union, which makes the difference the DIoU that the paper names.
 
     Returns:
         (M,), float32 or wider, in [0, 1]. All 0 for an image without objects.
@@ -47,24 +53,28 @@ def vlr_weight(
 
     Workers: an image's weights depend on that image only; nothing to reduce.
 
-    Source: LD, section on the valuable localization region, and the authors' assigner: the deviation is unbiased, and
-    positives that lie in the region keep their weight, so that Main LD and VLR LD both see them. Different here: an
+    Source: LD, algorithm of the valuable localization region, and the authors' assigner: the deviation is unbiased,
+    the weight is the IoU (the paper's region is a mask), and positives in the region keep their weight, so that Main
+    LD and VLR LD both see them. Different here: an
     image without objects gets zeros (there, an object that the loss cannot read), and an object with a single candidate
     has deviation 0 (there NaN, hence no region).
 
     Raises:
-        ValueError: shapes or ``level_sizes`` disagree, or ``topk`` is below 1.
+        ValueError: shapes or ``level_sizes`` disagree, ``topk`` is below 1, or ``overlap`` is unknown.
     """
+    if overlap not in ("iof", "iou"):
+        raise ValueError(f"overlap must be 'iof' or 'iou', got {overlap!r}")
     _check(anchors_M4, objects_G4, level_sizes, valid_M, topk)
     valid_M = torch.ones_like(anchors_M4[:, 0], dtype=torch.bool) if valid_M is None else valid_M
     with autocast_off(anchors_M4):
         anchors_M4 = anchors_M4.masked_fill(~valid_M[:, None], 0.0)
-        iou_MG, diou_MG = pairwise_iou_and_diou(anchors_M4, objects_G4)
+        iou_MG, iof_MG, penalty_MG = pairwise_overlaps(anchors_M4, objects_G4)
         if iou_MG.numel() == 0:
             return iou_MG.new_zeros(len(anchors_M4))
         distance_MG = _squared_distance(anchors_M4, objects_G4).masked_fill(~valid_M[:, None], torch.inf)
         threshold_G = _threshold(distance_MG, iou_MG, level_sizes, topk)
-        inside_MG = (diou_MG >= ratio * threshold_G) & (diou_MG < threshold_G) & valid_M[:, None]
+        closeness_MG = (iof_MG if overlap == "iof" else iou_MG) - penalty_MG
+        inside_MG = (closeness_MG >= ratio * threshold_G) & (closeness_MG < threshold_G) & valid_M[:, None]
         return iou_MG.masked_fill(~inside_MG, 0.0).amax(dim=1)
 
 

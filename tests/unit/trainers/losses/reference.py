@@ -189,9 +189,11 @@ def centre(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def diou(a: Box, b: Box) -> float:
+def closeness(a: Box, b: Box, kind: str) -> float:
+    """Subtract from IoU, or from the covered part of ``a``, the centres' distance in parts of the common diagonal."""
+    covered = iou(a, b) * (area(a) + area(b)) / (1.0 + iou(a, b)) / area(a)
     hull = math.hypot(max(a[2], b[2]) - min(a[0], b[0]), max(a[3], b[3]) - min(a[1], b[1]))
-    return iou(a, b) - math.dist(centre(a), centre(b)) ** 2 / hull**2
+    return {"iou": iou(a, b), "iof": covered}[kind] - math.dist(centre(a), centre(b)) ** 2 / hull**2
 
 
 def vlr(
@@ -201,6 +203,7 @@ def vlr(
     valid: Sequence[bool],
     topk: int,
     ratio: float,
+    kind: str,
 ) -> list[float]:
     weights = [0.0] * len(anchors)
     for thing in objects:
@@ -216,7 +219,7 @@ def vlr(
         spread = statistics.stdev(candidates) if len(candidates) > 1 else 0.0
         threshold = statistics.fmean(candidates) + spread
         for i, anchor in enumerate(anchors):
-            if valid[i] and ratio * threshold <= diou(anchor, thing) < threshold:
+            if valid[i] and ratio * threshold <= closeness(anchor, thing, kind) < threshold:
                 weights[i] = max(weights[i], iou(anchor, thing))
     return weights
 

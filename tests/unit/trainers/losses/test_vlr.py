@@ -1,5 +1,7 @@
 """Prove the valuable localization region against a loop over objects and anchors."""
 
+from typing import Literal
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +13,8 @@ from tests.unit.trainers.losses.draws import boxes, generator
 from trainers.distill.losses import vlr_weight
 
 LEVEL_SIZES = [36, 9, 4, 1]
+Overlap = Literal["iof", "iou"]
+OVERLAPS: tuple[Overlap, Overlap] = ("iof", "iou")
 
 
 def pyramid(seed: int) -> Tensor:
@@ -21,19 +25,28 @@ def pyramid(seed: int) -> Tensor:
     return torch.cat(levels)
 
 
+@pytest.mark.parametrize("overlap", OVERLAPS)
 @pytest.mark.parametrize("objects", [1, 2, 7])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("topk", "ratio"), [(9, 0.25), (1, 0.25), (3, 0.8), (100, 0.0)])
-def test_weights_equal_the_loop_reference(objects: int, seed: int, topk: int, ratio: float) -> None:
+def test_weights_equal_the_loop_reference(objects: int, seed: int, topk: int, ratio: float, overlap: Overlap) -> None:
     anchors_M4, objects_G4 = pyramid(10 * seed), boxes(objects, 100 + seed, span=20.0, smallest=3.0, largest=14.0)
     valid_M = torch.rand(len(anchors_M4), generator=generator(seed)) < 0.8
     wanted = reference.vlr(
-        anchors_M4.tolist(), objects_G4.tolist(), LEVEL_SIZES, valid_M.tolist(), topk=topk, ratio=ratio
+        anchors_M4.tolist(), objects_G4.tolist(), LEVEL_SIZES, valid_M.tolist(), topk, ratio, overlap
     )
-    actual = vlr_weight(anchors_M4, objects_G4, LEVEL_SIZES, valid_M=valid_M, topk=topk, ratio=ratio)
+    actual = vlr_weight(anchors_M4, objects_G4, LEVEL_SIZES, valid_M=valid_M, topk=topk, ratio=ratio, overlap=overlap)
     assert actual.tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
     if objects == 7:  # fewer may have no region at all
         assert 0 < sum(weight > 0 for weight in wanted) < len(wanted)
+
+
+def test_an_anchor_inside_an_object_is_too_near_by_its_own_area_and_not_by_the_union() -> None:
+    # A quarter of the object: the threshold is IoU 1/4, the anchor is covered whole.
+    thing = torch.tensor([[0.0, 0.0, 8.0, 8.0]])
+    small = torch.tensor([[1.9, 2.0, 5.9, 6.0]])
+    assert vlr_weight(small, thing, [1], overlap="iou").tolist() == [0.25]
+    assert vlr_weight(small, thing, [1], overlap="iof").tolist() == [0.0]
 
 
 def test_all_anchors_are_valid_unless_said_otherwise() -> None:
@@ -69,7 +82,7 @@ def test_an_object_without_area_or_out_of_reach_has_no_region() -> None:
 
 
 def test_a_single_candidate_has_no_spread() -> None:
-    # IoU 0.5 is mean and threshold; DIoU is below it, as the centres differ.
+    # IoU 0.5 is mean and threshold; less the distance of the centres, it is below.
     anchor, thing = torch.tensor([[0.0, 0.0, 2.0, 1.0]]), torch.tensor([[0.0, 0.0, 1.0, 1.0]])
     assert vlr_weight(anchor, thing, [1]).tolist() == [0.5]
 
@@ -86,13 +99,14 @@ def test_an_anchor_of_two_regions_takes_the_larger_overlap() -> None:
     objects=st.integers(1, 5),
     scale=st.sampled_from([0.25, 1.0, 8.0]),
     shift=st.sampled_from([-16.0, 0.0, 32.0]),
+    overlap=st.sampled_from(OVERLAPS),
 )
 def test_weights_are_overlaps_and_depend_on_neither_unit_nor_order(
-    seed: int, objects: int, scale: float, shift: float
+    seed: int, objects: int, scale: float, shift: float, overlap: Overlap
 ) -> None:
     anchors_M4, objects_G4 = pyramid(seed), boxes(objects, seed + 50, span=20.0, smallest=3.0, largest=14.0)
-    weight_M = vlr_weight(anchors_M4, objects_G4, LEVEL_SIZES)
-    moved_M = vlr_weight(scale * anchors_M4 + shift, scale * objects_G4.flip(0) + shift, LEVEL_SIZES)
+    weight_M = vlr_weight(anchors_M4, objects_G4, LEVEL_SIZES, overlap=overlap)
+    moved_M = vlr_weight(scale * anchors_M4 + shift, scale * objects_G4.flip(0) + shift, LEVEL_SIZES, overlap=overlap)
     assert ((weight_M >= 0.0) & (weight_M <= 1.0)).all()
     torch.testing.assert_close(moved_M, weight_M, rtol=1e-9, atol=1e-12)
 
@@ -125,3 +139,8 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         vlr_weight(anchors, objects, sizes, valid_M=valid, topk=topk)
+
+
+def test_an_unknown_overlap_is_refused() -> None:
+    with pytest.raises(ValueError, match="'iof' or 'iou', got 'diou'"):
+        vlr_weight(ANCHORS, OBJECTS, [6], overlap="diou")  # type: ignore[arg-type]
