@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
 
-COMMANDS = ("check", "plan", "run", "compare", "export", "doctor")
+COMMANDS = ("check", "plan", "run", "compare", "export", "methods", "doctor")
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrupted"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from trainers.spec import Bckd, DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
-from trainers.spec.method import resolve
+from trainers.spec import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
+from trainers.spec.method import inherits, terms_of
 from trainers.spec.zoo import PREFIX
 
 FORMAT = 1  # raise it when the same inputs start to give other results, so that old results are not mistaken for new
@@ -58,12 +58,13 @@ def trial_fingerprint(
 
 
 def canonical_method(method: MethodSpec) -> dict[str, Any]:
-    """Return a method's settings with ``variant`` replaced by the switches that it stands for."""
-    settings = method.model_dump(mode="json")
-    if isinstance(method, Bckd):
-        del settings["variant"]
-        settings |= resolve(method).model_dump(mode="json")
-    return settings
+    """Return the sum of terms that a method stands for: a preset and the same terms written out are one method.
+
+    The order of terms does not matter.
+    """
+    terms = [term.model_dump(mode="json") for term in terms_of(method)]
+    ordered = sorted(terms, key=lambda term: str(term["kind"]))
+    return {"terms": ordered, "inherit": inherits(method)}
 
 
 def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:

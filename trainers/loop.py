@@ -12,8 +12,9 @@ from mmengine.logging import MMLogger
 
 from trainers.data import TrainStream, build_dataset
 from trainers.detector import build_empty, model_config
+from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
-from trainers.distill.views import Predictions, TargetCache
+from trainers.distill.views import View
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
 from trainers.member import Member
@@ -22,7 +23,6 @@ from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count
 from trainers.spec.record import Record, read_history, read_status
 from trainers.weights import load_weights
 
-CHECK_EVERY = 50  # steps between two looks at the losses: each look waits for the device
 PROGRESS_EVERY_S = 1.0
 
 
@@ -58,7 +58,10 @@ class Group:
         )
         self._validation = build_dataset(trial.dataset, "val")
         self._teacher = load_teacher(_first_with_teacher(jobs), self._device)
-        self._members = [Member(job, self._stream.steps_per_epoch, self._device) for job in jobs]
+        teacher = self._teacher[0] if self._teacher else None
+        for job in jobs if teacher else ():
+            teacher.serve(job.trial.method)
+        self._members = [Member(job, self._stream.steps_per_epoch, self._device, teacher) for job in jobs]
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
 
     def run(self) -> Iterator[tuple[str, Record]]:
@@ -84,15 +87,13 @@ class Group:
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
             member.train_step(data["inputs"], data["data_samples"], teacher, targets)
-            if step % CHECK_EVERY == 0:
-                member.check_losses()
         self._show_progress(active)
 
-    def _ask_teacher(self, batch: Any, data: Any) -> Predictions:
+    def _ask_teacher(self, batch: Any, data: Any) -> View:
         assert self._teacher is not None
         teacher, same_pixels = self._teacher
         inputs = data["inputs"] if same_pixels else teacher.detector.data_preprocessor(batch, True)["inputs"]
-        return teacher.predict(inputs)
+        return teacher.look(inputs)
 
     def _close_epoch(self, member: Member) -> Record:
         member.check_losses()

@@ -10,30 +10,42 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainers.checkpoints import TrialFiles
 from trainers.detector import build_student
-from trainers.distill.distiller import Distiller
-from trainers.distill.views import Predictions, TargetCache
-from trainers.errors import NonFiniteLoss
+from trainers.distill.adapters.base import TargetCache
+from trainers.distill.diagnosis import Evidence
+from trainers.distill.distiller import Distiller, FrozenTeacher
+from trainers.distill.meters import FiniteWatch, LossMeter, ratios
+from trainers.distill.views import View
 from trainers.export import student_checkpoint, write_config
 from trainers.optimise import build_optimizer, build_schedulers, total_steps
 from trainers.seeding import derive
 from trainers.spec import Job, class_count
+from trainers.spec.method import inherits
 from trainers.spec.record import BEST, CONFIG, LAST, Record, best_record
 from trainers.weights import load_weights
+
+UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
 
 class Member:
     """Hold one student in training; rank 0 alone writes files."""
 
-    def __init__(self, job: Job, steps_per_epoch: int, device: torch.device) -> None:
+    def __init__(
+        self, job: Job, steps_per_epoch: int, device: torch.device, teacher: FrozenTeacher | None = None
+    ) -> None:
         trial = job.trial
         student = build_student(
             trial.student, class_count(trial.dataset), derive(trial.seed, "init"), trial.init is None
         )
         if trial.init is not None:
             load_weights(student, trial.init, "student")
+        if inherits(trial.method) and teacher is not None:
+            from trainers.weights import inherit  # TODO
+
+            self.inherited = inherit(student, teacher.detector)
         self.job, self.student = job, student.to(device)
         self.distils = trial.teacher is not None
-        self._model = _parallel(Distiller(student, trial.method).to(device), device)
+        self.distiller = Distiller(student, trial.method).to(device)
+        self._model = _parallel(self.distiller, device)
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
         self._steps_per_epoch, self.last_step = steps_per_epoch, total_steps(trial.schedule, steps_per_epoch)
@@ -41,8 +53,9 @@ class Member:
         self.files = TrialFiles(job.directory)
         self.history: list[Record] = []
         self.step = 0
-        self._sums: dict[str, Tensor] = {}  # of each loss, in float64, since the epoch began
-        self._count = 0
+        self._meter = LossMeter()
+        self._watch = FiniteWatch(job.trial_id, self.distiller.terms)
+        self._telemetry: dict[str, Tensor] = {}
         self._restore()
 
     @property
@@ -58,23 +71,35 @@ class Member:
         """Tell whether the epoch that has just ended is to be evaluated."""
         return self.step == self.last_step or self.epoch % self.job.trial.schedule.val_interval == 0
 
-    def train_step(self, inputs: Tensor, samples: Any, teacher: Predictions | None, targets: TargetCache) -> None:
-        """Make one optimizer step on a preprocessed batch."""
-        losses = self._model(inputs, samples, teacher if self.distils else None, targets)
+    def train_step(self, inputs: Tensor, samples: Any, teacher: View | None, targets: TargetCache) -> None:
+        """Make one optimizer step on a preprocessed batch; the first of an epoch is also probed (see ``probe``)."""
+        probing = self.step % self._steps_per_epoch == 0
+        losses = self._model(inputs, samples, teacher if self.distils else None, targets, probing)
         total = torch.stack(list(losses.values())).sum()
+        self._note(losses, samples)
         self._rate = self._learning_rate()  # the schedulers are about to set the next step's
         self._optimizer.update_params(total)
         for scheduler in self._schedulers:
             scheduler.step()
         self.step += 1
-        self._add(losses | {"total": total})
+        self._meter.add(losses | {"total": total})
+
+    def _note(self, losses: dict[str, Tensor], samples: Any) -> None:
+        """Keep what explains a loss that turns out not to be finite; on a CPU that is known, and raised, at once."""
+        view, pair = self.distiller.view, self.distiller.pair
+        assert view is not None
+        ids = tuple(sample.metainfo.get("img_id") for sample in samples)
+        evidence = Evidence(self.step, tuple(losses), ids, view.detached(), pair.detached() if pair else None)
+        self.distiller.view = self.distiller.pair = None  # their graphs would outlive the step
+        self._watch.note(evidence, losses)
+        self._telemetry |= self.distiller.telemetry
 
     def finish_epoch(self, metrics: dict[str, float], timing: dict[str, float]) -> Record:
         """Commit the epoch that has just ended and return its record."""
         record = Record(
             epoch=self.epoch,
             step=self.step,
-            metrics={**self._mean_losses(), "lr": self._rate, **metrics},
+            metrics={**self._mean_losses(), "lr": self._rate, **self._take_telemetry(), **metrics},
             timing=timing,
             wall_time=time.time(),
             final=self.step == self.last_step,
@@ -85,10 +110,8 @@ class Member:
         return record
 
     def check_losses(self) -> None:
-        """Raise ``NonFiniteLoss`` naming the first term whose sum since the epoch's beginning is not finite."""
-        for name, value in self._sums.items():
-            if not torch.isfinite(value):
-                raise NonFiniteLoss(f"loss term {name} is not finite at step {self.step} (trial {self.job.trial_id})")
+        """Raise ``NonFiniteLoss`` naming the first loss that was not finite, its step, level and images."""
+        self._watch.settle()
 
     def train_mode(self) -> None:
         """Switch the student to training; frozen stages and norms stay as its config says."""
@@ -99,20 +122,15 @@ class Member:
         if get_world_size() > 1:
             all_reduce_params([b for b in self.student.buffers() if b.is_floating_point()], op="mean")
 
-    def _add(self, losses: dict[str, Tensor]) -> None:
-        for name, value in losses.items():
-            addend = value.detach().double()
-            self._sums[name] = self._sums[name] + addend if name in self._sums else addend
-        self._count += 1
-
     def _mean_losses(self) -> dict[str, float]:
-        if not self._count:
-            return {}
-        means = torch.stack(list(self._sums.values())) / self._count
-        all_reduce_params([means], op="mean")
-        values = dict(zip(self._sums, means.tolist(), strict=True))
-        self._sums, self._count = {}, 0
-        return {f"loss/{name}": value for name, value in values.items()}
+        means = self._meter.take()
+        return {f"loss/{name}": value for name, value in means.items()} | ratios(means, self.distiller.terms)
+
+    def _take_telemetry(self) -> dict[str, float]:
+        """Return what the epoch's probe found on this worker's batch."""
+        found = {name: float(value) for name, value in self._telemetry.items()}
+        self._telemetry = {}
+        return found
 
     def _learning_rate(self) -> float:
         rates: list[float] = self._optimizer.get_lr()["lr"]
@@ -162,4 +180,9 @@ def _parallel(distiller: Distiller, device: torch.device) -> Any:
     if get_world_size() == 1:
         return distiller
     device_ids = [device.index] if device.type == "cuda" else None
-    return DistributedDataParallel(distiller, device_ids=device_ids, broadcast_buffers=False)
+    return DistributedDataParallel(
+        distiller,
+        device_ids=device_ids,
+        broadcast_buffers=False,
+        find_unused_parameters=type(distiller.student.backbone).__name__ in UNUSED_PARTS,
+    )

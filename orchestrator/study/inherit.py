@@ -1,4 +1,4 @@
-"""Read a study file and the files it builds on (``base: other.yaml``), and lay them over each other."""
+"""Read a study file and the files it builds on (``base: other.yaml`` or a list), and lay them over each other."""
 
 import os
 from collections.abc import Iterator
@@ -11,9 +11,12 @@ from pydantic import JsonValue
 from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import KeyPath, Location, Locations, Problem
 from orchestrator.study.merge import merge
+from trainers.spec.zoo import configs_dir
 
 BASE = "base"
-MAX_FILES = 9  # a study and a chain of 8 bases
+SHIPPED = "stillhouse::"  # a file of the folder ``configs``, wherever that is installed
+MAX_DEPTH = 8  # bases of bases
+MAX_FILES = 33  # a study and all its bases
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,12 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
-    """Read ``path`` and its bases; where two give the same key, the file nearer to ``path`` wins."""
-    chain = _Chain()
-    step: _Step | None = _Step(path, str(path), None)
-    while step is not None:
-        step = chain.add(step)
-    return chain.merged()
+    """Read ``path`` and its bases; where two give the same key, the file nearer to ``path`` wins, of a list the later."""
+    reading = _Reading()
+    waiting = [_Step(path, str(path), None, ())]
+    while waiting:
+        waiting += reading.add(waiting.pop())
+    return reading.merged()
 
 
 def lay_over(source: Source, data: dict[str, JsonValue], locations: Locations) -> Source:
@@ -53,56 +56,69 @@ def paths_in(data: JsonValue, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 class _Step(NamedTuple):
-    """Name a file to read and the line that asked for it; no line asked for the study file itself."""
+    """Name a file to read, the line that asked for it (none asked for the study itself) and the files above it."""
 
     path: Path
     name: str
     asked_at: Location | None
+    above: "tuple[_Step, ...]"
 
 
 @dataclass(slots=True)
-class _Chain:
-    """Collect documents from the study file down to its last base."""
+class _Reading:
+    """Collect documents, the study file's first, then its bases with what they build on, the strongest first."""
 
     documents: list[Document] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
 
-    def add(self, step: _Step) -> _Step | None:
-        """Read one file; return the one that it builds on, if any."""
+    def add(self, step: _Step) -> list[_Step]:
+        """Read one file; return those that it builds on, the strongest last."""
         refusal = self._refusal(step) if step.asked_at else None
         if refusal is not None:
             self._stop(Problem((BASE,), refusal, location=step.asked_at))
-            return None
-        self.files.append(step.path.resolve())
+            return []
         self.names.append(step.name)
         document = read_file(step.path, step.name)
         self.documents.append(document)
         self.problems += document.problems
         self.complete &= document.complete
-        return self._next(step, document)
+        return self._bases(step, document)
 
     def _refusal(self, step: _Step) -> str | None:
         """Say why a base cannot be used, if so."""
         if not is_file(step.path):
             return f"no such file: {step.name}"
-        if step.path.resolve() in self.files:
-            return f"base files go round in a circle: {' -> '.join([*self.names, step.name])}"
-        return f"more than {MAX_FILES - 1} base files in a chain" if len(self.files) == MAX_FILES else None
+        above = [other.path.resolve() for other in step.above]
+        if step.path.resolve() in above:
+            return f"base files go round in a circle: {' -> '.join([*(other.name for other in step.above), step.name])}"
+        if len(step.above) > MAX_DEPTH:
+            return f"more than {MAX_DEPTH} base files in a chain"
+        return f"more than {MAX_FILES - 1} base files" if len(self.documents) == MAX_FILES else None
 
-    def _next(self, step: _Step, document: Document) -> _Step | None:
+    def _bases(self, step: _Step, document: Document) -> list[_Step]:
         data = document.data
         if not isinstance(data, dict) or BASE not in data:
-            return None
+            return []
         base, location = data.pop(BASE), document.lines.pop((BASE,))
-        if not isinstance(base, str) or not base:
-            self._stop(Problem((BASE,), "must name a file, as in base: other.yaml", location=location))
-            return None
+        names = [base] if isinstance(base, str) else base
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+            self._stop(
+                Problem((BASE,), "must name a file or a list of files, as in base: other.yaml", location=location)
+            )
+            return []
+        lines = [document.lines.pop((BASE, index), location) for index in range(len(names))]
+        return [self._step(str(name), line, step) for name, line in zip(names, lines, strict=True)]
+
+    @staticmethod
+    def _step(base: str, location: Location, step: _Step) -> _Step:
+        above = (*step.above, step)
+        if base.startswith(SHIPPED):
+            return _Step(shipped_file(base), base, location, above)
         # Messages name a base relative to where the study's own name is relative to.
         name = os.path.normpath(Path(step.name).parent / base)
-        return _Step(step.path.parent / base, name, location)
+        return _Step(step.path.parent / base, name, location, above)
 
     def _stop(self, problem: Problem) -> None:
         self.problems.append(problem)
@@ -114,6 +130,13 @@ class _Chain:
             data = document.data if isinstance(document.data, dict) else {}
             source = lay_over(source, data, Locations(document.lines))
         return source
+
+
+def shipped_file(name: str) -> Path:
+    """Return the file of the folder ``configs`` that ``stillhouse::path`` names; a path that leads out of it is none."""
+    root = configs_dir().resolve()
+    path = root / name.removeprefix(SHIPPED)
+    return path if os.path.normpath(path).startswith(f"{root}{os.sep}") else root / "no such file"
 
 
 def is_file(path: Path) -> bool:

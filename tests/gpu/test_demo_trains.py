@@ -11,7 +11,7 @@ from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
 from tests.unit.trainers.tiny import detector, job
 from trainers.detector import build_empty
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.distill.views import TargetCache
+from trainers.distill.adapters.base import TargetCache
 from trainers.loop import train, train_alone
 from trainers.spec import Bckd, Detector, NoDistillation, Schedule, ShapesDataset, Teacher, TrialSpec, Weights
 from trainers.spec.record import Record, read_status
@@ -97,5 +97,5 @@ def losses_on(device: torch.device) -> dict[str, float]:
     student = build_empty(detector(), 3, seed=1).to(device).train()
     teacher = FrozenTeacher(build_empty(detector(2.0), 3, seed=2).to(device))
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    losses: dict[str, Any] = Distiller(student, METHOD)(inputs, samples, teacher.predict(inputs), TargetCache())
+    losses: dict[str, Any] = Distiller(student, METHOD)(inputs, samples, teacher.look(inputs), TargetCache())
     return {name: value.item() for name, value in losses.items()}

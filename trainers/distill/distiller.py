@@ -6,10 +6,14 @@ import torch
 from mmdet.models.utils import unpack_gt_instances
 from torch import Tensor, nn
 
-from trainers.distill import bckd, gfl
-from trainers.distill.views import Predictions, TargetCache
+from trainers.distill.adapters.base import TargetCache, adapter_for
+from trainers.distill.probe import probe
+from trainers.distill.terms import terms
+from trainers.distill.views import Pair, View
 from trainers.errors import TrialError
-from trainers.spec import Bckd, MethodSpec
+from trainers.spec import MethodSpec
+from trainers.spec.method import terms_of
+from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
 
 Losses = dict[str, Tensor]
 
@@ -19,68 +23,81 @@ class FrozenTeacher:
 
     def __init__(self, detector: Any) -> None:
         self._detector = detector.eval().requires_grad_(False)
+        self._adapter = adapter_for(detector)
+        self._needs: frozenset[Need] | None = None  # everything, until a method says what it needs
 
     @property
     def detector(self) -> Any:
         """Return the detector, for its preprocessing and for tests."""
         return self._detector
 
+    def serve(self, method: MethodSpec) -> None:
+        """Prepare to be asked what ``method`` needs, and nothing that no method served so far needs."""
+        needs = frozenset(need for term in terms_of(method) for need in term.needs)
+        self._needs = needs if self._needs is None else self._needs | needs
+        for convs in tapped(method):
+            self._adapter.tap(convs)
+
     @torch.no_grad()
-    def predict(self, inputs: Tensor) -> Predictions:
-        """Return the teacher's predictions for preprocessed images (B, 3, H, W)."""
-        head = self._detector.bbox_head
-        return gfl.predictions(head, head(self._detector.extract_feat(inputs)))
+    def look(self, inputs: Tensor) -> View:
+        """Return what the teacher says of preprocessed images (B, 3, H, W); its head runs only if a method needs it."""
+        return self._adapter.look(inputs, self._needs)
 
 
 class Distiller(nn.Module):
     """Compute all losses of one student: its detector's own, and the method's terms.
 
     The student is the only submodule. ``forward`` takes preprocessed images (B, 3, H, W), their data samples, the
-    teacher's predictions (``None``: no distillation) and the batch's target cache, and returns named scalar losses;
-    their sum is what is minimised.
+    teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; their sum
+    is what is minimised. ``pair`` is the last batch as both detectors saw it, ``telemetry`` what the last probe found.
     """
 
     def __init__(self, student: Any, method: MethodSpec) -> None:
         super().__init__()
-        require_supported(student)
         self.student = student
-        self.terms = bckd.terms(method) if isinstance(method, Bckd) else {}
+        self.adapter = adapter_for(student)
+        self.terms = terms(method)
+        self.pair: Pair | None = None
+        self.view: View | None = None
+        self.telemetry: dict[str, Tensor] = {}
+        for convs in tapped(method):
+            self.adapter.tap(convs)
 
-    def forward(self, inputs: Tensor, samples: Any, teacher: Predictions | None, targets: TargetCache) -> Losses:
-        """Return ``{"cls", "bbox", "dfl", terms...}``, scalars; gradient flows to the student only."""
-        head = self.student.bbox_head
-        outs = head(self.student.extract_feat(inputs))
-        losses = self._detection_losses(head, outs, samples, targets)
-        if self.terms and teacher is not None:
-            mine = gfl.predictions(head, outs)
-            require_same_anchors(mine, teacher)
-            anchors = gfl.anchors(targets.value)
-            losses |= {name: term(mine, teacher, anchors) for name, term in self.terms.items()}
-        return losses
+    def forward(
+        self, inputs: Tensor, samples: Any, teacher: View | None, cache: TargetCache, probing: bool = False
+    ) -> Losses:
+        """Return the detector's losses and the terms', scalars; gradient flows to the student only."""
+        view = self.adapter.look(inputs)
+        targets = cache.of(self.adapter)
+        detection = self.adapter.losses(view, samples, targets)
+        self.view, self.pair = view, None
+        if not self.terms or teacher is None:
+            return detection
+        objects, _, metas = unpack_gt_instances(samples)
+        boxes = [found.bboxes for found in objects]
+        self.pair = pair = Pair(view, teacher, lambda: self.adapter.anchors(view, targets), metas, boxes)
+        require_same_anchors(pair, self.needs())
+        distilled = {name: term(pair) for name, term in self.terms.items()}
+        if probing:
+            self.telemetry = probe(pair, self.terms, detection, distilled)
+        return detection | distilled
 
-    @staticmethod
-    def _detection_losses(head: Any, outs: Any, samples: Any, targets: TargetCache) -> Losses:
-        with targets.serving(head):
-            boxes, ignored, metas = unpack_gt_instances(samples)
-            losses = head.loss_by_feat(*outs, boxes, metas, ignored)
-        return {key.removeprefix("loss_"): _total(value) for key, value in losses.items()}
-
-
-def require_supported(detector: Any) -> None:
-    """Raise ``TrialError`` for a detector that no adapter knows."""
-    head = type(getattr(detector, "bbox_head", None)).__name__
-    if head != gfl.HEAD:
-        raise TrialError(f"no adapter for detection head {head}; supported: {gfl.HEAD}")
+    def needs(self) -> frozenset[Need]:
+        """Return everything that the terms in force need."""
+        return frozenset(need for term in self.terms.values() for need in term.spec.needs)
 
 
-def require_same_anchors(student: Predictions, teacher: Predictions) -> None:
-    """Raise ``TrialError`` when the two heads predict for different anchors or classes."""
-    if student.logits_AC.shape != teacher.logits_AC.shape:
+def tapped(method: MethodSpec) -> set[int]:
+    """Return after how many stacked convolutions a method reads the heads' features."""
+    return {term.convs for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
+
+
+def require_same_anchors(pair: Pair, needs: frozenset[Need]) -> None:
+    """Raise ``TrialError`` when terms compare anchor by anchor and the heads predict for different anchors or classes."""
+    if needs <= {Need.FEATURES}:
+        return
+    student, teacher = pair.student.logits_AC.shape, pair.teacher.logits_AC.shape
+    if student != teacher:
         raise TrialError(
-            "student and teacher predict different (anchors, classes): "
-            f"{tuple(student.logits_AC.shape)} and {tuple(teacher.logits_AC.shape)}"
+            f"student and teacher predict different (anchors, classes): {tuple(student)} and {tuple(teacher)}"
         )
-
-
-def _total(value: Tensor | list[Tensor]) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.stack([level.sum() for level in value]).sum()

@@ -1,66 +1,184 @@
-"""Say what a distillation term may see of a detector: flattened predictions and the anchors' assignment.
+"""Say what a distillation term may see: both detectors' predictions for one batch, and how anchors were assigned.
 
-Shape suffixes: A anchors of all levels of all images of the worker's batch, C classes, L pyramid levels.
+Shape suffixes: A anchors of all levels of all images of the worker's batch (image by image, in each image level by level,
+in each level in mmdet's order), C classes, K bins of a box distribution, 4 sides or corners of a box.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
+
+from trainers.spec.terms import Need
+
+T = TypeVar("T")
+
+
+def lazy(compute: Callable[[Any], T]) -> "cached_property[T]":
+    """Compute a property once, with its graph, also when the first question comes from inside ``no_grad``."""
+
+    @wraps(compute)
+    def with_graph(owner: Any) -> T:
+        with torch.enable_grad():
+            return compute(owner)
+
+    return cached_property(with_graph)
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """Hold a head's flattened predictions for one batch, image by image and in each image level by level.
+class HeadFeatures:
+    """Hold a head's intermediate features, before their activation: a list over levels of (B, C, H, W) each."""
 
-    ``logits_AC`` are what the head's classification loss supervises, before the sigmoid; ``boxes_A4`` are decoded
-    boxes (x1, y1, x2, y2) in units of the level's stride, not clipped. Teacher predictions carry no graph.
-    """
+    cls: list[Tensor]
+    box: list[Tensor]
 
-    logits_AC: Tensor
-    boxes_A4: Tensor
+    def detached(self) -> "HeadFeatures":
+        """Return the same values without graph."""
+        return HeadFeatures([level.detach() for level in self.cls], [level.detach() for level in self.box])
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Hold how ground truth was assigned to the anchors of one batch, in the order of ``Predictions``.
+    """Hold how ground truth was assigned to the anchors of one batch, in the order of ``View``.
 
     ``weight_A`` (float) is 1 for positives and negatives, 0 for padding and ignored anchors; ``positive_A`` (bool);
-    ``level_A`` (int64) the pyramid level. ``normaliser`` (scalar) is the mean over workers of the number of positives
-    (each image counts at least one), the same number that the head's own classification loss is divided by.
+    ``level_A`` (int64) the pyramid level, ``image_A`` (int64) the image's place in the batch. ``normaliser`` (scalar) is
+    the number that the head's own classification loss is divided by: for GFL, ATSS, FCOS and YOLOX the mean over workers
+    of the number of positives, at least 1; for RetinaNet this worker's own number.
     """
 
     weight_A: Tensor
     positive_A: Tensor
     level_A: Tensor
+    image_A: Tensor
     num_levels: int
     normaliser: Tensor
 
+    def only(self, level: int, image: int) -> "Anchors":
+        """Return the assignment with the weight of all other levels and images set to 0."""
+        here = (self.level_A == level) & (self.image_A == image)
+        return replace(self, weight_A=self.weight_A * here, positive_A=self.positive_A & here)
 
-class TargetCache:
-    """Keep the target assignment of one batch, so that it is computed once whoever asks.
 
-    Valid only for heads whose assignment does not depend on predictions (ATSS assignment, as in GFL).
+class View:
+    """Hold what one detector says of one batch. What a term asks for is computed at the first question and kept.
+
+    An adapter's subclass defines the properties for what its head gives; the others raise. Gradient flows to the
+    detector that made the view, unless it is a frozen teacher's. Boxes are in units of their level's stride.
     """
 
-    def __init__(self) -> None:
-        self.value: Any = None
+    def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[int, HeadFeatures]) -> None:
+        self.adapter, self.features, self.outs, self.taps = adapter, features, outs, taps
 
-    @contextmanager
-    def serving(self, head: Any) -> Iterator[None]:
-        """Answer ``head.get_targets`` from the cache inside the block, filling it at the first call."""
-        head.get_targets = self._once(head.get_targets)  # an instance attribute, shadowing the method
-        try:
-            yield
-        finally:
-            del head.get_targets
+    @lazy
+    def logits_AC(self) -> Tensor:
+        """Return the logits that the head's classification loss supervises, before the sigmoid, (A, C)."""
+        raise self.lacks(Need.LOGITS)
 
-    def _once(self, compute: Callable[..., Any]) -> Callable[..., Any]:
-        def get_targets(*args: Any, **kwargs: Any) -> Any:
-            if self.value is None:
-                self.value = compute(*args, **kwargs)
-            return self.value
+    @lazy
+    def boxes_A4(self) -> Tensor:
+        """Return decoded boxes (x1, y1, x2, y2) in units of the level's stride, not clipped, (A, 4), finite."""
+        raise self.lacks(Need.BOXES)
 
-        return get_targets
+    @lazy
+    def distributions_A4K(self) -> Tensor:
+        """Return the logits of each side's distribution over bins, (A, 4, K)."""
+        raise self.lacks(Need.DISTRIBUTIONS)
+
+    @lazy
+    def deltas_A4(self) -> Tensor:
+        """Return the raw box regression, in the coding that the head is trained in, (A, 4)."""
+        raise self.lacks(Need.DELTAS)
+
+    @lazy
+    def priors_A4(self) -> Tensor:
+        """Return the anchor boxes (x1, y1, x2, y2) in pixels, (A, 4)."""
+        raise self.lacks(Need.PRIORS)
+
+    @lazy
+    def strides_A(self) -> Tensor:
+        """Return each anchor's stride in pixels, (A,): what ``boxes_A4`` are to be multiplied by."""
+        raise self.lacks(Need.BOXES)
+
+    @lazy
+    def class_logits_AC(self) -> Tensor:
+        """Return the class logits of a head whose objectness stands apart, (A, C)."""
+        raise self.lacks(Need.OBJECTNESS)
+
+    @lazy
+    def objectness_A(self) -> Tensor:
+        """Return the objectness logits of a head that has them, (A,)."""
+        raise self.lacks(Need.OBJECTNESS)
+
+    def lacks(self, need: Need) -> NotImplementedError:
+        """Return the error for a question that this head has no answer to; the compatibility check comes before."""
+        return NotImplementedError(f"{type(self.adapter.head).__name__} does not give {need}")
+
+    def detached(self) -> "View":
+        """Return the same predictions without graph."""
+        taps = {convs: found.detached() for convs, found in self.taps.items()}
+        return type(self)(self.adapter, [level.detach() for level in self.features], detach(self.outs), taps)
+
+
+def detach(outs: Any) -> Any:
+    """Return nested lists and tuples of tensors without graph."""
+    if isinstance(outs, Tensor):
+        return outs.detach()
+    return type(outs)(detach(item) for item in outs) if isinstance(outs, list | tuple) else outs
+
+
+@dataclass
+class Pair:
+    """Hold one batch as student and teacher see it; ``assign`` computes the student's assignment when asked.
+
+    ``metas`` is what mmdet knows of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels.
+    """
+
+    student: View
+    teacher: View
+    assign: Callable[[], Anchors]
+    metas: list[Any] = field(default_factory=list)
+    objects: list[Tensor] = field(default_factory=list)
+    crossed: dict[int, View] = field(default_factory=dict)
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """Return how ground truth was assigned to the student's anchors."""
+        return self.assign()
+
+    def cross(self, convs: int) -> View:
+        """Return what the teacher's head makes of the student's head features after ``convs`` convolutions (CrossKD).
+
+        Gradient flows through the frozen head into the student.
+        """
+        if convs not in self.crossed:
+            with torch.enable_grad():
+                mine, theirs = self.student.taps[convs], self.teacher.taps[convs]
+                self.crossed[convs] = self.teacher.adapter.cross(mine, theirs, convs)
+        return self.crossed[convs]
+
+    def detached(self) -> "Pair":
+        """Return the pair without graph, for a look at it after the step."""
+        known = self.__dict__.get("anchors")  # to compute it now would wait for workers that do not look
+        assign = (lambda: known) if known is not None else self.assign
+        return Pair(self.student.detached(), self.teacher, assign, self.metas, self.objects)
+
+    def only(self, level: int, image: int) -> "Pair":
+        """Return the pair with all anchors but those of one level of one image weighing nothing."""
+        return Pair(self.student, self.teacher, lambda: self.anchors.only(level, image), self.metas, self.objects)
+
+
+def stack_levels(levels: list[Tensor], channels: int) -> Tensor:
+    """Return (A, channels) from a list over levels of (B, anchors * channels, H, W)."""
+    rows = [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels) for level in levels]
+    return torch.cat(rows, 1).reshape(-1, channels)
+
+
+def places(counts: list[int], images: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return ``level_A`` and ``image_A`` (int64) for ``counts`` anchors of each level in each of ``images`` images."""
+    level = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    image = torch.repeat_interleave(torch.arange(images), len(level))
+    return level.repeat(images).to(device), image.to(device)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.study.checks.context import Context, gather
 from orchestrator.study.checks.detectors import check_detectors, check_student_heads
+from orchestrator.study.checks.method import check_methods
 from orchestrator.study.checks.schedule import check_batches, check_early_stopping
 from orchestrator.study.checks.search import check_search
 from orchestrator.study.checks.surroundings import check_data, check_tracking
-from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_heads, check_presence
+from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence
 from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
 
@@ -21,7 +22,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("teacher", "method"), check_presence),
     (("teacher",), check_checkpoint),
     (("teacher", "dataset"), check_classes),
-    (("teacher", "method"), check_heads),
+    (("teacher", "method"), check_methods),
     (("dataset",), check_data),
     (("tracking",), check_tracking),
 )

@@ -11,9 +11,9 @@ from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import alternatives, did_you_mean
 from trainers.spec.detector import Detector
+from trainers.spec.heads import find_head, heads
 from trainers.spec.zoo import PREFIX, ZooConfig, config_names, find_config, mmdet_version
 
-SUPPORTED_HEADS = ("GFLHead",)
 RESNET = "ResNet"
 
 
@@ -48,9 +48,9 @@ def check_student_heads(context: Context) -> Iterator[Problem]:
 
 def check_head(config: ZooConfig | None, path: KeyPath) -> Iterator[Problem]:
     """Yield a problem when the head is known and not supported."""
-    if config is not None and config.head not in SUPPORTED_HEADS:
+    if config is not None and find_head(config.head) is None:
         head = config.head or f"the head of {config.detector}"
-        yield Problem(path, f"{head} is not supported: this release distils {alternatives(SUPPORTED_HEADS)}")
+        yield Problem(path, f"{head} is not supported: this release distils {alternatives(heads())}")
 
 
 def _sites(context: Context) -> Iterator[Site]:

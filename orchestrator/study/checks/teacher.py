@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.study.checks.context import Context
-from orchestrator.study.checks.detectors import check_head
+from orchestrator.study.checks.method import config_of
 from orchestrator.study.inherit import is_file
-from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
-from orchestrator.study.schema import CheckpointTeacher, TeacherSection, ZooTeacher
+from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.study.wording import did_you_mean
 from trainers.spec.dataset import class_count
-from trainers.spec.zoo import ZooConfig, checkpoint_names, find_checkpoint, find_config
+from trainers.spec.zoo import checkpoint_names, find_checkpoint
 
 
 def check_presence(context: Context) -> Iterator[Problem]:
@@ -39,35 +39,9 @@ def check_classes(context: Context) -> Iterator[Problem]:
     teacher = context.study.teacher
     if not isinstance(teacher, ZooTeacher):
         return
-    config, classes = _config(teacher), class_count(context.study.dataset)
+    config, classes = config_of(teacher), class_count(context.study.dataset)
     if config is not None and config.num_classes not in (None, classes):
         message = (
             f"was trained on {config.num_classes} classes and the dataset has {classes}: their scores cannot match"
         )
         yield Problem(("teacher", "name"), message)
-
-
-def check_heads(context: Context) -> Iterator[Problem]:
-    """Yield a teacher whose head cannot teach the students' heads."""
-    teacher, distilling = context.study.teacher, context.distilling()
-    if teacher is None or not distilling:
-        return
-    config, path, method = _config(teacher), _config_path(teacher), distilling[0].section.kind
-    students = filter(None, (find_config(variant.section.config) for variant in context.students))
-    others = sorted({str(student.head) for student in students if config and student.head != config.head})
-    if config is not None and others:
-        yield Problem(path, f"{method} needs equal heads: the teacher has {config.head}, the student {others[0]}")
-    else:
-        yield from check_head(config, path)
-
-
-def _config(teacher: TeacherSection) -> ZooConfig | None:
-    """Return the teacher's detector config if it is one that mmdet ships."""
-    if not isinstance(teacher, ZooTeacher):
-        return find_config(teacher.detector.config)
-    checkpoint = find_checkpoint(teacher.name)
-    return None if checkpoint is None else find_config(checkpoint.config)
-
-
-def _config_path(teacher: TeacherSection) -> KeyPath:
-    return ("teacher", "name") if isinstance(teacher, ZooTeacher) else ("teacher", "detector", "config")

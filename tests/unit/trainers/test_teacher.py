@@ -56,7 +56,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
         return building
 
-    predict = FrozenTeacher.predict
+    predict = FrozenTeacher.look
 
     def asked(self: FrozenTeacher, inputs: Tensor) -> Any:
         found.asked_with.append(inputs)
@@ -65,7 +65,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     monkeypatch.setattr(loop, "load_teacher", watch_teacher)
     monkeypatch.setattr(member, "Distiller", watch(member.Distiller, found.distillers))
     monkeypatch.setattr(member, "build_optimizer", watch(member.build_optimizer, found.optimizers))
-    monkeypatch.setattr(FrozenTeacher, "predict", asked)
+    monkeypatch.setattr(FrozenTeacher, "look", asked)
     return found
 
 
@@ -108,7 +108,7 @@ def test_exported_checkpoints_hold_the_student_only(train_once: TrainOnce, disti
 def test_the_teachers_predictions_do_not_depend_on_the_rest_of_the_batch() -> None:
     teacher = FrozenTeacher(build_empty(detector(), 3))
     inputs, _ = preprocess(teacher.detector, (CROWD, CROWD))
-    both, first = teacher.predict(inputs), teacher.predict(inputs[:1])
+    both, first = teacher.look(inputs), teacher.look(inputs[:1])
     torch.testing.assert_close(both.logits_AC[: len(first.logits_AC)], first.logits_AC, rtol=0.0, atol=1e-5)
 
 

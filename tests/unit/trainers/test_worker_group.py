@@ -28,9 +28,8 @@ from tests.unit.trainers.tiny import (
 )
 from trainers.data import TrainStream, build_dataset
 from trainers.detector import build_empty
-from trainers.distill import gfl
-from trainers.distill.distiller import Distiller
-from trainers.distill.views import Anchors, TargetCache
+from trainers.distill.adapters.base import Targets, adapter_for
+from trainers.distill.views import Anchors
 from trainers.loop import train
 from trainers.seeding import derive
 from trainers.spec import Bckd, Detector, Job, NoDistillation, Teacher, TrialSpec, Weights
@@ -127,9 +126,10 @@ def share_of(spec: TrialSpec, rank: int) -> Anchors:
     stream = TrainStream(data, batch_size=BATCH, seed=seed, rank=rank, world=WORKERS, loader_workers=0)
     student = build_empty(spec.student, 3)
     prepared = student.data_preprocessor(next(stream.batches(0, 1)), True)
-    targets = TargetCache()
-    Distiller(student, NoDistillation(kind="none"))(prepared["inputs"], prepared["data_samples"], None, targets)
-    return gfl.anchors(targets.value)
+    adapter, targets = adapter_for(student), Targets()
+    view = adapter.look(prepared["inputs"])
+    adapter.losses(view, prepared["data_samples"], targets)
+    return adapter.anchors(view, targets)
 
 
 def test_the_preconditions_hold(frozen_norms: TrialSpec) -> None:

@@ -1,0 +1,79 @@
+"""Check that the method can distil this teacher's head into these students' heads."""
+
+from collections.abc import Iterator
+
+from orchestrator.study.checks.context import Context
+from orchestrator.study.checks.detectors import check_head
+from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.schema import TeacherSection, ZooTeacher
+from orchestrator.study.variants import Variant
+from trainers.spec.compatibility import misfits
+from trainers.spec.detector import Detector
+from trainers.spec.heads import find_head
+from trainers.spec.method import MethodSpec, terms_of
+from trainers.spec.pyramid import Pyramid, pyramid_of
+from trainers.spec.terms import CrossKdBox, CrossKdCls, Need, TermSpec
+from trainers.spec.zoo import ZooConfig, find_checkpoint, find_config
+
+
+def check_methods(context: Context) -> Iterator[Problem]:
+    """Yield a teacher whose head nothing can distil, and each method that cannot distil it into a student."""
+    teacher, distilling = context.study.teacher, context.distilling()
+    if teacher is None or not distilling:
+        return
+    config = config_of(teacher)
+    wrong = list(check_head(config, config_path(teacher)))
+    yield from wrong
+    if config is None or wrong:
+        return
+    for method in distilling:
+        for student in context.students:
+            yield from _check_pair(method, teacher, config, student)
+
+
+def _check_pair(
+    method: Variant[MethodSpec], teacher: TeacherSection, config: ZooConfig, student: Variant[Detector]
+) -> Iterator[Problem]:
+    own = find_config(student.section.config)
+    theirs, mine = find_head(config.head), find_head(own.head if own else None)
+    if own is None or theirs is None or mine is None:
+        return  # a local config, which is known only when it is built; an unknown head is reported elsewhere
+    reasons = list(misfits(method.section, theirs, mine))
+    if not reasons:
+        pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)
+        reasons = [reason for term in terms_of(method.section) for reason in _unequal(term, *pyramids)]
+    at = config_path(teacher) if mine.head != theirs.head else method.origin("kind")
+    yield from (Problem(at, f"{method.section.kind} cannot be used: {reason}") for reason in dict.fromkeys(reasons))
+
+
+def _unequal(term: TermSpec, teacher: Pyramid, student: Pyramid) -> Iterator[str]:
+    """Yield where a term compares feature maps that are known to differ in channels or number."""
+    if Need.FEATURES in term.needs and (teacher.channels, teacher.levels) != (student.channels, student.levels):
+        yield f"{term.kind} needs pyramids of equal channels and levels: the teacher's has {teacher}, the student's {student}"
+    if isinstance(term, CrossKdCls | CrossKdBox):
+        if teacher.head_channels != student.head_channels:
+            yield (
+                f"{term.kind} needs heads of equal channels: the teacher's has {teacher.head_channels}, "
+                f"the student's {student.head_channels}"
+            )
+        convs = [pyramid.convs for pyramid in (teacher, student) if pyramid.convs is not None]
+        if convs and term.convs > min(convs):
+            yield f"{term.kind} reads features after {term.convs} convolutions, a head here has {min(convs)}"
+
+
+def teacher_detector(teacher: TeacherSection) -> Detector:
+    """Return the teacher's detector; a zoo checkpoint's is its config as it is."""
+    if not isinstance(teacher, ZooTeacher):
+        return teacher.detector
+    checkpoint = find_checkpoint(teacher.name)
+    return Detector(config=checkpoint.config if checkpoint else teacher.name)
+
+
+def config_of(teacher: TeacherSection) -> ZooConfig | None:
+    """Return the teacher's detector config if it is one that is known without being built."""
+    return find_config(teacher_detector(teacher).config)
+
+
+def config_path(teacher: TeacherSection) -> KeyPath:
+    """Return which key of a study chooses the teacher's detector."""
+    return ("teacher", "name") if isinstance(teacher, ZooTeacher) else ("teacher", "detector", "config")

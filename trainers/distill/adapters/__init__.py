@@ -1,0 +1,1 @@
+"""Connect mmdet's detection heads to distillation terms, one file a head."""

@@ -1,0 +1,109 @@
+"""Share what mmdet's anchor-based heads have in common: a grid of anchor boxes and ``get_targets`` over them."""
+
+from typing import Any, ClassVar
+
+import torch
+from mmdet.utils import reduce_mean
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from trainers.distill.adapters.base import Adapter, Targets
+from trainers.distill.views import Anchors, View, lazy, places, stack_levels
+
+
+class AnchoredView(View):
+    """See an anchor-based head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels."""
+
+    @property
+    def images(self) -> int:
+        """Return the number of images in the batch."""
+        return len(self.outs[0][0])
+
+    @property
+    def sizes(self) -> list[Any]:
+        """Return each level's (height, width)."""
+        return [scores.shape[-2:] for scores in self.outs[0]]
+
+    def priors(self) -> list[Tensor]:
+        """Return one image's anchor boxes, a list over levels of (anchors, 4), float32, in pixels."""
+        device = self.outs[0][0].device
+        grid: list[Tensor] = self.adapter.head.prior_generator.grid_priors(
+            self.sizes, dtype=torch.float32, device=device
+        )
+        return grid
+
+    @property
+    def level_sizes(self) -> list[int]:
+        """Return the number of anchors of each level of one image."""
+        return [len(level) for level in self.priors()]
+
+    @lazy
+    def priors_A4(self) -> Tensor:
+        """Return the anchor boxes in pixels, (A, 4)."""
+        return torch.cat(self.priors()).repeat(self.images, 1)
+
+    @lazy
+    def strides_A(self) -> Tensor:
+        """Return each anchor's stride in pixels, (A,)."""
+        strides = self.adapter.head.prior_generator.strides
+        levels = [p.new_full((len(p),), float(s[0])) for p, s in zip(self.priors(), strides, strict=True)]
+        return torch.cat(levels).repeat(self.images)
+
+    @lazy
+    def logits_AC(self) -> Tensor:
+        """Return the classification logits, (A, C)."""
+        return stack_levels(self.outs[0], self.adapter.head.cls_out_channels)
+
+
+class CodedView(AnchoredView):
+    """See a head that regresses deltas of its anchors by mmdet's ``bbox_coder``."""
+
+    @lazy
+    def deltas_A4(self) -> Tensor:
+        """Return the raw deltas, in the coder's own scale, (A, 4)."""
+        return stack_levels(self.outs[1], 4)
+
+    @lazy
+    def boxes_A4(self) -> Tensor:
+        """Return decoded boxes in units of the level's stride, (A, 4); the coder limits how far a side can grow."""
+        decoded: Tensor = self.adapter.head.bbox_coder.decode(self.priors_A4, self.deltas_A4.float())
+        return decoded / self.strides_A[:, None]
+
+
+class AnchoredAdapter(Adapter):
+    """Connect a head whose ``get_targets`` gives lists over levels of (B, anchors of the level).
+
+    ``first`` is where labels stand in what ``get_targets`` returns (ATSS-like heads return the anchors before them).
+    """
+
+    first: ClassVar[int] = 1
+    reduces_normaliser: ClassVar[bool]
+
+    def anchors(self, view: View, targets: Targets) -> Anchors:
+        """Return labels, weights and levels of all anchors; N is what the head divides its classification loss by."""
+        labels, label_weights = targets.value[self.first : self.first + 2]
+        images, counts = labels[0].shape[0], [level.shape[1] for level in labels]
+        level_A, image_A = places(counts, images, labels[0].device)
+        label_A = torch.cat(labels, 1).flatten()
+        return Anchors(
+            weight_A=torch.cat(label_weights, 1).flatten(),
+            positive_A=(label_A >= 0) & (label_A < self.head.num_classes),
+            level_A=level_A,
+            image_A=image_A,
+            num_levels=len(counts),
+            normaliser=self.normaliser(targets.value[-1], labels[0].device),
+        )
+
+    def normaliser(self, positives: Any, device: torch.device) -> Tensor:
+        """Return N, at least 1: the mean over workers, or this worker's own where the head does not reduce it."""
+        count = torch.as_tensor(positives, dtype=torch.float32, device=device)
+        return (reduce_mean(count) if self.reduces_normaliser else count).clamp(min=1.0)
+
+    def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+        """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes`` (pixels, a list over images)."""
+        assert isinstance(view, AnchoredView)
+        objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
+        anchors, valid = self.head.get_anchors(view.sizes, metas, device=view.outs[0][0].device)
+        found = self.head.get_targets(anchors, valid, objects, metas)
+        label_A = torch.cat(found[self.first], 1).flatten()
+        return (label_A >= 0) & (label_A < self.head.num_classes)

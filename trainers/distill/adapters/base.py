@@ -1,0 +1,161 @@
+"""Define what an adapter of a detection head has to provide; ``tests/contract/test_adapters.py`` is its test suite."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, ClassVar
+
+import torch
+from mmdet.models.utils import unpack_gt_instances
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainers.distill.losses import align_statistics
+from trainers.distill.taps import Tap
+from trainers.distill.views import Anchors, HeadFeatures, View
+from trainers.errors import TrialError
+from trainers.spec.heads import find_head, heads
+from trainers.spec.terms import Need
+
+Losses = dict[str, Tensor]
+
+
+class Targets:
+    """Keep what one head's target assignment returned for one batch."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+
+class TargetCache:
+    """Keep the target assignment of one batch, so that students whose heads assign alike share it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Targets] = {}
+
+    def of(self, adapter: "Adapter") -> Targets:
+        """Return where ``adapter`` keeps its targets: shared, unless its assignment depends on predictions."""
+        return self._found.setdefault(adapter.assigner, Targets()) if adapter.shares_targets else Targets()
+
+
+class Adapter(ABC):
+    """Translate between one detector's head and distillation terms.
+
+    One adapter serves one detector, student or teacher. It owns no parameters and is no module, so it appears in no
+    state dict. Adding a head means: subclass this and ``View``, describe it by a ``HeadSpec``.
+    """
+
+    view: ClassVar[type[View]]
+    shares_targets: ClassVar[bool] = True  # False where the assignment depends on the student's predictions
+
+    def __init__(self, detector: Any) -> None:
+        self.detector, self.head = detector, detector.bbox_head
+        self._taps: dict[int, Tap] = {}
+
+    # ------------------------------------------------------------------------------------------- for every head
+
+    def tap(self, convs: int) -> None:
+        """Keep the head's features after ``convs`` stacked convolutions from now on."""
+        if convs > len(self.head.cls_convs):
+            raise TrialError(f"the head has {len(self.head.cls_convs)} stacked convolutions, convs is {convs}")
+        if convs not in self._taps:
+            self._taps[convs] = Tap(self.head.cls_convs[convs - 1], self.head.reg_convs[convs - 1])
+
+    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None) -> View:
+        """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run."""
+        features = list(self.detector.extract_feat(inputs))
+        if needs is not None and needs <= {Need.FEATURES}:
+            return self.view(self, features, (), {})
+        outs = self.head(tuple(features))
+        taps = {convs: tap.take() for convs, tap in self._taps.items()}
+        return self.view(self, features, outs, taps)
+
+    def losses(self, view: View, samples: Any, targets: Targets) -> Losses:
+        """Return the detector's own losses by name, scalars, and leave the assignment in ``targets``."""
+        with self.remembering(targets):
+            boxes, ignored, metas = unpack_gt_instances(samples)
+            losses = self.head.loss_by_feat(*view.outs, boxes, metas, ignored)
+        return {key.removeprefix("loss_"): _total(value) for key, value in losses.items()}
+
+    def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> View:
+        """Run the student's features through the rest of this head, after giving them this head's statistics (CrossKD).
+
+        Gradient flows to ``student`` only.
+        """
+        cls = [self._rest(s, t, self.head.cls_convs[convs:]) for s, t in zip(student.cls, own.cls, strict=True)]
+        box = [self._rest(s, t, self.head.reg_convs[convs:]) for s, t in zip(student.box, own.box, strict=True)]
+        return self.view(self, [], self.predict(cls, box), {})
+
+    @staticmethod
+    def _rest(student: Tensor, own: Tensor, convs: Any) -> Tensor:
+        if student.shape != own.shape:
+            raise TrialError(
+                "crosskd needs head features of equal shape: "
+                f"the student's are {tuple(student.shape)}, the teacher's {tuple(own.shape)}"
+            )
+        features = F.relu(align_statistics(student, own))
+        for conv in convs:
+            features = conv(features)
+        return features
+
+    @contextmanager
+    def remembering(self, targets: Targets) -> Iterator[None]:
+        """Answer the head's ``get_targets`` from ``targets`` inside the block, filling it at the first call."""
+        self.head.get_targets = _once(self.head.get_targets, targets)  # an instance attribute, shadowing the method
+        try:
+            yield
+        finally:
+            del self.head.get_targets
+
+    @property
+    def assigner(self) -> str:
+        """Name how this head assigns targets: heads with equal names assign alike."""
+        return (
+            f"{type(self.head).__name__} {self.head.prior_generator!r} {self.head.train_cfg!r} {self.head.num_classes}"
+        )
+
+    def close(self, closing: bool) -> None:  # noqa: B027  (most heads change nothing)
+        """Switch to how the head is trained in a schedule's closing epochs, or back."""
+
+    # -------------------------------------------------------------------------------------------- for each head
+
+    @abstractmethod
+    def anchors(self, view: View, targets: Targets) -> Anchors:
+        """Return the assignment that ``losses`` left in ``targets``."""
+
+    def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:
+        """Return the head's outputs for features after all its stacked convolutions (heads that give HEAD_FEATURES)."""
+        raise NotImplementedError
+
+    def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+        """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes``.
+
+        ``boxes`` is a list over images of (n, 4) in pixels, ``metas`` what mmdet knows of each image (heads that give
+        MATCHING). No gradient.
+        """
+        raise NotImplementedError
+
+
+def adapter_for(detector: Any) -> Adapter:
+    """Return the adapter of a detector; raise ``TrialError`` when its head is none that can be distilled."""
+    name = type(getattr(detector, "bbox_head", None)).__name__
+    spec = find_head(name)
+    if spec is None:
+        raise TrialError(f"no adapter for detection head {name}; supported: {', '.join(heads())}")
+    module, _, kind = spec.adapter.partition(":")
+    found: Adapter = getattr(import_module(module), kind)(detector)
+    return found
+
+
+def _once(compute: Callable[..., Any], targets: Targets) -> Callable[..., Any]:
+    def get_targets(*args: Any, **kwargs: Any) -> Any:
+        if targets.value is None:
+            targets.value = compute(*args, **kwargs)
+        return targets.value
+
+    return get_targets
+
+
+def _total(value: Tensor | list[Tensor]) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.stack([level.sum() for level in value]).sum()

@@ -1,0 +1,60 @@
+"""Find out where a loss stopped being finite: which output, which pyramid level, which images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainers.distill.terms.base import Term
+from trainers.distill.views import Pair, View
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Hold one step's predictions without graph, until it is known that its losses were finite."""
+
+    step: int
+    names: tuple[str, ...]
+    image_ids: tuple[Any, ...]
+    view: View
+    pair: Pair | None
+
+    def describe(self, name: str, terms: Mapping[str, Term]) -> str:
+        """Return where loss ``name`` is not finite, as ``level 2 (stride 32), images 139, 285``."""
+        places = list(self._places(name, terms))
+        if not places:
+            return f"no single level or image, images {self._named(range(len(self.image_ids)))}"
+        levels = sorted({level for level, _ in places})
+        strides = self.view.adapter.head.prior_generator.strides
+        where = ", ".join(f"level {level} (stride {_side(strides[level])})" for level in levels)
+        return f"{where}, images {self._named(sorted({image for _, image in places}))}"
+
+    def _places(self, name: str, terms: Mapping[str, Term]) -> Iterator[tuple[int, int]]:
+        """Yield (level, image): of outputs that are not finite, else of anchors on which the term is not."""
+        found = list(infinite_outputs(self.view.outs))
+        if self.pair is not None:
+            found += infinite_outputs(self.pair.teacher.outs)
+        if found or self.pair is None or name not in terms or terms[name].focus(self.pair) is None:
+            yield from found
+            return
+        for level in range(self.pair.anchors.num_levels):
+            for image in range(len(self.image_ids)):
+                if not torch.isfinite(terms[name](self.pair.only(level, image))):
+                    yield level, image
+
+    def _named(self, images: Any) -> str:
+        return ", ".join(str(self.image_ids[image]) for image in images)
+
+
+def infinite_outputs(outs: Any) -> Iterator[tuple[int, int]]:
+    """Yield (level, image) of every output map, lists over levels of (B, ...), that is not finite everywhere."""
+    for levels in outs:
+        for level, values in enumerate(levels):
+            broken: Tensor = ~torch.isfinite(values).flatten(1).all(1)
+            yield from ((level, int(image)) for image in broken.nonzero())
+
+
+def _side(stride: Any) -> int:
+    return int(stride[0] if isinstance(stride, tuple | list) else stride)

@@ -1,0 +1,91 @@
+"""Apply BCKD's two losses to a pair of views."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainers.distill.losses import classification_distillation, level_gate, localization_distillation
+from trainers.distill.views import Anchors, Pair, View
+from trainers.spec.terms import BckdCls, BckdLoc, BckdSwitches
+
+
+@dataclass(frozen=True)
+class BckdClsTerm:
+    """Pull the student's class probabilities to the teacher's, over all anchors.
+
+    Workers: N is the head's own normaliser, a mean over workers where the head reduces it; the level gate looks at this
+    worker's batch. N workers equal one where every level has a positive on every worker (or the gate is off).
+    """
+
+    spec: BckdCls
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times the classification term."""
+        loss = classification_distillation(
+            scores(pair.student, self.spec),
+            scores(pair.teacher, self.spec),
+            anchor_weight(pair, self.spec),
+            normaliser(pair.anchors, self.spec),
+            gamma=self.spec.gamma,
+            detach_weight=self.spec.detach_weight,
+        )
+        return self.spec.weight * loss
+
+    @torch.no_grad()
+    def focus(self, pair: Pair) -> Tensor:
+        """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
+        student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
+        disagreement_A = (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().pow(self.spec.gamma).sum(1)
+        return disagreement_A * anchor_weight(pair, self.spec)
+
+
+@dataclass(frozen=True)
+class BckdLocTerm:
+    """Pull the student's boxes onto the teacher's, weighted by the disagreement about classes. Workers: as above."""
+
+    spec: BckdLoc
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times the localization term."""
+        loss = localization_distillation(
+            pair.student.boxes_A4,
+            pair.teacher.boxes_A4,
+            scores(pair.student, self.spec),
+            scores(pair.teacher, self.spec),
+            anchor_weight(pair, self.spec),
+            normaliser(pair.anchors, self.spec),
+            iou=self.spec.iou,
+        )
+        return self.spec.weight * loss
+
+    @torch.no_grad()
+    def focus(self, pair: Pair) -> Tensor:
+        """Return each anchor's largest disagreement over classes, times its weight, (A,)."""
+        student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
+        return (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(1) * anchor_weight(pair, self.spec)
+
+
+def scores(view: View, spec: BckdSwitches) -> Tensor:
+    """Return the logits that ``spec.score`` distils, (A, C), or (A, C + 1) where the objectness is one class more."""
+    if spec.score == "joint":
+        return view.logits_AC
+    if spec.score == "weighted":
+        return view.class_logits_AC
+    return torch.cat([view.class_logits_AC, view.objectness_A[:, None]], 1)
+
+
+def anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
+    """Return each anchor's weight: assignment, level gate, and the teacher's objectness where ``spec.score`` says so."""
+    anchors = pair.anchors
+    weight_A = anchors.weight_A
+    if spec.level_gate == "has_positives":
+        weight_A = weight_A * level_gate(anchors.positive_A, anchors.level_A, anchors.num_levels)
+    if spec.score == "weighted":
+        weight_A = weight_A * pair.teacher.objectness_A.detach().sigmoid()
+    return weight_A
+
+
+def normaliser(anchors: Anchors, spec: BckdSwitches) -> Tensor | None:
+    """Return what the loss is divided by, ``None`` for the plain sum."""
+    return anchors.normaliser if spec.normaliser == "positives" else None

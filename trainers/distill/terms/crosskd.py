@@ -1,0 +1,70 @@
+"""Apply CrossKD's losses: the teacher's head judges the student's head features."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainers.distill.losses import (
+    classification_distillation,
+    cross_box_distillation,
+    cross_distribution_distillation,
+)
+from trainers.distill.views import Pair
+from trainers.spec.heads import find_head
+from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
+
+
+@dataclass(frozen=True)
+class CrossKdClsTerm:
+    """Pull the cross-head class probabilities to the teacher's, hardest where they disagree most.
+
+    Workers: the features' statistics are this worker's; N is the head's own normaliser.
+    """
+
+    spec: CrossKdCls
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times the classification loss."""
+        crossed_AC = pair.cross(self.spec.convs).logits_AC
+        return self.spec.weight * classification_distillation(
+            crossed_AC, pair.teacher.logits_AC, pair.anchors.weight_A, pair.anchors.normaliser
+        )
+
+    @torch.no_grad()
+    def focus(self, pair: Pair) -> Tensor:
+        """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
+        crossed_AC = pair.cross(self.spec.convs).logits_AC
+        return (pair.teacher.logits_AC.sigmoid() - crossed_AC.sigmoid()).abs().sum(1) * pair.anchors.weight_A
+
+
+@dataclass(frozen=True)
+class CrossKdBoxTerm:
+    """Pull the cross-head boxes to the teacher's, weighted by the teacher's highest class score.
+
+    Workers: as above; with box distributions the divisor is this worker's sum of weights.
+    """
+
+    spec: CrossKdBox
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times the KL divergence over bins, or times GIoU loss for heads without distributions."""
+        crossed, weight_A = pair.cross(self.spec.convs), self.focus(pair)
+        if gives_distributions(pair):
+            loss = cross_distribution_distillation(crossed.distributions_A4K, pair.teacher.distributions_A4K, weight_A)
+        else:
+            loss = cross_box_distillation(
+                crossed.boxes_A4, pair.teacher.boxes_A4, weight_A, pair.anchors.normaliser, iou="giou"
+            )
+        return self.spec.weight * loss
+
+    @torch.no_grad()
+    def focus(self, pair: Pair) -> Tensor:
+        """Return the teacher's highest class score of each anchor that counts, (A,)."""
+        return pair.teacher.logits_AC.sigmoid().amax(1) * pair.anchors.weight_A
+
+
+def gives_distributions(pair: Pair) -> bool:
+    """Tell whether the head predicts boxes as distributions over bins."""
+    head = find_head(type(pair.teacher.adapter.head).__name__)
+    return head is not None and Need.DISTRIBUTIONS in head.gives

@@ -1,0 +1,57 @@
+"""Apply GID's response loss to a pair of views."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainers.distill.losses import general_instances, gid_response
+from trainers.distill.views import Pair
+from trainers.spec.terms import GidResponse
+
+
+@dataclass(frozen=True)
+class GidResponseTerm:
+    """Pull the student's responses to the teacher's on anchors matched to the boxes where the two disagree most.
+
+    Workers: divided by this worker's own number of matched anchors, so N workers average N such means. Choosing the
+    boxes reads values on the host, once a batch.
+    """
+
+    spec: GidResponse
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times the response loss."""
+        student, teacher = pair.student, pair.teacher
+        return self.spec.weight * gid_response(
+            student.logits_AC,
+            teacher.logits_AC,
+            student.deltas_A4,
+            teacher.deltas_A4,
+            self.matched(pair),
+            cls_weight=self.spec.cls_weight,
+            box_weight=self.spec.box_weight,
+        )
+
+    @torch.no_grad()
+    def matched(self, pair: Pair) -> Tensor:
+        """Return which anchors (bool, (A,)) the student's own assigner gives to the general instances."""
+        student, teacher = pair.student, pair.teacher
+        strides_A1 = student.strides_A[:, None]
+        boxes = general_instances(
+            student.logits_AC,
+            teacher.logits_AC,
+            student.boxes_A4 * strides_A1,
+            teacher.boxes_A4 * strides_A1,
+            len(pair.metas),
+            image_sizes=[meta["img_shape"][:2] for meta in pair.metas],
+            top_k=self.spec.top_k,
+            iou=self.spec.iou,
+            min_side=self.spec.min_side,
+            gap=self.spec.gap,
+        )
+        return student.adapter.match(student, boxes, pair.metas)
+
+    def focus(self, pair: Pair) -> Tensor:
+        """Return 1 on matched anchors, (A,)."""
+        return self.matched(pair).float()

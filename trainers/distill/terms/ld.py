@@ -1,0 +1,95 @@
+"""Apply LD's losses to a pair of views."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainers.distill.losses import (
+    box_distribution_distillation,
+    class_distribution_distillation,
+    main_ld_weight,
+    vlr_weight,
+)
+from trainers.distill.views import Pair
+from trainers.spec.terms import KdMain, LdMain, LdVlr
+
+MAIN_DIVISOR, VLR_DIVISOR = 4.0, 16.0  # the authors' own: sides of a box, and four times that for the region around
+
+
+@dataclass(frozen=True)
+class LdMainTerm:
+    """Pull the student's box distributions to the teacher's on positives.
+
+    Workers: a plain sum over this worker's positives, as the authors' code has it: with more images a worker the loss
+    grows, with more workers (each with fewer images) it shrinks.
+    """
+
+    spec: LdMain
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times Main LD."""
+        return self.spec.weight * box_distribution_distillation(
+            pair.student.distributions_A4K,
+            pair.teacher.distributions_A4K,
+            self.focus(pair),
+            temperature=self.spec.temperature,
+            divisor=MAIN_DIVISOR,
+        )
+
+    def focus(self, pair: Pair) -> Tensor:
+        """Return each positive's highest class score by the student, (A,)."""
+        return main_ld_weight(pair.student.logits_AC, pair.anchors.positive_A)
+
+
+@dataclass(frozen=True)
+class LdVlrTerm:
+    """Pull the student's box distributions to the teacher's in the region around objects. Workers: as above."""
+
+    spec: LdVlr
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times VLR LD."""
+        return self.spec.weight * box_distribution_distillation(
+            pair.student.distributions_A4K,
+            pair.teacher.distributions_A4K,
+            self.focus(pair),
+            temperature=self.spec.temperature,
+            divisor=VLR_DIVISOR,
+        )
+
+    @torch.no_grad()
+    def focus(self, pair: Pair) -> Tensor:
+        """Return each region anchor's IoU with its object, 0 outside the region and on padding, (A,)."""
+        view, images = pair.student, len(pair.objects)
+        counts = view.level_sizes
+        priors = view.priors_A4.unflatten(0, (images, -1))
+        valid = (pair.anchors.weight_A > 0).unflatten(0, (images, -1))
+        each = zip(priors, pair.objects, valid, strict=True)
+        return torch.cat([vlr_weight(p, o, counts, valid_M=v, overlap=self.spec.overlap) for p, o, v in each])
+
+
+@dataclass(frozen=True)
+class KdMainTerm:
+    """Pull the student's softmax over classes to the teacher's on positives.
+
+    Workers: divided by this worker's positives of each level, so N workers average N such means.
+    """
+
+    spec: KdMain
+
+    def __call__(self, pair: Pair) -> Tensor:
+        """Return ``weight`` times Main KD."""
+        anchors = pair.anchors
+        return self.spec.weight * class_distribution_distillation(
+            pair.student.logits_AC,
+            pair.teacher.logits_AC,
+            anchors.positive_A & (anchors.weight_A > 0),
+            anchors.level_A,
+            anchors.num_levels,
+            temperature=self.spec.temperature,
+        )
+
+    def focus(self, pair: Pair) -> Tensor:
+        """Return 1 on positives, (A,)."""
+        return pair.anchors.positive_A * pair.anchors.weight_A

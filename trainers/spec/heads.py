@@ -1,0 +1,56 @@
+"""Know which detection heads can be distilled, and what each gives to distillation terms. Imports nothing heavy.
+
+A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a ``HeadSpec``.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+from trainers.spec.terms import Need
+
+GROUP = "stillhouse.heads"
+DENSE = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT, Need.FEATURES})
+ANCHORED = DENSE | {Need.PRIORS, Need.MATCHING, Need.HEAD_FEATURES}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """Describe one head: mmdet's class name, the detector's name for people, its adapter, and what it gives.
+
+    ``adapter`` is an import string, ``module:Class``, of a ``trainers.distill.adapters.base.Adapter``; it is loaded
+    only where something is trained.
+    """
+
+    head: str
+    detector: str
+    adapter: str
+    gives: frozenset[Need]
+
+
+BUILT_IN = (
+    HeadSpec("GFLHead", "GFL", "trainers.distill.adapters.gfl:GflAdapter", ANCHORED | {Need.DISTRIBUTIONS}),
+    HeadSpec("ATSSHead", "ATSS", "trainers.distill.adapters.atss:AtssAdapter", ANCHORED | {Need.DELTAS}),
+    HeadSpec(
+        "FCOSHead",
+        "FCOS",
+        "trainers.distill.adapters.fcos:FcosAdapter",
+        DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
+    ),
+    HeadSpec(
+        "RetinaHead", "RetinaNet", "trainers.distill.adapters.retinanet:RetinaNetAdapter", ANCHORED | {Need.DELTAS}
+    ),
+    HeadSpec("YOLOXHead", "YOLOX", "trainers.distill.adapters.yolox:YoloxAdapter", DENSE | {Need.OBJECTNESS}),
+)
+
+
+@cache
+def heads() -> dict[str, HeadSpec]:
+    """Return the heads that can be distilled, by mmdet's class name: the built-in ones, then plug-ins'."""
+    plugged = [point.load() for point in entry_points(group=GROUP)]
+    return {spec.head: spec for spec in (*BUILT_IN, *plugged)}
+
+
+def find_head(name: str | None) -> HeadSpec | None:
+    """Return what is known of the head of this class name, ``None`` when it cannot be distilled."""
+    return None if name is None else heads().get(name)
