@@ -12,12 +12,12 @@ ANCHOR_FREE = frozenset({Need.FEATURES})
 
 
 def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
-    """Yield why ``method`` cannot distil ``teacher`` into ``student``; nothing when it can."""
+    """Yield why ``method`` cannot distil ``teacher`` into ``student``, a sentence each; nothing when it can."""
     for term in terms_of(method):
         for head in dict.fromkeys((teacher, student)):
             yield from _lacking(term, head)
-        if student.head != teacher.head and not term.needs <= ANCHOR_FREE:
-            yield f"{term.kind} needs equal heads: the teacher has {teacher.head}, the student {student.head}"
+    if student.head != teacher.head and not needs_of(method) <= ANCHOR_FREE:
+        yield f"{method.kind} needs equal heads: the teacher has {teacher.head}, the student {student.head}"
 
 
 def fits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> bool:

@@ -105,6 +105,7 @@ class CrossKd(Distillation):
     cls_weight: Weight = 1.0
     box_weight: Weight = 4.0
     convs: int = Field(3, ge=1, le=16)
+    iou: Literal["giou", "iou", "log_iou"] = "giou"
 
 
 class TermSum(Distillation):
@@ -173,7 +174,7 @@ def terms_of(method: MethodSpec) -> tuple[TermSpec, ...]:
         case CrossKd():
             return (
                 CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, convs=method.convs),
-                CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs),
+                CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs, iou=method.iou),
             )
 
 

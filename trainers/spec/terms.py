@@ -178,14 +178,15 @@ class CrossKdCls(Section):
 class CrossKdBox(Section):
     """Distil the boxes that the teacher's head makes of the student's head features (CrossKD, CVPR 2024).
 
-    Heads with box distributions are compared by KL divergence, others by GIoU of the decoded boxes. ``convs`` as in
-    ``crosskd-cls``.
+    Heads with box distributions are compared by KL divergence, others by the overlap ``iou`` of the decoded boxes
+    (``log_iou``: -log IoU, as its authors do for FCOS). ``convs`` as in ``crosskd-cls``.
     """
 
     NEEDS: ClassVar = frozenset({Need.LOGITS, Need.BOXES, Need.HEAD_FEATURES, Need.ASSIGNMENT})
     kind: Literal["crosskd-box"]
     weight: Weight = 4.0
     convs: int = Field(3, ge=1, le=16)
+    iou: Literal["giou", "iou", "log_iou"] = "giou"
 
     @property
     def needs(self) -> frozenset[Need]:

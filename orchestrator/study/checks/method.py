@@ -43,7 +43,7 @@ def _check_pair(
         pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)
         reasons = [reason for term in terms_of(method.section) for reason in _unequal(term, *pyramids)]
     at = config_path(teacher) if mine.head != theirs.head else method.origin("kind")
-    yield from (Problem(at, f"{method.section.kind} cannot be used: {reason}") for reason in dict.fromkeys(reasons))
+    yield from (Problem(at, reason) for reason in dict.fromkeys(reasons))
 
 
 def _unequal(term: TermSpec, teacher: Pyramid, student: Pyramid) -> Iterator[str]:

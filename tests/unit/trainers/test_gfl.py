@@ -8,15 +8,15 @@ from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 from torch.nn import functional
 
+from tests.unit.trainers.awake import CLASSES, awake
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny import detector
 from trainers.detector import build_empty
-from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.adapters.base import TargetCache, Targets, adapter_for
+from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
 from trainers.spec import Bckd, NoDistillation
 
-CLASSES = 3
 ALPHA1, ALPHA2 = 0.7, 3.0
 EPS32 = torch.finfo(torch.float32).eps
 BATCHES = pytest.mark.parametrize(
@@ -33,19 +33,6 @@ class Level(NamedTuple):
     boxes: Tensor
     labels: Tensor
     label_weights: Tensor
-
-
-def awake(width: float, seed: int) -> Any:
-    """Build a detector whose outputs differ from anchor to anchor and depend on every weight, unlike a new one's."""
-    model = build_empty(detector(width), CLASSES, seed)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for layer in (model.bbox_head.gfl_cls, model.bbox_head.gfl_reg):
-            layer.weight.normal_(0.0, 0.05, generator=generator)
-        for name, weight in model.backbone.named_parameters():
-            if name.endswith("bn2.weight"):  # 0 at the start, which hides the convolutions before it
-                weight.fill_(0.5)
-    return model
 
 
 @pytest.fixture(scope="module")

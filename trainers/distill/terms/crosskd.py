@@ -54,7 +54,7 @@ class CrossKdBoxTerm:
             loss = cross_distribution_distillation(crossed.distributions_A4K, pair.teacher.distributions_A4K, weight_A)
         else:
             loss = cross_box_distillation(
-                crossed.boxes_A4, pair.teacher.boxes_A4, weight_A, pair.anchors.normaliser, iou="giou"
+                crossed.boxes_A4, pair.teacher.boxes_A4, weight_A, pair.anchors.normaliser, iou=self.spec.iou
             )
         return self.spec.weight * loss
 
