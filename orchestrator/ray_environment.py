@@ -10,6 +10,7 @@ SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing phones home unless the user says so
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # nothing here loads a model from MLflow, and nothing may
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -19,15 +20,20 @@ SETTINGS = {
 }
 
 
+# Read by Ray as: may there be other machines? "0" makes every process of a local Ray listen on loopback only.
+OTHER_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+
+
 def prepare(address: str | None) -> None:
     """Fill in our settings where the user has none; a Ray of our own gets a token that nobody else knows.
 
-    Ray runs what it is sent, and its ports listen on every interface: without the token they refuse. A cluster at
-    ``address`` has its own token, which the user's environment must provide.
+    Ray runs what it is sent: a Ray of our own listens on loopback only, and refuses other users of this machine for
+    want of the token. A cluster at ``address`` has its own token, which the user's environment must provide.
     """
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     if address is None:
+        os.environ[OTHER_MACHINES] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         os.environ.pop("RAY_ADDRESS", None)
