@@ -107,7 +107,7 @@ class Group:
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        return evaluate(member.student, self._validation, self._trial.dataset.evaluator) or {}
+        return evaluate(member.result, self._validation, self._trial.dataset.evaluator) or {}
 
     def _show_progress(self, active: list[Member]) -> None:
         now = time.monotonic()

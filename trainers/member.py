@@ -15,8 +15,9 @@ from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, LossMeter, ratios
 from trainers.distill.views import View
+from trainers.ema import StudentAverage
 from trainers.export import student_checkpoint, write_config
-from trainers.optimise import build_optimizer, build_schedulers, total_steps
+from trainers.optimise import build_optimizer, build_schedulers, learning_rate
 from trainers.seeding import derive
 from trainers.spec import Job, class_count
 from trainers.spec.method import inherits
@@ -43,13 +44,14 @@ class Member:
 
             self.inherited = inherit(student, teacher.detector)
         self.job, self.student = job, student.to(device)
+        self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
         self.distils = trial.teacher is not None
         self.distiller = Distiller(student, trial.method).to(device)
         self._model = _parallel(self.distiller, device)
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
-        self._steps_per_epoch, self.last_step = steps_per_epoch, total_steps(trial.schedule, steps_per_epoch)
-        self._rate = self._learning_rate()
+        self._steps_per_epoch, self.last_step = steps_per_epoch, trial.schedule.total_steps(steps_per_epoch)
+        self._rate = learning_rate(self._optimizer)
         self.files = TrialFiles(job.directory)
         self.history: list[Record] = []
         self.step = 0
@@ -57,6 +59,11 @@ class Member:
         self._watch = FiniteWatch(job.trial_id, self.distiller.terms)
         self._telemetry: dict[str, Tensor] = {}
         self._restore()
+
+    @property
+    def result(self) -> Any:
+        """Return the detector that is evaluated and exported: the averaged student where there is one."""
+        return self.average.module if self.average else self.student
 
     @property
     def epoch(self) -> int:
@@ -77,8 +84,10 @@ class Member:
         losses = self._model(inputs, samples, teacher if self.distils else None, targets, probing)
         total = torch.stack(list(losses.values())).sum()
         self._note(losses, samples)
-        self._rate = self._learning_rate()  # the schedulers are about to set the next step's
+        self._rate = learning_rate(self._optimizer)  # the schedulers are about to set the next step's
         self._optimizer.update_params(total)
+        if self.average:
+            self.average.update(self.student)
         for scheduler in self._schedulers:
             scheduler.step()
         self.step += 1
@@ -120,7 +129,9 @@ class Member:
     def average_buffers(self) -> None:
         """Give all workers the mean of their batch-norm statistics, so that they evaluate the same student."""
         if get_world_size() > 1:
-            all_reduce_params([b for b in self.student.buffers() if b.is_floating_point()], op="mean")
+            modules = [self.student] + ([self.average.module] if self.average else [])
+            buffers = [buffer for module in modules for buffer in module.buffers()]
+            all_reduce_params([buffer for buffer in buffers if buffer.is_floating_point()], op="mean")
 
     def _mean_losses(self) -> dict[str, float]:
         means = self._meter.take()
@@ -132,13 +143,9 @@ class Member:
         self._telemetry = {}
         return found
 
-    def _learning_rate(self) -> float:
-        rates: list[float] = self._optimizer.get_lr()["lr"]
-        return rates[0]
-
     def _export(self) -> dict[str, Any]:
         meta = {"epoch": self.epoch, "trial": self.job.trial_id}
-        return student_checkpoint(self.student, self.job.trial, meta)
+        return student_checkpoint(self.result, self.job.trial, meta)
 
     def _write(self, record: Record) -> None:
         if len(self.history) == 1:
@@ -148,6 +155,7 @@ class Member:
         state = {
             "step": self.step,
             "student": self.student.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "optimizer": self._optimizer.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in self._schedulers],
         }
@@ -166,6 +174,8 @@ class Member:
         state, self.history = found
         self.step = state["step"]
         self.student.load_state_dict(state["student"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(self._schedulers, state["schedulers"], strict=True):
             scheduler.load_state_dict(saved)
