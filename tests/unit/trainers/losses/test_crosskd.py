@@ -54,6 +54,16 @@ def test_aligned_features_have_the_teachers_statistics_whatever_the_students_wer
     torch.testing.assert_close(align_statistics(scale * student + shift, teacher), aligned, rtol=1e-3, atol=1e-3)
 
 
+def test_alignment_pulls_the_student_only() -> None:
+    student, teacher = normal(2, 2, 3, 2, seed=4).requires_grad_(), normal(2, 2, 3, 2, seed=5).requires_grad_()
+    slope = normal(2, 2, 3, 2, seed=6)
+    reached = torch.autograd.grad(
+        (slope * align_statistics(student, teacher)).sum(), (student, teacher), allow_unused=True
+    )
+    assert reached[0] is not None
+    assert reached[1] is None
+
+
 def test_a_single_value_becomes_the_teachers() -> None:
     student, teacher = normal(1, 3, 1, 1, seed=6).requires_grad_(), normal(1, 3, 1, 1, seed=7)
     aligned = align_statistics(student, teacher)
