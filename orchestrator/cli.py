@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
+from orchestrator.printable import printable, printable_lines
+from orchestrator.redact import redacted
 
 COMMANDS = ("check", "plan", "run", "compare", "export", "methods", "doctor")
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -18,17 +20,17 @@ EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrup
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; users' errors are one message on stderr, never a traceback."""
     arguments = parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    log_plainly()
     try:
         return int(arguments.run(arguments))
     except StudyErrors as errors:
         print(errors, file=sys.stderr)
         return WRONG_INPUT
     except UserError as error:
-        print(f"stillhouse: {error}", file=sys.stderr)
+        complain(error)
         return WRONG_INPUT
     except OperationError as error:
-        print(f"stillhouse: {error}", file=sys.stderr)
+        complain(error)
         return FAILED
     except KeyboardInterrupt:
         print(
@@ -39,8 +41,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
         return OK
     except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
-        print(f"stillhouse: {error}", file=sys.stderr)
+        complain(error)
         return FAILED
+
+
+def complain(error: Exception) -> None:
+    """Print an error as one line that is safe to print and holds no secret."""
+    print(f"stillhouse: {printable(redacted(str(error)))}", file=sys.stderr)
+
+
+class PlainFormatter(logging.Formatter):
+    """Format a log record as its message, safe to print and without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line or lines to write."""
+        return printable_lines(redacted(super().format(record)))
+
+
+def log_plainly() -> None:
+    """Let everything that is logged go to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,15 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["error", "warning", "missing"]
+from orchestrator.printable import printable
+from orchestrator.redact import redacted
+
+Level = Literal["error", "warning", "missing", "note"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Say one thing about an input; ``where`` is ``file:line: key.path`` or ``--set key``.
 
-    An ``error`` stops everything, a ``warning`` stops nothing. ``missing`` names something outside the study that is
-    not on this machine (data, a variable): the study can be planned here but not run.
+    An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` says what follows from the input. ``missing`` names something outside the study that is
+    not on this machine (data, a variable): the study can be planned here but not run. As text it is safe to print,
+    whatever the study holds.
     """
 
     level: Level
@@ -21,7 +25,7 @@ class Finding:
 
     def __str__(self) -> str:
         label = "" if self.level == "error" else f"{self.level}: "
-        return f"{self.where}: {label}{self.message}"
+        return printable(redacted(f"{self.where}: {label}{self.message}"))
 
 
 class StudyErrors(Exception):

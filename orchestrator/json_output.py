@@ -4,8 +4,10 @@ import json
 import sys
 from typing import Any
 
+from orchestrator.redact import redacted_data
+
 
 def print_json(content: dict[str, Any]) -> None:
-    """Print ``content`` on stdout as one JSON object; raises ``ValueError`` for NaN and infinity, which JSON lacks."""
-    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    """Print ``content``, without secrets, on stdout as one JSON object; raises ``ValueError`` for NaN and infinity, which JSON lacks."""
+    json.dump(redacted_data(content), sys.stdout, indent=2, allow_nan=False)
     print()

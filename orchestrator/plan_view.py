@@ -5,8 +5,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.printable import printable
 from orchestrator.resources import Resources
 
 
@@ -19,7 +21,7 @@ def print_plan(plan: Plan) -> None:
     for title in ("id", "trial", "seed", "epochs", "steps", "status"):
         table.add_column(title, justify="right" if title in ("seed", "epochs", "steps") else "left")
     for trial in plan.trials:
-        table.add_row(*_cells(trial))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
     console.print(table)
     for finding in plan.findings:
         console.print(str(finding), markup=False, highlight=False)
@@ -63,6 +65,9 @@ def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
 def _cells(trial: PlannedTrial) -> list[str]:
     points = " ".join(f"{key}={value}" for key, value in trial.params.items())
     name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {points}".strip()
-    steps = "?" if trial.estimate.steps is None else str(trial.estimate.steps)
-    epochs = "evaluate" if trial.estimate.steps == 0 else str(trial.estimate.epochs)
-    return [trial.id, name, str(trial.spec.seed), epochs, steps, trial.status]
+    epochs = "evaluate" if trial.estimate.steps == 0 else _count(trial.estimate.epochs)
+    return [trial.id, name, str(trial.spec.seed), epochs, _count(trial.estimate.steps), trial.status]
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else str(number)

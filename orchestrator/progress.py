@@ -26,7 +26,7 @@ class Progress:
         self._trials = {trial.id: trial for trial in plan.trials}
         self._running: dict[str, TaskID] = {}
         self._terminal = sys.stderr.isatty()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
         times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[score]}"))
         self._bars = Bars(*columns, *times, console=Console(stderr=True), disable=not self._terminal)
         self._left = threading.Event()
@@ -54,7 +54,7 @@ class Progress:
         trial = self._trials[trial_id]
         score = result.get(SELECTION_METRIC)
         text = "" if score is None else f"AP {100 * score:.1f}"
-        self._say(f"{trial_id}  {run_name(trial)}: epoch {result['epoch']}/{trial.estimate.epochs} {text}")
+        self._say(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
         if text and trial_id in self._running:
             self._bars.update(self._running[trial_id], score=text)
 
@@ -82,3 +82,8 @@ class Progress:
         except (OSError, ValueError):
             return  # not begun, or just ended
         self._bars.update(task, completed=state["step"], total=state["last_step"])
+
+
+def _of(epoch: int, trial: PlannedTrial) -> str:
+    """Write an epoch as ``3/12``, or alone where the data that tells their number is not here."""
+    return f"{epoch}/{trial.estimate.epochs}" if trial.estimate.epochs else str(epoch)

@@ -7,6 +7,8 @@ from rich.console import Console
 
 from orchestrator.json_output import print_json
 from orchestrator.plan import Plan
+from orchestrator.printable import printable
+from orchestrator.redact import redacted
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
@@ -34,15 +36,19 @@ def print_end(plan: Plan, store: Store, *, as_json: bool) -> int:
     """Print the results of a run and where to look; return 1 when a trial failed, else 0."""
     results = print_results_of(plan, store, as_json=as_json)
     uri = plan.study.tracking.uri or store.tracking_uri
-    print(_best_line(best_student(results)), file=sys.stderr)
-    print(f"MLflow:  mlflow ui --backend-store-uri {uri}", file=sys.stderr)
+    _say(_best_line(best_student(results)))
+    _say(f"MLflow:  mlflow ui --backend-store-uri {uri}")
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
         directory = store.trial_dir(result.id)
         outcome = read_outcome(directory)
         reason = outcome.reason if outcome else "its directory is elsewhere"
-        print(f"failed:  {result.id} ({result.method}): {reason}; see {directory / ERROR}", file=sys.stderr)
+        _say(f"failed:  {result.id} ({result.method}): {reason}; see {directory / ERROR}")
     return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(printable(redacted(line)), file=sys.stderr)
 
 
 def _best_line(best: TrialResult | None) -> str:

@@ -13,6 +13,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 from orchestrator.errors import OperationError
 from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.redact import redacted
 from orchestrator.study.schema import Asha, Study
 from orchestrator.trial.runner import RUNNER_SHARE, TrialRunner
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
@@ -162,13 +163,18 @@ def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
     rule = study.search.scheduler
     if not isinstance(rule, Asha) or all(trial.role == "teacher" for trial in trials):
         return FIFOScheduler()  # type: ignore[no-untyped-call]
-    longest = max(trial.spec.schedule.epochs for trial in trials)
+    longest = max(_most_epochs(trial.spec.schedule) for trial in trials)
     return ASHAScheduler(
         time_attr="epoch",
         grace_period=rule.grace_epochs,
         reduction_factor=rule.reduction_factor,
         max_t=max(longest, rule.grace_epochs),
     )
+
+
+def _most_epochs(schedule: Schedule) -> int:
+    """Return an epoch that no trial of this schedule goes beyond: an epoch has one step at least."""
+    return schedule.length
 
 
 def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:
@@ -178,8 +184,9 @@ def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
     if result.error is not None:
-        (trial.directory / ERROR).write_text(str(result.error))
-        reason = str(result.error).strip().splitlines()[-1]
+        report = redacted(str(result.error))
+        (trial.directory / ERROR).write_text(report)
+        reason = report.strip().splitlines()[-1]
         write_outcome(trial.directory, Outcome("failed", f"crashed {CRASHES_PER_TRIAL + 1} times; last: {reason}"))
         return
     epoch = (result.metrics or {}).get("epoch", 0)

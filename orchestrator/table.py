@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from orchestrator.printable import printable
 from orchestrator.tracking.results import COLUMNS, Summary
 from trainers.spec.record import SELECTION_METRIC
 
@@ -19,7 +21,7 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for row in summaries:
         cells = [_cell(row, metric) for metric in COLUMNS.values()]
-        table.add_row(row_name(row), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries)))
+        table.add_row(Text(printable(row_name(row))), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries)))
     console.print(table)
 
 

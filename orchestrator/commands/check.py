@@ -5,6 +5,7 @@ import argparse
 from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
 from orchestrator.findings import StudyErrors
 from orchestrator.json_output import print_json
+from orchestrator.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +27,5 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"ok": True, "findings": findings_json(loaded.warnings)})
         return 0
     print_findings(loaded.warnings)
-    print(f"{arguments.study}: ok")
+    print(printable(f"{arguments.study}: ok"))
     return 0

@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestrator.plan import PlannedTrial
+from orchestrator.printable import printable
+from orchestrator.redact import redacted
 
 
 def flat_params(trial: PlannedTrial) -> dict[str, str]:
@@ -28,12 +30,12 @@ def _flatten(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flatten(f"{prefix}.{key}", inner)
     else:
-        yield prefix, value if isinstance(value, str) else json.dumps(value)
+        yield prefix, redacted(value if isinstance(value, str) else json.dumps(value))
 
 
 def run_name(trial: PlannedTrial) -> str:
-    """Return a name that tells the trial apart at a glance."""
+    """Return a name that tells the trial apart at a glance, safe to print."""
     if trial.role == "teacher":
         return f"teacher-{trial.id[:6]}"
     points = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in trial.params.items() if not isinstance(value, dict)]
-    return " ".join([trial.spec.method.kind, *points, f"seed={trial.spec.seed}"])
+    return printable(" ".join([trial.spec.method.kind, *points, f"seed={trial.spec.seed}"]))

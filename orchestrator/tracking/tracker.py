@@ -15,10 +15,12 @@ from typing import Literal
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from pydantic import BaseModel
 
 from orchestrator.digests import dataset_digest
 from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.redact import redacted_data
 from orchestrator.store import Store, require_sound_database
 from orchestrator.tracking.names import flat_params, run_name
 from trainers.spec.record import BEST, CONFIG, Outcome, Record, best_record, read_history, read_outcome, read_status
@@ -168,14 +170,14 @@ class Tracker:
         }  # fmt: skip
 
     def _write_study(self, run_id: str) -> None:
-        self._client.log_text(run_id, self._plan.study.model_dump_json(indent=2), "study.json")
+        self._client.log_text(run_id, shown(self._plan.study), "study.json")
         self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
 
     def _write_params(self, run_id: str, trial: PlannedTrial) -> None:
         """Log the trial's parameters; MLflow refuses to change one, and a trial's never change."""
         params = [Param(key, value[:LONGEST_PARAM]) for key, value in sorted(flat_params(trial).items())]
         self._client.log_batch(run_id, params=params)
-        self._client.log_text(run_id, trial.spec.model_dump_json(indent=2), "trial.json")
+        self._client.log_text(run_id, shown(trial.spec), "trial.json")
         self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
 
 
@@ -231,6 +233,11 @@ def as_metrics(record: Record) -> Iterator[Metric]:
     values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
     for key, value in sorted(values.items()):
         yield Metric(key, value, _millis(record), record.epoch)
+
+
+def shown(section: BaseModel) -> str:
+    """Return a section as JSON text without the secrets that it may hold, such as a password in an address."""
+    return json.dumps(redacted_data(section.model_dump(mode="json")), indent=2)
 
 
 def package_versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator.redact import redacted
 from trainers.spec import Job
 from trainers.spec.record import ERROR, Outcome, Record, write_outcome
 
@@ -71,8 +72,8 @@ class TrialRunner(tune.Trainable):
     def _failed(self, error: Exception) -> dict[str, Any]:
         directory = Path(self._job.directory)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / ERROR).write_text("".join(traceback.format_exception(error)))
-        write_outcome(directory, Outcome("failed", str(error)))
+        (directory / ERROR).write_text(redacted("".join(traceback.format_exception(error))))
+        write_outcome(directory, Outcome("failed", redacted(str(error))))
         return {"epoch": 0, "done": True}
 
 

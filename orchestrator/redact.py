@@ -1,0 +1,66 @@
+"""Keep secrets out of what is printed, logged and recorded."""
+
+import os
+import re
+
+from pydantic import JsonValue
+
+HIDDEN = "***"
+SHORTEST = 8  # characters; a shorter value of a variable would hide innocent text
+SECRET_NAME = re.compile(
+    r"secret|token|passw(or)?d|passphrase|passwd|_pwd$|(^|_)pass($|_)|credential|private_?key|api_?key|access_?key"
+    r"|auth(?!or)|cookie|session_?key|signature|_dsn$|_key$",
+    re.IGNORECASE,
+)
+# user:password@ of an address; the password may hold "/" and even "@", as SQLAlchemy's parser allows
+USER_INFO = re.compile(r"(?<=://)(?:[^\s/@:\"']*:[^\s@\"']*|[^\s/@\"']+)@(?:[^\s/@\"']*@)*")
+SETTING = re.compile(
+    r"(?P<key>\b[\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|credential|signature)[\w.-]*"
+    r"|(?<=[?&;])(?:pwd|sig|key|auth)|\bpwd)(?P<is>=|%3d)(?P<value>[^\s&;,'\"}\])]+)",
+    re.IGNORECASE,
+)
+HEADER = re.compile(r"(?P<scheme>\bBearer|[Aa]uthorization\W{1,4}Basic)\s+[A-Za-z0-9+/=._~-]{8,}")
+
+
+def redacted(text: str) -> str:
+    """Return ``text`` without passwords in addresses, values of settings named like secrets, and such variables' values.
+
+    The variables are this process's environment: a text that quotes one of them, for whatever reason, does not keep it.
+    """
+    for value in _secret_values():
+        text = text.replace(value, HIDDEN)
+    text = USER_INFO.sub(f"{HIDDEN}@", text)
+    text = SETTING.sub(rf"\g<key>\g<is>{HIDDEN}", text)
+    return HEADER.sub(rf"\g<scheme> {HIDDEN}", text)
+
+
+def redacted_data(data: JsonValue) -> JsonValue:
+    """Return plain data with every text in it redacted, keys included."""
+    if isinstance(data, str):
+        return redacted(data)
+    if isinstance(data, list):
+        return [redacted_data(item) for item in data]
+    if isinstance(data, dict):
+        return {redacted(key): redacted_data(value) for key, value in data.items()}
+    return data
+
+
+def has_password(address: str) -> bool:
+    """Tell whether an address carries credentials."""
+    return USER_INFO.search(address) is not None or SETTING.search(address) is not None
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether an environment variable is named as secrets are."""
+    return SECRET_NAME.search(name) is not None
+
+
+def _secret_values() -> list[str]:
+    """Return the values of the environment's secrets, longest first: one may contain another."""
+    found = {value for name, value in os.environ.items() if len(value) >= SHORTEST and is_secret_name(name)}
+    return sorted((value for value in found if not _is_setting(value)), key=len, reverse=True)
+
+
+def _is_setting(value: str) -> bool:
+    """Tell whether a value is a choice or a place (``SSH_AUTH_SOCK=/run/...``) rather than a secret."""
+    return value.startswith(("/", "~", "./")) or value.lower() in ("disabled", "required", "optional")
