@@ -1,119 +1,40 @@
-"""Build the data stream: datasets from a spec, and batches that are functions of (seed, step) alone."""
+"""Build the data stream: batches that are functions of (seed, step) alone."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
-from mmdet.registry import DATASETS
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from trainers import coco as _coco  # noqa: F401  (registers the COCO dataset with mmdet)
-from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
 from trainers.errors import TrialError
+from trainers.repeated import without_mixing
 from trainers.seeding import derive, seed_everything
-from trainers.spec import CocoDataset, DatasetSpec, ShapesDataset
-
-Config = dict[str, Any]
-SMALLEST_TRAINING_SIDE = 32  # pixels; mmdet's own filter for training images
-META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")
-
-
-def train_pipeline(spec: DatasetSpec) -> list[Config]:
-    """Return mmdet's pipeline config for training images."""
-    return [
-        _load_step(spec),
-        {"type": "LoadAnnotations", "with_bbox": True},
-        {"type": "Resize", "scale": tuple(spec.image_size), "keep_ratio": spec.keep_ratio},
-        {"type": "RandomFlip", "prob": spec.flip},
-        {"type": "PackDetInputs", "meta_keys": META_KEYS},
-    ]
-
-
-def test_pipeline(spec: DatasetSpec, load_step: Config | None = None) -> list[Config]:
-    """Return mmdet's pipeline config for evaluation; ``load_step`` replaces how the image is read."""
-    return [
-        load_step or _load_step(spec),
-        {"type": "Resize", "scale": tuple(spec.image_size), "keep_ratio": spec.keep_ratio},
-        {"type": "PackDetInputs", "meta_keys": META_KEYS[:5]},
-    ]
-
-
-def build_dataset(spec: DatasetSpec, split: str) -> Any:
-    """Return the mmdet dataset of ``split`` (``train`` or ``val``).
-
-    Raises ``TrialError`` when files are missing, damaged, or their categories are not the study's classes.
-    """
-    init_default_scope("mmdet")
-    training = split == "train"
-    pipeline = train_pipeline(spec) if training else test_pipeline(spec)
-    common = {"pipeline": pipeline, "test_mode": not training, "serialize_data": True}
-    if isinstance(spec, ShapesDataset):
-        return DATASETS.build(_shapes_config(spec, split) | common)
-    return _build_coco(spec, split, common)
-
-
-def class_names(spec: DatasetSpec) -> tuple[str, ...]:
-    """Return the class names in label order."""
-    if spec.classes == "coco80":
-        names: tuple[str, ...] = DATASETS.get("mmdet.CocoDataset").METAINFO["classes"]
-        return names
-    return tuple(spec.classes)
-
-
-def _load_step(spec: DatasetSpec) -> Config:
-    return {"type": "StillhouseDrawShapes" if isinstance(spec, ShapesDataset) else "LoadImageFromFile"}
-
-
-def _shapes_config(spec: ShapesDataset, split: str) -> Config:
-    return {
-        "type": "StillhouseShapes",
-        "split": split,
-        "count": spec.train_images if split == "train" else spec.val_images,
-        "size": spec.image_size,
-        "max_objects": spec.max_objects,
-        "seed": spec.seed,
-        "metainfo": {"classes": spec.classes},
-    }
-
-
-def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
-    files = spec.train if split == "train" else spec.val
-    config = {
-        "type": "StillhouseCoco",
-        "data_root": spec.root,
-        "ann_file": files.annotations,
-        "data_prefix": {"img": files.images},
-        "metainfo": {"classes": class_names(spec)},
-    }
-    if split == "train":
-        config["filter_cfg"] = {"filter_empty_gt": True, "min_size": SMALLEST_TRAINING_SIDE}
-    where = f"{spec.root}/{files.annotations}"
-    try:
-        return DATASETS.build(config | common)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
-        raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
 
 
 class SeededDataset(Dataset[Any]):
-    """Read items addressed by (epoch, index); augmentation depends on (seed, epoch, index), not on who reads it."""
+    """Read items addressed by (epoch, index); augmentation depends on (seed, epoch, index), not on who reads it.
 
-    def __init__(self, dataset: Any, seed: int) -> None:
+    From epoch ``closing_from_epoch`` on, counted from 0, images are no longer mixed with others.
+    """
+
+    def __init__(self, dataset: Any, seed: int, closing_from_epoch: int | None = None) -> None:
         self.dataset = dataset
         self.seed = seed
+        self.closing_from_epoch = closing_from_epoch
 
     def __getitem__(self, address: tuple[int, int]) -> Any:
         epoch, index = address
         seed_everything(derive(self.seed, "augment", epoch, index))
-        return _read(self.dataset, index)
+        closing = self.closing_from_epoch is not None and epoch >= self.closing_from_epoch
+        return _read(self.dataset, index, closing=closing)
 
 
-def _read(dataset: Any, index: int) -> Any:
+def _read(dataset: Any, index: int, *, closing: bool = False) -> Any:
     try:
-        return dataset[index]
+        return without_mixing(dataset, index) if closing else dataset[index]
     except (OSError, AssertionError) as error:  # mmcv asserts that a file could be decoded
         raise TrialError(f"cannot read image {index} of the dataset: {error}") from error
 
@@ -153,11 +74,22 @@ class TrainStream:
     """Yield this worker's share of every global batch, from any step on.
 
     Step ``s`` of a trial sees the same images with the same augmentation in every run and after every restart; the
-    workers' shares together are the global batch, whatever their number.
+    workers' shares together are the global batch, whatever their number. From epoch ``closing_from_epoch`` on,
+    counted from 0, Mosaic and MixUp are off.
     """
 
-    def __init__(self, dataset: Any, *, batch_size: int, seed: int, rank: int, world: int, loader_workers: int) -> None:
-        self._dataset = SeededDataset(dataset, seed)
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        world: int,
+        loader_workers: int,
+        closing_from_epoch: int | None = None,
+    ) -> None:
+        self._dataset = SeededDataset(dataset, seed, closing_from_epoch)
         self._wide = orientations(dataset)
         self._batch_size, self._seed = batch_size, seed
         share, left_over = divmod(batch_size, world)

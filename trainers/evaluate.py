@@ -1,16 +1,19 @@
-"""Evaluate a detector on a dataset and return COCO metrics."""
+"""Evaluate a detector on a dataset and return COCO metrics, and Pascal VOC's for its datasets."""
 
 import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.dist import collect_results, get_rank, get_world_size
 
+from trainers.coco import CocoData
 from trainers.data import evaluation_batches
 from trainers.errors import TrialError
-from trainers.shapes import ShapesData
+from trainers.voc import VocData
+from trainers.voc_metrics import VocFound, VocTruth, voc_metrics
 
 Detection = dict[str, Any]
 Metrics = dict[str, float]
@@ -21,58 +24,79 @@ def evaluate(detector: Any, dataset: Any, evaluator: str) -> Metrics | None:
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
-    has (small, medium, large) has no metric.
+    has (small, medium, large) has no metric. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
     """
     detector.eval()
-    shares = [[found] for found in _detect(detector, dataset)]
+    shares = list(_detect(detector, dataset))
     # mmengine's "gpu" means: over the process group, whatever its backend; "cpu": through files in the working directory
     images = collect_results(shares, len(dataset), device="gpu") if get_world_size() > 1 else shares
     if images is None:
         return None
-    detections = [detection for image in images for detection in image[0]]
-    return coco_metrics(ground_truth(dataset), detections, evaluator, dataset_category_ids(dataset))
+    categories = dataset_category_ids(dataset)
+    detections = [detection for image, found in images for detection in _to_coco(image, found, categories)]
+    metrics = coco_metrics(ground_truth(dataset), detections, evaluator, categories)
+    return metrics | _voc_metrics(dataset, dict(images)) if isinstance(dataset, VocData) else metrics
 
 
 @torch.no_grad()
-def _detect(detector: Any, dataset: Any) -> Iterator[list[Detection]]:
-    """Yield the detections of each of this worker's images."""
-    categories = dataset_category_ids(dataset)
+def _detect(detector: Any, dataset: Any) -> Iterator[tuple[int, VocFound]]:
+    """Yield id and detections of each of this worker's images."""
     for batch in evaluation_batches(dataset, rank=get_rank(), world=get_world_size()):
         data = detector.data_preprocessor(batch, False)
         for sample in detector.predict(data["inputs"], data["data_samples"], rescale=True):
-            yield _to_coco(sample, categories)
+            found = sample.pred_instances.cpu().numpy()
+            yield sample.img_id, VocFound(found.bboxes, found.scores, found.labels)
 
 
-def _to_coco(sample: Any, categories: list[int]) -> list[Detection]:
-    found = sample.pred_instances.cpu().numpy()
-    boxes = found.bboxes.copy()
+def _to_coco(image: int, found: VocFound, categories: list[int]) -> list[Detection]:
+    boxes = found.boxes.copy()
     boxes[:, 2:] -= boxes[:, :2]
     rows = zip(boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
     return [
-        {"image_id": sample.img_id, "category_id": categories[label], "bbox": box, "score": score}
-        for box, score, label in rows
+        {"image_id": image, "category_id": categories[label], "bbox": box, "score": score} for box, score, label in rows
     ]
 
 
+def _voc_metrics(dataset: VocData, found: dict[int, VocFound]) -> Metrics:
+    records = _records(dataset)
+    truths = [_voc_truth(record["instances"]) for record in records]
+    return voc_metrics(truths, [found[record["img_id"]] for record in records], len(dataset.metainfo["classes"]))
+
+
+def _voc_truth(instances: list[dict[str, Any]]) -> VocTruth:
+    return VocTruth(
+        np.array([item["bbox"] for item in instances], np.float32).reshape(-1, 4),
+        np.array([item["bbox_label"] for item in instances], np.int64),
+        np.array([item["ignore_flag"] for item in instances], bool),
+    )
+
+
 def dataset_category_ids(dataset: Any) -> list[int]:
-    """Return the COCO category id of each label."""
-    if isinstance(dataset, ShapesData):
-        return list(range(1, len(dataset.metainfo["classes"]) + 1))
-    return list(dataset.cat_ids)
+    """Return the COCO category id of each label: the file's own, else counted from 1."""
+    if isinstance(dataset, CocoData):
+        return list(dataset.cat_ids)
+    return list(range(1, len(dataset.metainfo["classes"]) + 1))
 
 
 def ground_truth(dataset: Any) -> dict[str, Any]:
-    """Return the dataset's annotations in COCO's JSON form."""
-    if not isinstance(dataset, ShapesData):
-        content: dict[str, Any] = dataset.annotations
-        return content
-    records = [dataset.get_data_info(index) for index in range(len(dataset))]
+    """Return the dataset's annotations in COCO's JSON form.
+
+    VOC's difficult objects become crowds, the one kind that COCO's evaluation ignores: a detection is then left out
+    when it lies half (or whatever the threshold asks) inside such a box.
+    """
+    if isinstance(dataset, CocoData):
+        return dataset.annotations or {}
+    records = _records(dataset)
     names = enumerate(dataset.metainfo["classes"], start=1)
     return {
         "images": [{"id": r["img_id"], "width": r["width"], "height": r["height"]} for r in records],
         "categories": [{"id": number, "name": name} for number, name in names],
         "annotations": _annotations(records),
     }
+
+
+def _records(dataset: Any) -> list[dict[str, Any]]:
+    return [dataset.get_data_info(index) for index in range(len(dataset))]
 
 
 def _annotations(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -84,7 +108,7 @@ def _annotations(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "category_id": instance["bbox_label"] + 1,
             "bbox": (box := _xywh(instance["bbox"])),
             "area": box[2] * box[3],
-            "iscrowd": 0,
+            "iscrowd": instance["ignore_flag"],
         }
         for number, (image, instance) in enumerate(pairs, start=1)
     ]

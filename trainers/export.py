@@ -6,9 +6,9 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from trainers.data import class_names, test_pipeline, train_pipeline
 from trainers.detector import model_config
-from trainers.spec import DatasetSpec, TrialSpec, class_count
+from trainers.pipelines import test_pipeline, train_pipeline
+from trainers.spec import DatasetSpec, TrialSpec, class_count, class_names
 
 
 def student_checkpoint(student: nn.Module, trial: TrialSpec, meta: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
 
-from trainers.data import TrainStream, build_dataset
+from trainers.data import TrainStream
+from trainers.datasets import build_dataset
 from trainers.detector import build_empty, model_config
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher

@@ -63,8 +63,7 @@ def write_tiny_coco(root: Path) -> None:
 
 def annotations(names: list[str]) -> dict[str, object]:
     """Return a COCO annotation file: one box of a different class in each image."""
-    from trainers.data import class_names
-    from trainers.spec import CocoDataset
+    from trainers.spec import CocoDataset, class_names
 
     classes = class_names(CocoDataset(kind="coco", root="."))
     return {

@@ -77,7 +77,8 @@ class VocDataset(View):
     """Read Pascal VOC, or any folder with annotations in VOC's XML format.
 
     A split is one part after the other. ``root`` as for COCO; ``classes`` are object names as the XML files spell
-    them, or ``voc20`` for Pascal VOC's 20. Objects of other names are left out.
+    them, or ``voc20`` for Pascal VOC's 20. Objects of other names are left out. ``first_pixel`` is the coordinate of
+    an image's first pixel: 1 in Pascal VOC, 0 in files of many tools.
     """
 
     kind: Literal["voc"]
@@ -85,6 +86,7 @@ class VocDataset(View):
     train: VocSplit = (VocPart(folder="VOC2007", set="trainval"), VocPart(folder="VOC2012", set="trainval"))
     val: VocSplit = (VocPart(folder="VOC2007", set="test"),)
     classes: Literal["voc20"] | ClassNames = "voc20"
+    first_pixel: Literal[0, 1] = 1
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> "VocDataset":

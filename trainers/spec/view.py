@@ -98,6 +98,8 @@ class View(Section):
             raise ValueError("the settings under mosaic act only with augmentation: mosaic")
         if self.multi_scale is not None and not self.keep_ratio:
             raise ValueError("multi_scale needs keep_ratio: true")
+        if self.multi_scale is not None and max(self.multi_scale.short) > max(self.image_size):
+            raise ValueError(f"multi_scale.short exceeds the long side of image_size {list(self.image_size)}")
         return self
 
     @property

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset
-from trainers.data import TrainStream, build_dataset, epoch_batches, evaluation_batches, orientations
+from trainers.data import TrainStream, epoch_batches, evaluation_batches, orientations
+from trainers.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.spec import CocoDataset, ShapesDataset
 

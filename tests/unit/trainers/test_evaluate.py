@@ -11,7 +11,7 @@ from mmdet.evaluation import CocoMetric
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset, detector
-from trainers.data import build_dataset
+from trainers.datasets import build_dataset
 from trainers.detector import build_empty
 from trainers.errors import TrialError
 from trainers.evaluate import Detection, coco_metrics, dataset_category_ids, evaluate, ground_truth

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from tests.unit.trainers.tiny import TrainOnce, dataset, differing, state, trial
 from trainers import ops
-from trainers.data import build_dataset, evaluation_batches
+from trainers.data import evaluation_batches
+from trainers.datasets import build_dataset
 from trainers.detector import build_empty
 from trainers.export import mmdet_config
 from trainers.shapes import draw, scene

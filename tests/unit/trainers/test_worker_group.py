@@ -26,13 +26,14 @@ from tests.unit.trainers.tiny import (
     state,
     trial,
 )
-from trainers.data import TrainStream, build_dataset
+from trainers.data import TrainStream
+from trainers.datasets import build_dataset
 from trainers.detector import build_empty
 from trainers.distill.adapters.base import Targets, adapter_for
 from trainers.distill.views import Anchors
 from trainers.loop import train
 from trainers.seeding import derive
-from trainers.spec import Bckd, Detector, Job, NoDistillation, Teacher, TrialSpec, Weights
+from trainers.spec import Bckd, Detector, Job, Teacher, TrialSpec, Weights
 from trainers.spec.record import Record, read_history
 from trainers.spec.schedule import ConstantPolicy, Warmup
 

@@ -1,0 +1,80 @@
+"""Build the datasets that a spec describes."""
+
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.registry import init_default_scope
+
+from trainers import coco as _coco  # noqa: F401  (registers the COCO dataset with mmdet)
+from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
+from trainers import voc as _voc  # noqa: F401  (registers the VOC dataset with mmdet)
+from trainers.errors import TrialError
+from trainers.mosaic import MosaicData
+from trainers.pipelines import Config, finishing, loading, mixing, test_pipeline, train_pipeline
+from trainers.repeated import Repeated
+from trainers.spec import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, class_names
+
+SMALLEST_TRAINING_SIDE = 32  # pixels; mmdet's own filter for training images
+
+
+def build_dataset(spec: DatasetSpec, split: str) -> Any:
+    """Return the dataset of ``split`` (``train`` or ``val``); training has ``repeat`` passes and mixtures of images.
+
+    Raises ``TrialError`` when files are missing, damaged, or their categories are not the study's classes.
+    """
+    init_default_scope("mmdet")
+    if split != "train":
+        return _read_dataset(spec, split, test_pipeline(spec))
+    if spec.augmentation == "mosaic":
+        dataset: Any = MosaicData(_read_dataset(spec, split, loading(spec)), mixing(spec), finishing(spec))
+    else:
+        dataset = _read_dataset(spec, split, train_pipeline(spec))
+    return Repeated(dataset, spec.repeat) if spec.repeat > 1 else dataset
+
+
+def _read_dataset(spec: DatasetSpec, split: str, pipeline: list[Config]) -> Any:
+    common: Config = {"pipeline": pipeline, "test_mode": split != "train", "serialize_data": True}
+    if split == "train":  # YOLOX also mixes images without boxes
+        common["filter_cfg"] = {"filter_empty_gt": spec.augmentation != "mosaic", "min_size": SMALLEST_TRAINING_SIDE}
+    if isinstance(spec, ShapesDataset):
+        return DATASETS.build(_shapes_config(spec, split) | common)
+    return _build_voc(spec, split, common) if isinstance(spec, VocDataset) else _build_coco(spec, split, common)
+
+
+def _shapes_config(spec: ShapesDataset, split: str) -> Config:
+    return {
+        "type": "StillhouseShapes",
+        "split": split,
+        "count": spec.train_images if split == "train" else spec.val_images,
+        "size": spec.image_size,
+        "max_objects": spec.max_objects,
+        "seed": spec.seed,
+        "metainfo": {"classes": spec.classes},
+    }
+
+
+def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
+    files = spec.train if split == "train" else spec.val
+    config = {
+        "type": "StillhouseCoco",
+        "data_root": spec.root,
+        "ann_file": files.annotations,
+        "data_prefix": {"img": files.images},
+        "metainfo": {"classes": class_names(spec)},
+    }
+    where = f"{spec.root}/{files.annotations}"
+    try:
+        return DATASETS.build(config | common)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
+
+
+def _build_voc(spec: VocDataset, split: str, common: Config) -> Any:
+    config = {
+        "type": "StillhouseVoc",
+        "root": spec.root,
+        "parts": spec.train if split == "train" else spec.val,
+        "first_pixel": spec.first_pixel,
+        "metainfo": {"classes": class_names(spec)},
+    }
+    return DATASETS.build(config | common)
