@@ -8,10 +8,9 @@ from orchestrator.fingerprint import fingerprint
 from orchestrator.study.expand import expand
 from orchestrator.study.schema import RandomTeacher, Study, ZooTeacher
 from trainers.spec import Detector
-from trainers.spec.remote import cached, imagenet_url
-from trainers.spec.zoo import ZooCheckpoint, find_checkpoint, find_config
-
-MMDET = "mmdet::"
+from trainers.spec.pretrained import pretrained_weights
+from trainers.spec.remote import cached
+from trainers.spec.zoo import OWN, PREFIX, ZooCheckpoint, find_checkpoint, own_config
 
 
 def zoo_checkpoint(name: str) -> ZooCheckpoint:
@@ -24,14 +23,14 @@ def zoo_checkpoint(name: str) -> ZooCheckpoint:
 
 def zoo_detector(name: str) -> Detector:
     """Return the detector of a zoo checkpoint."""
-    return Detector(config=MMDET + zoo_checkpoint(name).config.removeprefix(MMDET))
+    return Detector(config=PREFIX + zoo_checkpoint(name).config.removeprefix(PREFIX))
 
 
 def config_digest(detector: Detector) -> str:
-    """Return the identity of a detector's config: mmdet's version for its own, the content for a local file."""
-    if detector.config.startswith(MMDET):
+    """Return the identity of a detector's config: mmdet's version for its own, the content for every other file."""
+    if detector.config.startswith(PREFIX):
         return fingerprint([version("mmdet"), detector.config])
-    return file_digest(detector.config)
+    return file_digest(own_config(detector.config) if detector.config.startswith(OWN) else detector.config)
 
 
 def needed_urls(study: Study) -> dict[str, str]:
@@ -60,9 +59,6 @@ def with_random_weights(study: Study) -> Study:
 
 
 def _imagenet(detector: Detector) -> str | None:
-    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it wants none."""
-    if detector.weights == "random":
-        return None
-    config = find_config(detector.config.removeprefix(MMDET))
-    depth = detector.backbone_depth or (config.depth if config else None)
-    return imagenet_url(depth)
+    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it wants none or none are known."""
+    found = pretrained_weights(detector) if detector.weights == "imagenet" else None
+    return None if found is None else found.url

@@ -1,42 +1,54 @@
 """Load weights from files that nobody vouches for, and say how much of the model they cover."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainers.errors import TrialError
+from trainers.layouts import Found, StateDict, find_weights
 from trainers.spec import Weights
 from trainers.spec.remote import FetchError, fetch
 
-StateDict = dict[str, Tensor]
+BACKBONE = "backbone."
 URL = ("https://", "http://")
+
+
+class Misshapen(NamedTuple):
+    """Name a tensor that has one shape in the model and another in the source."""
+
+    key: str
+    here: tuple[int, ...]
+    there: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Tell which of the model's tensors a checkpoint filled."""
+    """Tell which of the model's tensors a source of weights filled; ``note`` says how the source was read, if need be."""
 
     total: int
     missing: tuple[str, ...]
-    misshapen: tuple[str, ...]
+    misshapen: tuple[Misshapen, ...]
     unused: tuple[str, ...]
+    source: str = "the checkpoint"
+    note: str = ""
 
     @property
     def share(self) -> float:
         """Return the share of the model's tensors that were loaded, 0 to 1."""
-        return 1.0 - (len(self.missing) + len(self.misshapen)) / self.total
+        return 1.0 - (len(self.missing) + len(self.misshapen)) / self.total if self.total else 1.0
 
     def describe(self) -> str:
         """Return one sentence with the numbers and the first names."""
+        shapes = tuple(f"{odd.key} {odd.here} here, {odd.there} in {self.source}" for odd in self.misshapen)
         parts = [f"{self.share:.1%} of {self.total} tensors loaded"]
-        for label, names in (("missing", self.missing), ("other shape", self.misshapen), ("unused", self.unused)):
+        for label, names in (("missing", self.missing), ("other shape", shapes), ("unused", self.unused)):
             if names:
-                parts.append(f"{label}: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})")
-        return "; ".join(parts)
+                parts.append(f"{label}: {len(names)} ({_first(names)})")
+        return "; ".join([*parts, self.note] if self.note else parts)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -59,36 +71,66 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def read_state_dict(path: str | Path) -> StateDict:
-    """Return the model weights of a checkpoint, with or without mmengine's ``state_dict`` wrapping."""
-    content = read_checkpoint(path)
-    state = content.get("state_dict", content)
-    pairs = state.items() if isinstance(state, dict) else ()
-    tensors = {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, Tensor)}
-    if not tensors:
+def read_weights(path: str | Path) -> Found:
+    """Return the model's weights in a checkpoint, whatever its layout (see ``trainers.layouts``)."""
+    found = find_weights(read_checkpoint(path))
+    if not found.state:
         raise TrialError(f"checkpoint {path} holds no weights")
-    return tensors
+    return found
+
+
+def read_state_dict(path: str | Path) -> StateDict:
+    """Return the model's weights in a checkpoint as tensors by name."""
+    return read_weights(path).state
 
 
 def load_state(model: nn.Module, state: StateDict) -> Coverage:
     """Copy every tensor of ``state`` whose name and shape fit into ``model``; return what was covered."""
-    own = model.state_dict()
-    misshapen = tuple(key for key in own if key in state and state[key].shape != own[key].shape)
-    missing = tuple(key for key in own if key not in state)
-    unused = tuple(key for key in state if key not in own)
-    model.load_state_dict({k: v for k, v in state.items() if k in own and k not in misshapen}, strict=False)
-    return Coverage(len(own), missing, misshapen, unused)
+    coverage = _compare(model.state_dict(), state)
+    skipped = {odd.key for odd in coverage.misshapen} | set(coverage.unused)
+    model.load_state_dict({key: value for key, value in state.items() if key not in skipped}, strict=False)
+    return coverage
 
 
 def load_weights(model: nn.Module, weights: Weights, what: str) -> Coverage:
     """Load ``weights`` into ``model``; raise ``TrialError`` when they cover less than ``weights.coverage`` of it."""
-    coverage = load_state(model, read_state_dict(weights.path))
+    found = read_weights(weights.path)
+    coverage = replace(load_state(model, found.state), note=found.note)
     if coverage.share < weights.coverage:
         raise TrialError(
             f"checkpoint {weights.path} does not fit the {what}: {coverage.describe()} "
             f"(at least {weights.coverage:.1%} asked for)"
         )
     return coverage
+
+
+def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:
+    """Copy all of the teacher but its backbone into an initialised student, where shapes agree; return what was covered.
+
+    The coverage counts the student's tensors outside its backbone. The inheriting strategy of FGD and ICD.
+    """
+    own, theirs = (_without_backbone(model.state_dict()) for model in (student, teacher))
+    coverage = replace(_compare(own, theirs), source="the teacher")
+    load_state(student, theirs)
+    return coverage
+
+
+def _without_backbone(state: StateDict) -> StateDict:
+    return {key: value for key, value in state.items() if not key.startswith(BACKBONE)}
+
+
+def _compare(own: StateDict, state: StateDict) -> Coverage:
+    shapes = [(key, tuple(own[key].shape), tuple(state[key].shape)) for key in own if key in state]
+    return Coverage(
+        total=len(own),
+        missing=tuple(key for key in own if key not in state),
+        misshapen=tuple(Misshapen(*shape) for shape in shapes if shape[1] != shape[2]),
+        unused=tuple(key for key in state if key not in own),
+    )
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _complaint(error: Exception) -> str:

@@ -15,17 +15,21 @@ from trainers.spec.zoo import configs_dir
 
 
 def main() -> int:
-    """Write the list and say how long it is; return 1 when mmdet is not installed."""
+    """Write the lists and say how long they are; return 1 when mmdet is not installed."""
     root = shipped_configs()
     if root is None:
         print("zoo_index: mmdet is not installed", file=sys.stderr)
         return 1
+    _write(configs_dir() / "zoo" / "configs.json", root)
+    _write(configs_dir() / "detectors" / "index.json", configs_dir() / "detectors")
+    return 0
+
+
+def _write(target: Path, root: Path) -> None:
     rows = list(describe_all(root))
-    target = configs_dir() / "zoo" / "configs.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(render(version("mmdet"), rows), encoding="utf-8")
     print(f"{target}: {len(rows)} configs")
-    return 0
 
 
 def shipped_configs() -> Path | None:
@@ -51,17 +55,23 @@ def describe_all(root: Path) -> Iterator[dict[str, Any]]:
 
 
 def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of one model."""
-    head, backbone = _part(model, "bbox_head"), _part(model, "backbone")
-    return {
+    """Return the row of one model; what it does not say is left out."""
+    head, backbone, neck = _part(model, "bbox_head"), _part(model, "backbone"), _part(model, "neck")
+    row = {
         "path": name,
         "detector": _type_name(model),
         "head": _type_name(head),
         "num_classes": _number(head or _part(model.get("roi_head") or {}, "bbox_head"), "num_classes"),
         "backbone": _type_name(backbone),
         "depth": _number(backbone, "depth"),
-        "neck_channels": _number(_part(model, "neck"), "out_channels"),
+        "deformable": any(backbone.get("stage_with_dcn") or ()) or None,
+        "pretrained": _pretrained(backbone),
+        "neck_channels": _number(neck, "out_channels"),
+        "num_outs": _levels(neck),
+        "stacked_convs": _number(head, "stacked_convs"),
+        "feat_channels": _number(head, "feat_channels"),
     }
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def render(mmdet: str, rows: list[dict[str, Any]]) -> str:
@@ -87,6 +97,17 @@ def _type_name(part: dict[str, Any]) -> str | None:
 def _number(part: dict[str, Any], key: str) -> int | None:
     value = part.get(key)
     return value if isinstance(value, int) else None
+
+
+def _levels(neck: dict[str, Any]) -> int | None:
+    """Return the number of a neck's outputs; necks that do not say it, such as YOLOX's, have one for each input."""
+    inputs = neck.get("in_channels")
+    return _number(neck, "num_outs") or (len(inputs) if isinstance(inputs, list | tuple) else None)
+
+
+def _pretrained(backbone: dict[str, Any]) -> str | None:
+    found = backbone.get("init_cfg")
+    return found.get("checkpoint") if isinstance(found, dict) and found.get("type") == "Pretrained" else None
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ BackboneDepth = Literal[18, 34, 50, 101, 152]
 class Detector(Section):
     """Describe a detector by its config and typed overrides; the number of classes comes from the dataset.
 
-    ``config`` is ``mmdet::path`` (a config that mmdet ships) or the path of a local file. ``width`` scales the channels
-    of the ResNet backbone, the FPN and the head. ``weights: random`` also unfreezes the backbone and its batch norm,
-    which a detector that starts from ImageNet weights keeps frozen.
+    ``config`` is ``mmdet::path`` (a config that mmdet ships), ``stillhouse::path`` (one of ``configs/detectors``) or the
+    path of a local file. ``width`` scales the channels of a ResNet, ResNeXt or CSPDarknet, of the neck and the head.
+    ``weights: random`` also unfreezes the backbone and its batch norm, which a detector that starts from ImageNet
+    weights keeps frozen.
     """
 
     config: str = Field(min_length=1)

@@ -12,25 +12,10 @@ VARIABLE = "STILLHOUSE_CACHE"
 TIMEOUT_S = 60
 BLOCK = 1 << 20
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.pth$")
-TORCHVISION = "https://download.pytorch.org/models/"
-# torchvision's IMAGENET1K_V1 weights; the names carry the first eight digits of their SHA-256
-IMAGENET_RESNETS = {
-    18: "resnet18-f37072fd.pth",
-    34: "resnet34-b627a593.pth",
-    50: "resnet50-0676ba61.pth",
-    101: "resnet101-63fe2227.pth",
-    152: "resnet152-394f9c45.pth",
-}
 
 
 class FetchError(Exception):
     """Report, in one sentence, why weights could not be had."""
-
-
-def imagenet_url(depth: int | None) -> str | None:
-    """Return where torchvision's ImageNet weights of a ResNet are, ``None`` for a depth that has none."""
-    name = IMAGENET_RESNETS.get(depth or 0)
-    return None if name is None else TORCHVISION + name
 
 
 def cache_dir() -> Path:

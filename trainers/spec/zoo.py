@@ -1,6 +1,6 @@
-"""Know the detector configs that mmdet ships and the public checkpoints, without importing mmdet.
+"""Know the detector configs that mmdet and Stillhouse ship, and the public checkpoints, without importing mmdet.
 
-Both lists are data files in ``configs/zoo``; ``python -m trainers.zoo_index`` writes the first one.
+The lists are data files below ``configs``; ``python -m trainers.zoo_index`` writes those of the configs.
 """
 
 import json
@@ -10,19 +10,30 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "mmdet::"
+OWN = "stillhouse::"  # a config of the folder ``configs/detectors``
 
 
 @dataclass(frozen=True, slots=True)
 class ZooConfig:
-    """Describe one config that mmdet ships, as far as a study has to know it before anything is built."""
+    """Describe one shipped config, as far as a study has to know it before anything is built.
+
+    ``pretrained`` is the checkpoint that the config gives its backbone to start from; ``deformable`` says whether the
+    backbone has deformable convolutions; ``num_outs`` is the number of pyramid levels, ``stacked_convs`` and
+    ``feat_channels`` are the head's. ``None`` stands for what the config does not say.
+    """
 
     path: str
     detector: str
-    head: str | None
-    num_classes: int | None
-    backbone: str | None
-    depth: int | None
-    neck_channels: int | None
+    head: str | None = None
+    num_classes: int | None = None
+    backbone: str | None = None
+    depth: int | None = None
+    deformable: bool = False
+    pretrained: str | None = None
+    neck_channels: int | None = None
+    num_outs: int | None = None
+    stacked_convs: int | None = None
+    feat_channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,22 @@ def configs_dir() -> Path:
 
 
 def find_config(name: str) -> ZooConfig | None:
-    """Return what is known of ``mmdet::path`` (the prefix may be left out), or ``None`` when mmdet has no such config."""
-    row = _configs().get(name.removeprefix(PREFIX))
+    """Return what is known of ``mmdet::path`` or ``stillhouse::path``, or ``None`` when there is no such config.
+
+    A name without a collection is taken for one of mmdet's.
+    """
+    rows = _own_configs() if name.startswith(OWN) else _configs()
+    row = rows.get(name.removeprefix(OWN).removeprefix(PREFIX))
     return None if row is None else ZooConfig(**row)
+
+
+def own_config(name: str) -> Path:
+    """Return the file of ``stillhouse::path``; raise ``ValueError`` when the path leads out of the folder of configs."""
+    folder = configs_dir() / "detectors"
+    path = folder / name.removeprefix(OWN)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name} leads out of the detector configs that Stillhouse ships")
+    return path
 
 
 def find_checkpoint(name: str) -> ZooCheckpoint | None:
@@ -56,8 +80,8 @@ def find_checkpoint(name: str) -> ZooCheckpoint | None:
 
 
 def config_names() -> tuple[str, ...]:
-    """Return the name ``mmdet::path`` of every config that mmdet ships."""
-    return tuple(PREFIX + path for path in _configs())
+    """Return the name of every shipped config: ``mmdet::path`` and ``stillhouse::path``."""
+    return (*(PREFIX + path for path in _configs()), *(OWN + path for path in _own_configs()))
 
 
 def checkpoint_names() -> tuple[str, ...]:
@@ -79,6 +103,12 @@ def _index() -> dict[str, Any]:
 @cache
 def _configs() -> dict[str, dict[str, Any]]:
     return {row["path"]: row for row in _index()["configs"]}
+
+
+@cache
+def _own_configs() -> dict[str, dict[str, Any]]:
+    text = (configs_dir() / "detectors" / "index.json").read_text(encoding="utf-8")
+    return {row["path"]: row for row in json.loads(text)["configs"]}
 
 
 @cache

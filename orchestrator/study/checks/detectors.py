@@ -12,9 +12,9 @@ from orchestrator.study.schema import TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import alternatives, did_you_mean
 from trainers.spec.detector import Detector
 from trainers.spec.heads import find_head, heads
-from trainers.spec.zoo import PREFIX, ZooConfig, config_names, find_config, mmdet_version
-
-RESNET = "ResNet"
+from trainers.spec.overrides import depth_problem, width_problem
+from trainers.spec.pretrained import none_known, pretrained_weights
+from trainers.spec.zoo import OWN, PREFIX, ZooConfig, config_names, find_config, mmdet_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def check_detectors(context: Context) -> Iterator[Problem]:
         if "::" not in name:
             yield from _check_file(site, trust=context.trust_python)
             continue
-        known = find_config(name) if name.startswith(PREFIX) else None
+        known = find_config(name) if name.startswith((PREFIX, OWN)) else None
         if known is None:
             yield Problem(site.at("config"), _unknown(name))
         else:
@@ -63,9 +63,12 @@ def _sites(context: Context) -> Iterator[Site]:
 
 
 def _unknown(name: str) -> str:
+    hint = did_you_mean(name, config_names())
+    if name.startswith(OWN):
+        return f"Stillhouse ships no such config{hint}"
     if not name.startswith(PREFIX):
-        return f"unknown collection: {PREFIX}path names a config that mmdet ships"
-    return f"mmdet {mmdet_version()} has no such config{did_you_mean(name, config_names())}"
+        return f"unknown collection: {PREFIX}path names a config that mmdet ships, {OWN}path one of configs/detectors"
+    return f"mmdet {mmdet_version()} has no such config{hint}"
 
 
 def _check_file(site: Site, *, trust: bool) -> Iterator[Problem]:
@@ -89,13 +92,14 @@ def _shipped_as(path: Path) -> str:
 
 
 def _check_overrides(site: Site, config: ZooConfig) -> Iterator[Problem]:
-    detector, backbone = site.detector, config.backbone
-    if backbone == RESNET:
-        return
-    why = f"the backbone of this config is {backbone}, not {RESNET}"
+    """Yield overrides that the backbone cannot take, and ImageNet weights that do not exist."""
+    detector = site.detector
     if detector.backbone_depth is not None:
-        yield Problem(site.at("backbone_depth"), f"cannot be set: {why}")
-    if detector.width != 1.0:
-        yield Problem(site.at("width"), f"cannot be set: {why}")
-    if site.starts_fresh and detector.weights == "imagenet":
-        yield Problem(site.at("weights"), f"no ImageNet weights are known: {why}; say weights: random")
+        problem = depth_problem(detector.backbone_depth, config.backbone, deformable=config.deformable)
+        if problem is not None:
+            yield Problem(site.at("backbone_depth"), problem)
+            return
+    if detector.width != 1.0 and (problem := width_problem(config.backbone)):
+        yield Problem(site.at("width"), problem)
+    if site.starts_fresh and detector.weights == "imagenet" and pretrained_weights(detector) is None:
+        yield Problem(site.at("weights"), none_known(config.backbone, detector.backbone_depth or config.depth))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec.remote import FetchError, cached, fetch, file_digest, imagenet_url
+from trainers.spec.remote import FetchError, cached, fetch, file_digest
 from trainers.spec.zoo import checkpoint_names, find_checkpoint
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB: more than one block
@@ -143,15 +143,3 @@ def test_every_zoo_checkpoint_can_be_verified():
         checkpoint = find_checkpoint(name)
         assert checkpoint is not None
         assert checkpoint.url.endswith(f"-{checkpoint.sha256}.pth"), name
-
-
-@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
-def test_imagenet_weights_are_torchvisions(depth):
-    from torchvision.models import get_weight
-
-    assert imagenet_url(depth) == get_weight(f"ResNet{depth}_Weights.IMAGENET1K_V1").url
-
-
-@pytest.mark.parametrize("depth", [None, 0, 26])
-def test_other_depths_have_no_imagenet_weights(depth):
-    assert imagenet_url(depth) is None

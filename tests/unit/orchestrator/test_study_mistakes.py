@@ -9,6 +9,7 @@ from tests.unit.orchestrator.study_text import TRAINED, VALID, ZOO, edit, findin
 
 ATSS = "mmdet::atss/atss_r50_fpn_1x_coco.py"
 X101 = "mmdet::gfl/gfl_x101-32x4d_fpn_ms-2x_coco.py"
+MOBILE, YOLOX = "stillhouse::gfl_mobilenetv2_fpn.py", "mmdet::yolox/yolox_s_8xb8-300e_coco.py"
 
 
 ASHA = ("  seeds:", "  scheduler: {kind: asha}\n  seeds:")
@@ -195,15 +196,47 @@ MISTAKES = [
     Mistake(
         "depth of another backbone",
         'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", width: 0.5',
+        f'config: "{MOBILE}", backbone_depth: 18',
+        7,
+        "teacher.detector.backbone_depth",
+        "cannot be set: the backbone of this config is MobileNetV2",
+    ),
+    Mistake(
+        "depth that a backbone does not have",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", width: 0.5',
         f'config: "{X101}", backbone_depth: 18',
         7,
         "teacher.detector.backbone_depth",
-        "cannot be set: the backbone of this config is ResNeXt",
+        "cannot be 18: a ResNeXt has 50, 101 or 152 layers",
+    ),
+    Mistake(
+        "shallow backbone with deformable convolutions",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", width: 0.5',
+        'config: "mmdet::gfl/gfl_r101-dconv-c3-c5_fpn_ms-2x_coco.py", backbone_depth: 34',
+        7,
+        "teacher.detector.backbone_depth",
+        "no place for this config's deformable convolutions",
+    ),
+    Mistake(
+        "unknown config of our own",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: stillhouse::gfl_r81_fpn.py",
+        9,
+        "student.config",
+        "Stillhouse ships no such config (did you mean stillhouse::gfl_r18_fpn.py?)",
+    ),
+    Mistake(
+        "path out of our own configs",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: stillhouse::../../secret.py",
+        9,
+        "student.config",
+        "Stillhouse ships no such config",
     ),
     Mistake(
         "width of another backbone",
         'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py"',
-        f'config: "{X101}"',
+        f'config: "{MOBILE}"',
         7,
         "teacher.detector.width",
         "cannot be set",
@@ -211,10 +244,10 @@ MISTAKES = [
     Mistake(
         "ImageNet weights of another backbone",
         "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: random",
-        f"  config: {X101}",
+        f"  config: {YOLOX}",
         8,
         "student.weights",
-        "say weights: random",
+        "YOLOX trains from scratch, say weights: random",
     ),
     # teachers
     Mistake("no teacher", TRAINED, "", 9, "method.kind", "bckd needs a teacher"),

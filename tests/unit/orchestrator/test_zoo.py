@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainers.spec import zoo
-from trainers.zoo_index import describe, render
+from trainers.zoo_index import describe, describe_all, render
 
 
 def test_every_checkpoint_names_a_known_config_of_its_own_name() -> None:
@@ -28,7 +28,54 @@ def test_papers_teacher_is_known() -> None:
     assert checkpoint is not None
     assert (checkpoint.ap, checkpoint.sha256) == (44.7, "dd12f847")
     config = zoo.find_config("mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py")
-    assert config == zoo.ZooConfig("gfl/gfl_r101_fpn_ms-2x_coco.py", "GFL", "GFLHead", 80, "ResNet", 101, 256)
+    assert config == zoo.ZooConfig(
+        path="gfl/gfl_r101_fpn_ms-2x_coco.py",
+        detector="GFL",
+        head="GFLHead",
+        num_classes=80,
+        backbone="ResNet",
+        depth=101,
+        pretrained="torchvision://resnet101",
+        neck_channels=256,
+        num_outs=5,
+        stacked_convs=4,
+        feat_channels=256,
+    )
+
+
+def test_own_configs_are_known_by_their_prefix_only() -> None:
+    own = zoo.find_config("stillhouse::gfl_r18_fpn.py")
+    assert own is not None
+    assert (own.head, own.backbone, own.depth) == ("GFLHead", "ResNet", 18)
+    for name in ("gfl_r18_fpn.py", "mmdet::gfl_r18_fpn.py", "stillhouse::gfl/gfl_r50_fpn_1x_coco.py"):
+        assert zoo.find_config(name) is None
+
+
+def test_lists_agree_with_the_folder_of_own_configs() -> None:
+    folder = zoo.configs_dir() / "detectors"
+    listed = {name for name in zoo.config_names() if name.startswith(zoo.OWN)}
+    assert listed == {f"{zoo.OWN}{path.name}" for path in folder.glob("*.py")}
+    assert (folder / "index.json").read_text() == render(zoo.mmdet_version(), list(describe_all(folder)))
+
+
+@pytest.mark.parametrize("path", ["../zoo/configs.json", "/etc/passwd", "a/../../zoo/backbones.yaml"])
+def test_a_path_out_of_the_own_configs_is_refused(path: str) -> None:
+    assert zoo.find_config(zoo.OWN + path) is None
+    with pytest.raises(ValueError, match="leads out of the detector configs"):
+        zoo.own_config(zoo.OWN + path)
+
+
+def test_pyramids_without_a_number_of_outputs_have_one_for_each_input() -> None:
+    yolox = zoo.find_config("mmdet::yolox/yolox_s_8xb8-300e_coco.py")
+    assert yolox is not None
+    assert (yolox.num_outs, yolox.neck_channels, yolox.feat_channels, yolox.stacked_convs) == (3, 128, 128, 2)
+    assert (yolox.pretrained, yolox.deformable) == (None, False)
+
+
+def test_deformable_convolutions_are_told() -> None:
+    config = zoo.find_config("mmdet::gfl/gfl_x101-32x4d-dconv-c4-c5_fpn_ms-2x_coco.py")
+    assert config is not None
+    assert config.deformable
 
 
 def test_unknown_names_are_none() -> None:
@@ -46,10 +93,8 @@ def test_row_describes_parts_that_are_lists() -> None:
     assert describe("x.py", model) == {
         "path": "x.py",
         "detector": "X",
-        "head": None,
         "num_classes": 20,
         "backbone": "SwinTransformer",
-        "depth": None,
         "neck_channels": 128,
     }
 

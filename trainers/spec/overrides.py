@@ -1,0 +1,24 @@
+"""Know which overrides a backbone can take. Imports nothing heavy."""
+
+DEPTHS = {"ResNet": (18, 34, 50, 101, 152), "ResNeXt": (50, 101, 152)}  # of mmdet's backbones
+BASIC_DEPTHS = (18, 34)
+DARKNET = "CSPDarknet"
+
+
+def depth_problem(depth: int, backbone: str | None, *, deformable: bool) -> str | None:
+    """Return why the backbone of a config cannot be made ``depth`` layers deep, ``None`` when it can."""
+    depths = DEPTHS.get(backbone or "")
+    if depths is None:
+        return f"cannot be set: the backbone of this config is {backbone}, not ResNet or ResNeXt"
+    if depth not in depths:
+        return f"cannot be {depth}: a {backbone} has {', '.join(map(str, depths[:-1]))} or {depths[-1]} layers"
+    if deformable and depth in BASIC_DEPTHS:
+        return f"cannot be {depth}: a {backbone} of that depth has no place for this config's deformable convolutions"
+    return None
+
+
+def width_problem(backbone: str | None) -> str | None:
+    """Return why the channels of a config's backbone cannot be scaled, ``None`` when they can."""
+    if backbone in DEPTHS or backbone == DARKNET:
+        return None
+    return f"cannot be set: the backbone of this config is {backbone}, not ResNet, ResNeXt or CSPDarknet"
