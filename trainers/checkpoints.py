@@ -9,7 +9,7 @@ import torch
 
 from trainers.errors import TrialError
 from trainers.spec.atomic import write_atomically, write_text
-from trainers.spec.record import HISTORY, PROGRESS, RESUME, Outcome, Record, to_lines, write_outcome
+from trainers.spec.record import HISTORY, PROGRESS, RESUME, WEIGHTS, Outcome, Record, to_lines, write_outcome
 from trainers.weights import read_checkpoint
 
 FORMAT = 1
@@ -62,6 +62,10 @@ class TrialFiles:
         partial = self.directory / f".{PROGRESS}.partial"
         partial.write_text(content)
         partial.replace(self.directory / PROGRESS)
+
+    def report_weights(self, found: dict[str, Any]) -> None:
+        """Write which of the student's tensors came from elsewhere, and which did not fit."""
+        write_text(self.directory / WEIGHTS, json.dumps(found, indent=1))
 
     def _save(self, name: str, content: dict[str, Any]) -> None:
         write_atomically(self.directory / name, lambda path: torch.save(content, path))

@@ -9,18 +9,19 @@ import cv2
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
+from torch import Tensor
 
+from trainers.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
 from trainers.data import TrainStream
 from trainers.datasets import build_dataset
 from trainers.detector import build_empty, model_config
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
-from trainers.distill.views import View
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
 from trainers.member import Member
 from trainers.seeding import derive, seed_everything
-from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count
+from trainers.spec import Detector, Job, Schedule, Teacher, TrialSpec, class_count
 from trainers.spec.record import Record, read_history, read_status
 from trainers.weights import load_weights
 
@@ -56,6 +57,7 @@ class Group:
             rank=get_rank(),
             world=get_world_size(),
             loader_workers=placement.loader_workers,
+            closing_from_epoch=closing_epoch(trial.schedule),
         )
         self._validation = build_dataset(trial.dataset, "val")
         self._teacher = load_teacher(_first_with_teacher(jobs), self._device)
@@ -83,18 +85,26 @@ class Group:
 
     def _train_step(self, step: int, batch: Any, active: list[Member]) -> None:
         data = active[0].student.data_preprocessor(batch, True)
-        teacher = self._ask_teacher(batch, data) if any(member.distils for member in active) else None
+        inputs, samples = data["inputs"], data["data_samples"]
+        asked = self._teacher if any(member.distils for member in active) else None
+        seen = inputs if asked is None or asked[1] else asked[0].detector.data_preprocessor(batch, True)["inputs"]
+        size = self._batch_size(step, inputs)
+        if size is not None:
+            inputs, seen = resize_batch(inputs, samples, size), resize_inputs(seen, size)
+        teacher = asked[0].look(seen) if asked else None
         targets = TargetCache()
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
-            member.train_step(data["inputs"], data["data_samples"], teacher, targets)
+            member.train_step(inputs, samples, teacher, targets)
         self._show_progress(active)
 
-    def _ask_teacher(self, batch: Any, data: Any) -> View:
-        assert self._teacher is not None
-        teacher, same_pixels = self._teacher
-        inputs = data["inputs"] if same_pixels else teacher.detector.data_preprocessor(batch, True)["inputs"]
-        return teacher.look(inputs)
+    def _batch_size(self, step: int, inputs: Tensor) -> tuple[int, int] | None:
+        """Return the (height, width) that the whole batch is scaled to at this step, ``None`` to leave it as it is."""
+        scales = self._trial.dataset.batch_scales
+        if scales is None:
+            return None
+        short = batch_size_at(scales, derive(self._trial.seed, "data"), step)
+        return scaled_size((inputs.shape[-2], inputs.shape[-1]), short, scales.divisor)
 
     def _close_epoch(self, member: Member) -> Record:
         member.check_losses()
@@ -135,6 +145,13 @@ def prepare_process(threads: int, cuda: bool) -> torch.device:
     # deterministic mode fills new tensors with NaN to find faults of torch: a twentieth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cpu")
+
+
+def closing_epoch(schedule: Schedule) -> int | None:
+    """Return the epoch, counted from 0, from which images are mixed with no others; ``None`` where there is none."""
+    if not schedule.closing_epochs or schedule.epochs is None:
+        return None
+    return schedule.epochs - schedule.closing_epochs
 
 
 def _first_with_teacher(jobs: Sequence[Job]) -> TrialSpec:

@@ -22,7 +22,7 @@ from trainers.seeding import derive
 from trainers.spec import Job, class_count
 from trainers.spec.method import inherits
 from trainers.spec.record import BEST, CONFIG, LAST, Record, best_record
-from trainers.weights import load_weights
+from trainers.weights import Coverage, inherit, load_weights
 
 UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
@@ -39,9 +39,8 @@ class Member:
         )
         if trial.init is not None:
             load_weights(student, trial.init, "student")
+        self.inherited: Coverage | None = None
         if inherits(trial.method) and teacher is not None:
-            from trainers.weights import inherit  # TODO
-
             self.inherited = inherit(student, teacher.detector)
         self.job, self.student = job, student.to(device)
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
@@ -51,6 +50,7 @@ class Member:
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
         self._steps_per_epoch, self.last_step = steps_per_epoch, trial.schedule.total_steps(steps_per_epoch)
+        self._closing_step = trial.schedule.closing_step(steps_per_epoch)
         self._rate = learning_rate(self._optimizer)
         self.files = TrialFiles(job.directory)
         self.history: list[Record] = []
@@ -81,6 +81,7 @@ class Member:
     def train_step(self, inputs: Tensor, samples: Any, teacher: View | None, targets: TargetCache) -> None:
         """Make one optimizer step on a preprocessed batch; the first of an epoch is also probed (see ``probe``)."""
         probing = self.step % self._steps_per_epoch == 0
+        self.distiller.adapter.close(self.step >= self._closing_step)
         losses = self._model(inputs, samples, teacher if self.distils else None, targets, probing)
         total = torch.stack(list(losses.values())).sum()
         self._note(losses, samples)
@@ -150,6 +151,8 @@ class Member:
     def _write(self, record: Record) -> None:
         if len(self.history) == 1:
             write_config(self.job.trial, self.files.directory / CONFIG)
+            if self.inherited is not None:
+                self.files.report_weights({"inherited": self.inherited.report()})
         if best_record(self.history) is record:
             self.files.save_student(BEST, self._export())
         state = {

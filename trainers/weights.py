@@ -50,6 +50,12 @@ class Coverage:
                 parts.append(f"{label}: {len(names)} ({_first(names)})")
         return "; ".join([*parts, self.note] if self.note else parts)
 
+    def report(self) -> dict[str, Any]:
+        """Return everything as plain data, all names included."""
+        shapes = [{"tensor": odd.key, "here": list(odd.here), "there": list(odd.there)} for odd in self.misshapen]
+        names = {"missing": list(self.missing), "other_shape": shapes, "unused": list(self.unused)}
+        return {"source": self.source, "share": self.share, "tensors": self.total, **names, "note": self.note}
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint, by path or URL, read with ``weights_only=True``: nothing in the file is executed.

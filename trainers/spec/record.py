@@ -9,6 +9,7 @@ from trainers.spec.atomic import write_text
 
 RESUME, BEST, LAST, CONFIG = "resume.pt", "best.pth", "last.pth", "config.py"
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
+WEIGHTS = "weights.json"
 SELECTION_METRIC = "coco/bbox_mAP"
 Status = Literal["new", "unfinished", "finished", "stopped", "failed"]
 
