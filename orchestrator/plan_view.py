@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.resources import Resources
 
@@ -63,8 +64,7 @@ def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
 
 
 def _cells(trial: PlannedTrial) -> list[str]:
-    points = " ".join(f"{key}={value}" for key, value in trial.params.items())
-    name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {points}".strip()
+    name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {point_text(trial.params)}".strip()
     epochs = "evaluate" if trial.estimate.steps == 0 else _count(trial.estimate.epochs)
     return [trial.id, name, str(trial.spec.seed), epochs, _count(trial.estimate.steps), trial.status]
 

@@ -9,6 +9,7 @@ from orchestrator.json_output import print_json
 from orchestrator.plan import Plan
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
+from orchestrator.points import point_text
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
@@ -54,6 +55,6 @@ def _say(line: str) -> None:
 def _best_line(best: TrialResult | None) -> str:
     if best is None:
         return "best:    no student has been evaluated"
-    points = " ".join(f"{key}={value}" for key, value in best.params.items())
+    points = point_text(best.params)
     score = 100 * best.metrics[COLUMNS["AP"]]
     return f"best:    {best.method} {points} seed={best.seed} (trial {best.id}): AP {score:.1f}, {best.checkpoint}"

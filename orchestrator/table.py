@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.printable import printable
+from orchestrator.points import point_text
 from orchestrator.tracking.results import COLUMNS, Summary
 from trainers.spec.record import SELECTION_METRIC
 
@@ -21,7 +22,9 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for row in summaries:
         cells = [_cell(row, metric) for metric in COLUMNS.values()]
-        table.add_row(Text(printable(row_name(row))), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries)))
+        table.add_row(
+            Text(printable(row_name(row))), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries))
+        )
     console.print(table)
 
 
@@ -41,8 +44,7 @@ def row_name(row: Summary) -> str:
     """Return what tells the row apart: the teacher, or the method and its searched values."""
     if row.role == "teacher":
         return "teacher"
-    points = [f"{key.removeprefix('method.')}={value}" for key, value in row.params.items() if key != "method.kind"]
-    return " ".join([row.method, *points])
+    return f"{row.method} {point_text(row.params)}".strip()
 
 
 def _seeds(row: Summary) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestrator.plan import PlannedTrial
+from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
 
@@ -37,5 +38,5 @@ def run_name(trial: PlannedTrial) -> str:
     """Return a name that tells the trial apart at a glance, safe to print."""
     if trial.role == "teacher":
         return f"teacher-{trial.id[:6]}"
-    points = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in trial.params.items() if not isinstance(value, dict)]
-    return printable(" ".join([trial.spec.method.kind, *points, f"seed={trial.spec.seed}"]))
+    words = (trial.spec.method.kind, point_text(trial.params), f"seed={trial.spec.seed}")
+    return printable(" ".join(word for word in words if word))

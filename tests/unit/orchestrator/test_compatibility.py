@@ -51,8 +51,10 @@ def test_a_head_that_gives_nothing_is_told_what_it_lacks():
     bare = HeadSpec("BareHead", "Bare", "none:None", frozenset({Need.FEATURES}))
     assert list(misfits(PkdMethod(kind="pkd"), bare, bare)) == []
     assert list(misfits(Gid(kind="gid-response"), bare, bare)) == [
-        "gid-response needs classification logits, decoded boxes, matching of given boxes, raw deltas, "
-        "which BareHead does not give"
+        (
+            "gid-response needs classification logits, decoded boxes, matching of given boxes, raw deltas, "
+            "which BareHead does not give"
+        )
     ]
 
 
