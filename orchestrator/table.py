@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.printable import printable
 from orchestrator.points import point_text
-from orchestrator.tracking.results import COLUMNS, Summary
+from orchestrator.tracking.results import COLUMNS, VOC_COLUMNS, Summary
 from trainers.spec.record import SELECTION_METRIC
 
 
@@ -18,14 +18,21 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("trial", "seeds", "status"):
         table.add_column(title, overflow="fold")
-    for title in (*COLUMNS, "vs none"):
+    columns = columns_of(summaries)
+    for title in (*columns, "vs none"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in summaries:
-        cells = [_cell(row, metric) for metric in COLUMNS.values()]
+        cells = [_cell(row, metric) for metric in columns.values()]
         table.add_row(
             Text(printable(row_name(row))), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries))
         )
     console.print(table)
+
+
+def columns_of(summaries: Sequence[Summary]) -> dict[str, str]:
+    """Return which metrics the table shows, by title: VOC's beside COCO's where there are any."""
+    shown = {title: metric for title, metric in VOC_COLUMNS.items() if any(metric in row.mean for row in summaries)}
+    return COLUMNS | shown
 
 
 def baseline_of(row: Summary, summaries: Sequence[Summary]) -> Summary | None:

@@ -13,7 +13,7 @@ from orchestrator.tracking.tracker import EPOCH, STATUS, find_runs
 from trainers.spec.record import BEST, SELECTION_METRIC
 
 BEST_PREFIX = "best/"
-EVALUATION = ("coco/",)  # metric families that tables show; losses and times stay in MLflow
+EVALUATION = ("coco/", "voc/")  # metric families that tables show; losses and times stay in MLflow
 COLUMNS = {
     "AP": "coco/bbox_mAP",
     "AP50": "coco/bbox_mAP_50",
@@ -22,6 +22,7 @@ COLUMNS = {
     "APm": "coco/bbox_mAP_m",
     "APl": "coco/bbox_mAP_l",
 }
+VOC_COLUMNS = {"VOC AP": "voc/mAP", "VOC AP50": "voc/AP50"}  # shown where the dataset is in VOC's format
 
 
 @dataclass(frozen=True)

@@ -143,3 +143,13 @@ def test_a_searched_none_is_a_baseline_too():
 def test_a_narrow_terminal_folds_names_and_keeps_numbers():
     text = table([result(0.432, params={"method.alpha1": 1.0, "method.alpha2": 2.0})], width=70)
     assert text.count("43.2") == 6
+
+
+def test_vocs_columns_appear_where_the_dataset_has_them():
+    voc = {AP: 0.25, "voc/mAP": 0.522, "voc/AP50": 0.758}
+    shown = table([result(metrics=voc), result(0.2, method="none")], width=150)
+    assert "VOC AP" not in table([result(0.2)])
+    header, with_voc, without = shown.splitlines()
+    assert header.split()[-6:] == ["VOC", "AP", "VOC", "AP50", "vs", "none"]
+    assert with_voc.split()[-3:] == ["52.2", "75.8", "+5.0"]
+    assert without.split()[-2:] == ["-", "-"]
