@@ -67,14 +67,14 @@ def vlr_weight(
     _check(anchors_M4, objects_G4, level_sizes, valid_M, topk)
     valid_M = torch.ones_like(anchors_M4[:, 0], dtype=torch.bool) if valid_M is None else valid_M
     with autocast_off(anchors_M4):
-        anchors_M4 = anchors_M4.masked_fill(~valid_M[:, None], 0.0)
+        anchors_M4 = anchors_M4.masked_fill(~valid_M[:, None], 0.0)  # of IoU 0, hence of weight 0, with any object
         iou_MG, iof_MG, penalty_MG = pairwise_overlaps(anchors_M4, objects_G4)
         if iou_MG.numel() == 0:
             return iou_MG.new_zeros(len(anchors_M4))
         distance_MG = _squared_distance(anchors_M4, objects_G4).masked_fill(~valid_M[:, None], torch.inf)
         threshold_G = _threshold(distance_MG, iou_MG, level_sizes, topk)
         closeness_MG = (iof_MG if overlap == "iof" else iou_MG) - penalty_MG
-        inside_MG = (closeness_MG >= ratio * threshold_G) & (closeness_MG < threshold_G) & valid_M[:, None]
+        inside_MG = (closeness_MG >= ratio * threshold_G) & (closeness_MG < threshold_G)
         return iou_MG.masked_fill(~inside_MG, 0.0).amax(dim=1)
 
 

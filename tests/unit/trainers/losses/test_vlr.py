@@ -87,6 +87,12 @@ def test_a_single_candidate_has_no_spread() -> None:
     assert vlr_weight(anchor, thing, [1]).tolist() == [0.5]
 
 
+@pytest.mark.parametrize("overlap", OVERLAPS)
+def test_an_anchor_at_the_threshold_is_outside(overlap: Overlap) -> None:
+    thing = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
+    assert vlr_weight(thing, thing, [1], overlap=overlap).tolist() == [0.0]
+
+
 def test_an_anchor_of_two_regions_takes_the_larger_overlap() -> None:
     anchor = torch.tensor([[0.0, 0.0, 2.0, 1.0]])
     objects_G4 = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.5, 1.0]])
