@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.errors import OperationError
 
 VARIABLE = "STILLHOUSE_STORE"
+MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
 DEFAULT = "stillhouse-runs"
 
 
@@ -72,7 +73,10 @@ def require_sound_database(path: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             [found] = connection.execute("pragma quick_check(1)").fetchone()
+            tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
     except sqlite3.Error as error:
-        found = str(error)
+        found, tables = str(error), set()
     if found != "ok":
         raise OperationError(f"the tracking database {path} is damaged: {found.splitlines()[-1]}")
+    if tables and tables.isdisjoint(MLFLOWS_TABLES):
+        raise OperationError(f"{path} is not MLflow's but some other program's database: give tracking another file")

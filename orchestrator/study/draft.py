@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from orchestrator.study.fields import is_section, types_at
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.messages import explain
+from orchestrator.study.messages import MOST_PROBLEMS, explain
 from orchestrator.study.paths import value_at
 from orchestrator.study.schema import Study
 
@@ -46,7 +46,10 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
 
     ``unread`` names values that could not be read at all; they are reported already.
     """
-    problems = [problem for problem in _mistakes(data) if not is_below(problem.path, unread)]
+    mistakes = _mistakes(data)
+    problems = [problem for problem in mistakes if not is_below(problem.path, unread)]
+    if len(mistakes) >= MOST_PROBLEMS:  # there may be more, so nothing can be repaired
+        return Draft(_study(PLACEHOLDERS), frozenset(Study.model_fields), ()), problems
     wrong = (*(problem.path for problem in problems), *unread)
     if not wrong:
         return Draft(_study(data), frozenset(), ()), []

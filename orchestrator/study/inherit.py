@@ -16,6 +16,7 @@ from trainers.spec.zoo import configs_dir
 BASE = "base"
 SHIPPED = "stillhouse::"  # a file of the folder ``configs``, wherever that is installed
 MAX_DEPTH = 8  # bases of bases
+SUFFIXES = (".yaml", ".yml")
 MAX_FILES = 33  # a study and all its bases
 
 
@@ -87,9 +88,14 @@ class _Reading:
         return self._bases(step, document)
 
     def _refusal(self, step: _Step) -> str | None:
-        """Say why a base cannot be used, if so."""
+        """Say why a base cannot be used, if so.
+
+        Messages quote what a study says. What is no study's file, such as one that holds passwords, must not be read.
+        """
         if not is_file(step.path):
             return f"no such file: {step.name}"
+        if step.path.suffix not in SUFFIXES:
+            return f"a base ends in {' or '.join(SUFFIXES)}: {step.name}"
         above = [other.path.resolve() for other in step.above]
         if step.path.resolve() in above:
             return f"base files go round in a circle: {' -> '.join([*(other.name for other in step.above), step.name])}"

@@ -177,7 +177,8 @@ def _broken_rule(entry: Entry, value: JsonValue) -> str:
         return f"must be {word} {limits[limit]:g}, got {describe(value)}"
     if kind in LENGTHS:
         word, limit = LENGTHS[kind]
-        return f"must have {word} {counted(limits[limit], 'item')}, got {limits['actual_length']}"
+        got = limits["actual_length"] or (len(value) if isinstance(value, dict | list) else 0)
+        return f"must have {word} {counted(limits[limit], 'item')}, got {got}"
     return _broken_text_rule(entry, value)
 
 

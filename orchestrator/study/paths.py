@@ -3,11 +3,13 @@
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
 from orchestrator.findings import Level
+from orchestrator.redact import has_password, is_secret_name
 from orchestrator.study.inherit import Source
 from orchestrator.study.location import KeyPath, Problem
 
@@ -16,6 +18,7 @@ ROOT: KeyPath = ("dataset", "root")
 FILES: tuple[KeyPath, ...] = (ROOT, ("teacher", "path"))
 CONFIGS: tuple[KeyPath, ...] = (("student", "config"), ("teacher", "detector", "config"))
 SPACE: KeyPath = ("search", "space")
+LONGEST_NAME, LONGEST_PART = 4095, 255  # bytes, Linux's own limits
 
 
 def resolve_paths(source: Source) -> list[Problem]:
@@ -30,14 +33,35 @@ def resolve_paths(source: Source) -> list[Problem]:
         if not isinstance(name, str) or not name:
             continue
         name = "${HOME}" + name[1:] if name.startswith("~/") else name
-        unset = sorted({variable for variable in VARIABLE.findall(name) if not os.environ.get(variable)})
-        level: Level = "missing" if path == ROOT else "error"
-        problems += [Problem(path, f"environment variable {variable} is not set", level) for variable in unset]
-        if not unset:
+        wrong = list(_problems_of_variables(path, sorted(set(VARIABLE.findall(name)))))
+        if not wrong:
             expanded = VARIABLE.sub(lambda match: os.environ[match[1]], name)
-            folder = source.locations.nearest(path).folder
-            _put(source.data, path, os.path.normpath(folder / expanded))
+            absolute = os.path.normpath(source.locations.nearest(path).folder / expanded)
+            wrong = list(_problems_of_length(path, absolute))
+            _put(source.data, path, name if wrong else absolute)
+        problems += wrong
     return problems
+
+
+def _problems_of_variables(path: KeyPath, variables: list[str]) -> Iterator[Problem]:
+    """Yield variables that are not set, and those whose values must not appear in a path, for paths are recorded."""
+    level: Level = "missing" if path == ROOT else "error"
+    for variable in variables:
+        value = os.environ.get(variable)
+        if is_secret_name(variable) or has_password(value or ""):
+            message = f"environment variable {variable} looks like a secret, and paths are shown and recorded"
+            yield Problem(path, f"{message}: use a variable of another name")
+        elif not value:
+            yield Problem(path, f"environment variable {variable} is not set", level)
+
+
+def _problems_of_length(path: KeyPath, name: str) -> Iterator[Problem]:
+    """Yield a problem when no file can have this name."""
+    longest = max(len(os.fsencode(part)) for part in Path(name).parts)
+    if longest > LONGEST_PART or len(os.fsencode(name)) > LONGEST_NAME:
+        yield Problem(
+            path, f"no file can have this name: longer than {LONGEST_NAME} bytes, or a part than {LONGEST_PART}"
+        )
 
 
 def value_at(data: JsonValue, path: KeyPath) -> JsonValue:

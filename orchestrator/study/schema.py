@@ -1,5 +1,6 @@
 """Define what a study file may say: one pydantic section per top-level key."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
@@ -59,6 +60,8 @@ class Uniform(Section):
     def _ordered(self) -> "Uniform":
         if self.uniform[0] >= self.uniform[1]:
             raise ValueError(f"low must be below high, got {list(self.uniform)}")
+        if math.isinf(self.uniform[1] - self.uniform[0]):
+            raise ValueError(f"is too wide to draw from, got {list(self.uniform)}")
         return self
 
 
@@ -130,7 +133,8 @@ class Scaling(Section):
     The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
     number of threads that train. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
-    alone. ``max_concurrent: auto`` is as many trials as fit.
+    alone. ``max_concurrent: auto`` is as many trials as fit. A trial that has not started after ``start_timeout_s``
+    seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
     """
 
     workers: int = Field(1, ge=1, le=4096)
@@ -139,6 +143,8 @@ class Scaling(Section):
     gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
     loader_workers: int = Field(0, ge=0, le=128)
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    start_timeout_s: float = Field(300.0, ge=1.0, le=604_800.0)
+    hang_timeout_s: float = Field(600.0, ge=10.0, le=604_800.0)
 
 
 class Tracking(Section):

@@ -1,8 +1,10 @@
 """Say which images and boxes a trial sees."""
 
+from collections import Counter
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from trainers.spec.base import Section
 from trainers.spec.class_names import COCO80, VOC20
@@ -11,6 +13,20 @@ from trainers.spec.view import Side, View
 ShapeClass = Literal["circle", "square", "triangle"]
 ClassNames = Annotated[tuple[str, ...], Field(min_length=1)]
 Path = Annotated[str, Field(min_length=1)]
+LONGEST_PART = 255  # bytes of a file's name, Linux's own limit
+
+
+def require_below(name: str) -> str:
+    """Return a file name that stays below the folder it starts at; raise ``ValueError`` for any other."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"must stay below root, got {name[:60]}")
+    if max((len(part.encode()) for part in path.parts), default=0) > LONGEST_PART:
+        raise ValueError(f"no file can have this name: a part is longer than {LONGEST_PART} bytes")
+    return name
+
+
+Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
 
 
 class ShapesDataset(View):
@@ -33,8 +49,8 @@ class ShapesDataset(View):
 class CocoSplit(Section):
     """Name one split of a COCO-format dataset: annotation file and image folder, both relative to ``root``."""
 
-    annotations: Path
-    images: Path
+    annotations: Below
+    images: Below
 
 
 class CocoDataset(View):
@@ -64,10 +80,10 @@ class VocPart(Section):
     XML files and images.
     """
 
-    folder: Path
-    set: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
-    annotations: Path = "Annotations"
-    images: Path = "JPEGImages"
+    folder: Below
+    set: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")]
+    annotations: Below = "Annotations"
+    images: Below = "JPEGImages"
 
 
 VocSplit = Annotated[tuple[VocPart, ...], Field(min_length=1)]
@@ -100,7 +116,7 @@ DatasetSpec = Annotated[ShapesDataset | CocoDataset | VocDataset, Field(discrimi
 
 def require_distinct(names: tuple[str, ...]) -> None:
     """Raise ``ValueError`` when a class name is given twice."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise ValueError(f"class given twice: {', '.join(repeated)}")
 

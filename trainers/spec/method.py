@@ -112,7 +112,7 @@ class TermSum(Distillation):
     """Distil with any sum of terms, each kind at most once."""
 
     kind: Literal["terms"]
-    terms: Annotated[tuple[TermSpec, ...], Field(min_length=1)]
+    terms: Annotated[tuple[TermSpec, ...], Field(min_length=1, max_length=100)]
 
     @model_validator(mode="after")
     def _kinds_are_distinct(self) -> "TermSum":

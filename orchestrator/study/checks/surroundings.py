@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.redact import has_password
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
@@ -11,6 +12,7 @@ from orchestrator.study.wording import alternatives, did_you_mean
 from trainers.spec.dataset import CocoDataset
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")  # MLflow's, without its file store
+ELSEWHERE = "let MLFLOW_TRACKING_USERNAME and _PASSWORD, or the database's own password file, give it"
 SCHEME = re.compile(r"([a-z]+)(\+[a-z0-9_]+)?(:|$)")
 
 
@@ -27,6 +29,10 @@ def check_data(context: Context) -> Iterator[Problem]:
 def check_tracking(context: Context) -> Iterator[Problem]:
     """Yield a tracking address that MLflow would not understand."""
     uri = context.study.tracking.uri
+    if uri is not None and has_password(uri):
+        yield Problem(
+            ("tracking", "uri"), f"holds a password, which every reader of the study sees: {ELSEWHERE}", "warning"
+        )
     match = None if uri is None else SCHEME.match(uri)
     scheme = match[1] if match else ""
     if uri is not None and scheme not in SCHEMES:

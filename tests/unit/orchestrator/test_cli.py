@@ -210,8 +210,7 @@ def test_the_plan_of_wrong_data_is_printed_and_refused(stillhouse, tmp_path):
 
 
 def test_a_path_that_the_system_refuses_is_one_sentence(stillhouse, tmp_path):
-    path = write(tmp_path, edit(SHAPES, section(f"/{'x' * 300}")))
-    answer = stillhouse("plan", path)
+    answer = stillhouse("plan", write(tmp_path, VALID), "--store", tmp_path / ("x" * 300))
     assert answer.code == 1
     assert len(answer.complaints) == 1
     assert "File name too long" in answer.err
