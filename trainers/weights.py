@@ -10,8 +10,10 @@ from torch import nn
 
 from trainers.errors import TrialError
 from trainers.layouts import Found, StateDict, find_weights
+from trainers.rebuild import Opaque
 from trainers.spec import Weights
 from trainers.spec.remote import FetchError, fetch
+from trainers.torch_data import read_data
 
 BACKBONE = "backbone."
 URL = ("https://", "http://")
@@ -58,23 +60,35 @@ class Coverage:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Return a checkpoint, by path or URL, read with ``weights_only=True``: nothing in the file is executed.
+    """Return a checkpoint, by path or URL; nothing in the file is executed.
 
-    Raises ``TrialError`` when the file is missing, damaged, or holds objects other than tensors and plain data.
+    Tensors and plain data are read as they are. Other objects, such as the training log that mmengine keeps beside the
+    weights, become inert ``trainers.rebuild.Opaque``. Raises ``TrialError`` when the file is missing, damaged, or holds
+    something else than a dictionary.
     """
     try:
         if str(path).startswith(URL):
             path = fetch(str(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _read(Path(path))
     except FetchError as error:
         raise TrialError(str(error)) from error
     except OSError as error:
         raise TrialError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except Exception as error:  # on damaged bytes torch's reader raises nearly anything
-        raise TrialError(f"checkpoint {path} {_complaint(error)}") from error
+        raise TrialError(f"checkpoint {path} is damaged, or is no checkpoint{_detail(error)}") from error
+    if isinstance(content, Opaque):
+        raise TrialError(f"checkpoint {path} holds a {content.name}, not its weights: save its state_dict() instead")
     if not isinstance(content, dict):
         raise TrialError(f"checkpoint {path} holds {type(content).__name__}, not a dictionary of weights")
     return content
+
+
+def _read(path: Path) -> Any:
+    """Read with torch what it is willing to read: it knows kinds of tensors that ``read_data`` leaves out."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # the file names something that is not on torch's list, or is damaged
+        return read_data(path)
 
 
 def read_weights(path: str | Path) -> Found:
@@ -139,11 +153,7 @@ def _first(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _complaint(error: Exception) -> str:
-    """Tell forbidden content from damage; torch's text on the former advises to switch the safety off."""
-    if not isinstance(error, pickle.UnpicklingError):
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        return f"is damaged, or is no checkpoint ({type(error).__name__}: {first_line})"
-    if " GLOBAL " in str(error):
-        return "holds objects other than tensors and plain data, refused"
-    return "is damaged, or is no checkpoint"
+def _detail(error: Exception) -> str:
+    """Return the first line of what the reader says, but not torch's advice to switch the safety off."""
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return "" if "weights_only" in first_line else f" ({type(error).__name__}: {first_line})"

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from trainers.detector import build_student
 from trainers.errors import TrialError
-from trainers.spec import Weights
-from trainers.weights import load_state, load_weights, read_checkpoint, read_state_dict
+from trainers.spec import Detector, Weights
+from trainers.weights import inherit, load_state, load_weights, read_checkpoint, read_state_dict, read_weights
 
 
 def model() -> nn.Sequential:
@@ -92,20 +92,26 @@ class Hostile:
         return Path.write_text, (self.target, "executed")
 
 
-@pytest.mark.parametrize("how", ["zip", "legacy", "pickle"])
-def test_code_in_a_checkpoint_is_not_executed(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["zip", "legacy"])
+def test_code_in_a_checkpoint_is_not_executed_and_its_weights_are_read(how: str, tmp_path: Path) -> None:
     trace, path = tmp_path / "trace", tmp_path / "hostile.pth"
-    content = {"state_dict": model().state_dict(), "meta": Hostile(trace)}
-    if how == "pickle":
-        path.write_bytes(pickle.dumps({"meta": content["meta"]}, protocol=2))
-    else:
-        torch.save(content, path, _use_new_zipfile_serialization=how == "zip")
-    with pytest.raises(TrialError, match="holds objects other than tensors and plain data, refused"):
+    content: dict[str, Any] = {"state_dict": model().state_dict(), "meta": Hostile(trace)}
+    torch.save(content, path, _use_new_zipfile_serialization=how == "zip")
+    state = read_state_dict(path)
+    assert state.keys() == content["state_dict"].keys()
+    assert not trace.exists()
+    torch.load(path, weights_only=False)
+    assert trace.read_text() == "executed"  # the file is what it seems
+
+
+def test_a_pickle_that_is_no_checkpoint_is_not_executed(tmp_path: Path) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "hostile.pth"
+    path.write_bytes(pickle.dumps({"meta": Hostile(trace)}, protocol=2))
+    with pytest.raises(TrialError, match=r"is damaged, or is no checkpoint"):
         read_state_dict(path)
     assert not trace.exists()
-    if how == "pickle":
-        pickle.loads(path.read_bytes())
-        assert trace.read_text() == "executed"  # the file is what it seems
+    pickle.loads(path.read_bytes())
+    assert trace.read_text() == "executed"
 
 
 def truncated(path: Path) -> None:
@@ -184,7 +190,109 @@ def test_damage_anywhere_is_a_trial_error_or_harmless(
         assert all(isinstance(value, torch.Tensor) for value in read_state_dict(scratch).values())
 
 
-def test_numpy_scalars_in_a_checkpoint_are_refused_with_a_reason(tmp_path: Path) -> None:
-    torch.save({"state_dict": model().state_dict(), "meta": {"ap": np.float64(0.4)}}, tmp_path / "w.pth")
-    with pytest.raises(TrialError, match="other than tensors and plain data"):
-        read_state_dict(tmp_path / "w.pth")
+# --------------------------------------------------------------------------------------------------------- layouts
+
+
+def ones(*names: str, value: float = 1.0) -> dict[str, torch.Tensor]:
+    return {name: torch.full((2,), value) for name in names}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ones("a", "b.c"),
+        {
+            "meta": {"epoch": 1},
+            "state_dict": ones("a", "b.c"),
+            "optimizer": {"state": {0: {"momentum_buffer": torch.ones(1)}}},
+        },
+        {"state_dict": ones("module.a", "module.b.c")},
+        {"model": ones("a", "b.c")},
+        {"model": ones("module.a", "module.b.c"), "epoch": 300},
+        {"state_dict": ones("a", "b.c"), "ema_state_dict": ones("module.a", "module.b.c", value=5.0)},
+        {"state_dict": {**ones("a", "b.c"), "epoch": 3}},
+    ],
+    ids=["plain", "mmdet-2", "parallel", "swin", "swin-parallel", "mmengine-ema", "number-among-weights"],
+)
+def test_weights_are_found_in_each_layout(content: Any, tmp_path: Path) -> None:
+    found = read_weights(saved(tmp_path / "w.pth", content).path)
+    assert found.note == ""
+    assert found.state.keys() == {"a", "b.c"}
+    assert all(torch.equal(value, torch.ones(2)) for value in found.state.values())
+
+
+@pytest.mark.parametrize("student", ["architecture.", "architecture.model.", "student.", "module.architecture."])
+def test_the_student_is_taken_from_a_distillers_checkpoint_and_that_is_said(student: str, tmp_path: Path) -> None:
+    outer = "module." if student.startswith("module.") else ""
+    teacher = ones(f"{outer}teacher.a", f"{outer}teacher.b.c", f"{outer}teacher.d", value=7.0)
+    content = {"state_dict": {**ones(f"{student}a", f"{student}b.c"), **teacher}}
+    found = read_weights(saved(tmp_path / "w.pth", content).path)
+    assert found.state.keys() == {"a", "b.c"}
+    assert all(torch.equal(value, torch.ones(2)) for value in found.state.values())
+    assert found.note == (
+        f"the student of a distiller's checkpoint: {student.removeprefix('module.')}*, without the 3 tensors beside it"
+    )
+
+
+def test_a_loaded_distillers_checkpoint_is_told_in_the_coverage(tmp_path: Path) -> None:
+    state = {f"architecture.{key}": value for key, value in model().state_dict().items()} | ones("teacher.x")
+    coverage = load_weights(model(), saved(tmp_path / "w.pth", {"state_dict": state}), "student")
+    assert coverage.share == 1.0
+    assert coverage.describe() == (
+        "100.0% of 6 tensors loaded; the student of a distiller's checkpoint: architecture.*, "
+        "without the 1 tensors beside it"
+    )
+
+
+def test_averaged_weights_of_mmdet_2_are_unused_and_named(tmp_path: Path) -> None:
+    """Mmdet 2.x saves with the averages swapped into the plain names; what ``ema_`` holds are the raw weights."""
+    state = model().state_dict() | ones("ema_0_weight")
+    coverage = load_weights(model(), saved(tmp_path / "w.pth", {"state_dict": state}), "student")
+    assert (coverage.share, coverage.unused) == (1.0, ("ema_0_weight",))
+
+
+# --------------------------------------------------------------------------------------------------------- inheriting
+
+
+def gfl(depth: int, width: float = 0.125, seed: int = 0) -> nn.Module:
+    config = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
+    detector = Detector(config=config, backbone_depth=depth, width=width, weights="random")  # type: ignore[arg-type]
+    built: nn.Module = build_student(detector, 3, seed)
+    return built
+
+
+def test_a_student_inherits_neck_and_head_and_keeps_its_backbone() -> None:
+    teacher, student = gfl(101, seed=1), gfl(50, seed=2)
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+    coverage = inherit(student, teacher)
+    after, theirs = student.state_dict(), teacher.state_dict()
+    outside = [key for key in after if not key.startswith("backbone.")]
+    assert (coverage.total, coverage.share, coverage.missing, coverage.unused) == (len(outside), 1.0, (), ())
+    assert any(not torch.equal(before[key], after[key]) for key in outside)
+    for key, value in after.items():
+        assert torch.equal(value, before[key] if key.startswith("backbone.") else theirs[key])
+
+
+def test_laterals_of_another_width_are_named_with_both_shapes_and_stay() -> None:
+    teacher, student = gfl(50, seed=1), gfl(18, seed=2)
+    before = {key: value.clone() for key, value in student.state_dict().items()}
+    coverage = inherit(student, teacher)
+    laterals = [f"neck.lateral_convs.{level}.conv.weight" for level in range(3)]
+    assert [odd.key for odd in coverage.misshapen] == laterals
+    assert "neck.lateral_convs.0.conv.weight (32, 16, 1, 1) here, (32, 64, 1, 1) in the teacher" in coverage.describe()
+    assert coverage.share == pytest.approx(1 - 3 / coverage.total)
+    after, theirs = student.state_dict(), teacher.state_dict()
+    for key in laterals:
+        assert torch.equal(after[key], before[key])
+    for key in ("neck.lateral_convs.0.conv.bias", "neck.fpn_convs.0.conv.weight", "bbox_head.gfl_reg.weight"):
+        assert torch.equal(after[key], theirs[key])
+
+
+def test_an_inheriting_student_owns_its_weights() -> None:
+    teacher, student = gfl(18, seed=1), gfl(18, seed=2)
+    inherit(student, teacher)
+    with torch.no_grad():
+        student.state_dict()["bbox_head.gfl_cls.bias"].fill_(9.0)
+    assert not torch.equal(
+        teacher.state_dict()["bbox_head.gfl_cls.bias"], student.state_dict()["bbox_head.gfl_cls.bias"]
+    )
