@@ -68,7 +68,7 @@ def canonical_method(method: MethodSpec) -> dict[str, Any]:
 
 
 def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:
-    return dataset.model_dump(mode="json", exclude={"root", "evaluator"}) | {"digest": digest}
+    return dataset.identity() | {"digest": digest}
 
 
 def _detector(detector: Detector, config_digest: str | None) -> dict[str, Any]:

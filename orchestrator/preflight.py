@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.estimate import READABLE
 from orchestrator.findings import Finding
 from orchestrator.machine import Machine
 from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import CheckpointTeacher
 from orchestrator.torch_file import problem_with
+from orchestrator.training_images import READABLE
 from orchestrator.weights import needed_urls
-from trainers.spec import CocoDataset, class_count
+from trainers.spec import CocoDataset, ShapesDataset, VocDataset, VocPart, class_count
 from trainers.spec.dataset import CocoSplit
+from trainers.spec.voc_layout import names_in, set_file, xml_file
 
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
@@ -23,8 +24,50 @@ def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list
 
 def _data(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = loaded.study.dataset
-    if not isinstance(dataset, CocoDataset) or "${" in dataset.root or not Path(dataset.root).is_dir():
+    if isinstance(dataset, ShapesDataset) or "${" in dataset.root or not Path(dataset.root).is_dir():
         return  # a missing root is reported with the study itself
+    if isinstance(dataset, VocDataset):
+        yield from _voc(dataset, loaded)
+    else:
+        yield from _coco(dataset, loaded)
+
+
+def _voc(dataset: VocDataset, loaded: LoadedStudy) -> Iterator[Finding]:
+    for name, parts in (("train", dataset.train), ("val", dataset.val)):
+        for part in parts:
+            yield from _part(Path(dataset.root), part, loaded.where(f"dataset.{name}"))
+
+
+def _part(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
+    annotations, listed = root / part.folder / part.annotations, set_file(root, part)
+    folders = [annotations, root / part.folder / part.images]
+    missing = [f"no folder {folder}" for folder in folders if not folder.is_dir()]
+    if not listed.is_file():
+        missing.insert(0, f"no list of images {listed}")
+    yield from (Finding("missing", where, message) for message in missing)
+    if not missing:
+        yield from _listed(root, part, where)
+
+
+def _listed(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
+    """Compare a part's list with its annotation files, by one look into their folder."""
+    try:
+        names = names_in(root, part)
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("error", where, f"{set_file(root, part)} is not a list of images: {error}")
+        return
+    there = {file.name for file in (root / part.folder / part.annotations).iterdir()}
+    absent = [name for name in names if "/" not in name and f"{name}.xml" not in there]
+    if absent:
+        first = xml_file(root, part, absent[0])
+        yield Finding(
+            "missing", where, f"{len(absent)} of {len(names)} annotation files are missing, the first {first}"
+        )
+    if not names:
+        yield Finding("error", where, f"{set_file(root, part)} names no image")
+
+
+def _coco(dataset: CocoDataset, loaded: LoadedStudy) -> Iterator[Finding]:
     for name, split in (("train", dataset.train), ("val", dataset.val)):
         where = loaded.where(f"dataset.{name}")
         yield from _split(Path(dataset.root), split, where)

@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS
 from trainers.errors import TrialError
 from trainers.spec import VocPart
 from trainers.spec.voc_layout import image_file, names_in, set_file, xml_file
-from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, read_voc_xml
+from trainers.spec.voc_xml import VocImage, VocXmlError, is_inside, read_voc_xml, whole_box
 
 
 @DATASETS.register_module(name="StillhouseVoc")
@@ -68,16 +68,8 @@ class VocData(BaseDetDataset):
 
     def _instances(self, image: VocImage, size: tuple[int, int], labels: dict[str, int]) -> Iterator[dict[str, Any]]:
         for item in image.objects:
-            if item.name in labels and _is_inside(box := self._box(item), size):
+            if item.name in labels and is_inside(box := whole_box(item, self.first_pixel), size):
                 yield {"bbox": box, "bbox_label": labels[item.name], "ignore_flag": int(item.difficult)}
-
-    def _box(self, item: VocObject) -> list[int]:
-        return [int(value) - self.first_pixel for value in item.box]
-
-
-def _is_inside(box: list[int], size: tuple[int, int]) -> bool:
-    """Tell whether a box (x1, y1, x2, y2) and an image of ``size`` (width, height) have an area in common."""
-    return min(box[2], size[0]) > max(box[0], 0) and min(box[3], size[1]) > max(box[1], 0)
 
 
 def _size_of(file: Path) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Read one annotation file in Pascal VOC's XML format."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +42,16 @@ def read_voc_xml(path: Path) -> VocImage:
     if len(content) > LARGEST:
         raise VocXmlError(f"has {len(content)} bytes, more than {LARGEST}")
     return _annotation(_parse(content))
+
+
+def whole_box(item: VocObject, first_pixel: int) -> list[int]:
+    """Return a box as (x1, y1, x2, y2) in whole pixels from 0, cut as mmdet does; raises for NaN and infinity."""
+    return [int(value) - first_pixel for value in item.box]
+
+
+def is_inside(box: Sequence[float], size: tuple[int, int]) -> bool:
+    """Tell whether a box (x1, y1, x2, y2) and an image of ``size`` (width, height) have an area in common."""
+    return min(box[2], size[0]) > max(box[0], 0) and min(box[3], size[1]) > max(box[1], 0)
 
 
 class _NoDoctype(ET.TreeBuilder):

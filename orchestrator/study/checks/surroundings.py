@@ -9,7 +9,7 @@ from orchestrator.study.checks.context import Context
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.wording import alternatives, did_you_mean
-from trainers.spec.dataset import CocoDataset
+from trainers.spec.dataset import ShapesDataset
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")  # MLflow's, without its file store
 ELSEWHERE = "let MLFLOW_TRACKING_USERNAME and _PASSWORD, or the database's own password file, give it"
@@ -19,7 +19,7 @@ SCHEME = re.compile(r"([a-z]+)(\+[a-z0-9_]+)?(:|$)")
 def check_data(context: Context) -> Iterator[Problem]:
     """Yield a dataset that is not on this machine, where the study can still be planned."""
     dataset = context.study.dataset
-    if not isinstance(dataset, CocoDataset) or is_unresolved(dataset.root):
+    if isinstance(dataset, ShapesDataset) or is_unresolved(dataset.root):
         return
     root = Path(dataset.root)
     if not _is_folder(root):

@@ -1,18 +1,33 @@
 """A trial's length is counted from its data, and its seconds from its own first epochs."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from orchestrator.estimate import Estimate, estimate
+from orchestrator.training_images import training_images
 from tests.unit.orchestrator.coco_data import CLASSES, write_coco
-from trainers.spec import CocoDataset, CocoSplit, Detector, NoDistillation, Schedule, ShapesDataset, TrialSpec
+from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
+from trainers.datasets import build_dataset
+from trainers.spec import (
+    CocoDataset,
+    CocoSplit,
+    DatasetSpec,
+    Detector,
+    NoDistillation,
+    Schedule,
+    ShapesDataset,
+    TrialSpec,
+    VocDataset,
+    VocPart,
+)
 from trainers.spec.record import HISTORY, Record, to_lines
 
 NOWHERE = Path("nowhere")
 
 
-def trial(dataset: ShapesDataset | CocoDataset, **schedule: object) -> TrialSpec:
+def trial(dataset: DatasetSpec, **schedule: object) -> TrialSpec:
     return TrialSpec(
         dataset=dataset,
         student=Detector(config="mmdet::gfl/gfl_r50_fpn_1x_coco.py"),
@@ -52,6 +67,54 @@ def test_boxes_of_classes_that_the_study_leaves_out_do_not_count(tmp_path):
     assert estimate(coco(tmp_path, classes=("cat",), batch_size=1, epochs=12), NOWHERE).steps == 12 * 2
 
 
+def test_small_images_are_not_trained_on(tmp_path):
+    write_coco(tmp_path, boxes=[(1,), (2,), (1, 2)])
+    content = json.loads((tmp_path / "train.json").read_text())
+    content["images"][1]["height"] = 31
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    assert training_images(coco(tmp_path).dataset) == 2
+
+
+def test_each_repeat_is_a_pass(tmp_path):
+    write_coco(tmp_path, boxes=[(1,), (2,), ()])
+    for dataset, images in ((coco(tmp_path).dataset, 2), (shapes(5).dataset, 5)):
+        repeated = dataset.model_copy(update={"repeat": 3})
+        assert training_images(repeated) == 3 * images
+        assert estimate(trial(repeated, batch_size=4, epochs=12), NOWHERE).steps == 12 * -(-3 * images // 4)
+
+
+def test_mosaic_trains_on_images_without_boxes_too(tmp_path):
+    write_coco(tmp_path, boxes=[(1,), (), ()])
+    mosaic = coco(tmp_path).dataset.model_copy(update={"augmentation": "mosaic"})
+    assert training_images(mosaic) == 3
+
+
+def voc(root: Path) -> VocDataset:
+    spec = write_voc_folder(root)
+    elsewhere = VocPart(folder="more", set="train")
+    texts = {
+        "a": xml(SOME),
+        "b": xml([("bird", (1, 1, 9, 9), 0)]),  # no class of the study
+        "c": xml(SOME, size=(31, 48)),
+        "d": xml([("cat", (70, 1, 90, 9), 0)]),  # outside the image
+    }
+    write_part(root, elsewhere, texts)
+    return spec.model_copy(update={"train": (*spec.train, elsewhere)})
+
+
+@pytest.mark.parametrize(("augmentation", "images"), [("flip", 4 + 1), ("mosaic", 4 + 3)])
+def test_voc_images_are_counted_as_training_counts_them(tmp_path, augmentation, images):
+    dataset = voc(tmp_path).model_copy(update={"augmentation": augmentation})
+    assert training_images(dataset) == images == len(build_dataset(dataset, "train"))
+
+
+@pytest.mark.parametrize("text", ["", "<html/>", xml([("cat", ("nan", 1, 2, 3), 0)]), xml(SOME, size=None)])
+def test_nothing_is_known_of_voc_images_when_one_cannot_be_read(tmp_path, text):
+    dataset = voc(tmp_path)
+    (tmp_path / "more" / "Annotations" / "a.xml").write_text(text)
+    assert training_images(dataset) is None
+
+
 def test_all_categories_count_for_coco80(tmp_path):
     write_coco(tmp_path, boxes=[(1,), (2,), ()])
     assert estimate(coco(tmp_path, classes="coco80", batch_size=1, epochs=12), NOWHERE).steps == 12 * 2
@@ -84,7 +147,7 @@ def test_nothing_is_known_of_a_missing_file_except_a_limit_in_the_study(tmp_path
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
     write_coco(tmp_path, boxes=[(1,)])
-    monkeypatch.setattr("orchestrator.estimate.READABLE", (tmp_path / "train.json").stat().st_size - 1)
+    monkeypatch.setattr("orchestrator.training_images.READABLE", (tmp_path / "train.json").stat().st_size - 1)
     assert estimate(coco(tmp_path), NOWHERE).steps is None
 
 

@@ -11,6 +11,8 @@ from orchestrator.machine import Machine
 from tests.unit.orchestrator.coco_data import annotations, section, write_coco
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import VALID, edit
+from tests.unit.trainers.voc_folder import write_voc_folder
+from trainers.spec import VocDataset
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 TRAIN, VAL = 7, 10  # lines of the study that name the splits
@@ -110,6 +112,48 @@ def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
     (root / "train.json").write_bytes(b"{")
     monkeypatch.setattr("orchestrator.preflight.READABLE", 0)
     assert findings_for(root) == []
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> VocDataset:
+    return write_voc_folder(tmp_path / "data")
+
+
+def voc_findings(dataset: VocDataset) -> list[str]:
+    """Plan a study of a VOC folder and return the level and message of its findings, names relative to its folder."""
+    root = Path(dataset.root)
+    parts = "[{folder: VOC2007, set: trainval}]"
+    text = f"dataset:\n  kind: voc\n  root: {root}\n  classes: [cat, dog]\n  train: {parts}\n  val: {parts}\n"
+    plan = plan_text(root.parent, edit(SHAPES, text), machine=LAPTOP)
+    assert {f.where.rpartition("dataset.")[2] for f in plan.findings} <= {"train", "val"}
+    return [f"{f.level}: {f.message.replace(f'{root}/VOC2007/', '')}" for f in plan.findings]
+
+
+def test_nothing_is_missing_in_a_whole_voc_folder(voc):
+    assert voc_findings(voc) == []
+
+
+def test_missing_voc_lists_and_folders_are_named(voc):
+    shutil.rmtree(Path(voc.root) / "VOC2007")
+    missing = ["list of images ImageSets/Main/trainval.txt", "folder Annotations", "folder JPEGImages"]
+    assert voc_findings(voc) == 2 * [f"missing: no {what}" for what in missing]
+
+
+def test_missing_voc_annotations_are_counted(voc):
+    for name in ("000001", "000003"):
+        (Path(voc.root) / "VOC2007" / "Annotations" / f"{name}.xml").unlink()
+    message = "missing: 2 of 4 annotation files are missing, the first Annotations/000001.xml"
+    assert voc_findings(voc) == [message, message]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "ImageSets/Main/trainval.txt names no image"), (b"\xff\xfe", "ImageSets/Main/trainval.txt is not a list")],
+)
+def test_voc_lists_that_say_nothing_are_an_error(voc, content, says):
+    (Path(voc.root) / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").write_bytes(content)
+    found = voc_findings(voc)
+    assert [finding.startswith(f"error: {says}") for finding in found] == [True, True]
 
 
 @pytest.mark.parametrize(
