@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from orchestrator.fingerprint import fingerprint
-from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart, remote
+from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart, digest
 from trainers.spec.voc_layout import names_in, set_file, xml_file
 
 MISSING = "missing"
@@ -23,7 +23,7 @@ def dataset_digest(dataset: DatasetSpec) -> str:
 
 def file_digest(path: str | Path) -> str:
     """Return the SHA-256 of a file, ``missing`` when there is none."""
-    return remote.file_digest(Path(path)) if Path(path).is_file() else MISSING
+    return digest.file_digest(Path(path)) if Path(path).is_file() else MISSING
 
 
 def _coco_digest(dataset: CocoDataset) -> str:
