@@ -46,7 +46,7 @@ class AdamW(Optimizer):
 
 
 class Warmup(Section):
-    """Raise the learning rate to ``lr`` over the first ``iterations``, or ``epochs`` if these are given instead.
+    """Raise the learning rate over the first ``iterations``, or ``epochs`` if given, to ``lr`` at the last of them.
 
     ``linear`` rises from ``factor * lr``, ``constant`` stays there until the end, ``quadratic`` rises with the square
     of the step from nearly 0 and has no ``factor``.
