@@ -1,104 +1,75 @@
-"""Whatever a study file holds, loading it ends in a study or in findings, and soon."""
+"""Whatever a study file holds, loading and planning it ends in trials or in findings, and soon."""
 
-import contextlib
 import random
-from collections.abc import Callable
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from orchestrator.findings import StudyErrors
+from orchestrator.plan import make_plan
+from orchestrator.store import Store
 from orchestrator.study.expand import expand
 from orchestrator.study.load import load_study
+from tests.unit.orchestrator.planning import LAPTOP
+from tests.unit.orchestrator.study_mutations import TEXTS, mutated_data, mutated_text, prepare
 
-# Short, because most of the time goes into reading YAML, and with a piece of everything.
-STUDY = """\
-name: demo
-dataset: {kind: shapes, image_size: [64, 64]}
-teacher: {kind: random, detector: {config: own.py}}
-student:
-  config: own.py
-method:
-  kind: bckd
-schedule: {lr: 1e-2, optimizer: {kind: adamw}}
-search:
-  space:
-    method.alpha2: [2.0, 4.0]
-  seeds: [0, 1]
-"""
-
-TEXTS = 2_000
-PIECES: tuple[str, ...] = (
-    *"\t\n :-[]{},'\"#&*!|>%@`?\\\0\x85\u2028é",
-    *(
-        "null",
-        "true",
-        "1e999",
-        ".nan",
-        "010",
-        "-1",
-        "kind: none",
-        "kind:",
-        "base: study.yaml",
-        "<<: *a",
-        "&a ",
-        "---\n",
-        "...\n",
-    ),
-    *(
-        "!!python/object:os.system ",
-        "${HOME}",
-        "mmdet::",
-        "{uniform: [0, 1]}",
-        "algorithm: random\n  samples: 3",
-        "[[1]]",
-        "- ",
-    ),
-)
+LONGEST_S = 10.0  # for one study of a few lines, on a busy machine
 
 
-def delete(text: str, chance: random.Random) -> str:
-    start = chance.randrange(len(text))
-    return text[:start] + text[start + chance.randrange(1, 8) :]
+def run(folder: Path, text: str) -> bool:
+    """Load and plan a study's text; return whether it was accepted."""
+    path = folder / "study.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    began, findings = time.monotonic(), ()
+    try:
+        loaded = load_study(path, trust_python=True)
+        assert expand(loaded.study)
+        assert make_plan(loaded, Store(folder / "store"), LAPTOP).students
+    except StudyErrors as errors:
+        findings = errors.findings
+        if not findings:
+            raise
+    assert time.monotonic() - began < LONGEST_S
+    assert all(str(finding).isprintable() for finding in findings)
+    return not findings
 
 
-def insert(text: str, chance: random.Random) -> str:
-    start = chance.randrange(len(text))
-    return text[:start] + chance.choice(PIECES) + text[start:]
+def accepted_of(count: int, folder: Path, seed: int) -> int:
+    """Run ``count`` mutated studies, half of them mutated as text, half as data; return how many were accepted."""
+    prepare(folder)
+    studies: tuple[dict[str, Any], ...] = tuple(YAML(typ="safe", pure=True).load(text) for text in TEXTS)
+    chance, accepted = random.Random(seed), 0
+    for number in range(count):
+        text = mutated_text(chance) if number % 2 else mutated_data(studies, chance)
+        try:
+            accepted += run(folder, text)
+        except BaseException:
+            print(text)
+            raise
+    return accepted
 
 
-def swap_lines(text: str, chance: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    first, second = chance.randrange(len(lines)), chance.randrange(len(lines))
-    lines[first], lines[second] = lines[second], lines[first]
-    return "".join(lines)
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the secret that some mutations ask for be there."""
+    monkeypatch.setenv("A_SECRET", "hunter2-hunter2")
 
 
-def replace_value(text: str, chance: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    line = chance.randrange(len(lines))
-    lines[line] = lines[line].partition(":")[0] + ": " + chance.choice(PIECES) + "\n"
-    return "".join(lines)
-
-
-def mutated(chance: random.Random) -> str:
-    ways: tuple[Callable[[str, random.Random], str], ...] = (delete, insert, swap_lines, replace_value)
-    text = STUDY
-    for _ in range(chance.randrange(1, 4)):
-        change = chance.choice(ways)
-        text = change(text, chance) or STUDY
-    return text
+@pytest.mark.parametrize("text", TEXTS, ids=["shapes", "coco", "voc"])
+def test_studies_are_right_before_they_are_mutated(text: str, tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run(tmp_path, text)
 
 
 @pytest.mark.timeout(120)
 def test_mutated_studies_end_in_findings_or_trials(tmp_path: Path) -> None:
-    chance, path, accepted = random.Random(20240229), tmp_path / "study.yaml", 0
-    (tmp_path / "own.py").touch()
-    for _ in range(TEXTS):
-        text = mutated(chance)
-        path.write_bytes(text.encode())
-        with contextlib.suppress(StudyErrors):
-            study = load_study(path, trust_python=True).study
-            assert expand(study)
-            accepted += 1
-    assert TEXTS / 100 < accepted < TEXTS / 2
+    assert 10 < accepted_of(1_000, tmp_path, seed=20240229) < 500
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_mutated_studies_end_in_findings_or_trials(tmp_path: Path) -> None:
+    assert 100 < accepted_of(10_000, tmp_path, seed=1) < 5_000
