@@ -97,8 +97,10 @@ def study(method: str, teacher: str = GFL, student: str = GFL, widths: tuple[flo
         ),
         (
             study("kind: pkd", widths=(0.5, 1.0)),
-            "study.yaml:8: method.kind: pkd needs pyramids of equal channels and levels: "
-            "the teacher's has 128 channels on 5 levels, the student's 256 channels on 5 levels",
+            (
+                "study.yaml:8: method.kind: pkd needs pyramids of equal channels and levels: "
+                "the teacher's has 128 channels on 5 levels, the student's 256 channels on 5 levels"
+            ),
         ),
         (
             study("kind: crosskd", widths=(0.5, 1.0)),

@@ -1,6 +1,5 @@
 """Run every method on the paper's own pairs of detectors: the real architectures, at small images."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +75,10 @@ def snapshot(detector: Any) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda name: name.replace(" ", ""))
-def pair(request: pytest.FixtureRequest) -> Iterator[Built]:
+def pair(request: pytest.FixtureRequest) -> Built:
     names = PAIRS[request.param]
     teacher, student = build(names.teacher, names.classes, 1), build(names.student, names.classes, 2)
-    yield Built(request.param, FrozenTeacher(teacher), student.train(), snapshot(teacher), snapshot(student))
+    return Built(request.param, FrozenTeacher(teacher), student.train(), snapshot(teacher), snapshot(student))
 
 
 def methods(pair: Built) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from trainers.distill.losses import (
     classification_distillation,
     cross_box_distillation,
     cross_distribution_distillation,
+    peak_probability,
 )
 from trainers.distill.views import Pair
 from trainers.spec.heads import find_head
@@ -61,7 +62,7 @@ class CrossKdBoxTerm:
     @torch.no_grad()
     def focus(self, pair: Pair) -> Tensor:
         """Return the teacher's highest class score of each anchor that counts, (A,)."""
-        return pair.teacher.logits_AC.sigmoid().amax(1) * pair.anchors.weight_A
+        return peak_probability(pair.teacher.logits_AC, pair.anchors.weight_A)
 
 
 def gives_distributions(pair: Pair) -> bool:
