@@ -14,9 +14,9 @@ Level = Literal["error", "warning", "missing", "note"]
 class Finding:
     """Say one thing about an input; ``where`` is ``file:line: key.path`` or ``--set key``.
 
-    An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` says what follows from the input. ``missing`` names something outside the study that is
-    not on this machine (data, a variable): the study can be planned here but not run. As text it is safe to print,
-    whatever the study holds.
+    An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` says what follows from the input. ``missing``
+    names something outside the study that is not on this machine (data, a variable): the study can be planned here but
+    not run. As text it is safe to print, whatever the study holds.
     """
 
     level: Level

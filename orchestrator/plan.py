@@ -24,7 +24,7 @@ from trainers.spec.record import BEST, Status, read_status
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
 Role = Literal["teacher", "student"]
-WORST_FIRST = ("error", "missing", "warning")
+WORST_FIRST = ("error", "missing", "warning", "note")
 
 
 @dataclass(frozen=True)

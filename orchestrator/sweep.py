@@ -163,18 +163,13 @@ def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
     rule = study.search.scheduler
     if not isinstance(rule, Asha) or all(trial.role == "teacher" for trial in trials):
         return FIFOScheduler()  # type: ignore[no-untyped-call]
-    longest = max(_most_epochs(trial.spec.schedule) for trial in trials)
+    longest = max(trial.spec.schedule.length for trial in trials)  # in steps, if those are counted: never too short
     return ASHAScheduler(
         time_attr="epoch",
         grace_period=rule.grace_epochs,
         reduction_factor=rule.reduction_factor,
         max_t=max(longest, rule.grace_epochs),
     )
-
-
-def _most_epochs(schedule: Schedule) -> int:
-    """Return an epoch that no trial of this schedule goes beyond: an epoch has one step at least."""
-    return schedule.length
 
 
 def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:

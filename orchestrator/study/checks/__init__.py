@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from orchestrator.study.checks.context import Context, gather
 from orchestrator.study.checks.detectors import check_detectors, check_student_heads
 from orchestrator.study.checks.method import check_methods
-from orchestrator.study.checks.schedule import check_batches, check_early_stopping
+from orchestrator.study.checks.schedule import (
+    check_batches,
+    check_early_stopping,
+    check_learning_rates,
+    check_warmup,
+)
 from orchestrator.study.checks.search import check_search
 from orchestrator.study.checks.surroundings import check_data, check_tracking
 from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence
@@ -17,6 +22,8 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("search",), check_search),
     (("search", "schedule"), check_early_stopping),
     (("scaling",), check_batches),
+    (("schedule",), check_warmup),
+    (("schedule",), check_learning_rates),
     ((), check_detectors),
     ((), check_student_heads),
     (("teacher", "method"), check_presence),

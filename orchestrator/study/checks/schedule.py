@@ -1,18 +1,23 @@
-"""Check that schedules fit the workers and the trial scheduler."""
+"""Check that schedules fit the workers and the trial scheduler, and say what they amount to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, TrainedTeacher
+from trainers.spec.schedule import CosinePolicy, Schedule, StepPolicy
+
+Origin = Callable[..., KeyPath]  # where a schedule got the value of a field
 
 
 def check_batches(context: Context) -> Iterator[Problem]:
     """Yield global batches that do not divide evenly among the workers: the workers' losses are averaged evenly."""
-    for path, batch in _batches(context):
-        workers = context.study.scaling.workers
+    workers = context.study.scaling.workers
+    for schedule, origin in _schedules(context):
+        batch = schedule.batch_size
         if batch % workers:
-            yield Problem(path, f"a batch of {batch} does not divide evenly among {workers} workers (scaling.workers)")
+            message = f"a batch of {batch} does not divide evenly among {workers} workers (scaling.workers)"
+            yield Problem(origin("batch_size"), message)
 
 
 def check_early_stopping(context: Context) -> Iterator[Problem]:
@@ -23,7 +28,7 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
     grace = scheduler.grace_epochs
     for variant in context.schedules:
         epochs, interval = variant.section.epochs, variant.section.val_interval
-        if grace > epochs:
+        if epochs is not None and grace > epochs:
             message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
             yield Problem(("search", "scheduler", "grace_epochs"), message)
         if interval != 1:
@@ -31,9 +36,43 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
             yield Problem(variant.origin("val_interval"), message, "warning")
 
 
-def _batches(context: Context) -> Iterator[tuple[KeyPath, int]]:
+def check_warmup(context: Context) -> Iterator[Problem]:
+    """Yield warm-ups as long as the schedule, and policies that lower the learning rate while it still rises."""
+    for schedule, origin in _schedules(context):
+        length, fall = _warmup(schedule), _fall(schedule)
+        if length and length >= schedule.length > 0:
+            message = f"the warm-up lasts {length} {schedule.unit}s and training {schedule.length}: lr is never reached"
+            yield Problem(origin("warmup"), message, "warning")
+        elif length and fall and fall < length:
+            message = f"the learning rate falls at {schedule.unit} {fall}, before the warm-up ends at {length}"
+            yield Problem(origin("policy"), message, "warning")
+
+
+def check_learning_rates(context: Context) -> Iterator[Problem]:
+    """Yield the learning rates that batches of another size than ``lr_batch`` are trained with."""
+    for schedule, origin in _schedules(context):
+        if schedule.effective_lr != schedule.lr:
+            given = f"learning rate {schedule.lr:g} is for a batch of {schedule.lr_batch}"
+            message = f"{given}; this batch is {schedule.batch_size}: trains with {schedule.effective_lr:g}"
+            yield Problem(origin("lr"), message, "note")
+
+
+def _warmup(schedule: Schedule) -> int | None:
+    """Return the length of the warm-up in what the schedule counts, ``None`` where it is given in the other unit."""
+    return schedule.warmup.epochs if schedule.unit == "epoch" else schedule.warmup.iterations
+
+
+def _fall(schedule: Schedule) -> int | None:
+    """Return where the policy first lowers the learning rate; ``None`` also for a cosine that is flat at the start."""
+    policy = schedule.policy
+    if isinstance(policy, StepPolicy):
+        return next(iter(policy.milestones), None)
+    return policy.begin if isinstance(policy, CosinePolicy) else None
+
+
+def _schedules(context: Context) -> Iterator[tuple[Schedule, Origin]]:
+    """Yield the students' schedules and that of a teacher which is trained, with where their fields come from."""
     for variant in context.schedules:
-        yield variant.origin("batch_size"), variant.section.batch_size
-    teacher = context.study.teacher
-    if isinstance(teacher, TrainedTeacher):
-        yield ("teacher", "schedule", "batch_size"), teacher.schedule.batch_size
+        yield variant.section, variant.origin
+    if isinstance(context.study.teacher, TrainedTeacher):
+        yield context.study.teacher.schedule, lambda *fields: ("teacher", "schedule", *fields)

@@ -58,6 +58,7 @@ PLACES: dict[type[Section], str] = {
     schedule.StepPolicy: "schedule.policy",
     schedule.CosinePolicy: "schedule.policy",
     schedule.ConstantPolicy: "schedule.policy",
+    schedule.Ema: "schedule.ema",
     schema.Search: "search",
     schema.Uniform: "search.space",
     schema.LogUniform: "search.space",
