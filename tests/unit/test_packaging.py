@@ -74,6 +74,20 @@ def test_packages_come_from_this_checkout():
     assert parents == dict.fromkeys(PACKAGES, ROOT)
 
 
+def test_wheel_holds_the_data_that_studies_need():
+    from hatchling.builders.wheel import WheelBuilder
+
+    held = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    data = [path for folder in ("zoo", "detectors", "studies") for path in (ROOT / "configs" / folder).rglob("*.*")]
+    wanted = {
+        f"orchestrator/_configs/{path.relative_to(ROOT / 'configs')}"
+        for path in data
+        if "__pycache__" not in path.parts
+    }
+    assert wanted <= held
+    assert {"orchestrator/_configs/detectors/index.json", "orchestrator/_configs/detectors/gfl_r18_fpn.py"} <= held
+
+
 @pytest.mark.parametrize("folder", ["configs", "docker", "tests", "docs"])
 def test_folders_of_data_and_tests_are_no_packages(folder):
     # The root is on sys.path: docker/__init__.py would hide the library of that name, tests/ray/__init__.py Ray.

@@ -1,12 +1,14 @@
 """The lists of configs and checkpoints agree with each other and with what studies need of them."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trainers.spec import zoo
-from trainers.zoo_index import describe, describe_all, render
+from trainers.zoo_index import describe, describe_all, render, shipped_configs
 
 
 def test_every_checkpoint_names_a_known_config_of_its_own_name() -> None:
@@ -21,6 +23,24 @@ def test_every_checkpoint_names_a_known_config_of_its_own_name() -> None:
             rf"https://download\.openmmlab\.com/mmdetection/v2\.0/\S+-{checkpoint.sha256}\.pth", checkpoint.url
         )
         assert 30.0 < checkpoint.ap < 50.0
+
+
+def test_checkpoints_are_those_of_mmdets_own_lists() -> None:
+    root = shipped_configs()
+    assert root is not None
+    for name in zoo.checkpoint_names():
+        checkpoint = zoo.find_checkpoint(name)
+        assert checkpoint is not None
+        config = checkpoint.config.removeprefix(zoo.PREFIX)
+        listed = published(root / Path(config).parent / "metafile.yml")
+        assert listed[f"configs/{config}"] == (checkpoint.url, checkpoint.ap)
+
+
+@cache
+def published(metafile: Path) -> dict[str, tuple[str, float]]:
+    """Return address and box AP of each checkpoint in one of mmdet's lists, by the path of its config."""
+    models = [model for model in yaml.safe_load(metafile.read_text())["Models"] if "Weights" in model]
+    return {model["Config"]: (model["Weights"], model["Results"][0]["Metrics"]["box AP"]) for model in models}
 
 
 def test_papers_teacher_is_known() -> None:

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.registry import MODELS
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from tests.unit.trainers.tiny import CONFIG, detector, differing
 from trainers.detector import build_empty, build_student, model_config
 from trainers.errors import TrialError
 from trainers.spec import Detector
+from trainers.spec.pyramid import pyramid_of
+from trainers.spec.zoo import find_config
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 CLASSES = 3
@@ -135,6 +139,14 @@ def test_a_config_that_mmdet_does_not_ship_is_named() -> None:
         model_config(Detector(config="mmdet::gfl/gfl_r18.py"), CLASSES)
 
 
+@pytest.mark.parametrize(
+    "name", ["stillhouse::../zoo/configs.json", "mmdet::../../../secret.py", "stillhouse::/etc/passwd"]
+)
+def test_a_path_out_of_a_collection_is_refused(name: str) -> None:
+    with pytest.raises(TrialError, match="leads out of"):
+        model_config(Detector(config=name), CLASSES)
+
+
 def test_a_two_stage_detector_is_refused() -> None:
     with pytest.raises(TrialError, match="has no bbox_head"):
         model_config(Detector(config="mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"), CLASSES)
@@ -151,3 +163,131 @@ def test_weights_are_a_function_of_the_seed() -> None:
 
 def test_no_pretrained_weights_are_named_in_the_config() -> None:
     assert b"torchvision://" not in pickle.dumps(model_config(detector(), CLASSES).to_dict())
+
+
+# ------------------------------------------------------------------------------------------------- the paper's detectors
+
+RETINANET, FCOS = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
+ATSS, TINY = "mmdet::atss/atss_r50_fpn_1x_coco.py", "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py"
+X101 = "mmdet::gfl/gfl_x101-32x4d_fpn_ms-2x_coco.py"
+PAIRS = [
+    "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py",
+    GFL,
+    "stillhouse::gfl_r34_fpn.py",
+    "stillhouse::gfl_r18_fpn.py",
+    "stillhouse::gfl_mobilenetv2_fpn.py",
+    "stillhouse::gfl_swint_fpn.py",
+    "mmdet::gfl/gfl_x101-32x4d-dconv-c4-c5_fpn_ms-2x_coco.py",
+    "mmdet::atss/atss_r101_fpn_1x_coco.py",
+    ATSS,
+    "mmdet::fcos/fcos_r101-caffe_fpn_gn-head_ms-640-800-2x_coco.py",
+    FCOS,
+    "mmdet::retinanet/retinanet_r101_fpn_1x_coco.py",
+    RETINANET,
+    "mmdet::yolox/yolox_s_8xb8-300e_coco.py",
+    TINY,
+]
+
+
+def levels(found: Any) -> tuple[int, list[tuple[int, ...]]]:
+    """Return the channels of the first level's scores, and each level's size, for an image of 64 x 64 pixels."""
+    with torch.no_grad():
+        scores = found.eval()(torch.zeros(1, 3, 64, 64), mode="tensor")[0]
+    return scores[0].shape[1], [tuple(level.shape[2:]) for level in scores]
+
+
+@pytest.mark.slow  # half a minute in all
+@pytest.mark.parametrize("config", PAIRS)
+def test_every_detector_of_the_papers_pairs_builds_and_runs(config: str) -> None:
+    found, sizes = levels(build_empty(Detector(config=config), CLASSES))
+    assert found == CLASSES * (9 if "retinanet" in config else 1)
+    sides = (8, 4, 2) if "yolox" in config else (8, 4, 2, 1, 1)
+    assert sizes == [(side, side) for side in sides]
+
+
+@pytest.mark.parametrize(
+    ("config", "depth", "width", "neck", "stages"),
+    [
+        (TINY, None, 0.25, 32, [32, 64, 128]),
+        (TINY, None, 0.5, 64, [64, 128, 256]),  # 48 is no multiple of 32: the nearest even one
+        (RETINANET, 18, 0.125, 32, [16, 32, 64]),
+        (FCOS, 18, 0.125, 32, [16, 32, 64]),
+        (ATSS, 34, 0.125, 32, [16, 32, 64]),
+        (X101, 50, 0.125, 32, [64, 128, 256]),
+        ("mmdet::gfl/gfl_x101-32x4d-dconv-c4-c5_fpn_ms-2x_coco.py", 50, 0.125, 32, [64, 128, 256]),
+    ],
+)
+def test_width_scales_backbone_neck_and_head_together(
+    config: str, depth: Any, width: float, neck: int, stages: list[int]
+) -> None:
+    found = build_empty(zoo(config=config, backbone_depth=depth, width=width), CLASSES).eval()
+    with torch.no_grad():
+        outputs = found.backbone(torch.zeros(1, 3, 64, 64))
+        pyramid = found.neck(outputs)
+    assert [level.shape[1] for level in outputs[-3:]] == stages
+    assert {level.shape[1] for level in pyramid} == {neck}
+    assert levels(found)[1][0] == (8, 8)
+
+
+def test_width_does_not_put_norms_where_a_head_has_none() -> None:
+    found = build_empty(zoo(config=RETINANET, backbone_depth=18, width=0.125), CLASSES)
+    assert not any(isinstance(module, nn.GroupNorm) for module in found.bbox_head.modules())
+
+
+def test_pyramids_are_known_before_they_are_built() -> None:
+    for config, width in ((GFL, 0.125), (TINY, 0.5), (RETINANET, 0.3)):
+        detector = zoo(config=config, width=width)
+        known = find_config(config)
+        assert known is not None
+        expected = pyramid_of(detector, known)
+        model = model_config(detector, CLASSES)
+        assert (expected.channels, expected.head_channels) == (model.neck.out_channels, model.bbox_head.feat_channels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": "stillhouse::gfl_swint_fpn.py", "width": 0.5}, "width cannot be set: .* is SwinTransformer"),
+        (
+            {"config": "stillhouse::gfl_mobilenetv2_fpn.py", "backbone_depth": 18},
+            "backbone_depth cannot be set: .* MobileNetV2",
+        ),
+        ({"config": TINY, "backbone_depth": 50}, "backbone_depth cannot be set: .* CSPDarknet"),
+        ({"config": X101, "backbone_depth": 34}, "backbone_depth cannot be 34: a ResNeXt has 50, 101 or 152 layers"),
+        (
+            {"config": "mmdet::gfl/gfl_r101-dconv-c3-c5_fpn_ms-2x_coco.py", "backbone_depth": 18},
+            "no place for this config's deformable convolutions",
+        ),
+    ],
+)
+def test_overrides_that_a_backbone_cannot_take_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TrialError, match=message):
+        model_config(zoo(**changes), CLASSES)
+
+
+@pytest.mark.parametrize("config", [FCOS, "stillhouse::gfl_swint_fpn.py", "stillhouse::gfl_mobilenetv2_fpn.py", TINY])
+def test_random_weights_train_whole_backbones_of_every_kind(config: str) -> None:
+    init_default_scope("mmdet")
+    found = MODELS.build(model_config(zoo(config=config), CLASSES).backbone)
+    found.train()
+    assert all(parameter.requires_grad for parameter in found.parameters())
+    assert all(module.training for module in found.modules())
+
+
+def test_own_configs_differ_from_mmdets_gfl_in_the_backbone_only() -> None:
+    reference = model_config(Detector(config=GFL, backbone_depth=18), CLASSES).to_dict()
+    assert model_config(Detector(config="stillhouse::gfl_r18_fpn.py"), CLASSES).to_dict() == reference
+    for name in ("gfl_mobilenetv2_fpn", "gfl_swint_fpn"):
+        found = model_config(Detector(config=f"stillhouse::{name}.py"), CLASSES).to_dict()
+        for part in ("bbox_head", "train_cfg", "test_cfg", "data_preprocessor"):
+            assert found[part] == reference[part]
+        assert {**found["neck"], "in_channels": 0, "start_level": 0} == {
+            **reference["neck"], "in_channels": 0, "start_level": 0,
+        }  # fmt: skip
+
+
+def test_own_swin_is_the_one_of_mmdets_retinanet() -> None:
+    theirs = model_config(Detector(config="mmdet::swin/retinanet_swin-t-p4-w7_fpn_1x_coco.py"), CLASSES).to_dict()
+    found = model_config(Detector(config="stillhouse::gfl_swint_fpn.py"), CLASSES).to_dict()
+    assert found["backbone"] == theirs["backbone"]
+    assert found["neck"]["in_channels"] == theirs["neck"]["in_channels"]
