@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-all lint lock
+.PHONY: help env demo test test-all lint lock audit
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -99,6 +99,10 @@ lint: env ## run ruff, mypy, import-linter and codespell
 	check $(BIN)/lint-imports
 	check $(BIN)/codespell .
 	exit $$status
+
+audit: env ## ask the public advisory database about every locked package (needs a network)
+	@$(BIN)/uv tool run pip-audit==2.9.0 --disable-pip --require-hashes --vulnerability-service osv \
+	    --progress-spinner off $(AUDIT_FLAGS) --requirement requirements.lock
 
 lock: ## resolve pyproject.toml into requirements.lock (LOCK_FLAGS=--upgrade takes newer versions)
 	@$(FIND_PYTHON)
