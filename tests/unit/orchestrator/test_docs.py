@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from orchestrator.cli import main, parser
 from orchestrator.study import schema
 from orchestrator.study.fields import alternatives_of, is_section
-from trainers.spec import dataset, detector, method, schedule, terms
+from trainers.spec import dataset, detector, method, schedule, terms, view
 from trainers.spec.base import Section
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +28,13 @@ PLACES: dict[type[Section], str] = {
     schema.Study: "The file",
     dataset.ShapesDataset: "dataset",
     dataset.CocoDataset: "dataset",
+    dataset.VocDataset: "dataset",
     dataset.CocoSplit: "dataset.train and dataset.val",
+    dataset.VocPart: "parts of a VOC split",
+    view.RangeScales: "dataset.multi_scale",
+    view.ChoiceScales: "dataset.multi_scale",
+    view.Mosaic: "dataset.mosaic",
+    view.BatchScales: "dataset.batch_scales",
     schema.ZooTeacher: "teacher",
     schema.CheckpointTeacher: "teacher",
     schema.TrainedTeacher: "teacher",

@@ -1,0 +1,91 @@
+"""Check a dataset's annotations and images before training on them."""
+
+import argparse
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.commands.common import add_json, findings_json, print_findings
+from orchestrator.errors import UserError
+from orchestrator.json_output import print_json
+
+if TYPE_CHECKING:
+    from orchestrator.data_check.check import FileDataset, Report
+
+OK, WRONG = 0, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("action", choices=["check"], help="what to do with the data")
+    parser.add_argument("study", metavar="STUDY", help="study file, or a YAML file that holds a section dataset only")
+    parser.add_argument(
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
+        help="override a key of the study, e.g. --set dataset.root=/data (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--decode", action="store_true", help="decode every image, and compare contents: takes long")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the dataset holds and what is wrong with it; exit code 2 when something is."""
+    from orchestrator.data_check.source import read_dataset
+    from trainers.spec import ShapesDataset
+
+    dataset = read_dataset(Path(arguments.study), arguments.sets)
+    if isinstance(dataset, ShapesDataset):
+        return _say_nothing_to_check(arguments)
+    if not Path(dataset.root).is_dir():
+        raise UserError(f"dataset.root: no such folder: {dataset.root}")
+    report = _check(dataset, arguments)
+    if arguments.json:
+        print_json(_content(report))
+    else:
+        print("\n".join(str(summary) for summary in report.summaries))
+        print_findings(tuple(report.ledger.findings()))
+    return WRONG if report.ledger.has_errors else OK
+
+
+def _say_nothing_to_check(arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json({"ok": True, "splits": [], "counts": {}, "findings": []})
+    else:
+        print("shapes are drawn on the fly: nothing to check")
+    return OK
+
+
+def _check(dataset: "FileDataset", arguments: argparse.Namespace) -> "Report":
+    from orchestrator.data_check.check import check_dataset
+
+    bars = _bars()
+    with bars if bars is not None else nullcontext():
+
+        def begin(split: str, images: int) -> Any:
+            if bars is None:
+                return lambda: None
+            task = bars.add_task(split, total=images)
+            return lambda: bars.advance(task)
+
+        return check_dataset(dataset, decode=arguments.decode, begin=begin)
+
+
+def _bars() -> Any:
+    """Return progress bars on a terminal, else ``None``."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _content(report: "Report") -> dict[str, Any]:
+    return {
+        "ok": not report.ledger.has_errors,
+        "splits": [asdict(summary) for summary in report.summaries],
+        "counts": dict(report.ledger.counts),
+        "findings": findings_json(tuple(report.ledger.findings())),
+    }
