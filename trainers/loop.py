@@ -23,6 +23,7 @@ from trainers.member import Member
 from trainers.seeding import derive, seed_everything
 from trainers.spec import Detector, Job, Schedule, Teacher, TrialSpec, class_count
 from trainers.spec.record import Record, read_history, read_status
+from trainers.stopping import StopSignal
 from trainers.weights import load_weights
 
 PROGRESS_EVERY_S = 1.0
@@ -32,7 +33,8 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
 
     A job whose directory already holds history yields that first, then goes on where it stopped. Closing the iterator
-    stops the students where they are; what was yielded is on disk. Call it on every worker of the process group; all
+    stops the students where they are; what was yielded is on disk. A file ``stop`` in a job's directory ends the
+    iterator before the next step, with the state of that step on disk. Call it on every worker of the process group; all
     workers yield, rank 0's records are the complete ones. Raises ``TrialError`` with a message for the user.
     """
     finished = [job for job in jobs if read_status(job.directory) == "finished"]
@@ -65,6 +67,7 @@ class Group:
         for job in jobs if teacher else ():
             teacher.serve(job.trial.method)
         self._members = [Member(job, self._stream.steps_per_epoch, self._device, teacher) for job in jobs]
+        self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
 
     def run(self) -> Iterator[tuple[str, Record]]:
@@ -77,6 +80,10 @@ class Group:
         first = min(member.step for member in self._members)
         last = max(member.last_step for member in self._members)
         for step, batch in enumerate(self._stream.batches(first, last), start=first):
+            if self._stop.agreed():
+                for member in self._members:
+                    member.save_between_epochs()
+                return
             active = [member for member in self._members if member.step == step < member.last_step]
             if active:  # a resumed member may be ahead of where a shorter one ended
                 self._train_step(step, batch, active)

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce_params, barrier, get_rank, get_world_size
+from mmengine.dist import all_gather_object, all_reduce_params, barrier, get_rank, get_world_size
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -42,7 +42,7 @@ class Member:
         self.inherited: Coverage | None = None
         if inherits(trial.method) and teacher is not None:
             self.inherited = inherit(student, teacher.detector)
-        self.job, self.student = job, student.to(device)
+        self.job, self.student, self._device = job, student.to(device), device
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
         self.distils = trial.teacher is not None
         self.distiller = Distiller(student, trial.method).to(device)
@@ -155,16 +155,52 @@ class Member:
                 self.files.report_weights({"inherited": self.inherited.report()})
         if best_record(self.history) is record:
             self.files.save_student(BEST, self._export())
-        state = {
+        self.files.commit(self._state(), self.history)
+        if record.final:
+            self._finish()
+
+    def save_between_epochs(self) -> None:
+        """Commit the state in the midst of an epoch, so that resuming goes on from this very step, to the bit.
+
+        All workers call it. The end of an epoch has committed its own.
+        """
+        if self.at_epoch_end() or self.step == 0:
+            return
+        self.check_losses()
+        begun = all_gather_object(self._begun())
+        if get_rank() == 0:
+            self.files.commit(self._state() | {"begun": begun}, self.history)
+        barrier()
+
+    def _begun(self) -> dict[str, Any]:
+        """Return what this worker alone knows of the epoch that it is in."""
+        modules = self._modules()
+        return {
+            "meter": self._meter.state_dict(),
+            "telemetry": {name: float(value) for name, value in self._telemetry.items()},
+            "buffers": [[buffer.cpu() for buffer in module.buffers()] for module in modules],
+        }
+
+    def _go_on(self, begun: list[dict[str, Any]]) -> None:
+        """Take up an epoch where it was left; with another number of workers, as rank 0 knew it."""
+        mine = begun[get_rank()] if len(begun) == get_world_size() else begun[0]
+        self._meter.load_state_dict(mine["meter"], self._device)
+        self._telemetry = {name: torch.tensor(value) for name, value in mine["telemetry"].items()}
+        for module, saved in zip(self._modules(), mine["buffers"], strict=True):
+            for buffer, value in zip(module.buffers(), saved, strict=True):
+                buffer.copy_(value)
+
+    def _modules(self) -> list[torch.nn.Module]:
+        return [self.student] + ([self.average.module] if self.average else [])
+
+    def _state(self) -> dict[str, Any]:
+        return {
             "step": self.step,
             "student": self.student.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "optimizer": self._optimizer.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in self._schedulers],
         }
-        self.files.commit(state, self.history)
-        if record.final:
-            self._finish()
 
     def _finish(self) -> None:
         self.files.save_student(LAST, self._export())
@@ -182,10 +218,12 @@ class Member:
         self._optimizer.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(self._schedulers, state["schedulers"], strict=True):
             scheduler.load_state_dict(saved)
+        if "begun" in state:
+            self._go_on(state["begun"])
         barrier()  # all workers have read the state before rank 0 may delete it
         if get_rank() == 0:
             self.files.publish(self.history)
-            if self.history[-1].final:
+            if self.history and self.history[-1].final:
                 self._finish()  # the process died between the last commit and this
 
 

@@ -17,7 +17,7 @@ POLL_S = 0.1
 def train_worker(config: dict[str, Any]) -> None:
     """Train the job in ``config`` on this worker; rank 0 sends every record to the mailbox.
 
-    ``config`` holds ``job`` (JSON) and ``mailbox``, an actor with ``note_placement_group``, ``put`` and ``verdict``.
+    ``config`` holds ``job`` (JSON) and ``mailbox``, an actor with ``note_placement_group``, ``put``, ``verdict`` and ``leave``.
     The process group is the one that Ray Train has made. After each record all workers wait until the reader wants
     another one, and end together when it does not. A record that is never taken is not lost: it is on disk before it
     is sent.
@@ -33,6 +33,8 @@ def train_worker(config: dict[str, Any]) -> None:
         broadcast_object_list(wanted, src=0)
         if not wanted[0]:
             return
+    if rank == 0:
+        mailbox.leave.remote()  # to its end, or to where it was asked to stop
 
 
 def deliver(mailbox: Any, record: Record) -> bool:

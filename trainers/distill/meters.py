@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce_params
@@ -27,6 +28,16 @@ class LossMeter:
             addend = value.detach().double()
             self._sums[name] = self._sums[name] + addend if name in self._sums else addend
         self._count += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what has been added on this worker since the epoch began: sums in float64, and the number of steps."""
+        return {"sums": {name: float(value) for name, value in self._sums.items()}, "count": self._count}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from what ``state_dict`` returned, to the bit."""
+        sums: Mapping[str, float] = state["sums"]
+        self._sums = {name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in sums.items()}
+        self._count = state["count"]
 
     def take(self) -> dict[str, float]:
         """Return each loss's mean over steps and workers, and begin anew; all workers call it together."""
