@@ -73,6 +73,11 @@ class View:
     def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[int, HeadFeatures]) -> None:
         self.adapter, self.features, self.outs, self.taps = adapter, features, outs, taps
 
+    @property
+    def level_sizes(self) -> list[int]:
+        """Return the number of anchors of each level of one image."""
+        raise self.lacks(Need.BOXES)
+
     @lazy
     def logits_AC(self) -> Tensor:
         """Return the logits that the head's classification loss supervises, before the sigmoid, (A, C)."""

@@ -8,51 +8,17 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from trainers.distill.adapters.base import Adapter, Targets
+from trainers.distill.adapters.grid import GridView
 from trainers.distill.views import Anchors, View, lazy, places, stack_levels
 
 
-class AnchoredView(View):
-    """See an anchor-based head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels."""
-
-    @property
-    def images(self) -> int:
-        """Return the number of images in the batch."""
-        return len(self.outs[0][0])
-
-    @property
-    def sizes(self) -> list[Any]:
-        """Return each level's (height, width)."""
-        return [scores.shape[-2:] for scores in self.outs[0]]
-
-    def priors(self) -> list[Tensor]:
-        """Return one image's anchor boxes, a list over levels of (anchors, 4), float32, in pixels."""
-        device = self.outs[0][0].device
-        grid: list[Tensor] = self.adapter.head.prior_generator.grid_priors(
-            self.sizes, dtype=torch.float32, device=device
-        )
-        return grid
-
-    @property
-    def level_sizes(self) -> list[int]:
-        """Return the number of anchors of each level of one image."""
-        return [len(level) for level in self.priors()]
+class AnchoredView(GridView):
+    """See an anchor-based head's outputs."""
 
     @lazy
     def priors_A4(self) -> Tensor:
         """Return the anchor boxes in pixels, (A, 4)."""
         return torch.cat(self.priors()).repeat(self.images, 1)
-
-    @lazy
-    def strides_A(self) -> Tensor:
-        """Return each anchor's stride in pixels, (A,)."""
-        strides = self.adapter.head.prior_generator.strides
-        levels = [p.new_full((len(p),), float(s[0])) for p, s in zip(self.priors(), strides, strict=True)]
-        return torch.cat(levels).repeat(self.images)
-
-    @lazy
-    def logits_AC(self) -> Tensor:
-        """Return the classification logits, (A, C)."""
-        return stack_levels(self.outs[0], self.adapter.head.cls_out_channels)
 
 
 class CodedView(AnchoredView):
@@ -78,6 +44,13 @@ class AnchoredAdapter(Adapter):
 
     first: ClassVar[int] = 1
     reduces_normaliser: ClassVar[bool]
+
+    @property
+    def assigner(self) -> str:
+        """Name how this head assigns targets, the coding of its box targets included."""
+        coder = self.head.bbox_coder
+        coding = f"{type(coder).__name__} {sorted(vars(coder).items())}"
+        return f"{super().assigner} {self.head.reg_decoded_bbox} {coding}"
 
     def anchors(self, view: View, targets: Targets) -> Anchors:
         """Return labels, weights and levels of all anchors; N is what the head divides its classification loss by."""

@@ -67,6 +67,8 @@ class Adapter(ABC):
         features = list(self.detector.extract_feat(inputs))
         if needs is not None and needs <= {Need.FEATURES}:
             return self.view(self, features, (), {})
+        for tap in self._taps.values():
+            tap.listen()
         outs = self.head(tuple(features))
         taps = {convs: tap.take() for convs, tap in self._taps.items()}
         return self.view(self, features, outs, taps)

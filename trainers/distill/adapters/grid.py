@@ -1,0 +1,51 @@
+"""Share what all of mmdet's dense heads have in common: outputs on a grid of priors, level by level."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainers.distill.views import View, lazy, stack_levels
+
+
+class GridView(View):
+    """See a dense head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels of (B, channels, H, W)."""
+
+    @property
+    def images(self) -> int:
+        """Return the number of images in the batch."""
+        return len(self.outs[0][0])
+
+    @property
+    def sizes(self) -> list[Any]:
+        """Return each level's (height, width)."""
+        return [scores.shape[-2:] for scores in self.outs[0]]
+
+    def priors(self) -> list[Tensor]:
+        """Return one image's priors in pixels, float32, a list over levels: (n, 4) anchor boxes or (n, 2) points."""
+        device = self.outs[0][0].device
+        grid: list[Tensor] = self.adapter.head.prior_generator.grid_priors(
+            self.sizes, dtype=torch.float32, device=device
+        )
+        return grid
+
+    @property
+    def level_sizes(self) -> list[int]:
+        """Return the number of anchors of each level of one image."""
+        return [len(level) for level in self.priors()]
+
+    @lazy
+    def strides_A(self) -> Tensor:
+        """Return each anchor's stride in pixels, (A,)."""
+        strides = self.adapter.head.prior_generator.strides
+        levels = [p.new_full((len(p),), float(s[0])) for p, s in zip(self.priors(), strides, strict=True)]
+        return torch.cat(levels).repeat(self.images)
+
+    @lazy
+    def logits_AC(self) -> Tensor:
+        """Return the classification logits, (A, C)."""
+        return stack_levels(self.outs[0], self.adapter.head.cls_out_channels)
+
+    def grid_points(self) -> Tensor:
+        """Return the points of a point-based head in units of their level's stride, (A, 2)."""
+        return torch.cat(self.priors()).repeat(self.images, 1) / self.strides_A[:, None]
