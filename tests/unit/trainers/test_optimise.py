@@ -114,6 +114,12 @@ ITERATIONS = "retinanet_gid_2x.yaml"
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_leaves_nothing_of_a_schedule_below_it(name: str) -> None:
+    schedule = fragment(name)
+    assert schedule.model_dump(exclude_unset=True) == schedule.model_dump()
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_treats_parameters_as_mmdet_does(name: str) -> None:
     config, model, schedule = of_mmdet(RECIPES[name][0]), Layers(), fragment(name)
     theirs = build_optim_wrapper(model, config.optim_wrapper)
