@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.errors import OperationError
+from orchestrator.interruption import Interruption
 from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.store import Store
 from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
@@ -17,7 +18,14 @@ log = logging.getLogger(__name__)
 TO_RUN = ("new", "unfinished", "failed")
 
 
-def run_plan(plan: Plan, store: Store, tracker: Tracker, watchers: Sequence[Watcher], address: str | None) -> None:
+def run_plan(
+    plan: Plan,
+    store: Store,
+    tracker: Tracker,
+    watchers: Sequence[Watcher],
+    address: str | None,
+    interruption: Interruption | None = None,
+) -> None:
     """Train what the plan still lacks and end with MLflow complete, also when the run ends early.
 
     Raises ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
@@ -26,7 +34,7 @@ def run_plan(plan: Plan, store: Store, tracker: Tracker, watchers: Sequence[Watc
     copier = Copier(tracker, plan.trials)
     try:
         if pending:
-            _train(plan, pending, store, [copier, *watchers], address)
+            _train(plan, pending, store, [copier, *watchers], address, interruption or Interruption())
     finally:
         copier.close()
         for trial in plan.trials:
@@ -36,18 +44,23 @@ def run_plan(plan: Plan, store: Store, tracker: Tracker, watchers: Sequence[Watc
 
 
 def _train(
-    plan: Plan, pending: list[PlannedTrial], store: Store, watchers: Sequence[Watcher], address: str | None
+    plan: Plan,
+    pending: list[PlannedTrial],
+    store: Store,
+    watchers: Sequence[Watcher],
+    address: str | None,
+    interruption: Interruption,
 ) -> None:
     for trial in pending:
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
     try:
         start_ray(address)
         if plan.teacher in pending:
-            run_trials(plan, [plan.teacher], watchers, store.tune_dir)
+            run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
             require_teacher(plan.teacher)
         students = [trial for trial in pending if trial.role == "student"]
         if students:
-            run_trials(plan, students, watchers, store.tune_dir)
+            run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
     finally:
         stop_ray()
 

@@ -1,6 +1,9 @@
 """Run planned trials with Ray Tune."""
 
+import logging
 import socket
+import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,15 +14,21 @@ from ray.exceptions import RayError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from orchestrator.errors import OperationError
+from orchestrator.events import read_events
+from orchestrator.failures import MOST_RESTARTS, Kind, classify
+from orchestrator.interruption import Interruption
 from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.redact import redacted
 from orchestrator.study.schema import Asha, Study
-from orchestrator.trial.runner import RUNNER_SHARE, TrialRunner
+from orchestrator.trial.cluster import what_there_is
+from orchestrator.trial.runner import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
+from orchestrator.verdict import judge
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
+from trainers.spec.stop import clear_stop, request_stop
 
+log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10
-CRASHES_PER_TRIAL = 2  # a trial whose process dies starts again from its last record
 
 
 class Watcher(Protocol):
@@ -36,10 +45,12 @@ class Watcher(Protocol):
 
 
 class Notifier(tune.Callback):
-    """Pass Tune's events on to watchers, by our trial ids."""
+    """Pass Tune's events on to watchers, by our trial ids; judge trials whose process died and could not do it."""
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
+    def __init__(self, watchers: Sequence[Watcher], plan: Plan, run: str) -> None:
+        self._watchers, self._run = watchers, run
+        self._jobs = {trial.id: plan.job(trial) for trial in plan.trials}
+        self._began: dict[str, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the watchers out: Tune pickles its callbacks with the experiment's state."""
@@ -47,18 +58,67 @@ class Notifier(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has started."""
+        self._began[trial_id(trial)] = time.time()
         for watcher in self._watchers:
-            watcher.started(trial.config["planned"]["id"])
+            watcher.started(trial_id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Tell what a trial has reported."""
         for watcher in self._watchers:
-            watcher.reported(trial.config["planned"]["id"], result)
+            watcher.reported(trial_id(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has ended."""
         for watcher in self._watchers:
-            watcher.ended(trial.config["planned"]["id"])
+            watcher.ended(trial_id(trial))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Judge a trial whose process died; one whose budget is spent gets its outcome, and its runner ends at once."""
+        job, error = self._jobs[trial_id(trial)], trial.get_pickled_error()
+        if error is not None and classify(error) in (Kind.WORKER_LOST, Kind.PREEMPTED) and job.placement.workers == 1:
+            verdict = judge(job, error, self._run, self._began.get(job.trial_id, 0.0))
+            if not verdict.again:
+                write_outcome(job.directory, Outcome("failed", verdict.reason))
+        event = next(reversed(read_events(job.directory)), None)
+        if event is not None:
+            log.warning("%s  %s: %s: %s", job.trial_id, event.kind, event.action, event.detail)
+
+
+class Ending(tune.Stopper, tune.Callback):
+    """End the sweep when the user asks for it, or when the cluster has had no room for any trial for too long."""
+
+    def __init__(self, interruption: Interruption, patience_s: float) -> None:
+        self._interruption, self._patience_s = interruption, patience_s
+        self._last_running = time.monotonic()
+        self._told = self.starved = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave everything out: Tune pickles this with the experiment's state."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Stop no trial for what it reports."""
+        return False
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ask running trials to stop when the user wants it; notice when none can be started."""
+        running = [trial for trial in trials if trial.status == "RUNNING"]
+        if running or not any(trial.status == "PENDING" for trial in trials):
+            self._last_running = time.monotonic()
+        self.starved = time.monotonic() - self._last_running > self._patience_s
+        if self._interruption.asked and not self._told:
+            self._told = True
+            for trial in running:
+                request_stop(trial.config["planned"]["directory"])
+
+    def stop_all(self) -> bool:
+        """Tell Tune to end: running trials have been asked to save their state, and are waited for."""
+        return self._told or self.starved
+
+
+def trial_id(trial: Any) -> str:
+    """Return our id of one of Tune's trials."""
+    return str(trial.config["planned"]["id"])
 
 
 def start_ray(address: str | None) -> None:
@@ -111,43 +171,65 @@ def run_trials(
     watchers: Sequence[Watcher],
     directory: Path,
     runner: type[TrialRunner] = TrialRunner,
+    interruption: Interruption | None = None,
 ) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
-    ``directory`` is Tune's own, and safe to delete afterwards. A trial that the scheduler stopped early, or that crashed too often, gets its outcome here.
+    ``directory`` is Tune's own, and safe to delete afterwards. A trial that the scheduler stopped early, or that could
+    not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an interruption: trials that ran have saved
+    their state and stay unfinished.
     """
-    tuner = tune.Tuner(
+    interruption = interruption or Interruption()
+    ending = Ending(interruption, plan.study.scaling.start_timeout_s)
+    for trial in trials:
+        clear_stop(trial.directory)
+    with interruption.listening():
+        results = make_tuner(plan, trials, watchers, directory, runner, ending).fit()
+    for index in range(len(results)):
+        settle(plan, results[index], {trial.id: trial for trial in trials}, ending, interruption)
+    for trial in trials:
+        clear_stop(trial.directory)
+    if interruption.asked:
+        raise KeyboardInterrupt
+
+
+def make_tuner(
+    plan: Plan,
+    trials: Sequence[PlannedTrial],
+    watchers: Sequence[Watcher],
+    directory: Path,
+    runner: type[TrialRunner],
+    ending: Ending,
+) -> tune.Tuner:
+    """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
+    run = uuid.uuid4().hex[:12]
+    return tune.Tuner(
         tune.with_resources(runner, request(plan, trials[0].role)),
-        param_space={
-            "planned": tune.grid_search(
-                [{"id": trial.id, "job": plan.job(trial).model_dump_json()} for trial in trials]
-            )
-        },
+        param_space={"planned": tune.grid_search([order(plan, trial, run) for trial in trials])},
         tune_config=tune.TuneConfig(
             scheduler=make_scheduler(plan.study, trials),
             metric=SELECTION_METRIC,
             mode="max",
             max_concurrent_trials=max(1, plan.resources.concurrent),
             reuse_actors=plan.resources.workers == 1,
-            trial_dirname_creator=directory_name,
+            trial_dirname_creator=trial_id,
         ),
         run_config=tune.RunConfig(
             name=plan.fingerprint[:12],
             storage_path=str(directory),
             verbose=0,
-            callbacks=[Notifier(watchers)],
+            stop=ending,
+            callbacks=[ending, Notifier(watchers, plan, run)],
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=CRASHES_PER_TRIAL),
+            failure_config=tune.FailureConfig(max_failures=MOST_RESTARTS),
         ),
     )
-    results = tuner.fit()
-    for index in range(len(results)):
-        settle(results[index], {trial.id: trial for trial in trials})
 
 
-def directory_name(trial: Any) -> str:
-    """Name Tune's own folder of a trial by our id."""
-    return str(trial.config["planned"]["id"])
+def order(plan: Plan, trial: PlannedTrial, run: str) -> dict[str, str]:
+    """Return what a runner is told: the trial, its directory, and which run counts its failures."""
+    directory = str(trial.directory)
+    return {"id": trial.id, "directory": directory, "run": run, "job": plan.job(trial).model_dump_json()}
 
 
 def request(plan: Plan, role: str) -> dict[str, float]:
@@ -172,17 +254,33 @@ def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
     )
 
 
-def settle(result: Any, trials: dict[str, PlannedTrial]) -> None:
-    """Write the outcome of a trial that did not write its own."""
+def settle(
+    plan: Plan, result: Any, trials: dict[str, PlannedTrial], ending: Ending, interruption: Interruption
+) -> None:
+    """Write the outcome of a trial that did not write its own; one that was interrupted has none."""
     trial = trials[result.config["planned"]["id"]]
-    if read_status(trial.directory) not in ("new", "unfinished"):
+    if read_status(trial.directory) not in ("new", "unfinished") or interruption.asked:
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
+    write_outcome(trial.directory, outcome_of(plan, trial, result, ending))
+
+
+def outcome_of(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> Outcome:
+    """Return how a trial ended that could not say it itself."""
+    metrics = result.metrics or {}
     if result.error is not None:
         report = redacted(str(result.error))
         (trial.directory / ERROR).write_text(report)
-        reason = report.strip().splitlines()[-1]
-        write_outcome(trial.directory, Outcome("failed", f"crashed {CRASHES_PER_TRIAL + 1} times; last: {reason}"))
-        return
-    epoch = (result.metrics or {}).get("epoch", 0)
-    write_outcome(trial.directory, Outcome("stopped", f"stopped by the scheduler after epoch {epoch}"))
+        return Outcome("failed", f"crashed; last: {report.strip().splitlines()[-1]}")
+    if metrics.get(FAILED_BECAUSE):
+        return Outcome("failed", metrics[FAILED_BECAUSE])
+    if ending.starved and not metrics.get("done"):
+        return Outcome("failed", starvation(plan, trial))
+    return Outcome("stopped", f"stopped by the scheduler after epoch {metrics.get('epoch', 0)}")
+
+
+def starvation(plan: Plan, trial: PlannedTrial) -> str:
+    """Say what a trial waited for in vain, and what the cluster has."""
+    granted, limit = plan.resources, plan.study.scaling.start_timeout_s
+    wanted = f"{granted.cpus(trial.role)} CPUs and {granted.gpus_per_worker:g} GPUs"
+    return f"not started after {limit:g} s: waited for {wanted} on one machine; {what_there_is()}"

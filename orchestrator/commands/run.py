@@ -1,6 +1,7 @@
 """Run a study to its end: teacher, sweep, MLflow, table. Running it again does only what is missing."""
 
 import argparse
+import signal
 
 from orchestrator.commands.common import (
     add_json,
@@ -13,6 +14,7 @@ from orchestrator.commands.common import (
 )
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
+from orchestrator.interruption import Interruption, raise_interrupt
 from orchestrator.machine import Machine
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
@@ -78,6 +80,8 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     from orchestrator import ray_environment
 
     ray_environment.prepare(arguments.address)
+    interruption = Interruption()
+    signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
     with store.only_run():
         from orchestrator.progress import Progress
         from orchestrator.report import print_end
@@ -86,6 +90,11 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
         tracker = Tracker(plan, store)
         from orchestrator.run import run_plan
 
-        with Progress(plan) as progress:
-            run_plan(plan, store, tracker, [progress], arguments.address)
+        try:
+            with Progress(plan) as progress:
+                run_plan(plan, store, tracker, [progress], arguments.address, interruption)
+        except KeyboardInterrupt:
+            if interruption.asked:  # once, and everybody has stopped in order: what there is by now is worth a table
+                print_end(plan, store, as_json=arguments.json)
+            raise
     return print_end(plan, store, as_json=arguments.json)

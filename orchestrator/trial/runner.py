@@ -1,6 +1,8 @@
 """Run one trial inside Ray Tune: the same records, whether one process trains or a worker group does."""
 
+import contextlib
 import json
+import time
 import traceback
 from collections.abc import Iterator
 from importlib import import_module
@@ -9,10 +11,14 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator.failures import root_cause
 from orchestrator.redact import redacted
+from orchestrator.verdict import Verdict, judge, micro_batch_of
 from trainers.spec import Job
-from trainers.spec.record import ERROR, Outcome, Record, write_outcome
+from trainers.spec.record import ERROR, Outcome, Record, read_outcome, write_outcome
+from trainers.spec.stop import stop_requested
 
+FAILED_BECAUSE = "failed_because"
 LOOP = "trainers.loop"  # by name: the drivers that import this module stay free of torch
 # What a runner reserves when its worker group brings its own resources: no CPU at all, for even a hundredth of one would
 # be missing for the last worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
@@ -28,18 +34,36 @@ class TrialRunner(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take up the trial in ``config["planned"]["job"]`` (JSON); nothing heavy happens before the first step."""
-        self._job = Job.model_validate_json(config["planned"]["job"])
+        job = Job.model_validate_json(config["planned"]["job"])
+        placement = job.placement.model_copy(update={"micro_batch": micro_batch_of(job)})
+        self._job = job.model_copy(update={"placement": placement})
+        self._run = str(config["planned"].get("run", ""))
         self._records: Iterator[Record] | None = None
+        self._began = time.time()
 
     def step(self) -> dict[str, Any]:
-        """Train up to the next record and return it; a failure that a retry cannot mend ends the trial."""
+        """Train up to the next record and return it; a failure ends the trial, or Tune, which hears of it, starts it again.
+
+        A trial that was asked to stop ends unfinished: its state is on disk.
+        """
+        if self._is_over():
+            return ended()
         try:
             record = self._next()
+        except StopIteration:
+            return ended()
         except Exception as error:
-            if not is_final(error):
+            verdict = judge(self._job, error, self._run, self._began)
+            if verdict.again:
+                time.sleep(verdict.pause_s)
                 raise
-            return self._failed(error)
+            return self._failed(error, verdict)
         return {"epoch": record.epoch, **record.metrics, "done": record.final}
+
+    def _is_over(self) -> bool:
+        """Tell whether there is nothing to do: between two records the trial's state is on disk."""
+        outcome = read_outcome(self._job.directory)
+        return stop_requested(self._job.directory) or (outcome is not None and outcome.status == "failed")
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Give Tune a pointer: the trial's state is in its own directory already."""
@@ -69,12 +93,19 @@ class TrialRunner(tune.Trainable):
         """Return where the job's records come from; tests replay scripted ones."""
         return records_of(job)
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
+    def _failed(self, error: Exception, verdict: Verdict) -> dict[str, Any]:
         directory = Path(self._job.directory)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / ERROR).write_text(redacted("".join(traceback.format_exception(error))))
-        write_outcome(directory, Outcome("failed", redacted(str(error))))
-        return {"epoch": 0, "done": True}
+        report = redacted("".join(traceback.format_exception(root_cause(error))))
+        with contextlib.suppress(OSError):  # on a full disk; the driver hears the reason as well
+            (directory / ERROR).write_text(report)
+            write_outcome(directory, Outcome("failed", verdict.reason))
+        return ended(verdict.reason)
+
+
+def ended(reason: str = "") -> dict[str, Any]:
+    """Return what Tune hears of a trial that reports no more, and why it failed if it did."""
+    return {"epoch": 0, "done": True, FAILED_BECAUSE: reason}
 
 
 def records_of(job: Job) -> Iterator[Record]:
@@ -87,8 +118,3 @@ def records_of(job: Job) -> Iterator[Record]:
         return
     for _, record in import_module(LOOP).train([job]):
         yield record
-
-
-def is_final(error: Exception) -> bool:
-    """Tell whether the failure is the trial's own, so that trying again would end the same way."""
-    return type(error).__name__ in ("TrialError", "NonFiniteLoss")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from orchestrator.trial.runner import TrialRunner
 from trainers.spec import Job
 from trainers.spec.record import SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
+from trainers.spec.stop import stop_requested
 
 SCRIPT = "script.json"  # in a trial's directory: its scores, and where it dies or fails
 
@@ -22,6 +24,7 @@ class ScriptedRunner(TrialRunner):
 
     def source(self, job: Job) -> Iterator[Record]:
         directory = Path(job.directory)
+        (directory / "pid-0").write_text(str(os.getpid()))
         script: dict[str, Any] = json.loads((directory / SCRIPT).read_text())
         history = read_history(directory)
         yield from history
@@ -32,6 +35,20 @@ class ScriptedRunner(TrialRunner):
             if history[-1].final:
                 write_outcome(directory, Outcome("finished"))
             yield history[-1]
+            ending = time.monotonic() + script.get("epoch_s", 0.0)
+            while time.monotonic() < ending:
+                if stop_requested(directory):
+                    return
+                time.sleep(0.05)
+
+
+class ScriptedGroupRunner(TrialRunner):
+    """Let a real worker group follow the script."""
+
+    def source(self, job: Job) -> Iterator[Record]:
+        from orchestrator.trial.group import worker_group_records
+
+        yield from worker_group_records(job, "tests.ray.scripted_worker")
 
 
 def record(scores: list[float], epoch: int) -> Record:

@@ -1,0 +1,131 @@
+"""Sort failures into a closed list of kinds, and say for each what is done about it and how often."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Name what went wrong."""
+
+    CONFIG = "config error"
+    NON_FINITE = "non-finite loss"
+    OUT_OF_MEMORY = "out of memory"
+    WORKER_LOST = "worker lost"
+    PREEMPTED = "preempted"
+    HANG = "hang"
+    DISK_FULL = "disk full"
+    STORAGE_DOWN = "storage down"
+    TRACKER_DOWN = "tracker down"
+    START_TIMEOUT = "start timeout"
+    INTERRUPTED = "interrupted"
+    CRASH = "crash"
+
+
+class Action(StrEnum):
+    """Name what is done about it."""
+
+    STOP = "stop the trial"
+    RESTART = "restart from the last state"
+    HALVE = "restart with half the micro-batch"
+    SPOOL = "go on, catch up later"
+    RESUME_LATER = "keep the state for the next run"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Hold the answer to a kind of failure: how often a run takes ``action`` for one trial before it stops the trial."""
+
+    action: Action
+    budget: int = 0
+    pause_s: float = 0.0
+
+
+# Each kind has a budget of its own: a machine that is taken away five times says nothing about the trial.
+RULES = {
+    Kind.CONFIG: Rule(Action.STOP),
+    Kind.NON_FINITE: Rule(Action.STOP),
+    Kind.OUT_OF_MEMORY: Rule(Action.HALVE, budget=16),
+    Kind.WORKER_LOST: Rule(Action.RESTART, budget=5),
+    Kind.PREEMPTED: Rule(Action.RESTART, budget=50),
+    Kind.HANG: Rule(Action.RESTART, budget=2),
+    Kind.DISK_FULL: Rule(Action.STOP),
+    Kind.STORAGE_DOWN: Rule(Action.RESTART, budget=5, pause_s=5.0),
+    Kind.TRACKER_DOWN: Rule(Action.SPOOL),
+    Kind.START_TIMEOUT: Rule(Action.STOP),
+    Kind.INTERRUPTED: Rule(Action.RESUME_LATER),
+    Kind.CRASH: Rule(Action.RESTART, budget=2),
+}
+MOST_RESTARTS = sum(rule.budget for rule in RULES.values())
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EHOSTDOWN})
+RAYS_LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "WorkerHealthCheckFailedError")
+LOST = frozenset({*RAYS_LOST, "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
+WRAPPED = ("controller_failure", "health_check_failure", "cause", "__cause__")
+OWN = {"TrialError": Kind.CONFIG, "NonFiniteLoss": Kind.NON_FINITE, "StartTimeout": Kind.START_TIMEOUT}
+
+
+def classify(error: BaseException) -> Kind:
+    """Return the kind of a failure, from the first error in its chain of causes that has one.
+
+    Errors are known by the names of their classes: the libraries that raise them need not be loaded, and an error that
+    comes from another process may be a copy of its class.
+    """
+    kinds = [kind for found in causes(error) if (kind := _kind(found)) is not None]
+    if kinds and kinds[0] is Kind.WORKER_LOST:
+        return Kind.PREEMPTED if Kind.PREEMPTED in kinds else Kind.WORKER_LOST
+    return kinds[0] if kinds else Kind.CRASH
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, outermost first; of several workers' errors the telling one first."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        found = waiting.pop(0)
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        workers = getattr(found, "worker_failures", None) or {}
+        inner = [getattr(found, name, None) for name in WRAPPED]
+        inner += [] if found.__suppress_context__ else [found.__context__]
+        waiting += sorted(workers.values(), key=_is_collateral)
+        waiting += [item for item in inner if isinstance(item, BaseException)]
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return the error that gave the failure its kind, else the innermost one."""
+    chain = list(causes(error))
+    return next((found for found in chain if _kind(found) is not None), chain[-1])
+
+
+def _kind(error: BaseException) -> Kind | None:
+    names = [base.__name__ for base in type(error).__mro__]
+    own = next((OWN[name] for name in names if name in OWN), None)
+    if own is not None:
+        return own
+    if getattr(error, "preempted", False) is True:
+        return Kind.PREEMPTED
+    if LOST.intersection(names):
+        return Kind.WORKER_LOST
+    if isinstance(error, OSError):
+        return Kind.DISK_FULL if error.errno in FULL else Kind.STORAGE_DOWN if error.errno in AWAY else None
+    return Kind.OUT_OF_MEMORY if _is_out_of_memory(error, names) else None
+
+
+def _is_out_of_memory(error: BaseException, names: list[str]) -> bool:
+    """Know torch's own class and the texts of its older ones; a process that the system killed is a lost worker."""
+    if isinstance(error, MemoryError):
+        return True
+    if "OutOfMemoryError" in names:
+        return not type(error).__module__.startswith("ray")
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("CUDA out of memory" in text or "CUBLAS_STATUS_ALLOC_FAILED" in text)
+
+
+def _is_collateral(error: BaseException) -> bool:
+    """Tell whether a worker's error may only follow from another's: the others' connections break when one fails."""
+    return all(_kind(found) is None for found in causes(error))

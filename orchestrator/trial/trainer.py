@@ -1,0 +1,70 @@
+"""Make the Ray Train trainer of one trial: its failures and its resources are handled here, not by Ray."""
+
+import os
+from typing import Any
+
+import ray
+from ray.train.torch import TorchConfig
+from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.torch.torch_trainer import TorchTrainer
+
+from trainers.spec import Job
+
+WORKER = "trainers.worker"
+START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"  # Ray Train reads it where the trainer is made
+NEEDLESS = "PlacementGroupCleanerCallback"
+
+
+class NoteController(ControllerCallback):
+    """Tell the mailbox which actor directs the workers, so that it can be ended with them."""
+
+    def __init__(self, mailbox: Any) -> None:
+        self._mailbox = mailbox
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Send the handle of the actor that this runs in."""
+        self._mailbox.note_controller.remote(ray.get_runtime_context().current_actor)
+
+
+class GroupTrainer(TorchTrainer):
+    """Train without Ray's guard over placement groups.
+
+    The guard is one more process for each trial, it outlives the trial, it asks the dashboard's state service, and
+    where there is none it waits for ever. Whoever reads the trial's records removes the group instead.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        callbacks = super()._create_default_callbacks()
+        return [callback for callback in callbacks if type(callback).__name__ != NEEDLESS]
+
+
+def make_trainer(job: Job, mailbox: Any, worker: str = WORKER) -> Any:
+    """Return the trainer of ``job``; its workers find the training function, ``train_worker``, in module ``worker``.
+
+    Ray restarts nothing by itself: whether a failure is worth another attempt is decided by its kind.
+    """
+    placement = job.placement
+    os.environ[START_TIMEOUT] = str(placement.start_timeout_s)
+    per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
+    return GroupTrainer(
+        call_worker,
+        train_loop_config={"job": job.model_dump_json(), "mailbox": mailbox, "worker": worker},
+        scaling_config=ScalingConfig(
+            num_workers=placement.workers, use_gpu=placement.cuda, resources_per_worker=per_worker
+        ),
+        run_config=RunConfig(
+            name=f"fit-{job.trial_id}",
+            storage_path=f"{job.directory}/ray",
+            callbacks=[NoteController(mailbox)],  # type: ignore[list-item]  # Ray takes its own kind of callback too
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
+        ),
+        torch_config=TorchConfig(backend="nccl" if placement.cuda else "gloo"),
+    )
+
+
+def call_worker(config: dict[str, Any]) -> None:
+    """Import the worker where it runs, so that this module needs no torch of its own."""
+    from importlib import import_module
+
+    import_module(config["worker"]).train_worker(config)
