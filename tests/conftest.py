@@ -24,6 +24,12 @@ settings.register_profile("stillhouse", derandomize=True, database=None, deadlin
 settings.load_profile("stillhouse")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a plug-in's author run the adapter suite on a head that is not built in."""
+    parser.addoption("--adapter-head", metavar="MODULE:HEADSPEC", help="run tests/contract/test_adapters.py on it")
+    parser.addoption("--adapter-config", metavar="PATH", help="a small detector with the head of --adapter-head")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test by its folder, so that the cost of a test is where it lives."""
     folder = _folder(item)
