@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.errors import OperationError
+from orchestrator.leaks import Leak
 from orchestrator.machine import this_machine
+from orchestrator.processes import processes
 from orchestrator.store import Store
 
 REQUIRED = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "pycocotools", "faster-coco-eval", "pydantic")
@@ -31,10 +33,10 @@ class Check:
     message: str
 
 
-def examine(store: Store) -> list[Check]:
-    """Run every check; one that itself breaks counts as failed."""
+def examine(store: Store, leaks: Sequence[Leak] = ()) -> list[Check]:
+    """Run every check and report ``leaks``; a check that itself breaks counts as failed."""
     looks: tuple[Callable[[], Iterator[Check]], ...] = (
-        _python, _packages, _parents, _stack, _devices, _ray, lambda: _store(store), _data,
+        _python, _packages, _parents, _stack, _devices, _ray, lambda: _store(store), _data, lambda: _leaks(leaks),
     )  # fmt: skip
     return [check for look in looks for check in look()]
 
@@ -94,23 +96,11 @@ def _ray() -> Iterator[Check]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         yield Check("warn", "ray", f"RAY_ADDRESS={address} is set; run starts its own Ray unless --address is given")
-    running = _processes("gcs_server")
+    running = sum("gcs_server" in process.title.partition(" ")[0] for process in processes())
     if running:
         yield Check("warn", "ray", f"{running} Ray head process(es) run on this machine already")
     else:
         yield Check("ok", "ray", "no other Ray runs on this machine")
-
-
-def _processes(name: str) -> int:
-    commands = (path / "comm" for path in Path("/proc").iterdir() if path.name.isdigit())
-    return sum(_reads(path) == name for path in commands)
-
-
-def _reads(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:  # the process has just ended
-        return ""
 
 
 def _store(store: Store) -> Iterator[Check]:
@@ -132,3 +122,10 @@ def _data() -> Iterator[Check]:
         yield Check("fail", "data", f"STILLHOUSE_DATA names {folder}, which is no folder")
     else:
         yield Check("ok", "data", folder)
+
+
+def _leaks(leaks: Sequence[Leak]) -> Iterator[Check]:
+    if not leaks:
+        yield Check("ok", "leaks", "nothing is left of earlier runs")
+    for leak in leaks:
+        yield Check("fail", "leaks", f"{leak.message}: stillhouse doctor --clean removes it")

@@ -3,6 +3,8 @@
 import os
 import secrets
 
+from orchestrator.processes import this_process
+
 SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths keep their meaning
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default, 2 s, delays every report by as much
@@ -21,6 +23,7 @@ SETTINGS = {
 }
 
 
+DRIVER = "STILLHOUSE_DRIVER"  # which process a run is of: every process of a local Ray inherits it
 # Read by Ray as: may there be other machines? "0" makes every process of a local Ray listen on loopback only.
 OTHER_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
@@ -33,6 +36,7 @@ def prepare(address: str | None) -> None:
     """
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
+    os.environ[DRIVER] = this_process().identity
     if address is None:
         os.environ[OTHER_MACHINES] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"

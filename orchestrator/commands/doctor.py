@@ -10,13 +10,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_store(parser)
     add_json(parser)
+    parser.add_argument(
+        "--clean", action="store_true", help="end processes and delete files that runs which are no more have left"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line a check; exit code 1 when one failed."""
+    """Print one line a check; exit code 1 when one failed, or when something is left of earlier runs."""
     from orchestrator.doctor import examine
+    from orchestrator.leaks import clean, find_leaks
 
-    checks = examine(store_of(arguments))
+    store = store_of(arguments)
+    leaks = find_leaks(store)
+    if arguments.clean:
+        clean(leaks)
+        leaks = find_leaks(store)
+    checks = examine(store, leaks)
     failed = any(check.level == "fail" for check in checks)
     if arguments.json:
         print_json({"ok": not failed, "checks": [dict(vars(check)) for check in checks]})

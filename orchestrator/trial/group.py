@@ -17,7 +17,7 @@ from trainers.spec import Job
 from trainers.spec.record import Record
 
 POLL_S = 0.2
-PATIENCE_S = 5.0  # for Ray's call to return once everything that it waits for is gone
+PATIENCE_S = 1.0  # for Ray's call to return once everything that it waits for is gone
 START_MARGIN_S = 60.0  # for workers that have their place to import and to find each other
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,20 +16,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.processes import descendants
+from orchestrator.processes import Process, descendants, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
-EPOCHS = 12
+EPOCHS = 6
 # Idle workers, and what Ray runs once for a cluster, however many trials there are: none of it reserves a CPU.
 RAYS_OWN = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::_AutoscalingCoordinatorActor")
-EVENTS = ("stop", "exception", "kill")
+EVENTS = ("stop", "exception", "kill", "interrupt")
 STUDY = """
 name: released
 dataset: {kind: shapes}
 student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}
 method: {kind: none}
-schedule: {epochs: 12, batch_size: 4, policy: {kind: constant}}
+schedule: {epochs: 6, batch_size: 4, policy: {kind: constant}}
 """
 
 
@@ -133,6 +134,55 @@ def measure(workers: int, event: str, folder: Path) -> float | None:
     return seconds
 
 
+def measure_interruption(workers: int, folder: Path, address: str | None) -> tuple[float, float]:
+    """Interrupt a driver once, while a trial is in the midst of an epoch.
+
+    Return the seconds until the trial's actors and workers are gone, and until the command and its own Ray are gone too.
+    """
+    folder.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "tests.ray.interrupted",
+        str(folder),
+        str(workers),
+        *([address] if address else []),
+    ]
+    driver = subprocess.Popen(command, start_new_session=True, cwd=ROOT)
+    await_epoch(folder, 2, driver)
+    time.sleep(0.5)
+    everything = {process.identity: process.title for process in processes() if is_of(process, driver, folder)}
+    trial = {key for key, title in everything.items() if title.startswith("ray::") and not title.startswith(RAYS_OWN)}
+    began = time.monotonic()
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: the whole foreground group hears of Ctrl-C
+    seconds = await_end(trial) - began, await_end(set(everything)) - began
+    assert driver.wait() == 130
+    return seconds
+
+
+def await_end(identities: set[str]) -> float:
+    """Wait until none of these processes is there; return when that was."""
+    giving_up = time.monotonic() + PATIENCE_S
+    while left := {process.identity for process in processes()} & identities:
+        assert time.monotonic() < giving_up, left
+        time.sleep(0.02)
+    return time.monotonic()
+
+
+def is_of(process: Process, driver: "subprocess.Popen[bytes]", folder: Path) -> bool:
+    """Tell whether a process exists because of the driver: it, its children, and workers in a cluster of others."""
+    family = {one.pid for one in descendants(driver.pid)} | {driver.pid}
+    pids = {path.read_text() for path in folder.glob("store/trials/*/pid-*")}
+    return process.pid in family or str(process.pid) in pids
+
+
+def await_epoch(folder: Path, epoch: int, driver: "subprocess.Popen[bytes]") -> None:
+    """Wait until a trial has written the record of ``epoch``."""
+    while not any(path.read_text().count("\n") >= epoch for path in folder.glob("store/trials/*/history.jsonl")):
+        assert driver.poll() is None, f"the driver ended with {driver.returncode}"
+        time.sleep(0.05)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("workers", type=int)
@@ -140,6 +190,19 @@ def main() -> None:
     arguments.add_argument("--dashboard", action="store_true")
     arguments.add_argument("--times", type=int, default=5)
     given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / str(count) for count in range(given.times)]
+        found = interruptions(given, places) if given.event == "interrupt" else others(given, places)
+    print(json.dumps({"workers": given.workers, "event": given.event, "dashboard": given.dashboard, "seconds": found}))
+
+
+def interruptions(given: argparse.Namespace, places: list[Path]) -> list[tuple[float, float]]:
+    """Measure interruptions of drivers with a Ray of their own."""
+    return [measure_interruption(given.workers, place, None) for place in places]
+
+
+def others(given: argparse.Namespace, places: list[Path]) -> list[float | None]:
+    """Measure in one Ray what ends a trial while the sweep goes on."""
     from orchestrator import ray_environment
 
     os.environ["PYTHONPATH"] = str(ROOT)
@@ -149,10 +212,9 @@ def main() -> None:
     from orchestrator.sweep import stop_ray
 
     ray.init("local", num_cpus=2, include_dashboard=given.dashboard, log_to_driver=False, logging_level="ERROR")
-    with tempfile.TemporaryDirectory() as folder:
-        found = [measure(given.workers, given.event, Path(folder) / str(count)) for count in range(given.times)]
-    print(json.dumps({"workers": given.workers, "event": given.event, "dashboard": given.dashboard, "seconds": found}))
+    found = [measure(given.workers, given.event, place) for place in places]
     stop_ray()
+    return found
 
 
 if __name__ == "__main__":

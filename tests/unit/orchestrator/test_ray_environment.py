@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.ray_environment import SETTINGS, prepare
 
-OURS = {*SETTINGS, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"}
+OURS = {*SETTINGS, "STILLHOUSE_DRIVER", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,183 @@
+"""Each failure has its kind, whatever wraps it, and each kind its answer."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from orchestrator.events import EVENTS, Event, append_event, read_events, spent
+from orchestrator.failures import RULES, Action, Kind, classify, root_cause
+from orchestrator.verdict import judge, micro_batch_of
+from trainers.spec import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
+
+
+class TrialError(Exception):
+    """Stand for the trainers' error, which is known by name."""
+
+
+class NonFiniteLoss(TrialError):
+    """Stand for the trainers' error."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Stand for torch's error."""
+
+
+class RayActorError(Exception):
+    """Stand for Ray's error."""
+
+    preempted = False
+
+
+class ActorDiedError(RayActorError):
+    """Stand for Ray's error."""
+
+
+class WorkerGroupError(Exception):
+    """Stand for Ray Train's error, which holds each failed worker's."""
+
+    def __init__(self, worker_failures: dict[int, BaseException]) -> None:
+        super().__init__("some workers failed")
+        self.worker_failures = worker_failures
+
+
+class RayTaskError(Exception):
+    """Stand for Ray's error, which holds what the task raised."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__("Traceback (most recent call last): ...")
+        self.cause = cause
+
+
+def preempted() -> RayActorError:
+    error = ActorDiedError("the node is gone")
+    error.preempted = True
+    return error
+
+
+def raised_from(inner: BaseException) -> BaseException:
+    try:
+        raise RuntimeError("cannot go on") from inner
+    except RuntimeError as error:
+        return error
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "resume.pt")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TrialError("no such class"), Kind.CONFIG),
+        (NonFiniteLoss("loss/cls"), Kind.NON_FINITE),
+        (OutOfMemoryError("tried to allocate"), Kind.OUT_OF_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), Kind.OUT_OF_MEMORY),
+        (MemoryError(), Kind.OUT_OF_MEMORY),
+        (ActorDiedError("died"), Kind.WORKER_LOST),
+        (preempted(), Kind.PREEMPTED),
+        (FULL, Kind.DISK_FULL),
+        (OSError(errno.EDQUOT, "quota"), Kind.DISK_FULL),
+        (OSError(errno.ESTALE, "stale handle"), Kind.STORAGE_DOWN),
+        (FileNotFoundError(errno.ENOENT, "no such file"), Kind.CRASH),
+        (ValueError("what"), Kind.CRASH),
+        (raised_from(FULL), Kind.DISK_FULL),
+        (RayTaskError(NonFiniteLoss("loss/cls")), Kind.NON_FINITE),
+        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: TrialError("damaged")}), Kind.CONFIG),
+        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: ActorDiedError("died")}), Kind.WORKER_LOST),
+        (WorkerGroupError({0: ActorDiedError("died"), 1: preempted()}), Kind.PREEMPTED),
+    ],
+    ids=repr,
+)
+def test_a_failure_has_the_kind_of_its_telling_cause(error: BaseException, kind: Kind) -> None:
+    assert classify(error) is kind
+
+
+def test_the_root_is_what_gave_the_kind_else_the_innermost() -> None:
+    telling = TrialError("damaged")
+    assert root_cause(WorkerGroupError({0: RuntimeError("peer"), 1: RayTaskError(telling)})) is telling
+    inner = KeyError("x")
+    assert root_cause(raised_from(inner)) is inner
+
+
+def test_errors_that_quote_each_other_in_a_circle_end() -> None:
+    first, second = RuntimeError("a"), RuntimeError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert classify(first) is Kind.CRASH
+
+
+def test_every_kind_has_a_rule() -> None:
+    assert set(RULES) == set(Kind)
+
+
+# verdicts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    trial = TrialSpec(
+        dataset=ShapesDataset(kind="shapes"),
+        student=Detector(config="mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights="random"),
+        method=NoDistillation(kind="none"),
+        schedule=Schedule(batch_size=12),
+    )
+    return Job(trial=trial, trial_id="t", directory=str(tmp_path), placement=Placement(workers=2))
+
+
+def verdicts(job: Job, error: BaseException, count: int, run: str = "now") -> list[bool]:
+    return [judge(job, error, run).again for _ in range(count)]
+
+
+def test_lost_workers_do_not_use_up_the_budget_of_crashes(job: Job) -> None:
+    assert verdicts(job, ActorDiedError("died"), 6) == [True] * 5 + [False]
+    assert verdicts(job, ValueError("what"), 3) == [True, True, False]
+    assert verdicts(job, preempted(), 10) == [True] * 10
+
+
+def test_another_run_has_budgets_of_its_own(job: Job) -> None:
+    assert verdicts(job, ValueError("what"), 3, run="before")[-1] is False
+    assert verdicts(job, ValueError("what"), 1, run="now") == [True]
+
+
+@pytest.mark.parametrize("error", [TrialError("damaged"), NonFiniteLoss("loss/cls"), FULL])
+def test_what_a_retry_cannot_mend_is_not_tried_again(job: Job, error: BaseException) -> None:
+    assert verdicts(job, error, 1) == [False]
+    [event] = read_events(job.directory)
+    assert event.action == Action.STOP
+
+
+def test_out_of_memory_halves_the_micro_batch_until_nothing_is_left_to_halve(job: Job) -> None:
+    found = []
+    while judge(job, OutOfMemoryError("tried to allocate"), "now").again:
+        found.append(micro_batch_of(job))
+    assert found == [3, 2, 1]  # of a worker's share: 12 images for 2 workers
+    assert micro_batch_of(job) == 1
+    assert "micro-batch 3, same global batch" in read_events(job.directory)[0].detail
+
+
+def test_young_stacks_say_that_the_attempt_hung(job: Job, tmp_path: Path) -> None:
+    (tmp_path / "stacks-0.txt").write_text("Thread 0x1: File loop.py, line 1")
+    written = (tmp_path / "stacks-0.txt").stat().st_mtime
+    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.HANG
+    assert judge(job, ActorDiedError("died"), "now", began=written + 5).kind is Kind.WORKER_LOST
+
+
+def test_a_full_disk_is_said_in_one_sentence(job: Job) -> None:
+    reason = judge(job, raised_from(FULL), "now").reason
+    assert "disk is full" in reason
+    assert "resume.pt" in reason
+    assert "\n" not in reason
+
+
+# the timeline --------------------------------------------------------------------------------------------------------
+
+
+def test_the_timeline_keeps_order_and_survives_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    assert read_events(tmp_path) == []
+    first, second = Event(Kind.HANG, Action.RESTART, "a", run="r"), Event(Kind.CRASH, Action.STOP, "b\nc", 2, "r")
+    append_event(tmp_path, first)
+    append_event(tmp_path, second)
+    with (tmp_path / EVENTS).open("a") as stream:
+        stream.write('{"kind": "crash", "act')
+    assert read_events(tmp_path) == [first, second]
+    assert spent([first, second], "r", Kind.HANG) == 1
+    assert spent([first, second], "other", Kind.HANG) == 0
