@@ -1,5 +1,6 @@
 """Read a split from a COCO annotation file, noting whatever is wrong in it."""
 
+import os
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ def read_coco(dataset: CocoDataset, name: str, ledger: Ledger) -> Split:
     except JsonFileError as error:
         ledger.error("unreadable annotation files", str(path), str(error))
         return Split(name)
-    return _Reader(path, Path(dataset.root) / files.images, class_names(dataset), ledger).read(content, name)
+    return _Reader(path, Path(dataset.root), files.images, class_names(dataset), ledger).read(content, name)
 
 
 class _Reader:
     """Turn a file's content into a split."""
 
-    def __init__(self, path: Path, folder: Path, classes: tuple[str, ...], ledger: Ledger) -> None:
-        self._path, self._folder, self._classes, self._ledger = path, folder, classes, ledger
+    def __init__(self, path: Path, root: Path, images: str, classes: tuple[str, ...], ledger: Ledger) -> None:
+        self._path, self._root, self._folder = path, root, root / images
+        self._classes, self._ledger = classes, ledger
 
     def read(self, content: Any, name: str) -> Split:
         split = Split(name)
@@ -94,7 +96,15 @@ class _Reader:
         if not isinstance(name, str) or not name or "\0" in name:
             self._error("images without file name", where, f"has the file_name {shown(name)}")
             return
+        if not self._is_below(name):
+            self._error("images outside of the root", where, f"has the file_name {shown(name)}, which training refuses")
+            return
         split.images[key] = Image(self._folder / name, self._size(entry, where), f"{self._path}: {where}")
+
+    def _is_below(self, name: str) -> bool:
+        """Tell whether a file is below the dataset's root: the annotations may be a stranger's."""
+        path = os.path.normpath(self._folder / name)
+        return path.startswith(f"{os.path.normpath(self._root)}{os.sep}") and name.isprintable()
 
     def _size(self, entry: dict[str, Any], where: str) -> Size | None:
         width, height = (finite(entry.get(side)) for side in ("width", "height"))

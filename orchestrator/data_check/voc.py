@@ -8,6 +8,7 @@ from orchestrator.data_check.numbers import shown
 from orchestrator.data_check.reason import reason
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, VocPart, class_names
+from trainers.spec.dataset import require_below
 from trainers.spec.voc_layout import image_file, names_in, set_file, xml_file
 from trainers.spec.voc_xml import VocImage, VocXmlError, read_voc_xml
 
@@ -37,6 +38,11 @@ def _read_part(dataset: VocDataset, part: VocPart, split: Split, others: Counter
     for image, count in Counter(names).items():
         if count > 1:
             ledger.error("duplicate image ids", f"{listed}: image {shown(image)}", f"is listed {count} times")
+        try:
+            require_below(image)
+        except ValueError as error:
+            ledger.error("images outside of the root", f"{listed}: image {shown(image)}", str(error))
+            continue
         _read_image(dataset, part, image, split, others, ledger)
 
 
