@@ -25,14 +25,14 @@ def pyramid_of(detector: Detector, config: ZooConfig) -> Pyramid:
     """Return the pyramid of a detector whose config is known."""
     return Pyramid(
         channels=scaled(config.neck_channels, detector.width),
-        levels=getattr(config, "num_outs", None),
-        head_channels=scaled(getattr(config, "feat_channels", None), detector.width),
-        convs=getattr(config, "stacked_convs", None),
+        levels=config.num_outs,
+        head_channels=scaled(config.feat_channels, detector.width),
+        convs=config.stacked_convs,
     )
 
 
 def scaled(channels: int | None, width: float) -> int | None:
-    """Return a ResNet detector's channels of neck and head at ``width``: to the nearest multiple of 32, at least 32."""
+    """Return a detector's channels of neck and head at ``width``: to the nearest multiple of 32, at least 32."""
     if channels is None or width == 1.0:
         return channels
     return max(GROUP, round(channels * width / GROUP) * GROUP)
