@@ -6,24 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
-from trainers.detector import build_empty
+from tests.unit.trainers.tiny_heads import CLASSES, config_of, woken
 from trainers.distill.adapters.base import Adapter, adapter_for
 from trainers.distill.views import View
-from trainers.spec import Detector
 from trainers.spec.heads import BUILT_IN, HeadSpec, heads
 
-CLASSES = 3
-HERE, TINY = Path(__file__).parent, Path(__file__).parents[1] / "unit" / "trainers"
 CONFIGS = {
-    "GFLHead": [HERE / "adapter_gfl.py"],
-    "ATSSHead": [TINY / "tiny_atss.py"],
-    "FCOSHead": [TINY / "tiny_fcos.py", TINY / "tiny_fcos_normed.py"],
-    "RetinaHead": [TINY / "tiny_retinanet.py"],
-    "YOLOXHead": [TINY / "tiny_yolox.py"],
+    "GFLHead": [Path(__file__).with_name("adapter_gfl.py")],
+    "ATSSHead": [config_of("atss")],
+    "FCOSHead": [config_of("fcos"), config_of("fcos_normed")],
+    "RetinaHead": [config_of("retinanet")],
+    "YOLOXHead": [config_of("yolox")],
 }
 
 
@@ -36,17 +31,7 @@ class Case:
 
     def build(self, seed: int, classes: int = CLASSES) -> Any:
         """Return a new detector, equal for equal seeds, whose outputs differ from anchor to anchor."""
-        MMLogger.get_instance("mmengine").setLevel("WARNING")  # it prints a paragraph for every initialised tensor
-        model = build_empty(Detector(config=str(self.config), weights="random"), classes, seed)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for layer in predictors(model.bbox_head):
-                layer.weight.normal_(0.0, 0.05, generator=generator)
-                layer.bias += 1.0  # some heads' boxes have no size at the start
-            for name, weight in model.backbone.named_parameters():
-                if name.endswith("bn2.weight"):  # 0 at the start, which hides the convolutions before it
-                    weight.fill_(0.5)
-        return model
+        return woken(self.config, seed, classes)
 
 
 def cases(config: pytest.Config) -> list[Case]:
@@ -60,13 +45,6 @@ def cases(config: pytest.Config) -> list[Case]:
     spec = getattr(import_module(module), name)
     heads()[spec.head] = spec  # as its entry point would
     return [Case(spec, Path(file).resolve())]
-
-
-def predictors(head: Any) -> list[Any]:
-    """Return the head's last convolutions: those in none of mmcv's blocks of convolution, norm and activation."""
-    blocks = [block for block in head.modules() if type(block).__name__.endswith("ConvModule")]
-    inside = {id(layer) for block in blocks for layer in block.modules()}
-    return [layer for layer in head.modules() if isinstance(layer, nn.Conv2d) and id(layer) not in inside]
 
 
 def freeze_norms(detector: Any) -> Any:

@@ -78,7 +78,8 @@ def _simota(head: Any, outs: Outs, image: int, objects: Any, meta: Any) -> tuple
 
 
 def _foreground(head: Any, labels: Tensor) -> Tensor:
-    return (labels >= 0) & (labels < head.num_classes)
+    positive: Tensor = (labels >= 0) & (labels < head.num_classes)
+    return positive
 
 
 def normaliser(head: Any, positives: list[int]) -> float:

@@ -18,9 +18,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.contract.adapter_case import CLASSES, Case, cases, freeze_norms, predictors, seen
+from tests.contract.adapter_case import Case, cases, freeze_norms, seen
 from tests.contract.adapter_reference import KNOWN, assigned, grid, normaliser, objects_of, own_boxes, rows
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
+from tests.unit.trainers.tiny_heads import CLASSES, predictors
 from trainers.distill.adapters.base import Adapter, TargetCache, Targets, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.views import View
@@ -153,7 +154,7 @@ def test_boxes_are_the_detectors_own(built: Built, scenes: tuple[Scene, ...]) ->
     detector = copy.deepcopy(built.student).eval()
     inputs, samples = preprocess(detector, scenes)
     _, view = seen(detector, inputs)
-    mine = (view.boxes_A4 * view.strides_A[:, None]).detach().unflatten(0, (len(scenes), -1)).clamp(min=0.0)
+    mine = (view.boxes_A4 * view.strides_A[:, None]).detach().reshape(len(scenes), -1, 4).clamp(min=0.0)
     own = own_boxes(detector.bbox_head, view.outs, [sample.metainfo for sample in samples])
     for boxes, theirs in zip(mine, own, strict=True):
         assert len(theirs) % len(boxes) == 0
