@@ -1,10 +1,14 @@
 """What one worker group does: build detectors, distil, evaluate, checkpoint. Runs without Ray and MLflow."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+# OpenCV reads it when it is loaded. A picture of a few kilobytes may say that it has a billion pixels.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 
 
 class OperatorFinder(MetaPathFinder):

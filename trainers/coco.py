@@ -1,5 +1,7 @@
 """Read datasets in COCO's JSON format."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -36,8 +38,19 @@ class CocoData(CocoDataset):
     def _read(self, path: str) -> Any:
         coco = CocoDataset.COCOAPI(path)
         self._require_categories(coco)
+        self._require_images_below(coco)
         self.annotations = coco.dataset if self.test_mode else None
         return coco
+
+    def _require_images_below(self, coco: Any) -> None:
+        """Refuse images outside of the dataset's folder: the file may be a stranger's."""
+        root = os.path.normpath(Path(self.data_root).absolute()).rstrip(os.sep)
+        folder = Path(self.data_prefix["img"]).absolute()
+        for image in coco.dataset["images"]:
+            name = image["file_name"]
+            path = os.path.normpath(folder / name)
+            if not path.startswith(f"{root}{os.sep}") or not name.isprintable():
+                raise TrialError(f"{self.ann_file}: image {name[:200]!a} does not lie below the dataset's root")
 
     def _require_categories(self, coco: Any) -> None:
         """Refuse categories in another order: mmdet numbers labels by the file, names by the study."""

@@ -37,6 +37,14 @@ def _read(dataset: Any, index: int, *, closing: bool = False) -> Any:
         return without_mixing(dataset, index) if closing else dataset[index]
     except (OSError, AssertionError) as error:  # mmcv asserts that a file could be decoded
         raise TrialError(f"cannot read image {index} of the dataset: {error}") from error
+    except cv2.error as error:  # an empty file, sides that no image has: OpenCV names no file
+        path = dataset.get_data_info(index).get("img_path", "an image that is drawn")
+        raise TrialError(f"cannot read image {index} of the dataset: {path}: {_sentence(error)}") from error
+
+
+def _sentence(error: cv2.error) -> str:
+    """Return the rule of OpenCV's that the image breaks, without the place in its source."""
+    return f"it is damaged, or no such image can be used ({str(getattr(error, 'err', '')).strip()})"
 
 
 def epoch_batches(wide: NDArray[np.bool_], batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:

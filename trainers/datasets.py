@@ -14,6 +14,17 @@ from trainers.pipelines import Config, finishing, loading, mixing, test_pipeline
 from trainers.repeated import Repeated
 from trainers.spec import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, class_names
 
+# What reading a file of JSON raises where it does not hold what was expected.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    RecursionError,
+)
 SMALLEST_TRAINING_SIDE = 32  # pixels; mmdet's own filter for training images
 
 
@@ -65,7 +76,7 @@ def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
     where = f"{spec.root}/{files.annotations}"
     try:
         return DATASETS.build(config | common)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+    except UNREADABLE as error:
         raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
 
 

@@ -30,6 +30,17 @@ def read_data(path: Path) -> Any:
         return _read_legacy(content)
 
 
+def require_stored(path: Path) -> None:
+    """Raise ``RefusedPickle`` for an archive that unpacks to more than its own size, which torch's never do."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        records = archive.infolist()
+    compressed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
+    if compressed or sum(record.file_size for record in records) > path.stat().st_size:
+        raise RefusedPickle("its records are compressed, or overlap")
+
+
 def _read_zip(archive: zipfile.ZipFile, size: int) -> Any:
     """Read torch's format since 1.6: a pickle, and beside it one record for each storage."""
     names = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]

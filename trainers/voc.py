@@ -10,6 +10,7 @@ from mmdet.registry import DATASETS
 
 from trainers.errors import TrialError
 from trainers.spec import VocPart
+from trainers.spec.dataset import require_below
 from trainers.spec.voc_layout import image_file, names_in, set_file, xml_file
 from trainers.spec.voc_xml import VocImage, VocXmlError, is_inside, read_voc_xml, whole_box
 
@@ -51,7 +52,14 @@ class VocData(BaseDetDataset):
                 names = names_in(self.root, part)
             except (OSError, UnicodeDecodeError) as error:
                 raise TrialError(f"cannot read {set_file(self.root, part)} as a list of images: {error}") from error
-            yield from ((part, name) for name in names)
+            yield from ((part, self._below(name, part)) for name in names)
+
+    def _below(self, name: str, part: VocPart) -> str:
+        """Refuse images outside of the part's folder: the list may be a stranger's."""
+        try:
+            return require_below(name)
+        except ValueError as error:
+            raise TrialError(f"{set_file(self.root, part)}: {error}") from error
 
     def _record(self, number: int, found: tuple[VocPart, str], labels: dict[str, int]) -> dict[str, Any]:
         path = xml_file(self.root, *found)

@@ -13,7 +13,7 @@ from trainers.layouts import Found, StateDict, find_weights
 from trainers.rebuild import Opaque
 from trainers.spec import Weights
 from trainers.spec.remote import FetchError, fetch
-from trainers.torch_data import read_data
+from trainers.torch_data import read_data, require_stored
 
 BACKBONE = "backbone."
 URL = ("https://", "http://")
@@ -85,6 +85,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 def _read(path: Path) -> Any:
     """Read with torch what it is willing to read: it knows kinds of tensors that ``read_data`` leaves out."""
+    require_stored(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # the file names something that is not on torch's list, or is damaged

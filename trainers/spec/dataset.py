@@ -19,8 +19,8 @@ LONGEST_PART = 255  # bytes of a file's name, Linux's own limit
 def require_below(name: str) -> str:
     """Return a file name that stays below the folder it starts at; raise ``ValueError`` for any other."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"must stay below root, got {name[:60]}")
+    if path.is_absolute() or ".." in path.parts or not name.isprintable():
+        raise ValueError(f"must stay below root, got {name[:60]!a}")
     if max((len(part.encode()) for part in path.parts), default=0) > LONGEST_PART:
         raise ValueError(f"no file can have this name: a part is longer than {LONGEST_PART} bytes")
     return name
