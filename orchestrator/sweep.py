@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import ray
 from ray import tune
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from orchestrator.errors import OperationError
 from orchestrator.events import read_events
-from orchestrator.failures import MOST_RESTARTS, Kind, classify
+from orchestrator.failures import MOST_RESTARTS
 from orchestrator.interruption import Interruption
 from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
@@ -51,6 +51,7 @@ class Notifier(tune.Callback):
         self._watchers, self._run = watchers, run
         self._jobs = {trial.id: plan.job(trial) for trial in plan.trials}
         self._began: dict[str, float] = {}
+        self._known = {trial.id: len(read_events(trial.directory)) for trial in plan.trials}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the watchers out: Tune pickles its callbacks with the experiment's state."""
@@ -73,15 +74,27 @@ class Notifier(tune.Callback):
             watcher.ended(trial_id(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Judge a trial whose process died; one whose budget is spent gets its outcome, and its runner ends at once."""
-        job, error = self._jobs[trial_id(trial)], trial.get_pickled_error()
-        if error is not None and classify(error) in (Kind.WORKER_LOST, Kind.PREEMPTED) and job.placement.workers == 1:
-            verdict = judge(job, error, self._run, self._began.get(job.trial_id, 0.0))
+        """Judge a trial that died without a word; one whose budget is spent gets its outcome, and its runner ends at once."""
+        job = self._jobs[trial_id(trial)]
+        events = read_events(job.directory)
+        if len(events) == self._known.get(job.trial_id, 0):  # else the runner has judged it
+            verdict = judge(job, error_of(trial), self._run, self._began.get(job.trial_id, 0.0))
             if not verdict.again:
                 write_outcome(job.directory, Outcome("failed", verdict.reason))
-        event = next(reversed(read_events(job.directory)), None)
-        if event is not None:
-            log.warning("%s  %s: %s: %s", job.trial_id, event.kind, event.action, event.detail)
+            events = read_events(job.directory)
+        self._known[job.trial_id] = len(events)
+        if events:
+            log.warning("%s  %s: %s: %s", job.trial_id, events[-1].kind, events[-1].action, events[-1].detail)
+
+
+def error_of(trial: Any) -> BaseException:
+    """Return the error that Tune noted for its trial; one that cannot be read counts as a lost process."""
+    try:
+        with Path(trial.pickled_error_file).open("rb") as stream:
+            error: BaseException = ray.cloudpickle.load(stream)
+    except Exception:  # noqa: BLE001  whatever is wrong with the note, the process is gone
+        return RayActorError()
+    return error
 
 
 class Ending(tune.Stopper, tune.Callback):
@@ -185,9 +198,10 @@ def run_trials(
         clear_stop(trial.directory)
     with interruption.listening():
         results = make_tuner(plan, trials, watchers, directory, runner, ending).fit()
-    for index in range(len(results)):
-        settle(plan, results[index], {trial.id: trial for trial in trials}, ending, interruption)
+    by_id = {Path(results[index].path).name: results[index] for index in range(len(results))}
     for trial in trials:
+        if not interruption.asked:
+            settle(plan, trial, by_id.get(trial.id), ending)
         clear_stop(trial.directory)
     if interruption.asked:
         raise KeyboardInterrupt
@@ -254,29 +268,23 @@ def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
     )
 
 
-def settle(
-    plan: Plan, result: Any, trials: dict[str, PlannedTrial], ending: Ending, interruption: Interruption
-) -> None:
-    """Write the outcome of a trial that did not write its own; one that was interrupted has none."""
-    trial = trials[result.config["planned"]["id"]]
-    if read_status(trial.directory) not in ("new", "unfinished") or interruption.asked:
+def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> None:
+    """Write the outcome of a trial that did not write its own; ``result`` is Tune's, if Tune got as far as the trial."""
+    if read_status(trial.directory) not in ("new", "unfinished"):
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
-    write_outcome(trial.directory, outcome_of(plan, trial, result, ending))
-
-
-def outcome_of(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> Outcome:
-    """Return how a trial ended that could not say it itself."""
-    metrics = result.metrics or {}
-    if result.error is not None:
+    metrics = (result.metrics if result else None) or {}
+    if result is not None and result.error is not None:
         report = redacted(str(result.error))
         (trial.directory / ERROR).write_text(report)
-        return Outcome("failed", f"crashed; last: {report.strip().splitlines()[-1]}")
-    if metrics.get(FAILED_BECAUSE):
-        return Outcome("failed", metrics[FAILED_BECAUSE])
-    if ending.starved and not metrics.get("done"):
-        return Outcome("failed", starvation(plan, trial))
-    return Outcome("stopped", f"stopped by the scheduler after epoch {metrics.get('epoch', 0)}")
+        write_outcome(trial.directory, Outcome("failed", f"crashed; last: {report.strip().splitlines()[-1]}"))
+    elif metrics.get(FAILED_BECAUSE):
+        write_outcome(trial.directory, Outcome("failed", metrics[FAILED_BECAUSE]))
+    elif ending.starved and not metrics.get("done"):
+        write_outcome(trial.directory, Outcome("failed", starvation(plan, trial)))
+    else:
+        reason = f"stopped by the scheduler after epoch {metrics.get('epoch', 0)}"
+        write_outcome(trial.directory, Outcome("stopped", reason))
 
 
 def starvation(plan: Plan, trial: PlannedTrial) -> str:

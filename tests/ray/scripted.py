@@ -19,6 +19,10 @@ class TrialError(Exception):
     """Stand for ``trainers.errors.TrialError``, which runners know by name."""
 
 
+class OutOfMemoryError(RuntimeError):
+    """Stand for ``torch.OutOfMemoryError``, which is known by name."""
+
+
 class ScriptedRunner(TrialRunner):
     """Take records from the trial's script, and keep the promises of the real loop: on disk first, replayed first."""
 
@@ -28,6 +32,7 @@ class ScriptedRunner(TrialRunner):
         script: dict[str, Any] = json.loads((directory / SCRIPT).read_text())
         history = read_history(directory)
         yield from history
+        need_memory(job, script.get("memory"))
         for epoch in range(len(history) + 1, len(script["scores"]) + 1):
             misbehave(directory, script, epoch)
             history.append(record(script["scores"], epoch))
@@ -53,6 +58,12 @@ class ScriptedGroupRunner(TrialRunner):
 
 def record(scores: list[float], epoch: int) -> Record:
     return Record(epoch, epoch * 10, {SELECTION_METRIC: scores[epoch - 1]}, final=epoch == len(scores))
+
+
+def need_memory(job: Job, images: int | None) -> None:
+    """Fail as a GPU with room for so many images does."""
+    if images is not None and (job.placement.micro_batch or job.trial.schedule.batch_size) > images:
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
 
 def misbehave(directory: Path, script: dict[str, Any], epoch: int) -> None:

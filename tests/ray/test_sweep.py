@@ -4,16 +4,18 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.events import read_events
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.study.load import load_study
 from tests.ray.scripted import SCRIPT, ScriptedRunner
-from trainers.spec.record import read_history, read_outcome
+from trainers.spec.record import Outcome, read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
@@ -110,13 +112,48 @@ def test_a_dead_process_costs_nothing_that_was_reported(study: Path, tmp_path: P
     outcome = read_outcome(hopeless.directory)
     assert outcome is not None
     assert outcome.status == "failed"
-    assert outcome.reason.startswith("crashed 3 times")
-    assert (hopeless.directory / "deaths").read_text() == "3"
+    assert outcome.reason.startswith("worker lost 6 times")
+    assert (hopeless.directory / "deaths").read_text() == "6"
+    assert [event.kind for event in read_events(hopeless.directory)] == ["worker lost"] * 6
+    assert [event.action for event in read_events(recovered.directory)] == ["restart from the last state"]
     assert len(read_history(hopeless.directory)) == 2
     outcome = read_outcome(failed.directory)
     assert outcome is not None
     assert (outcome.status, outcome.reason) == ("failed", "the disk of the teacher is on fire")
     assert "TrialError" in (failed.directory / "error.txt").read_text()
+
+
+def test_out_of_memory_is_answered_by_half_the_micro_batch(study: Path, tmp_path: Path) -> None:
+    plan = plan_of(study, "search.seeds=[0, 1]", "schedule.batch_size=8")
+    scores = [0.1, 0.2]
+    write_scripts(plan, [{"scores": scores, "memory": 2}, {"scores": scores, "memory": 0}])
+    sweep(plan, tmp_path)
+    fits, hopeless = plan.students
+    assert read_outcome(fits.directory) == Outcome("finished")
+    assert [event.details for event in read_events(fits.directory)] == [{"micro_batch": 4}, {"micro_batch": 2}]
+    outcome = read_outcome(hopeless.directory)
+    assert outcome is not None
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith("out of memory 4 times")  # with 8, 4, 2 images and with one
+
+
+def test_a_trial_without_room_fails_after_its_deadline_and_says_what_there_is(study: Path, tmp_path: Path) -> None:
+    plan = plan_of(study, "search.seeds=[0, 1]", "scaling.start_timeout_s=3")
+    roomless = replace(plan, resources=replace(plan.resources, cpus_per_worker=1000))
+    write_scripts(roomless, [{"scores": [0.1]}, {"scores": [0.1]}])
+    sweep(roomless, tmp_path)
+    for trial in roomless.students:
+        outcome = read_outcome(trial.directory)
+        assert outcome is not None
+        assert outcome.status == "failed"
+        assert outcome.reason.startswith("not started after 3 s: waited for 1000 CPUs and 0 GPUs")
+        assert f"{cpus()} CPUs" in outcome.reason
+
+
+def cpus() -> int:
+    from orchestrator.machine import this_machine
+
+    return this_machine().cpus
 
 
 def test_the_driver_of_a_sweep_needs_no_torch() -> None:
