@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,16 @@ Metrics = dict[str, float]
 STATISTICS = ("bbox_mAP", "bbox_mAP_50", "bbox_mAP_75", "bbox_mAP_s", "bbox_mAP_m", "bbox_mAP_l")
 
 
-def evaluate(detector: Any, dataset: Any, evaluator: str) -> Metrics | None:
+def evaluate(
+    detector: Any, dataset: Any, evaluator: str, alive: Callable[[], None] = lambda: None
+) -> Metrics | None:
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
-    has (small, medium, large) has no metric. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
+    has (small, medium, large) has no metric. ``alive`` is called with every batch. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
     """
     detector.eval()
-    shares = list(_detect(detector, dataset))
+    shares = list(_detect(detector, dataset, alive))
     # mmengine's "gpu" means: over the process group, whatever its backend; "cpu": through files in the working directory
     images = collect_results(shares, len(dataset), device="gpu") if get_world_size() > 1 else shares
     if images is None:
@@ -39,9 +41,10 @@ def evaluate(detector: Any, dataset: Any, evaluator: str) -> Metrics | None:
 
 
 @torch.no_grad()
-def _detect(detector: Any, dataset: Any) -> Iterator[tuple[int, VocFound]]:
+def _detect(detector: Any, dataset: Any, alive: Callable[[], None]) -> Iterator[tuple[int, VocFound]]:
     """Yield id and detections of each of this worker's images."""
     for batch in evaluation_batches(dataset, rank=get_rank(), world=get_world_size()):
+        alive()
         data = detector.data_preprocessor(batch, False)
         for sample in detector.predict(data["inputs"], data["data_samples"], rescale=True):
             found = sample.pred_instances.cpu().numpy()
