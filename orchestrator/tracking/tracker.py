@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from orchestrator.digests import dataset_digest
 from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.redact import redacted_data
+from orchestrator.redact import redacted, redacted_data
 from orchestrator.store import Store, require_sound_database
 from orchestrator.tracking.names import flat_params, run_name
 from trainers.spec.record import BEST, CONFIG, Outcome, Record, best_record, read_history, read_outcome, read_status
@@ -152,7 +152,8 @@ class Tracker:
         if found:
             return str(found[0].info.run_id)
         identifying = {key: identity, KIND: kind}
-        return str(self._client.create_run(self._experiment, run_name=name, tags=tags | identifying).info.run_id)
+        clean = {tag: redacted(value) for tag, value in tags.items()} | identifying
+        return str(self._client.create_run(self._experiment, run_name=name, tags=clean).info.run_id)
 
     def _last_logged(self, run_id: str) -> int:
         return max((metric.step for metric in self._client.get_metric_history(run_id, EPOCH)), default=-1)
