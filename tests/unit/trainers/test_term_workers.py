@@ -1,0 +1,138 @@
+"""Prove each term's rule for N workers, as its docstring states it, on two processes."""
+
+import multiprocessing
+import os
+import socket
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from tests.unit.trainers.scenes import CROWD, LARGE, Scene, preprocess
+from tests.unit.trainers.tiny_heads import config_of, woken
+from trainers.distill.adapters.base import TargetCache
+from trainers.distill.distiller import Distiller, FrozenTeacher
+from trainers.spec.method import TermSum
+from trainers.spec.terms import (
+    BckdCls,
+    BckdLoc,
+    CrossKdBox,
+    CrossKdCls,
+    GidResponse,
+    KdMain,
+    LdMain,
+    LdVlr,
+    Pkd,
+    TermSpec,
+)
+
+WORKERS = 2
+SHARES = ((CROWD, CROWD), (Scene((64, 96), LARGE.objects),))  # the second worker has fewer positives
+COUNT = "positives"
+DENSE: tuple[TermSpec, ...] = (
+    BckdCls(kind="bckd-cls", level_gate="none"),
+    BckdLoc(kind="bckd-loc", level_gate="none"),
+    Pkd(kind="pkd"),
+    CrossKdCls(kind="crosskd-cls", convs=1),
+    CrossKdBox(kind="crosskd-box", convs=1),
+)
+BINS: tuple[TermSpec, ...] = (LdMain(kind="ld-main"), LdVlr(kind="ld-vlr"), KdMain(kind="kd-main"))
+DELTAS: tuple[TermSpec, ...] = (GidResponse(kind="gid-response", min_side=0.0),)
+TERMS = {"gfl": DENSE + BINS, "atss": DENSE + DELTAS, "retinanet": DENSE + DELTAS, "fcos": DENSE + DELTAS}
+TERMS |= {"yolox": DENSE[:3]}
+
+# What a worker's loss is divided by: the mean over workers of the number of positives where the head reduces it.
+REDUCING = ("gfl", "atss", "fcos", "yolox")
+DIVIDED_BY_N = {"bckd_cls", "bckd_loc", "crosskd_cls", "crosskd_box"}
+DIVIDED_BY_OWN_WEIGHTS = {("gfl", "crosskd_box")}
+Losses = dict[str, dict[str, float]]
+
+
+def losses_of(*shares: tuple[Scene, ...]) -> Losses:
+    """Return every head's terms, and its number of positives as its loss counts them, on the shares together.
+
+    Batch norms are in evaluation mode, so that an image's features do not depend on the batch that it comes in.
+    """
+    found = {}
+    for head, specs in TERMS.items():
+        student, teacher = woken(config_of(head), 1).eval(), FrozenTeacher(woken(config_of(head), 2))
+        method = TermSum(kind="terms", terms=specs)
+        teacher.serve(method)
+        batches = [preprocess(student, share, seed=SHARES.index(share)) for share in shares]
+        inputs, samples = torch.cat([b[0] for b in batches]), [sample for b in batches for sample in b[1]]
+        distiller = Distiller(student, method)
+        losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
+        assert distiller.pair is not None
+        found[head] = {name: losses[name].item() for name in distiller.terms}
+        found[head][COUNT] = distiller.pair.anchors.normaliser.item()
+    return found
+
+
+def worker(rank: int, store: Path) -> Losses:
+    """Compute the losses of this worker's share in a group of two."""
+    torch.set_num_threads(1)
+    if "lo" in (name for _, name in socket.if_nameindex()):
+        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
+    limit = timedelta(seconds=120)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=WORKERS, timeout=limit)
+    try:
+        return losses_of(SHARES[rank])
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> list[Losses]:
+    """Return what each of two workers computes on its share."""
+    store = tmp_path_factory.mktemp("workers") / "store"
+    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(worker, range(WORKERS), [store] * WORKERS))
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[Losses]:
+    """Return what a single worker computes on each share."""
+    return [losses_of(share) for share in SHARES]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Losses:
+    """Return what a single worker computes on both shares."""
+    return losses_of(*SHARES)
+
+
+@pytest.mark.parametrize("head", TERMS)
+def test_positives_are_averaged_where_the_head_does_it(head: str, together: list[Losses], alone: list[Losses]) -> None:
+    own = [share[head][COUNT] for share in alone]
+    assert own[0] != own[1]
+    expected = [sum(own) / WORKERS] * WORKERS if head in REDUCING else own
+    assert [share[head][COUNT] for share in together] == expected
+
+
+@pytest.mark.parametrize(("head", "term"), [(h, t.kind.replace("-", "_")) for h, terms in TERMS.items() for t in terms])
+def test_a_workers_loss_follows_its_terms_rule(
+    head: str, term: str, together: list[Losses], alone: list[Losses]
+) -> None:
+    divided = head in REDUCING and term in DIVIDED_BY_N and (head, term) not in DIVIDED_BY_OWN_WEIGHTS
+    mean = sum(share[head][COUNT] for share in alone) / WORKERS
+    for mine, single in zip(together, alone, strict=True):
+        factor = single[head][COUNT] / mean if divided else 1.0
+        assert single[head][term] > 0.0
+        assert mine[head][term] == pytest.approx(single[head][term] * factor, rel=1e-4)
+
+
+@pytest.mark.parametrize("head", REDUCING)
+@pytest.mark.parametrize("term", ["bckd_cls", "bckd_loc"])
+def test_bckd_of_two_workers_is_that_of_one(head: str, term: str, together: list[Losses], whole: Losses) -> None:
+    """Without the level gate, which looks at a worker's own batch, and with a head that averages its positives."""
+    mean = sum(share[head][term] for share in together) / WORKERS
+    assert mean == pytest.approx(whole[head][term], rel=1e-4)
+
+
+@pytest.mark.parametrize("term", ["ld_main", "ld_vlr"])
+def test_ld_sums_over_a_workers_images(term: str, alone: list[Losses], whole: Losses) -> None:
+    """One worker with all images has N times the mean loss of N workers: the sum, divided by nothing."""
+    assert whole["gfl"][term] == pytest.approx(sum(share["gfl"][term] for share in alone), rel=1e-4)
