@@ -7,13 +7,14 @@ from rich.console import Console
 
 from orchestrator.json_output import print_json
 from orchestrator.plan import Plan
+from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
-from orchestrator.points import point_text
 from orchestrator.store import Store
 from orchestrator.table import print_results
+from orchestrator.timeline import timeline_lines, timelines_json
 from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
-from orchestrator.tracking.tracker import open_results
+from orchestrator.tracking.client import open_results
 from trainers.spec.record import ERROR, read_outcome
 
 
@@ -24,12 +25,15 @@ def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialRe
         print_json(results_json(plan, results))
     else:
         print_results(summarise(results), Console(width=None if sys.stdout.isatty() else 140))
+        for line in timeline_lines(plan):
+            _say(line)
     return results
 
 
 def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     """Return results as ``run --json`` and ``compare --json`` print them."""
-    trials = [result.to_json() for result in results]
+    events = timelines_json(plan)
+    trials = [result.to_json() | {"events": events.get(result.id, [])} for result in results]
     return {"study": plan.study.name, "fingerprint": plan.fingerprint, "trials": trials}
 
 

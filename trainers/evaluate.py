@@ -20,9 +20,7 @@ Metrics = dict[str, float]
 STATISTICS = ("bbox_mAP", "bbox_mAP_50", "bbox_mAP_75", "bbox_mAP_s", "bbox_mAP_m", "bbox_mAP_l")
 
 
-def evaluate(
-    detector: Any, dataset: Any, evaluator: str, alive: Callable[[], None] = lambda: None
-) -> Metrics | None:
+def evaluate(detector: Any, dataset: Any, evaluator: str, alive: Callable[[], None] = lambda: None) -> Metrics | None:
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box

@@ -102,7 +102,7 @@ def release(mailbox: Any, fit: FitThread) -> None:
         controller, group = ray.get(mailbox.holdings.remote())
         if group is not None:
             remove_placement_group(group)
-        if controller is not None and fit.is_alive():
+        if controller is not None:  # also when it has done its work: by itself it takes seconds to leave
             ray.kill(controller)
     ray.kill(mailbox)
     fit.join(PATIENCE_S)

@@ -1,6 +1,7 @@
-"""A real Ray Train worker group, stopped early: nothing more is trained, and its resources come back."""
+"""A real Ray Train worker group, asked to stop: nothing more is trained, and its resources come back."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import ray
 from trainers.spec import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
 from trainers.spec.record import read_history, read_status
 from trainers.spec.schedule import ConstantPolicy
+from trainers.spec.stop import request_stop
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = Detector(config="mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth=18, width=0.125, weights="random")
@@ -27,7 +29,7 @@ def local_ray() -> Iterator[None]:
         os.environ["PYTHONPATH"] = before
 
 
-def test_a_group_that_is_closed_after_an_epoch_trains_no_more_and_frees_its_cpus(tmp_path: Path) -> None:
+def test_a_group_that_is_asked_to_stop_trains_no_more_and_frees_its_cpus(tmp_path: Path) -> None:
     from orchestrator.trial.group import worker_group_records
 
     trial = TrialSpec(
@@ -42,7 +44,11 @@ def test_a_group_that_is_closed_after_an_epoch_trains_no_more_and_frees_its_cpus
     first, second = next(records), next(records)
     assert (first.epoch, second.epoch) == (1, 2)
     assert ray.available_resources().get("CPU", 0) == 0
-    records.close()  # type: ignore[attr-defined]
-    assert ray.available_resources()["CPU"] == 2
+    request_stop(tmp_path / "trial")
+    assert list(records) == []
+    freed = time.monotonic()
+    while ray.available_resources().get("CPU", 0) < 2:
+        assert time.monotonic() < freed + 2
+        time.sleep(0.05)
     assert [record.epoch for record in read_history(tmp_path / "trial")] == [1, 2]
     assert read_status(tmp_path / "trial") == "unfinished"
