@@ -1,7 +1,7 @@
 """Train students side by side on one data stream, against one frozen teacher."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
 from torch import Tensor
 
+from trainers.accumulate import Chunk, chunk_count
 from trainers.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
 from trainers.data import TrainStream
 from trainers.datasets import build_dataset
@@ -22,8 +23,9 @@ from trainers.evaluate import evaluate
 from trainers.member import Member
 from trainers.seeding import derive, seed_everything
 from trainers.spec import Detector, Job, Schedule, Teacher, TrialSpec, class_count
-from trainers.spec.record import Record, read_history, read_status
+from trainers.spec.record import DamagedFile, Record, read_history, read_status
 from trainers.stopping import StopSignal
+from trainers.watchdog import Watchdog
 from trainers.weights import load_weights
 
 PROGRESS_EVERY_S = 1.0
@@ -37,12 +39,15 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     iterator before the next step, with the state of that step on disk. Call it on every worker of the process group; all
     workers yield, rank 0's records are the complete ones. Raises ``TrialError`` with a message for the user.
     """
-    finished = [job for job in jobs if read_status(job.directory) == "finished"]
-    for job in finished:
-        yield from ((job.trial_id, record) for record in read_history(job.directory))
+    try:
+        finished = [job for job in jobs if read_status(job.directory) == "finished"]
+        done = [(job.trial_id, record) for job in finished for record in read_history(job.directory)]
+    except DamagedFile as error:
+        raise TrialError(str(error)) from error
+    yield from done
     waiting = [job for job in jobs if job not in finished]
     if waiting:
-        yield from Group(waiting).run()
+        yield from Group(waiting).watched()
 
 
 class Group:
@@ -51,7 +56,7 @@ class Group:
     def __init__(self, jobs: Sequence[Job]) -> None:
         placement, trial = jobs[0].placement, jobs[0].trial
         self._device = prepare_process(placement.threads, placement.cuda)
-        self._trial = trial
+        self._trial, self._micro_batch = trial, placement.micro_batch
         self._stream = TrainStream(
             build_dataset(trial.dataset, "train"),
             batch_size=trial.schedule.batch_size,
@@ -64,11 +69,23 @@ class Group:
         self._validation = build_dataset(trial.dataset, "val")
         self._teacher = load_teacher(_first_with_teacher(jobs), self._device)
         teacher = self._teacher[0] if self._teacher else None
-        for job in jobs if teacher else ():
-            teacher.serve(job.trial.method)
+        if teacher is not None:
+            for job in jobs:
+                teacher.serve(job.trial.method)
         self._members = [Member(job, self._stream.steps_per_epoch, self._device, teacher) for job in jobs]
+        stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
+        self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
         self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
+
+    def watched(self) -> Iterator[tuple[str, Record]]:
+        """Yield what ``run`` does, and watch over the time between two records: a process that hangs ends itself."""
+        try:
+            for found in self.run():
+                self._watchdog.rest()
+                yield found
+        finally:
+            self._watchdog.rest()
 
     def run(self) -> Iterator[tuple[str, Record]]:
         """Yield what the members have already done, then train them to their ends."""
@@ -80,13 +97,14 @@ class Group:
         first = min(member.step for member in self._members)
         last = max(member.last_step for member in self._members)
         for step, batch in enumerate(self._stream.batches(first, last), start=first):
+            self._watchdog.alive()
             if self._stop.agreed():
-                for member in self._members:
-                    member.save_between_epochs()
+                self._save(self._members)
                 return
             active = [member for member in self._members if member.step == step < member.last_step]
             if active:  # a resumed member may be ahead of where a shorter one ended
                 self._train_step(step, batch, active)
+            self._save(filter(Member.at_checkpoint, active))
             for member in filter(Member.at_epoch_end, active):
                 yield member.job.trial_id, self._close_epoch(member)
 
@@ -98,12 +116,25 @@ class Group:
         size = self._batch_size(step, inputs)
         if size is not None:
             inputs, seen = resize_batch(inputs, samples, size), resize_inputs(seen, size)
-        teacher = asked[0].look(seen) if asked else None
-        targets = TargetCache()
+        chunks = self._cut(inputs, samples, seen, asked[0] if asked else None)
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
-            member.train_step(inputs, samples, teacher, targets)
+            member.train_step(chunks)
         self._show_progress(active)
+
+    def _cut(self, inputs: Tensor, samples: Any, seen: Tensor, teacher: FrozenTeacher | None) -> list[Chunk]:
+        """Cut this worker's share of a batch into chunks that fit; each is shown to the teacher, as ``seen``, once."""
+        count = chunk_count(len(inputs), self._micro_batch)
+        size = len(inputs) // count
+        parts = zip(inputs.chunk(count), seen.chunk(count), range(0, len(inputs), size), strict=True)
+        return [
+            Chunk(images, samples[first : first + size], teacher.look(shown) if teacher else None, TargetCache())
+            for images, shown, first in parts
+        ]
+
+    def _save(self, members: Iterable[Member]) -> None:
+        for member in members:
+            member.save_between_epochs(time.monotonic() - self._epoch_began)
 
     def _batch_size(self, step: int, inputs: Tensor) -> tuple[int, int] | None:
         """Return the (height, width) that the whole batch is scaled to at this step, ``None`` to leave it as it is."""
@@ -119,13 +150,15 @@ class Group:
         member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
         evaluated_s = time.monotonic() - self._epoch_began - trained_s
-        record = member.finish_epoch(metrics, {"time/train_s": trained_s, "time/evaluate_s": evaluated_s})
+        timing = {"time/train_s": member.spent_s + trained_s, "time/evaluate_s": evaluated_s}
+        record = member.finish_epoch(metrics, timing)
         member.train_mode()
         self._epoch_began = time.monotonic()
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        return evaluate(member.result, self._validation, self._trial.dataset.evaluator) or {}
+        evaluator = self._trial.dataset.evaluator
+        return evaluate(member.result, self._validation, evaluator, self._watchdog.alive) or {}
 
     def _show_progress(self, active: list[Member]) -> None:
         now = time.monotonic()

@@ -3,15 +3,20 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from trainers.spec.atomic import write_text
 
-RESUME, BEST, LAST, CONFIG = "resume.pt", "best.pth", "last.pth", "config.py"
+BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
 WEIGHTS = "weights.json"
 SELECTION_METRIC = "coco/bbox_mAP"
-Status = Literal["new", "unfinished", "finished", "stopped", "failed"]
+Ended = Literal["finished", "stopped", "failed"]
+Status = Literal["new", "unfinished", Ended]
+
+
+class DamagedFile(OSError):
+    """Report a file of a trial that is not what was written; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Record:
 class Outcome:
     """Say how a trial ended: ``finished``, ``stopped`` early by a scheduler, or ``failed`` with a reason."""
 
-    status: Literal["finished", "stopped", "failed"]
+    status: Ended
     reason: str = ""
 
 
@@ -50,16 +55,52 @@ def to_lines(history: list[Record]) -> str:
 
 
 def read_history(directory: str | Path) -> list[Record]:
-    """Return a trial's committed records, in order; none for a trial that has not committed any."""
+    """Return a trial's committed records, in order; none for a trial that has not committed any.
+
+    Of a damaged file the records before the damage are returned while the trial goes on, which writes the file anew.
+    Raises ``DamagedFile`` when the trial has ended.
+    """
     path = Path(directory) / HISTORY
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [Record(**json.loads(line)) for line in lines]
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        record = _parse(line)
+        if record is None:
+            if read_outcome(directory) is not None:
+                raise DamagedFile(f"{path} is damaged in line {number}: delete {directory} and run again")
+            break
+        records.append(record)
+    return records
+
+
+def to_record(content: Any) -> Record:
+    """Return a record from plain data; raise ``ValueError`` or ``TypeError`` when it is none."""
+    record = Record(**content)
+    numbers = [record.epoch, record.step, record.wall_time, *record.metrics.values(), *record.timing.values()]
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"not a record: {content}")
+    return record
+
+
+def _parse(line: str) -> Record | None:
+    try:
+        return to_record(json.loads(line))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def read_outcome(directory: str | Path) -> Outcome | None:
-    """Return how a trial ended, ``None`` while it has not."""
+    """Return how a trial ended, ``None`` while it has not; raise ``DamagedFile`` when that cannot be told."""
     path = Path(directory) / OUTCOME
-    return Outcome(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        outcome = Outcome(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise DamagedFile(f"{path} is damaged: delete {directory} and run again") from error
+    if outcome.status not in get_args(Ended):
+        raise DamagedFile(f"{path} is damaged: delete {directory} and run again")
+    return outcome
 
 
 def write_outcome(directory: str | Path, outcome: Outcome) -> None:

@@ -1,18 +1,20 @@
 """Prove that a trial's files are whole or absent, and that the history never runs ahead of what can be resumed."""
 
+import errno
+import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
 
-from trainers.checkpoints import FORMAT, TrialFiles
-from trainers.errors import TrialError
+from trainers.checkpoints import TrialFiles
 from trainers.spec.atomic import write_atomically, write_text
+from trainers.spec.manifest import MANIFEST
 from trainers.spec.record import (
     HISTORY,
     OUTCOME,
     PROGRESS,
-    RESUME,
     SELECTION_METRIC,
     Outcome,
     Record,
@@ -84,8 +86,8 @@ def test_a_state_that_cannot_be_written_leaves_history_and_state_as_they_were(
     files = TrialFiles(tmp_path)
     files.commit({"step": 2}, [record(1)])
 
-    def fail(_content: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def fail(_content: object, stream: IO[bytes]) -> None:
+        stream.write(b"half")
         raise RuntimeError("disk full")
 
     with monkeypatch.context() as patch:
@@ -93,48 +95,116 @@ def test_a_state_that_cannot_be_written_leaves_history_and_state_as_they_were(
         with pytest.raises(RuntimeError):
             files.commit({"step": 4}, [record(1), record(2)])
     assert read_history(tmp_path) == [record(1)]
-    found = files.resume()
+    found = TrialFiles(tmp_path).find().state
     assert found is not None
-    assert found[0]["step"] == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == [HISTORY, RESUME]
+    assert found.content["step"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [HISTORY, MANIFEST, "resume-2.pt"]
+
+
+def full_disk(directory: Path, name: str) -> None:
+    """Let the next writing of a file meet a full disk."""
+    (directory / f".{name}.partial").symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize("name", ["resume-4.pt", "best.pth", HISTORY, MANIFEST])
+def test_a_full_disk_keeps_the_last_state_and_names_the_file(name: str, tmp_path: Path) -> None:
+    files = TrialFiles(tmp_path)
+    state = {"student": {"w": torch.zeros(100_000)}}
+    files.commit({"step": 2, **state}, [record(1)], lambda: state)
+    full_disk(tmp_path, name)
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/{name}'") as raised:
+        files.commit({"step": 4, **state}, [record(1), record(2, 0.2)], lambda: state)
+    assert raised.value.errno == errno.ENOSPC
+    assert not list(tmp_path.glob(".*"))
+    found = TrialFiles(tmp_path).find()
+    assert found.damage == ()
+    assert found.state is not None
+    assert found.state.history[0] == record(1)
+    assert read_history(tmp_path) == [record(1)]
+    again = TrialFiles(tmp_path)  # with some space freed
+    again.take_up(found)
+    again.commit({"step": 4, **state}, [record(1), record(2, 0.2)], lambda: state)
+    assert len(read_history(tmp_path)) == 2
+
+
+def test_a_disk_that_is_full_when_it_flushes_keeps_the_last_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = TrialFiles(tmp_path)
+    files.commit({"step": 2}, [record(1)])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/resume-4\.pt'"):
+        files.commit({"step": 4}, [record(1), record(2)])
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_progress_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    files = TrialFiles(tmp_path)
+    (tmp_path / PROGRESS).mkdir()  # no file can take its place
+    files.show_progress(3, 4)
 
 
 # ------------------------------------------------------------------------------------------------------ a trial's files
 
 
 def test_a_committed_state_comes_back_with_its_history(tmp_path: Path) -> None:
-    files = TrialFiles(tmp_path / "deep" / "down")
-    assert files.resume() is None
+    directory = tmp_path / "deep" / "down"
+    files = TrialFiles(directory)
+    assert files.find().state is None
     history = [record(1, 0.1 + 0.2), record(2, None)]
     files.commit({"step": 4, "student": {"w": torch.arange(3.0)}}, history)
-    found = TrialFiles(tmp_path / "deep" / "down").resume()
+    found = TrialFiles(directory).find().state
     assert found is not None
-    state, again = found
-    assert again == history == read_history(tmp_path / "deep" / "down")
-    assert state["step"] == 4
-    assert torch.equal(state["student"]["w"], torch.arange(3.0))
+    assert found.history == history == read_history(directory)
+    assert found.content["step"] == 4
+    assert torch.equal(found.content["student"]["w"], torch.arange(3.0))
 
 
-def test_resuming_writes_nothing(tmp_path: Path) -> None:
-    files = TrialFiles(tmp_path)
-    files.commit({"step": 2}, [record(1)])
+def test_looking_for_a_state_writes_nothing(tmp_path: Path) -> None:
+    TrialFiles(tmp_path).commit({"step": 2}, [record(1)])
     (tmp_path / HISTORY).unlink()
-    files.resume()  # every worker reads; one that wrote as well would race with rank 0
-    assert [path.name for path in tmp_path.iterdir()] == [RESUME]
+    TrialFiles(tmp_path).find()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "resume-2.pt"]
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
-    torch.save({"format": FORMAT + 1}, tmp_path / RESUME)
-    with pytest.raises(TrialError, match=f"has format {FORMAT + 1}, this release reads {FORMAT}"):
-        TrialFiles(tmp_path).resume()
+def test_the_last_two_states_are_kept(tmp_path: Path) -> None:
+    files = TrialFiles(tmp_path)
+    for epoch in range(1, 5):
+        files.commit({"step": 2 * epoch}, [record(done) for done in range(1, epoch + 1)])
+    assert sorted(path.name for path in tmp_path.glob("resume*")) == ["resume-6.pt", "resume-8.pt"]
 
 
-def test_a_damaged_state_is_told(tmp_path: Path) -> None:
+def test_leftovers_of_a_death_are_removed_at_the_next_start(tmp_path: Path) -> None:
     files = TrialFiles(tmp_path)
     files.commit({"step": 2}, [record(1)])
-    (tmp_path / RESUME).write_bytes((tmp_path / RESUME).read_bytes()[:50])
-    with pytest.raises(TrialError, match=r"resume\.pt is damaged"):
-        files.resume()
+    for name in ("resume-4.pt", ".resume-6.pt.partial", ".best.pth.partial", ".progress.json.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / "notes.txt").write_text("a user's own")
+    again = TrialFiles(tmp_path)
+    again.take_up(again.find())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [HISTORY, MANIFEST, "notes.txt", "resume-2.pt"]
+
+
+def test_a_best_student_that_was_not_written_any_more_is_made_again(tmp_path: Path) -> None:
+    files = TrialFiles(tmp_path)
+    files.commit({"step": 2}, [record(1)], lambda: {"epoch": 1})
+
+    def die() -> dict[str, int]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        files.commit({"step": 4}, [record(1), record(2, 0.2)], die)
+    again = TrialFiles(tmp_path)
+    found = again.find()
+    again.take_up(found)
+    again.check_best(found, lambda: {"epoch": 2})
+    assert torch.load(tmp_path / "best.pth") == {"epoch": 2}
+    assert not (tmp_path / "events.jsonl").exists()  # nothing was damaged
 
 
 def test_status_follows_a_trials_life(tmp_path: Path) -> None:
@@ -150,5 +220,5 @@ def test_status_follows_a_trials_life(tmp_path: Path) -> None:
     files.commit({"step": 4}, [record(1), record(2, final=True)])
     files.finish()
     assert read_status(tmp_path) == "finished"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [HISTORY, OUTCOME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [HISTORY, MANIFEST, OUTCOME]
     assert not (tmp_path / PROGRESS).exists()

@@ -23,7 +23,7 @@ from trainers import loop
 from trainers.errors import TrialError
 from trainers.loop import train, train_alone
 from trainers.spec import Bckd, Job, Schedule, TrialSpec, Weights
-from trainers.spec.record import HISTORY, RESUME, Record, best_record, read_history, read_status
+from trainers.spec.record import HISTORY, Record, best_record, read_history, read_status
 from trainers.spec.schedule import Warmup
 
 SCHEDULES = pytest.mark.parametrize("schedule", [sgd(), adamw()], ids=["sgd-step", "adamw-cosine"])
@@ -79,7 +79,7 @@ def test_a_finished_trial_is_replayed_without_data(
     monkeypatch.setattr(loop, "build_dataset", no_dataset)
     assert train_alone(job(distilled, directory)) == read_history(directory)
     assert before == {path.name: path.stat().st_mtime_ns for path in directory.iterdir()}
-    assert RESUME not in before
+    assert not [name for name in before if name.startswith("resume")]
 
 
 def test_a_relative_directory_is_refused() -> None:
@@ -112,7 +112,7 @@ def test_a_death_before_the_history_is_published_loses_nothing(
     wanted = job(distilled, tmp_path)
     run_until(wanted, 2)
     first, second = (tmp_path / HISTORY).read_text().splitlines()
-    (tmp_path / HISTORY).write_text(first + "\n")  # resume.pt already holds epoch 2
+    (tmp_path / HISTORY).write_text(first + "\n")  # the state already holds epoch 2
     assert json.loads(second)["epoch"] == 2
     assert [record.epoch for record in train_alone(wanted)] == [1, 2, 3]
     assert_same_run(train_once(distilled), tmp_path)

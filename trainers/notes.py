@@ -1,0 +1,17 @@
+"""Note on a trial's timeline what happened to its files."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+TIMELINE = "events.jsonl"
+log = logging.getLogger(__name__)
+
+
+def note(directory: Path, kind: str, action: str, detail: str) -> None:
+    """Add a line to the trial's ``events.jsonl`` and log it: what happened, what is done about it, and the particulars."""
+    log.warning("%s: %s: %s: %s", directory.name, kind, action, detail)
+    event = {"kind": kind, "action": action, "detail": detail, "time": time.time()}
+    with (directory / TIMELINE).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(event) + "\n")
