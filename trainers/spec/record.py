@@ -85,7 +85,7 @@ def to_record(content: Any) -> Record:
 def _parse(line: str) -> Record | None:
     try:
         return to_record(json.loads(line))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -96,7 +96,7 @@ def read_outcome(directory: str | Path) -> Outcome | None:
         return None
     try:
         outcome = Outcome(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again") from error
     if outcome.status not in get_args(Ended):
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again")
