@@ -12,7 +12,7 @@ from trainers.spec import Job
 SAYINGS = {
     Kind.WORKER_LOST: "the process of a worker ended unexpectedly (killed, out of the machine's memory, or crashed)",
     Kind.PREEMPTED: "the machine of a worker was taken away",
-    Kind.HANG: "no step for scaling.hang_timeout_s seconds; where it stood is in stacks-*.txt",
+    Kind.HANG: "no step for scaling.hang_timeout_s seconds; where each thread stood is in hang-*.txt",
 }
 STACKS = "stacks-*.txt"  # what a process that hung has left in the trial's directory
 
@@ -44,6 +44,8 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Verdi
     action = rule.action if again else Action.STOP
     note = f"{sentence}; micro-batch {details['micro_batch']}, same global batch" if details else sentence
     attempt = 1 + sum(event.run == run for event in events)
+    if kind is Kind.HANG:
+        keep_stacks(job.directory, attempt)
     with contextlib.suppress(OSError):  # on a full disk the verdict stands all the same
         append_event(job.directory, Event(kind, action, note, attempt, run, details))
     reason = sentence if rule.budget == 0 else f"{kind} {used + 1} times, the last time: {sentence}"
@@ -54,6 +56,12 @@ def hung(directory: str | Path, began: float) -> Kind | None:
     """Return ``Kind.HANG`` when a process of this attempt ended itself for want of progress."""
     stacks = (path.stat() for path in Path(directory).glob(STACKS))
     return Kind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
+
+
+def keep_stacks(directory: str | Path, attempt: int) -> None:
+    """Give stacks names of their own, ``hang-ATTEMPT-RANK.txt``: the next attempt writes over the old ones."""
+    for path in Path(directory).glob(STACKS):
+        path.replace(path.with_name(path.name.replace("stacks", f"hang-{attempt}")))
 
 
 def micro_batch_of(job: Job) -> int | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.processes import Process, descendants, processes
+from trainers.spec.record import Outcome, write_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
@@ -88,6 +89,7 @@ class Decisions:
             pid = next(self._directory.glob("pid-*")).read_text()
             self._watch.decide()
             os.kill(int(pid), signal.SIGKILL)
+            write_outcome(self._directory, Outcome("failed", "killed"))  # so that it does not start all over again
 
     def ended(self, trial_id: str) -> None:
         self._watch.decide()

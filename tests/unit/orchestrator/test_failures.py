@@ -157,8 +157,10 @@ def test_out_of_memory_halves_the_micro_batch_until_nothing_is_left_to_halve(job
 def test_young_stacks_say_that_the_attempt_hung(job: Job, tmp_path: Path) -> None:
     (tmp_path / "stacks-0.txt").write_text("Thread 0x1: File loop.py, line 1")
     written = (tmp_path / "stacks-0.txt").stat().st_mtime
-    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.HANG
     assert judge(job, ActorDiedError("died"), "now", began=written + 5).kind is Kind.WORKER_LOST
+    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.HANG
+    assert (tmp_path / "hang-2-0.txt").read_text().startswith("Thread")
+    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.WORKER_LOST
 
 
 def test_a_full_disk_is_said_in_one_sentence(job: Job) -> None:
