@@ -38,6 +38,8 @@ def model_config(detector: Detector, num_classes: int) -> Any:
     model.bbox_head.num_classes = num_classes
     model.backbone.init_cfg = None
     model.init_cfg = None
+    # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
+    model.data_preprocessor.pop("batch_augments", None)
     override(model, detector)
     return model
 

@@ -10,8 +10,8 @@ import torch
 from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
 from tests.unit.trainers.tiny import detector, job
 from trainers.detector import build_empty
-from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.adapters.base import TargetCache
+from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.loop import train, train_alone
 from trainers.spec import Bckd, Detector, NoDistillation, Schedule, ShapesDataset, Teacher, TrialSpec, Weights
 from trainers.spec.record import Record, read_status

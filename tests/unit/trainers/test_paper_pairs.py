@@ -86,6 +86,8 @@ def methods(pair: Built) -> dict[str, Any]:
     head = find_head(type(pair.student.bbox_head).__name__)
     assert head is not None
     found = {name: method for name, method in presets().items() if fits(method, head, head)}
+    if head.detector == "FCOS":  # whose new heads predict boxes of two pixels, below GID's smallest side
+        found["gid-response"] = found["gid-response"].model_copy(update={"min_side": 0.0})
     if head.detector == "YOLOX":
         found = {name: method for name, method in found.items() if "pkd" not in name}
         found |= {f"bckd ({score})": Bckd(kind="bckd", score=score) for score in ("separate", "weighted")}
