@@ -8,10 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """Hold the CPUs that this process may use and the NVIDIA devices that the driver shows."""
+    """Hold the CPUs that this process may use and the NVIDIA devices that the driver shows.
+
+    A whole cluster counts as one machine; ``nodes`` are then the machines that it is made of.
+    """
 
     cpus: int
     gpus: int
+    nodes: tuple["Machine", ...] = ()
 
 
 def this_machine() -> Machine:

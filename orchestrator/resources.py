@@ -34,6 +34,12 @@ class Resources:
         )
 
 
+def workers_on(node: Machine, cpus: int, gpus: float) -> int:
+    """Return how many workers fit on one machine; none is spread over two, and a share of a GPU is of one GPU."""
+    by_gpu = node.gpus / gpus if gpus >= 1 else node.gpus * int(1 / gpus + 1e-9) if gpus else inf
+    return int(min(node.cpus // cpus, by_gpu))
+
+
 def resources(study: Study, machine: Machine) -> Resources:
     """Return the study's resources on ``machine`` (a whole cluster counts as one machine)."""
     scaling = study.scaling
@@ -41,10 +47,8 @@ def resources(study: Study, machine: Machine) -> Resources:
     each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
     cpus = scaling.cpus_per_worker
     threads = (1 + scaling.loader_workers if each else 1) if cpus == "auto" else cpus
-    fit = min(
-        machine.cpus // (scaling.workers * threads),
-        machine.gpus / (scaling.workers * each) if each else inf,
-    )
+    fit = sum(workers_on(node, threads, each) for node in machine.nodes or (machine,)) // scaling.workers
     most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
-    alone = min(scaling.teacher_cpus_per_worker or threads, max(1, machine.cpus // scaling.workers))
+    largest = max(node.cpus for node in machine.nodes or (machine,))
+    alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
     return Resources(scaling.workers, threads, alone, each, scaling.loader_workers, int(most))

@@ -168,9 +168,10 @@ def require_listener(address: str) -> None:
 
 
 def cluster() -> Machine:
-    """Return the resources of the cluster that this process is connected to, as one machine."""
-    found = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return Machine(cpus=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)))
+    """Return the resources of the cluster that this process is connected to, as one machine with its nodes."""
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = tuple(Machine(cpus=int(one.get("CPU", 0)), gpus=int(one.get("GPU", 0))) for one in found)
+    return Machine(cpus=sum(node.cpus for node in nodes), gpus=sum(node.gpus for node in nodes), nodes=nodes)
 
 
 def stop_ray() -> None:

@@ -64,6 +64,23 @@ def test_as_many_trials_run_at_once_as_fit_whole(granted, machine, scaling, conc
     assert granted(machine, **scaling).concurrent == concurrent
 
 
+@pytest.mark.parametrize(
+    ("nodes", "scaling", "concurrent"),
+    [
+        ([Machine(8, 1)] * 3, {"gpus_per_worker": 2.0}, 0),  # three GPUs, but no two in one place
+        ([Machine(8, 1)] * 3, {"workers": 3}, 1),
+        ([Machine(3, 0)] * 2, {"cpus_per_worker": 2}, 2),  # six CPUs, and a third worker would be spread over two nodes
+        ([Machine(64, 2), Machine(1, 4)], {}, 3),
+        ([Machine(64, 1)] * 2, {"gpus_per_worker": 0.4}, 4),  # a fifth would need a share of each
+        ([Machine(64, 10)], {"gpus_per_worker": 0.1}, 64),
+    ],
+    ids=str,
+)
+def test_no_worker_is_spread_over_two_nodes(granted, nodes, scaling, concurrent):
+    whole = Machine(sum(node.cpus for node in nodes), sum(node.gpus for node in nodes), tuple(nodes))
+    assert granted(whole, **scaling).concurrent == concurrent
+
+
 @pytest.mark.parametrize(("limit", "concurrent"), [(1, 1), (3, 3), (100, 8)])
 def test_max_concurrent_lowers_but_never_raises(granted, limit, concurrent):
     assert granted(NODE, max_concurrent=limit).concurrent == concurrent
