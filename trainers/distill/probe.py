@@ -37,7 +37,7 @@ def gradient_norm(loss: Tensor, features: list[Tensor]) -> Tensor:
     if not loss.requires_grad:
         return loss.new_zeros((), dtype=torch.float32)
     inputs = [level for level in features if level.requires_grad]
-    gradients = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+    gradients: tuple[Tensor | None, ...] = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
     squares = [gradient.float().square().sum() for gradient in gradients if gradient is not None]
     return torch.stack(squares).sum().sqrt() if squares else loss.new_zeros((), dtype=torch.float32)
 

@@ -180,12 +180,24 @@ def terms_of(method: MethodSpec) -> tuple[TermSpec, ...]:
 
 def _bckd(method: BckdOptions) -> tuple[TermSpec, ...]:
     switches = resolve(method)
-    shared = {"level_gate": switches.level_gate, "normaliser": switches.normaliser, "score": method.score}
-    cls = {"gamma": method.gamma, "detach_weight": method.detach_weight}
-    return (
-        BckdCls(kind="bckd-cls", weight=method.alpha1, **cls, **shared),
-        BckdLoc(kind="bckd-loc", weight=method.alpha2, iou=switches.iou, **shared),
+    cls = BckdCls(
+        kind="bckd-cls",
+        weight=method.alpha1,
+        gamma=method.gamma,
+        detach_weight=method.detach_weight,
+        level_gate=switches.level_gate,
+        normaliser=switches.normaliser,
+        score=method.score,
     )
+    loc = BckdLoc(
+        kind="bckd-loc",
+        weight=method.alpha2,
+        iou=switches.iou,
+        level_gate=switches.level_gate,
+        normaliser=switches.normaliser,
+        score=method.score,
+    )
+    return cls, loc
 
 
 def _ld(method: Ld) -> tuple[TermSpec, ...]:

@@ -188,9 +188,9 @@ MISTAKES = [
     Mistake(
         "unknown key of a term",
         "kind: bckd\n  alpha1: 1.0",
-        "kind: terms\n  terms: [{kind: pkd, wieght: 2}]",
+        "kind: terms\n  terms: [{kind: pkd, weightt: 2}]",
         13,
-        "method.terms[0].wieght",
+        "method.terms[0].weightt",
         "unknown key (did you mean weight?)",
     ),
     Mistake(
