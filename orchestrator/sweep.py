@@ -14,7 +14,7 @@ from ray.exceptions import RayActorError, RayError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from orchestrator.errors import OperationError
-from orchestrator.events import read_events
+from orchestrator.events import Event, read_events
 from orchestrator.failures import MOST_RESTARTS
 from orchestrator.interruption import Interruption
 from orchestrator.machine import Machine, this_machine
@@ -24,6 +24,7 @@ from orchestrator.study.schema import Asha, Study
 from orchestrator.trial.cluster import what_there_is
 from orchestrator.trial.runner import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
 from orchestrator.verdict import judge
+from trainers.spec import Job
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
 from trainers.spec.stop import clear_stop, request_stop
 
@@ -51,7 +52,7 @@ class Notifier(tune.Callback):
         self._watchers, self._run = watchers, run
         self._jobs = {trial.id: plan.job(trial) for trial in plan.trials}
         self._began: dict[str, float] = {}
-        self._known = {trial.id: len(read_events(trial.directory)) for trial in plan.trials}
+        self._known: dict[str, int] = {}  # how many failures of this run have been judged, by trial
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the watchers out: Tune pickles its callbacks with the experiment's state."""
@@ -76,15 +77,19 @@ class Notifier(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Judge a trial that died without a word; one whose budget is spent gets its outcome, and its runner ends at once."""
         job = self._jobs[trial_id(trial)]
-        events = read_events(job.directory)
+        events = self._judged(job)
         if len(events) == self._known.get(job.trial_id, 0):  # else the runner has judged it
             verdict = judge(job, error_of(trial), self._run, self._began.get(job.trial_id, 0.0))
             if not verdict.again:
                 write_outcome(job.directory, Outcome("failed", verdict.reason))
-            events = read_events(job.directory)
+            events = self._judged(job)
         self._known[job.trial_id] = len(events)
         if events:
             log.warning("%s  %s: %s: %s", job.trial_id, events[-1].kind, events[-1].action, events[-1].detail)
+
+    def _judged(self, job: Job) -> list[Event]:
+        """Return the verdicts of this run; what the training itself notes on the timeline belongs to no run."""
+        return [event for event in read_events(job.directory) if event.run == self._run]
 
 
 def error_of(trial: Any) -> BaseException:

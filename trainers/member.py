@@ -16,6 +16,7 @@ from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
 from trainers.ema import StudentAverage
 from trainers.export import student_checkpoint, write_config
+from trainers.notes import note
 from trainers.optimise import build_optimizer, build_schedulers, learning_rate
 from trainers.salvage import Found
 from trainers.seeding import derive
@@ -207,7 +208,7 @@ class Member:
         broadcast_object_list(chosen, src=0)
         if chosen[0] is not None:
             state = found.state if found and found.state else self.files.read(chosen[0])
-            self._state.load(state.content)
+            self._state.load(state.content, self.files.directory / chosen[0])
             self.history = state.history
         barrier()  # all workers have read the state before rank 0 may delete it
         if found is not None:
@@ -215,6 +216,10 @@ class Member:
 
     def _take_up(self, found: Found) -> None:
         self.files.take_up(found)
+        begun = len(found.state.content.get("begun", [])) if found.state else 0
+        if begun not in (0, get_world_size()):
+            detail = f"the epoch was begun by {begun} workers and goes on with {get_world_size()}"
+            note(self.files.directory, "other number of workers", "go on from their means", detail)
         best = best_record(self.history)
         remake = self._export if best is not None and best.step == self.step else None
         self.files.check_best(found, remake)

@@ -1,5 +1,6 @@
 """Gather everything that changes while a student trains, and put it back: plain data and tensors."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,8 +64,8 @@ class TrainState:
         )
         return found
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state; raise ``TrialError`` when it is another training's."""
+    def load(self, state: dict[str, Any], path: Path) -> None:
+        """Go on from a state, which was read from ``path``; raise ``TrialError`` when it is another training's."""
         try:
             self._student.load_state_dict(state["student"])
             if self._average:
@@ -77,7 +78,9 @@ class TrainState:
                 self._go_on(state["begun"])
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             what = str(error).strip().splitlines() or [type(error).__name__]
-            raise TrialError(f"the state is not one of this training ({type(error).__name__}: {what[0]})") from error
+            raise TrialError(
+                f"{path} is no state of this training ({type(error).__name__}: {what[0]}): delete {path.parent} to train anew"
+            ) from error
 
     def _go_on(self, begun: list[dict[str, Any]]) -> None:
         mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)

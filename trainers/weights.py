@@ -12,6 +12,8 @@ from trainers.errors import TrialError
 from trainers.layouts import Found, StateDict, find_weights
 from trainers.rebuild import Opaque
 from trainers.spec import Weights
+from trainers.spec.manifest import require_whole
+from trainers.spec.record import DamagedFile
 from trainers.spec.remote import FetchError, fetch
 from trainers.torch_data import read_data, require_stored
 
@@ -94,10 +96,19 @@ def _read(path: Path) -> Any:
 
 def read_weights(path: str | Path) -> Found:
     """Return the model's weights in a checkpoint, whatever its layout (see ``trainers.layouts``)."""
+    require_student(path)
     found = find_weights(read_checkpoint(path))
     if not found.state:
         raise TrialError(f"checkpoint {path} holds no weights")
     return found
+
+
+def require_student(path: str | Path) -> None:
+    """Raise ``TrialError`` when ``path`` is the student of a trial here and not what the trial has written."""
+    try:
+        require_whole(Path(path))
+    except DamagedFile as error:
+        raise TrialError(str(error)) from error
 
 
 def read_state_dict(path: str | Path) -> StateDict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainers.spec.atomic import write_text
 from trainers.spec.digest import file_digest
-from trainers.spec.record import BEST, LAST, DamagedFile
+from trainers.spec.record import BEST, LAST, DamagedFile, read_outcome
 
 MANIFEST, FORMAT = "manifest.json", 1
 
@@ -77,11 +77,12 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 def require_whole(path: Path) -> None:
-    """Raise ``DamagedFile`` when ``path`` is a trial's student and not the one that its manifest names.
+    """Raise ``DamagedFile`` when ``path`` is the student of a trial that has ended, and not the one its manifest names.
 
-    Other files, and those in folders without a manifest, are nobody's here and pass.
+    A trial that goes on may be about to write it. Files of other names, and those that are not in the directory of a
+    trial or not there at all, are nobody's here and pass.
     """
-    if path.name not in (BEST, LAST):
+    if path.name not in (BEST, LAST) or not path.exists() or read_outcome(path.parent) is None:
         return
     manifest = read_manifest(path.parent)
     if manifest is None:
