@@ -1,6 +1,8 @@
 """Look at this machine's processes through /proc."""
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,15 @@ def descendants(pid: int) -> list[Process]:
             break
         family = grown
     return [one for one in everyone if one.pid in family - {pid}]
+
+
+def end(identity: str) -> None:
+    """Kill the process of this identity at once; nothing happens to another one that has its number by now."""
+    pid = identity.partition("@")[0]
+    found = process(int(pid)) if pid.isdigit() else None
+    if found is not None and found.identity == identity:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, signal.SIGKILL)
 
 
 def variable(pid: int, name: str) -> str | None:

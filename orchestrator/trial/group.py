@@ -10,6 +10,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util import remove_placement_group
 
+from orchestrator.processes import end
 from orchestrator.trial.cluster import what_there_is
 from orchestrator.trial.mailbox import Mailbox
 from orchestrator.trial.trainer import WORKER, make_trainer
@@ -102,7 +103,8 @@ def release(mailbox: Any, fit: FitThread) -> None:
         controller, group = ray.get(mailbox.holdings.remote())
         if group is not None:
             remove_placement_group(group)
-        if controller is not None:  # also when it has done its work: by itself it takes seconds to leave
-            ray.kill(controller)
+        if controller is not None:
+            ray.kill(controller[0])
+            end(controller[1])  # Ray does not hurry one that has done its work; Ray Train keeps it on this machine
     ray.kill(mailbox)
     fit.join(PATIENCE_S)

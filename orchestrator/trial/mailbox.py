@@ -21,7 +21,7 @@ class Mailbox:
         self._last_step = -1
         self._verdict: bool | None = True
         self._left = False
-        self._controller: Any = None
+        self._controller: tuple[Any, str] | None = None
         self._placement_group: Any = None
 
     def put(self, record: Record) -> bool:
@@ -54,14 +54,14 @@ class Mailbox:
         """Hear that the workers will send no more: what they have done is on disk."""
         self._left = True
 
-    def note_controller(self, controller: Any) -> None:
-        """Remember who directs the workers."""
-        self._controller = controller
+    def note_controller(self, controller: Any, identity: str) -> None:
+        """Remember who directs the workers, and which process that is."""
+        self._controller = controller, identity
 
     def note_placement_group(self, group: Any) -> None:
         """Remember where the workers are placed: they have started."""
         self._placement_group = group
 
-    def holdings(self) -> tuple[Any, Any]:
+    def holdings(self) -> tuple[tuple[Any, str] | None, Any]:
         """Return the controller and the placement group, each ``None`` before it has been noted."""
         return self._controller, self._placement_group

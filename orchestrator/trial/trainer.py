@@ -9,6 +9,7 @@ from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.torch.torch_trainer import TorchTrainer
 
+from orchestrator.processes import this_process
 from trainers.spec import Job
 
 WORKER = "trainers.worker"
@@ -24,7 +25,7 @@ class NoteController(ControllerCallback):
 
     def after_controller_start(self, train_run_context: Any) -> None:
         """Send the handle of the actor that this runs in."""
-        self._mailbox.note_controller.remote(ray.get_runtime_context().current_actor)
+        self._mailbox.note_controller.remote(ray.get_runtime_context().current_actor, this_process().identity)
 
 
 class GroupTrainer(TorchTrainer):
