@@ -9,9 +9,10 @@ from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
+from orchestrator.tracking.client import open_results
 from orchestrator.tracking.results import best_student, read_results
-from orchestrator.tracking.tracker import open_results
-from trainers.spec.record import BEST, CONFIG
+from trainers.spec.manifest import require_whole
+from trainers.spec.record import BEST, CONFIG, DamagedFile
 
 STUDENT = "student.pth"
 
@@ -36,6 +37,7 @@ def export_student(plan: Plan, store: Store, wanted: str, target: Path, *, repla
     present = [str(path) for path in files.values() if path.exists()]
     if present and not replace:
         raise UserError(f"{' and '.join(present)} exist already: pass --force to replace them")
+    require_undamaged(trial)
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as partial:
@@ -47,6 +49,14 @@ def export_student(plan: Plan, store: Store, wanted: str, target: Path, *, repla
     except OSError as error:
         raise OperationError(f"cannot write to {target}: {error.strerror or error}") from error
     return Exported(trial.id, files[CONFIG], files[BEST])
+
+
+def require_undamaged(trial: PlannedTrial) -> None:
+    """Raise ``OperationError`` when the trial's best student is in the store and not what was written."""
+    try:
+        require_whole(trial.directory / BEST)
+    except DamagedFile as error:
+        raise OperationError(str(error)) from error
 
 
 def choose(plan: Plan, store: Store, wanted: str) -> PlannedTrial:

@@ -1,5 +1,6 @@
 """Print what a study has produced, and where to look for more."""
 
+import contextlib
 import sys
 from typing import Any
 
@@ -13,21 +14,36 @@ from orchestrator.redact import redacted
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.timeline import timeline_lines, timelines_json
-from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, summarise
 from orchestrator.tracking.client import open_results
+from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.flusher import Delivery
+from orchestrator.tracking.results import (
+    COLUMNS,
+    TrialResult,
+    best_student,
+    read_results,
+    results_on_disk,
+    summarise,
+)
+from orchestrator.tracking.tracker import Tracker
 from trainers.spec.record import ERROR, read_outcome
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
     """Print the study's results as MLflow has them, and return them."""
     results = read_results(plan, open_results(plan, store))
+    print_all(plan, results, as_json=as_json)
+    return results
+
+
+def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
+    """Print a study's results."""
     if as_json:
         print_json(results_json(plan, results))
     else:
         print_results(summarise(results), Console(width=None if sys.stdout.isatty() else 140))
         for line in timeline_lines(plan):
             _say(line)
-    return results
 
 
 def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
@@ -37,9 +53,13 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     return {"study": plan.study.name, "fingerprint": plan.fingerprint, "trials": trials}
 
 
-def print_end(plan: Plan, store: Store, *, as_json: bool) -> int:
-    """Print the results of a run and where to look; return 1 when a trial failed, else 0."""
-    results = print_results_of(plan, store, as_json=as_json)
+def print_end(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery, *, as_json: bool) -> int:
+    """Print the results of a run and where to look; return 1 when a trial failed or MLflow lacks something, else 0.
+
+    Results are read from MLflow when it has them all, else from the trials' directories.
+    """
+    results = end_results(plan, store, tracker, delivery)
+    print_all(plan, results, as_json=as_json)
     uri = plan.study.tracking.uri or store.tracking_uri
     _say(_best_line(best_student(results)))
     _say(f"MLflow:  mlflow ui --backend-store-uri {uri}")
@@ -49,7 +69,24 @@ def print_end(plan: Plan, store: Store, *, as_json: bool) -> int:
         outcome = read_outcome(directory)
         reason = outcome.reason if outcome else "its directory is elsewhere"
         _say(f"failed:  {result.id} ({result.method}): {reason}; see {directory / ERROR}")
-    return 1 if failed else 0
+    if not delivery.complete:
+        print_waiting(tracker, delivery)
+    return 1 if failed or not delivery.complete else 0
+
+
+def end_results(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery) -> list[TrialResult]:
+    """Return a run's results from MLflow, or from the trials' directories when it lacks some or is away by now."""
+    if delivery.complete:
+        with contextlib.suppress(Unreachable):
+            return read_results(plan, open_results(plan, store))
+    return results_on_disk(plan, tracker.known_runs)
+
+
+def print_waiting(tracker: Tracker, delivery: Delivery) -> None:
+    """Say what MLflow lacks and how it will get it."""
+    lacking = f"{delivery.waiting} points of {delivery.trials} trials wait in the store"
+    _say(f"behind:  MLflow at {tracker.address} lacks results: {lacking} ({delivery.reason})")
+    _say("         stillhouse sync STUDY with the options of this run delivers them, and so does the next run")
 
 
 def _say(line: str) -> None:

@@ -42,6 +42,22 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout instead of a table")
 
 
+def add_tracker_wait(parser: argparse.ArgumentParser) -> None:
+    """Add how long the end waits for a tracking store that does not answer."""
+    parser.add_argument(
+        "--tracker-wait", type=seconds, metavar="SECONDS", default=60.0,
+        help="how long the end waits for a tracking store that does not answer (default: 60)",
+    )  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """Return a length of time, for argparse."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more seconds, got {text}")
+    return value
+
+
 def positive(text: str) -> int:
     """Return a whole number above 0, for argparse."""
     value = int(text)

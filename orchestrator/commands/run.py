@@ -1,12 +1,15 @@
 """Run a study to its end: teacher, sweep, MLflow, table. Running it again does only what is missing."""
 
 import argparse
+import logging
 import signal
+from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import (
     add_json,
     add_store,
     add_study,
+    add_tracker_wait,
     add_workers,
     load,
     print_findings,
@@ -20,6 +23,11 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.weights import needed_urls
 
+if TYPE_CHECKING:
+    from orchestrator.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -27,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workers(parser)
     add_store(parser)
     add_json(parser)
+    add_tracker_wait(parser)
     parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
 
 
@@ -84,17 +93,31 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
     with store.only_run():
         from orchestrator.progress import Progress
-        from orchestrator.report import print_end
+        from orchestrator.report import print_all, print_end
+        from orchestrator.tracking.results import results_on_disk
         from orchestrator.tracking.tracker import Tracker
 
         tracker = Tracker(plan, store)
+        require_tracker(tracker)
         from orchestrator.run import run_plan
 
         try:
             with Progress(plan) as progress:
-                run_plan(plan, store, tracker, [progress], arguments.address, interruption)
+                delivery = run_plan(
+                    plan, store, tracker, [progress], arguments.address, interruption, arguments.tracker_wait
+                )
         except KeyboardInterrupt:
             if interruption.asked:  # once, and everybody has stopped in order: what there is by now is worth a table
-                print_end(plan, store, as_json=arguments.json)
+                print_all(plan, results_on_disk(plan, tracker.known_runs), as_json=arguments.json)
             raise
-    return print_end(plan, store, as_json=arguments.json)
+    return print_end(plan, store, tracker, delivery, as_json=arguments.json)
+
+
+def require_tracker(tracker: "Tracker") -> None:
+    """Raise when MLflow refuses the study; one that is away delays nothing, its address may be right."""
+    from orchestrator.tracking.faults import Unreachable
+
+    try:
+        tracker.connect()
+    except Unreachable as error:
+        log.warning("%s; training goes on, results wait in the store", error)

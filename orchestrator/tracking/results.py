@@ -1,6 +1,7 @@
 """Read a study's results back from MLflow, and summarise them over seeds."""
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,10 @@ from mlflow.tracking import MlflowClient
 from pydantic import JsonValue
 
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.tracking.tracker import EPOCH, STATUS, find_runs
-from trainers.spec.record import BEST, SELECTION_METRIC
+from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, best_points, points_of
+from orchestrator.tracking.runs import STATUS, find_runs
+from trainers.spec.record import BEST, SELECTION_METRIC, read_history, read_outcome, read_status
 
-BEST_PREFIX = "best/"
 EVALUATION = ("coco/", "voc/")  # metric families that tables show; losses and times stay in MLflow
 COLUMNS = {
     "AP": "coco/bbox_mAP",
@@ -65,7 +66,7 @@ class Summary:
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
     """Return one result a planned trial, in the plan's order; a trial without a run counts as not run."""
     runs = find_runs(client, [trial.id for trial in plan.trials])
-    return [_result(trial, runs.get(trial.id)) for trial in plan.trials]
+    return [_result_of_run(trial, runs.get(trial.id)) for trial in plan.trials]
 
 
 def summarise(results: list[TrialResult]) -> list[Summary]:
@@ -82,8 +83,26 @@ def best_student(results: list[TrialResult]) -> TrialResult | None:
     return max(students, key=lambda result: result.metrics[SELECTION_METRIC], default=None)
 
 
-def _result(trial: PlannedTrial, run: Run | None) -> TrialResult:
-    metrics = {} if run is None else run.data.metrics
+def results_on_disk(plan: Plan, run_ids: Mapping[str, str]) -> list[TrialResult]:
+    """Return the same from the trials' directories: MLflow is away or behind. ``run_ids`` are those known so far."""
+    return [_result_on_disk(trial, run_ids.get(trial.id)) for trial in plan.trials]
+
+
+def _result_on_disk(trial: PlannedTrial, run_id: str | None) -> TrialResult:
+    history = read_history(trial.directory)
+    metrics = {point.key: point.value for point in (*points_of(history), *best_points(history))}
+    if read_outcome(trial.directory) is None:  # the best epoch is known at the end
+        metrics = {key: value for key, value in metrics.items() if not key.startswith(BEST_PREFIX)}
+    return _result(trial, metrics, read_status(trial.directory), run_id)
+
+
+def _result_of_run(trial: PlannedTrial, run: Run | None) -> TrialResult:
+    if run is None:
+        return _result(trial, {}, "new", None)
+    return _result(trial, run.data.metrics, run.data.tags.get(STATUS, "unfinished"), str(run.info.run_id))
+
+
+def _result(trial: PlannedTrial, metrics: Mapping[str, float], status: str, run_id: str | None) -> TrialResult:
     checkpoint = trial.directory / BEST
     epoch = metrics.get(EPOCH)
     return TrialResult(
@@ -92,11 +111,11 @@ def _result(trial: PlannedTrial, run: Run | None) -> TrialResult:
         method=trial.spec.method.kind,
         params=trial.params,
         seed=trial.spec.seed,
-        status="new" if run is None else run.data.tags.get(STATUS, "unfinished"),
+        status=status,
         epoch=None if epoch is None else int(epoch),
         metrics={key.removeprefix(BEST_PREFIX): v for key, v in metrics.items() if _is_best_evaluation(key)},
         last={key: value for key, value in metrics.items() if key.startswith(EVALUATION)},
-        mlflow_run_id=None if run is None else str(run.info.run_id),
+        mlflow_run_id=run_id,
         checkpoint=str(checkpoint) if checkpoint.exists() else None,
     )
 

@@ -1,285 +1,234 @@
-"""Write studies and trials to MLflow: one run per study, one child run per trial, every value once."""
+"""Bring MLflow up to date with what trials have on disk: one run per study, one per trial, every point once."""
 
-import http.client
+import functools
+import hashlib
 import json
-import logging
-import re
-import subprocess
-import urllib.request
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from pydantic import BaseModel
 
 from orchestrator.digests import dataset_digest
-from orchestrator.errors import OperationError, UserError
+from orchestrator.errors import OperationError
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.redact import redacted, redacted_data
-from orchestrator.store import Store, require_sound_database
+from orchestrator.redact import redacted
+from orchestrator.store import Store
+from orchestrator.tracking.client import SERVERS, open_client, tracking_uri
+from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
+from orchestrator.tracking.faults import Unreachable, plainly
 from orchestrator.tracking.names import flat_params, run_name
-from trainers.spec.record import BEST, CONFIG, Outcome, Record, best_record, read_history, read_outcome, read_status
+from orchestrator.tracking.provenance import git_revision, package_versions, shown
+from orchestrator.tracking.runs import (
+    DATA,
+    FINGERPRINT,
+    METHOD,
+    REASON,
+    REVISION,
+    ROLE,
+    STATUS,
+    STUDENT,
+    STUDY,
+    find_or_create,
+    last_steps,
+)
+from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
-STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.study_fingerprint"
-KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
-METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
-EPOCH = "epoch"  # logged with every record: where it stands, the record stands
-PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "faster-coco-eval", "stillhouse")
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
-CONNECT_TIMEOUT_S = 10
-LONGEST_PARAM = 6000  # characters, MLflow's own limit
-SERVERS = ("http://", "https://", "databricks")
-SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
-log = logging.getLogger(__name__)
+LONGEST_PARAM, LONGEST_REASON = 6000, 5000  # characters; MLflow's limits
 
 
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Turn an error of MLflow into ``OperationError``; nothing is lost by it, for the next run copies what is missing."""
-    try:
-        yield
-    except MlflowException as error:
-        raise OperationError(f"the tracking store failed: {first_line(error)}") from error
+@dataclass
+class Copy:
+    """Hold what MLflow has of one trial: its run, and the last step of each metric."""
+
+    run_id: str
+    logged: dict[str, int]
+    ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
 class Tracker:
-    """Bring MLflow up to date with what trials have on disk.
+    """Write to MLflow what it lacks.
 
-    Trial directories are the record, MLflow the copy: ``sync`` writes what MLflow lacks and may be called any number
-    of times, from one thread at a time. A run is found again by its trial's identity, so a trial has one run whatever
-    happens in between. Every method raises ``OperationError`` when MLflow fails.
+    Trial directories are the spool, MLflow the copy, and MLflow itself says how far the copy is: nothing that could
+    disagree with it is kept elsewhere. Every method may be called any number of times, after any failure and by the
+    next process, from one thread at a time and by one process in a store. Constructing one does nothing; the others
+    raise ``Unreachable`` when MLflow is away and ``OperationError`` when it refuses.
     """
 
-    @plainly()
     def __init__(self, plan: Plan, store: Store) -> None:
-        self._plan = plan
-        self._client = open_client(plan, store)
-        self._experiment = self._experiment_id(plan.study.tracking.experiment or plan.study.name, store)
-        self._provenance = {
-            DATA: dataset_digest(plan.study.dataset),
-            **git_revision(),
-        }  # one for all: COCO takes seconds
-        self._parent = self._find_or_create("study", plan.fingerprint, plan.study.name, self._study_tags())
-        self._reopen_study()
-        self._write_study(self._parent)
-        self._runs: dict[str, str] = {}
-        self._logged: dict[str, int] = {}
-        self._settled: set[str] = set()
+        self._plan, self._store = plan, store
+        self._client: MlflowClient | None = None
+        self._experiment, self._parent = "", ""
+        self._copies: dict[str, Copy] = {}
+        self.sent = 0  # points that MLflow has taken from this object
+        self.address = redacted(tracking_uri(plan, store))
 
     @property
     def study_run(self) -> str:
         """Return the id of the study's own run."""
+        self.connect()
         return self._parent
 
-    @plainly()
     def run_id(self, trial: PlannedTrial) -> str:
         """Return the id of the trial's run, creating it when there is none."""
-        if trial.id not in self._runs:
-            run_id = self._find_or_create("trial", trial.id, run_name(trial), self._trial_tags(trial))
-            self._runs[trial.id] = run_id
-            self._logged[trial.id] = self._last_logged(run_id)
-            self._write_params(run_id, trial)
-        return self._runs[trial.id]
+        with plainly():
+            return self._copy(trial).run_id
 
-    @plainly()
+    @property
+    def known_runs(self) -> dict[str, str]:
+        """Return the ids of trials' runs as far as they are known without asking MLflow."""
+        return {trial_id: copy.run_id for trial_id, copy in dict(self._copies).items()}
+
+    def waiting(self, trial: PlannedTrial) -> int:
+        """Return how many of the trial's points MLflow is not known to have; asks nobody."""
+        copy = self._copies.get(trial.id)
+        return len(missing(points_of(read_history(trial.directory)), copy.logged if copy else {}))
+
+    def connect(self) -> MlflowClient:
+        """Find or create the study's experiment and run, and return the client."""
+        if self._client is None:
+            client = open_client(self._plan, self._store)
+            with plainly():
+                self._experiment = self._experiment_id(client)
+                self._parent = self._open_study(client)
+            self._client = client
+        return self._client
+
     def sync(self, trial: PlannedTrial) -> None:
         """Write the trial's records, and its outcome when it has one, as far as MLflow lacks them."""
-        if trial.id in self._settled:
-            return
-        run_id = self.run_id(trial)
-        history = read_history(trial.directory)
-        for record in history:
-            if record.epoch > self._logged[trial.id]:
-                self._client.log_batch(run_id, metrics=list(as_metrics(record)))
-                self._logged[trial.id] = record.epoch
-        outcome = read_outcome(trial.directory)
-        if outcome is not None:
-            self._settle(run_id, trial, history, outcome)
+        try:
+            with plainly():
+                self._sync(trial)
+        except Unreachable:
+            self._copies.pop(trial.id, None)  # what arrived of the last request is for MLflow to say
+            raise
+        except OperationError:
+            self._copies, self._client = {}, None  # a run or experiment was deleted: look for all of them again
+            raise
 
-    @plainly()
     def finish(self) -> None:
         """End the study's run: finished when all trials ended, failed when one failed, killed when it ends early."""
+        client = self.connect()
         statuses = [read_status(trial.directory) for trial in self._plan.trials]
         if "failed" in statuses:
             status = "FAILED"
         else:
             status = "KILLED" if {"new", "unfinished"} & set(statuses) else "FINISHED"
-        if self._client.get_run(self._parent).info.status != status:
-            self._client.set_terminated(self._parent, status)
+        with plainly():
+            run = self._study(client)  # asked again, for the sake of a second run that came late
+            if run.info.status != status:
+                client.set_terminated(run.info.run_id, status)
 
-    def _reopen_study(self) -> None:
-        """Let the run of a study that failed or was cut short go on."""
-        if self._client.get_run(self._parent).info.status in ("FAILED", "KILLED"):
-            self._client.update_run(self._parent, status="RUNNING")
+    def _sync(self, trial: PlannedTrial) -> None:
+        history, outcome = read_history(trial.directory), read_outcome(trial.directory)
+        copy = self._copy(trial)
+        if outcome is not None and copy.ended == (outcome, len(history)):
+            return
+        self._send(copy, points_of(history))
+        if outcome is not None:
+            self._settle(copy, trial, history, outcome)
 
-    def _settle(self, run_id: str, trial: PlannedTrial, history: list[Record], outcome: Outcome) -> None:
-        written = self._client.get_run(run_id).data.tags
-        if (written.get(STATUS), written.get(REASON)) != (outcome.status, outcome.reason):
-            self._write_result(run_id, trial, history)
-            tags = [RunTag(STATUS, outcome.status), RunTag(REASON, outcome.reason)]
-            self._client.log_batch(run_id, tags=tags)
-            self._client.set_terminated(run_id, MLFLOW_STATUS[outcome.status])
-        self._settled.add(trial.id)
+    def _send(self, copy: Copy, points: Iterable[Point]) -> None:
+        client = self.connect()
+        for portion in portions(missing(points, copy.logged)):
+            client.log_batch(copy.run_id, metrics=[Metric(*point) for point in portion])
+            advance(copy.logged, portion)
+            self.sent += len(portion)
 
-    def _write_result(self, run_id: str, trial: PlannedTrial, history: list[Record]) -> None:
-        best = best_record(history)
-        if best is not None:
-            values = sorted({**best.metrics, EPOCH: float(best.epoch)}.items())
-            metrics = [Metric(f"best/{key}", value, _millis(best), best.epoch) for key, value in values]
-            self._client.log_batch(run_id, metrics=metrics)
-        for name, folder in ((BEST, STUDENT_FOLDER), (CONFIG, STUDENT_FOLDER), ("error.txt", None)):
-            if (trial.directory / name).exists():
-                self._client.log_artifact(run_id, str(trial.directory / name), folder)
+    def _settle(self, copy: Copy, trial: PlannedTrial, history: list[Record], outcome: Outcome) -> None:
+        """Write how the trial ended: best values and student first, so that who reads the status finds them."""
+        client = self.connect()
+        written = self._trial_run(client, trial)
+        if written.info.run_id != copy.run_id:
+            raise Unreachable(f"the tracking store failed: trial {trial.id} has got another run, which comes first")
+        wanted = {STATUS: outcome.status, REASON: redacted(outcome.reason)[:LONGEST_REASON]}
+        ends_so = written.info.status == MLFLOW_STATUS[outcome.status]
+        if not ends_so or any(written.data.tags.get(tag) != value for tag, value in wanted.items()):
+            self._send(copy, best_points(history))
+            self._write_files(client, written, trial)
+            client.log_batch(copy.run_id, tags=[RunTag(tag, value) for tag, value in wanted.items()])
+            client.set_terminated(copy.run_id, MLFLOW_STATUS[outcome.status])
+        copy.ended = (outcome, len(history))
 
-    def _experiment_id(self, name: str, store: Store) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
-        serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)  # a server knows where its artifacts go
-        location = None if serves else store.artifacts.as_uri()
-        return str(self._client.create_experiment(name, artifact_location=location))
+    def _write_files(self, client: MlflowClient, run: Run, trial: PlannedTrial) -> None:
+        """Upload the student, then say which it is: without that, or with another, it counts as not there."""
+        run_id = run.info.run_id
+        if (trial.directory / BEST).exists():
+            digest = sha256(trial.directory / BEST)
+            if run.data.tags.get(STUDENT) != digest:
+                client.log_artifact(run_id, str(trial.directory / BEST), STUDENT_FOLDER)
+            if (trial.directory / CONFIG).exists():
+                client.log_artifact(run_id, str(trial.directory / CONFIG), STUDENT_FOLDER)
+            client.set_tag(run_id, STUDENT, digest)
+        if (trial.directory / ERROR).exists():
+            client.log_text(run_id, redacted((trial.directory / ERROR).read_text(errors="replace")), ERROR)
 
-    def _find_or_create(self, kind: Literal["study", "trial"], identity: str, name: str, tags: dict[str, str]) -> str:
-        key = FINGERPRINT if kind == "study" else TRIAL  # trials carry their study's fingerprint too
-        wanted = f"tags.`{key}` = '{identity}' and tags.`{KIND}` = '{kind}'"
-        found = self._client.search_runs([self._experiment], wanted, max_results=1)
-        if found:
-            return str(found[0].info.run_id)
-        identifying = {key: identity, KIND: kind}
-        clean = {tag: redacted(value) for tag, value in tags.items()} | identifying
-        return str(self._client.create_run(self._experiment, run_name=name, tags=clean).info.run_id)
+    def _copy(self, trial: PlannedTrial) -> Copy:
+        if trial.id not in self._copies:
+            client = self.connect()
+            run = self._trial_run(client, trial)
+            if not run.data.params:
+                self._describe(client, run.info.run_id, trial)
+            self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run))
+        return self._copies[trial.id]
 
-    def _last_logged(self, run_id: str) -> int:
-        return max((metric.step for metric in self._client.get_metric_history(run_id, EPOCH)), default=-1)
+    def _describe(self, client: MlflowClient, run_id: str, trial: PlannedTrial) -> None:
+        """Write what the trial is; the parameters last, since they say that the rest is there."""
+        client.log_text(run_id, shown(trial.spec), "trial.json")
+        client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+        params = [Param(key, value[:LONGEST_PARAM]) for key, value in sorted(flat_params(trial).items())]
+        for begin in range(0, len(params), 100):  # MLflow's limit
+            client.log_batch(run_id, params=params[begin : begin + 100])
 
-    def _study_tags(self) -> dict[str, str]:
-        study = self._plan.study
-        own = {STUDY: study.name, "mlflow.note.content": study.description}
-        return {**study.tracking.tags, **own, **self._provenance}
-
-    def _trial_tags(self, trial: PlannedTrial) -> dict[str, str]:
+    def _trial_run(self, client: MlflowClient, trial: PlannedTrial) -> Run:
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind}
-        return {
+        tags = {
             **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
             FINGERPRINT: self._plan.fingerprint, **self._provenance,
         }  # fmt: skip
+        return find_or_create(client, self._experiment, "trial", trial.id, run_name(trial), tags)
 
-    def _write_study(self, run_id: str) -> None:
-        self._client.log_text(run_id, shown(self._plan.study), "study.json")
-        self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+    def _study(self, client: MlflowClient) -> Run:
+        study = self._plan.study
+        own = {STUDY: study.name, "mlflow.note.content": study.description, **self._provenance}
+        tags = {**study.tracking.tags, **own}
+        return find_or_create(client, self._experiment, "study", self._plan.fingerprint, study.name, tags)
 
-    def _write_params(self, run_id: str, trial: PlannedTrial) -> None:
-        """Log the trial's parameters; MLflow refuses to change one, and a trial's never change."""
-        params = [Param(key, value[:LONGEST_PARAM]) for key, value in sorted(flat_params(trial).items())]
-        self._client.log_batch(run_id, params=params)
-        self._client.log_text(run_id, shown(trial.spec), "trial.json")
-        self._client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+    @functools.cached_property
+    def _provenance(self) -> dict[str, str]:
+        revision = git_revision()
+        return {DATA: dataset_digest(self._plan.study.dataset), **({REVISION: revision} if revision else {})}
 
+    def _open_study(self, client: MlflowClient) -> str:
+        """Return the study's run, describe it, and let one that failed or was cut short go on."""
+        run = self._study(client)
+        run_id = str(run.info.run_id)
+        if run.info.status in ("FAILED", "KILLED"):
+            client.update_run(run_id, status="RUNNING")
+        client.log_text(run_id, shown(self._plan.study), "study.json")
+        client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+        return run_id
 
-def open_client(plan: Plan, store: Store) -> MlflowClient:
-    """Return a client of the study's tracking store; raise ``OperationError`` when it does not answer."""
-    uri = plan.study.tracking.uri or store.tracking_uri
-    require_answer(uri)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    try:
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
-    except Exception as error:  # SQLAlchemy, requests and MLflow each raise their own
-        raise OperationError(f"the tracking store {uri} does not answer: {first_line(error)}") from error
-    return client
-
-
-def open_results(plan: Plan, store: Store) -> MlflowClient:
-    """Return a client that reads results; raise ``UserError`` where there are none, instead of creating a database."""
-    if plan.study.tracking.uri is None and not store.database.exists():
-        raise UserError(f"the store {store.root} holds no results yet: run the study first, or name another --store")
-    return open_client(plan, store)
-
-
-def require_answer(uri: str) -> None:
-    """Raise ``OperationError`` at once for a store that cannot work: MLflow's client would retry for minutes."""
-    if match := SQLITE.match(uri):
-        require_usable_file(Path(match[1]).absolute())
-    if uri.startswith(SERVERS[:2]):
-        require_server(uri)
+    def _experiment_id(self, client: MlflowClient) -> str:
+        name = self._plan.study.tracking.experiment or self._plan.study.name
+        serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)  # a server knows where its artifacts go
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            location = None if serves else self._store.artifacts.as_uri()
+            try:
+                return str(client.create_experiment(name, artifact_location=location))
+            except MlflowException as error:
+                found = client.get_experiment_by_name(name) if error.error_code == "RESOURCE_ALREADY_EXISTS" else None
+                if found is None:
+                    raise
+        return str(found.experiment_id)
 
 
-def require_usable_file(path: Path) -> None:
-    """Raise ``OperationError`` when an SQLite database is damaged or lies in a folder that does not exist."""
-    if not path.parent.is_dir():
-        raise OperationError(f"the tracking database {path} cannot be created: there is no folder {path.parent}")
-    require_sound_database(path)
-
-
-def require_server(uri: str) -> None:
-    """Raise ``OperationError`` when no MLflow server answers at an HTTP address."""
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=CONNECT_TIMEOUT_S) as answer:
-            text = answer.read(64)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise OperationError(f"no MLflow server answers at {uri}: {getattr(error, 'reason', None) or error}") from error
-    if text.strip() != b"OK":
-        raise OperationError(f"something answers at {uri}, but it is not an MLflow server")
-
-
-def as_metrics(record: Record) -> Iterator[Metric]:
-    """Yield a record as MLflow metrics with the epoch as step; values that are not finite stay as they are."""
-    values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
-    for key, value in sorted(values.items()):
-        yield Metric(key, value, _millis(record), record.epoch)
-
-
-def shown(section: BaseModel) -> str:
-    """Return a section as JSON text without the secrets that it may hold, such as a password in an address."""
-    return json.dumps(redacted_data(section.model_dump(mode="json")), indent=2)
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def git_revision() -> dict[str, str]:
-    """Return the revision of the checkout that this code runs from as a tag, nothing outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return {REVISION: answer.stdout.strip()}
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type's name when it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def find_runs(client: MlflowClient, trial_ids: Iterable[str]) -> dict[str, Run]:
-    """Return the run of each of these trials, by trial id: of several, in any experiment, the one that is furthest."""
-    wanted = set(trial_ids)
-    with plainly():
-        experiments = [e.experiment_id for e in client.search_experiments()]
-        runs = client.search_runs(experiments, f"tags.`{KIND}` = 'trial'", max_results=50_000)
-    return {run.data.tags[TRIAL]: run for run in sorted(runs, key=progress) if run.data.tags.get(TRIAL) in wanted}
-
-
-def progress(run: Run) -> tuple[bool, float]:
-    """Return how far a run is, for sorting: studies that share a trial have one run of it each."""
-    return run.data.tags.get(STATUS) == "finished", run.data.metrics.get(EPOCH, -1.0)
-
-
-def _millis(record: Record) -> int:
-    return int(record.wall_time * 1000)
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,8 +13,9 @@ import pytest
 
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
+from orchestrator.tracking.client import open_client
 from orchestrator.tracking.results import COLUMNS, read_results
-from orchestrator.tracking.tracker import Tracker, open_client
+from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import SMALL, finish
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID

@@ -1,0 +1,40 @@
+"""Deliver to MLflow what it lacks of a study: after an outage, or from a store that was moved."""
+
+import argparse
+import sys
+
+from orchestrator.commands.common import add_store, add_study, add_tracker_wait, add_workers, load, store_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    add_tracker_wait(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Bring MLflow up to date with the store; exit code 1 when it still lacks something in the end."""
+    from orchestrator.errors import UserError
+    from orchestrator.plan import make_plan, refreshed
+
+    store = store_of(arguments)
+    plan = make_plan(load(arguments), store)
+    begun = [trial for trial in plan.trials if refreshed(trial).status != "new"]
+    if not begun:
+        raise UserError(f"the store {store.root} holds no trial of this study: run it first, or name another --store")
+    with store.only_run():
+        from orchestrator.report import print_waiting
+        from orchestrator.tracking.flusher import Flusher
+        from orchestrator.tracking.tracker import Tracker
+
+        tracker = Tracker(plan, store)
+        delivery = Flusher(tracker, begun).close(arguments.tracker_wait)
+    if not delivery.complete:
+        print_waiting(tracker, delivery)
+        return 1
+    print(
+        f"MLflow at {tracker.address} has all of {len(begun)} trials: {tracker.sent} points were sent", file=sys.stderr
+    )
+    return 0

@@ -1,0 +1,68 @@
+"""Decide which points of a trial MLflow lacks, and in which portions they travel."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from trainers.spec.record import Record, best_record
+
+EPOCH = "epoch"  # logged with every record: where it stands, the record stands
+BEST_PREFIX = "best/"
+PORTION = 1000  # points, MLflow's limit for one request
+REFUSED_CHARACTERS = re.compile(r"[^\w./ :-]")  # by MLflow, in the name of a metric
+
+
+class Point(NamedTuple):
+    """Hold one value of one metric. Its time is the record's, so the same point is the same whenever it is sent."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+def points_of(history: Iterable[Record]) -> Iterator[Point]:
+    """Yield all points of a history, oldest record first."""
+    for record in history:
+        values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
+        yield from _points(record, values)
+
+
+def best_points(history: list[Record]) -> Iterator[Point]:
+    """Yield the best record's metrics under names of their own, at the step of that record."""
+    best = best_record(history)
+    if best is not None:
+        values = {**best.metrics, EPOCH: float(best.epoch)}
+        yield from _points(best, {f"{BEST_PREFIX}{key}": value for key, value in values.items()})
+
+
+def missing(points: Iterable[Point], logged: Mapping[str, int]) -> list[Point]:
+    """Return the points that come after the last step that MLflow has of their metric.
+
+    Points are sent in the order of their steps and each request is carried out whole or not at all, so the last step
+    of a metric says that all before it are there. A metric that appears late, or that is new, is covered as well.
+    """
+    return [point for point in points if point.step > logged.get(point.key, -1)]
+
+
+def portions(points: list[Point], size: int = PORTION) -> Iterator[list[Point]]:
+    """Yield the points in requests of at most ``size``."""
+    for begin in range(0, len(points), size):
+        yield points[begin : begin + size]
+
+
+def advance(logged: dict[str, int], points: Iterable[Point]) -> None:
+    """Note in ``logged`` that MLflow has these points."""
+    for point in points:
+        logged[point.key] = max(point.step, logged.get(point.key, -1))
+
+
+def metric_key(name: str) -> str:
+    """Return the name under which MLflow takes a metric: other characters become their number, ``&`` is ``:26:``."""
+    return REFUSED_CHARACTERS.sub(lambda found: f":{ord(found[0]):x}:", name)
+
+
+def _points(record: Record, values: Mapping[str, float]) -> Iterator[Point]:
+    timestamp_ms = int(record.wall_time * 1000)
+    for key, value in sorted(values.items()):
+        yield Point(metric_key(key), value, timestamp_ms, record.epoch)

@@ -1,0 +1,41 @@
+"""Tell a tracking store that is away from one that refuses: the one is waited for, the other is not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+from orchestrator.errors import OperationError
+from orchestrator.redact import redacted
+
+PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
+
+
+class Unreachable(OperationError):
+    """Report that the tracking store cannot be reached now. Nothing is lost: what it lacks stands on disk."""
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn errors of MLflow, and of files and networks below it, into ``Unreachable`` or ``OperationError``."""
+    try:
+        yield
+    except MlflowException as error:
+        status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        kind = Unreachable if will_pass(status) else OperationError
+        raise kind(f"the tracking store failed: {first_line(error)}") from error
+    except OSError as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)  # an upload that was answered
+        kind = OperationError if status and not will_pass(status) else Unreachable
+        raise kind(f"the tracking store failed: {first_line(error)}") from error
+
+
+def will_pass(status: Any) -> bool:
+    """Tell whether an HTTP status means that the same request may succeed later."""
+    return int(status) >= 500 or int(status) in PASSING
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text without secrets, or its type's name when it has none."""
+    return redacted((str(error).strip().splitlines() or [type(error).__name__])[0])

@@ -1,0 +1,66 @@
+"""Find the MLflow runs of studies and trials by what they are: the identity stands in a tag."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from orchestrator.redact import redacted
+from orchestrator.tracking.cursor import EPOCH
+from orchestrator.tracking.faults import plainly
+
+STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.study_fingerprint"
+KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
+METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
+STUDENT = "stillhouse.student_sha256"  # of the best checkpoint, written when the whole student is there
+Kind = Literal["study", "trial"]
+
+
+def find_or_create(
+    client: MlflowClient, experiment: str, kind: Kind, identity: str, name: str, tags: Mapping[str, str]
+) -> Run:
+    """Return the one run of a study or trial in an experiment.
+
+    A request to create it may have been carried out although its reply was lost: whoever asks again looks first. If
+    that request is still on its way then, a second run appears later; it stays empty and is deleted when it is seen.
+    """
+    key = FINGERPRINT if kind == "study" else TRIAL  # trials carry their study's fingerprint too
+    wanted = f"tags.`{key}` = '{identity}' and tags.`{KIND}` = '{kind}'"
+    found = sorted(client.search_runs([experiment], wanted, max_results=100), key=_precedence)
+    for other in found[1:]:
+        if is_empty(other):
+            client.delete_run(other.info.run_id)
+    if found:
+        return found[0]
+    clean = {tag: redacted(value) for tag, value in tags.items()} | {key: identity, KIND: kind}
+    return client.create_run(experiment, run_name=name, tags=clean)
+
+
+def is_empty(run: Run) -> bool:
+    """Tell whether a run was created and nothing more."""
+    return not run.data.metrics and not run.data.params and run.info.status == "RUNNING"
+
+
+def last_steps(run: Run) -> dict[str, int]:
+    """Return the last step that MLflow has of each of the run's metrics."""
+    return {metric.key: metric.step for metric in run.data.to_proto().metrics}
+
+
+def find_runs(client: MlflowClient, trial_ids: Iterable[str]) -> dict[str, Run]:
+    """Return the run of each of these trials, by trial id: of several, in any experiment, the one that is furthest."""
+    wanted = set(trial_ids)
+    with plainly():
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        runs = client.search_runs(experiments, f"tags.`{KIND}` = 'trial'", max_results=50_000)
+    return {run.data.tags[TRIAL]: run for run in sorted(runs, key=progress) if run.data.tags.get(TRIAL) in wanted}
+
+
+def progress(run: Run) -> tuple[bool, float]:
+    """Return how far a run is, for sorting: studies that share a trial have one run of it each."""
+    return run.data.tags.get(STATUS) == "finished", run.data.metrics.get(EPOCH, -1.0)
+
+
+def _precedence(run: Run) -> tuple[bool, float, int, str]:
+    """Order the runs of one identity: the one that holds most leads, of equals the oldest."""
+    return is_empty(run), -run.data.metrics.get(EPOCH, -1.0), int(run.info.start_time), str(run.info.run_id)
