@@ -294,6 +294,7 @@ def test_a_head_crossed_with_itself_says_what_it_said(built: Built) -> None:
     torch.testing.assert_close(crossed.boxes_A4, view.boxes_A4, rtol=1e-3, atol=1e-4)
     with torch.no_grad():  # an evaluation between two steps leaves nothing behind
         detector(inputs)
+    assert adapter._taps[1].take().cls == []
     again = adapter.look(inputs)
     assert [level.shape for level in again.taps[1].cls] == [level.shape for level in view.taps[1].cls]
 

@@ -23,6 +23,10 @@ class GridView(View):
 
     def priors(self) -> list[Tensor]:
         """Return one image's priors in pixels, float32, a list over levels: (n, 4) anchor boxes or (n, 2) points."""
+        return self._priors
+
+    @lazy
+    def _priors(self) -> list[Tensor]:
         device = self.outs[0][0].device
         grid: list[Tensor] = self.adapter.head.prior_generator.grid_priors(
             self.sizes, dtype=torch.float32, device=device
