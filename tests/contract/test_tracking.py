@@ -111,7 +111,8 @@ def runs_in(client: MlflowClient, name: str = "demo") -> list[Run]:
 
 def run_of(client: MlflowClient, trial: PlannedTrial) -> Run:
     """Return the one run of a trial."""
-    [run] = [run for run in runs_in(client) if run.data.tags.get("stillhouse.trial") == trial.id]
+    runs = [run for run in runs_in(client) if run.info.lifecycle_stage == "active"]
+    [run] = [run for run in runs if run.data.tags.get("stillhouse.trial") == trial.id]
     return run
 
 
@@ -268,6 +269,30 @@ def test_values_that_are_not_finite_do_not_stop_the_rest(plan, store, client):
     assert found["loss/a"][0][1] > 1e300
     assert found["loss/b"][0][1] < -1e300
     assert read_results(plan, client)[1].metrics[AP] == 0.5
+
+
+def test_more_points_than_a_request_holds_arrive_once(plan, store, client):
+    student = plan.students[0]
+    wide = {f"voc/AP class {number}": number / 7 for number in range(1200)}
+    history = [record(epoch, 0.1, metrics=wide) for epoch in (1, 2)]
+    for length in (1, 2, 2):
+        leave(student, history[:length])
+        sync(plan, store, student)
+    run = run_of(client, student)
+    assert len(run.data.metrics) == len(wide) + 2
+    for name in ("epoch", "time/train_s", "voc/AP class 0", "voc/AP class 999", "voc/AP class 1199"):
+        points = client.get_metric_history(run.info.run_id, name)
+        assert [(point.step, point.value) for point in points] == per_epoch(history)[name]
+
+
+def test_metrics_with_odd_names_arrive(plan, store, client):
+    student = plan.students[0]
+    leave(student, [record(1, None, metrics={"ratio/a&b": 0.5, "focus/P3 (share)": 0.25, "grad_share/kd-1": 1.0})])
+    sync(plan, store, student)
+    found = logged(client, student)
+    assert found["ratio/a:26:b"] == [(1, 0.5)]
+    assert found["focus/P3 :28:share:29:"] == [(1, 0.25)]
+    assert found["grad_share/kd-1"] == [(1, 1.0)]
 
 
 # ends ------------------------------------------------------------------------------------------------------------------

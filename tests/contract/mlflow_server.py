@@ -1,0 +1,62 @@
+"""Start, stop and start again a real MLflow server on loopback."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+START_S = 120
+
+
+class MlflowServer:
+    """Own one server: its port and its data stay the same however often it is stopped and started."""
+
+    def __init__(self, folder: Path, database: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._database = database or f"sqlite:///{folder / 'mlflow.db'}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            "--backend-store-uri", self._database, "--artifacts-destination", str(self._folder / "artifacts"),
+        ]  # fmt: skip
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=os.environ.copy(), start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.address}/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.1)  # nobody tells when a server begins to listen
+        pytest.fail(f"the MLflow server did not start: {(self._folder / 'log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End the server's processes at once, in the middle of whatever they do."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(30)
+            self._process = None
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
