@@ -96,6 +96,6 @@ def _say(line: str) -> None:
 def _best_line(best: TrialResult | None) -> str:
     if best is None:
         return "best:    no student has been evaluated"
-    points = point_text(best.params)
+    name = f"{best.method} {point_text(best.params)}".strip()
     score = 100 * best.metrics[COLUMNS["AP"]]
-    return f"best:    {best.method} {points} seed={best.seed} (trial {best.id}): AP {score:.1f}, {best.checkpoint}"
+    return f"best:    {name} seed={best.seed} (trial {best.id}): AP {score:.1f}, {best.checkpoint}"
