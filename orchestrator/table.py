@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.printable import printable
 from orchestrator.points import point_text
+from orchestrator.printable import printable
 from orchestrator.tracking.results import COLUMNS, VOC_COLUMNS, Summary
 from trainers.spec.record import SELECTION_METRIC
 
