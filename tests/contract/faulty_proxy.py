@@ -1,0 +1,98 @@
+"""Stand between a client and a server, and lose, delay and refuse requests by a seed."""
+
+import http.client
+import http.server
+import random
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+LATE_S = 1.5  # longer than the client waits: the request is carried out when nobody listens any more
+FAULTS = ("refused", "lost before", "lost after", "error", "late", "slow")
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class FaultyProxy:
+    """Forward HTTP requests to a port; a share of them meets a fault of ``FAULTS``."""
+
+    def __init__(self, port: int, share: float, seed: int) -> None:
+        self.target, self.share = port, share
+        self.met = dict.fromkeys(FAULTS, 0)
+        self._random, self._lock = random.Random(seed), threading.Lock()
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"proxy": self}))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        self._server.shutdown()
+        self._server.server_close()  # waits for requests that are late
+        self._thread.join()
+
+    def draw(self) -> str:
+        """Return the fault that the next request meets, or nothing."""
+        with self._lock:
+            if self._random.random() >= self.share:
+                return ""
+            fault = self._random.choice(FAULTS)
+            self.met[fault] += 1
+            return fault
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Treat one request."""
+
+    proxy: FaultyProxy
+
+    def treat(self) -> None:
+        """Forward the request, unless it meets a fault."""
+        self.close_connection = True
+        fault = self.proxy.draw()
+        if fault == "refused":
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if fault == "lost before":
+            return
+        if fault == "error":
+            self.send_error(500)
+            return
+        if fault in ("late", "slow"):
+            threading.Event().wait(LATE_S if fault == "late" else LATE_S / 15)
+        status, headers, content = self.forward(body)
+        if fault in ("", "slow"):
+            self.answer(status, headers, content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = treat
+
+    def forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Ask the server; what it cannot answer is an error of the gateway."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.proxy.target, timeout=30)
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP | {"host"}}
+        try:
+            connection.request(self.command, self.path, body, headers)
+            reply = connection.getresponse()
+            return reply.status, reply.getheaders(), reply.read()
+        except (OSError, http.client.HTTPException):
+            return 502, [], b""
+        finally:
+            connection.close()
+
+    def answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        """Pass on what the server said, if the client still listens."""
+        try:
+            self.send_response(status)
+            for key, value in headers:
+                if key.lower() not in HOP:
+                    self.send_header(key, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(content)
+        except OSError:
+            return
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
