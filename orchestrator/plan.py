@@ -59,8 +59,8 @@ class Plan:
 
     def job(self, trial: PlannedTrial) -> Job:
         """Return what a worker group gets to run ``trial``."""
-        deadlines = self.study.scaling.model_dump(include={"start_timeout_s", "hang_timeout_s"})
-        placement = self.resources.placement(trial.role).model_copy(update=deadlines)
+        as_asked = self.study.scaling.model_dump(include={"checkpoint_steps", "start_timeout_s", "hang_timeout_s"})
+        placement = self.resources.placement(trial.role).model_copy(update=as_asked)
         return Job(trial=trial.spec, trial_id=trial.id, directory=str(trial.directory), placement=placement)
 
 

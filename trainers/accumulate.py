@@ -45,7 +45,8 @@ class Accumulator:
     the step is that of the whole share, up to the order of sums, where it is the same for that many more workers:
 
     - losses that mmdet divides by a mean over workers (``reduce_mean``) are divided by the mean over workers and chunks.
-      It is found beforehand, by running the student once more on every chunk, without gradient;
+      It is found beforehand, by running the student once more on every chunk, without gradient. mmdet does not divide
+      by less than 1: a chunk that has less than one positive on the mean has smaller losses, as such a worker has;
     - RetinaNet divides by a worker's own number of positives, PKD standardises over a worker's images, and
       ``level_gate: has_positives`` looks at a worker's images: here it is the chunk's;
     - batch norms that train normalise by a chunk's images; their running statistics move once a step, to the mean of

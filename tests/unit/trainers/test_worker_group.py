@@ -75,6 +75,7 @@ def group(frozen_norms: TrialSpec, resumable: TrialSpec, tmp_path_factory: pytes
     """Run all that the tests look at in one group of two processes, and return the folder of the trials."""
     folder = tmp_path_factory.mktemp("group")
     jobs = [job(frozen_norms, folder / "frozen"), job(resumable, folder / "whole"), job(resumable, folder / "resumed")]
+    jobs.append(job(frozen_norms, folder / "chunked", micro_batch=2))
     texts = [wanted.model_dump_json() for wanted in jobs]
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
         left_behind = list(pool.map(work, range(WORKERS), [str(folder)] * WORKERS, [texts] * WORKERS))
@@ -92,8 +93,9 @@ def work(rank: int, folder: str, texts: list[str]) -> list[str]:
     limit = timedelta(seconds=120)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
     try:
-        frozen, whole, resumed = (Job.model_validate_json(text) for text in texts)
+        frozen, whole, resumed, chunked = (Job.model_validate_json(text) for text in texts)
         run(frozen)
+        run(chunked)
         run(whole)
         run(resumed, until=1)
         assert len(run(resumed)) == sgd().epochs
@@ -153,6 +155,30 @@ def test_two_workers_make_the_step_of_one(group: Path, train_once: TrainOnce, fr
     one, two = state(train_once(frozen_norms) / "last.pth"), state(group / "frozen" / "last.pth")
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def assert_same_step(directory: Path, whole: Path) -> None:
+    """Compare two trainings up to the order of floating-point sums."""
+    for found, wanted in zip(read_history(directory), read_history(whole), strict=True):
+        assert losses(found) == pytest.approx(losses(wanted), rel=1e-5)
+    one, two = state(whole / "last.pth"), state(directory / "last.pth")
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_two_workers_in_chunks_make_the_step_of_one(
+    group: Path, train_once: TrainOnce, frozen_norms: TrialSpec
+) -> None:
+    assert_same_step(group / "chunked", train_once(frozen_norms))
+
+
+@pytest.mark.parametrize("micro_batch", [3, 4])
+def test_one_worker_in_chunks_makes_the_step_of_one(
+    micro_batch: int, train_once: TrainOnce, frozen_norms: TrialSpec, tmp_path: Path
+) -> None:
+    """Chunks of two and four images: each has positives on all levels, which BCKD asks of a chunk."""
+    run(job(frozen_norms, tmp_path, micro_batch=micro_batch))
+    assert_same_step(tmp_path, train_once(frozen_norms))
 
 
 def test_frozen_norms_stay_as_they_were(group: Path, frozen_norms: TrialSpec) -> None:
