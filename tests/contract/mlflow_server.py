@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 START_S = 120
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # the jobs that nobody sends here cost seconds of start
 
 
 class MlflowServer:
@@ -36,7 +37,7 @@ class MlflowServer:
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ.copy(), start_new_session=True
+                command, stdout=log, stderr=log, env=os.environ | QUIET, start_new_session=True
             )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:
