@@ -14,6 +14,7 @@ STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.
 KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
 METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
 STUDENT = "stillhouse.student_sha256"  # of the best checkpoint, written when the whole student is there
+DESCRIBED = "stillhouse.described"  # of a study's run, written when its files are there
 Kind = Literal["study", "trial"]
 
 
@@ -38,8 +39,9 @@ def find_or_create(
 
 
 def is_empty(run: Run) -> bool:
-    """Tell whether a run was created and nothing more."""
-    return not run.data.metrics and not run.data.params and run.info.status == "RUNNING"
+    """Tell whether a run was created and nothing more: a trial's has parameters next, a study's a tag."""
+    begun = run.data.metrics or run.data.params or DESCRIBED in run.data.tags
+    return not begun and run.info.status == "RUNNING"
 
 
 def last_steps(run: Run) -> dict[str, int]:

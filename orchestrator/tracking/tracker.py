@@ -23,6 +23,7 @@ from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.provenance import git_revision, package_versions, shown
 from orchestrator.tracking.runs import (
     DATA,
+    DESCRIBED,
     FINGERPRINT,
     METHOD,
     REASON,
@@ -211,6 +212,7 @@ class Tracker:
             client.update_run(run_id, status="RUNNING")
         client.log_text(run_id, shown(self._plan.study), "study.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+        client.set_tag(run_id, DESCRIBED, "yes")
         return run_id
 
     def _experiment_id(self, client: MlflowClient) -> str:

@@ -4,22 +4,29 @@ import http.client
 import http.server
 import random
 import threading
+import time
 from types import TracebackType
 from typing import Any, Self
 
-LATE_S = 1.5  # longer than the client waits: the request is carried out when nobody listens any more
+LATE_S = 3.0  # longer than the client waits: the request is carried out when nobody listens any more
+SLOW_S = 0.1
 FAULTS = ("refused", "lost before", "lost after", "error", "late", "slow")
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class FaultyProxy:
-    """Forward HTTP requests to a port; a share of them meets a fault of ``FAULTS``."""
+    """Forward HTTP requests to a port; a share of those whose path contains ``path`` meets one of ``faults``."""
 
-    def __init__(self, port: int, share: float, seed: int) -> None:
+    def __init__(
+        self, port: int, share: float, seed: int, *, path: str = "", faults: tuple[str, ...] = FAULTS, most: int = 10**9
+    ) -> None:
         self.target, self.share = port, share
+        self._path, self._faults, self._most = path, faults, most
+        self.in_flight, self._landed = 0, threading.Condition()
         self.met = dict.fromkeys(FAULTS, 0)
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"proxy": self}))
+        self._server.daemon_threads = False  # leaving waits for requests that are late
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -29,15 +36,27 @@ class FaultyProxy:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         self._server.shutdown()
-        self._server.server_close()  # waits for requests that are late
+        self._server.server_close()
         self._thread.join()
 
-    def draw(self) -> str:
+    def wait_for_late_ones(self) -> None:
+        """Return when each request that was delayed has been carried out."""
+        with self._landed:
+            self._landed.wait_for(lambda: self.in_flight == 0, timeout=30)
+
+    def count(self, change: int) -> None:
+        """Note that a late request has come or has been carried out."""
+        with self._landed:
+            self.in_flight += change
+            self._landed.notify_all()
+
+    def draw(self, path: str) -> str:
         """Return the fault that the next request meets, or nothing."""
         with self._lock:
-            if self._random.random() >= self.share:
+            done = sum(self.met.values()) >= self._most
+            if done or self._path not in path or self._random.random() >= self.share:
                 return ""
-            fault = self._random.choice(FAULTS)
+            fault = self._random.choice(self._faults)
             self.met[fault] += 1
             return fault
 
@@ -50,7 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def treat(self) -> None:
         """Forward the request, unless it meets a fault."""
         self.close_connection = True
-        fault = self.proxy.draw()
+        fault = self.proxy.draw(self.path)
         if fault == "refused":
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -59,9 +78,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "error":
             self.send_error(500)
             return
-        if fault in ("late", "slow"):
-            threading.Event().wait(LATE_S if fault == "late" else LATE_S / 15)
+        if fault == "slow":
+            time.sleep(SLOW_S)
+        if fault == "late":
+            self.proxy.count(1)
+            time.sleep(LATE_S)
         status, headers, content = self.forward(body)
+        if fault == "late":
+            self.proxy.count(-1)
         if fault in ("", "slow"):
             self.answer(status, headers, content)
 

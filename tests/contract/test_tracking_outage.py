@@ -19,6 +19,7 @@ from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.results import read_results, results_on_disk
 from orchestrator.tracking.tracker import Tracker
+from tests.contract.faulty_proxy import FaultyProxy
 from tests.contract.mlflow_server import MlflowServer, free_port
 from tests.contract.postgres import postgres
 from tests.contract.test_tracking import SMALL, finish, leave, logged, per_epoch, record, runs_in, without_best
@@ -70,7 +71,9 @@ def quick() -> Backoff:
 def assert_complete(server: MlflowServer, plan: Plan, histories: dict[str, list[Record]]) -> None:
     """Compare all that MLflow has of an experiment with the trials' histories."""
     client = MlflowClient(tracking_uri=server.address)
-    runs = {run.data.tags.get("stillhouse.trial"): run for run in runs_in(client, plan.study.tracking.experiment)}
+    active = [run for run in runs_in(client, plan.study.tracking.experiment) if run.info.lifecycle_stage == "active"]
+    assert len(active) == len(histories) + 1
+    runs = {run.data.tags.get("stillhouse.trial"): run for run in active}
     assert set(runs) == {None, *histories}
     for trial_id, history in histories.items():
         run = runs[trial_id]
@@ -140,6 +143,28 @@ def test_a_server_that_says_nothing_holds_nobody(tmp_path: Path, store: Store, m
         assert time.monotonic() - began < 0.2
         assert not flusher.close(wait_s=1).complete
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("fault", ["late", "lost after"])
+@pytest.mark.parametrize("path", ["runs/log-batch", "runs/create", "experiments/create"])
+def test_a_request_that_is_carried_out_unheard_counts_once(
+    server: MlflowServer, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, fault: str
+) -> None:
+    """The repetition overtakes it, or comes after it."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    server.start()
+    experiment = f"{path} {fault}".replace("/", " ")
+    with FaultyProxy(server.port, 1.0, 0, path=path, faults=(fault,), most=2) as proxy:
+        plan = plan_of(tmp_path, store, proxy.address, experiment)
+        histories = {trial.id: finish(trial, 0.1, 0.2) for trial in plan.trials[:2]}
+        tracker = Tracker(plan, store)
+        assert Flusher(tracker, plan.trials, quick()).close(wait_s=30).complete
+        assert proxy.met[fault] >= 1
+        proxy.wait_for_late_ones()
+        again = Tracker(plan, store)
+        assert Flusher(again, plan.trials, quick()).close(wait_s=30).complete
+    assert (again.study_run, again.sent) == (tracker.study_run, 0)
+    assert_complete(server, plan, histories)
 
 
 def test_what_mlflow_refuses_does_not_stop_other_trials(
