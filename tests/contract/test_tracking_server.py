@@ -14,7 +14,7 @@ from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.results import COLUMNS, read_results
-from orchestrator.tracking.runs import KIND, TRIAL
+from orchestrator.tracking.runs import FINGERPRINT, KIND, TRIAL
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.mlflow_server import MlflowServer
 from tests.contract.postgres import postgres
@@ -117,7 +117,11 @@ def test_a_run_whose_creation_came_late_goes_away(plan: Plan, store: Store, clie
     experiment = client.get_experiment_by_name("demo").experiment_id
     for begun in (0, None):  # its time may be before or after that of the run in use
         client.create_run(experiment, start_time=begun, tags={TRIAL: student.id, KIND: "trial"})
+        client.create_run(experiment, start_time=begun, tags={FINGERPRINT: plan.fingerprint, KIND: "study"})
     finish(student, 0.1)
     tracker.sync(student)
+    tracker.finish()
+    assert client.get_run(tracker.study_run).info.status == "KILLED"  # other trials have not begun
     assert run_of(client, student).info.run_id == first
-    assert {run.info.lifecycle_stage for run in runs_in(client)} == {"active", "deleted"}
+    active = {run.info.run_id for run in runs_in(client) if run.info.lifecycle_stage == "active"}
+    assert active == {first, tracker.study_run}
