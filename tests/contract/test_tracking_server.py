@@ -115,7 +115,7 @@ def test_a_run_whose_creation_came_late_goes_away(plan: Plan, store: Store, clie
     tracker = Tracker(plan, store)
     first = tracker.run_id(student)
     experiment = client.get_experiment_by_name("demo").experiment_id
-    for begun in (0, None):  # its time may be before or after that of the run in use
+    for begun in (1, None):  # its time may be before or after that of the run in use
         client.create_run(experiment, start_time=begun, tags={TRIAL: student.id, KIND: "trial"})
         client.create_run(experiment, start_time=begun, tags={FINGERPRINT: plan.fingerprint, KIND: "study"})
     finish(student, 0.1)
