@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-all lint lock audit
+.PHONY: help env demo test test-all chaos lint lock audit
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -85,10 +85,13 @@ demo: env ## run the quickstart study, from drawing the data to the table
 	@$(BIN)/stillhouse run configs/studies/quickstart.yaml
 
 test: env ## run the tests, without the slow ones
-	@$(BIN)/python -m pytest $(wildcard tests/unit tests/contract tests/ray tests/e2e) -m "not slow"
+	@$(BIN)/python -m pytest $(wildcard tests/unit tests/contract tests/ray tests/e2e tests/chaos) -m "not slow"
 
 test-all: env ## run every test: slow ones, benchmarks and, where there is a GPU, tests/gpu
 	@$(BIN)/python -m pytest tests
+
+chaos: env ## kill processes of small studies at random, over 50 times, and print the log (CHAOS_FLAGS="--seeds 101")
+	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
 
 lint: env ## run ruff, mypy, import-linter and codespell
 	@status=0

@@ -10,7 +10,7 @@ from hypothesis import settings
 from orchestrator.ray_environment import prepare
 
 TESTS = Path(__file__).parent
-FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "gpu", "benchmarks"})
+FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "chaos", "gpu", "benchmarks"})
 
 # Ray's native parts read their settings, the token among them, when Ray is first imported: by any test module.
 prepare(None)
@@ -44,7 +44,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _folder(item: pytest.Item) -> str | None:
-    """Return the folder of tests/ that holds the test, if it is one of the six."""
+    """Return the folder of tests/ that holds the test, if it is one of them."""
     if not item.path.is_relative_to(TESTS):
         return None
     first = item.path.relative_to(TESTS).parts[0]

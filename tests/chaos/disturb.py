@@ -1,0 +1,169 @@
+"""Run a study while its processes are killed at random, and tell what happened."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.chaos.command import Command
+from tests.chaos.family import Family, kill, pick
+from tests.chaos.flavours import ALL, TRACKER, Flavour
+from tests.chaos.moments import Moment, committed, draw
+from tests.contract.mlflow_server import MlflowServer
+
+LOOK_S = 0.005
+PATIENCE_S = 300.0  # without a state, a record or an end: whoever waits longer waits for ever
+RESTARTS = 3  # of the command after the last kill; each may be ended by what the kill before it has broken
+GONE_S = 30.0  # until the last process has ended
+
+
+@dataclass
+class Kill:
+    """Hold one kill: when it came, whom it met, what became of the command, and how long nothing was saved after it."""
+
+    moment: str
+    target: str
+    after_s: float
+    reached: int
+    ended_with: int | None = None
+    went_on_s: float | None = None
+
+
+@dataclass
+class Story:
+    """Hold one disturbed run."""
+
+    kills: list[Kill] = field(default_factory=list)
+    starts: int = 0
+    seconds: float = 0.0
+    left: list[str] = field(default_factory=list)
+
+
+class Chaos:
+    """Disturb one command: what is drawn follows from the seed, when it comes about from the machine."""
+
+    def __init__(self, command: Command, flavour: Flavour, seed: int, server: MlflowServer | None) -> None:
+        self._command, self._server = command, server
+        self._random = Random(seed)
+        self._targets = flavour.targets(self._random)
+        self._family = Family()
+        self._story = Story()
+        self._timers: list[threading.Timer] = []
+
+    def run(self, kills: int) -> Story:
+        """Kill so often, unless the study ends before that; then let it finish. Raises ``AssertionError`` if it does not."""
+        began = time.monotonic()
+        self._start()
+        for _ in range(kills):
+            if not self._disturb(draw(self._random), next(self._targets)):
+                break
+        self._let_finish()
+        self._story.left = self._leftovers()
+        self._story.starts, self._story.seconds = self._command.starts, time.monotonic() - began
+        return self._story
+
+    def _start(self) -> None:
+        self._command.start()
+        self._family.add(self._command.pid)
+
+    def _disturb(self, moment: Moment, target: str) -> bool:
+        """Kill ``target`` at ``moment``; return False when the study has ended before."""
+        while not moment.has_come(self._command.store):
+            if not self._goes_on():
+                return False
+        while not self._strike(moment.name, target):
+            if not self._goes_on():
+                return False
+        return True
+
+    def _goes_on(self) -> bool:
+        """Look once, and start a command that has ended early again; return False when it has done its work."""
+        time.sleep(LOOK_S)
+        self._note_progress()
+        code = self._command.code
+        if code is None:
+            return True
+        if code == 0:
+            return False
+        self._note_end(code)
+        self._start()
+        return True
+
+    def _strike(self, moment: str, target: str) -> bool:
+        seconds, reached = time.monotonic() - self._command.began, committed(self._command.store)
+        if target == TRACKER:
+            self._end_server()
+        else:
+            victims = pick(target, self._command.pid, self._family, self._random)
+            if not victims:
+                return False
+            kill(victims)
+            if target == ALL and self._server is not None:
+                self._end_server()
+        self._story.kills.append(Kill(moment, target, seconds, reached))
+        self._struck = time.monotonic()
+        return True
+
+    def _end_server(self) -> None:
+        """Kill the server, and have it come back some seconds later."""
+        assert self._server is not None
+        self._await_server()
+        self._server.kill()
+        timer = threading.Timer(self._random.uniform(0.0, 10.0), self._server.start)
+        timer.start()
+        self._timers.append(timer)
+
+    def _await_server(self) -> None:
+        for timer in self._timers:
+            timer.join()
+        self._timers.clear()
+
+    def _note_progress(self) -> None:
+        last = self._story.kills[-1] if self._story.kills else None
+        if last is None or last.went_on_s is not None:
+            return
+        seconds = time.monotonic() - self._struck
+        if committed(self._command.store) > last.reached:
+            last.went_on_s = seconds
+        assert seconds < PATIENCE_S, f"nothing happens after {last}: {self._command.said}"
+
+    def _note_end(self, code: int) -> None:
+        if self._story.kills and self._story.kills[-1].ended_with is None:
+            self._story.kills[-1].ended_with = code
+
+    def _let_finish(self) -> None:
+        most = self._command.starts + RESTARTS
+        while self._goes_on():
+            assert self._command.starts <= most, f"the study does not finish: {self._command.said}"
+        self._await_server()
+
+    def _leftovers(self) -> list[str]:
+        giving_up = time.monotonic() + GONE_S
+        while (left := self._family.left()) and time.monotonic() < giving_up:
+            time.sleep(0.1)
+        return [f"process {one.pid} is left: {one.title[:80]}" for one in left]
+
+
+@contextmanager
+def tracked(flavour: Flavour, folder: Path) -> Iterator[MlflowServer | None]:
+    """Run a server for the length of a block, where the flavour has one."""
+    with ExitStack() as ending:
+        server = None
+        if flavour.server:
+            server = MlflowServer(folder / "server")
+            ending.callback(server.kill)
+            server.start()
+        yield server
+
+
+def undisturbed(flavour: Flavour, folder: Path, scratch: Path) -> Path:
+    """Run the flavour's study without a kill and return its store; results go to a file, whatever the flavour."""
+    command = Command(flavour, folder, scratch)
+    command.start()
+    while (code := command.code) is None:
+        time.sleep(0.1)
+    assert code == 0, command.said
+    return command.store

@@ -1,0 +1,71 @@
+"""Say which small study is disturbed, in which set-ups, and what can be killed in each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+# A state every second step: a kill meets trials within an epoch, at its end, and while a file is being written.
+STUDY = """
+name: chaos
+dataset: {kind: shapes, train_images: 48, val_images: 8, image_size: [64, 64]}
+teacher:
+  kind: train
+  detector: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth: 18, width: 0.25, weights: random}
+  schedule:
+    epochs: 2
+    batch_size: 4
+    lr: 0.002
+    optimizer: {kind: adamw}
+    warmup: {iterations: 2}
+    policy: {kind: constant}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth: 18, width: 0.125, weights: random}
+method: {kind: bckd}
+schedule:
+  epochs: 4
+  batch_size: 4
+  lr: 0.002
+  optimizer: {kind: adamw}
+  warmup: {iterations: 2}
+  policy: {kind: cosine}
+scaling: {cpus_per_worker: 1, checkpoint_steps: 2}
+"""
+
+DRIVER, TRACKER, ALL = "driver", "MLflow server", "everything"
+HEAD, RAYLET, TRIAL = "Ray head (GCS)", "raylet", "trial"
+CONTROLLER, WORKER, MAILBOX = "Train controller", "train worker", "mailbox"
+# By what stands in a process's title. Tune wraps the trial's class to give it resources.
+TITLES = {
+    HEAD: "/gcs_server ",
+    RAYLET: "/raylet/raylet ",
+    TRIAL: "ray::ResourceTrainable",
+    CONTROLLER: "ray::TrainController",
+    WORKER: "ray::RayTrainWorker",
+    MAILBOX: "ray::Mailbox",
+}
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """Hold one set-up: changes to the study, what is killed (a deck that is dealt again and again), where results go."""
+
+    name: str
+    sets: tuple[str, ...]
+    deck: tuple[str, ...]
+    server: bool = False
+
+    def targets(self, random: Random) -> Iterator[str]:
+        """Yield targets for ever; each card of the deck comes before any comes again."""
+        while True:
+            yield from random.sample(self.deck, len(self.deck))
+
+
+ONE = (TRIAL, TRIAL, DRIVER, DRIVER, HEAD, RAYLET, ALL)
+GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, MAILBOX, DRIVER, HEAD, RAYLET, ALL)
+FLAVOURS = {
+    flavour.name: flavour
+    for flavour in (
+        Flavour("one worker", (), ONE),
+        Flavour("group of two", ("scaling.workers=2", "search.baseline=false"), GROUP),
+        Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
+    )
+}
