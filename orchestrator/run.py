@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from orchestrator.errors import OperationError
+from orchestrator.head_watch import watched_head
 from orchestrator.interruption import Interruption
 from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.store import Store
@@ -52,12 +53,13 @@ def _train(
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
     try:
         start_ray(address)
-        if plan.teacher in pending:
-            run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
-            require_teacher(plan.teacher)
-        students = [trial for trial in pending if trial.role == "student"]
-        if students:
-            run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
+        with watched_head():
+            if plan.teacher in pending:
+                run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
+                require_teacher(plan.teacher)
+            students = [trial for trial in pending if trial.role == "student"]
+            if students:
+                run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
     finally:
         stop_ray()
 

@@ -150,15 +150,27 @@ def start_ray(address: str | None) -> None:
         return
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        machine = this_machine()
-        ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **quiet)
+        start_local_ray(quiet)
         return
     require_listener(address)
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise OperationError(f"no Ray cluster can be reached at {address}: {reason}") from error
+        raise OperationError(f"no Ray cluster can be reached at {address}: {one_line(error)}") from error
+
+
+def start_local_ray(options: dict[str, Any]) -> None:
+    """Start a Ray with all that this machine has; raise ``OperationError`` when one of its processes does not come up."""
+    machine = this_machine()
+    try:
+        ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **options)
+    except Exception as error:  # Ray raises the bare class here, for a process of its own that has died or is late
+        raise OperationError(f"Ray does not start on this machine: {one_line(error)}; run again") from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its class where there is none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def require_listener(address: str) -> None:

@@ -21,6 +21,7 @@ from orchestrator.interruption import Interruption, raise_interrupt
 from orchestrator.machine import Machine
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
+from orchestrator.succession import sole_writer
 from orchestrator.weights import needed_urls
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     ray_environment.prepare(arguments.address)
     interruption = Interruption()
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
-    with store.only_run():
+    with store.only_run(), sole_writer(store):
         from orchestrator.progress import Progress
         from orchestrator.report import print_all, print_end
         from orchestrator.tracking.results import results_on_disk

@@ -125,8 +125,10 @@ class Chaos:
         last = self._story.kills[-1] if self._story.kills else None
         if last is None or last.went_on_s is not None:
             return
-        seconds = time.monotonic() - self._struck
-        if committed(self._command.store) > last.reached:
+        seconds, reached = time.monotonic() - self._struck, committed(self._command.store)
+        if last.ended_with is not None and ": started" not in self._command.said:
+            last.reached = reached  # by what the command before has left: it may not have heard of its end yet
+        elif reached > last.reached:
             last.went_on_s = seconds
         assert seconds < PATIENCE_S, f"nothing happens after {last}: {self._command.said}"
 

@@ -65,7 +65,7 @@ FLAVOURS = {
     flavour.name: flavour
     for flavour in (
         Flavour("one worker", (), ONE),
-        Flavour("group of two", ("scaling.workers=2", "search.baseline=false"), GROUP),
+        Flavour("group of two", ("scaling.workers=2", "search.baseline=false", "schedule.epochs=8"), GROUP),
         Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
     )
 }

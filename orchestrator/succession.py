@@ -1,0 +1,58 @@
+"""Let one run alone write in a store: end what a run that was killed has left, and at the end what this one would leave."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from orchestrator.processes import Process, end, process, processes, this_process, variable
+from orchestrator.ray_environment import DRIVER
+from orchestrator.store import Store
+from trainers.spec.atomic import write_text
+
+NOTE = "run.driver"  # in the store: which process runs, or was killed while it ran
+PATIENCE_S = 10.0  # for processes that have been killed to be gone
+LOOK_S = 0.02
+
+
+@contextlib.contextmanager
+def sole_writer(store: Store) -> Iterator[None]:
+    """End the processes of the run before, if it was killed, and at the end of the block those of this one.
+
+    An actor does not hear at once that its driver was killed, and for a minute not that Ray's head was: until then it
+    would go on writing, beside the actor that takes over its trial. The caller holds the store's lock. Only a local Ray's
+    processes carry a driver's mark; a cluster ends those of a driver that is gone by itself.
+    """
+    note, own = store.root / NOTE, this_process().identity
+    earlier = note.read_text(errors="replace").strip() if note.exists() else own
+    if earlier != own and not _lives(earlier):
+        end_marked(earlier, spared=frozenset())
+    before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
+    write_text(note, own)
+    try:
+        yield
+    finally:
+        end_marked(own, before)
+        note.unlink(missing_ok=True)
+
+
+def end_marked(driver: str, spared: frozenset[str]) -> None:
+    """Kill the processes with the mark of ``driver`` and wait until they are gone, whatever they start meanwhile."""
+    giving_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < giving_up:
+        found = [one for one in marked(driver) if one.identity not in spared]
+        if not found:
+            return
+        for one in found:
+            end(one.identity)
+        time.sleep(LOOK_S)
+
+
+def marked(driver: str) -> Iterator[Process]:
+    """Yield the processes that carry the mark of ``driver``, and not the driver."""
+    yield from (one for one in processes() if one.identity != driver and variable(one.pid, DRIVER) == driver)
+
+
+def _lives(identity: str) -> bool:
+    pid = identity.partition("@")[0]
+    found = process(int(pid)) if pid.isdigit() else None
+    return found is not None and found.identity == identity
