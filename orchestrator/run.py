@@ -11,6 +11,7 @@ from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.tracker import Tracker
 from trainers.spec.record import OUTCOME, read_outcome
+from trainers.spec.tidy import tidy_finished
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
 TO_RUN = ("new", "unfinished", "failed")
@@ -31,6 +32,9 @@ def run_plan(
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     pending = [trial for trial in plan.trials if refreshed(trial).status in TO_RUN]
+    for trial in plan.trials:
+        if trial not in pending and refreshed(trial).status == "finished":
+            tidy_finished(trial.directory)
     flusher = Flusher(tracker, plan.trials)
     try:
         if pending:

@@ -3,13 +3,15 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from orchestrator.processes import Process, end, process, processes, this_process, variable
 from orchestrator.ray_environment import DRIVER
+from orchestrator.scratch import own_scratch, remove_scratch
 from orchestrator.store import Store
 from trainers.spec.atomic import write_text
 
-NOTE = "run.driver"  # in the store: which process runs, or was killed while it ran
+NOTE = "run.driver"  # in the store: which process runs, or was killed while it ran, and its folder of temporary files
 PATIENCE_S = 10.0  # for processes that have been killed to be gone
 LOOK_S = 0.02
 
@@ -19,20 +21,29 @@ def sole_writer(store: Store) -> Iterator[None]:
     """End the processes of the run before, if it was killed, and at the end of the block those of this one.
 
     An actor does not hear at once that its driver was killed, and for a minute not that Ray's head was: until then it
-    would go on writing, beside the actor that takes over its trial. The caller holds the store's lock. Only a local Ray's
-    processes carry a driver's mark; a cluster ends those of a driver that is gone by itself.
+    would go on writing, beside the actor that takes over its trial. Temporary files go the same way. The caller holds the
+    store's lock. Only a local Ray's processes carry a driver's mark; a cluster ends those of a driver that is gone itself.
     """
     note, own = store.root / NOTE, this_process().identity
-    earlier = note.read_text(errors="replace").strip() if note.exists() else own
-    if earlier != own and not _lives(earlier):
-        end_marked(earlier, spared=frozenset())
+    _succeed(note, own)
     before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
-    write_text(note, own)
-    try:
-        yield
-    finally:
-        end_marked(own, before)
-        note.unlink(missing_ok=True)
+    with own_scratch() as scratch:
+        write_text(note, f"{own}\n{scratch}\n")
+        try:
+            yield
+        finally:
+            end_marked(own, before)
+            note.unlink(missing_ok=True)
+
+
+def _succeed(note: Path, own: str) -> None:
+    """Clean up behind the run that has left a note, unless it lives."""
+    if not note.exists():
+        return
+    driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
+    if driver and driver != own and not _lives(driver):
+        end_marked(driver, spared=frozenset())
+        remove_scratch(scratch)
 
 
 def end_marked(driver: str, spared: frozenset[str]) -> None:

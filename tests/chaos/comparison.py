@@ -23,8 +23,14 @@ def store_differences(expected: Path, found: Path) -> list[str]:
     trials = sorted(path.name for path in expected.glob("trials/*"))
     if sorted(path.name for path in found.glob("trials/*")) != trials:
         return [f"{found} has other trials"]
+    strange = sorted({path.name for path in found.iterdir()} - {path.name for path in expected.iterdir()})
     pairs = [(expected / "trials" / trial, found / "trials" / trial) for trial in trials]
-    return [*_history_differences(expected, found), *(line for pair in pairs for line in _trial_differences(*pair))]
+    left = [f"{found / name} is left over" for name in strange]
+    return [
+        *left,
+        *_history_differences(expected, found),
+        *(line for pair in pairs for line in _trial_differences(*pair)),
+    ]
 
 
 def _history_differences(expected: Path, found: Path) -> Iterator[str]:

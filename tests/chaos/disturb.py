@@ -133,8 +133,9 @@ class Chaos:
         assert seconds < PATIENCE_S, f"nothing happens after {last}: {self._command.said}"
 
     def _note_end(self, code: int) -> None:
-        if self._story.kills and self._story.kills[-1].ended_with is None:
-            self._story.kills[-1].ended_with = code
+        last = self._story.kills[-1] if self._story.kills else None
+        if last is not None and last.ended_with is None:
+            last.ended_with, last.went_on_s = code, None  # what was saved before the end does not count
 
     def _let_finish(self) -> None:
         most = self._command.starts + RESTARTS

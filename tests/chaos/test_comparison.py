@@ -77,7 +77,11 @@ def leave_a_file(trial: Path) -> None:
     (trial / ".best.pth.partial").touch()
 
 
-@pytest.mark.parametrize("damage", [lose_a_record, change_the_last_bit, change_a_sign, leave_a_file])
+def leave_a_note(trial: Path) -> None:
+    (trial.parents[1] / "run.driver").touch()
+
+
+@pytest.mark.parametrize("damage", [lose_a_record, change_the_last_bit, change_a_sign, leave_a_file, leave_a_note])
 def test_one_difference_is_seen(stores: tuple[Path, Path], damage: Callable[[Path], None]) -> None:
     damage(stores[1] / "trials" / "one")
     assert len(store_differences(*stores)) == 1

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from orchestrator.processes import process, this_process
 from orchestrator.ray_environment import DRIVER
+from orchestrator.scratch import PREFIX
 from orchestrator.store import Store
 from orchestrator.succession import NOTE, sole_writer
 
@@ -45,11 +47,21 @@ def runs(started: "subprocess.Popen[bytes]") -> bool:
 
 def test_what_a_killed_run_of_the_store_has_left_is_ended(marked: Marked, tmp_path: Path) -> None:
     gone, other = "999999999@1", "999999998@1"
-    (tmp_path / NOTE).write_text(gone)
+    scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (tmp_path / NOTE).write_text(f"{gone}\n{scratch}\n")
     orphan, stranger = marked.start(gone), marked.start(other)
     with sole_writer(Store(tmp_path)):
         assert not runs(orphan)
         assert runs(stranger)  # of another store
+        assert not scratch.exists()
+
+
+def test_a_note_cannot_make_a_run_delete_other_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (tmp_path / NOTE).write_text(f"999999999@1\n{folder}\n")
+    with sole_writer(Store(tmp_path)):
+        assert folder.exists()
 
 
 def test_a_driver_that_lives_keeps_its_processes(marked: Marked, tmp_path: Path) -> None:
@@ -66,8 +78,10 @@ def test_a_run_ends_what_it_has_started_and_no_note_remains(marked: Marked, tmp_
     own = this_process().identity
     before = marked.start(own)
     with sole_writer(Store(tmp_path)):
-        assert (tmp_path / NOTE).read_text() == own
+        assert (tmp_path / NOTE).read_text().splitlines()[0] == own
+        scratch = Path(tempfile.mkdtemp())
         during = marked.start(own)
     assert runs(before)
     assert not runs(during)
     assert list(tmp_path.iterdir()) == []
+    assert not scratch.exists()
