@@ -13,6 +13,7 @@ from ray.util import remove_placement_group
 from orchestrator.processes import end
 from orchestrator.trial.cluster import what_there_is
 from orchestrator.trial.mailbox import Mailbox
+from orchestrator.trial.places import free_places
 from orchestrator.trial.trainer import WORKER, make_trainer
 from trainers.spec import Job
 from trainers.spec.record import Record
@@ -32,6 +33,7 @@ def worker_group_records(job: Job, worker: str = WORKER) -> Iterator[Record]:
     What was yielded is on disk, and a group that saved its state because it was asked to stop ends the iterator. Raises
     what made training fail. Resources are freed when the iterator ends, however it ends.
     """
+    free_places(job.trial_id)  # an attempt that was killed could not do that
     mailbox = Mailbox.remote()  # type: ignore[attr-defined]  # the decorator replaces the class
     fit = FitThread(job, mailbox, worker)
     fit.start()
@@ -39,6 +41,7 @@ def worker_group_records(job: Job, worker: str = WORKER) -> Iterator[Record]:
         yield from _records(job, mailbox, fit)
     finally:
         release(mailbox, fit)
+        free_places(job.trial_id)
 
 
 def _records(job: Job, mailbox: Any, fit: "FitThread") -> Iterator[Record]:

@@ -1,15 +1,19 @@
 """Make the Ray Train trainer of one trial: its failures and its resources are handled here, not by Ray."""
 
 import os
+from functools import partial
 from typing import Any
 
 import ray
 from ray.train.torch import TorchConfig
 from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.worker_group import worker_group
 from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.torch.torch_trainer import TorchTrainer
+from ray.util.placement_group import placement_group
 
 from orchestrator.processes import this_process
+from orchestrator.trial.places import new_name
 from trainers.spec import Job
 
 WORKER = "trainers.worker"
@@ -18,13 +22,14 @@ NEEDLESS = "PlacementGroupCleanerCallback"
 
 
 class NoteController(ControllerCallback):
-    """Tell the mailbox which actor directs the workers, so that it can be ended with them."""
+    """Tell the mailbox which actor directs the workers, so that it can be ended with them, and name their places."""
 
-    def __init__(self, mailbox: Any) -> None:
-        self._mailbox = mailbox
+    def __init__(self, mailbox: Any, trial_id: str) -> None:
+        self._mailbox, self._trial_id = mailbox, trial_id
 
     def after_controller_start(self, train_run_context: Any) -> None:
-        """Send the handle of the actor that this runs in."""
+        """Send the handle of the actor that this runs in; the placement group that it makes next gets a name."""
+        worker_group.placement_group = partial(placement_group, name=new_name(self._trial_id))  # type: ignore[attr-defined]  # Ray names none
         self._mailbox.note_controller.remote(ray.get_runtime_context().current_actor, this_process().identity)
 
 
@@ -57,7 +62,7 @@ def make_trainer(job: Job, mailbox: Any, worker: str = WORKER) -> Any:
         run_config=RunConfig(
             name=f"fit-{job.trial_id}",
             storage_path=f"{job.directory}/ray",
-            callbacks=[NoteController(mailbox)],  # type: ignore[list-item]  # Ray takes its own kind of callback too
+            callbacks=[NoteController(mailbox, job.trial_id)],  # type: ignore[list-item]  # Ray takes its own kind of callback too
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
         ),
         torch_config=TorchConfig(backend="nccl" if placement.cuda else "gloo"),

@@ -29,7 +29,7 @@ def main() -> int:
     arguments.add_argument("--kills", type=int, help="how many in each run")
     given = arguments.parse_args()
     began, faults, count = time.monotonic(), 0, 0
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir=MEMORY) as folder:
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         expected: dict[tuple[str, ...], Path] = {}
         for name, seed, kills in chosen(given):
             flavour = FLAVOURS[name]

@@ -56,11 +56,15 @@ class Chaos:
     def run(self, kills: int) -> Story:
         """Kill so often, unless the study ends before that; then let it finish. Raises ``AssertionError`` if it does not."""
         began = time.monotonic()
-        self._start()
-        for _ in range(kills):
-            if not self._disturb(draw(self._random), next(self._targets)):
-                break
-        self._let_finish()
+        try:
+            self._start()
+            for _ in range(kills):
+                if not self._disturb(draw(self._random), next(self._targets)):
+                    break
+            self._let_finish()
+        except BaseException:
+            kill(self._family.left())  # what hangs must not outlive the test
+            raise
         self._story.left = self._leftovers()
         self._story.starts, self._story.seconds = self._command.starts, time.monotonic() - began
         return self._story
