@@ -32,13 +32,15 @@ def run_plan(
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     pending = [trial for trial in plan.trials if refreshed(trial).status in TO_RUN]
-    for trial in plan.trials:
-        if trial not in pending and refreshed(trial).status == "finished":
-            tidy_finished(trial.directory)
     flusher = Flusher(tracker, plan.trials)
     try:
         if pending:
             _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption())
+        for trial in plan.trials:
+            if (
+                refreshed(trial).status == "finished"
+            ):  # now or earlier: somebody may have been killed behind its outcome
+                tidy_finished(trial.directory)
     except BaseException:
         flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
         raise

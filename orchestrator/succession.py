@@ -49,12 +49,14 @@ def _succeed(note: Path, own: str) -> None:
 def end_marked(driver: str, spared: frozenset[str]) -> None:
     """Kill the processes with the mark of ``driver`` and wait until they are gone, whatever they start meanwhile."""
     giving_up = time.monotonic() + PATIENCE_S
+    killed: set[str] = set()
     while time.monotonic() < giving_up:
-        found = [one for one in marked(driver) if one.identity not in spared]
-        if not found:
+        found = {one.identity for one in marked(driver)} - spared
+        killed = {identity for identity in killed | found if _lives(identity)}  # one that is dying shows no mark
+        if not killed:
             return
-        for one in found:
-            end(one.identity)
+        for identity in killed:
+            end(identity)
         time.sleep(LOOK_S)
 
 
