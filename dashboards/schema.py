@@ -1,0 +1,267 @@
+"""Describe the snapshot: the one JSON document that every view is drawn from, served and exported alike.
+
+Rules that hold everywhere:
+
+- ``run`` (MLflow's run id) is the key of a trial: two studies that share a trial have a run of it each.
+- A number is a JSON number, ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, or null where there is none.
+- ``metrics`` names the columns: ``best``, ``last``, ``mean`` and so on are lists in its order.
+- AP is 0 to 1 as in MLflow (views multiply by 100), times are seconds, moments are seconds since 1970.
+- Texts may hold anything, markup included: they are data, to be shown as text. Long ones are cut.
+- Readers ignore keys that they do not know; ``version`` is raised when a key changes its meaning.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+VERSION = 1
+
+Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
+Numbers = list[Number]
+
+
+class Study(TypedDict):
+    """Hold one study: its own run in MLflow and what its trials have in common.
+
+    ``params`` are the settings that all its trials share; a trial's full settings are ``study.params | trial.params``.
+    ``searched`` are the settings in which its distilled students differ, the seed left out. ``planned`` is null where
+    nobody recorded how many trials there will be. ``eta_s`` is null when nothing runs or no epoch has been timed.
+    """
+
+    id: str
+    name: str
+    description: str
+    experiment: str
+    status: str
+    started: Number
+    ended: Number
+    params: dict[str, str]
+    searched: list[str]
+    runs: list[str]
+    planned: int | None
+    counts: dict[str, int]
+    eta_s: Number
+    gpu_hours: Number
+
+
+class Event(TypedDict):
+    """Hold one entry of a trial's timeline: what happened, what was done about it, and the reason in words."""
+
+    time: Number
+    kind: str
+    action: str
+    detail: str
+
+
+class Trial(TypedDict):
+    """Hold one trial. ``study`` is a ``Study.id``; a run that no study made belongs to a study named by its experiment.
+
+    ``status`` is ``finished``, ``stopped`` (early, by a scheduler), ``failed``, ``running``, ``unfinished`` or
+    ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
+    the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
+    counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
+    ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance.
+    """
+
+    run: str
+    id: str
+    study: str
+    name: str
+    role: Literal["teacher", "student"]
+    method: str
+    point: str
+    seed: int | None
+    status: str
+    reason: str
+    student: str
+    teacher: str
+    teacher_run: str | None
+    params: dict[str, str]
+    tags: dict[str, str]
+    started: Number
+    ended: Number
+    epoch: int | None
+    epochs: int | None
+    best_epoch: int | None
+    best: Numbers
+    last: Numbers
+    per_class: dict[str, Number]
+    gpu_hours: Number
+    devices: int | None
+    epoch_s: Number
+    events: list[Event]
+    paper: str | None
+
+
+class Group(TypedDict):
+    """Hold trials that may be ranked together: equal in every one of ``facts``.
+
+    ``facts`` has the keys ``data``, ``evaluation``, ``schedule``, ``batch`` and ``teacher``, each a text for people;
+    a fact that a run did not record reads ``not recorded``, and equals no other run's. ``runs`` are distilled students,
+    ``baselines`` students trained alone under the same facts but for the teacher, ``teachers`` theirs.
+    """
+
+    id: str
+    label: str
+    facts: dict[str, str]
+    runs: list[str]
+    baselines: list[str]
+    teachers: list[str]
+
+
+class Difference(TypedDict):
+    """Say in which facts two groups differ, a sentence each; they are not ranked together."""
+
+    a: str
+    b: str
+    facts: list[str]
+    sentences: list[str]
+
+
+class Row(TypedDict):
+    """Hold one row of the leaderboard: runs of a group that differ in the seed only.
+
+    ``mean`` and ``spread`` (sample standard deviation, null for one seed) are over the runs' best epochs, ``n`` counts
+    the values of the selection metric. ``to_none`` and ``to_paper`` are differences of the selection metric's mean, as
+    fractions; ``none_key`` names the row compared with. ``rank`` is null for baselines, teachers and rows without a
+    value. Rows whose intervals (mean ± two standard errors) overlap with the best of a rank share it.
+    """
+
+    key: str
+    group: str
+    kind: Literal["teacher", "baseline", "distilled"]
+    label: str
+    method: str
+    point: str
+    student: str
+    runs: list[str]
+    seeds: list[int | None]
+    n: int
+    mean: Numbers
+    spread: Numbers
+    best: Numbers
+    last_mean: Numbers
+    last_spread: Numbers
+    to_none: Number
+    none_key: str | None
+    to_paper: Number
+    paper: str | None
+    rank: int | None
+    interval: list[Number]
+    statuses: dict[str, int]
+    gpu_hours: Number
+
+
+class PaperCell(TypedDict):
+    """Hold one printed row of the paper; ``values`` are in percent by column name (``AP``, ``AP50`` ...)."""
+
+    id: str
+    table: str
+    title: str
+    detector: str
+    method: str
+    role: str
+    schedule: str
+    teacher: str
+    values: dict[str, float]
+
+
+class AlphaGrid(TypedDict):
+    """Hold the selection metric over (alpha1, alpha2) of one method and student in a group.
+
+    ``mean[i][j]`` belongs to ``ys[i]`` and ``xs[j]``, null where no trial is. ``paper`` is the paper's (alpha1, alpha2).
+    """
+
+    group: str
+    method: str
+    student: str
+    x: str
+    y: str
+    xs: list[float]
+    ys: list[float]
+    mean: list[Numbers]
+    spread: list[Numbers]
+    n: list[list[int]]
+    runs: list[list[list[str]]]
+    paper: list[float] | None
+
+
+class Importance(TypedDict):
+    """Hold how much each searched setting matters for the selection metric in a group, adding up to 1.
+
+    ``reason`` says why there are no ``values``. ``trials`` were used.
+    """
+
+    group: str
+    method: str
+    evaluator: str
+    trials: int
+    values: dict[str, float]
+    reason: str
+
+
+class RungCorrelation(TypedDict):
+    """Hold Spearman's rank correlation of the metric at each epoch with that at the end, over a group's finished runs."""
+
+    group: str
+    epochs: list[int]
+    rho: Numbers
+    n: list[int]
+
+
+class Pareto(TypedDict):
+    """Name the runs of a group than which none has both more AP and fewer GPU-hours, cheapest first."""
+
+    group: str
+    front: list[str]
+
+
+class Histories(TypedDict):
+    """Hold the curves, downsampled to the lowest and highest point of each bucket of steps where they are long.
+
+    ``runs[run]`` is a list of ``[metric, steps, values]``: an index into ``Snapshot.metrics``, one into ``steps`` (the
+    epochs, shared by curves that have the same), and one number a step.
+    """
+
+    steps: list[list[int]]
+    runs: dict[str, list[tuple[int, int, Numbers]]]
+
+
+class Dashboard(TypedDict):
+    """Hold a pinned dashboard: what to show at first. ``filter`` is setting or tag -> accepted texts."""
+
+    name: str
+    title: str
+    metric: str
+    view: str
+    filter: dict[str, list[str]]
+    group_by: list[str]
+    baselines: list[str]
+
+
+class Snapshot(TypedDict):
+    """Hold all that a tracking store says about its trials at one moment.
+
+    ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
+    metric. ``notes`` are sentences about what could not be read. ``histories`` is left out of ``/api/snapshot`` and
+    comes from ``/api/histories``; the export holds it. ``live`` is false in an export.
+    """
+
+    version: int
+    generated_at: Number
+    revision: str
+    live: bool
+    source: str
+    metric: str
+    metrics: list[str]
+    studies: list[Study]
+    trials: list[Trial]
+    groups: list[Group]
+    differences: list[Difference]
+    rows: list[Row]
+    alpha: list[AlphaGrid]
+    importance: list[Importance]
+    rungs: list[RungCorrelation]
+    pareto: list[Pareto]
+    paper: list[PaperCell]
+    dashboards: list[Dashboard]
+    notes: list[str]
+    histories: NotRequired[Histories]
