@@ -23,8 +23,7 @@ from pydantic import Field, model_validator
 from trainers.spec.base import Section
 from trainers.spec.trial import TrialSpec
 
-FORMAT = 1
-FOLDER, INDEX, SCORES, IMAGES = "predictions", "index.json", "scores.json", "images"
+FOLDER, INDEX, SCORES, IMAGES, TRIALS = "predictions", "index.json", "scores.json", "images", "trials"
 BINS = 20  # of the score, equally wide over 0 to 1
 
 Key = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
@@ -58,7 +57,7 @@ class Index(Section):
     ``left_out`` counts the images that were asked for but would not have fitted into ``budget_bytes``.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     classes: tuple[str, ...]
     images: tuple[Picture, ...]
     trials: dict[str, str]
@@ -74,7 +73,7 @@ class ImagePredictions(Section):
     ``Picture.truth``, ``None`` without one; ``missed`` are the positions of the objects that no box met.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     image: Key
     trial: str
     boxes: tuple[Box, ...]
@@ -99,7 +98,7 @@ class ScoreCounts(Section):
     of those among them that no box met, whatever its score.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     trial: str
     images: Count
     objects: Count
@@ -119,9 +118,10 @@ class Subject(Section):
 
 
 class Limits(Section):
-    """Bound what is kept: images in all, pixels of an image's longer side, JPEG quality."""
+    """Bound what is kept: images in all, bytes of all their files, pixels of an image's longer side, JPEG quality."""
 
     images: int = Field(24, ge=1, le=10_000)
+    budget_bytes: int = Field(64_000_000, ge=1)
     longest_side: int = Field(640, ge=32, le=4096)
     quality: int = Field(85, ge=1, le=95)
 
@@ -129,7 +129,8 @@ class Limits(Section):
 class PredictionJob(Section):
     """Ask for predictions: the trials, all of one dataset, and the images, by number or as many as ``limits`` say.
 
-    ``directory`` gets ``index.json``, ``images/`` and one folder a trial.
+    ``directory``, which is empty or not there, gets what belongs to the study, and below ``trials/<id>`` what belongs to
+    a trial.
     """
 
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]

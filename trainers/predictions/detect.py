@@ -1,0 +1,56 @@
+"""Let one trained detector look at one image."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+
+from trainers.detector import build_empty
+from trainers.predictions.matching import match
+from trainers.spec import Weights, class_count
+from trainers.spec.predictions import ImagePredictions, Picture, Subject
+from trainers.weights import load_weights
+
+MOST_BOXES = 100  # an image, as in COCO's evaluation
+
+
+def load_subject(subject: Subject, device: torch.device) -> Any:
+    """Return a trial's best student, ready to detect; raise ``TrialError`` when its checkpoint does not fit."""
+    detector = build_empty(subject.spec.student, class_count(subject.spec.dataset))
+    load_weights(detector, Weights(path=subject.checkpoint), f"student of trial {subject.id}")
+    return detector.to(device).eval()
+
+
+@torch.no_grad()
+def detect(detector: Any, item: Any, picture: Picture, trial: str) -> ImagePredictions:
+    """Return what ``detector`` finds in a dataset's item, in pixels of the original image, matched with the objects.
+
+    Boxes are rounded to hundredths of a pixel and scores to four digits after they were matched; boxes that are not
+    finite are left out.
+    """
+    data = detector.data_preprocessor(pseudo_collate([item]), False)
+    [sample] = detector.predict(data["inputs"], data["data_samples"], rescale=True)
+    found = sample.pred_instances.cpu().numpy()
+    boxes, scores = np.asarray(found.bboxes, np.float64), np.asarray(found.scores, np.float64)
+    order = np.argsort(-scores, kind="stable")
+    order = order[np.isfinite(boxes[order]).all(axis=1) & np.isfinite(scores[order])][:MOST_BOXES]
+    return _matched(boxes[order], scores[order], np.asarray(found.labels)[order], picture, trial)
+
+
+def _matched(boxes: Any, scores: Any, labels: Any, picture: Picture, trial: str) -> ImagePredictions:
+    truth = np.array([item.box for item in picture.truth], np.float64).reshape(-1, 4)
+    truth_labels = np.array([item.label for item in picture.truth], np.int64)
+    ignore = np.array([item.ignore for item in picture.truth], bool)
+    matches = match(boxes, labels, truth, truth_labels, ignore)
+    met = {place for place, kind in zip(matches.met, matches.kinds, strict=True) if kind == "tp"}
+    return ImagePredictions(
+        image=picture.key,
+        trial=trial,
+        boxes=tuple((a, b, c, d) for a, b, c, d in boxes.round(2).tolist()),
+        scores=tuple(scores.round(4).tolist()),
+        labels=tuple(labels.tolist()),
+        kinds=matches.kinds,
+        matches=matches.met,
+        missed=tuple(n for n, item in enumerate(picture.truth) if n not in met and not item.ignore),
+    )

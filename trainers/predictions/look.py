@@ -1,0 +1,54 @@
+"""Show chosen images to several trials' students, and keep what each finds."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainers.datasets import build_dataset
+from trainers.loop import prepare_process
+from trainers.predictions.budget import fitting
+from trainers.predictions.choice import chosen
+from trainers.predictions.counts import count_scores
+from trainers.predictions.detect import detect, load_subject
+from trainers.predictions.picture import keep_picture
+from trainers.spec import class_names
+from trainers.spec.predictions import IMAGES, INDEX, SCORES, TRIALS, Index, Picture, PredictionJob, Subject
+
+
+def look(job: PredictionJob) -> Index:
+    """Write the files that ``trainers.spec.predictions`` describes and return the index.
+
+    One detector is in memory at a time. The index is written last: where it is, everything is. Raises ``TrialError``
+    when an image or a checkpoint cannot be read, and when the budget is too small for a single image.
+    """
+    folder, device = Path(job.directory), prepare_process(job.threads, job.cuda)
+    (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+    dataset = build_dataset(job.subjects[0].spec.dataset, "val")
+    places = chosen(dataset, job.limits.images, job.image_ids)
+    pictures = [keep_picture(dataset.get_data_info(place), job.limits, folder) for place in places]
+    for subject in job.subjects:
+        _look_once(subject, dataset, places, pictures, device, folder / TRIALS / subject.id)
+    kept = fitting(folder, pictures, job.limits)
+    index = Index(
+        classes=class_names(job.subjects[0].spec.dataset),
+        images=tuple(kept),
+        trials={subject.id: subject.name for subject in job.subjects},
+        left_out=len(pictures) - len(kept),
+        budget_bytes=job.limits.budget_bytes,
+    )
+    (folder / INDEX).write_text(index.model_dump_json(indent=1))
+    return index
+
+
+def _look_once(
+    subject: Subject, dataset: Any, places: list[int], pictures: list[Picture], device: torch.device, folder: Path
+) -> None:
+    """Write one trial's files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    detector = load_subject(subject, device)
+    found = []
+    for place, picture in zip(places, pictures, strict=True):
+        found.append(detect(detector, dataset[place], picture, subject.id))
+        (folder / f"{picture.key}.json").write_text(found[-1].model_dump_json())
+    (folder / SCORES).write_text(count_scores(subject.id, pictures, found).model_dump_json())

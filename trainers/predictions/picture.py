@@ -1,0 +1,54 @@
+"""Keep a chosen image as a JPEG, with what is annotated in it."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import mmcv
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.errors import TrialError
+from trainers.shapes import DrawShapes
+from trainers.spec.predictions import IMAGES, Limits, Picture, TruthBox
+
+
+def keep_picture(info: dict[str, Any], limits: Limits, folder: Path) -> Picture:
+    """Write the image of a dataset's record to ``folder/images/<key>.jpg`` and return its description."""
+    image = _pixels(info)
+    height, width = image.shape[:2]
+    factor = min(1.0, limits.longest_side / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1.0 else image
+    done, content = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, limits.quality])
+    if not done:
+        raise TrialError(f"cannot write image {info['img_id']} as JPEG")
+    picture_file(folder, str(info["img_id"])).write_bytes(content.tobytes())
+    return Picture(
+        key=str(info["img_id"]), width=width, height=height, shown_width=size[0], shown_height=size[1],
+        truth=tuple(map(_truth, info["instances"])),
+    )  # fmt: skip
+
+
+def picture_file(folder: Path, key: str) -> Path:
+    """Return where an image lies."""
+    return folder / IMAGES / f"{key}.jpg"
+
+
+def _pixels(info: dict[str, Any]) -> NDArray[np.uint8]:
+    """Return the image as the detector's pipeline reads it, uint8 (height, width, 3), BGR."""
+    if "shapes" in info:
+        drawn: NDArray[np.uint8] = DrawShapes().transform(dict(info))["img"]
+        return drawn
+    try:
+        read: NDArray[np.uint8] | None = mmcv.imread(info["img_path"])
+    except (OSError, cv2.error) as error:
+        raise TrialError(f"cannot read image {info['img_path']}: {error}") from error
+    if read is None:
+        raise TrialError(f"cannot read image {info['img_path']}: it is damaged")
+    return read
+
+
+def _truth(instance: dict[str, Any]) -> TruthBox:
+    x1, y1, x2, y2 = (round(float(side), 2) for side in instance["bbox"])
+    return TruthBox(box=(x1, y1, x2, y2), label=int(instance["bbox_label"]), ignore=bool(instance["ignore_flag"]))
