@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-all chaos lint lock audit
+.PHONY: help env demo test test-all chaos lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -106,6 +106,9 @@ lint: env ## run ruff, mypy, import-linter and codespell
 audit: env ## ask the public advisory database about every locked package (needs a network)
 	@$(BIN)/uv tool run pip-audit==2.9.0 --disable-pip --require-hashes --vulnerability-service osv \
 	    --progress-spinner off $(AUDIT_FLAGS) --requirement requirements.lock
+
+image-check: ## build the image with buildah and run doctor and the quickstart in it (root, buildah, debootstrap, crun; 25 GB)
+	@docker/image_check.sh $(STEPS)
 
 lock: ## resolve pyproject.toml into requirements.lock (LOCK_FLAGS=--upgrade takes newer versions)
 	@$(FIND_PYTHON)

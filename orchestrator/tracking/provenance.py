@@ -1,6 +1,7 @@
 """Say what a result was made with: package versions, git revision, and its sections without secrets."""
 
 import json
+import os
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,9 @@ def package_versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Return the revision of the checkout that this code runs from, ``None`` outside a checkout."""
+    """Return the revision that an image names, else that of the checkout that this code runs from, else ``None``."""
+    if os.environ.get("STILLHOUSE_REVISION", "unknown") != "unknown":
+        return os.environ["STILLHOUSE_REVISION"]
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
