@@ -1,0 +1,73 @@
+"""Show chosen images to teacher and students, and keep boxes, scores and images in MLflow."""
+
+import argparse
+import sys
+
+from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, positive, store_of
+from orchestrator.json_output import print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--trials", metavar="ID,ID", type=names, default=(),
+        help="trial ids, or their first digits, or all (default: the teacher and the best student of each method)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", metavar="N", type=positive, default=24,
+        help="how many images of the validation split, the same for all trials (default: 24)",
+    )  # fmt: skip
+    parser.add_argument("--image-ids", metavar="N,N", type=numbers, help="these images, by the dataset's own numbers")
+    parser.add_argument(
+        "--budget-mb", metavar="MB", type=megabytes, default=64_000_000,
+        help="what all files may take together; images that do not fit are left out (default: 64)",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Let trials look at images and say where the result is."""
+    from orchestrator.plan import make_plan
+    from orchestrator.predict import Wanted, predict
+    from trainers.spec.predictions import Limits
+
+    store = store_of(arguments)
+    plan = make_plan(load(arguments), store)
+    limits = Limits(images=arguments.images, budget_bytes=arguments.budget_mb)
+    found = predict(plan, store, Wanted(arguments.trials, arguments.image_ids, limits))
+    index = found.index
+    if index.left_out:
+        print(
+            f"left out: {index.left_out} images do not fit into {index.budget_bytes / 1e6:g} MB (--budget-mb)",
+            file=sys.stderr,
+        )
+    if arguments.json:
+        images = [picture.key for picture in index.images]
+        print_json({"run": found.run_id, "trials": index.trials, "images": images, "left_out": index.left_out})
+        return 0
+    print(f"{len(index.trials)} trials looked at {len(index.images)} images: predictions/ of run {found.run_id}")
+    return 0
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas, for argparse."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("names no trial")
+    return found
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return whole numbers that are separated by commas, for argparse."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def megabytes(text: str) -> int:
+    """Return a size in bytes, for argparse."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return max(1, int(value * 1_000_000))

@@ -1,0 +1,121 @@
+"""Show chosen images to a study's best students, and keep what they find in MLflow."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from orchestrator.errors import OperationError, UserError
+from orchestrator.export import require_undamaged, student_files
+from orchestrator.failures import Kind, classify, root_cause
+from orchestrator.machine import Machine, this_machine
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.store import Store
+from orchestrator.tracking.client import open_results
+from orchestrator.tracking.names import run_name
+from orchestrator.tracking.predictions import find_study, log_predictions
+from orchestrator.tracking.results import TrialResult, read_results
+from orchestrator.tracking.runs import find_runs
+from trainers.spec.predictions import Index, Limits, PredictionJob, Subject
+from trainers.spec.record import BEST, SELECTION_METRIC
+
+LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Hold what the user asks for: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
+
+    trials: tuple[str, ...] = ()
+    image_ids: tuple[int, ...] | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Say what was kept, and in which run the images are."""
+
+    index: Index
+    run_id: str
+
+
+def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = None) -> Predicted:
+    """Let trials look at images and log what they find; repeating it replaces the files.
+
+    Raises ``UserError`` for trials that the study lacks, ``OperationError`` when a trial has no student or no run in
+    MLflow, and when an image, a checkpoint or MLflow cannot be read.
+    """
+    client = open_results(plan, store)
+    trials = _chosen(plan, read_results(plan, client), wanted.trials)
+    study, runs = find_study(client, plan.fingerprint), find_runs(client, [trial.id for trial in trials])
+    absent = [trial.id for trial in trials if trial.id not in runs]
+    if study is None or absent:
+        what = f"trial {absent[0]}" if absent else f"study {plan.study.name}"
+        raise OperationError(f"{what} has no run in MLflow: run the study, or deliver it with stillhouse sync")
+    with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
+        subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
+        folder = Path(scratch) / "found"
+        index = _look(_job(subjects, wanted, folder, machine or this_machine()))
+        log_predictions(client, study, runs, folder)
+    return Predicted(index, str(study.info.run_id))
+
+
+def default_trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
+    """Return the teacher and, of each method, the student with the highest AP, the first of equals."""
+    best: dict[str, TrialResult] = {}
+    for result in results:
+        if SELECTION_METRIC not in result.metrics:
+            continue
+        what = result.method if result.role == "student" else result.role
+        if what not in best or result.metrics[SELECTION_METRIC] > best[what].metrics[SELECTION_METRIC]:
+            best[what] = result
+    ids = {result.id for result in best.values()}
+    return [trial for trial in plan.trials if trial.id in ids]
+
+
+def _chosen(plan: Plan, results: Sequence[TrialResult], names: tuple[str, ...]) -> list[PlannedTrial]:
+    if not names:
+        found = default_trials(plan, results)
+        if not found:
+            raise OperationError("no trial of this study has been evaluated yet: run the study first")
+        return found
+    chosen = [trial for name in names for trial in _named(plan, name)]
+    return list({trial.id: trial for trial in chosen}.values())
+
+
+def _named(plan: Plan, name: str) -> list[PlannedTrial]:
+    found = list(plan.trials) if name == "all" else [trial for trial in plan.trials if trial.id.startswith(name)]
+    if name != "all" and len(found) != 1:
+        known = ", ".join(trial.id for trial in plan.trials)
+        raise UserError(f"{'no' if not found else 'more than one'} trial begins with {name}; the study has {known}")
+    return found
+
+
+def _subject(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) -> Subject:
+    require_undamaged(trial)
+    scratch.mkdir()
+    checkpoint = student_files(plan, store, trial, scratch) / BEST
+    return Subject(id=trial.id, name=run_name(trial), spec=trial.spec, checkpoint=str(checkpoint))
+
+
+def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Machine) -> PredictionJob:
+    return PredictionJob(
+        subjects=tuple(subjects),
+        image_ids=wanted.image_ids,
+        limits=wanted.limits,
+        directory=str(folder),
+        threads=machine.cpus,
+        cuda=machine.gpus > 0,
+    )
+
+
+def _look(job: PredictionJob) -> Index:
+    """Run the job in this process; what it says of the user's files becomes one sentence."""
+    try:
+        index: Index = import_module(LOOK).look(job)
+    except Exception as error:
+        if classify(error) is Kind.CONFIG:
+            raise OperationError(str(root_cause(error))) from error
+        raise
+    return index
