@@ -18,7 +18,7 @@ from orchestrator.study.expand import expand
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher, ZooTeacher
 from orchestrator.weights import config_digest, zoo_checkpoint, zoo_detector
-from trainers.spec import Job, NoDistillation, Schedule, Teacher, TrialSpec, Weights
+from trainers.spec import DatasetSpec, Job, NoDistillation, Schedule, Teacher, TrialSpec, Weights
 from trainers.spec.record import BEST, Status, read_status
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
@@ -95,7 +95,7 @@ def _plan_teacher(study: Study, store: Store, digest: str) -> tuple[PlannedTrial
         return None, Teacher(detector=section.detector, weights=None), "random"
     if isinstance(section, TrainedTeacher):
         spec = TrialSpec(
-            dataset=study.dataset,
+            dataset=_teachers_images(study.dataset, section),
             student=section.detector,
             method=NoDistillation(kind="none"),
             schedule=section.schedule,
@@ -105,6 +105,11 @@ def _plan_teacher(study: Study, store: Store, digest: str) -> tuple[PlannedTrial
         weights = Weights(path=str(trial.directory / BEST))
         return trial, Teacher(detector=section.detector, weights=weights), trial.id
     return _plan_public_teacher(study, section, store, digest)
+
+
+def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSpec:
+    """Return the dataset as the teacher's own training sees it."""
+    return dataset.model_copy(update={"multi_scale": section.multi_scale}) if section.multi_scale else dataset
 
 
 def _plan_public_teacher(

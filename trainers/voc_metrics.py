@@ -42,10 +42,10 @@ class VocFound:
 
 
 def voc_metrics(truths: Sequence[VocTruth], found: Sequence[VocFound], classes: int) -> dict[str, float]:
-    """Return ``voc/mAP`` and ``voc/AP50``, 0 to 1, or nothing when no object counts.
+    """Return ``voc/mAP``, ``voc/AP50`` and ``voc/AP75``, 0 to 1, or nothing when no object counts.
 
     AP is the 11-point one of Pascal VOC 2007: precision is the best at any recall of at least 0, .1, ..., 1, averaged
-    over these eleven. ``voc/AP50`` asks for an IoU of .5; ``voc/mAP`` is the mean over .5, .55, ..., .95. Both are means
+    over these eleven. ``voc/AP50`` asks for an IoU of .5, ``voc/AP75`` for .75; ``voc/mAP`` is the mean over .5, .55, ..., .95. All are means
     over the classes that have an object. Boxes count their last pixel, as VOC's do: sides are x2 - x1 + 1. A detection
     whose best match is difficult counts neither way. The n-th items of ``truths`` and ``found`` belong to one image.
     Equal to mmdet's ``VOCMetric`` with ``eval_mode="11points"``, which rounds, and forks processes.
@@ -55,7 +55,11 @@ def voc_metrics(truths: Sequence[VocTruth], found: Sequence[VocFound], classes: 
     if not counted:
         return {}
     by_threshold = np.asarray(counted, np.float64).mean(axis=0)
-    return {"voc/mAP": float(by_threshold.mean()), "voc/AP50": float(by_threshold[0])}
+    return {
+        "voc/mAP": float(by_threshold.mean()),
+        "voc/AP50": float(by_threshold[0]),
+        "voc/AP75": float(by_threshold[THRESHOLDS.index(0.75)]),
+    }
 
 
 def _class_precisions(truths: Sequence[VocTruth], found: Sequence[VocFound], label: int) -> list[float] | None:

@@ -10,6 +10,7 @@ from trainers.spec.dataset import DatasetSpec
 from trainers.spec.detector import Detector
 from trainers.spec.method import MethodSpec
 from trainers.spec.schedule import Schedule
+from trainers.spec.view import MultiScale
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -33,11 +34,15 @@ class CheckpointTeacher(Section):
 
 
 class TrainedTeacher(Section):
-    """Train the teacher on the study's dataset first; a finished one is found again by its fingerprint."""
+    """Train the teacher on the study's dataset first; a finished one is found again by its fingerprint.
+
+    ``multi_scale`` takes the place of the dataset's in the teacher's own training.
+    """
 
     kind: Literal["train"]
     detector: Detector
     schedule: Schedule = Schedule()
+    multi_scale: MultiScale | None = None
     seed: Seed = 0
 
 

@@ -23,7 +23,7 @@ COLUMNS = {
     "APm": "coco/bbox_mAP_m",
     "APl": "coco/bbox_mAP_l",
 }
-VOC_COLUMNS = {"VOC AP": "voc/mAP", "VOC AP50": "voc/AP50"}  # shown where the dataset is in VOC's format
+VOC_COLUMNS = {"VOC AP": "voc/mAP", "VOC AP50": "voc/AP50", "VOC AP75": "voc/AP75"}  # shown where the dataset is in VOC's format
 
 
 @dataclass(frozen=True)

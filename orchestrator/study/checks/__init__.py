@@ -13,7 +13,7 @@ from orchestrator.study.checks.schedule import (
 )
 from orchestrator.study.checks.search import check_search
 from orchestrator.study.checks.surroundings import check_data, check_tracking
-from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence
+from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence, check_scales
 from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
 
@@ -29,6 +29,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("teacher", "method"), check_presence),
     (("teacher",), check_checkpoint),
     (("teacher", "dataset"), check_classes),
+    (("teacher", "dataset"), check_scales),
     (("teacher", "method"), check_methods),
     (("dataset",), check_data),
     (("tracking",), check_tracking),

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from orchestrator.study.checks.context import Context
 from orchestrator.study.checks.method import config_of
 from orchestrator.study.inherit import is_file
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
-from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from orchestrator.study.schema import CheckpointTeacher, TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import did_you_mean
 from trainers.spec.dataset import class_count
 from trainers.spec.zoo import checkpoint_names, find_checkpoint
@@ -32,6 +34,17 @@ def check_checkpoint(context: Context) -> Iterator[Problem]:
         yield Problem(("teacher", "name"), f"no public checkpoint of this name is known{hint}")
     if isinstance(teacher, CheckpointTeacher) and not is_unresolved(teacher.path) and not is_file(Path(teacher.path)):
         yield Problem(("teacher", "path"), f"no such file: {teacher.path}")
+
+
+def check_scales(context: Context) -> Iterator[Problem]:
+    """Yield scales of a teacher's own training that do not go with the dataset."""
+    teacher, dataset = context.study.teacher, context.study.dataset
+    if isinstance(teacher, TrainedTeacher) and teacher.multi_scale is not None:
+        try:
+            type(dataset).model_validate({**dict(dataset), "multi_scale": teacher.multi_scale})
+        except ValidationError as error:
+            message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            yield Problem(("teacher", "multi_scale"), message)
 
 
 def check_classes(context: Context) -> Iterator[Problem]:

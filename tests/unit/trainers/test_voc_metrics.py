@@ -39,13 +39,15 @@ def test_eleven_points_counted_by_hand() -> None:
         found((0, [20, 20, 29, 29], 0.7)),
     ]
     expected = (6 + 5 * 2 / 3) / 11
-    assert voc_metrics(truths, detections, 1) == pytest.approx({"voc/mAP": expected, "voc/AP50": expected})
+    assert voc_metrics(truths, detections, 1) == pytest.approx(
+        {"voc/mAP": expected, "voc/AP50": expected, "voc/AP75": expected}
+    )
 
 
 def test_overlap_counts_the_last_pixel() -> None:
     """A box of 10 x 10 pixels and its upper 6 rows: 6/10 counting the last pixel, 5/9 if not, so right at .5 to .6."""
     result = voc_metrics([truth((0, [0, 0, 9, 9], False))], [found((0, [0, 0, 9, 5], 0.9))], 1)
-    assert result == pytest.approx({"voc/AP50": 1.0, "voc/mAP": 0.3})
+    assert result == pytest.approx({"voc/AP50": 1.0, "voc/AP75": 0.0, "voc/mAP": 0.3})
 
 
 def test_a_second_detection_of_an_object_is_wrong_and_of_a_difficult_one_neither() -> None:
@@ -63,7 +65,7 @@ def test_classes_without_objects_do_not_count_and_without_any_there_is_nothing()
     objects = [truth((1, [0, 0, 9, 9], False))]
     detections = [found((1, [0, 0, 9, 9], 0.9), (0, [0, 0, 9, 9], 0.9))]
     assert voc_metrics(objects, detections, 3)["voc/mAP"] == pytest.approx(1.0)
-    assert voc_metrics(objects, [found()], 3) == {"voc/mAP": 0.0, "voc/AP50": 0.0}
+    assert voc_metrics(objects, [found()], 3) == {"voc/mAP": 0.0, "voc/AP50": 0.0, "voc/AP75": 0.0}
     assert voc_metrics([truth((0, [0, 0, 9, 9], True))], detections, 3) == {}
 
 
@@ -126,7 +128,8 @@ def test_mmdets_evaluation_agrees(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     ]
     ours = voc_metrics(truths, detections, 3)
     assert 0.05 < theirs[-1] < theirs[0] < 0.99
-    assert ours == pytest.approx({"voc/AP50": theirs[0], "voc/mAP": float(np.mean(theirs))}, rel=1e-6)
+    expected = {"voc/AP50": theirs[0], "voc/AP75": theirs[5], "voc/mAP": float(np.mean(theirs))}
+    assert ours == pytest.approx(expected, rel=1e-6)
 
 
 # ---------------------------------------------------------------------------------------------------------- evaluation
