@@ -1,0 +1,51 @@
+"""Remember what a search has decided, in order: an append-only file that survives whatever kills its writer."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class SearchLog:
+    """Append events to a file of JSON lines, each on disk before ``append`` returns; one writer at a time.
+
+    The line that a killed writer left unfinished counts as never written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._whole: int | None = None  # length in bytes up to which the file can be trusted
+
+    def read(self) -> list[Event]:
+        """Return all events, the oldest first; none where there is no file."""
+        return [json.loads(line) for line in self._lines()]
+
+    def append(self, **event: Any) -> None:
+        """Write one event; raises ``OSError`` when the disk is full."""
+        line = json.dumps(event).encode() + b"\n"
+        if self._whole is None:
+            self._whole = sum(map(len, self._lines()))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.truncate(self._whole)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        self._whole += len(line)
+
+    def _lines(self) -> list[bytes]:
+        """Return the whole lines; nothing after one that is damaged can be trusted to follow from it."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        broken = (number for number, line in enumerate(lines) if not _is_event(line))
+        return lines[: next(broken, len(lines))]
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

@@ -1,0 +1,226 @@
+"""Let a scheduler of Ray Tune remember: what it decided before its process died, it decides no more."""
+
+import logging
+from typing import Any
+
+from ray.tune.schedulers import TrialScheduler
+
+from orchestrator.search.log import Event, SearchLog
+from orchestrator.search.member import Member
+from trainers.spec.record import Record, read_outcome
+
+log = logging.getLogger(__name__)
+TIME, FAILED_BECAUSE = "epoch", "failed_because"  # keys of a result
+CONTINUE, PAUSE, STOP = TrialScheduler.CONTINUE, TrialScheduler.PAUSE, TrialScheduler.STOP
+
+
+class RememberingScheduler(TrialScheduler):
+    """Pass each result to Tune's scheduler once in a study's life, and write down what it decided before Tune hears of it.
+
+    A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
+    to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
+    trial that failed and is tried again joins as a new member. Tune calls all methods from one thread.
+    """
+
+    def __init__(self, scheduler: Any, events: SearchLog, metric: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._scheduler, self._log, self._metric_key = scheduler, events, metric
+        self._members: dict[str, Member] = {}
+        self._replaying, self._depth = True, 0
+        for event in events.read():
+            self._repeat(event)
+        self._replaying = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave everything out: Tune pickles this with the experiment's settings."""
+        return {}
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """Accept what Tune says: the scheduler has been told already."""
+        return True
+
+    def absorb(self, histories: dict[str, list[Record]]) -> None:
+        """Take into account finished and stopped trials of which the log says less than their histories, by time."""
+        found = [
+            (record.wall_time, number, record, trial)
+            for number, (trial, history) in enumerate(histories.items())
+            for record in history
+            if trial not in self._members or record.epoch > self._members[trial].heard
+        ]
+        last = {trial: history[-1] for trial, history in histories.items() if history}
+        for _, _, record, trial in sorted(found, key=lambda entry: entry[:2]):
+            self._take(trial, record, is_last=record is last[trial])
+
+    def _take(self, trial: str, record: Record, *, is_last: bool) -> None:
+        member = self._members.get(trial) or self._add(None, trial)
+        if member.gone:
+            return
+        if is_last:
+            self._complete(None, member, record.epoch, record.metrics.get(self._metric_key))
+        elif self._metric_key in record.metrics:
+            self._decide(None, member, record.epoch, record.metrics[self._metric_key], as_decided=CONTINUE)
+
+    # what Tune calls
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Hear of a trial; one that comes back after a crash is known."""
+        name = self._name(trial)
+        member = self._members.get(name) or self._add(tune_controller, name)
+        member.attach(trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Return what becomes of the trial: a new decision, or the one that was made on this epoch before."""
+        member, epoch = self._members[self._name(trial)], result.get(TIME, 0)
+        if self._metric_key not in result or epoch < member.heard:
+            return CONTINUE
+        if member.over:
+            return STOP
+        member.behind = False
+        if epoch == member.heard:
+            return self._standing(member)
+        return self._decide(tune_controller, member, epoch, result[self._metric_key])
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Hear that a trial has ended; one that was asked to stop has not, it goes on in the next run."""
+        member, epoch = self._members[self._name(trial)], result.get(TIME, 0)
+        if member.gone:
+            return
+        if self._depth:  # stopped by the decision that is being made
+            self._remove(tune_controller, member, "remove")
+        elif epoch:
+            self._complete(tune_controller, member, epoch, result.get(self._metric_key))
+        elif result.get(FAILED_BECAUSE) or _has_failed(trial):
+            self._remove(tune_controller, member, "failed")
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Hear that a waiting trial has been stopped."""
+        member = self._members[self._name(trial)]
+        if not member.gone:
+            self._remove(tune_controller, member, "remove")
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Hear of a crash: when Tune starts the trial again, nothing has happened but a repetition of its history."""
+        member = self._members[self._name(trial)]
+        if trial.status == "ERROR":
+            member.behind = member.heard > 0
+        elif not member.gone:
+            self._remove(tune_controller, member, "failed")
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Return a paused trial that may go on, else the next that waits for its start."""
+        trials = list(tune_controller.get_trials())
+        paused = (t for t in trials if t.status == "PAUSED" and self._resumes(self._members[self._name(t)]))
+        return next(paused, None) or next((t for t in trials if t.status == "PENDING"), None)
+
+    def debug_string(self) -> str:
+        """Return what the scheduler says of itself."""
+        return str(self._scheduler.debug_string())
+
+    # what the scheduler inside calls, by way of ``_Stage``
+
+    def stop(self, tune_controller: Any, member: Member) -> None:
+        """Stop a member that waits; one that still repeats its history hears of it with its next result."""
+        member.over = True
+        live = member.live
+        if live is not None and (live.status in ("PENDING", "PAUSED") or live.is_saving):
+            tune_controller.stop_trial(live)
+        if not member.gone:
+            self._remove(tune_controller, member, "remove")
+
+    # what both runs and repetitions do
+
+    def _repeat(self, event: Event) -> None:
+        name, kind = event["trial"], event["event"]
+        if kind == "add":
+            self._add(None, name)
+            return
+        member = self._members[name]
+        if kind == "result":
+            self._decide(None, member, event["epoch"], event["value"], as_decided=event["decision"])
+        elif member.gone:
+            return
+        elif kind == "complete":
+            self._complete(None, member, event["epoch"], event["value"])
+        else:
+            self._remove(None, member, kind)
+
+    def _add(self, tune_controller: Any, name: str) -> Member:
+        self._write(event="add", trial=name)
+        member = self._members[name] = Member(name)
+        self._scheduler.on_trial_add(_Stage(self, tune_controller), member)
+        return member
+
+    def _decide(
+        self, tune_controller: Any, member: Member, epoch: int, value: float, as_decided: str | None = None
+    ) -> str:
+        member.begun, member.waits = True, False
+        result = {TIME: epoch, self._metric_key: value}
+        self._depth += 1
+        decision = str(self._scheduler.on_trial_result(_Stage(self, tune_controller), member, result))
+        self._depth -= 1
+        if as_decided is not None and decision != as_decided:
+            log.debug("%s at epoch %d: %s was decided, not %s", member.trial_id, epoch, as_decided, decision)
+            decision = as_decided
+        self._write(event="result", trial=member.trial_id, epoch=epoch, value=value, decision=decision)
+        member.heard, member.waits, member.over = epoch, decision == PAUSE, decision == STOP
+        return decision
+
+    def _complete(self, tune_controller: Any, member: Member, epoch: int, value: float | None) -> None:
+        self._write(event="complete", trial=member.trial_id, epoch=epoch, value=value)
+        member.heard, member.over, member.gone = epoch, True, True
+        result = {TIME: epoch} | ({} if value is None else {self._metric_key: value})
+        self._depth += 1
+        self._scheduler.on_trial_complete(_Stage(self, tune_controller), member, result)
+        self._depth -= 1
+
+    def _remove(self, tune_controller: Any, member: Member, kind: str) -> None:
+        if not self._depth:  # else it follows from the event that is being dealt with
+            self._write(event=kind, trial=member.trial_id)
+        member.over = member.gone = True
+        member.failed = kind == "failed"
+        self._depth += 1
+        self._scheduler.on_trial_remove(_Stage(self, tune_controller), member)
+        self._depth -= 1
+
+    def _write(self, **event: Any) -> None:
+        if not self._replaying:
+            self._log.append(**event)
+
+    def _standing(self, member: Member) -> str:
+        """Return the decision under which a trial stands that has come to where it was."""
+        if not member.waits:
+            return CONTINUE
+        if self._resumes(member):
+            member.waits = False
+            return CONTINUE
+        return PAUSE
+
+    def _resumes(self, member: Member) -> bool:
+        """Tell whether the scheduler lets a paused member go on (HyperBand's brackets know it)."""
+        info = getattr(self._scheduler, "_trial_info", {}).get(member)
+        return info is not None and member in info[0].trials_to_unpause
+
+    def _name(self, trial: Any) -> str:
+        """Return the name of the member that a trial of Tune's is."""
+        own, attempt = str(trial.config["planned"]["id"]), 1
+        name = own
+        while (known := self._members.get(name)) is not None and known.failed and known.live is not trial:
+            attempt += 1
+            name = f"{own}#{attempt}"
+        return name
+
+
+class _Stage:
+    """Stand for Tune's controller before the scheduler, which may stop other trials than the one that reports."""
+
+    def __init__(self, scheduler: RememberingScheduler, tune_controller: Any) -> None:
+        self._scheduler, self._controller = scheduler, tune_controller
+
+    def stop_trial(self, member: Member) -> None:
+        """Stop a member that waits."""
+        self._scheduler.stop(self._controller, member)
+
+
+def _has_failed(trial: Any) -> bool:
+    outcome = read_outcome(trial.config["planned"]["directory"])
+    return outcome is not None and outcome.status == "failed"
