@@ -1,0 +1,96 @@
+"""Turn MLflow's runs into plain ones."""
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from mlflow.entities import Run
+
+from orchestrator.redact import redacted
+from orchestrator.snapshot.mlflow_curves import unclipped
+from orchestrator.snapshot.recorded import Latest, RecordedRun
+from orchestrator.tracking.runs import DATA, KIND, METHOD, REASON, ROLE, STATUS, STUDY, TRIAL
+
+PLANNED, DEVICES, EVENTS = "stillhouse.planned", "stillhouse.devices", "stillhouse.events"
+OWN_FIELDS = {KIND, STUDY, TRIAL, ROLE, METHOD, STATUS, REASON, DATA, PLANNED, DEVICES, EVENTS}
+INTERNAL = "mlflow."
+KEPT = ("mlflow.user", "mlflow.source.name", "mlflow.source.git.commit")
+LONGEST, LONGEST_KEY, LONGEST_REASON = 500, 250, 2000  # characters
+MOST = 300  # parameters or tags of a run
+
+
+def to_recorded(run: Run, experiment: str) -> RecordedRun:
+    """Return a run of MLflow as plain data: secrets hidden, long texts cut."""
+    tags = run.data.tags
+    kind = tags.get(KIND, "")
+    return RecordedRun(
+        run_id=str(run.info.run_id),
+        experiment=cut(experiment),
+        name=cut(str(run.info.run_name or run.info.run_id)),
+        status=str(run.info.status),
+        started=_seconds(run.info.start_time),
+        ended=_seconds(run.info.end_time),
+        params=_texts(run.data.params),
+        tags=_texts({key: value for key, value in tags.items() if _is_shown(key)}),
+        metrics=_latest(run),
+        description=cut(tags.get("mlflow.note.content", ""), LONGEST_REASON),
+        parent=tags.get("mlflow.parentRunId", ""),
+        kind=_kind(kind),
+        study=cut(tags.get(STUDY, "")),
+        trial=cut(tags.get(TRIAL, "")),
+        role=cut(tags.get(ROLE, "")),
+        method=cut(tags.get(METHOD, "")),
+        outcome=cut(tags.get(STATUS, "")),
+        reason=cut(tags.get(REASON, ""), LONGEST_REASON),
+        data=cut(tags.get(DATA, "")),
+        planned=_count(tags.get(PLANNED)),
+        devices=_count(tags.get(DEVICES)),
+        events=_events(tags.get(EVENTS)),
+    )
+
+
+@functools.lru_cache(maxsize=100_000)  # the same texts come again in every run, and hiding secrets is slow
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return a text without secrets, cut where it is long."""
+    shown = text if len(text) <= longest else text[: longest - 1] + "…"
+    return redacted(shown)
+
+
+def _kind(text: str) -> Literal["study", "trial", ""]:
+    if text == "study":
+        return "study"
+    return "trial" if text == "trial" else ""
+
+
+def _is_shown(tag: str) -> bool:
+    return tag in KEPT or not (tag.startswith(INTERNAL) or tag in OWN_FIELDS)
+
+
+def _texts(found: Mapping[str, str]) -> dict[str, str]:
+    return {cut(key, LONGEST_KEY): cut(value) for key, value in list(found.items())[:MOST]}
+
+
+def _latest(run: Run) -> dict[str, Latest]:
+    """Return the last value of each metric with its step, which ``run.data.metrics`` leaves out."""
+    return {
+        metric.key: Latest(unclipped(metric.value), metric.step, metric.timestamp / 1000)
+        for metric in run.data._metric_objs
+    }
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else None
+
+
+def _events(text: str | None) -> list[dict[str, Any]]:
+    """Return the timeline that a tag holds; whatever is not one counts as none."""
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []

@@ -1,0 +1,67 @@
+"""Read an MLflow tracking store in bulk, and only what has changed since the last time."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlflow.tracking import MlflowClient
+
+from orchestrator.errors import UserError
+from orchestrator.redact import redacted
+from orchestrator.snapshot.mlflow_curves import read_curves
+from orchestrator.snapshot.mlflow_runs import to_recorded
+from orchestrator.snapshot.recorded import Curves, RecordedRun
+from orchestrator.tracking.client import SQLITE, require_answer
+from orchestrator.tracking.faults import plainly
+
+PAGE = 1000  # runs a request
+
+
+class MlflowTracking:
+    """Read one tracking store. Curves of a run whose last values have not changed are kept from the time before.
+
+    For one thread at a time. Raises ``UserError`` for a database that is not there, ``Unreachable`` while a store does
+    not answer and ``OperationError`` when it never will.
+    """
+
+    def __init__(self, uri: str) -> None:
+        if (match := SQLITE.match(uri)) and not Path(match[1]).absolute().exists():
+            raise UserError(f"there is no tracking database {Path(match[1]).absolute()}: run a study first")
+        require_answer(uri)
+        for library in ("alembic", "mlflow"):
+            logging.getLogger(library).setLevel(logging.ERROR)
+        self._source = redacted(uri)
+        self._read: dict[str, tuple[RecordedRun, Curves]] = {}
+        with plainly():
+            self._client = MlflowClient(tracking_uri=uri)
+
+    @property
+    def source(self) -> str:
+        """Return the store's address, without secrets."""
+        return self._source
+
+    def runs(self) -> list[RecordedRun]:
+        """Return all runs that are not deleted, in the order of their start."""
+        with plainly():
+            names = {experiment.experiment_id: experiment.name for experiment in self._client.search_experiments()}
+            found: list[RecordedRun] = []
+            token: str | None = None
+            while True:
+                page = self._client.search_runs(list(names), max_results=PAGE, page_token=token)
+                found += [to_recorded(run, names[run.info.experiment_id]) for run in page]
+                token = page.token
+                if not token:
+                    return sorted(found, key=lambda run: (run.started or 0, run.run_id))
+
+    def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
+        """Return every point of every metric of these runs, by run id."""
+        changed = [run for run in runs if not self._is_read(run)]
+        if changed:
+            with plainly():
+                found = read_curves(self._client, changed)
+            self._read |= {run.run_id: (run, found.get(run.run_id, {})) for run in changed}
+        return {run.run_id: self._read[run.run_id][1] for run in runs}
+
+    def _is_read(self, run: RecordedRun) -> bool:
+        before = self._read.get(run.run_id)
+        return before is not None and before[0].metrics == run.metrics

@@ -1,0 +1,63 @@
+"""Hold runs as a tracking store has them, without a word of MLflow's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+
+class Latest(NamedTuple):
+    """Hold the last value of one metric."""
+
+    value: float
+    step: int
+    time_s: float
+
+
+Curve = list[tuple[int, float]]  # (step, value), by step; of points with one step the last written
+Curves = dict[str, Curve]  # by metric
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """Hold one run. Everything but the first line is empty for a run that Stillhouse did not make.
+
+    ``kind`` tells a study's own run from a trial's; ``trial`` is the trial's id, ``outcome`` how it ended. ``tags`` are
+    the other tags, MLflow's own left out. Times are seconds since 1970.
+    """
+
+    run_id: str
+    experiment: str
+    name: str
+    status: str
+    started: float | None = None
+    ended: float | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Latest] = field(default_factory=dict)
+    description: str = ""
+    parent: str = ""
+    kind: Literal["study", "trial", ""] = ""
+    study: str = ""
+    trial: str = ""
+    role: str = ""
+    method: str = ""
+    outcome: str = ""
+    reason: str = ""
+    data: str = ""
+    planned: int | None = None
+    devices: int | None = None
+    events: Sequence[Mapping[str, Any]] = ()
+
+
+class Tracking(Protocol):
+    """Read a tracking store. Both calls may be slow, and raise ``OperationError`` when the store does not answer."""
+
+    @property
+    def source(self) -> str:
+        """Return the store's address, without secrets."""
+
+    def runs(self) -> list[RecordedRun]:
+        """Return all runs that are not deleted."""
+
+    def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
+        """Return every point of every metric of these runs, by run id."""
