@@ -12,7 +12,25 @@ from orchestrator.findings import StudyErrors
 from orchestrator.printable import printable, printable_lines
 from orchestrator.redact import redacted
 
-COMMANDS = ("check", "data", "plan", "run", "sync", "compare", "predict", "export", "methods", "doctor", "submit", "status", "logs", "stop", "resume", "list")
+COMMANDS = (
+    "check",
+    "data",
+    "plan",
+    "run",
+    "sync",
+    "compare",
+    "predict",
+    "export",
+    "methods",
+    "doctor",
+    "submit",
+    "status",
+    "logs",
+    "stop",
+    "resume",
+    "list",
+    "serve",
+)
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrupted"
 

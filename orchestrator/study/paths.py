@@ -28,7 +28,7 @@ def resolve_paths(source: Source) -> list[Problem]:
     its data is not.
     """
     problems: list[Problem] = []
-    for path in _file_keys(source.data):
+    for path in file_keys(source.data):
         name = value_at(source.data, path)
         if not isinstance(name, str) or not name:
             continue
@@ -38,7 +38,7 @@ def resolve_paths(source: Source) -> list[Problem]:
             expanded = VARIABLE.sub(lambda match: os.environ[match[1]], name)
             absolute = os.path.normpath(source.locations.nearest(path).folder / expanded)
             wrong = list(_problems_of_length(path, absolute))
-            _put(source.data, path, name if wrong else absolute)
+            put(source.data, path, name if wrong else absolute)
         problems += wrong
     return problems
 
@@ -81,7 +81,8 @@ def is_unresolved(name: str) -> bool:
     return VARIABLE.search(name) is not None
 
 
-def _file_keys(data: JsonValue) -> Iterator[KeyPath]:
+def file_keys(data: JsonValue) -> Iterator[KeyPath]:
+    """Yield every key path whose value names a file or folder."""
     yield from FILES
     for path in (*CONFIGS, *_searched_configs(data)):
         name = value_at(data, path)
@@ -97,6 +98,7 @@ def _searched_configs(data: JsonValue) -> Iterator[KeyPath]:
             yield (*SPACE, key, index, *inner)
 
 
-def _put(data: JsonValue, path: KeyPath, value: JsonValue) -> None:
+def put(data: JsonValue, path: KeyPath, value: JsonValue) -> None:
+    """Replace the value at ``path``, which is there."""
     holder: Any = value_at(data, path[:-1])
     holder[path[-1]] = value

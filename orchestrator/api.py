@@ -1,0 +1,134 @@
+"""Offer the commands' verbs to Python: ``from orchestrator import Study``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.findings import Finding
+from orchestrator.plan import Plan, make_plan
+from orchestrator.store import Store
+from orchestrator.study.load import LoadedStudy, load_study
+
+if TYPE_CHECKING:
+    from orchestrator.submit.order import Order
+    from orchestrator.submit.shipment import Shipment
+    from orchestrator.submit.submissions import Receipt, Submissions
+    from orchestrator.tracking.results import TrialResult
+
+
+@dataclass(frozen=True)
+class Study:
+    """Hold a study that has no errors, and check, plan, run or submit it.
+
+    >>> study = Study.load("configs/studies/quickstart.yaml", ["search.seeds=[0, 1]"])
+    >>> [trial.id for trial in study.plan().trials]
+    """
+
+    path: Path
+    sets: tuple[str, ...]
+    trust_config: bool
+    loaded: LoadedStudy
+
+    @classmethod
+    def load(cls, path: str | Path, sets: Iterable[str] = (), *, trust_config: bool = False) -> "Study":
+        """Load the study at ``path`` with ``sets`` (``key=value``) on top.
+
+        ``trust_config`` allows local detector configs, which can run code. Raises ``StudyErrors`` with all mistakes.
+        """
+        sets = tuple(sets)
+        loaded = load_study(path, sets, trust_python=trust_config)
+        return cls(Path(path), sets, trust_config, loaded)
+
+    @property
+    def name(self) -> str:
+        """Return the study's name."""
+        return self.loaded.study.name
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return what is worth knowing of a study without errors: warnings, notes, what is missing here."""
+        return self.loaded.warnings
+
+    def plan(self, store: str | Path | None = None) -> Plan:
+        """Return the trials that ``run`` would run in the store, their states, and what is missing for them."""
+        return make_plan(self.loaded, Store(store))
+
+    def run(
+        self, store: str | Path | None = None, *, address: str | None = None, tracker_wait_s: float = 60.0
+    ) -> "list[TrialResult]":
+        """Run the study to its end, as ``stillhouse run`` does, and return the results, the teacher's first.
+
+        Starts a Ray of its own, or uses the one at ``address``. Call it in a process that has not used Ray: settings of
+        Ray are read at its import. Raises ``StudyErrors``, ``UserError``, ``OperationError`` as the command would report
+        them, ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status ``failed``.
+        """
+        from orchestrator import ray_environment
+        from orchestrator.commands.run import cluster_at, fetch_weights, require_runnable, require_tracker
+        from orchestrator.succession import sole_writer
+
+        place = Store(store)
+        plan = make_plan(self.loaded, place, cluster_at(address) if address else None)
+        require_runnable(plan)
+        fetch_weights(plan)
+        place.prepare()
+        ray_environment.prepare(address)
+        with place.only_run(), sole_writer(place):
+            from orchestrator.report import end_results
+            from orchestrator.run import run_plan
+            from orchestrator.tracking.tracker import Tracker
+
+            tracker = Tracker(plan, place)
+            require_tracker(tracker)
+            delivery = run_plan(plan, place, tracker, [], address, wait_s=tracker_wait_s)
+            return end_results(plan, place, tracker, delivery)
+
+    def submit(
+        self,
+        address: str | None = None,
+        store: str | Path | None = None,
+        *,
+        resume: bool = False,
+        options: Iterable[str] = (),
+        python: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        resources: Mapping[str, float] | None = None,
+    ) -> "Receipt":
+        """Submit the study to the cluster whose dashboard is at ``address``, or to the service of ``STILLHOUSE_URL``.
+
+        Submitting twice joins; ``resume`` starts the next attempt of one that failed, was stopped or lost. ``store`` is a
+        folder that the cluster's machines share; ``options`` are further arguments of ``stillhouse run``. See ``Order``
+        for the rest. Raises ``UserError`` and ``OperationError``.
+        """
+        from orchestrator.submit.connect import connect
+
+        order = self.order(store, options=options, python=python, variables=variables, resources=resources)
+        submissions: Submissions = connect(address, order.store)
+        return submissions.resume(order) if resume else submissions.submit(order)
+
+    def order(
+        self,
+        store: str | Path | None = None,
+        *,
+        options: Iterable[str] = (),
+        python: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        resources: Mapping[str, float] | None = None,
+        shipment: "Shipment | None" = None,
+    ) -> "Order":
+        """Return what ``submit`` would submit, without asking anybody; ``shipment`` is what was packed elsewhere."""
+        from orchestrator.submit.identity import submission_key
+        from orchestrator.submit.order import Order, shared_store
+        from orchestrator.submit.shipment import ship
+
+        place = shared_store(str(store) if store else None)
+        trust = ("--trust-config",) if self.trust_config else ()
+        return Order(
+            key=submission_key(self.plan(place).fingerprint, place),
+            study=self.name,
+            shipment=shipment or ship(self.path, self.sets),
+            store=place,
+            options=(*trust, *options),
+            python=python,
+            variables=dict(variables or {}),
+            resources=dict(resources or {}),
+        )

@@ -1,0 +1,84 @@
+"""Keep a queue of studies for a cluster: submit them, watch them, submit them again when their driver is lost."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_store, positive
+from orchestrator.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.service.app import Service
+
+QUEUE = "queue.db"  # in the store
+SHORTEST = 16  # characters of a token
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--address",
+        metavar="URL",
+        help="dashboard of the Ray cluster, http://HOST:8265 (default: $RAY_API_SERVER_ADDRESS)",
+    )
+    add_store(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
+    parser.add_argument("--port", type=positive, default=8270, help="port to listen at (default: 8270)")
+    parser.add_argument(
+        "--longest-queue", type=positive, metavar="N", default=100, help="how many studies may wait (default: 100)"
+    )
+    parser.add_argument(
+        "--python", metavar="PATH", help="the cluster's interpreter (default: $STILLHOUSE_PYTHON there)"
+    )
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="a variable of every job (may be repeated)"
+    )
+    parser.add_argument(
+        "--driver-on", metavar="NAME[=AMOUNT]", help="custom resource that drivers need (default: the head)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    from orchestrator.service.keeper import Keeper
+    from orchestrator.service.server import only_service, serve
+    from orchestrator.store import Store
+    from orchestrator.submit.order import shared_store
+    from orchestrator.submit.record import Ledger
+
+    store = Store(shared_store(arguments.store))
+    token = require_token()
+    store.prepare()
+    with only_service(store.root / QUEUE):
+        service = service_of(arguments, store.root, token)
+        keeper = Keeper(service.queue, service.cluster, Ledger(store.root))
+        print(
+            f"listening at http://{arguments.host}:{arguments.port}, for the cluster at {service.cluster.address}",
+            flush=True,
+        )
+        serve(service, keeper, arguments.host, arguments.port)
+    return 0
+
+
+def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Service":
+    """Return the service that the arguments describe."""
+    from orchestrator.service.app import Service
+    from orchestrator.service.intake import Intake
+    from orchestrator.service.queue import Queue
+    from orchestrator.submit.cluster import ADDRESS, RayCluster
+    from orchestrator.submit.order import resources_of, variables_of
+
+    address = arguments.address or os.environ.get(ADDRESS)
+    if not address:
+        raise UserError(f"name the cluster by --address http://HOST:8265 or {ADDRESS}")
+    intake = Intake(str(store), arguments.python, variables_of(arguments.env), resources_of(arguments.driver_on))
+    return Service(Queue(store / QUEUE, arguments.longest_queue), intake, RayCluster(address), token)
+
+
+def require_token() -> str:
+    """Return the token that clients must show; raise ``UserError`` without one."""
+    token = os.environ.get("STILLHOUSE_TOKEN", "")
+    if len(token) < SHORTEST:
+        raise UserError(f"set STILLHOUSE_TOKEN to at least {SHORTEST} characters: whoever has it may run studies")
+    return token

@@ -1,0 +1,23 @@
+"""Say how a submission stands, from its own record first and from Ray's word second."""
+
+import argparse
+
+from orchestrator.commands.submission import add_name, name_of, print_submissions, submissions_of
+from orchestrator.json_output import print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_name(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the state and its reason; exit code 1 when the submission failed or was lost."""
+    from orchestrator.submit.states import State
+
+    found = submissions_of(arguments).status(name_of(arguments))
+    if arguments.json:
+        print_json(found.to_json())
+    else:
+        print_submissions([found])
+    return 1 if found.state in (State.FAILED, State.LOST) else 0

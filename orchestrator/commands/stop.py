@@ -1,0 +1,21 @@
+"""Ask a submission to stop: its trials save their states, resume goes on from them."""
+
+import argparse
+
+from orchestrator.commands.submission import add_name, name_of, submissions_of
+from orchestrator.json_output import print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_name(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Stop the submission."""
+    found = submissions_of(arguments).stop(name_of(arguments))
+    if arguments.json:
+        print_json(found.to_json())
+    else:
+        print(f"{found.id}: asked to stop; trials save their states first")
+    return 0

@@ -1,0 +1,111 @@
+"""Share what the commands about submissions take and print; what asks a cluster is loaded when it does."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_json, add_store, add_study, positive
+from orchestrator.errors import UserError
+from orchestrator.json_output import print_json
+from orchestrator.printable import printable
+
+if TYPE_CHECKING:
+    from orchestrator.api import Study
+    from orchestrator.submit.order import Order
+    from orchestrator.submit.submissions import Receipt, Submission, Submissions
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add where submissions are kept."""
+    parser.add_argument(
+        "--address", metavar="URL",
+        help="dashboard of a Ray cluster, http://HOST:8265 (default: the service of $STILLHOUSE_URL, else the cluster "
+        "of $RAY_API_SERVER_ADDRESS)",
+    )  # fmt: skip
+    add_store(parser)
+    add_json(parser)
+
+
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a job runs."""
+    add_study(parser)
+    parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    parser.add_argument(
+        "--python", metavar="PATH", help="the cluster's interpreter (default: $STILLHOUSE_PYTHON there)"
+    )
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[],
+        help="a variable of the job and its processes, visible to all who see the cluster (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--driver-on",
+        metavar="NAME[=AMOUNT]",
+        help="custom resource of the machine that the driver needs (default: the head)",
+    )
+    add_cluster(parser)
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    """Add which submission is meant."""
+    parser.add_argument("name", metavar="STUDY|ID", help="study file, or the id that submit and list print")
+    parser.add_argument(
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[], help="as it was submitted with"
+    )
+    parser.add_argument("--trust-config", action="store_true", help="as it was submitted with")
+    parser.add_argument("--workers", type=positive, metavar="N", help="as it was submitted with")
+    add_cluster(parser)
+
+
+def order_of(arguments: argparse.Namespace) -> "Order":
+    """Return the order that the arguments describe; it is planned, so that mistakes are found here."""
+    from orchestrator.submit.order import resources_of, variables_of
+
+    return study_of(arguments, arguments.study).order(
+        arguments.store,
+        python=arguments.python,
+        variables=variables_of(arguments.env),
+        resources=resources_of(arguments.driver_on),
+    )
+
+
+def study_of(arguments: argparse.Namespace, path: str) -> "Study":
+    """Load the study at ``path`` as the arguments want it."""
+    workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
+    return Study.load(path, [*arguments.sets, *workers], trust_config=arguments.trust_config)
+
+
+def name_of(arguments: argparse.Namespace) -> str:
+    """Return the id that the arguments mean, directly or by their study."""
+    from orchestrator.submit.identity import key_in
+
+    if key_in(arguments.name):
+        return str(arguments.name)
+    if not Path(arguments.name).is_file():
+        raise UserError(f"{arguments.name} is neither a study's file nor the id of a submission")
+    return study_of(arguments, arguments.name).order(arguments.store).key
+
+
+def submissions_of(arguments: argparse.Namespace) -> "Submissions":
+    """Return whom to ask."""
+    from orchestrator.submit.connect import connect
+    from orchestrator.submit.order import shared_store
+
+    return connect(arguments.address, shared_store(arguments.store))
+
+
+def print_receipt(receipt: "Receipt", *, as_json: bool) -> None:
+    """Say what became of a wish to submit."""
+    found = receipt.submission
+    if as_json:
+        print_json(found.to_json() | {"new": receipt.new})
+    elif receipt.new:
+        print(printable(f"{found.id}: submitted {found.study}; stillhouse logs -f {found.id} follows it"))
+    else:
+        print(printable(f"{found.id}: nothing to start, it is {found.state} ({found.reason})"))
+
+
+def print_submissions(found: "Iterable[Submission]") -> None:
+    """Print one line for each submission."""
+    for one in found:
+        print(printable(f"{one.id}  {one.state:<9}  {one.study}  {one.reason}"))

@@ -1,0 +1,230 @@
+"""Answer HTTP: accept studies, say how they stand, stop them, stream what happens. Everything but /health wants the token."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from orchestrator.cli import own_version
+from orchestrator.errors import OperationError, UserError
+from orchestrator.findings import StudyErrors
+from orchestrator.printable import printable
+from orchestrator.redact import redacted
+from orchestrator.service.intake import Intake, Sent
+from orchestrator.service.queue import Conflict, Entry, Event, Queue, QueueFull
+from orchestrator.submit.cluster import RayCluster
+from orchestrator.submit.direct import ended
+from orchestrator.submit.identity import key_in
+from orchestrator.submit.states import RESUMABLE, State
+from orchestrator.submit.submissions import Submission
+
+LOOK_S, SILENCE_S = 0.5, 15.0  # between looks for events; before a stream says that it lives
+LAST_NUMBER = 2**63 - 1
+
+
+class Shown(BaseModel):
+    """Hold a submission as the API gives it."""
+
+    id: str
+    key: str
+    study: str
+    state: State
+    reason: str
+    attempt: int
+
+
+class Accepted(Shown):
+    """Hold what became of a study that was sent; ``new`` is false when there was nothing to start."""
+
+    new: bool
+
+
+class Listed(BaseModel):
+    """Hold all submissions, in the order of the queue."""
+
+    submissions: list[Shown]
+
+
+class Transition(BaseModel):
+    """Hold one change of a state and its reason."""
+
+    number: int
+    key: str
+    study: str
+    before: State | None
+    after: State
+    reason: str
+    time: float
+
+
+class Detailed(Shown):
+    """Hold a submission and all that happened to it."""
+
+    events: list[Transition]
+
+
+class Log(BaseModel):
+    """Hold what an attempt has printed."""
+
+    logs: str
+
+
+class Refusal(BaseModel):
+    """Hold why something was refused, in one sentence or one a line."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """Hold what the endpoints work with."""
+
+    queue: Queue
+    intake: Intake
+    cluster: RayCluster
+    token: str
+
+    def accept(self, sent: Sent) -> tuple[Submission, bool]:
+        """Put a study into the queue, or join it; see ``Submissions``."""
+        order = self.intake.order(sent)
+        new = self.queue.add(order)
+        entry = self.found(order.key)
+        if new or entry.state not in RESUMABLE:
+            return entry.submission, new
+        if not sent.resume:
+            raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts the next attempt")
+        self.queue.again(entry, order, "resumed")
+        return self.found(order.key).submission, True
+
+    def found(self, name: str) -> Entry:
+        """Return the study that a key or an attempt's id names; raise 404."""
+        key = key_in(name)
+        entry = self.queue.entry(key) if key else None
+        if entry is None:
+            raise HTTPException(404, f"the service does not know {printable(name[:100])}")
+        return entry
+
+    def stop(self, name: str) -> Submission:
+        """Ask a study to stop; raise 409 when it has ended."""
+        entry = self.found(name)
+        if entry.state in (State.FINISHED, State.FAILED, State.STOPPED):
+            raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: there is nothing to stop")
+        if entry.state == State.QUEUED:
+            self.queue.move(entry, State.STOPPED, "stopped before its turn came")
+        elif entry.state in (State.SUBMITTED, State.RUNNING):
+            self.queue.move(entry, State.STOPPING, "asked to stop")
+        return self.found(name).submission
+
+
+def make_app(service: Service, **settings: Any) -> FastAPI:
+    """Return the application; its OpenAPI description is at ``/openapi.json``."""
+    bearer = HTTPBearer(auto_error=False, description="the token of STILLHOUSE_TOKEN")
+
+    def authorised(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+        if given is None or not secrets.compare_digest(given.credentials.encode(), service.token.encode()):
+            raise HTTPException(401, "the service wants its token", {"WWW-Authenticate": "Bearer"})
+
+    app = FastAPI(title="Stillhouse", version=own_version(), docs_url=None, redoc_url=None, **settings)
+    add_errors(app)
+
+    @app.get("/health")
+    def health() -> dict[str, bool]:
+        """Say that the service answers."""
+        return {"ok": True}
+
+    refusals: dict[int | str, dict[str, Any]] = {
+        code: {"model": Refusal} for code in (400, 401, 404, 409, 413, 422, 429, 503)
+    }
+    guarded: dict[str, Any] = {"dependencies": [Depends(authorised)], "responses": refusals}
+    add_submissions(app, service, guarded)
+    add_events(app, service, guarded)
+    return app
+
+
+def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
+    """Add what answers about submissions."""
+
+    @app.post("/api/submissions", status_code=202, **guarded)
+    def submit(sent: Sent) -> Accepted:
+        """Accept a study into the queue, or join the one that is there; ``resume`` goes on with one that has ended."""
+        submission, new = service.accept(sent)
+        return Accepted(**submission.to_json(), new=new)
+
+    @app.get("/api/submissions", **guarded)
+    def every() -> Listed:
+        """List all submissions, in the order of the queue."""
+        return Listed(submissions=[Shown(**entry.submission.to_json()) for entry in service.queue.entries()])
+
+    @app.get("/api/submissions/{name}", **guarded)
+    def one(name: str) -> Detailed:
+        """Say how a submission stands and what happened to it."""
+        entry = service.found(name)
+        events = [Transition(**event.to_json()) for event in service.queue.events(key=entry.key)]
+        return Detailed(**entry.submission.to_json(), events=events)
+
+    @app.post("/api/submissions/{name}/stop", **guarded)
+    def stop(name: str) -> Shown:
+        """Ask a submission to stop: its trials save their states."""
+        return Shown(**service.stop(name).to_json())
+
+    @app.get("/api/submissions/{name}/logs", **guarded)
+    def logs(name: str) -> Log:
+        """Return what the newest attempt has printed."""
+        entry = service.found(name)
+        return Log(logs=service.cluster.logs(entry.id) if entry.attempt else "")
+
+
+def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
+    """Add the stream of transitions."""
+
+    @app.get("/api/events", response_class=StreamingResponse, **guarded)
+    async def events(
+        request: Request,
+        after: Annotated[int, Query(ge=0, le=LAST_NUMBER, description="the last transition that is known")] = 0,
+        follow: Annotated[bool, Query(description="go on as things happen")] = True,
+    ) -> StreamingResponse:
+        """Stream transitions as server-sent events; their ids are numbers to go on after."""
+        known = request.headers.get("last-event-id", "")
+        begin = int(known) if known.isascii() and known.isdigit() and len(known) < 19 else after
+        return StreamingResponse(stream(service.queue, begin, follow=follow), media_type="text/event-stream")
+
+
+async def stream(queue: Queue, after: int, *, follow: bool) -> AsyncIterator[str]:
+    """Yield transitions in the form of server-sent events, and a comment now and then while nothing happens."""
+    quiet_s = 0.0
+    while True:
+        for event in await asyncio.to_thread(queue.events, after):
+            yield as_message(event)
+            after, quiet_s = event.number, 0.0
+        if not follow:
+            return
+        await asyncio.sleep(LOOK_S)
+        quiet_s += LOOK_S
+        if quiet_s >= SILENCE_S:
+            yield ": still here\n\n"
+            quiet_s = 0.0
+
+
+def as_message(event: Event) -> str:
+    """Write a transition as a server-sent event."""
+    return f"id: {event.number}\nevent: transition\ndata: {json.dumps(event.to_json())}\n\n"
+
+
+def add_errors(app: FastAPI) -> None:
+    """Turn the errors that users can cause into one sentence and a status."""
+
+    def refused(code: int, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": redacted(str(error))}, code)
+
+    statuses: dict[type[Exception], int] = {
+        StudyErrors: 422, UserError: 422, Conflict: 409, QueueFull: 429, OperationError: 503,
+    }  # fmt: skip
+    for kind, code in statuses.items():
+        app.add_exception_handler(kind, lambda _, error, code=code: refused(code, error))

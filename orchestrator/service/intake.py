@@ -1,0 +1,76 @@
+"""Take a study that was sent: check it as data, name it, and make it an order for this service's cluster."""
+
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from orchestrator.api import Study
+from orchestrator.errors import UserError
+from orchestrator.study.document import read_file
+from orchestrator.study.inherit import BASE
+from orchestrator.submit.order import Order
+from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
+
+NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+MOST_FILES = 33
+Content = Annotated[str, StringConstraints(max_length=LARGEST)]
+
+
+class Sent(BaseModel):
+    """Hold what a client sends: the files of a shipment, as text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    files: dict[str, Content] = Field(min_length=1, max_length=MOST_FILES)
+    trust_config: bool = False
+    resume: bool = False
+
+    @field_validator("files")
+    @classmethod
+    def _known_names(cls, files: dict[str, str]) -> dict[str, str]:
+        """Refuse names that a shipment does not have: they become paths."""
+        for name in files:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"no file of a study may be called {name!r:.100}")
+        if STUDY not in files:
+            raise ValueError(f"there is no {STUDY} among the files")
+        for content in files.values():
+            content.encode()  # a lone surrogate is no text
+        return files
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Make orders for one store and cluster, whose interpreter, variables and driver's place the service decides."""
+
+    store: str
+    python: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=dict)
+
+    def order(self, sent: Sent) -> Order:
+        """Return the order; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
+
+        A study that builds on other files is refused before it is read any further: messages quote what files say, and
+        these would be the service's.
+        """
+        with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
+            for name, content in sent.files.items():
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content)
+            document = read_file(Path(folder) / STUDY, STUDY)
+            if isinstance(document.data, dict) and BASE in document.data:
+                raise UserError(f"{STUDY}: a study is sent without {BASE}, with all that its bases say in it")
+            study = Study.load(Path(folder) / STUDY, trust_config=sent.trust_config)
+            return study.order(
+                self.store,
+                python=self.python,
+                variables=self.variables,
+                resources=self.resources,
+                shipment=Shipment({name: content.encode() for name, content in sent.files.items()}),
+            )

@@ -1,0 +1,112 @@
+"""Bring the cluster and the queue together, one step at a time; killed anywhere, the next one goes on."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.cli import own_version
+from orchestrator.service.queue import Conflict, Entry, Queue
+from orchestrator.submit.identity import Attempt
+from orchestrator.submit.order import ray_job
+from orchestrator.submit.reconcile import RayJob, Verdict, reconcile
+from orchestrator.submit.record import JobRecord
+from orchestrator.submit.states import State
+
+BUSY = frozenset({State.SUBMITTED, State.RUNNING, State.STOPPING, State.LOST})
+MOST_LOSSES = 5  # attempts of a study that may be lost before it counts as failed
+
+
+class Cluster(Protocol):
+    """Start, stop and look at jobs; see ``RayCluster``, which does."""
+
+    def require_same_version(self) -> None: ...
+    def upload(self, archive: bytes, digest: str) -> str: ...
+    def submit(self, job: dict[str, object]) -> None: ...
+    def job(self, attempt_id: str) -> RayJob | None: ...
+    def stop(self, attempt_id: str) -> None: ...
+
+
+class Records(Protocol):
+    """Read what drivers say of themselves; see ``Ledger``."""
+
+    def read(self, attempt_id: str) -> JobRecord | None: ...
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Move each study on as far as the cluster allows.
+
+    An attempt's id is on disk before Ray hears of it, and Ray starts an id once: whatever was interrupted between the
+    two is repeated with the same id. Studies run one after another, for each may use the whole cluster and the store has
+    one writer.
+    """
+
+    queue: Queue
+    cluster: Cluster
+    records: Records
+
+    def step(self) -> None:
+        """Look at every study once; raises ``OperationError`` or ``UserError`` when the cluster does not answer or refuses."""
+        entries = self.queue.entries()
+        for entry in entries:
+            if entry.state in BUSY:
+                self._look(entry)
+        if not any(entry.state in BUSY for entry in self.queue.entries()):
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        waiting = [entry for entry in self.queue.entries() if entry.state == State.QUEUED]
+        if waiting:
+            self._move(waiting[0], State.SUBMITTED, "its turn has come")
+            self._look_again(waiting[0].key)
+
+    def _look_again(self, key: str) -> None:
+        entry = self.queue.entry(key)
+        if entry is not None and entry.state in BUSY:
+            self._look(entry)
+
+    def _look(self, entry: Entry) -> None:
+        if entry.state == State.LOST:
+            self._after_loss(entry)
+            return
+        job, record = self.cluster.job(entry.id), self.records.read(entry.id)
+        if entry.state == State.SUBMITTED:
+            self._hand_over(entry, known=job is not None or record is not None)
+            return
+        self._follow(entry, reconcile(record, job, visible=True))
+
+    def _hand_over(self, entry: Entry, *, known: bool) -> None:
+        """Give the attempt to Ray, unless that was done before somebody could write it down."""
+        if not known:
+            self.cluster.require_same_version()
+            uri = self.cluster.upload(entry.order.shipment.archive(), entry.order.shipment.digest)
+            attempt = Attempt(entry.key, entry.attempt)
+            self.cluster.submit(ray_job(entry.order, attempt, uri, own_version()))
+        self._move(entry, State.RUNNING, "Ray has taken it")
+
+    def _follow(self, entry: Entry, verdict: Verdict) -> None:
+        state, reason = verdict
+        if state in (State.SUBMITTED, State.RUNNING):
+            if entry.state == State.STOPPING:
+                self.cluster.stop(entry.id)
+            return
+        if entry.state == State.STOPPING and state == State.LOST:
+            state = State.STOPPED
+        self._move(entry, state, reason)
+        if state == State.LOST:
+            self._look_again(entry.key)
+
+    def _after_loss(self, entry: Entry) -> None:
+        """Queue a lost study again, as often as the budget allows."""
+        if self.cluster.job(entry.id) is not None:
+            self.cluster.stop(entry.id)  # a driver that was silent for too long must not come back beside the next
+        if entry.losses > MOST_LOSSES:
+            self._move(entry, State.FAILED, f"lost {entry.losses} times, the last: {entry.reason}")
+        else:
+            self._move(entry, State.QUEUED, f"lost ({entry.reason}); submitted again, {entry.losses} of {MOST_LOSSES}")
+
+    def _move(self, entry: Entry, after: State, reason: str) -> None:
+        """Change the state, unless somebody was faster: then the next step sees what he did."""
+        try:
+            self.queue.move(entry, after, reason)
+        except Conflict:
+            return

@@ -1,0 +1,205 @@
+"""Keep the queue in one SQLite file: each change of a state and its reason are one transaction, on disk when it returns."""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orchestrator.errors import OperationError
+from orchestrator.service.transitions import allowed
+from orchestrator.submit.identity import Attempt
+from orchestrator.submit.order import Order
+from orchestrator.submit.shipment import Shipment
+from orchestrator.submit.states import State
+from orchestrator.submit.submissions import Submission
+
+WAIT_S = 10.0  # for another connection's transaction to end
+SCHEMA = """
+create table if not exists studies (
+    key text primary key, study text not null, state text not null, reason text not null,
+    attempt integer not null, losses integer not null, body text not null, place integer not null
+);
+create table if not exists events (
+    number integer primary key autoincrement, key text not null, study text not null,
+    before text, after text not null, reason text not null, time real not null
+);
+"""
+
+
+class QueueFull(OperationError):
+    """Report that no further study is accepted now."""
+
+
+class Conflict(Exception):
+    """Report that a study has left the state that somebody took it to be in: look again."""
+
+
+class Event(NamedTuple):
+    """Hold one transition: ``before`` is ``None`` for a study that has just been accepted."""
+
+    number: int
+    key: str
+    study: str
+    before: str | None
+    after: str
+    reason: str
+    time: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as it is streamed."""
+        return self._asdict()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Hold a study of the queue: how it stands, its newest attempt (0: none yet), and how many attempts were lost."""
+
+    key: str
+    study: str
+    state: State
+    reason: str
+    attempt: int
+    losses: int
+    order: Order
+
+    @property
+    def id(self) -> str:
+        """Return the id of the newest attempt, of the study itself before there is one."""
+        return str(Attempt(self.key, self.attempt)) if self.attempt else self.key
+
+    @property
+    def submission(self) -> Submission:
+        """Return what the commands show."""
+        return Submission(self.id, self.key, self.study, self.state, self.reason, self.attempt)
+
+
+class Queue:
+    """Accept studies and move them from state to state; safe to use from several threads and processes."""
+
+    def __init__(self, path: Path, longest: int) -> None:
+        self._path, self._longest = path, longest
+        with self._transaction() as connection:
+            connection.executescript(SCHEMA)
+
+    def add(self, order: Order) -> bool:
+        """Accept a study at the end of the queue; return ``False`` when it is there already.
+
+        Raises ``QueueFull`` when as many as allowed wait.
+        """
+        with self._transaction() as connection:
+            if connection.execute("select 1 from studies where key = ?", (order.key,)).fetchone():
+                return False
+            self._require_room(connection)
+            row = (order.key, order.study, State.QUEUED, "accepted", as_text(order), self._last_place(connection) + 1)
+            connection.execute("insert into studies values (?, ?, ?, ?, 0, 0, ?, ?)", row)
+            _note(connection, order.key, order.study, None, State.QUEUED, "accepted")
+        return True
+
+    def again(self, entry: Entry, order: Order, reason: str) -> None:
+        """Put a study that has ended back at the end of the queue, with what it is now submitted with."""
+        with self._transaction() as connection:
+            self._require_room(connection)
+            _move(connection, entry, State.QUEUED, reason)
+            connection.execute(
+                "update studies set losses = 0, body = ?, place = ? where key = ?",
+                (as_text(order), self._last_place(connection) + 1, entry.key),
+            )
+
+    def move(self, entry: Entry, after: State, reason: str) -> None:
+        """Change a study's state; a step to ``submitted`` begins its next attempt, one to ``lost`` is counted.
+
+        Raises ``Conflict`` when it has left the state that ``entry`` says, ``ValueError`` for a step that is not allowed.
+        """
+        with self._transaction() as connection:
+            _move(connection, entry, after, reason)
+
+    def entries(self) -> list[Entry]:
+        """Return all studies, in the order of the queue."""
+        return self._select("order by place")
+
+    def entry(self, key: str) -> Entry | None:
+        """Return a study."""
+        found = self._select("where key = ?", key)
+        return found[0] if found else None
+
+    def events(self, after: int = 0, key: str | None = None) -> list[Event]:
+        """Return the transitions after a number, of one study or of all."""
+        chosen, values = ("and key = ?", (after, key)) if key else ("", (after,))
+        with self._transaction() as connection:
+            rows = connection.execute(f"select * from events where number > ? {chosen} order by number", values)
+            return [Event(*row) for row in rows]
+
+    def _select(self, condition: str, *values: str) -> list[Entry]:
+        columns = "key, study, state, reason, attempt, losses, body"
+        with self._transaction() as connection:
+            rows = connection.execute(f"select {columns} from studies {condition}", values).fetchall()
+        return [_entry(*row) for row in rows]
+
+    def _require_room(self, connection: sqlite3.Connection) -> None:
+        [waiting] = connection.execute("select count(*) from studies where state = ?", (State.QUEUED,)).fetchone()
+        if waiting >= self._longest:
+            raise QueueFull(f"the queue is full ({waiting} studies wait): submit again when one has ended")
+
+    @staticmethod
+    def _last_place(connection: sqlite3.Connection) -> int:
+        [place] = connection.execute("select coalesce(max(place), 0) from studies").fetchone()
+        return int(place)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection whose changes are on disk after the block, or none of them when it raises."""
+        try:
+            connection = sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise OperationError(f"cannot open the queue {self._path}: {error}") from error
+        with contextlib.closing(connection):
+            try:
+                connection.execute("pragma synchronous = full")
+                connection.execute("begin immediate")
+                yield connection
+                connection.commit()
+            except sqlite3.Error as error:
+                raise OperationError(f"the queue {self._path} cannot be used: {error}") from error
+
+
+def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: int, body: str) -> Entry:
+    return Entry(key, study, State(state), reason, attempt, losses, from_text(body))
+
+
+def _move(connection: sqlite3.Connection, entry: Entry, after: State, reason: str) -> None:
+    if not allowed(entry.state, after):
+        raise ValueError(f"{entry.key}: no way leads from {entry.state} to {after}")
+    changed = connection.execute(
+        "update studies set state = ?, reason = ?, attempt = attempt + ?, losses = losses + ? "
+        "where key = ? and state = ? and attempt = ?",
+        (after, reason, after == State.SUBMITTED, after == State.LOST, entry.key, entry.state, entry.attempt),
+    )
+    if changed.rowcount != 1:
+        raise Conflict(f"{entry.key} is no longer {entry.state}")
+    _note(connection, entry.key, entry.study, entry.state, after, reason)
+
+
+def _note(
+    connection: sqlite3.Connection, key: str, study: str, before: State | None, after: State, reason: str
+) -> None:
+    connection.execute(
+        "insert into events (key, study, before, after, reason, time) values (?, ?, ?, ?, ?, ?)",
+        (key, study, before, after, reason, time.time()),
+    )
+
+
+def as_text(order: Order) -> str:
+    """Write an order as JSON."""
+    files = {name: content.decode() for name, content in order.shipment.files.items()}
+    return json.dumps(asdict(order) | {"shipment": files})
+
+
+def from_text(text: str) -> Order:
+    """Read an order back."""
+    content = json.loads(text)
+    files = {name: text.encode() for name, text in content["shipment"].items()}
+    return Order(**{**content, "shipment": Shipment(files), "options": tuple(content["options"])})

@@ -1,0 +1,66 @@
+"""Run the service: one process that answers HTTP and steps the queue."""
+
+import contextlib
+import fcntl
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from orchestrator.errors import OperationError, UserError
+from orchestrator.service.app import Service, make_app
+from orchestrator.service.keeper import Keeper
+
+log = logging.getLogger(__name__)
+STEP_S = 2.0
+GRACE_S = 3  # for open requests when the service ends
+
+
+def serve(service: Service, keeper: Keeper, host: str, port: int) -> None:
+    """Answer until a signal ends the process."""
+    app = make_app(service, lifespan=stepping(keeper))
+    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
+
+
+def stepping(keeper: Keeper):  # type: ignore[no-untyped-def]  # the type that FastAPI wants is Starlette's own
+    """Return a lifespan during which the queue is stepped in a thread."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        over = threading.Event()
+        thread = threading.Thread(target=keep, args=(keeper, over), name="keeper", daemon=True)
+        thread.start()
+        yield
+        over.set()
+
+    return lifespan
+
+
+def keep(keeper: Keeper, over: threading.Event) -> None:
+    """Step until told otherwise; what a cluster has against it is said once, and tried again."""
+    said = ""
+    while not over.is_set():
+        try:
+            keeper.step()
+            said = ""
+        except (OperationError, UserError) as error:
+            if str(error) != said:
+                log.warning("%s; the queue waits", error)
+            said = str(error)
+        except Exception:
+            log.exception("a step of the queue failed; it is tried again")
+        over.wait(STEP_S)
+
+
+@contextlib.contextmanager
+def only_service(database: Path) -> Iterator[None]:
+    """Hold a queue for this process; raise ``OperationError`` while another service has it."""
+    with database.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OperationError(f"another service keeps the queue {database}") from error
+        yield

@@ -1,0 +1,28 @@
+"""Find whom to ask about submissions: the cluster that was named, a service, or the environment's cluster."""
+
+import os
+from pathlib import Path
+
+from orchestrator.errors import UserError
+from orchestrator.submit.cluster import ADDRESS, RayCluster
+from orchestrator.submit.direct import Direct
+from orchestrator.submit.record import Ledger
+from orchestrator.submit.submissions import Submissions
+
+SERVICE = "STILLHOUSE_URL"
+
+
+def connect(address: str | None, store: str) -> Submissions:
+    """Return the submissions of the cluster at ``address``, else of the service or cluster that the environment names.
+
+    Raises ``UserError`` when nothing is named.
+    """
+    service = os.environ.get(SERVICE)
+    if not address and service:
+        from orchestrator.service.client import Remote
+
+        return Remote(service)
+    address = address or os.environ.get(ADDRESS)
+    if not address:
+        raise UserError(f"name a cluster by --address http://HOST:8265 or {ADDRESS}, or a service by {SERVICE}")
+    return Direct(RayCluster(address), Ledger(Path(store)))

@@ -1,0 +1,108 @@
+"""Keep submissions without a service: Ray knows the jobs, the store knows what their drivers said."""
+
+from dataclasses import dataclass
+
+from orchestrator.cli import own_version
+from orchestrator.errors import UserError
+from orchestrator.submit.cluster import RayCluster
+from orchestrator.submit.identity import Attempt, key_in, parse_attempt
+from orchestrator.submit.order import Order, ray_job
+from orchestrator.submit.reconcile import RayJob, reconcile
+from orchestrator.submit.record import JobRecord, Ledger
+from orchestrator.submit.states import ALIVE, RESUMABLE, State
+from orchestrator.submit.submissions import Receipt, Submission
+
+
+@dataclass(frozen=True)
+class Direct:
+    """Be the ``Submissions`` of one cluster and one store."""
+
+    cluster: RayCluster
+    ledger: Ledger
+
+    def submit(self, order: Order) -> Receipt:
+        self.cluster.require_same_version()
+        latest = self._latest(order.key)
+        if latest is None:
+            return self._start(order, Attempt(order.key, 1))
+        if latest.state in RESUMABLE:
+            raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts the next attempt")
+        return Receipt(latest, new=False)
+
+    def resume(self, order: Order) -> Receipt:
+        self.cluster.require_same_version()
+        latest = self._latest(order.key)
+        if latest is None:
+            raise UserError(
+                f"{order.study} was never submitted for the store {order.store}: stillhouse submit does that"
+            )
+        if latest.state not in RESUMABLE:
+            return Receipt(latest, new=False)
+        if self.cluster.job(latest.id) is not None:
+            self.cluster.stop(
+                latest.id
+            )  # a driver that has been silent for too long must not come back beside the next
+        return self._start(order, Attempt(latest.key, latest.attempt).next)
+
+    def status(self, name: str) -> Submission:
+        attempt = self._attempt(name)
+        return self._judged(attempt, self.cluster.job(str(attempt)), self.ledger.read(str(attempt)))
+
+    def stop(self, name: str) -> Submission:
+        found = self.status(name)
+        if found.state not in ALIVE:
+            raise UserError(f"{found.id} {ended(found)}: there is nothing to stop")
+        self.cluster.stop(found.id)
+        return found
+
+    def logs(self, name: str) -> str:
+        return self.cluster.logs(str(self._attempt(name)))
+
+    def all(self) -> list[Submission]:
+        jobs = self.cluster.jobs()
+        newest: dict[str, Attempt] = {}
+        for attempt in self._attempts(jobs):
+            newest[attempt.key] = max(attempt, newest.get(attempt.key, attempt))
+        return [self._judged(one, jobs.get(str(one)), self.ledger.read(str(one))) for _, one in sorted(newest.items())]
+
+    def _start(self, order: Order, attempt: Attempt) -> Receipt:
+        uri = self.cluster.upload(order.shipment.archive(), order.shipment.digest)
+        self.cluster.submit(ray_job(order, attempt, uri, own_version()))
+        begun = Submission(str(attempt), order.key, order.study, State.SUBMITTED, "Ray has taken it", attempt.number)
+        return Receipt(begun, new=True)
+
+    def _latest(self, key: str) -> Submission | None:
+        jobs = self.cluster.jobs()
+        attempts = [attempt for attempt in self._attempts(jobs) if attempt.key == key]
+        if not attempts:
+            return None
+        newest = max(attempts)
+        return self._judged(newest, jobs.get(str(newest)), self.ledger.read(str(newest)))
+
+    def _attempts(self, jobs: dict[str, RayJob]) -> list[Attempt]:
+        return [found for name in {*jobs, *self.ledger.ids()} if (found := parse_attempt(name)) is not None]
+
+    def _attempt(self, name: str) -> Attempt:
+        """Return the attempt that a name means: itself, or the newest of its submission."""
+        known = self._attempts(self.cluster.jobs())
+        named = parse_attempt(name)
+        found = [one for one in known if one == named or (named is None and one.key == key_in(name))]
+        if not found:
+            raise UserError(f"neither the cluster nor the store knows {name}: stillhouse list names what they know")
+        return max(found)
+
+    def _judged(self, attempt: Attempt, job: RayJob | None, record: JobRecord | None) -> Submission:
+        state, reason = reconcile(record, job, visible=self.ledger.folder.is_dir())
+        study = record.study if record else job.study if job else ""
+        return Submission(str(attempt), attempt.key, study, state, reason, attempt.number)
+
+
+def ended(submission: Submission) -> str:
+    """Say how a submission has ended."""
+    verb = {
+        State.FINISHED: "has finished",
+        State.STOPPED: "was stopped",
+        State.LOST: "was lost",
+        State.FAILED: "failed",
+    }
+    return f"{verb[submission.state]} ({submission.reason})"

@@ -1,0 +1,97 @@
+"""Say what is to be submitted, and turn it into Ray's description of a job."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.errors import UserError
+from orchestrator.ray_environment import SETTINGS
+from orchestrator.redact import is_secret_name
+from orchestrator.submit.identity import Attempt
+from orchestrator.submit.shipment import STUDY, Shipment
+
+PYTHON = "STILLHOUSE_PYTHON"  # set where the cluster's processes start: its interpreter, which knows the packages
+STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead of 3
+
+
+@dataclass(frozen=True)
+class Order:
+    """Hold a submission: its name, what is shipped, and how the job runs it.
+
+    ``store`` is a folder that all machines of the cluster share. ``options`` are further arguments of ``run``;
+    ``python`` the cluster's interpreter, by default what ``STILLHOUSE_PYTHON`` says there, else this process's own path.
+    ``resources`` is what the driver reserves, such as ``{"safe": 0.01}``: without any, it runs on the head.
+    """
+
+    key: str
+    study: str
+    shipment: Shipment
+    store: str
+    options: tuple[str, ...] = ()
+    python: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=dict)
+
+
+def ray_job(order: Order, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
+    """Return Ray's description of the job that is this attempt."""
+    job: dict[str, Any] = {
+        "submission_id": str(attempt),
+        "entrypoint": entrypoint(order, attempt, version),
+        "runtime_env": {"working_dir": working_dir, "env_vars": environment(order)},
+        "metadata": {"stillhouse": order.study},
+    }
+    return job | ({"entrypoint_resources": order.resources} if order.resources else {})
+
+
+def entrypoint(order: Order, attempt: Attempt, version: str) -> str:
+    """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
+    python = shlex.quote(order.python) if order.python else f'"${{{PYTHON}:-{sys.executable}}}"'
+    words = ["-m", "orchestrator.submit.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
+    words += ["--", STUDY, "--address", "auto", "--store", order.store, *order.options]
+    return f"exec {python} {shlex.join(words)}"
+
+
+def environment(order: Order) -> dict[str, str]:
+    """Return the variables of the job and of every process that it starts; they are no place for secrets."""
+    return SETTINGS | {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)} | order.variables
+
+
+def variables_of(pairs: list[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` pairs; raise ``UserError`` for anything else and for secrets, which Ray shows to everybody."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"--env takes NAME=VALUE, got {pair!r}")
+        if is_secret_name(name):
+            raise UserError(
+                f"--env {name}: Ray shows a job's variables to everybody: set secrets where its nodes start"
+            )
+        found[name] = value
+    return found
+
+
+def resources_of(text: str | None) -> dict[str, float]:
+    """Read what the driver reserves, ``NAME`` or ``NAME=AMOUNT``."""
+    if not text:
+        return {}
+    name, equals, amount = text.partition("=")
+    try:
+        return {name: float(amount) if equals else 0.001}
+    except ValueError as error:
+        raise UserError(f"--driver-on takes NAME or NAME=AMOUNT, got {text!r}") from error
+
+
+def shared_store(text: str | None) -> str:
+    """Return a store's folder as the cluster sees it, from a path or ``file://``; raise ``UserError`` for others."""
+    from orchestrator.store import Store
+
+    path = (text or "").removeprefix("file://")
+    if "://" in path:
+        raise UserError(
+            f"{path}: the store is a folder that the cluster's machines share; --mirror copies it to {path}"
+        )
+    return os.path.normpath(Store(path or None).root)

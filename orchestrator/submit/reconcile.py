@@ -1,0 +1,76 @@
+"""Decide what has become of a submission from what its driver wrote and from what Ray says."""
+
+import time
+from typing import NamedTuple
+
+from orchestrator.submit.record import JobRecord
+from orchestrator.submit.states import ALIVE, State
+
+SILENCE_S = 90.0  # a driver writes every few seconds; machines' clocks may differ a little
+RAYS = {
+    "PENDING": State.SUBMITTED,
+    "RUNNING": State.SUBMITTED,  # the job's process runs; until it has written its record it has not begun
+    "STOPPED": State.STOPPED,
+    "FAILED": State.FAILED,
+    "SUCCEEDED": State.LOST,  # a driver that succeeds has said so in its record
+}
+
+
+class RayJob(NamedTuple):
+    """Hold what Ray says about a job: its status, a message, and the study that it was given as."""
+
+    status: str
+    message: str = ""
+    study: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Tell whether Ray holds the job for ended."""
+        return self.status in ("STOPPED", "FAILED", "SUCCEEDED")
+
+
+class Verdict(NamedTuple):
+    """Hold a state and why it is believed."""
+
+    state: State
+    reason: str
+
+
+def reconcile(record: JobRecord | None, job: RayJob | None, *, visible: bool, now: float | None = None) -> Verdict:
+    """Return the state of an attempt.
+
+    What a driver wrote about its end counts, whatever Ray says: Ray calls jobs failed whose head was replaced. While a
+    driver lives, its signs of life count. ``visible`` says whether its records can be seen from here; where they cannot,
+    Ray's word is all there is, and the reason says so.
+    """
+    if record is not None and record.state not in ALIVE:
+        return Verdict(record.state, record.reason)
+    if record is not None:
+        return _begun(record, job, (now or time.time()) - record.heard)
+    if job is None:
+        return Verdict(State.LOST, "neither Ray nor the store knows it")
+    if not visible:
+        return _by_ray_alone(job)
+    return Verdict(RAYS.get(job.status, State.LOST), f"Ray says {_said(job)}; its driver has written nothing")
+
+
+def _begun(record: JobRecord, job: RayJob | None, silent_s: float) -> Verdict:
+    """Judge an attempt whose driver has begun and not said how it ended."""
+    if job is not None and job.status == "STOPPED":
+        return Verdict(State.STOPPED, "stopped at once; trials go on from their last records")
+    if job is not None and job.over:
+        return Verdict(State.LOST, f"Ray says {_said(job)}; its driver did not say how it ended")
+    if silent_s > SILENCE_S:
+        rays = f"Ray says {job.status}" if job else "Ray does not know it"
+        return Verdict(State.LOST, f"its driver on {record.host} was last heard {silent_s:.0f} s ago; {rays}")
+    return Verdict(State.RUNNING, record.reason)
+
+
+def _by_ray_alone(job: RayJob) -> Verdict:
+    states = RAYS | {"RUNNING": State.RUNNING, "SUCCEEDED": State.FINISHED}
+    return Verdict(states.get(job.status, State.LOST), f"Ray says {_said(job)}; the store is not seen from here")
+
+
+def _said(job: RayJob) -> str:
+    message = " ".join(job.message.split())
+    return f"{job.status}: {message[:200]}" if message and job.over else job.status

@@ -1,0 +1,53 @@
+"""Keep a submission's own record in the store: Ray's word about a job is lost with its head, and not always true."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.submit.states import State
+from trainers.spec.atomic import write_text
+
+FOLDER = "submissions"  # of the store
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """Hold what a driver says of itself. Times are in seconds since 1970; ``heard`` is its last sign of life."""
+
+    id: str
+    study: str
+    state: State
+    reason: str
+    host: str
+    started: float
+    heard: float = field(default_factory=time.time)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as it lies in the store."""
+        return asdict(self)
+
+
+class Ledger:
+    """Read and write the records below one store's folder, which may not be there or not be seen from here."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / FOLDER
+
+    def write(self, record: JobRecord) -> None:
+        """Write a record, whole or not at all; raises ``OSError``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / f"{record.id}.json", json.dumps(record.to_json(), indent=1))
+
+    def read(self, attempt_id: str) -> JobRecord | None:
+        """Return the record of an attempt, ``None`` where there is none or it is not one."""
+        try:
+            content = json.loads((self.folder / f"{attempt_id}.json").read_text())
+            return JobRecord(**{**content, "state": State(content["state"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def ids(self) -> list[str]:
+        """Return the ids of all attempts that left a record."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))

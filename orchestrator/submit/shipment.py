@@ -1,0 +1,96 @@
+"""Pack what a cluster needs of a study: one file with everything that its bases and ``--set`` say, and local configs."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from orchestrator.errors import UserError
+from orchestrator.study.inherit import Source, read_source
+from orchestrator.study.location import KeyPath
+from orchestrator.study.overrides import apply_sets
+from orchestrator.study.paths import FILES, file_keys, put, resolve_paths, value_at
+
+STUDY = "study.yaml"
+LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies
+PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
+LARGEST = 8 << 20  # bytes of all files
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """Hold files by relative name; ``study.yaml`` is one of them. Nothing else of this machine travels."""
+
+    files: dict[str, bytes]
+
+    def archive(self) -> bytes:
+        """Return the files as a ZIP archive, the same bytes for the same files."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in sorted(self.files.items()):
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+        return buffer.getvalue()
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this shipment from others."""
+        return hashlib.sha256(self.archive()).hexdigest()
+
+
+def ship(path: Path | str, sets: Iterable[str] = ()) -> Shipment:
+    """Pack the study at ``path``, which loads without errors, with ``sets`` in it.
+
+    Variables in paths stay, so that each machine fills in its own. A relative name of data or of a checkpoint becomes
+    absolute: it is taken for a place that the cluster shares. Raises ``UserError`` for a config that needs other files.
+    """
+    sets = list(sets)
+    written, resolved = (apply_sets(read_source(Path(path)), sets) for _ in range(2))
+    resolve_paths(resolved)
+    files: dict[str, bytes] = {}
+    for key in list(file_keys(written.data)):
+        name = value_at(resolved.data, key)
+        if not isinstance(name, str) or not name:
+            continue
+        if key in FILES:
+            put(written.data, key, _located(written, key))
+        else:
+            put(written.data, key, _add(files, Path(name)))
+    files[STUDY] = as_yaml(written.data).encode()
+    if sum(map(len, files.values())) > LARGEST:
+        raise UserError(f"{path}: the study and its configs are larger than {LARGEST >> 20} MiB: nothing is shipped")
+    return Shipment(files)
+
+
+def _located(source: Source, key: KeyPath) -> JsonValue:
+    name = value_at(source.data, key)
+    if not isinstance(name, str) or name.startswith(LOCATED):
+        return name
+    return os.path.normpath(source.locations.nearest(key).folder / name)
+
+
+def _add(files: dict[str, bytes], config: Path) -> str:
+    """Put a local detector config among the files and return its name there."""
+    content = config.read_bytes()
+    if b"_base_" in content:
+        raise UserError(f"{config} builds on other files (_base_), which are not shipped: write it out as one file")
+    name = f"configs/{hashlib.sha256(content).hexdigest()[:8]}/{config.name}"
+    files[name] = content
+    return name
+
+
+def as_yaml(data: JsonValue) -> str:
+    """Write plain data as JSON that is YAML too: of its escapes only surrogate pairs mean something else there."""
+    text = json.dumps(data, indent=1, allow_nan=False)
+    return PAIR.sub(lambda pair: f"\\U{_code_point(pair[1], pair[2]):08x}", text)
+
+
+def _code_point(high: str, low: str) -> int:
+    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00

@@ -1,0 +1,60 @@
+"""Submit, resume, stop and look at submissions, on a cluster or through a service: what the commands need of either."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from orchestrator.submit.order import Order
+from orchestrator.submit.states import State
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Hold how a submission stands. ``id`` is that of its newest attempt, in Ray too; ``key`` that of all of them."""
+
+    id: str
+    key: str
+    study: str
+    state: State
+    reason: str
+    attempt: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the submission as the commands print it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Hold what became of a wish to submit: ``new`` is false when there was nothing to start."""
+
+    submission: Submission
+    new: bool
+
+
+class Submissions(Protocol):
+    """Keep submissions. Names are keys or ids of attempts.
+
+    All methods raise ``UserError`` for what the user can correct, a name that nobody knows among it, and
+    ``OperationError`` when whoever is asked does not answer.
+    """
+
+    def submit(self, order: Order) -> Receipt:
+        """Start the order's first attempt, or join what is there: a submission is never started twice.
+
+        Raises ``UserError`` when it has ended without being finished: going on is a decision of the user's.
+        """
+
+    def resume(self, order: Order) -> Receipt:
+        """Start the next attempt of a submission that failed, was stopped or lost; join one that runs."""
+
+    def status(self, name: str) -> Submission:
+        """Return how a submission stands."""
+
+    def stop(self, name: str) -> Submission:
+        """Ask a submission to stop; raise ``UserError`` when it has ended."""
+
+    def logs(self, name: str) -> str:
+        """Return all that the newest attempt, or the one named, has printed."""
+
+    def all(self) -> list[Submission]:
+        """Return the newest attempt of every submission, by key."""
