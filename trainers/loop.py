@@ -1,43 +1,65 @@
 """Train students side by side on one data stream, against one frozen teacher."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import torch
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.logging import MMLogger
-from torch import Tensor
 
-from trainers.accumulate import Chunk, chunk_count
-from trainers.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
 from trainers.data import TrainStream
 from trainers.datasets import build_dataset
-from trainers.detector import build_empty, model_config
-from trainers.distill.adapters.base import TargetCache
-from trainers.distill.distiller import FrozenTeacher
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
+from trainers.lesson import Lesson
 from trainers.member import Member
 from trainers.seeding import derive, seed_everything
-from trainers.spec import Detector, Job, Schedule, Teacher, TrialSpec, class_count
+from trainers.spec import Job
 from trainers.spec.record import DamagedFile, Record, read_history, read_status
 from trainers.stopping import StopSignal
 from trainers.watchdog import Watchdog
-from trainers.weights import load_weights
 
 PROGRESS_EVERY_S = 1.0
+
+
+Staying = Callable[[Sequence[str]], Collection[str]]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Tell that the training of one student has failed; those beside it go on."""
+
+    error: Exception
 
 
 def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
 
     A job whose directory already holds history yields that first, then goes on where it stopped. Closing the iterator
-    stops the students where they are; what was yielded is on disk. A file ``stop`` in a job's directory ends the
-    iterator before the next step, with the state of that step on disk. Call it on every worker of the process group; all
-    workers yield, rank 0's records are the complete ones. Raises ``TrialError`` with a message for the user.
+    stops the students where they are; what was yielded is on disk. A file ``stop`` in a job's directory ends that job
+    before the next step, with the state of that step on disk. Call it on every worker of the process group; all
+    workers yield, rank 0's records are the complete ones. Raises the first student's failure: ``TrialError`` with a
+    message for the user, or whatever it was.
+    """
+    for trial_id, found in train_together(jobs):
+        if isinstance(found, Failed):
+            raise found.error
+        yield trial_id, found
+
+
+def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> Iterator[tuple[str, Record | Failed]]:
+    """Train as ``train`` does, but a student that fails yields ``Failed`` and leaves, and the others go on.
+
+    Before the first step after records were yielded, ``staying`` gets the trial ids of all students in training and
+    returns those that go on; the others end where they are. Raises what ends all of them: a fault of the data, of the teacher.
+
+    With several workers a loss that is not finite is such a failure; what else goes wrong in one student's step ends
+    all, for the workers could not agree on it.
     """
     try:
         finished = [job for job in jobs if read_status(job.directory) == "finished"]
@@ -47,16 +69,16 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     yield from done
     waiting = [job for job in jobs if job not in finished]
     if waiting:
-        yield from Group(waiting).watched()
+        yield from Group(waiting, staying).watched()
 
 
 class Group:
     """Hold what one worker of a worker group shares among its students: data stream, teacher, device."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], staying: Staying) -> None:
         placement, trial = jobs[0].placement, jobs[0].trial
         self._device = prepare_process(placement.threads, placement.cuda)
-        self._trial, self._micro_batch = trial, placement.micro_batch
+        self._trial, self._staying = trial, staying
         self._stream = TrainStream(
             build_dataset(trial.dataset, "train"),
             batch_size=trial.schedule.batch_size,
@@ -64,21 +86,19 @@ class Group:
             rank=get_rank(),
             world=get_world_size(),
             loader_workers=placement.loader_workers,
-            closing_from_epoch=closing_epoch(trial.schedule),
+            closing_from_epoch=trial.schedule.closing_epoch,
         )
         self._validation = build_dataset(trial.dataset, "val")
-        self._teacher = load_teacher(_first_with_teacher(jobs), self._device)
-        teacher = self._teacher[0] if self._teacher else None
-        if teacher is not None:
-            for job in jobs:
-                teacher.serve(job.trial.method)
-        self._members = [Member(job, self._stream.steps_per_epoch, self._device, teacher) for job in jobs]
+        self._lesson = Lesson(jobs, self._device)
+        self._jobs = jobs
+        self._members: list[Member] = []
+        self._failures: list[tuple[str, Failed]] = []
         stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
         self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
         self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
 
-    def watched(self) -> Iterator[tuple[str, Record]]:
+    def watched(self) -> Iterator[tuple[str, Record | Failed]]:
         """Yield what ``run`` does, and watch over the time between two records: a process that hangs ends itself."""
         try:
             for found in self.run():
@@ -87,73 +107,121 @@ class Group:
         finally:
             self._watchdog.rest()
 
-    def run(self) -> Iterator[tuple[str, Record]]:
+    def run(self) -> Iterator[tuple[str, Record | Failed]]:
         """Yield what the members have already done, then train them to their ends."""
+        for job in self._jobs:
+            self._join(job)
+        yield from self._failed()
         for member in self._members:
             yield from ((member.job.trial_id, record) for record in member.history)
-            member.train_mode()
         for member in [member for member in self._members if member.last_step == 0 and not member.history]:
-            yield member.job.trial_id, self._close_epoch(member)  # no step to make: evaluated as it is
-        first = min(member.step for member in self._members)
-        last = max(member.last_step for member in self._members)
+            yield from self._close_epoch(member)  # no step to make: evaluated as it is
+        self._ask_who_stays()
+        first = min((member.step for member in self._members), default=0)
+        last = max((member.last_step for member in self._members), default=0)
+        self._epoch_began = time.monotonic()
         for step, batch in enumerate(self._stream.batches(first, last), start=first):
             self._watchdog.alive()
-            if self._stop.agreed():
-                self._save(self._members)
-                return
+            self._end_those_asked_to_stop()
+            yield from self._failed()
             active = [member for member in self._members if member.step == step < member.last_step]
             if active:  # a resumed member may be ahead of where a shorter one ended
                 self._train_step(step, batch, active)
+            yield from self._failed()
+            active = [member for member in active if member in self._members]
             self._save(filter(Member.at_checkpoint, active))
-            for member in filter(Member.at_epoch_end, active):
-                yield member.job.trial_id, self._close_epoch(member)
+            ended = list(filter(Member.at_epoch_end, active))
+            for member in ended:
+                yield from self._close_epoch(member)
+            if ended:
+                self._ask_who_stays()
+                self._epoch_began = time.monotonic()
+            if not any(member.step < member.last_step for member in self._members):
+                return
+
+    def _join(self, job: Job) -> None:
+        """Build a student, or go on with it; several workers all meet the same obstacles."""
+        together = len(self._jobs) > 1
+        with self._leaving(job.trial_id):
+            member = Member(job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together)
+            member.train_mode()
+            self._members.append(member)
+
+    @contextmanager
+    def _leaving(self, trial_id: str) -> Iterator[None]:
+        """Let a student whose training fails here leave."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this student's, and the others go on
+            self._leave(trial_id, error)
+
+    def _leave(self, trial_id: str, error: Exception) -> None:
+        """Take a student out; one that is alone, or whose failure its workers may not share, takes all with it."""
+        if len(self._jobs) == 1 or (get_world_size() > 1 and not isinstance(error, TrialError)):
+            raise error
+        self._members = [member for member in self._members if member.job.trial_id != trial_id]
+        self._failures.append((trial_id, Failed(error)))
+
+    def _failed(self) -> Iterator[tuple[str, Failed]]:
+        failures, self._failures = self._failures, []
+        yield from failures
+
+    def _ask_who_stays(self) -> None:
+        members = [member for member in self._members if member.step < member.last_step]
+        if not members:
+            return
+        self._watchdog.rest()
+        stay = self._staying([member.job.trial_id for member in members])
+        self._members = [member for member in members if member.job.trial_id in stay]
+
+    def _end_those_asked_to_stop(self) -> None:
+        asked = self._stop.agreed()
+        if asked:
+            leaving = [member for member in self._members if member.job.directory in asked]
+            self._save(leaving)
+            self._members = [member for member in self._members if member not in leaving]
 
     def _train_step(self, step: int, batch: Any, active: list[Member]) -> None:
-        data = active[0].student.data_preprocessor(batch, True)
-        inputs, samples = data["inputs"], data["data_samples"]
-        asked = self._teacher if any(member.distils for member in active) else None
-        seen = inputs if asked is None or asked[1] else asked[0].detector.data_preprocessor(batch, True)["inputs"]
-        size = self._batch_size(step, inputs)
-        if size is not None:
-            inputs, seen = resize_batch(inputs, samples, size), resize_inputs(seen, size)
-        chunks = self._cut(inputs, samples, seen, asked[0] if asked else None)
+        shown = self._lesson.begin(step, batch)
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
-            member.train_step(chunks)
+            with self._leaving(member.job.trial_id):
+                member.train_step(shown.chunks(member.job.trial_id, member.student, distils=member.distils))
         self._show_progress(active)
-
-    def _cut(self, inputs: Tensor, samples: Any, seen: Tensor, teacher: FrozenTeacher | None) -> list[Chunk]:
-        """Cut this worker's share of a batch into chunks that fit; each is shown to the teacher, as ``seen``, once."""
-        count = chunk_count(len(inputs), self._micro_batch)
-        size = len(inputs) // count
-        parts = zip(inputs.chunk(count), seen.chunk(count), range(0, len(inputs), size), strict=True)
-        return [
-            Chunk(images, samples[first : first + size], teacher.look(shown) if teacher else None, TargetCache())
-            for images, shown, first in parts
-        ]
 
     def _save(self, members: Iterable[Member]) -> None:
         for member in members:
-            member.save_between_epochs(time.monotonic() - self._epoch_began)
+            if self._sound(member):
+                member.save_between_epochs(time.monotonic() - self._epoch_began)
 
-    def _batch_size(self, step: int, inputs: Tensor) -> tuple[int, int] | None:
-        """Return the (height, width) that the whole batch is scaled to at this step, ``None`` to leave it as it is."""
-        scales = self._trial.dataset.batch_scales
-        if scales is None:
-            return None
-        short = batch_size_at(scales, derive(self._trial.seed, "data"), step)
-        return scaled_size((inputs.shape[-2], inputs.shape[-1]), short, scales.divisor)
+    def _sound(self, member: Member) -> bool:
+        """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
+        error = first_of(member.unsound())
+        if error is not None:
+            self._leave(member.job.trial_id, error)
+        return error is None
 
-    def _close_epoch(self, member: Member) -> Record:
-        member.check_losses()
+    def _close_epoch(self, member: Member) -> Iterator[tuple[str, Record | Failed]]:
         trained_s = time.monotonic() - self._epoch_began
+        record = None
+        if self._sound(member):
+            with self._leaving(member.job.trial_id):
+                record = self._commit(member, trained_s)
+        if record is not None:
+            yield member.job.trial_id, record
+        yield from self._failed()
+
+    def _commit(self, member: Member, trained_s: float) -> Record:
+        began = time.monotonic()
         member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
-        evaluated_s = time.monotonic() - self._epoch_began - trained_s
-        timing = {"time/train_s": member.spent_s + trained_s, "time/evaluate_s": evaluated_s}
+        timing = {
+            "time/train_s": member.spent_s + trained_s,
+            "time/evaluate_s": time.monotonic() - began,
+            "time/students": float(len(self._members)),  # that share the time of training
+        }
         record = member.finish_epoch(metrics, timing)
         member.train_mode()
-        self._epoch_began = time.monotonic()
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
@@ -167,6 +235,13 @@ class Group:
         self._progress_written = now
         for member in active:
             member.files.show_progress(member.step, member.last_step)
+
+
+def first_of(error: Exception | None) -> Exception | None:
+    """Return the first worker's error, on all workers; ``None`` when no worker has one."""
+    if get_world_size() == 1:
+        return error
+    return next((found for found in all_gather_object(error) if found is not None), None)
 
 
 def prepare_process(threads: int, cuda: bool) -> torch.device:
@@ -185,37 +260,6 @@ def prepare_process(threads: int, cuda: bool) -> torch.device:
     # deterministic mode fills new tensors with NaN to find faults of torch: a twentieth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cpu")
-
-
-def closing_epoch(schedule: Schedule) -> int | None:
-    """Return the epoch, counted from 0, from which images are mixed with no others; ``None`` where there is none."""
-    if not schedule.closing_epochs or schedule.epochs is None:
-        return None
-    return schedule.epochs - schedule.closing_epochs
-
-
-def _first_with_teacher(jobs: Sequence[Job]) -> TrialSpec:
-    """Return the first trial that has a teacher (they share one), else the first: a baseline may lead a cohort."""
-    return next((job.trial for job in jobs if job.trial.teacher is not None), jobs[0].trial)
-
-
-def load_teacher(trial: TrialSpec, device: torch.device) -> tuple[FrozenTeacher, bool] | None:
-    """Return the trial's frozen teacher and whether it sees the very pixels that the student sees."""
-    if trial.teacher is None:
-        return None
-    detector = build_empty(trial.teacher.detector, class_count(trial.dataset))
-    _fill(detector, trial.teacher)
-    return FrozenTeacher(detector.to(device)), _pixels(trial.teacher.detector) == _pixels(trial.student)
-
-
-def _fill(detector: Any, teacher: Teacher) -> None:
-    if teacher.weights is not None:
-        load_weights(detector, teacher.weights, "teacher")
-
-
-def _pixels(detector: Detector) -> Any:
-    """Return what the detector's config says of preprocessing, the same for every number of classes."""
-    return model_config(detector, num_classes=1).data_preprocessor
 
 
 def train_alone(job: Job) -> list[Record]:

@@ -15,6 +15,7 @@ from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
 from trainers.ema import StudentAverage
+from trainers.errors import NonFiniteLoss
 from trainers.export import student_checkpoint, write_config
 from trainers.notes import note
 from trainers.optimise import build_optimizer, build_schedulers, learning_rate
@@ -30,10 +31,19 @@ UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output:
 
 
 class Member:
-    """Hold one student in training; rank 0 alone writes files."""
+    """Hold one student in training; rank 0 alone writes files.
+
+    ``together`` says that others train beside it: several workers then learn of a loss that is not finite together.
+    """
 
     def __init__(
-        self, job: Job, steps_per_epoch: int, device: torch.device, teacher: FrozenTeacher | None = None
+        self,
+        job: Job,
+        steps_per_epoch: int,
+        device: torch.device,
+        teacher: FrozenTeacher | None = None,
+        *,
+        together: bool = False,
     ) -> None:
         trial = job.trial
         student = build_student(
@@ -57,7 +67,8 @@ class Member:
         self._rate = learning_rate(self._optimizer)
         self.files = TrialFiles(job.directory)
         self.history: list[Record] = []
-        self._watch = FiniteWatch(job.trial_id, self.distiller.terms)
+        quiet = together and get_world_size() > 1
+        self._watch = FiniteWatch(job.trial_id, self.distiller.terms, quiet=quiet)
         self._restore()
         self._saved_step = self.step
 
@@ -139,9 +150,9 @@ class Member:
             self._write(record)
         return record
 
-    def check_losses(self) -> None:
-        """Raise ``NonFiniteLoss`` naming the first loss that was not finite, its step, level and images."""
-        self._watch.settle()
+    def unsound(self) -> NonFiniteLoss | None:
+        """Return what names the first loss that was not finite on this worker, its step, level and images."""
+        return self._watch.verdict()
 
     def train_mode(self) -> None:
         """Switch the student to training; frozen stages and norms stay as its config says."""
@@ -181,11 +192,10 @@ class Member:
         """Commit the state in the midst of an epoch, so that resuming goes on from this very step, to the bit.
 
         ``spent_s`` is the time in seconds that this process has spent in the epoch. All workers call it. Nothing is
-        written for a step whose state is on disk already.
+        written for a step whose state is on disk already. The losses so far must be sound.
         """
         if self.at_epoch_end() or self.step == self._saved_step:
             return
-        self.check_losses()
         begun = self._state.begun(self.spent_s + spent_s)
         if get_rank() == 0:
             self.files.commit(self._state.shared() | {"begun": begun}, self.history)

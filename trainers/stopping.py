@@ -14,37 +14,41 @@ LOOK_EVERY_S = 0.2  # a look at a directory on a network is not free; nobody not
 
 
 class StopSignal:
-    """Tell all workers of the process group the same: whether rank 0 has seen the wish to stop.
+    """Tell all workers of the process group the same: for which trials rank 0 has seen the wish to stop.
 
     With one worker the answer is immediate. With more, each call sends rank 0's answer beside the step that follows, and
     the next call reads it: nothing waits for it, and every worker stops before the same step.
     """
 
     def __init__(self, directories: Sequence[str], device: torch.device) -> None:
-        self._directories = directories
-        self._looked, self._seen = 0.0, False
+        self._directories = list(directories)
+        self._looked = 0.0
+        self._seen = [False] * len(self._directories)
         self._device = device
         self._sent: tuple[Tensor, dist.Work, torch.cuda.Event | None] | None = None
         self._beside = torch.cuda.Stream(device) if device.type == "cuda" and get_world_size() > 1 else None
 
-    def agreed(self) -> bool:
-        """Return whether to stop before the next step; all workers call it before every step."""
+    def agreed(self) -> set[str]:
+        """Return the directories of the trials to stop before the next step; all workers call it before every step."""
         if get_world_size() == 1:
-            return self._wanted()
-        agreed = self._read()
-        if not agreed:
-            self._sent = self._send(get_rank() == 0 and self._wanted())
+            return self._named(self._wanted())
+        agreed = self._named(self._read())
+        self._sent = self._send(self._wanted() if get_rank() == 0 else self._seen)
         return agreed
 
-    def _wanted(self) -> bool:
+    def _named(self, flags: list[bool]) -> set[str]:
+        return {directory for directory, flag in zip(self._directories, flags, strict=True) if flag}
+
+    def _wanted(self) -> list[bool]:
         now = time.monotonic()
-        if not self._seen and now - self._looked >= LOOK_EVERY_S:
+        if now - self._looked >= LOOK_EVERY_S:
             self._looked = now
-            self._seen = any(stop_requested(directory) for directory in self._directories)
+            looks = zip(self._seen, self._directories, strict=True)
+            self._seen = [seen or stop_requested(directory) for seen, directory in looks]
         return self._seen
 
-    def _send(self, wanted: bool) -> tuple[Tensor, dist.Work, torch.cuda.Event | None]:
-        flag = torch.tensor([int(wanted)], device=self._device)
+    def _send(self, wanted: list[bool]) -> tuple[Tensor, dist.Work, torch.cuda.Event | None]:
+        flag = torch.tensor(wanted, dtype=torch.uint8, device=self._device)
         work = dist.all_reduce(flag, dist.ReduceOp.MAX, async_op=True)
         if self._beside is None:
             return flag, work, None
@@ -55,12 +59,12 @@ class StopSignal:
             event.record()
         return flag, work, event
 
-    def _read(self) -> bool:
+    def _read(self) -> list[bool]:
         if self._sent is None:
-            return False
+            return self._seen
         (flag, work, event), self._sent = self._sent, None
         if event is None:
             work.wait()
         else:
             event.synchronize()
-        return bool(flag.item())
+        return [bool(value) for value in flag.tolist()]

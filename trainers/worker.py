@@ -1,46 +1,86 @@
-"""Train inside a Ray Train worker group: one process of the group calls ``train_worker``."""
+"""Train inside Ray: what each worker of a worker group runs, one cohort of trials after the other."""
 
-import time
+import contextlib
+import pickle
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import ray
-import ray.train
-from mmengine.dist import broadcast_object_list
+from mmengine.dist import broadcast_object_list, get_rank, get_world_size
 from ray.util import get_current_placement_group
 
 from trainers.spec import Job
-from trainers.spec.record import Record
 
-POLL_S = 0.1
+LOOP = "trainers.loop"
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """Train the job in ``config`` on this worker; rank 0 sends every record to the mailbox.
+    """Train cohorts until there are no more; rank 0 sends every record to the exchange.
 
-    ``config`` holds ``job`` (JSON) and ``mailbox``, an actor with ``note_placement_group``, ``put``, ``verdict`` and ``leave``.
-    The process group is the one that Ray Train has made. After each record all workers wait until the reader wants
-    another one, and end together when it does not. A record that is never taken is not lost: it is on disk before it
-    is sent.
+    ``config`` holds ``exchange``, an actor with ``cohort``, ``put``, ``fail``, ``staying``, ``end`` and ``note``, the
+    ``host``'s name by which it knows this group, and ``loop``, the module that trains. The process group is the one that
+    Ray Train has made. After each epoch all workers wait until the scheduler has judged it. A record that is never taken
+    is not lost: it is on disk before it is sent.
     """
-    from trainers.loop import train
-
-    job, mailbox = Job.model_validate_json(config["job"]), config["mailbox"]
-    rank = ray.train.get_context().get_world_rank()
-    if rank == 0:
-        mailbox.note_placement_group.remote(get_current_placement_group())
-    for _, record in train([job]):
-        wanted = [rank == 0 and deliver(mailbox, record)]
-        broadcast_object_list(wanted, src=0)
-        if not wanted[0]:
-            return
-    if rank == 0:
-        mailbox.leave.remote()  # to its end, or to where it was asked to stop
+    line = Line(config["exchange"], config["host"])
+    loop = import_module(config["loop"])
+    if get_rank() == 0:
+        line.send("note", "placement_group", get_current_placement_group())
+    while jobs := [Job.model_validate_json(text) for text in line.ask("cohort")]:
+        train_cohort(line, loop, jobs)
 
 
-def deliver(mailbox: Any, record: Record) -> bool:
-    """Send a record and return whether training goes on; a replayed record waits for nobody."""
-    if not ray.get(mailbox.put.remote(record)):
-        return True
-    while (verdict := ray.get(mailbox.verdict.remote())) is None:
-        time.sleep(POLL_S)
-    return bool(verdict)
+def train_cohort(line: "Line", loop: Any, jobs: Sequence[Job]) -> None:
+    """Train one cohort to its end. In a process of its own a fault that its trials share ends the cohort only."""
+    try:
+        for trial_id, found in loop.train_together(jobs, lambda trial_ids: line.ask("staying", list(trial_ids))):
+            if isinstance(found, loop.Failed):
+                line.send("fail", trial_id, portable(found.error))
+            else:
+                line.send("put", trial_id, found)
+    except Exception as error:
+        if line.workers > 1:
+            raise
+        line.send("end", portable(error))
+    else:
+        line.send("end")
+
+
+class Line:
+    """Connect the workers of a group with the exchange: rank 0 speaks, all hear the answers."""
+
+    def __init__(self, exchange: Any, host: str) -> None:
+        self._exchange, self._host, self.workers = exchange, host, get_world_size()
+
+    def send(self, message: str, *content: Any) -> None:
+        """Tell the exchange something, in order, without waiting."""
+        if get_rank() == 0:
+            getattr(self._exchange, message).remote(self._host, *content)
+
+    def ask(self, question: str, *content: Any) -> Any:
+        """Return the exchange's answer, on all workers."""
+        answer = [ray.get(getattr(self._exchange, question).remote(self._host, *content)) if get_rank() == 0 else None]
+        broadcast_object_list(answer, src=0)
+        return answer[0]
+
+
+def portable(error: BaseException) -> tuple[BaseException, ...]:
+    """Return an error and its causes as another process can read them, with the traceback as a note."""
+    error.add_note("".join(traceback.format_exception(error)))
+    traceback.clear_frames(error.__traceback__)  # they hold the student's tensors
+    chain: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in chain:
+        chain.append(found)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return tuple(map(readable, chain))
+
+
+def readable(error: BaseException) -> BaseException:
+    """Return the error, or one that says the same where its class cannot be read elsewhere."""
+    with contextlib.suppress(Exception):
+        pickle.loads(pickle.dumps(error))  # noqa: S301  our own error
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")

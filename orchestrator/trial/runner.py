@@ -1,4 +1,4 @@
-"""Run one trial inside Ray Tune: the same records, whether one process trains or a worker group does."""
+"""Run one trial inside Ray Tune: the same records, whether this process trains or a host of the sweep's pool does."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from ray import tune
 
 from orchestrator.failures import root_cause
 from orchestrator.redact import redacted
+from orchestrator.trial.reader import exchanged_records
 from orchestrator.verdict import Verdict, judge, micro_batch_of
 from trainers.spec import Job
 from trainers.spec.record import ERROR, Outcome, Record, read_outcome, write_outcome
@@ -20,8 +21,8 @@ from trainers.spec.stop import stop_requested
 
 FAILED_BECAUSE = "failed_because"
 LOOP = "trainers.loop"  # by name: the drivers that import this module stay free of torch
-# What a runner reserves when its worker group brings its own resources: no CPU at all, for even a hundredth of one would
-# be missing for the last worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
+# What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
+# worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
 RUNNER_SHARE = {"node:__internal_head__": 0.001}
 
 
@@ -38,6 +39,8 @@ class TrialRunner(tune.Trainable):
         placement = job.placement.model_copy(update={"micro_batch": micro_batch_of(job)})
         self._job = job.model_copy(update={"placement": placement})
         self._run = str(config["planned"].get("run", ""))
+        self._exchange = str(config["planned"].get("exchange", ""))
+        self._position = int(config["planned"].get("position", 0))
         self._records: Iterator[Record] | None = None
         self._began = time.time()
 
@@ -79,7 +82,7 @@ class TrialRunner(tune.Trainable):
         return True
 
     def cleanup(self) -> None:
-        """Stop training, and give back what a worker group holds."""
+        """Stop training here, or leave the host that trains the trial."""
         records, self._records = self._records, None
         if records is not None:
             records.close()  # type: ignore[attr-defined]  # both sources are generators
@@ -91,7 +94,9 @@ class TrialRunner(tune.Trainable):
 
     def source(self, job: Job) -> Iterator[Record]:
         """Return where the job's records come from; tests replay scripted ones."""
-        return records_of(job)
+        if self._exchange:
+            return exchanged_records(job, self._exchange, self._position)
+        return (record for _, record in import_module(LOOP).train([job]))
 
     def _failed(self, error: Exception, verdict: Verdict) -> dict[str, Any]:
         directory = Path(self._job.directory)
@@ -106,15 +111,3 @@ class TrialRunner(tune.Trainable):
 def ended(reason: str = "") -> dict[str, Any]:
     """Return what Tune hears of a trial that reports no more, and why it failed if it did."""
     return {"epoch": 0, "done": True, FAILED_BECAUSE: reason}
-
-
-def records_of(job: Job) -> Iterator[Record]:
-    """Yield the job's records, from this process or from a worker group of its own."""
-    if job.placement.workers > 1:
-        # imported here: it brings torch, which the driver of the sweep does not need
-        from orchestrator.trial.group import worker_group_records
-
-        yield from worker_group_records(job)
-        return
-    for _, record in import_module(LOOP).train([job]):
-        yield record

@@ -27,33 +27,29 @@ class ScriptedRunner(TrialRunner):
     """Take records from the trial's script, and keep the promises of the real loop: on disk first, replayed first."""
 
     def source(self, job: Job) -> Iterator[Record]:
-        directory = Path(job.directory)
-        (directory / "pid-0").write_text(str(os.getpid()))
-        script: dict[str, Any] = json.loads((directory / SCRIPT).read_text())
-        history = read_history(directory)
-        yield from history
-        need_memory(job, script.get("memory"))
-        for epoch in range(len(history) + 1, len(script["scores"]) + 1):
-            misbehave(directory, script, epoch)
-            history.append(record(script["scores"], epoch))
-            (directory / "history.jsonl").write_text(to_lines(history))
-            if history[-1].final:
-                write_outcome(directory, Outcome("finished"))
-            yield history[-1]
-            ending = time.monotonic() + script.get("epoch_s", 0.0)
-            while time.monotonic() < ending:
-                if stop_requested(directory):
-                    return
-                time.sleep(0.05)
+        return super().source(job) if self._exchange else scripted(job)
 
 
-class ScriptedGroupRunner(TrialRunner):
-    """Let a real worker group follow the script."""
-
-    def source(self, job: Job) -> Iterator[Record]:
-        from orchestrator.trial.group import worker_group_records
-
-        yield from worker_group_records(job, "tests.ray.scripted_worker")
+def scripted(job: Job) -> Iterator[Record]:
+    """Yield the records of a trial's script."""
+    directory = Path(job.directory)
+    (directory / "pid-0").write_text(str(os.getpid()))
+    script: dict[str, Any] = json.loads((directory / SCRIPT).read_text())
+    history = read_history(directory)
+    yield from history
+    need_memory(job, script.get("memory"))
+    for epoch in range(len(history) + 1, len(script["scores"]) + 1):
+        misbehave(directory, script, epoch)
+        history.append(record(script["scores"], epoch))
+        (directory / "history.jsonl").write_text(to_lines(history))
+        if history[-1].final:
+            write_outcome(directory, Outcome("finished"))
+        yield history[-1]
+        ending = time.monotonic() + script.get("epoch_s", 0.0)
+        while time.monotonic() < ending:
+            if stop_requested(directory):
+                return
+            time.sleep(0.05)
 
 
 def record(scores: list[float], epoch: int) -> Record:

@@ -54,11 +54,12 @@ class FiniteWatch:
     """Look at every step's losses once they are computed, and say where one is not finite.
 
     On a CPU a step is looked at when it is done. On a GPU its losses are copied to the host beside the computation and
-    looked at one step later, so that nothing waits.
+    looked at one step later, so that nothing waits. A ``quiet`` watch raises nothing; ``verdict`` tells.
     """
 
-    def __init__(self, trial_id: str, terms: Mapping[str, Term]) -> None:
-        self._trial_id, self._terms = trial_id, terms
+    def __init__(self, trial_id: str, terms: Mapping[str, Term], *, quiet: bool = False) -> None:
+        self._trial_id, self._terms, self._quiet = trial_id, terms, quiet
+        self._found: NonFiniteLoss | None = None
         self._waiting: deque[tuple[Evidence, Tensor, torch.cuda.Event | None]] = deque()
 
     def note(self, evidence: Evidence, losses: Mapping[str, Tensor]) -> None:
@@ -70,18 +71,25 @@ class FiniteWatch:
             event = torch.cuda.Event()
             event.record()
         self._waiting.append((evidence, values, event))
-        self.settle(keep=0 if event is None else IN_FLIGHT - 1)
+        self._settle(keep=0 if event is None else IN_FLIGHT - 1)
+        if self._found is not None and not self._quiet:
+            raise self._found
 
-    def settle(self, keep: int = 0) -> None:
+    def verdict(self) -> NonFiniteLoss | None:
+        """Look at all steps so far; return what names the first loss that was not finite, if there was one."""
+        self._settle()
+        return self._found
+
+    def _settle(self, keep: int = 0) -> None:
         """Look at all steps but the ``keep`` newest."""
         while len(self._waiting) > keep:
             evidence, values, event = self._waiting.popleft()
             if event is not None:
                 event.synchronize()
             finite = torch.isfinite(values).tolist()
-            if not all(finite):
+            if self._found is None and not all(finite):
                 name = evidence.names[finite.index(False)]
-                raise NonFiniteLoss(
+                self._found = NonFiniteLoss(
                     f"loss term {name} is not finite at step {evidence.step}: {evidence.describe(name, self._terms)} "
                     f"(trial {self._trial_id})"
                 )

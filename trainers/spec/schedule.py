@@ -174,6 +174,11 @@ class Schedule(Section):
             return self.total_steps(steps_per_epoch)
         return (self.epochs - self.closing_epochs) * steps_per_epoch
 
+    @property
+    def closing_epoch(self) -> int | None:
+        """Return the epoch, counted from 0, from which images are mixed with no others; ``None`` where there is none."""
+        return self.epochs - self.closing_epochs if self.closing_epochs and self.epochs is not None else None
+
     @model_validator(mode="after")
     def _has_a_length(self) -> "Schedule":
         if self.epochs is None and self.iterations is None:

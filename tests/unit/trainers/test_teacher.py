@@ -10,11 +10,12 @@ from torch import Tensor
 
 from tests.unit.trainers.scenes import CROWD, preprocess
 from tests.unit.trainers.tiny import CONFIG, TrainOnce, changed, dataset, detector, differing, job, sgd, state, trial
-from trainers import loop, member
+from trainers import lesson, member
 from trainers.detector import build_empty, build_student
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
-from trainers.loop import load_teacher, train_alone
+from trainers.lesson import load_teacher, pixels
+from trainers.loop import train_alone
 from trainers.seeding import derive
 from trainers.spec import Teacher, TrialSpec, Weights, class_count
 
@@ -45,13 +46,13 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     def watch_teacher(*args: Any) -> Any:
         answer = load_teacher(*args)
         assert answer is not None
-        found.teachers.append(answer[0])
-        found.before = {name: value.clone() for name, value in answer[0].detector.state_dict().items()}
+        found.teachers.append(answer)
+        found.before = {name: value.clone() for name, value in answer.detector.state_dict().items()}
         return answer
 
     def watch(build: Any, built: list[Any]) -> Any:
-        def building(*args: Any) -> Any:
-            built.append(build(*args))
+        def building(*args: Any, **named: Any) -> Any:
+            built.append(build(*args, **named))
             return built[-1]
 
         return building
@@ -62,7 +63,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         found.asked_with.append(inputs)
         return predict(self, inputs)
 
-    monkeypatch.setattr(loop, "load_teacher", watch_teacher)
+    monkeypatch.setattr(lesson, "load_teacher", watch_teacher)
     monkeypatch.setattr(member, "Distiller", watch(member.Distiller, found.distillers))
     monkeypatch.setattr(member, "build_optimizer", watch(member.build_optimizer, found.optimizers))
     monkeypatch.setattr(FrozenTeacher, "look", asked)
@@ -131,14 +132,13 @@ def test_weights_that_do_not_fit_the_teacher_stop_the_trial(train_once: TrainOnc
     narrow = Weights(path=str(train_once(trial()) / "best.pth"))
     wrong = Teacher(detector=detector(2.0), weights=narrow)
     with pytest.raises(TrialError, match=r"does not fit the teacher: .*% of \d+ tensors loaded; other shape: \d+"):
-        load_teacher(changed(distilled, teacher=wrong), CPU)
+        load_teacher(wrong, distilled, CPU)
 
 
 def test_a_teacher_is_loaded_whole(distilled: TrialSpec) -> None:
     assert distilled.teacher is not None
     assert distilled.teacher.weights is not None
-    answer = load_teacher(distilled, CPU)
-    assert answer is not None
-    loaded, same_pixels = answer
-    assert same_pixels
+    loaded = load_teacher(distilled.teacher, distilled, CPU)
+    assert loaded is not None
+    assert pixels(distilled.teacher.detector) == pixels(distilled.student)
     assert differing(loaded.detector.state_dict(), state(Path(distilled.teacher.weights.path))) == []

@@ -1,0 +1,63 @@
+"""Say which trials of a plan are trained side by side, in one worker group, and why others are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from orchestrator.plan import Plan, PlannedTrial
+from trainers.spec.sharing import stream_key
+
+MOST = 8  # students side by side, unless the study says how many: more save little, for teacher and data are a part
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """Hold the cohorts of a plan: at most ``size`` trials each, of one key."""
+
+    size: int
+    keys: dict[str, str]
+    groups: tuple[tuple[PlannedTrial, ...], ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Say what keeps trials apart that a larger cohort could hold."""
+        if self.size == 1 or len(set(self.keys.values())) < 2:
+            return ()
+        first = {self.keys[group[0].id]: group[0] for group in reversed(self.groups)}
+        found = [_difference(one, other) for one, other in combinations(first.values(), 2)]
+        return tuple(dict.fromkeys(found))
+
+
+def cohorts(plan: Plan, trials: Sequence[PlannedTrial]) -> Cohorts:
+    """Return the cohorts of ``trials``, in their order; a teacher is alone."""
+    keys = {trial.id: stream_key(plan.job(trial)) for trial in trials}
+    sharing: dict[str, list[PlannedTrial]] = {}
+    for trial in trials:
+        sharing.setdefault(keys[trial.id], []).append(trial)
+    size = _size(plan, max(map(len, sharing.values()), default=1))
+    groups = tuple(group for found in sharing.values() for group in _cut(found, size))
+    return Cohorts(size, keys, groups)
+
+
+def _size(plan: Plan, most: int) -> int:
+    """Return the size asked for; ``auto`` is the one that gives every worker group of the cluster something to do."""
+    asked = plan.study.search.cohort
+    if asked != "auto":
+        return asked
+    return max(1, min(MOST, -(-most // max(1, plan.resources.concurrent))))
+
+
+def _cut(trials: list[PlannedTrial], size: int) -> list[tuple[PlannedTrial, ...]]:
+    return [tuple(trials[first : first + size]) for first in range(0, len(trials), size)]
+
+
+def _difference(one: PlannedTrial, other: PlannedTrial) -> str:
+    """Name the first thing that two trials cannot share a data stream for."""
+    mine, theirs = one.spec, other.spec
+    if mine.seed != theirs.seed:
+        return "other seeds draw other batches"
+    if mine.schedule.batch_size != theirs.schedule.batch_size:
+        return "batch sizes differ"
+    if mine.schedule.closing_epoch != theirs.schedule.closing_epoch:
+        return "augmentation changes at different epochs (closing_epochs, other lengths)"
+    return "data or placement differ"

@@ -1,0 +1,97 @@
+"""Keep as many worker groups as there is room and work for, and start again those that die."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from orchestrator.trial.exchange import Exchange
+from orchestrator.trial.host import Started
+from trainers.spec import Placement
+
+log = logging.getLogger(__name__)
+LOOP = "trainers.loop"
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Say how many worker groups there are at most, and how many trials each trains side by side.
+
+    ``open_ended`` says that more trials may come than are known; ``loop`` is the module that trains.
+    """
+
+    hosts: int
+    size: int
+    open_ended: bool = False
+    loop: str = LOOP
+
+
+class Pool:
+    """Run the hosts of one sweep beside it, in a thread of its driver; leaving the context ends them.
+
+    ``expected`` maps the trials that are to come to what they share by; ``folder`` is for Ray Train's own files.
+    """
+
+    def __init__(self, terms: Terms, placement: Placement, expected: Mapping[str, str], folder: Path) -> None:
+        self.name = f"stillhouse-exchange-{uuid.uuid4().hex[:12]}"
+        options = Exchange.options(name=self.name)  # type: ignore[attr-defined]  # the decorator replaces the class
+        self.exchange = options.remote(terms.size, dict(expected), terms.open_ended)
+        self._terms, self._placement, self._folder = terms, placement, folder
+        self._started: list[Started] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="pool", daemon=True)
+
+    def __enter__(self) -> "Pool":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        for host in self._started:
+            host.release()
+        ray.kill(self.exchange)
+
+    @property
+    def places(self) -> int:
+        """Return how many trials can be in training at once."""
+        return self._terms.hosts * self._terms.size
+
+    def leave(self, trial_id: str) -> None:
+        """Pass on that a trial goes on no more."""
+        self.exchange.leave.remote(trial_id)
+
+    def _keep(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S):
+            try:
+                self._look()
+            except RayError as error:  # an exchange that was killed comes back
+                log.debug("the pool could not look after its hosts: %s", error)
+
+    def _look(self) -> None:
+        done, _ = ray.wait([host.done for host in self._started], timeout=0) if self._started else ([], [])
+        for host in [host for host in self._started if host.done in done]:
+            self._started.remove(host)
+            self._bury(host)
+        useful: int = ray.get(self.exchange.useful_hosts.remote())
+        while len(self._started) < min(self._terms.hosts, useful):
+            name = f"{self.name}-{uuid.uuid4().hex[:8]}"
+            folder = str(self._folder / "hosts")
+            self._started.append(Started(name, self.exchange, self._placement, self._terms.loop, folder))
+
+    def _bury(self, host: Started) -> None:
+        """Tell the trials of a host that died; one that had nothing left to do has none."""
+        failure: Any = host.failure()
+        if failure is not None:
+            ray.get(self.exchange.end.remote(host.name, (failure,)))
+        host.release()

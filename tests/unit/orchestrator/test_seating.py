@@ -1,0 +1,193 @@
+"""Prove who trains beside whom, and in which order the scheduler hears of it, without Ray."""
+
+import pytest
+
+from orchestrator.trial.seating import MOST_IDLE_DEATHS, PATIENCE_S, Seat, Seating, Stage
+from trainers.spec.record import Record
+
+LOST = (RuntimeError("gone"),)
+
+
+def seat(
+    name: str, position: int, key: str = "one", after: int = -1, since: float = 0.0, ticket: str = "first"
+) -> Seat:
+    return Seat(name, key, position, f"job of {name}", after, since, ticket)
+
+
+def seating(size: int, names: str, key: str = "one") -> Seating:
+    return Seating(size, dict.fromkeys(names, key))
+
+
+def seated(size: int, names: str) -> Seating:
+    """Return a table at which all have come and ``host`` trains the first cohort."""
+    found = seating(size, names)
+    for position, name in enumerate(names):
+        found.sit(seat(name, position))
+    found.cohort("host", 0.0)
+    return found
+
+
+def names(seats: list[Seat]) -> str:
+    return "".join(one.trial_id for one in seats)
+
+
+def record(step: int) -> Record:
+    return Record(step, step, {})
+
+
+# ------------------------------------------------------------------------------------------------ who beside whom
+
+
+def test_a_cohort_waits_for_its_members_and_keeps_the_studys_order() -> None:
+    table = seating(2, "abc")
+    table.sit(seat("b", 1))
+    assert table.cohort("host", 0.0) == []
+    table.sit(seat("a", 0))
+    assert names(table.cohort("host", 0.0)) == "ab"
+
+
+def test_the_last_cohort_is_smaller_and_waits_for_nobody() -> None:
+    table = seating(2, "abc")
+    for position, name in enumerate("abc"):
+        table.sit(seat(name, position))
+    assert names(table.cohort("host", 0.0)) == "ab"
+    assert table.useful_hosts() == 2
+    assert names(table.cohort("other", 0.0)) == "c"
+    assert table.coming() == 0
+
+
+def test_who_does_not_come_is_not_waited_for_longer_than_patience() -> None:
+    table = seating(2, "ab")
+    table.sit(seat("a", 0, since=5.0))
+    assert table.cohort("host", 5.0 + PATIENCE_S) == []
+    assert names(table.cohort("host", 5.1 + PATIENCE_S)) == "a"
+
+
+def test_who_has_ended_is_not_waited_for() -> None:
+    table = seating(2, "ab")
+    table.sit(seat("a", 0))
+    table.leave("b")
+    assert names(table.cohort("host", 0.0)) == "a"
+
+
+def test_others_with_another_key_are_a_cohort_of_their_own() -> None:
+    table = Seating(2, {"a": "one", "b": "two", "c": "one"})
+    for position, (name, key) in enumerate({"a": "one", "b": "two", "c": "one"}.items()):
+        table.sit(seat(name, position, key))
+    assert names(table.cohort("host", 0.0)) == "ac"
+    assert names(table.cohort("host", 0.0)) == "b"
+
+
+def test_an_open_table_waits_for_who_is_not_known_yet() -> None:
+    table = Seating(2, {}, open_ended=True)
+    table.sit(seat("a", 0))
+    assert table.cohort("host", 0.0) == []
+    assert names(table.cohort("host", PATIENCE_S + 1.0)) == "a"
+
+
+# ---------------------------------------------------------------------------------------------- records and verdicts
+
+
+def test_records_reach_the_scheduler_one_after_the_other_in_order() -> None:
+    table = seated(3, "abc")
+    for name in "cba":
+        table.put("host", name, record(1))
+    assert [table.next_record(name) is None for name in "abc"] == [False, True, True]
+    assert not table.judged("abc")
+    table.ask("a")  # it goes on
+    assert [table.next_record(name) is None for name in "bc"] == [False, True]
+    table.leave("b")  # the scheduler has stopped it
+    assert table.next_record("c") == record(1)
+    table.ask("c")
+    assert table.judged("abc")
+    assert table.staying("host", "abc") == ["a", "c"]
+
+
+def test_the_last_records_of_a_cohort_are_in_order_too() -> None:
+    table = seated(2, "ab")
+    table.put("host", "a", record(1))
+    table.put("host", "b", record(1))
+    table.end("host")
+    assert table.next_record("b") is None
+    assert table.next_record("a") == record(1)
+    table.leave("a")
+    assert table.next_record("b") == record(1)
+
+
+def test_what_a_reader_knows_or_who_has_left_is_not_told() -> None:
+    table = seating(2, "ab")
+    table.sit(seat("a", 0, after=2))
+    table.sit(seat("b", 1))
+    table.cohort("host", 0.0)
+    for step in (1, 2, 3):
+        table.put("host", "a", record(step))
+    table.leave("b")
+    table.put("host", "b", record(1))
+    assert table.next_record("a") == record(3)
+    assert table.next_record("b") is None
+
+
+def test_a_reader_that_comes_again_takes_its_place_and_is_waited_for() -> None:
+    table = seated(2, "ab")
+    table.put("host", "a", record(1))
+    assert table.next_record("a") == record(1)
+    table.put("host", "b", record(1))
+    table.sit(seat("a", 0, after=1, ticket="second"))  # its process died after it had told the scheduler, or before
+    table.leave("a", "first")
+    assert table.judged("a")
+    assert table.staying("host", "ab") == ["a", "b"]
+    assert table.next_record("b") == record(1)
+
+
+def test_one_that_is_paused_and_comes_again_is_trained_by_one_host_only() -> None:
+    table = seated(2, "ab")
+    table.leave("a", "first")
+    table.sit(seat("a", 0, after=1, ticket="second"))
+    assert names(table.cohort("other", 0.0)) == "a"
+    assert table.staying("host", "ab") == ["b"]
+    table.put("host", "a", record(2))
+    assert table.next_record("a") is None
+
+
+# ---------------------------------------------------------------------------------------------------------- failures
+
+
+def test_a_failure_is_one_trials() -> None:
+    table = seated(2, "ab")
+    table.fail("host", "a", LOST)
+    found = {name: table.seat(name) for name in "ab"}
+    assert [(one.stage, one.errors) for one in found.values() if one] == [(Stage.OVER, LOST), (Stage.TRAINING, ())]
+
+
+def test_a_lost_host_takes_its_cohort_which_trains_together_once_more_and_then_apart() -> None:
+    table = seated(2, "abc")
+    for attempt in ("second", "third"):
+        table.end("host", LOST)
+        assert [one.errors for name in "ab" if (one := table.seat(name))] == [LOST, LOST]
+        waiting = table.seat("c")
+        assert waiting is not None
+        assert waiting.errors == ()
+        table.sit(seat("a", 0, ticket=attempt))
+        table.sit(seat("b", 1, ticket=attempt))
+        if attempt == "second":
+            assert names(table.cohort("host", 0.0)) == "ab"
+    assert [names(table.cohort(host, 0.0)) for host in ("one", "two", "three")] == ["a", "b", "c"]
+
+
+def test_hosts_that_die_before_they_train_are_told_to_those_who_wait() -> None:
+    table = seating(1, "a")
+    table.sit(seat("a", 0))
+    for _ in range(MOST_IDLE_DEATHS - 1):
+        table.end("host", LOST)
+    found = table.seat("a")
+    assert found is not None
+    assert found.stage is Stage.WAITING
+    table.end("host", LOST)
+    assert (found.stage, found.errors) == (Stage.OVER, LOST)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_leaving_before_coming_is_no_error(known: bool) -> None:
+    table = seating(1, "a" if known else "")
+    table.leave("a")
+    assert table.useful_hosts() == 0
