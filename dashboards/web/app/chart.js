@@ -1,0 +1,83 @@
+// Draw a chart with a caption, a description for those who can't see it, and its numbers as a table.
+
+import { h } from "./dom.js";
+import { table } from "./table.js";
+import { colours } from "./theme.js";
+
+const drawn = new Set();
+const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => target.chart?.resize()));
+
+/**
+ * Return a figure. `options` is ECharts' option or a function of the colours that makes it; `numbers` returns
+ * {columns, rows} for the table below the chart, made when it is opened. `onpick` gets what was clicked.
+ */
+export function chart({ id, title, note, options, numbers, height = 360, onpick }) {
+  const place = h("div", { class: "chart", id, role: "img", "aria-label": note ? `${title}. ${note}` : title });
+  place.style.height = `${height}px`;
+  place.draw = () => draw(place, options, onpick);
+  drawn.add(place);
+  watcher.observe(place);
+  requestAnimationFrame(() => place.isConnected && !place.chart && place.draw());
+  return h("figure", {}, h("figcaption", {}, h("b", {}, title), note && h("span", { class: "note" }, note)), place,
+    numbers && numberTable(id, title, numbers));
+}
+
+/** Forget the charts of the view before. */
+export function disposeCharts() {
+  for (const place of drawn) {
+    watcher.unobserve(place);
+    place.chart?.dispose();
+  }
+  drawn.clear();
+}
+
+/** Draw all charts again, in the colours that now hold. */
+export function redrawCharts() {
+  for (const place of drawn) if (place.isConnected) place.draw();
+}
+
+/** Return a tooltip's content as elements: a heading and pairs of names and values. */
+export function tip(heading, pairs) {
+  return h("div", { class: "tip" }, h("b", {}, heading), h("dl", {},
+    pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
+}
+
+/** Return an axis in the page's style. */
+export function axis(name, extra = {}) {
+  const shade = colours();
+  return {
+    name, nameLocation: "middle", nameGap: 30, nameTextStyle: { color: shade.quiet }, scale: true,
+    axisLabel: { color: shade.quiet, hideOverlap: true }, axisLine: { lineStyle: { color: shade.line } },
+    splitLine: { lineStyle: { color: shade.line } }, ...extra,
+  };
+}
+
+function draw(place, options, onpick) {
+  place.chart?.dispose();
+  place.chart = window.echarts.init(place, null, { renderer: "canvas" });
+  const shade = colours();
+  const made = typeof options === "function" ? options(shade) : options;
+  place.chart.setOption({ ...style(shade), ...made, tooltip: { ...style(shade).tooltip, ...made.tooltip } });
+  if (onpick) place.chart.on("click", onpick);
+}
+
+function style(shade) {
+  return {
+    animation: false, color: shade.series, backgroundColor: "transparent",
+    textStyle: { fontFamily: "system-ui, sans-serif", color: shade.text },
+    grid: { left: 56, right: 24, top: 40, bottom: 48 },
+    tooltip: { confine: true, backgroundColor: shade.surface, borderColor: shade.line, textStyle: { color: shade.text } },
+    legend: { type: "scroll", top: 0, textStyle: { color: shade.text }, pageTextStyle: { color: shade.text },
+      pageIconColor: shade.text, pageIconInactiveColor: shade.line },
+  };
+}
+
+function numberTable(id, title, numbers) {
+  const fill = ({ target }) => {
+    if (target.open && target.childElementCount === 1) {
+      const { columns, rows } = numbers();
+      target.append(table({ id: `${id}-numbers`, caption: title, columns, rows }));
+    }
+  };
+  return h("details", { class: "numbers", id: `${id}-details`, ontoggle: fill }, h("summary", {}, "Numbers as a table"));
+}

@@ -1,0 +1,36 @@
+// Choose one thing of several within a view: a group, a trial, a metric.
+
+import { h } from "./dom.js";
+import { change } from "./hash.js";
+import { nameOf } from "./snapshot.js";
+
+/** Return a labelled list to choose from; the choice stands in the address under `key`. `options` are [value, name]. */
+export function choice(key, title, options, value) {
+  const box = h("select", { id: `choose-${key}`, onchange: ({ target }) => change({ [key]: target.value }) },
+    options.map(([id, name]) => h("option", { value: id }, String(name).slice(0, 120))));
+  box.value = value ?? "";
+  return h("label", { class: "choice" }, h("span", {}, title), box);
+}
+
+/** Return the groups that hold a trial that passes the filters. */
+export function groupsShown({ snapshot, runs }) {
+  return snapshot.groups.filter((group) => [...group.runs, ...group.baselines].some((run) => runs.has(run)));
+}
+
+/** Return the chosen group (the largest to begin with) and the control, which is left out where there is one group. */
+export function chooseGroup(context) {
+  const groups = groupsShown(context);
+  const size = ({ runs }) => runs.filter((run) => context.runs.has(run)).length;
+  const group = groups.find(({ id }) => id === context.wish.group) ?? [...groups].sort((a, b) => size(b) - size(a))[0] ?? null;
+  const control = groups.length > 1
+    ? h("div", { class: "controls" }, choice("group", "Trials that may be compared", groups.map((g) => [g.id, g.label]), group.id),
+      h("p", { class: "note" }, `${groups.length - 1} other groups differ in what they were trained or measured on.`))
+    : null;
+  return { group, control };
+}
+
+/** Return the chosen trial of some (the first to begin with) and the control. */
+export function chooseTrial(key, title, trials, wish) {
+  const trial = trials.find(({ run }) => run === wish[key]) ?? trials[0] ?? null;
+  return { trial, control: choice(key, title, trials.map((found) => [found.run, nameOf(found)]), trial?.run) };
+}

@@ -1,0 +1,70 @@
+// Write numbers, times and settings as people read them.
+
+export const NOTHING = "–";
+const LONGEST = 120;
+
+/** Tell whether a value is a finite number; NaN and infinities arrive as null or as text. */
+export function isNumber(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+/** Return a metric's value; average precisions are fractions in the store and percent on the page. */
+export function metricText(key, value, digits = 1) {
+  if (!isNumber(value)) return value === null || value === undefined ? NOTHING : short(value);
+  return isPrecision(key) ? (100 * value).toFixed(digits) : number(value);
+}
+
+/** Tell whether a metric is an average precision, kept as a fraction. */
+export function isPrecision(key) {
+  return /(^|\/)(coco|voc)\//.test(`/${key}`);
+}
+
+/** Return a metric's value on the scale that the page shows. */
+export function shownValue(key, value) {
+  return isNumber(value) && isPrecision(key) ? 100 * value : value;
+}
+
+/** Return a difference with its sign. */
+export function signed(value, digits = 1) {
+  if (!isNumber(value)) return NOTHING;
+  const text = Math.abs(value).toFixed(digits);
+  return Number(text) === 0 ? `±${text}` : `${value < 0 ? "−" : "+"}${text}`;
+}
+
+/** Return any number with three significant digits. */
+export function number(value) {
+  if (!isNumber(value)) return NOTHING;
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
+  const size = Math.abs(value);
+  return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+}
+
+/** Return a duration in the two largest units. */
+export function duration(seconds) {
+  if (!isNumber(seconds)) return NOTHING;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+/** Return a moment, given in seconds since 1970 or as ISO text, in the reader's own time zone. */
+export function moment(when) {
+  const date = typeof when === "number" ? new Date(1000 * when) : new Date(when ?? NaN);
+  if (Number.isNaN(date.getTime())) return NOTHING;
+  const two = (value) => String(value).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** Return text that fits a cell; what is cut off is marked. */
+export function short(value, longest = LONGEST) {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? NOTHING;
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+}
+
+/** Return a count with its noun. */
+export function counted(count, noun, plural = `${noun}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? noun : plural}`;
+}

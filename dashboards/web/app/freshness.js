@@ -1,0 +1,19 @@
+// Say how old the numbers are, and when the server no longer answers.
+
+import { moment } from "./format.js";
+
+/** Write the age of the snapshot into the page's head. */
+export function freshness(snapshot, error) {
+  const place = document.getElementById("freshness");
+  const text = words(snapshot, error);
+  place.classList.toggle("stale", Boolean(error));
+  if (place.textContent !== text) place.textContent = text;
+}
+
+function words(snapshot, error) {
+  if (!snapshot) return error ? `No answer: ${error.message}` : "";
+  const when = moment(snapshot.data.generated_at);
+  if (!snapshot.data.live) return `Exported ${when}; this file does not change`;
+  if (error) return `No answer from the server: these numbers are of ${when}`;
+  return `Up to date, ${when}`;
+}

@@ -1,0 +1,40 @@
+// Bring the snapshot: from the page itself in an export, else from the server, again and again.
+
+const EVERY_MS = 10_000;
+
+/** Return the snapshot that an exported page holds, or null on a served page. */
+export function embedded() {
+  const data = document.getElementById("snapshot");
+  return data ? JSON.parse(data.textContent) : null;
+}
+
+/** Return JSON from this page's own server; the browser asks with the ETag that it has. */
+export async function ask(path) {
+  const answer = await fetch(path, { cache: "no-cache", headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(await refusal(answer));
+  return answer.json();
+}
+
+/** Keep asking while the page is looked at; `arrived` gets each snapshot, `failed` each error. */
+export function follow(path, arrived, failed) {
+  const again = async () => {
+    if (!document.hidden) {
+      try {
+        arrived(await ask(path));
+      } catch (error) {
+        failed(error);
+      }
+    }
+    setTimeout(again, EVERY_MS);
+  };
+  setTimeout(again, EVERY_MS);
+}
+
+async function refusal(answer) {
+  try {
+    const { detail, error } = await answer.json();
+    return String(detail ?? error ?? answer.statusText);
+  } catch {
+    return `the server answered ${answer.status}`;
+  }
+}

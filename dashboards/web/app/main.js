@@ -1,0 +1,101 @@
+// Put the page together: snapshot, filters, one view at a time.
+
+import { forgetArtifacts } from "./artifacts.js";
+import { disposeCharts, redrawCharts } from "./chart.js";
+import { h } from "./dom.js";
+import { filterBar, selection } from "./filters.js";
+import { freshness } from "./freshness.js";
+import { linkTo, onChange, settings } from "./hash.js";
+import { ask, embedded, follow } from "./load.js";
+import { Snapshot } from "./snapshot.js";
+import { failed, waiting } from "./states.js";
+import { startTheme } from "./theme.js";
+import { VIEWS } from "./views.js";
+
+const ADDRESSES = { snapshot: "api/snapshot", histories: "api/histories" };
+const content = document.getElementById("content");
+const filters = filterBar(document.getElementById("filters"));
+const links = document.getElementById("views");
+let snapshot = null;
+let asked = null; // the revision whose histories were asked for
+
+start();
+
+async function start() {
+  onChange(show);
+  startTheme(document.getElementById("theme"), redrawCharts);
+  try {
+    arrived(embedded() ?? await ask(ADDRESSES.snapshot));
+  } catch (error) {
+    content.replaceChildren(failed("The tracking store could not be read", error.message));
+    document.getElementById("filters").hidden = true;
+  }
+  if (!embedded()) follow(ADDRESSES.snapshot, arrived, (error) => freshness(snapshot, error));
+}
+
+function arrived(data) {
+  const news = snapshot?.data.revision !== data.revision || !snapshot;
+  if (news) {
+    snapshot = new Snapshot(data);
+    asked = null;
+    forgetArtifacts();
+    document.getElementById("filters").hidden = false;
+    show();
+  }
+  snapshot.data.generated_at = data.generated_at;
+  freshness(snapshot, null);
+}
+
+function show() {
+  if (!snapshot) return;
+  const wish = settings();
+  const view = VIEWS.find(({ id }) => id === wish.view) ?? VIEWS[0];
+  const chosen = selection(snapshot);
+  filters(snapshot, chosen);
+  navigation(view);
+  document.title = `${view.title} · Stillhouse`;
+  if (view.curves && !snapshot.histories) bringCurves();
+  keepingFocus(() => {
+    disposeCharts();
+    content.replaceChildren(h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), ...body(view, chosen, wish));
+  });
+  content.dataset.view = view.id;
+}
+
+function body(view, chosen, wish) {
+  if (view.curves && !snapshot.histories) return [waiting("Reading the curves …")];
+  try {
+    return [view.render({ snapshot, ...chosen, wish })].flat();
+  } catch (error) {
+    console.error(error);
+    return [failed("This view could not be drawn", String(error.message))];
+  }
+}
+
+/** Bring the curves once for each revision; the other views do not wait for them. */
+async function bringCurves() {
+  const revision = snapshot.data.revision;
+  if (asked === revision) return;
+  asked = revision;
+  try {
+    const answer = await ask(ADDRESSES.histories);
+    if (snapshot.data.revision !== revision) return;
+    snapshot.setHistories(answer.histories ?? answer);
+    show();
+  } catch (error) {
+    content.replaceChildren(failed("The curves could not be read", error.message));
+    asked = null;
+  }
+}
+
+function navigation(current) {
+  links.replaceChildren(h("ul", {}, VIEWS.map(({ id, title }) => h("li", {},
+    h("a", { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null }, title)))));
+}
+
+/** Draw something anew and give the focus back to the control of the same id. */
+function keepingFocus(draw) {
+  const focused = document.activeElement?.id;
+  draw();
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}

@@ -1,0 +1,103 @@
+// Look things up in a snapshot: trials by run, values by metric, curves, groups that may be ranked together.
+
+import { isNumber } from "./format.js";
+
+const EVALUATION = /^(coco|voc)\//;
+
+/** Index a snapshot; it stays as it came, and missing parts count as empty. */
+export class Snapshot {
+  constructor(data) {
+    this.data = data;
+    this.metrics = data.metrics ?? [];
+    this.trials = data.trials ?? [];
+    this.studies = data.studies ?? [];
+    this.groups = data.groups ?? [];
+    this.rows = data.rows ?? [];
+    this.column = new Map(this.metrics.map((name, index) => [name, index]));
+    this.byRun = new Map(this.trials.map((trial) => [trial.run, trial]));
+    this.byStudy = new Map(this.studies.map((study) => [study.id, study]));
+    this.paper = new Map((data.paper ?? []).map((cell) => [cell.id, cell]));
+    this.groupOfRun = new Map();
+    for (const group of this.groups) {
+      for (const run of [...group.teachers, ...group.baselines, ...group.runs]) this.groupOfRun.set(run, group);
+    }
+    this.setHistories(data.histories);
+  }
+
+  setHistories(histories) {
+    this.histories = histories ?? null;
+    this.curves = new Map();
+  }
+
+  /** Return the metrics that compare detectors; the others are losses and times. */
+  get evaluations() {
+    return this.metrics.filter((name) => EVALUATION.test(name));
+  }
+
+  /** Return one of a list of values in the order of `metrics`. */
+  pick(values, metric) {
+    const index = this.column.get(metric);
+    return index === undefined || !values ? null : values[index] ?? null;
+  }
+
+  best(trial, metric) {
+    return this.pick(trial.best, metric);
+  }
+
+  last(trial, metric) {
+    return this.pick(trial.last, metric);
+  }
+
+  /** Return all settings of a trial, those that it shares with its study too. */
+  params(trial) {
+    const found = { ...this.byStudy.get(trial.study)?.params, ...trial.params };
+    return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
+  }
+
+  /** Return a run's curve of a metric as {steps, values}, or null. */
+  curve(run, metric) {
+    return this.curvesOf(run).get(metric) ?? null;
+  }
+
+  /** Return all curves of a run by metric. */
+  curvesOf(run) {
+    if (!this.curves.has(run)) this.curves.set(run, this.read(run));
+    return this.curves.get(run);
+  }
+
+  read(run) {
+    const { steps = [], runs = {} } = this.histories ?? {};
+    return new Map((Object.hasOwn(runs, run) ? runs[run] : []).map(([metric, index, values]) =>
+      [this.metrics[metric], { steps: steps[index] ?? [], values }]));
+  }
+
+  /** Return what tells two groups apart, in sentences. */
+  difference(one, other) {
+    return (this.data.differences ?? []).find(({ a, b }) => (a === one && b === other) || (a === other && b === one)) ?? null;
+  }
+}
+
+/** Return a trial's name as people tell it apart. */
+export function nameOf(trial) {
+  if (trial.role === "teacher") return trial.name || `teacher ${trial.student}`;
+  const seed = trial.seed === null || trial.seed === undefined ? "" : `seed=${trial.seed}`;
+  return [trial.method, trial.point, seed].filter(Boolean).join(" ") || trial.name || trial.run;
+}
+
+/** Return the settings that differ among trials, and have a value in two or more of them. */
+export function varying(snapshot, trials) {
+  const seen = new Map();
+  for (const trial of trials) {
+    for (const [key, value] of Object.entries(snapshot.params(trial))) {
+      if (!seen.has(key)) seen.set(key, new Set());
+      seen.get(key).add(value);
+    }
+  }
+  return [...seen].filter(([, values]) => values.size > 1).map(([key]) => key);
+}
+
+/** Return the pairs of steps and finite values of a curve, scaled. */
+export function points(curve, scale = 1) {
+  if (!curve) return [];
+  return curve.values.map((value, index) => [curve.steps[index], isNumber(value) ? value * scale : null]);
+}

@@ -1,0 +1,111 @@
+// Which method is best: mean and spread over seeds, differences to `none` and to the paper, ranked only among equals.
+
+import { choice, groupsShown } from "../choose.js";
+import { h } from "../dom.js";
+import { counted, isNumber, metricText, NOTHING, number, shownValue, signed } from "../format.js";
+import { linkTo, settings } from "../hash.js";
+import { empty, filteredOut } from "../states.js";
+import { table } from "../table.js";
+
+const FACTS = ["data", "evaluation", "schedule", "batch", "teacher"];
+const OTHERS = 5; // further metrics beside the chosen one
+const SECTIONS = 12;
+
+export const view = {
+  id: "leaderboard",
+  title: "Leaderboard",
+  lede: "Rows are trials that differ in the seed only. Only trials that were trained and measured alike are ranked together.",
+  render(context) {
+    if (context.snapshot.trials.length === 0) return empty("No trial is recorded yet", "Rows appear with the first trial.");
+    const groups = groupsShown(context);
+    if (groups.length === 0) return filteredOut();
+    const wanted = settings().group;
+    const shown = groups.filter(({ id }) => id === wanted);
+    const drawn = shown.length > 0 ? shown : groups.slice(0, SECTIONS);
+    return [guard(groups, drawn, context), ...drawn.map((group) => section(group, context))];
+  },
+};
+
+function guard(groups, drawn, { snapshot, wish }) {
+  if (groups.length < 2) return null;
+  const [first, ...others] = groups;
+  return h("section", { class: "notice", id: "guard" },
+    h("p", {}, h("b", {}, `${groups.length} groups are ranked apart. `),
+      "They differ in what they were trained or measured on, so one's numbers say nothing about the other's."),
+    choice("group", "Show", [["", "all groups"], ...groups.map(({ id, label }) => [id, label])], wish.group),
+    h("details", {}, h("summary", {}, "What differs"), h("ul", {}, others.slice(0, SECTIONS).map((other) =>
+      h("li", {}, h("b", {}, `${first.label} / ${other.label}: `), sentences(snapshot, first, other))))),
+    drawn.length < groups.length && h("p", { class: "note" }, `${drawn.length} of ${groups.length} groups are shown.`));
+}
+
+function sentences(snapshot, first, other) {
+  const known = snapshot.difference(first.id, other.id);
+  if (known) return known.sentences.join(" ");
+  return FACTS.filter((fact) => first.facts[fact] !== other.facts[fact])
+    .map((fact) => `${fact}: ${first.facts[fact]} against ${other.facts[fact]}.`).join(" ");
+}
+
+function section(group, context) {
+  const { snapshot, runs } = context;
+  const rows = snapshot.rows.filter((row) => row.group === group.id && row.runs.some((run) => runs.has(run)));
+  return h("section", { class: "group", "data-group": group.id }, h("h2", {}, group.label),
+    h("dl", { class: "facts" }, FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING)))),
+    table({ id: `rows-${group.id}`, caption: `Leaderboard of ${group.label}`, rows: inRank(rows), columns: columns(context),
+      sortable: true, rowClass: ({ kind }) => kind }),
+    h("p", { class: "note" }, `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's `
+      + "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank."));
+}
+
+function inRank(rows) {
+  const order = { teacher: 0, baseline: 1, distilled: 2 };
+  return [...rows].sort((a, b) => order[a.kind] - order[b.kind] || (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0);
+}
+
+function columns({ snapshot, metric }) {
+  const selected = snapshot.data.metric;
+  const name = (key) => key.replace(/^(coco|voc)\//, "");
+  const others = snapshot.evaluations.filter((key) => key !== metric).slice(0, OTHERS);
+  const mean = (row) => snapshot.pick(row.mean, metric);
+  return [
+    { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
+    { key: "label", title: "Trials", node: label },
+    { key: "student", title: "Student" },
+    { key: "n", title: "Seeds", numeric: true },
+    { key: "mean", title: name(metric), numeric: true, value: mean, text: (value, row) => spread(snapshot, metric, value, row.spread) },
+    { key: "best", title: "Best", numeric: true, value: (row) => snapshot.pick(row.best, metric), text: (v) => metricText(metric, v) },
+    { key: "last", title: "Last", numeric: true, value: (row) => snapshot.pick(row.last_mean, metric),
+      text: (value, row) => spread(snapshot, metric, value, row.last_spread) },
+    { key: "none", title: "To none", numeric: true, hint: `${metric} less that of the same student trained alone`,
+      value: (row) => toNone(snapshot, metric, row), text: (value) => signed(shownValue(metric, value)) },
+    { key: "paper", title: "To paper", numeric: true, hint: `${selected} less the paper's`,
+      value: (row) => row.to_paper, node: (value, row) => toPaper(snapshot, value, row) },
+    ...others.map((key) => ({ key, title: name(key), numeric: true, value: (row) => snapshot.pick(row.mean, key),
+      text: (value) => metricText(key, value) })),
+    { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
+    { key: "statuses", title: "States", value: (row) => Object.entries(row.statuses).map(([s, n]) => `${n} ${s}`).join(", ") },
+  ];
+}
+
+function label(value, row) {
+  const kind = row.kind === "distilled" ? "" : ` (${row.kind})`;
+  return h("a", { href: linkTo({ view: "curves", trials: row.runs.join(",") }), class: "row-link" }, `${String(value).slice(0, 120)}${kind}`);
+}
+
+function spread(snapshot, metric, value, spreads) {
+  const around = snapshot.pick(spreads, metric);
+  const text = metricText(metric, value);
+  return isNumber(around) ? `${text} ± ${metricText(metric, around)}` : text;
+}
+
+function toNone(snapshot, metric, row) {
+  if (metric === snapshot.data.metric) return row.to_none;
+  const none = snapshot.rows.find(({ key, group }) => key === row.none_key && group === row.group);
+  const [own, other] = [snapshot.pick(row.mean, metric), snapshot.pick(none?.mean, metric)];
+  return isNumber(own) && isNumber(other) ? own - other : null;
+}
+
+function toPaper(snapshot, value, row) {
+  const cell = snapshot.paper.get(row.paper);
+  const text = signed(shownValue(snapshot.data.metric, value));
+  return cell ? h("span", { title: `${cell.table}: ${cell.detector}, ${cell.method}, AP ${cell.values.AP}` }, text) : text;
+}

@@ -1,0 +1,74 @@
+// All searched settings and the outcome, a line each trial; drag along an axis to pick lines.
+
+import { chart } from "../chart.js";
+import { isNumber, isPrecision, metricText, shownValue } from "../format.js";
+import { nameOf, varying } from "../snapshot.js";
+import { empty, filteredOut } from "../states.js";
+
+const AXES = 8;
+const LEVELS = 30; // texts that still fit on an axis
+
+export const view = {
+  id: "parallel",
+  title: "Parallel coordinates",
+  lede: "One line a trial through its settings to its result. Drag along an axis to keep the lines that pass there.",
+  render({ snapshot, trials, metric }) {
+    if (trials.length === 0) return filteredOut();
+    const measured = trials.filter((trial) => trial.role === "student" && isNumber(snapshot.best(trial, metric)));
+    const keys = measured.length > 0 ? settingsThatDiffer(snapshot, measured) : [];
+    if (keys.length === 0) return empty("No setting differs among these trials", "It takes two measured students that were set up differently.");
+    const values = measured.map((trial) => snapshot.params(trial));
+    const axes = keys.map((key) => axisOf(key, values.map((of) => of[key])));
+    const left = varying(snapshot, measured).length - keys.length;
+    return chart({
+      id: "parallel", title: `${keys.length} settings and ${metric}`, height: 460,
+      note: `${measured.length} trials${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
+      options: (shade) => options(measured, values, axes, snapshot, metric, shade),
+      numbers: () => ({ rows: measured.map((trial, index) => ({ trial, values: values[index] })), columns: [
+        { key: "name", title: "Trial", value: ({ trial }) => nameOf(trial) },
+        ...keys.map((key) => ({ key, title: key, value: (row) => row.values[key] })),
+        { key: "metric", title: metric, numeric: true, value: ({ trial }) => snapshot.best(trial, metric), text: (v) => metricText(metric, v, 2) },
+      ] }),
+    });
+  },
+};
+
+function settingsThatDiffer(snapshot, trials) {
+  const searched = new Set(snapshot.studies.flatMap((study) => study.searched ?? []));
+  const found = varying(snapshot, trials).filter((key) => fits(trials.map((trial) => snapshot.params(trial)[key])));
+  return [...found.filter((key) => searched.has(key)), ...found.filter((key) => !searched.has(key))].slice(0, AXES);
+}
+
+function fits(values) {
+  return new Set(values).size <= LEVELS || values.every((value) => value === undefined || isNumeric(value));
+}
+
+function isNumeric(value) {
+  return typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+}
+
+function axisOf(key, values) {
+  const present = values.filter((value) => value !== undefined);
+  if (!present.every(isNumeric)) {
+    return { name: key, type: "category", data: [...new Set(present)].sort(), read: (value) => value ?? null };
+  }
+  const numbers = present.map(Number);
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  return { name: key, type: low > 0 && high / low >= 50 ? "log" : "value", scale: true, read: (value) => (value === undefined ? null : Number(value)) };
+}
+
+function options(trials, values, axes, snapshot, metric, shade) {
+  const outcome = trials.map((trial) => shownValue(metric, snapshot.best(trial, metric)));
+  const short = (name) => name.split(".").slice(-2).join(".").slice(0, 24);
+  const drawn = [...axes.map(({ read, ...axis }) => ({ ...axis, name: short(axis.name) })), { name: short(metric.split("/").at(-1)), type: "value", scale: true }];
+  const label = { color: shade.text, formatter: (value) => String(value).slice(0, 14) };
+  return {
+    parallel: { left: 48, right: 72, top: 48, bottom: 64, parallelAxisDefault: { axisLabel: label, axisLine: { lineStyle: { color: shade.quiet } },
+      nameTextStyle: { color: shade.text } } },
+    parallelAxis: drawn.map((axis, dim) => ({ ...axis, dim })),
+    visualMap: { min: Math.min(...outcome), max: Math.max(...outcome) + 1e-9, dimension: axes.length, calculable: true, orient: "horizontal",
+      left: "center", bottom: 0, inRange: { color: shade.scale.slice(1, -1) }, textStyle: { color: shade.text }, precision: isPrecision(metric) ? 1 : 4 },
+    series: { type: "parallel", smooth: false, lineStyle: { width: trials.length > 200 ? 1 : 2, opacity: trials.length > 200 ? 0.45 : 0.8 },
+      inactiveOpacity: 0.04, data: values.map((of, index) => [...axes.map(({ name, read }) => read(of[name])), outcome[index]]) },
+  };
+}
