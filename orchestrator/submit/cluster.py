@@ -26,7 +26,10 @@ class RayCluster:
 
     def __init__(self, address: str, transport: httpx.BaseTransport | None = None) -> None:
         self.address = http_address(address)
-        self._client = httpx.Client(base_url=self.address, headers=_token(), timeout=TIMEOUT, transport=transport)
+        try:
+            self._client = httpx.Client(base_url=self.address, headers=_token(), timeout=TIMEOUT, transport=transport)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UserError(f"{redacted(address)} is no address: {error}") from error
 
     def require_same_version(self) -> None:
         """Raise ``UserError`` unless the cluster runs this environment's version of Ray."""

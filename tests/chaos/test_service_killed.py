@@ -1,0 +1,177 @@
+"""The service survives kill -9 between any two steps of a submission: no study is lost, and none is started twice.
+
+A fault point lies before and after each transaction of the queue and before and after each request to Ray, also where
+Ray has carried a request out and nobody has heard of it. All of them are tried, one a process.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from orchestrator.service.keeper import Keeper
+from orchestrator.service.queue import Queue
+from orchestrator.submit.cluster import RayCluster
+from orchestrator.submit.record import Ledger
+from orchestrator.submit.states import State
+from tests.unit.orchestrator.submit.fake_ray import FakeRay
+from tests.unit.orchestrator.submit.orders import KEY, order, said
+
+ACCEPTED = "accepted"  # a file: the client has been told that its study is in the queue
+
+
+class Points:
+    """Count the fault points that a process passes, and kill it at one of them."""
+
+    def __init__(self, deadly: int | None = None) -> None:
+        self.deadly, self.passed = deadly, 0
+
+    def __call__(self) -> None:
+        if self.passed == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed += 1
+
+
+class FaultyQueue(Queue):
+    def __init__(self, path: Path, point: Callable[[], None]) -> None:
+        self._point: Callable[[], None] = lambda: None
+        super().__init__(path, longest=9)
+        self._point = point
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        with super()._transaction() as connection:
+            yield connection
+            if connection.total_changes:
+                self._point()  # written, not yet committed
+        self._point()
+
+
+def keeper_in(folder: Path, point: Callable[[], None]) -> Keeper:
+    ray = FakeRay(folder / "ray")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        point()
+        reply = ray.answer(request)
+        point()  # carried out, and nobody knows
+        return reply
+
+    return Keeper(
+        FaultyQueue(folder / "queue.db", point), RayCluster("http://head", httpx.MockTransport(answer)), Ledger(folder)
+    )
+
+
+def submitted(folder: Path, point: Callable[[], None]) -> None:
+    """A client submits, its study's turn comes, Ray takes it, and the service looks after it."""
+    keeper = keeper_in(folder, point)
+    keeper.queue.add(order())
+    (folder / ACCEPTED).touch()
+    keeper.step()
+    keeper.step()
+
+
+def lost_and_again(folder: Path, point: Callable[[], None]) -> None:
+    """The driver of a running study has been lost; the service submits the study again."""
+    submitted(folder, lambda: None)
+    Ledger(folder).write(said(f"{KEY}-1", ago_s=3600))
+    keeper = keeper_in(folder, point)
+    keeper.step()
+    keeper.step()
+
+
+def stopped(folder: Path, point: Callable[[], None]) -> None:
+    """A user stops a running study."""
+    submitted(folder, lambda: None)
+    (folder / ACCEPTED).unlink()
+    FakeRay(folder / "ray").say(f"{KEY}-1", status="RUNNING")
+    Ledger(folder).write(said(f"{KEY}-1"))
+    keeper = keeper_in(folder, point)
+    keeper.queue.move(keeper.queue.entry(KEY), State.STOPPING, "asked to stop")
+    (folder / ACCEPTED).touch()
+    keeper.step()
+    keeper.step()
+
+
+def number_of_points(scenario: Callable[[Path, Callable[[], None]], None], folder: Path) -> int:
+    points = Points()
+    scenario(folder, points)
+    return points.passed
+
+
+def run_and_die(scenario: Callable[[Path, Callable[[], None]], None], folder: Path, deadly: int) -> None:
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            scenario(folder, Points(deadly))
+        os._exit(3)  # it should be dead
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"fault point {deadly} was not reached"
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def finish(folder: Path, attempt: int) -> Keeper:
+    """Start the service again; the driver of an attempt ends well."""
+    keeper = keeper_in(folder, lambda: None)
+    for _ in range(3):
+        keeper.step()
+    Ledger(folder).write(said(f"{KEY}-{attempt}", State.FINISHED, "done"))
+    keeper.step()
+    return keeper
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_killed_at_any_point_of_a_submission_it_starts_the_study_once(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    total = number_of_points(submitted, tmp_path / "whole")
+    assert total > 15
+    for deadly in range(total):
+        folder = tmp_path / str(deadly)
+        folder.mkdir()
+        run_and_die(submitted, folder, deadly)
+        queue = Queue(folder / "queue.db", longest=9)
+        if (folder / ACCEPTED).exists():
+            assert queue.entry(KEY) is not None, f"lost at point {deadly}"
+        queue.add(order())  # as a client does that has heard nothing
+        keeper = finish(folder, 1)
+        assert FakeRay(folder / "ray").starts == [f"{KEY}-1"], f"at point {deadly}"
+        entry = keeper.queue.entry(KEY)
+        assert entry is not None
+        assert (entry.state, entry.attempt) == (State.FINISHED, 1), f"at point {deadly}"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_killed_at_any_point_of_a_resubmission_it_starts_the_next_attempt_once(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    total = number_of_points(lost_and_again, tmp_path / "whole")
+    assert total > 15
+    for deadly in range(total):
+        folder = tmp_path / str(deadly)
+        folder.mkdir()
+        run_and_die(lost_and_again, folder, deadly)
+        keeper = finish(folder, 2)
+        assert FakeRay(folder / "ray").starts == [f"{KEY}-1", f"{KEY}-2"], f"at point {deadly}"
+        entry = keeper.queue.entry(KEY)
+        assert entry is not None
+        assert (entry.state, entry.losses) == (State.FINISHED, 1), f"at point {deadly}"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_killed_at_any_point_of_a_stop_it_still_stops_what_it_said_it_would(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    for deadly in range(number_of_points(stopped, tmp_path / "whole")):
+        folder = tmp_path / str(deadly)
+        folder.mkdir()
+        run_and_die(stopped, folder, deadly)
+        keeper = keeper_in(folder, lambda: None)
+        for _ in range(2):
+            keeper.step()
+        entry = keeper.queue.entry(KEY)
+        assert entry is not None
+        if (folder / ACCEPTED).exists():
+            assert entry.state == State.STOPPED, f"at point {deadly}"
+        assert FakeRay(folder / "ray").starts == [f"{KEY}-1"]

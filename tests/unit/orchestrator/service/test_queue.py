@@ -1,0 +1,107 @@
+"""The queue: accepted once, in order, moved along allowed ways only, each with its reason."""
+
+import pytest
+
+from orchestrator.service.queue import Conflict, Queue, QueueFull
+from orchestrator.service.transitions import TRANSITIONS
+from orchestrator.submit.states import State
+from tests.unit.orchestrator.submit.orders import KEY, order
+
+OTHER = "stillhouse-aaaaaaaaaaaa"
+
+
+@pytest.fixture
+def queue(tmp_path):
+    return Queue(tmp_path / "queue.db", longest=2)
+
+
+def test_a_study_is_accepted_once_and_comes_back_as_it_was(queue, tmp_path):
+    assert queue.add(order())
+    assert not queue.add(order())
+    again = Queue(tmp_path / "queue.db", longest=2)
+    [entry] = again.entries()
+    assert (entry.order, entry.state, entry.attempt) == (order(), State.QUEUED, 0)
+
+
+def test_a_full_queue_says_so_and_forgets_nothing(queue):
+    queue.add(order())
+    queue.add(order(OTHER))
+    with pytest.raises(QueueFull, match="the queue is full"):
+        queue.add(order("stillhouse-bbbbbbbbbbbb"))
+    assert not queue.add(order())  # joining is not waiting
+    assert [entry.key for entry in queue.entries()] == [KEY, OTHER]
+
+
+def test_room_is_made_by_a_study_whose_turn_has_come(queue):
+    queue.add(order())
+    queue.add(order(OTHER))
+    queue.move(queue.entry(KEY), State.SUBMITTED, "its turn")
+    assert queue.add(order("stillhouse-bbbbbbbbbbbb"))
+
+
+@pytest.mark.parametrize("before", State)
+@pytest.mark.parametrize("after", State)
+def test_only_the_ways_of_the_table_can_be_gone(queue, before, after):
+    """Reach each state by a way of the table, and try all others from there."""
+    queue.add(order())
+    for state in way_to(before):
+        queue.move(queue.entry(KEY), state, "on the way")
+    if after in TRANSITIONS[before]:
+        queue.move(queue.entry(KEY), after, "why")
+        assert (queue.entry(KEY).state, queue.entry(KEY).reason) == (after, "why")
+    else:
+        with pytest.raises(ValueError, match="no way leads"):
+            queue.move(queue.entry(KEY), after, "why")
+        assert queue.entry(KEY).state == before
+
+
+def way_to(target):
+    """Return a shortest way from ``queued``, without its first step."""
+    ways = [[State.QUEUED]]
+    for way in ways:
+        if way[-1] == target:
+            return way[1:]
+        ways += [[*way, after] for after in sorted(TRANSITIONS[way[-1]]) if after not in way]
+    raise AssertionError(f"{target} cannot be reached")
+
+
+def test_of_two_who_move_the_same_study_one_is_told(queue):
+    queue.add(order())
+    seen = queue.entry(KEY)
+    queue.move(seen, State.SUBMITTED, "first")
+    with pytest.raises(Conflict):
+        queue.move(seen, State.STOPPED, "second")
+    assert queue.entry(KEY).state == State.SUBMITTED
+
+
+def test_a_look_from_an_earlier_attempt_moves_nothing(queue):
+    queue.add(order())
+    for state in (State.SUBMITTED, State.RUNNING):
+        queue.move(queue.entry(KEY), state, "on")
+    first = queue.entry(KEY)
+    for state in (State.LOST, State.QUEUED, State.SUBMITTED, State.RUNNING):
+        queue.move(queue.entry(KEY), state, "again")
+    with pytest.raises(Conflict):
+        queue.move(first, State.FINISHED, "the first attempt ended")
+
+
+def test_every_transition_is_an_event_with_its_reason(queue):
+    queue.add(order())
+    queue.move(queue.entry(KEY), State.SUBMITTED, "its turn")
+    queue.move(queue.entry(KEY), State.RUNNING, "Ray has it")
+    found = [(event.before, event.after, event.reason) for event in queue.events()]
+    assert found == [
+        (None, "queued", "accepted"), ("queued", "submitted", "its turn"), ("submitted", "running", "Ray has it"),
+    ]  # fmt: skip
+    assert [event.after for event in queue.events(after=2)] == ["running"]
+    assert queue.events(key=OTHER) == []
+
+
+def test_a_resumed_study_waits_behind_the_others_with_a_new_budget(queue):
+    queue.add(order())
+    for state in (State.SUBMITTED, State.RUNNING, State.LOST, State.FAILED):
+        queue.move(queue.entry(KEY), state, "on")
+    queue.add(order(OTHER))
+    queue.again(queue.entry(KEY), order(), "resumed")
+    assert [entry.key for entry in queue.entries()] == [OTHER, KEY]
+    assert (queue.entry(KEY).losses, queue.entry(KEY).attempt) == (0, 1)

@@ -1,0 +1,19 @@
+"""Make orders and drivers' records for tests."""
+
+import time
+
+from orchestrator.submit.order import Order
+from orchestrator.submit.record import JobRecord
+from orchestrator.submit.shipment import Shipment
+from orchestrator.submit.states import State
+
+KEY = "stillhouse-0123456789ab"
+
+
+def order(key: str = KEY, study: str = "tiny") -> Order:
+    return Order(key, study, Shipment({"study.yaml": b"name: tiny\n"}), "/shared/runs")
+
+
+def said(attempt: str, state: State = State.RUNNING, reason: str = "its driver lives", ago_s: float = 0.0) -> JobRecord:
+    """What a driver wrote so many seconds ago."""
+    return JobRecord(attempt, "tiny", state, reason, "node-1", time.time() - ago_s, time.time() - ago_s)

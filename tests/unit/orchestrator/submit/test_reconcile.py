@@ -1,0 +1,61 @@
+"""A submission's state: the driver's own word about its end, then its signs of life, then Ray's word."""
+
+import pytest
+
+from orchestrator.submit.reconcile import SILENCE_S, RayJob, reconcile
+from orchestrator.submit.states import ALIVE, State
+from tests.unit.orchestrator.submit.orders import said
+
+STATUSES = ("PENDING", "RUNNING", "STOPPED", "FAILED", "SUCCEEDED", None)
+ENDS = (State.FINISHED, State.FAILED, State.STOPPED)
+
+
+def job(status):
+    return RayJob(status, "as Ray sees it") if status else None
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("end", ENDS)
+def test_what_the_driver_said_about_its_end_counts_whatever_ray_says(end, status):
+    assert reconcile(said("a", end, "why", ago_s=1e6), job(status), visible=True) == (end, "why")
+
+
+@pytest.mark.parametrize(
+    ("status", "fresh", "silent"),
+    [
+        ("PENDING", State.RUNNING, State.LOST),
+        ("RUNNING", State.RUNNING, State.LOST),
+        (None, State.RUNNING, State.LOST),  # a new head knows no jobs; the driver may live until it notices
+        ("STOPPED", State.STOPPED, State.STOPPED),
+        ("FAILED", State.LOST, State.LOST),
+        ("SUCCEEDED", State.LOST, State.LOST),
+    ],
+)
+def test_while_a_driver_has_not_said_how_it_ended_its_signs_of_life_count(status, fresh, silent):
+    assert reconcile(said("a", ago_s=SILENCE_S / 2), job(status), visible=True).state == fresh
+    assert reconcile(said("a", ago_s=SILENCE_S * 2), job(status), visible=True).state == silent
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "unseen"),
+    [
+        ("PENDING", State.SUBMITTED, State.SUBMITTED),
+        ("RUNNING", State.SUBMITTED, State.RUNNING),
+        ("STOPPED", State.STOPPED, State.STOPPED),
+        ("FAILED", State.FAILED, State.FAILED),
+        ("SUCCEEDED", State.LOST, State.FINISHED),
+        (None, State.LOST, State.LOST),
+    ],
+)
+def test_without_a_record_it_matters_whether_one_could_be_seen(status, seen, unseen):
+    assert reconcile(None, job(status), visible=True).state == seen
+    assert reconcile(None, job(status), visible=False).state == unseen
+
+
+def test_a_status_that_a_later_ray_may_have_is_not_taken_for_life():
+    assert reconcile(None, RayJob("MELTED"), visible=True).state not in ALIVE
+
+
+def test_a_failure_carries_what_ray_says_about_it():
+    found = reconcile(None, RayJob("FAILED", "runtime_env setup\nfailed: no such file"), visible=True)
+    assert "runtime_env setup failed: no such file" in found.reason
