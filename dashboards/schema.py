@@ -21,7 +21,8 @@ Numbers = list[Number]
 class Study(TypedDict):
     """Hold one study: its own run in MLflow and what its trials have in common.
 
-    ``params`` are the settings that all its trials share; a trial's full settings are ``study.params | trial.params``.
+    ``params`` are the settings that most of its trials have; a trial's full settings are ``study.params | trial.params``,
+    where null in the latter takes a key away.
     ``searched`` are the settings in which its distilled students differ, the seed left out. ``planned`` is null where
     nobody recorded how many trials there will be. ``eta_s`` is null when nothing runs or no epoch has been timed.
     """
@@ -74,7 +75,7 @@ class Trial(TypedDict):
     student: str
     teacher: str
     teacher_run: str | None
-    params: dict[str, str]
+    params: dict[str, str | None]
     tags: dict[str, str]
     started: Number
     ended: Number

@@ -1,37 +1,25 @@
 """Read the curves of many runs from MLflow in few requests: by its client it would be one a run and metric."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from mlflow.utils.rest_utils import http_request
 
+from orchestrator.snapshot.mlflow_database import Row, database_points, unclipped
 from orchestrator.snapshot.recorded import Curves, RecordedRun
 
-LARGEST = 1.79e308  # a database stores the largest float in place of infinity
-PER_SELECT = 500  # runs
 PER_REQUEST = 100  # runs, the server's limit; it answers with 25,000 points at most
 MOST_POINTS = 25_000
-
-
-class Row(NamedTuple):
-    """Hold one point of one run."""
-
-    run: str
-    key: str
-    step: int
-    time: int
-    value: float
 
 
 def read_curves(client: MlflowClient, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
     """Return every point of the runs' metrics, by run id, metric and step."""
     store = client._tracking_client.store
     if isinstance(store, SqlAlchemyStore):
-        rows = _from_database(store, [run.run_id for run in runs])
+        rows = database_points(store, [run.run_id for run in runs])
     elif isinstance(store, RestStore):
         rows = _from_server(client, store, runs)
     else:
@@ -50,30 +38,6 @@ def to_curves(rows: Iterable[Row]) -> dict[str, Curves]:
         run: {key: [(step, point[1]) for step, point in sorted(points.items())] for key, points in curves.items()}
         for run, curves in found.items()
     }
-
-
-def unclipped(value: float) -> float:
-    """Return infinity for the largest float, which databases hold in its place."""
-    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
-
-
-def _from_database(store: Any, ids: list[str]) -> Iterator[Row]:
-    """Read columns instead of objects: six times as fast as the store's own bulk call, which asks for one metric."""
-    from mlflow.store.tracking.dbmodels.models import SqlMetric
-    from sqlalchemy import select
-
-    columns = (
-        SqlMetric.run_uuid,
-        SqlMetric.key,
-        SqlMetric.step,
-        SqlMetric.timestamp,
-        SqlMetric.value,
-        SqlMetric.is_nan,
-    )
-    with store.ManagedSessionMaker() as session:
-        for portion in _portions(ids, PER_SELECT):
-            for *row, value, is_nan in session.execute(select(*columns).where(SqlMetric.run_uuid.in_(portion))):
-                yield Row(*row, math.nan if is_nan else unclipped(value))
 
 
 def _from_server(client: MlflowClient, store: Any, runs: Sequence[RecordedRun]) -> Iterator[Row]:

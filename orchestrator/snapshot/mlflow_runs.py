@@ -8,35 +8,47 @@ from typing import Any, Literal
 from mlflow.entities import Run
 
 from orchestrator.redact import redacted
-from orchestrator.snapshot.mlflow_curves import unclipped
+from orchestrator.snapshot.mlflow_database import RunRow, unclipped
 from orchestrator.snapshot.recorded import Latest, RecordedRun
-from orchestrator.tracking.runs import DATA, KIND, METHOD, REASON, ROLE, STATUS, STUDY, TRIAL
+from orchestrator.tracking.runs import DATA, FINGERPRINT, KIND, METHOD, REASON, ROLE, STATUS, STUDY, TRIAL
 
 PLANNED, DEVICES, EVENTS = "stillhouse.planned", "stillhouse.devices", "stillhouse.events"
-OWN_FIELDS = {KIND, STUDY, TRIAL, ROLE, METHOD, STATUS, REASON, DATA, PLANNED, DEVICES, EVENTS}
+OWN_FIELDS = {KIND, FINGERPRINT, STUDY, TRIAL, ROLE, METHOD, STATUS, REASON, DATA, PLANNED, DEVICES, EVENTS}
 INTERNAL = "mlflow."
 KEPT = ("mlflow.user", "mlflow.source.name", "mlflow.source.git.commit")
 LONGEST, LONGEST_KEY, LONGEST_REASON = 500, 250, 2000  # characters
 MOST = 300  # parameters or tags of a run
 
 
-def to_recorded(run: Run, experiment: str) -> RecordedRun:
+def row_of(run: Run) -> RunRow:
+    """Return what MLflow's client gave as a row of the database."""
+    metrics = {  # ``run.data.metrics`` leaves the steps out
+        metric.key: Latest(unclipped(metric.value), metric.step, metric.timestamp / 1000)
+        for metric in run.data._metric_objs
+    }
+    info = run.info
+    return RunRow(
+        info.run_id, info.run_name, info.status, info.start_time, info.end_time, info.experiment_id, run.data.params,
+        run.data.tags, metrics,
+    )  # fmt: skip
+
+
+def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
     """Return a run of MLflow as plain data: secrets hidden, long texts cut."""
-    tags = run.data.tags
-    kind = tags.get(KIND, "")
+    tags = row.tags
     return RecordedRun(
-        run_id=str(run.info.run_id),
+        run_id=row.run_id,
         experiment=cut(experiment),
-        name=cut(str(run.info.run_name or run.info.run_id)),
-        status=str(run.info.status),
-        started=_seconds(run.info.start_time),
-        ended=_seconds(run.info.end_time),
-        params=_texts(run.data.params),
+        name=cut(row.name or row.run_id),
+        status=row.status,
+        started=_seconds(row.started),
+        ended=_seconds(row.ended),
+        params=_texts(row.params),
         tags=_texts({key: value for key, value in tags.items() if _is_shown(key)}),
-        metrics=_latest(run),
+        metrics=row.metrics,
         description=cut(tags.get("mlflow.note.content", ""), LONGEST_REASON),
         parent=tags.get("mlflow.parentRunId", ""),
-        kind=_kind(kind),
+        kind=_kind(tags.get(KIND, "")),
         study=cut(tags.get(STUDY, "")),
         trial=cut(tags.get(TRIAL, "")),
         role=cut(tags.get(ROLE, "")),
@@ -69,14 +81,6 @@ def _is_shown(tag: str) -> bool:
 
 def _texts(found: Mapping[str, str]) -> dict[str, str]:
     return {cut(key, LONGEST_KEY): cut(value) for key, value in list(found.items())[:MOST]}
-
-
-def _latest(run: Run) -> dict[str, Latest]:
-    """Return the last value of each metric with its step, which ``run.data.metrics`` leaves out."""
-    return {
-        metric.key: Latest(unclipped(metric.value), metric.step, metric.timestamp / 1000)
-        for metric in run.data._metric_objs
-    }
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -1,20 +1,24 @@
 """Read an MLflow tracking store in bulk, and only what has changed since the last time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from mlflow.entities import Experiment
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
 from orchestrator.errors import UserError
 from orchestrator.redact import redacted
 from orchestrator.snapshot.mlflow_curves import read_curves
-from orchestrator.snapshot.mlflow_runs import to_recorded
+from orchestrator.snapshot.mlflow_database import RunRow, database_runs
+from orchestrator.snapshot.mlflow_runs import row_of, to_recorded
 from orchestrator.snapshot.recorded import Curves, RecordedRun
 from orchestrator.tracking.client import SQLITE, require_answer
 from orchestrator.tracking.faults import plainly
 
-PAGE = 1000  # runs a request
+PAGE = 1000  # runs or experiments a request
 
 
 class MlflowTracking:
@@ -43,15 +47,20 @@ class MlflowTracking:
     def runs(self) -> list[RecordedRun]:
         """Return all runs that are not deleted, in the order of their start."""
         with plainly():
-            names = {experiment.experiment_id: experiment.name for experiment in self._client.search_experiments()}
-            found: list[RecordedRun] = []
-            token: str | None = None
-            while True:
-                page = self._client.search_runs(list(names), max_results=PAGE, page_token=token)
-                found += [to_recorded(run, names[run.info.experiment_id]) for run in page]
-                token = page.token
-                if not token:
-                    return sorted(found, key=lambda run: (run.started or 0, run.run_id))
+            names = {experiment.experiment_id: experiment.name for experiment in self._experiments()}
+            found = [to_recorded(row, names[row.experiment]) for row in self._rows(list(names))]
+        return sorted(found, key=lambda run: (run.started or 0, run.run_id))
+
+    def _experiments(self) -> Iterator[Experiment]:
+        yield from _pages(lambda token: self._client.search_experiments(max_results=PAGE, page_token=token))
+
+    def _rows(self, experiments: list[str]) -> Iterator[RunRow]:
+        store = self._client._tracking_client.store
+        if isinstance(store, SqlAlchemyStore):
+            yield from database_runs(store, experiments)
+        elif experiments:
+            search = self._client.search_runs
+            yield from map(row_of, _pages(lambda token: search(experiments, max_results=PAGE, page_token=token)))
 
     def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
         """Return every point of every metric of these runs, by run id."""
@@ -65,3 +74,14 @@ class MlflowTracking:
     def _is_read(self, run: RecordedRun) -> bool:
         before = self._read.get(run.run_id)
         return before is not None and before[0].metrics == run.metrics
+
+
+def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Yield the items of all pages that MLflow answers with."""
+    token: str | None = None
+    while True:
+        page = ask(token)
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -1,0 +1,47 @@
+"""Name detectors as papers do, from the settings of a run."""
+
+import re
+from collections.abc import Mapping
+
+HEADS = {"gfl": "GFL", "atss": "ATSS", "fcos": "FCOS", "retinanet": "Retina", "yolox": "YOLOX", "ld": "GFL"}
+BACKBONES = (
+    (re.compile(r"(?:^|_)r(\d{2,3})(?:-caffe)?(?=[_-]|$)"), "R{}"),
+    (re.compile(r"(?:^|_)x101.*dconv"), "X101-DCN"),
+    (re.compile(r"(?:^|_)x101"), "X101"),
+    (re.compile(r"(?:^|_)swin-?t(?=[_-]|$)"), "SwinT"),
+    (re.compile(r"(?:^|_)mobilenet-?v2"), "MobileNetV2"),
+    (re.compile(r"^yolox_(tiny|nano|s|m|l|x)(?=[_-]|$)"), "{}"),
+)
+TRAINED = re.compile(r"(?:^|/)trials/([0-9a-f]{12})/[^/]+$")
+
+
+def detector_label(params: Mapping[str, str], prefix: str) -> str:
+    """Return the detector below ``prefix`` as papers name it (``GFL-R50``), its width where it is not 1.
+
+    A config that is not recognised goes by its file's name; without any the label is empty.
+    """
+    stem = params.get(f"{prefix}config", "").rpartition("/")[2].removesuffix(".py")
+    head = HEADS.get(re.split(r"[_-]", stem)[0])
+    backbone = _backbone(stem, params.get(f"{prefix}backbone_depth", "null"))
+    label = f"{head}-{backbone}" if head and backbone else stem
+    width = params.get(f"{prefix}width", "1.0")
+    return label if width in ("1.0", "1") or not label else f"{label} x{width}"
+
+
+def teacher_of(params: Mapping[str, str]) -> str:
+    """Return what identifies the teacher's weights, wherever they lie: a trial's id or a file's name; empty without."""
+    path = params.get("teacher.weights.path", "")
+    if match := TRAINED.search(path):
+        return match[1]
+    if path:
+        return path.rpartition("/")[2]
+    return "random weights" if any(key.startswith("teacher.detector.") for key in params) else ""
+
+
+def _backbone(stem: str, depth: str) -> str | None:
+    if depth.isdecimal():
+        return f"R{depth}"
+    for pattern, text in BACKBONES:
+        if match := pattern.search(stem):
+            return text.format(*match.groups())
+    return None

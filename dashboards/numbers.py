@@ -1,0 +1,29 @@
+"""Write numbers as JSON can hold them."""
+
+import math
+from collections.abc import Iterable
+
+from dashboards.schema import Number, Numbers
+
+EXACT, CURVE = 9, 5  # significant digits
+
+
+def number(value: float | None, digits: int = EXACT) -> Number:
+    """Return a number of ``digits`` significant digits; NaN and infinities, which JSON lacks, as texts."""
+    if value is None or value == 0:
+        return None if value is None else 0.0
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(f"{value:.{digits}g}")
+
+
+def numbers(values: Iterable[float | None], digits: int = EXACT) -> Numbers:
+    """Return a list of numbers as JSON can hold them."""
+    return [number(value, digits) for value in values]
+
+
+def is_finite(value: float | None) -> bool:
+    """Tell whether there is a value to calculate with."""
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,49 @@
+"""Tell how far trials and studies are, and when they will be done."""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+from dashboards.seen import Seen
+
+ENDED = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "stopped"}
+SILENT_S, SILENT_EPOCHS = 300.0, 3.0  # a run that has said nothing for so long is not running any more
+
+
+def status_of(trial: Seen, now: float) -> str:
+    """Return where a trial stands: its recorded outcome, else what MLflow and the time since its last value say."""
+    run = trial.run
+    if run.outcome:
+        return run.outcome
+    if run.kind == "" and run.status in ENDED:
+        return ENDED[run.status]
+    if run.status not in ("RUNNING", "SCHEDULED"):
+        return "unfinished"
+    patience = SILENT_S + SILENT_EPOCHS * (trial.epoch_s or 0.0)
+    return "running" if trial.heard is not None and now - trial.heard <= patience else "unfinished"
+
+
+def counts(trials: Sequence[Seen], now: float) -> dict[str, int]:
+    """Return how many trials have each status."""
+    return dict(Counter(status_of(trial, now) for trial in trials))
+
+
+def eta_s(trials: Sequence[Seen], planned: int | None, now: float) -> float | None:
+    """Return how long a study will take from now on, ``None`` where nothing runs or no epoch has been timed.
+
+    What is left (of the running trials, and of the planned ones that have not begun) is shared by as many as run now;
+    it takes as long as the longest running trial at least.
+    """
+    running = [trial for trial in trials if status_of(trial, now) == "running"]
+    timed = [trial.epoch_s for trial in trials if trial.epoch_s is not None and trial.role == "student"]
+    if not running or not timed:
+        return None
+    epoch_s = statistics.fmean(timed)
+    left = [_left(trial, epoch_s) for trial in running]
+    lengths = [trial.epochs for trial in trials if trial.epochs is not None and trial.role == "student"]
+    to_come = max(0, (planned or 0) - len(trials)) * (statistics.fmean(lengths) if lengths else 0.0) * epoch_s
+    return max(*left, (sum(left) + to_come) / len(running))
+
+
+def _left(trial: Seen, epoch_s: float) -> float:
+    return max(0, (trial.epochs or 0) - (trial.epoch or 0)) * (trial.epoch_s or epoch_s)

@@ -1,0 +1,163 @@
+"""Hold a trial as dashboards see it: a recorded run, its study, its curves and what follows from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from dashboards.detectors import detector_label, teacher_of
+from dashboards.numbers import is_finite
+from orchestrator.snapshot.recorded import Curves, RecordedRun
+
+BEST, EPOCH = "best/", "epoch"
+PER_CLASS = "class_AP/"  # followed by the name of a class
+HOUR = 3600.0
+TIMES = ("time/train_s", "time/evaluate_s")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Hold one trial. ``metric`` selects its best epoch; ``searched`` are the settings that its study varies."""
+
+    run: RecordedRun
+    curves: Curves
+    study: str
+    searched: tuple[str, ...]
+    metric: str
+
+    @property
+    def role(self) -> str:
+        """Return ``teacher`` or ``student``; runs made elsewhere are students."""
+        return "teacher" if self.run.role == "teacher" else "student"
+
+    @property
+    def method(self) -> str:
+        """Return the kind of method, ``none`` for a student trained alone, empty where nobody recorded it."""
+        return self.run.method or self.run.params.get("method.kind", "")
+
+    @property
+    def is_distilled(self) -> bool:
+        """Tell whether the trial is a student that may be ranked; runs that say nothing of a method may."""
+        return self.role == "student" and self.method != "none"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Tell whether the trial is a student trained alone."""
+        return self.role == "student" and self.method == "none"
+
+    @property
+    def id(self) -> str:
+        """Return the trial's id, the run's for a run made elsewhere."""
+        return self.run.trial or self.run.run_id
+
+    @cached_property
+    def seed(self) -> int | None:
+        """Return the seed where one was recorded."""
+        text = self.run.params.get("seed", "")
+        return int(text) if text.isdecimal() and len(text) < 16 else None
+
+    @cached_property
+    def student(self) -> str:
+        """Return the detector's name for people."""
+        return detector_label(self.run.params, "student.")
+
+    @cached_property
+    def teacher(self) -> str:
+        """Return the teacher's name for people, empty without one."""
+        return detector_label(self.run.params, "teacher.detector.") if self.teacher_id else ""
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """Return what identifies the teacher's weights: a trial's id where one has made them; empty without."""
+        return teacher_of(self.run.params)
+
+    @cached_property
+    def point(self) -> str:
+        """Return the searched settings on one line."""
+        params = self.run.params
+        found = [key for key in self.searched if key in params and key != "method.kind"]
+        return " ".join(f"{key.removeprefix('method.')}={params[key]}" for key in found)
+
+    @cached_property
+    def last(self) -> Mapping[str, float]:
+        """Return the last value of each metric."""
+        return {key: value.value for key, value in self.run.metrics.items() if _is_metric(key)}
+
+    @cached_property
+    def best_epoch(self) -> int | None:
+        """Return the epoch with the highest selection metric, the earliest of equals; what was recorded so, if it was."""
+        recorded = self.run.metrics.get(f"{BEST}{EPOCH}")
+        if recorded is not None and is_finite(recorded.value):
+            return int(recorded.value)
+        points = [(step, value) for step, value in self.curves.get(self.metric, ()) if is_finite(value)]
+        return max(points, key=lambda point: point[1], default=(None, 0.0))[0]
+
+    @cached_property
+    def best(self) -> Mapping[str, float]:
+        """Return each metric at the best epoch."""
+        recorded = {k.removeprefix(BEST): v.value for k, v in self.run.metrics.items() if k.startswith(BEST)}
+        if self.metric in recorded:
+            return {key: value for key, value in recorded.items() if _is_metric(key)}
+        epoch = self.best_epoch
+        return {
+            key: value
+            for key, curve in self.curves.items()
+            for step, value in curve
+            if step == epoch and _is_metric(key)
+        }
+
+    @property
+    def score(self) -> float | None:
+        """Return the selection metric of the best epoch, ``None`` where there is no number."""
+        value = self.best.get(self.metric)
+        return value if is_finite(value) else None
+
+    @cached_property
+    def per_class(self) -> dict[str, float]:
+        """Return AP by class at the best epoch, from the last one where the best was not recorded so."""
+        found = {k: v.value for k, v in self.run.metrics.items() if k.startswith((PER_CLASS, BEST + PER_CLASS))}
+        plain = {k.removeprefix(PER_CLASS): v for k, v in found.items() if k.startswith(PER_CLASS)}
+        return plain | {k.removeprefix(BEST + PER_CLASS): v for k, v in found.items() if k.startswith(BEST)}
+
+    @cached_property
+    def epoch(self) -> int | None:
+        """Return the last epoch recorded."""
+        steps = [latest.step for key, latest in self.run.metrics.items() if not key.startswith(BEST)]
+        recorded = self.run.metrics.get(EPOCH)
+        if recorded is not None and is_finite(recorded.value):
+            return int(recorded.value)
+        return max(steps, default=None)
+
+    @cached_property
+    def epochs(self) -> int | None:
+        """Return the length by the schedule, in epochs."""
+        text = self.run.params.get("schedule.epochs", "")
+        return int(text) if text.isdecimal() and len(text) < 9 else None
+
+    @cached_property
+    def seconds(self) -> float | None:
+        """Return the time spent training and evaluating: as recorded by epoch, else from the run's start to its end."""
+        timed = [value for key in TIMES for _, value in self.curves.get(key, ()) if is_finite(value)]
+        if timed:
+            return sum(timed)
+        begin, end = self.run.started, self.run.ended
+        return None if begin is None or end is None else max(0.0, end - begin)
+
+    @property
+    def gpu_hours(self) -> float | None:
+        """Return device-hours; a trial whose devices nobody recorded counts as one."""
+        return None if self.seconds is None else self.seconds * (self.run.devices or 1) / HOUR
+
+    @cached_property
+    def epoch_s(self) -> float | None:
+        """Return the mean time of an epoch, evaluation included."""
+        timed = self.curves.get(TIMES[0]) or []
+        return self.seconds / len(timed) if timed and self.seconds is not None else None
+
+    @property
+    def heard(self) -> float | None:
+        """Return when something was last recorded."""
+        return max((latest.time_s for latest in self.run.metrics.values()), default=self.run.started)
+
+
+def _is_metric(key: str) -> bool:
+    return not key.startswith((BEST, PER_CLASS)) and key != EPOCH

@@ -1,0 +1,198 @@
+"""Take a snapshot of a tracking store: everything that the views show, as one JSON document."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dashboards.alpha import alpha_grids
+from dashboards.comparability import Comparable, comparable_groups, differences
+from dashboards.curves import packed
+from dashboards.facts_text import facts_in_words, group_label
+from dashboards.importance import importances
+from dashboards.leaderboard import leaderboard
+from dashboards.numbers import number, numbers
+from dashboards.paper import Paper, shipped_paper
+from dashboards.pareto import pareto
+from dashboards.progress import counts, eta_s, status_of
+from dashboards.rungs import rung_correlation
+from dashboards.schema import VERSION, Dashboard, Group, Snapshot, Study, Trial
+from dashboards.seen import BEST, EPOCH, PER_CLASS, Seen
+from dashboards.studies import StudyRuns, sort_into_studies, unusual_settings
+from dashboards.timeline import events_of
+from orchestrator.snapshot.recorded import Tracking
+
+MOST_METRICS = 100
+USUAL = ("coco/", "voc/")  # metrics that come first
+
+
+@dataclass(frozen=True)
+class Query:
+    """Say what to show: ``metric`` selects best epochs, ``studies`` (names) are all when empty.
+
+    ``now`` tells what still runs (seconds since 1970; ``None``: the present). A curve keeps ``points`` points at most.
+    """
+
+    metric: str = "coco/bbox_mAP"
+    studies: tuple[str, ...] = ()
+    now: float | None = None
+    points: int = 200
+    live: bool = True
+    paper: Paper = field(default_factory=shipped_paper)
+    dashboards: tuple[Dashboard, ...] = ()
+
+
+def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
+    """Return what the store holds at this moment, curves included.
+
+    Reads nothing but ``tracking``. Runs made elsewhere, unknown tags and missing metrics are normal. Raises
+    ``OperationError`` when the store cannot be read.
+    """
+    query = query or Query()
+    query = query if query.now is not None else replace(query, now=time.time())
+    studies = _wanted(sort_into_studies(tracking.runs()), query.studies)
+    curves = tracking.curves([run for study in studies for run in study.trials])
+    seen = {
+        study.id: [
+            Seen(run, curves.get(run.run_id, {}), study.id, study.searched, query.metric) for run in study.trials
+        ]
+        for study in studies
+    }
+    trials = [trial for found in seen.values() for trial in found]
+    content = _content(studies, seen, trials, query)
+    content["source"] = tracking.source
+    content["revision"] = _revision(content)
+    content["generated_at"] = number(query.now)
+    return content
+
+
+def without_histories(content: Snapshot) -> dict[str, Any]:
+    """Return a snapshot without its curves, which are most of it."""
+    return {key: value for key, value in content.items() if key != "histories"}
+
+
+def as_json(content: object) -> str:
+    """Return plain data as compact JSON."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def _wanted(studies: list[StudyRuns], names: Sequence[str]) -> list[StudyRuns]:
+    return [study for study in studies if study.trials and (not names or study.name in names)]
+
+
+def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], trials: list[Seen], query: Query) -> Snapshot:
+    now = query.now or 0.0
+    metrics, notes = _metrics(trials)
+    groups = comparable_groups(trials)
+    teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
+    usual = {study.id: study.usual for study in studies}
+    return {
+        "version": VERSION,
+        "generated_at": None,
+        "revision": "",
+        "live": query.live,
+        "source": "",
+        "metric": query.metric,
+        "metrics": metrics,
+        "studies": [_study(study, seen[study.id], usual[study.id], now) for study in studies],
+        "trials": [_trial(trial, usual[trial.study], metrics, teachers, query) for trial in trials],
+        "groups": [_group(group) for group in groups],
+        "differences": differences(groups),
+        "rows": [row for group in groups for row in leaderboard(group, metrics, query.paper, now)],
+        "alpha": [grid for group in groups for grid in alpha_grids(group)],
+        "importance": [one for group in groups for one in importances(group)],
+        "rungs": [one for group in groups if (one := rung_correlation(group)) is not None],
+        "pareto": [pareto(group) for group in groups],
+        "paper": query.paper.cells,
+        "dashboards": list(query.dashboards),
+        "notes": notes,
+        "histories": packed({trial.run.run_id: trial.curves for trial in trials}, metrics, query.points),
+    }
+
+
+def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
+    """Return the metrics to show, those of evaluations first, and what is to be said of the others."""
+    times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
+    shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS))]
+    ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))
+    if len(ordered) <= MOST_METRICS:
+        return ordered, []
+    kept = set(sorted(ordered, key=lambda key: (not key.startswith(USUAL), -times[key], key))[:MOST_METRICS])
+    note = f"{len(ordered)} metrics are more than are shown: the {MOST_METRICS} that most runs have"
+    return [key for key in ordered if key in kept], [note]
+
+
+def _study(study: StudyRuns, trials: list[Seen], usual: dict[str, str], now: float) -> Study:
+    own = study.own
+    hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
+    moments = [run.started for run in ([own] if own else study.trials) if run.started is not None]
+    return {
+        "id": study.id,
+        "name": study.name,
+        "description": own.description if own else "",
+        "experiment": study.trials[0].experiment,
+        "status": own.status.lower() if own else "",
+        "started": number(min(moments, default=None)),
+        "ended": number(own.ended) if own else None,
+        "params": usual,
+        "searched": list(study.searched),
+        "runs": [trial.run.run_id for trial in trials],
+        "planned": own.planned if own else None,
+        "counts": counts(trials, now),
+        "eta_s": number(eta_s(trials, own.planned if own else None, now)),
+        "gpu_hours": number(sum(hours)) if hours else None,
+    }
+
+
+def _trial(trial: Seen, usual: dict[str, str], metrics: Sequence[str], teachers: dict[str, str], query: Query) -> Trial:
+    run, now = trial.run, query.now or 0.0
+    cell = query.paper.cell_of(trial)
+    return {
+        "run": run.run_id,
+        "id": trial.id,
+        "study": trial.study,
+        "name": run.name,
+        "role": "teacher" if trial.role == "teacher" else "student",
+        "method": trial.method,
+        "point": trial.point,
+        "seed": trial.seed,
+        "status": status_of(trial, now),
+        "reason": run.reason,
+        "student": trial.student,
+        "teacher": trial.teacher,
+        "teacher_run": teachers.get(trial.teacher_id),
+        "params": unusual_settings(run.params, usual),
+        "tags": dict(run.tags) | ({"dataset_digest": run.data} if run.data else {}),
+        "started": number(run.started),
+        "ended": number(run.ended),
+        "epoch": trial.epoch,
+        "epochs": trial.epochs,
+        "best_epoch": trial.best_epoch,
+        "best": numbers(trial.best.get(key) for key in metrics),
+        "last": numbers(trial.last.get(key) for key in metrics),
+        "per_class": {name: number(value) for name, value in trial.per_class.items()},
+        "gpu_hours": number(trial.gpu_hours),
+        "devices": run.devices,
+        "epoch_s": number(trial.epoch_s),
+        "events": events_of(run),
+        "paper": cell["id"] if cell else None,
+    }
+
+
+def _group(group: Comparable) -> Group:
+    facts = facts_in_words(group)
+    return {
+        "id": group.id,
+        "label": group_label(facts),
+        "facts": facts,
+        "runs": [trial.run.run_id for trial in group.distilled],
+        "baselines": [trial.run.run_id for trial in group.baselines],
+        "teachers": [trial.run.run_id for trial in group.teachers],
+    }
+
+
+def _revision(content: Snapshot) -> str:
+    return hashlib.sha256(as_json(content).encode()).hexdigest()[:16]

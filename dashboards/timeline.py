@@ -1,0 +1,35 @@
+"""Read what happened to a run on its way, as far as the tracking store was told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboards.numbers import number
+from dashboards.schema import Event
+from orchestrator.redact import redacted
+from orchestrator.snapshot.recorded import RecordedRun
+
+LONGEST = 500  # characters of a text
+MOST = 100  # events of a run
+
+
+def events_of(run: RecordedRun) -> list[Event]:
+    """Return a run's timeline, oldest first: its recorded events, and its end where that was no success."""
+    events = [_event(found) for found in run.events[-MOST:]]
+    if run.outcome in ("failed", "stopped") or (not run.outcome and run.status in ("FAILED", "KILLED")):
+        kind = run.outcome or {"FAILED": "failed", "KILLED": "stopped"}[run.status]
+        events.append({"time": number(run.ended), "kind": kind, "action": "ended", "detail": run.reason})
+    return events
+
+
+def _event(found: Mapping[str, Any]) -> Event:
+    time = found.get("time")
+    return {
+        "time": number(float(time)) if isinstance(time, int | float) else None,
+        "kind": _text(found.get("kind")),
+        "action": _text(found.get("action")),
+        "detail": _text(found.get("detail")),
+    }
+
+
+def _text(value: object) -> str:
+    return "" if value is None else redacted(str(value)[:LONGEST])
