@@ -43,7 +43,7 @@ def _is_ours(place: str) -> bool:
 def _traces(path: Path, words: list[str]) -> Iterator[str]:
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
-        content = os.readlink(path).encode()
+        content = str(path.readlink()).encode()
     elif stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_TEXT:
         content = path.read_bytes()
     else:

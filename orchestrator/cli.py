@@ -30,6 +30,7 @@ COMMANDS = (
     "resume",
     "list",
     "serve",
+    "cluster",
 )
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrupted"

@@ -38,10 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_tracker_wait(parser)
     parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
+    parser.add_argument(
+        "--on", metavar="FILE", help="bring up the cluster that FILE describes, run there, fetch results, take it down"
+    )
+    parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the study and print its results; exit code 1 when a trial failed."""
+    if arguments.on:
+        from orchestrator.commands.cluster import run_on
+
+        return run_on(arguments)
     loaded, store = load(arguments), store_of(arguments)
     plan = make_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
     print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))

@@ -29,6 +29,7 @@ from orchestrator.study.location import KeyPath, Location, Problem
 from orchestrator.study.scalars import Scalar, plain
 from orchestrator.study.wording import describe, shorten
 
+A_STUDY = "a study is a mapping of sections (name:, dataset:, ...)"
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
@@ -54,8 +55,8 @@ class Refused(Exception):
         self.problem = problem
 
 
-def read_file(path: Path, name: str) -> Document:
-    """Read the file ``path``, called ``name`` in messages; it must hold one mapping."""
+def read_file(path: Path, name: str, rule: str = A_STUDY) -> Document:
+    """Read the file ``path``, called ``name`` in messages; it must hold one mapping, which is what ``rule`` says."""
     try:
         text = _text(path, name)
     except Refused as refused:
@@ -64,7 +65,7 @@ def read_file(path: Path, name: str) -> Document:
     if not document.complete or isinstance(document.data, dict):
         return document
     found = "the file is empty" if document.data is None else f"got {describe(document.data)}"
-    problem = Problem((), f"a study is a mapping of sections (name:, dataset:, ...): {found}")
+    problem = Problem((), f"{rule}: {found}")
     return Document(None, document.lines, [*document.problems, problem], complete=False)
 
 

@@ -1,0 +1,62 @@
+"""Say what a cluster costs: by the hour, and for a number of GPU-hours."""
+
+from dataclasses import dataclass
+
+from orchestrator.clusters.description import Cluster, Workers
+
+
+@dataclass(frozen=True)
+class Price:
+    """Hold US dollars an hour: with no worker, with as many as always run, with as many as there may be."""
+
+    head: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Hold what a number of GPU-hours takes when all workers are busy all the time: hours on the clock, and dollars."""
+
+    hours: float
+    dollars: float
+
+
+def price(cluster: Cluster) -> Price:
+    """Return what an hour costs; traffic, disks and storage come on top."""
+    head = cluster.head.price_per_hour
+    least = sum(group.min * group.price_per_hour for group in cluster.workers)
+    most = sum(group.max * group.price_per_hour for group in cluster.workers)
+    return Price(head, head + least, head + most)
+
+
+def is_priced(cluster: Cluster) -> bool:
+    """Tell whether the description says what machines cost; one's own cost nothing by the hour."""
+    return all(machine.price_per_hour > 0 for machine in cluster.machines)
+
+
+def bill(cluster: Cluster, gpu_hours: float) -> Bill | None:
+    """Return what ``gpu_hours`` cost at the least, on all GPUs at once; ``None`` for a cluster without GPUs."""
+    gpus = sum(group.gpus * group.max for group in cluster.workers)
+    if not gpus:
+        return None
+    hours = gpu_hours / gpus
+    return Bill(hours, hours * price(_of_gpus(cluster)).most)
+
+
+def _of_gpus(cluster: Cluster) -> Cluster:
+    """Return the cluster without machines that would idle: the autoscaler starts none of those."""
+    needed: tuple[Workers, ...] = tuple(group for group in cluster.workers if group.gpus or group.min)
+    return cluster.model_copy(update={"workers": needed})
+
+
+def said(cluster: Cluster) -> str:
+    """Return one sentence about the price of an hour."""
+    if not is_priced(cluster):
+        return f"{cluster.name}: its description names no price for some of its machines"
+    found = price(cluster)
+    return (
+        f"{cluster.name}: {found.least:.2f} $ an hour while idle, up to {found.most:.2f} $ with "
+        f"{sum(group.max for group in cluster.workers)} workers; machines end by themselves after {cluster.max_hours} "
+        f"hours, so at most {found.most * cluster.max_hours:.0f} $"
+    )

@@ -1,0 +1,87 @@
+"""Drive Ray's cluster launcher, which starts machines, reaches them and ends them, as processes of their own.
+
+Its Python interface calls itself experimental and answers Ctrl-C wherever it happens to be; its commands are stable, and a
+process can be ended in order.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import OperationError
+
+RAY = (sys.executable, "-m", "ray.scripts.scripts")
+END_S = 10.0  # that a process gets to end by itself
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Start and end the cluster of one file; ``command`` stands for ``ray``, and ``log`` takes what it prints.
+
+    Every method may be repeated. Each raises ``OperationError`` when the launcher fails, with its last line.
+    """
+
+    file: Path
+    log: Path
+    command: Sequence[str] = RAY
+
+    def up(self) -> None:
+        """Start the cluster, or bring the one that runs up to date."""
+        self._run("up", "--yes", "--no-config-cache", "--disable-usage-stats", str(self.file))
+
+    def down(self) -> None:
+        """End all machines of the cluster; one that is gone is fine."""
+        self._run("down", "--yes", str(self.file))
+
+    def fetch(self, remote: str, local: Path) -> None:
+        """Copy a folder of the head over a local one; files that the head lacks stay."""
+        local.mkdir(parents=True, exist_ok=True)
+        self._run("rsync-down", str(self.file), f"{remote}/", f"{local}/")
+
+    @contextlib.contextmanager
+    def tunnel(self, port: int) -> Iterator[subprocess.Popen[bytes]]:
+        """Reach the cluster's dashboard at a local port for the length of a block; the process may end earlier."""
+        with self._started("dashboard", "--port", str(port), str(self.file)) as process:
+            yield process
+
+    def _run(self, *arguments: str) -> None:
+        with self._started(*arguments) as process:
+            code = process.wait()
+        if code:
+            raise OperationError(f"ray {arguments[0]} failed: {self._last_line()} (all of it: {self.log})")
+
+    @contextlib.contextmanager
+    def _started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command in a session of its own: Ctrl-C is for us, and we end it."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*self.command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it said nothing"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it started, if it runs still."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_S)

@@ -1,0 +1,55 @@
+"""Render the files that others make a cluster of, from its description: who reads which depends on the platform."""
+
+from collections.abc import Callable
+
+from orchestrator.clusters.description import Cluster
+from orchestrator.clusters.kubernetes import ray_cluster, ray_job
+from orchestrator.clusters.ray_file import ray_file
+from orchestrator.clusters.scripts import sky_task, slurm_script
+from orchestrator.clusters.yaml_text import yaml_text
+
+TOKEN_FILE = "auth_token"  # beside the rendered file; ``stillhouse cluster up`` makes it
+Files = dict[str, str]
+
+
+def render(cluster: Cluster, study: str | None = None) -> Files:
+    """Return the texts of all files that fit the cluster's platform, by name.
+
+    ``study`` is the text of a study with its bases, for files that carry one; without it those are left out, or name a
+    file ``study.yaml`` beside them.
+    """
+    by_platform: dict[str, Callable[[], Files]] = {
+        "aws": lambda: launcher(cluster) | sky(cluster, study),
+        "gcp": lambda: launcher(cluster) | sky(cluster, study),
+        "machines": lambda: launcher(cluster),
+        "kubernetes": lambda: kubernetes(cluster, study),
+        "slurm": lambda: {f"{cluster.name}.sbatch": slurm_script(cluster)},
+    }
+    return by_platform[cluster.platform.kind]()
+
+
+def launcher(cluster: Cluster) -> Files:
+    """Return the file of Ray's cluster launcher."""
+    usage = f"Usage: ray up {cluster.name}.ray.yaml. The file {TOKEN_FILE} beside it holds the cluster's token:\n"
+    usage += f"  (umask 077; python3 -c 'import secrets; print(secrets.token_hex(32))' > {TOKEN_FILE})"
+    return {f"{cluster.name}.ray.yaml": yaml_text(ray_file(cluster, TOKEN_FILE), comment=usage)}
+
+
+def sky(cluster: Cluster, study: str | None) -> Files:
+    """Return the SkyPilot task and its study; nothing for machines that bring the environment without an image."""
+    if not cluster.image:
+        return {}
+    usage = f"Usage: RAY_AUTH_TOKEN=... sky launch --down --secret RAY_AUTH_TOKEN {cluster.name}.sky.yaml"
+    name = f"{cluster.name}.study.yaml" if study else "study.yaml"
+    task = {f"{cluster.name}.sky.yaml": yaml_text(sky_task(cluster, f"./{name}"), comment=usage)}
+    return task | ({name: study} if study else {})
+
+
+def kubernetes(cluster: Cluster, study: str | None) -> Files:
+    """Return a cluster to submit to, and, with a study, a job that brings a cluster of its own."""
+    usage = "Usage: kubectl apply -f THIS_FILE, then stillhouse submit"
+    files = {f"{cluster.name}.raycluster.yaml": yaml_text(ray_cluster(cluster), comment=usage)}
+    if study:
+        usage = "Usage: kubectl apply -f THIS_FILE; the cluster goes when the job ends"
+        files[f"{cluster.name}.rayjob.yaml"] = yaml_text(*ray_job(cluster, study), comment=usage)
+    return files

@@ -1,0 +1,119 @@
+"""Render the files of a cluster from its description, bring one up, or take it down."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_store, store_of
+from orchestrator.errors import OperationError, UserError
+
+if TYPE_CHECKING:
+    from orchestrator.clusters.description import Cluster
+
+VERBS = ("render", "up", "down")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("verb", choices=VERBS, help="print or write the files; start the machines; end them")
+    parser.add_argument("file", metavar="FILE", help="description of a cluster, as in configs/clusters")
+    parser.add_argument("--output", metavar="DIR", help="render: folder to write to (default: print)")
+    parser.add_argument("--study", metavar="STUDY", help="render: the study for files that carry one")
+    add_store(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the verb says."""
+    from orchestrator.clusters.load import load_cluster
+
+    cluster = load_cluster(arguments.file)
+    verbs = {"render": rendered, "up": brought_up, "down": taken_down}
+    return verbs[arguments.verb](cluster, arguments)
+
+
+def rendered(cluster: "Cluster", arguments: argparse.Namespace) -> int:
+    """Print the cluster's files, or write them into a folder."""
+    from orchestrator.clusters.render import render
+
+    files = render(cluster, study_text(arguments.study))
+    for name, text in files.items():
+        if arguments.output is None:
+            print(f"# ---- {name}\n{text}", end="")
+        else:
+            write(Path(arguments.output) / name, text)
+    return 0
+
+
+def study_text(study: str | None) -> str | None:
+    """Return a study and its bases as one text, ``None`` when none was named; raise ``UserError`` for one with configs."""
+    if study is None:
+        return None
+    from orchestrator.submit.shipment import STUDY, ship
+
+    shipment = ship(study)
+    if len(shipment.files) > 1:
+        raise UserError(
+            f"{study} names detector configs of its own: stillhouse submit ships those, a rendered file cannot"
+        )
+    return shipment.files[STUDY].decode()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a rendered file and say where; raise ``OperationError``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OperationError(f"cannot write {path}: {error.strerror or error}") from error
+    print(path)
+
+
+def brought_up(cluster: "Cluster", arguments: argparse.Namespace) -> int:
+    """Start the cluster's machines and leave them running."""
+    from orchestrator.clusters.cost import said
+    from orchestrator.clusters.place import launcher_of
+
+    launcher = launcher_of(cluster, store_of(arguments))
+    print(said(cluster))
+    launcher.up()
+    print(f"{cluster.name} is up and costs: stillhouse cluster down {arguments.file} ends it")
+    return 0
+
+
+def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
+    """End the cluster's machines."""
+    from orchestrator.clusters.lifetime import take_down
+    from orchestrator.clusters.place import launcher_of
+
+    take_down(launcher_of(cluster, store_of(arguments)), cluster.name)
+    return 0
+
+
+def run_on(arguments: argparse.Namespace) -> int:
+    """Run a study on a cluster that comes and goes: what ``run --on`` does. Exit code 1 when a trial failed."""
+    from orchestrator.api import Study
+    from orchestrator.clusters.errand import ON_THE_HEAD, Errand, exit_code
+    from orchestrator.clusters.load import load_cluster
+    from orchestrator.findings import StudyErrors
+
+    if arguments.address:
+        raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
+    cluster, store = load_cluster(arguments.on), store_of(arguments)
+    workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
+    study = Study.load(arguments.study, [*arguments.sets, *workers], trust_config=arguments.trust_config)
+    errors = [finding for finding in study.plan(store.root).findings if finding.level == "error"]
+    if errors:
+        raise StudyErrors(errors)
+    options = [
+        "--tracker-wait",
+        str(arguments.tracker_wait),
+        *(["--random-weights"] if arguments.random_weights else []),
+    ]
+    order = study.order(cluster.store, options=options, variables=cluster.environment, resources=ON_THE_HEAD)
+    store.prepare()
+    end = Errand(cluster, order, store, keep=arguments.keep).run()
+    if arguments.json:
+        from orchestrator.json_output import print_json
+
+        print_json(end.to_json())
+    return exit_code(end)
