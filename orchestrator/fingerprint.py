@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from trainers.spec import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
 from trainers.spec.method import inherits, terms_of
+from trainers.spec.trial import Segment
 from trainers.spec.zoo import PREFIX
 
 FORMAT = 1  # raise it when the same inputs start to give other results, so that old results are not mistaken for new
@@ -43,6 +44,7 @@ def trial_fingerprint(
     change the result: where files are, the evaluator, how much of a checkpoint must fit, the teacher of method ``none``.
     """
     distils = trial.method.kind != "none"
+    part = {} if trial.segment is None else {"segment": _segment(trial.segment)}  # whole trainings keep their names
     return fingerprint(
         {
             "format": FORMAT,
@@ -54,6 +56,7 @@ def trial_fingerprint(
             "schedule": trial.schedule.model_dump(mode="json"),
             "seed": trial.seed,
         }
+        | part
     )
 
 
@@ -83,6 +86,10 @@ def _teacher(teacher: Teacher | None, digest: str | None, config_digest: str | N
         return None
     weights = _required(digest, "teacher") if teacher.weights else None
     return {"detector": _detector(teacher.detector, config_digest), "weights": weights}
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {"until_epoch": segment.until_epoch, "origin": segment.origin.trial if segment.origin else None}
 
 
 def _required(digest: str | None, name: str) -> str:

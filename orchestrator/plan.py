@@ -1,6 +1,7 @@
 """Turn a study into the trials that ``run`` will run: their identities, places, states, and what is missing for them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +14,17 @@ from orchestrator.fingerprint import fingerprint, trial_fingerprint
 from orchestrator.machine import Machine, this_machine
 from orchestrator.preflight import preflight
 from orchestrator.resources import Resources, resources
+from orchestrator.search.log import SearchLog
+from orchestrator.search.suggestion import suggestions_in
 from orchestrator.store import Store
-from orchestrator.study.expand import expand
+from orchestrator.study.expand import Point, expand, point_of
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher, ZooTeacher
+from orchestrator.study.space import is_open
 from orchestrator.weights import config_digest, zoo_checkpoint, zoo_detector
-from trainers.spec import DatasetSpec, Job, NoDistillation, Schedule, Teacher, TrialSpec, Weights
+from trainers.spec import DatasetSpec, Job, NoDistillation, Placement, Schedule, Teacher, TrialSpec, Weights
 from trainers.spec.record import BEST, Status, read_status
+from trainers.spec.trial import Origin, Segment
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
@@ -42,7 +47,10 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold everything that ``run`` will do. ``findings`` name what is missing or doubtful, worst first."""
+    """Hold everything that ``run`` will do. ``findings`` name what is missing or doubtful, worst first.
+
+    A search whose points follow from results adds them to ``suggested`` while it runs; ``planner`` makes trials of them.
+    """
 
     study: Study
     source: Path
@@ -51,17 +59,24 @@ class Plan:
     students: tuple[PlannedTrial, ...]
     resources: Resources
     findings: tuple[Finding, ...]
+    planner: "Planner" = field(compare=False, repr=False)
+    search_log: Path
+    suggested: list[PlannedTrial] = field(default_factory=list)
 
     @property
     def trials(self) -> tuple[PlannedTrial, ...]:
-        """Return all trials, the teacher's first."""
-        return (self.teacher, *self.students) if self.teacher else self.students
+        """Return all trials that are known by now, the teacher's first, those that the search has come to last."""
+        return (*([self.teacher] if self.teacher else []), *self.students, *self.suggested)
 
     def job(self, trial: PlannedTrial) -> Job:
         """Return what a worker group gets to run ``trial``."""
+        directory = str(trial.directory)
+        return Job(trial=trial.spec, trial_id=trial.id, directory=directory, placement=self.placement(trial.role))
+
+    def placement(self, role: Role) -> Placement:
+        """Return how trials in ``role`` are placed."""
         as_asked = self.study.scaling.model_dump(include={"checkpoint_steps", "start_timeout_s", "hang_timeout_s"})
-        placement = self.resources.placement(trial.role).model_copy(update=as_asked)
-        return Job(trial=trial.spec, trial_id=trial.id, directory=str(trial.directory), placement=placement)
+        return self.resources.placement(role).model_copy(update=as_asked)
 
 
 def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
@@ -72,18 +87,94 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     findings = (*loaded.warnings, *preflight(loaded, granted, machine))
     digest = dataset_digest(study.dataset)
     teacher, model, model_digest = _plan_teacher(study, store, digest)
-    students = _plan_students(study, store, digest, model, model_digest)
-    distils = any(trial.spec.teacher for trial in students)
+    planner = Planner(study, store, digest, model, model_digest)
+    students, left_out = _within_budget(study, planner.students())
+    distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     trials = ([teacher] if teacher and distils else []) + students
+    identity = _study_identity(study, planner, trials)
+    search_log = store.search_log(fingerprint([identity, study.search.scheduler.model_dump(mode="json")])[:ID_LENGTH])
     return Plan(
         study=study,
         source=loaded.path,
-        fingerprint=fingerprint([trial.id for trial in trials]),
+        fingerprint=identity,
         teacher=teacher if distils else None,
         students=tuple(students),
         resources=granted,
-        findings=tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level))),
+        findings=tuple(sorted((*findings, *left_out), key=lambda finding: WORST_FIRST.index(finding.level))),
+        planner=planner,
+        search_log=search_log,
+        suggested=planner.suggested(search_log),
     )
+
+
+class Planner:
+    """Make trials of points: everything that all students of a study have in common is looked up once."""
+
+    def __init__(self, study: Study, store: Store, digest: str, teacher: Teacher | None, teacher_digest: str | None):
+        self._study, self._store, self._digest = study, store, digest
+        self._teacher, self._teacher_digest = teacher, teacher_digest
+
+    def students(self) -> list[PlannedTrial]:
+        """Return the students that are known before anything has run; of equal trials the first."""
+        found: dict[str, PlannedTrial] = {}
+        for point in expand(self._study):
+            trial = self.student(point)
+            found.setdefault(trial.id, trial)
+        return list(found.values())
+
+    def at(
+        self, params: dict[str, JsonValue], seed: int, until_epoch: int | None = None, origin: str | None = None
+    ) -> PlannedTrial:
+        """Return the trial at a point; ``until_epoch`` makes it a segment, ``origin`` is the trial that it goes on from.
+
+        Raises ``pydantic.ValidationError`` when the values do not fit together.
+        """
+        begin = Origin(trial=origin, directory=str(self._store.trial_dir(origin))) if origin else None
+        segment = Segment(until_epoch=until_epoch, origin=begin) if until_epoch else None
+        return self.student(point_of(self._study, params, seed), segment)
+
+    def suggested(self, search_log: Path) -> list[PlannedTrial]:
+        """Return the trials of all points that an open search has come to so far, each once."""
+        if not is_open(self._study.search):
+            return []
+        known = {trial.id for trial in self.students()}
+        found = suggestions_in(SearchLog(search_log).read(), self.at, self._study.search.seeds)
+        trials = (trial for _, group in found for trial in group)
+        return list({trial.id: trial for trial in trials if trial.id not in known}.values())
+
+    def student(self, point: Point, segment: Segment | None = None) -> PlannedTrial:
+        """Return the trial of one point."""
+        alone = isinstance(point.method, NoDistillation)
+        spec = TrialSpec(
+            dataset=self._study.dataset,
+            student=point.student,
+            teacher=None if alone else self._teacher,
+            method=point.method,
+            schedule=point.schedule,
+            seed=point.seed,
+            segment=segment,
+        )
+        identity = _identity(spec, self._digest, teacher_digest=None if alone else self._teacher_digest)
+        return _planned("student", spec, dict(point.params), self._store, identity)
+
+
+def _within_budget(study: Study, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
+    """Return the first ``search.max_trials`` students, and what is to be said of the others."""
+    most = study.search.max_trials
+    if most is None or len(students) <= most:
+        return students, []
+    message = f"{most} of {len(students)} trials are run, {len(students) - most} are left out"
+    return students[:most], [Finding("warning", "search.max_trials", message)]
+
+
+def _study_identity(study: Study, planner: Planner, trials: Sequence[PlannedTrial]) -> str:
+    """Return the fingerprint of a study: of its trials, or of how an open search finds them."""
+    ids = [trial.id for trial in trials]
+    if not is_open(study.search):
+        return fingerprint(ids)
+    deciding = {"algorithm", "space", "seeds", "objectives", "population", "warm_start", "seed"}
+    content = study.search.model_dump(mode="json", include=deciding)
+    return fingerprint([ids, planner.at({}, 0).id, content])
 
 
 def _plan_teacher(study: Study, store: Store, digest: str) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
@@ -131,26 +222,6 @@ def _plan_public_teacher(
     )
     trial = _planned("teacher", spec, {}, store, _identity(spec, digest, init_digest=model_digest))
     return trial, Teacher(detector=detector, weights=weights), model_digest
-
-
-def _plan_students(
-    study: Study, store: Store, digest: str, teacher: Teacher | None, teacher_digest: str | None
-) -> list[PlannedTrial]:
-    found: dict[str, PlannedTrial] = {}
-    for point in expand(study):
-        alone = isinstance(point.method, NoDistillation)
-        spec = TrialSpec(
-            dataset=study.dataset,
-            student=point.student,
-            teacher=None if alone else teacher,
-            method=point.method,
-            schedule=point.schedule,
-            seed=point.seed,
-        )
-        identity = _identity(spec, digest, teacher_digest=None if alone else teacher_digest)
-        trial = _planned("student", spec, dict(point.params), store, identity)
-        found.setdefault(trial.id, trial)
-    return list(found.values())
 
 
 def _identity(

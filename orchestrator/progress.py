@@ -42,8 +42,14 @@ class Progress:
         self._thread.join()
         self._bars.stop()
 
+    def planned(self, trial: PlannedTrial) -> None:
+        """Hear of a trial that the search has come to."""
+        self._trials[trial.id] = trial
+
     def started(self, trial_id: str) -> None:
-        """Begin a bar."""
+        """Begin a bar; a trial that was paused or restarted has one."""
+        if trial_id in self._running:
+            return
         trial = self._trials[trial_id]
         self._say(f"{trial_id}  {run_name(trial)}: started")
         total = trial.estimate.steps

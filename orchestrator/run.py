@@ -1,12 +1,16 @@
 """Run a plan: the teacher first, then the students that are not finished yet; keep MLflow up to date."""
 
+import logging
 from collections.abc import Sequence
 
 from orchestrator.errors import OperationError
 from orchestrator.head_watch import watched_head
 from orchestrator.interruption import Interruption
 from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.search.budget import Budget
+from orchestrator.search.suggestions import Suggestions
 from orchestrator.store import Store
+from orchestrator.study.space import is_open
 from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.tracker import Tracker
@@ -14,6 +18,7 @@ from trainers.spec.record import OUTCOME, read_outcome
 from trainers.spec.tidy import tidy_finished
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
+log = logging.getLogger(__name__)
 TO_RUN = ("new", "unfinished", "failed")
 
 
@@ -32,9 +37,13 @@ def run_plan(
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     pending = [trial for trial in plan.trials if refreshed(trial).status in TO_RUN]
+    enough = Budget(plan).reason
+    if enough:
+        pending = []
+        log.warning("%s: nothing is trained", enough)
     flusher = Flusher(tracker, plan.trials)
     try:
-        if pending:
+        if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
             _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption())
         for trial in plan.trials:
             if (
@@ -64,7 +73,7 @@ def _train(
                 run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)
             students = [trial for trial in pending if trial.role == "student"]
-            if students:
+            if students or is_open(plan.study.search):
                 run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
     finally:
         stop_ray()

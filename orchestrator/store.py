@@ -25,6 +25,15 @@ class Store:
         """Return the directory of a trial; trials of all studies lie side by side, so that studies share them."""
         return self.root / "trials" / trial_id
 
+    def search_log(self, identity: str) -> Path:
+        """Return where a study's search writes down what it decides; losing the file loses no result."""
+        return self.root / "searches" / f"{identity}.jsonl"
+
+    @property
+    def rates(self) -> Path:
+        """Return the file of how fast trials of this store were."""
+        return self.root / "rates.jsonl"
+
     @property
     def tune_dir(self) -> Path:
         """Return where Ray Tune keeps its own state."""

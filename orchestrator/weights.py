@@ -5,7 +5,7 @@ from importlib.metadata import version
 from orchestrator.digests import file_digest
 from orchestrator.errors import UserError
 from orchestrator.fingerprint import fingerprint
-from orchestrator.study.expand import expand
+from orchestrator.study.expand import students_of
 from orchestrator.study.schema import RandomTeacher, Study, ZooTeacher
 from trainers.spec import Detector
 from trainers.spec.pretrained import pretrained_weights
@@ -35,7 +35,7 @@ def config_digest(detector: Detector) -> str:
 
 def needed_urls(study: Study) -> dict[str, str]:
     """Return what has to be fetched before the study can run: URL -> study key, for files not in the cache."""
-    wanted = {_imagenet(point.student): "student.weights" for point in expand(study)}
+    wanted = {_imagenet(student): "student.weights" for student in students_of(study)}
     if isinstance(study.teacher, ZooTeacher):
         wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"
     elif study.teacher is not None and study.teacher.kind == "train":

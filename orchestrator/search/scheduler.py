@@ -39,6 +39,10 @@ class RememberingScheduler(TrialScheduler):
         """Accept what Tune says: the scheduler has been told already."""
         return True
 
+    def knows(self, trial: str) -> bool:
+        """Tell whether the log speaks of a trial."""
+        return trial in self._members
+
     def absorb(self, histories: dict[str, list[Record]]) -> None:
         """Take into account finished and stopped trials of which the log says less than their histories, by time."""
         found = [

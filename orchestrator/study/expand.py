@@ -1,5 +1,6 @@
 """Turn a study into its trials: every point of the search space with every seed, and the baselines."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -8,7 +9,7 @@ from pydantic import JsonValue
 
 from orchestrator.fingerprint import canonical_json, canonical_method
 from orchestrator.study.schema import Study
-from orchestrator.study.space import points
+from orchestrator.study.space import is_open, points, values_of
 from orchestrator.study.substitute import Searched, SectionName, belonging_to, raw_section, section_of, validated
 from trainers.spec.detector import Detector
 from trainers.spec.method import MethodSpec, NoDistillation
@@ -37,13 +38,36 @@ def expand(study: Study) -> tuple[Point, ...]:
     """
     make = _Maker(study)
     searched = [make.point(params, seed) for params in points(study.search) for seed in study.search.seeds]
-    distils = any(point.method.kind != "none" for point in searched)
+    distils = any(point.method.kind != "none" for point in searched) or (is_open(study.search) and _may_distil(study))
     baselines = _baselines(study, make) if study.search.baseline and distils else ()
     return tuple(_distinct([*baselines, *searched]))
 
 
+def point_of(study: Study, params: dict[str, JsonValue], seed: int) -> Point:
+    """Return the trial at one point of the search space.
+
+    Raises ``pydantic.ValidationError`` when the values do not fit together.
+    """
+    return _Maker(study).point(params, seed)
+
+
+def students_of(study: Study) -> tuple[Detector, ...]:
+    """Return all students that the study may train, also those that an open search has not come to."""
+    if not is_open(study.search):
+        return tuple(point.student for point in expand(study))
+    searched = belonging_to("student", {key: list(values_of(domain)) for key, domain in study.search.space.items()})
+    combinations = itertools.product(*(cast(list[JsonValue], values) for values in searched.values()))
+    make = _Maker(study)
+    return tuple(make.point(dict(zip(searched, values, strict=True)), 0).student for values in combinations)
+
+
+def _may_distil(study: Study) -> bool:
+    """Tell whether an open search can come to a method that needs a teacher."""
+    return study.method.kind != "none" or any(section_of(key) == "method" for key in study.search.space)
+
+
 def _baselines(study: Study, make: "_Maker") -> Iterator[Point]:
-    """Yield method ``none`` at each student and schedule of a grid; a random search has one, the study's own."""
+    """Yield method ``none`` at each student and schedule of a grid; any other search has one, the study's own."""
     places = points(study.search) if study.search.algorithm == "grid" else iter([{}])
     for params in places:
         elsewhere = {key: value for key, value in params.items() if section_of(key) != "method"}

@@ -9,11 +9,14 @@ from trainers.spec.base import Section
 from trainers.spec.dataset import DatasetSpec
 from trainers.spec.detector import Detector
 from trainers.spec.method import MethodSpec
+from trainers.spec.record import SELECTION_METRIC
 from trainers.spec.schedule import Schedule
 from trainers.spec.view import MultiScale
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
+Factor = Annotated[float, Field(gt=0.0, le=100.0)]
+Objective = Literal["ap", "seconds", "steps"]
 
 
 class ZooTeacher(Section):
@@ -115,20 +118,56 @@ class Asha(Section):
     reduction_factor: int = Field(3, ge=2)
 
 
-class Search(Section):
-    """Say which trials make the study.
+class HyperBand(Section):
+    """Compare trials in brackets (HyperBand): those that wait for the others of their bracket are paused, the best go on."""
 
-    ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, for
-    ``algorithm: random``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at the
-    same schedule and seeds. ``seed`` drives the random draws only.
+    kind: Literal["hyperband"]
+    reduction_factor: int = Field(3, ge=2)
+
+
+class StopWhen(Section):
+    """End the study as soon as a student's ``metric`` is ``at_least`` so much."""
+
+    metric: str = Field(SELECTION_METRIC, min_length=1)
+    at_least: float
+
+
+class Population(Section):
+    """Say how a population evolves: every ``every_epochs`` the worst go on from the best, with changed values.
+
+    ``quantile`` is the share of the worst and of the best. A changed value is drawn anew with probability ``resample``;
+    otherwise a number is multiplied by one of ``factors``, and a list's value gives way to its neighbour.
     """
 
-    algorithm: Literal["grid", "random"] = "grid"
+    every_epochs: int = Field(1, ge=1, le=10_000)
+    quantile: float = Field(0.25, gt=0.0, le=0.5)
+    resample: float = Field(0.25, ge=0.0, le=1.0)
+    factors: tuple[Factor, Factor] = (0.8, 1.2)
+
+
+class Search(Section):
+    """Say which trials make the study, and when it has had enough of them.
+
+    ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, unless
+    ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
+    the same schedule and seeds. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
+    number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``cohort`` is how many
+    students one worker group trains side by side, against one teacher and on one data stream.
+    """
+
+    algorithm: Literal["grid", "random", "optuna", "pbt"] = "grid"
     space: dict[str, Domain] = Field({}, max_length=50)
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     baseline: bool = True
-    scheduler: Annotated[Fifo | Asha, Field(discriminator="kind")] = Fifo(kind="fifo")
+    scheduler: Annotated[Fifo | Asha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("ap",)
+    population: Population = Population()
+    warm_start: str | None = Field(None, min_length=1)
+    max_trials: int | None = Field(None, ge=1)
+    max_gpu_hours: float | None = Field(None, gt=0.0)
+    stop_when: StopWhen | None = None
+    cohort: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
     seed: Seed = 0
 
 
@@ -141,6 +180,8 @@ class Scaling(Section):
     alone. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
     saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
+    ``seconds_per_step`` is a known rate, for plans where none has been measured; ``cost_per_gpu_hour`` is a price in
+    whatever currency.
     """
 
     workers: int = Field(1, ge=1, le=4096)
@@ -152,6 +193,8 @@ class Scaling(Section):
     checkpoint_steps: int | None = Field(None, ge=1, le=100_000_000)
     start_timeout_s: float = Field(300.0, ge=1.0, le=604_800.0)
     hang_timeout_s: float = Field(600.0, ge=10.0, le=604_800.0)
+    seconds_per_step: float | None = Field(None, gt=0.0)
+    cost_per_gpu_hour: float | None = Field(None, ge=0.0)
 
 
 class Tracking(Section):

@@ -13,21 +13,31 @@ MAX_TRIALS = 10_000
 
 
 def size(search: Search) -> int:
-    """Return the number of points, each to be run with every seed."""
-    if search.algorithm == "random":
+    """Return the number of points, each to be run with every seed; of a population the number of members."""
+    if search.algorithm != "grid":
         return search.samples or 0
     return math.prod(len(values_of(domain)) for domain in search.space.values())
 
 
+def is_open(search: Search) -> bool:
+    """Tell whether points follow from results, so that they are known only one after the other."""
+    return search.algorithm in ("optuna", "pbt")
+
+
 def points(search: Search) -> Iterator[dict[str, JsonValue]]:
-    """Yield every point in a fixed order: a grid in file order, the last key fastest; else ``samples`` draws."""
+    """Yield every point in a fixed order: a grid in file order, the last key fastest, or ``samples`` random draws.
+
+    An open search has none before it runs.
+    """
+    if is_open(search):
+        return
     if search.algorithm == "grid":
         for values in itertools.product(*map(values_of, search.space.values())):
             yield dict(zip(search.space, values, strict=True))
     else:
         generator = random.Random(search.seed)
         for _ in range(search.samples or 0):
-            yield {key: _draw(domain, generator) for key, domain in search.space.items()}
+            yield {key: draw(domain, generator) for key, domain in search.space.items()}
 
 
 def values_of(domain: Domain) -> tuple[JsonValue, ...]:
@@ -37,7 +47,8 @@ def values_of(domain: Domain) -> tuple[JsonValue, ...]:
     return domain.loguniform if isinstance(domain, LogUniform) else domain
 
 
-def _draw(domain: Domain, generator: random.Random) -> JsonValue:
+def draw(domain: Domain, generator: random.Random) -> JsonValue:
+    """Return a random value of a searched key."""
     if isinstance(domain, Uniform):
         return generator.uniform(*domain.uniform)
     if isinstance(domain, LogUniform):

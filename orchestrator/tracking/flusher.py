@@ -52,6 +52,11 @@ class Flusher:
         self._thread = threading.Thread(target=self._run, name="mlflow-flusher", daemon=True)
         self._thread.start()
 
+    def planned(self, trial: PlannedTrial) -> None:
+        """Hear of a trial that the search has come to."""
+        with self._wake:
+            self._trials[trial.id] = trial
+
     def started(self, trial_id: str) -> None:
         """Let the trial appear in MLflow."""
         self._mark(trial_id)

@@ -23,11 +23,28 @@ class Teacher(Section):
     weights: Weights | None
 
 
+class Origin(Section):
+    """Point at the trial whose last state a segment starts from: its id and directory."""
+
+    trial: str = Field(min_length=1)
+    directory: str = Field(min_length=1)
+
+
+class Segment(Section):
+    """Say which part of its schedule a trial makes: up to ``until_epoch``, from ``origin`` (``None``: the beginning).
+
+    The schedule as a whole stays what it is: learning rates are those that it has in these epochs.
+    """
+
+    until_epoch: int = Field(ge=1)
+    origin: Origin | None = None
+
+
 class TrialSpec(Section):
     """Hold everything that affects a trial's result; paths are absolute.
 
     ``init`` loads a whole detector checkpoint into the student before training (``None``: the detector's own
-    ``weights``). ``teacher`` is ``None`` for method ``none``.
+    ``weights``). ``teacher`` is ``None`` for method ``none``, ``segment`` for a whole training.
     """
 
     dataset: DatasetSpec
@@ -37,6 +54,7 @@ class TrialSpec(Section):
     method: MethodSpec
     schedule: Schedule
     seed: int = Field(0, ge=0)
+    segment: Segment | None = None
 
 
 class Placement(Section):

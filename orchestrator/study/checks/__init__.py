@@ -11,7 +11,7 @@ from orchestrator.study.checks.schedule import (
     check_learning_rates,
     check_warmup,
 )
-from orchestrator.study.checks.search import check_search
+from orchestrator.study.checks.search import check_open_search, check_population, check_search
 from orchestrator.study.checks.surroundings import check_data, check_tracking
 from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence, check_scales
 from orchestrator.study.draft import Draft
@@ -20,6 +20,8 @@ from orchestrator.study.location import Problem
 # A check runs only when the sections that it compares are right in themselves.
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ...] = (
     (("search",), check_search),
+    (("search", "schedule", "scaling"), check_open_search),
+    (("search", "schedule"), check_population),
     (("search", "schedule"), check_early_stopping),
     (("scaling",), check_batches),
     (("schedule",), check_warmup),

@@ -1,17 +1,26 @@
 """Check that a search makes sense: its keys exist, its values are what its algorithm can use, nothing comes twice."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator.fingerprint import canonical_json
 from orchestrator.study.checks.context import Context
 from orchestrator.study.fields import known_keys
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Search, Study
-from orchestrator.study.space import MAX_TRIALS, size
+from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, Study
+from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
 from orchestrator.study.wording import did_you_mean, inline
 
 SPACE: KeyPath = ("search", "space")
+DRAWING = "algorithm: random, optuna or pbt"
+SAMPLES = {
+    "random": "the number of points to draw",
+    "optuna": "the number of points to try",
+    "pbt": "the number of members",
+}
+EVOLVING = ("schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
+EVOLVING_WEIGHTS = re.compile(r"method\.(alpha1|alpha2|gamma|(\w+_)?weight|(kd_)?temperature)")
 SEEDS = ("seed", "seeds", "search.seed", "search.seeds")
 
 
@@ -46,15 +55,85 @@ def _suggestion(key: str) -> str:
 def _check_algorithm(search: Search) -> Iterator[Problem]:
     if search.algorithm == "grid":
         if search.samples is not None:
-            yield Problem(("search", "samples"), "belongs to algorithm: random; a grid tries every combination")
+            yield Problem(("search", "samples"), f"belongs to {DRAWING}; a grid tries every combination")
         for key, domain in search.space.items():
             if not isinstance(domain, tuple):
-                yield Problem((*SPACE, key), "a distribution needs algorithm: random; a grid needs a list of values")
+                yield Problem((*SPACE, key), f"a distribution needs {DRAWING}; a grid needs a list of values")
         return
     if search.samples is None:
-        yield Problem(("search", "algorithm"), "random needs samples: the number of points to draw")
+        yield Problem(("search", "algorithm"), f"{search.algorithm} needs samples: {SAMPLES[search.algorithm]}")
     if not search.space:
-        yield Problem(("search", "algorithm"), "random needs a search.space to draw from")
+        yield Problem(("search", "algorithm"), f"{search.algorithm} needs a search.space to draw from")
+
+
+def check_open_search(context: Context) -> Iterator[Problem]:
+    """Yield what does not go together with a search whose points follow from results."""
+    search = context.study.search
+    if search.algorithm != "optuna":
+        if search.objectives != ("ap",):
+            yield Problem(("search", "objectives"), "belongs to algorithm: optuna; others look at AP alone")
+        if search.warm_start is not None:
+            yield Problem(("search", "warm_start"), "belongs to algorithm: optuna; others learn nothing from results")
+    if len(set(search.objectives)) < len(search.objectives):
+        yield Problem(("search", "objectives"), "an objective is given twice")
+    if isinstance(search.scheduler, HyperBand):
+        yield from _check_brackets(context)
+
+
+def _check_brackets(context: Context) -> Iterator[Problem]:
+    """Yield what keeps HyperBand from comparing the trials of a bracket: it has to know all and to see each epoch."""
+    search, path = context.study.search, ("search", "scheduler")
+    if is_open(search):
+        yield Problem(path, f"hyperband has to know all trials beforehand: use asha with {search.algorithm}")
+    if context.study.scaling.max_concurrent != "auto":
+        message = "hyperband pauses trials, which max_concurrent would count: leave it at auto, give cpus_per_worker"
+        yield Problem(("scaling", "max_concurrent"), message)
+    for variant in context.schedules:
+        if variant.section.val_interval != 1:
+            message = (
+                f"hyperband decides after each epoch, and there is an evaluation every {variant.section.val_interval}"
+            )
+            yield Problem(variant.origin("val_interval"), message)
+        if variant.section.epochs is None:
+            yield Problem(variant.origin("epochs"), "hyperband counts epochs, and this schedule has none")
+
+
+def check_population(context: Context) -> Iterator[Problem]:
+    """Yield what keeps a population from evolving: all members share one schedule's length and one kind of state."""
+    study = context.study
+    search = study.search
+    if search.algorithm != "pbt":
+        if search.population != Population():
+            yield Problem(("search", "population"), "belongs to algorithm: pbt")
+        return
+    if search.samples is not None and search.samples < 2:
+        yield Problem(("search", "samples"), "a population has at least 2 members")
+    if len(search.seeds) > 1:
+        yield Problem(("search", "seeds"), "a population has one seed: its members share batches")
+    if not isinstance(search.scheduler, Fifo):
+        yield Problem(("search", "scheduler"), "a population stops nobody: its worst go on from the best; use fifo")
+    if study.schedule.epochs is None or study.schedule.iterations is not None:
+        yield Problem(("schedule", "epochs"), "a population counts whole epochs: give epochs, without iterations")
+    elif search.population.every_epochs >= study.schedule.epochs:
+        message = f"is not below the schedule's {study.schedule.epochs} epochs: nobody would go on from anybody"
+        yield Problem(("search", "population", "every_epochs"), message)
+    if study.schedule.val_interval != 1 and search.population.every_epochs % study.schedule.val_interval:
+        yield Problem(("schedule", "val_interval"), "there has to be an evaluation whenever a population is compared")
+    yield from (problem for key in search.space for problem in _check_evolving(key, search.space[key]))
+
+
+def _check_evolving(key: str, domain: Domain) -> Iterator[Problem]:
+    """Yield why a value cannot change in the midst of a training."""
+    if key not in EVOLVING and not EVOLVING_WEIGHTS.fullmatch(key):
+        yield Problem(
+            (*SPACE, key), "cannot change in the midst of a training: pbt takes weights of losses and schedule.lr"
+        )
+    elif isinstance(domain, tuple) and not all(_is_number(value) for value in domain):
+        yield Problem((*SPACE, key), "pbt changes numbers")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_size(search: Search) -> Iterator[Problem]:

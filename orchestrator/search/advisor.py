@@ -1,0 +1,38 @@
+"""Define what proposes points, and choose it."""
+
+from typing import Protocol
+
+from orchestrator.search.suggestion import Suggestion
+from orchestrator.study.schema import Study
+
+Values = tuple[float, ...]
+
+
+class Advisor(Protocol):
+    """Propose points. What it proposes is a function of what it was asked and told before, and of the search's seed.
+
+    A new process therefore goes on where another one ended: it repeats ``asked`` and ``told`` from the log.
+    """
+
+    def ask(self) -> Suggestion | None:
+        """Return the next point without taking note of it; ``None`` while it waits for results, or at the end."""
+
+    def asked(self, suggestion: Suggestion) -> None:
+        """Take note of a point that is being tried."""
+
+    def told(self, number: int, values: Values | None) -> None:
+        """Take note of a point's results, one for each objective, higher is better; ``None`` when it failed."""
+
+    def knows(self, params: dict[str, object], values: Values) -> None:
+        """Take note of a result from elsewhere."""
+
+
+def advisor_of(study: Study) -> Advisor:
+    """Return what proposes the points of an open search."""
+    if study.search.algorithm == "pbt":
+        from orchestrator.search.population import PopulationAdvisor
+
+        return PopulationAdvisor(study.search, study.schedule.epochs or 1)
+    from orchestrator.search.tpe import TpeAdvisor
+
+    return TpeAdvisor(study.search)

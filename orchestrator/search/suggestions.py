@@ -1,0 +1,125 @@
+"""Ask for points one after the other, make trials of them, and tell what became of them; every step is logged first."""
+
+from collections.abc import Iterable
+from statistics import fmean
+
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.search.advisor import Advisor, Values, advisor_of
+from orchestrator.search.log import SearchLog
+from orchestrator.search.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
+from orchestrator.study.schema import Objective, Study
+from trainers.spec.record import SELECTION_METRIC, best_record, read_history, read_status
+
+OVER = ("finished", "stopped")
+
+
+class Suggestions:
+    """Know which points of an open search have been asked for and what they gave.
+
+    Constructing one repeats the log, so that a search goes on as if nobody had died; trials that ended unheard are told.
+    A point whose trials all exist already is told at once, nothing is trained twice. Not thread-safe.
+    """
+
+    def __init__(self, plan: Plan, advisor: Advisor | None = None) -> None:
+        self._plan, self._study = plan, plan.study
+        self._advisor = advisor or advisor_of(plan.study)
+        self._log = SearchLog(plan.search_log)
+        self._open: dict[int, tuple[PlannedTrial, ...]] = {}  # points without a result yet
+        self._first: dict[int, str] = {}
+        self._waiting: list[PlannedTrial] = []
+        self._ended = {trial.id for trial in plan.trials if read_status(trial.directory) in OVER}
+        for event in self._log.read():
+            self._repeat(event)
+        self._tell_ended()
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether any point has been asked for."""
+        return bool(self._first)
+
+    def knows(self, priors: Iterable[tuple[dict[str, object], Values]]) -> None:
+        """Take results from elsewhere into account, before the first point is asked for."""
+        for params, values in priors:
+            self._log.append(event=PRIOR, params=params, values=values)
+            self._advisor.knows(params, values)
+
+    def ask(self, count: int = 1) -> list[PlannedTrial]:
+        """Return up to ``count`` new trials to be run next, fewer while the search waits for results or is over."""
+        while len(self._waiting) < count and self._has_room() and (suggestion := self._advisor.ask()) is not None:
+            self._log.append(**suggestion.event())
+            self._take(suggestion)
+            self._tell_ended()
+        given, self._waiting = self._waiting[:count], self._waiting[count:]
+        return given
+
+    def heard(self, trial_id: str) -> None:
+        """Hear that a trial has ended, however it did."""
+        self._ended.add(trial_id)
+        self._tell_ended()
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no more trials will come, whatever happens to those that run."""
+        return not self._waiting and not self._open and (not self._has_room() or self._advisor.ask() is None)
+
+    def _has_room(self) -> bool:
+        most = self._study.search.max_trials
+        return most is None or len(self._plan.students) + len(self._plan.suggested) < most
+
+    def _repeat(self, event: dict[str, object]) -> None:
+        if event["event"] == ASK:
+            self._take(suggestion_of(event), again=True)
+        elif event["event"] == TELL:
+            self._tell(int(str(event["number"])), event["values"], again=True)  # type: ignore[arg-type]
+        elif event["event"] == PRIOR:
+            self._advisor.knows(event["params"], tuple(event["values"]))  # type: ignore[arg-type]
+
+    def _take(self, suggestion: Suggestion, *, again: bool = False) -> None:
+        trials = trials_of(suggestion, self._plan.planner.at, self._study.search.seeds, self._first)
+        self._advisor.asked(suggestion)
+        self._open[suggestion.number] = trials
+        if trials:
+            self._first[suggestion.number] = trials[0].id
+        known = {trial.id for trial in self._plan.trials}
+        for trial in trials:
+            if trial.id not in known:
+                self._plan.suggested.append(trial)
+            if read_status(trial.directory) in OVER:
+                self._ended.add(trial.id)
+            elif (
+                trial.id not in known and not again
+            ):  # of an earlier run: it is given out with the study's other trials
+                self._waiting.append(trial)
+
+    def _tell_ended(self) -> None:
+        for number, trials in list(self._open.items()):
+            if all(trial.id in self._ended for trial in trials):
+                self._tell(number, values_of(trials, self._study))
+
+    def _tell(self, number: int, values: Values | None, *, again: bool = False) -> None:
+        if not again:
+            self._log.append(event=TELL, number=number, values=values)
+        self._open.pop(number, None)
+        self._advisor.told(number, tuple(values) if values else None)
+
+
+def values_of(trials: Iterable[PlannedTrial], study: Study) -> Values | None:
+    """Return what a point gave, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
+    last = study.search.algorithm == "pbt"  # what goes on is the last state, not the best
+    found = [[_value(trial, objective, last=last) for objective in study.search.objectives] for trial in trials]
+    if not found or any(value is None for row in found for value in row):
+        return None
+    return tuple(fmean(value for value in column if value is not None) for column in zip(*found, strict=True))
+
+
+def _value(trial: PlannedTrial, objective: Objective, *, last: bool) -> float | None:
+    history = read_history(trial.directory)
+    scored = [record for record in history if SELECTION_METRIC in record.metrics]
+    if not scored or read_status(trial.directory) == "failed":
+        return None
+    if objective == "steps":
+        return -float(history[-1].step)
+    if objective == "seconds":
+        return -sum(sum(record.timing.values()) for record in history)
+    chosen = scored[-1] if last else best_record(scored)
+    return chosen.metrics[SELECTION_METRIC] if chosen else None

@@ -1,0 +1,93 @@
+"""Propose points by Optuna's tree-structured Parzen estimator (TPE), for one objective or for several (Pareto)."""
+
+import warnings
+from typing import Any
+
+import optuna
+from pydantic import JsonValue
+
+from orchestrator.fingerprint import canonical_json
+from orchestrator.search.advisor import Values
+from orchestrator.search.chance import seed_of
+from orchestrator.search.suggestion import Suggestion
+from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
+
+MOST_RANDOM = 10  # points before the estimator has its say, as in Optuna; of a short search a quarter
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class TpeAdvisor:
+    """Propose the point of which most is expected, given the results so far.
+
+    The sampler is made anew for each proposal, seeded by the search's seed and the proposal's number: nothing but
+    points and results has to survive a restart. Points that are being tried count as bad ones, so that proposals made
+    side by side differ.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
+        self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}
+        self._study = optuna.create_study(directions=["maximize"] * len(search.objectives))
+        self._numbers: dict[int, int] = {}  # Optuna's numbers by ours: results from elsewhere have numbers too
+
+    def ask(self) -> Suggestion | None:
+        """Return the next point; ``None`` at the end."""
+        number = len(self._numbers)
+        if number >= self._samples:
+            return None
+        first = min(MOST_RANDOM, max(1, self._samples // 4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                n_startup_trials=first, constant_liar=True, seed=seed_of(self._seed, "tpe", number)
+            )
+        scratch = optuna.create_study(directions=self._study.directions, sampler=sampler)
+        scratch.add_trials(self._study.get_trials(deepcopy=False))
+        drawn = scratch.ask(self._distributions).params
+        return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space})
+
+    def asked(self, suggestion: Suggestion) -> None:
+        """Take note of a point that is being tried."""
+        self._numbers[suggestion.number] = len(self._study.get_trials(deepcopy=False))
+        self._study.add_trial(self._trial(suggestion.params, optuna.trial.TrialState.RUNNING))
+
+    def told(self, number: int, values: Values | None) -> None:
+        """Take note of a point's results."""
+        state = None if values else optuna.trial.TrialState.FAIL
+        self._study.tell(self._numbers[number], list(values) if values else None, state=state)
+
+    def knows(self, params: dict[str, Any], values: Values) -> None:
+        """Take note of a result from elsewhere; one outside of the space says nothing here."""
+        try:
+            trial = self._trial(params, optuna.trial.TrialState.COMPLETE, list(values))
+        except (ValueError, KeyError):
+            return
+        self._study.add_trial(trial)
+
+    def _trial(self, params: dict[str, Any], state: Any, values: list[float] | None = None) -> Any:
+        drawn = {key: self._drawn(key, params[key]) for key in self._space}
+        return optuna.trial.create_trial(state=state, values=values, params=drawn, distributions=self._distributions)
+
+    def _value(self, key: str, drawn: Any) -> JsonValue:
+        domain = self._space[key]
+        return domain[drawn] if isinstance(domain, tuple) else float(drawn)
+
+    def _drawn(self, key: str, value: Any) -> Any:
+        """Return a value as Optuna knows it; raise ``ValueError`` for one that is not in the space."""
+        domain = self._space[key]
+        if not isinstance(domain, tuple):
+            return float(value)
+        return [canonical_json(item) for item in domain].index(canonical_json(value))
+
+
+def distribution_of(domain: Domain) -> Any:
+    """Return Optuna's form of a searched key; of a list the place is drawn, of rising numbers near ones are alike."""
+    if isinstance(domain, Uniform):
+        return optuna.distributions.FloatDistribution(*domain.uniform)
+    if isinstance(domain, LogUniform):
+        return optuna.distributions.FloatDistribution(*domain.loguniform, log=True)
+    numbers = [item for item in domain if isinstance(item, int | float) and not isinstance(item, bool)]
+    if len(numbers) == len(domain) and numbers == sorted(numbers):
+        return optuna.distributions.IntDistribution(0, len(domain) - 1)
+    return optuna.distributions.CategoricalDistribution(range(len(domain)))

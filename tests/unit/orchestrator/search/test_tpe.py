@@ -1,0 +1,125 @@
+"""Optuna proposes what it would have proposed undisturbed, finds good points, and keeps to the space."""
+
+import json
+import math
+import random
+from itertools import product
+from typing import Any
+
+import pytest
+
+from orchestrator.search.suggestion import Suggestion
+from orchestrator.search.tpe import TpeAdvisor
+from orchestrator.study.schema import Search
+
+SPACE = {
+    "method.alpha1": {"uniform": [0.0, 2.0]},
+    "schedule.lr": {"loguniform": [1e-4, 1e-1]},
+    "method.levels": [1, 2, 4],
+    "schedule.policy": [{"kind": "constant"}, {"kind": "cosine"}],
+}
+Answered = list[tuple[Suggestion, float | None]]
+
+
+def search(**given: Any) -> Search:
+    return Search.model_validate_json(json.dumps({"algorithm": "optuna", "space": SPACE, "samples": 30, **given}))
+
+
+def score(params: dict[str, Any]) -> float:
+    """Be best, at 0, for alpha1 1.3, lr 0.01, levels 2 and cosine."""
+    far = abs(params["method.alpha1"] - 1.3) + abs(math.log10(params["schedule.lr"]) + 2)
+    return -far - abs(params["method.levels"] - 2) - (params["schedule.policy"]["kind"] != "cosine")
+
+
+def ask_and_answer(advisor: TpeAdvisor, count: int) -> Answered:
+    found: Answered = []
+    for _ in range(count):
+        suggestion = advisor.ask()
+        assert suggestion is not None
+        advisor.asked(suggestion)
+        value = None if suggestion.number == 4 else score(suggestion.params)
+        advisor.told(suggestion.number, None if value is None else (value,))
+        found.append((suggestion, value))
+    return found
+
+
+def test_points_are_within_the_space() -> None:
+    for suggestion, _ in ask_and_answer(TpeAdvisor(search()), 20):
+        assert 0 <= suggestion.params["method.alpha1"] <= 2  # type: ignore[operator]
+        assert 1e-4 <= suggestion.params["schedule.lr"] <= 1e-1  # type: ignore[operator]
+        assert suggestion.params["method.levels"] in (1, 2, 4)
+        assert suggestion.params["schedule.policy"] in ({"kind": "constant"}, {"kind": "cosine"})
+
+
+def test_a_new_process_goes_on_with_the_same_points() -> None:
+    undisturbed = ask_and_answer(TpeAdvisor(search()), 16)
+    for cut in (1, 5, 11, 15):
+        again = TpeAdvisor(search())
+        for suggestion, value in undisturbed[:cut]:
+            again.asked(suggestion)
+            again.told(suggestion.number, None if value is None else (value,))
+        assert ask_and_answer(again, 16 - cut) == undisturbed[cut:]
+
+
+def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> None:
+    first, second = TpeAdvisor(search()), TpeAdvisor(search())
+    for advisor, order in ((first, range(8)), (second, reversed(range(8)))):
+        asked = []
+        for _ in range(8):
+            suggestion = advisor.ask()
+            assert suggestion is not None
+            advisor.asked(suggestion)
+            asked.append(suggestion)
+        assert len({repr(suggestion.params) for suggestion in asked}) == 8
+        for number in order:
+            advisor.told(number, (score(asked[number].params),))
+    assert first.ask() == second.ask()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_results_lead_to_better_points_than_chance(seed: int) -> None:
+    answered = ask_and_answer(TpeAdvisor(search(seed=seed, samples=40)), 40)
+    late = [value for suggestion, value in answered if suggestion.number >= 20 and value is not None]
+    chance = random.Random(0)
+    draws = [
+        score({
+            "method.alpha1": chance.uniform(0, 2), "schedule.lr": 10 ** chance.uniform(-4, -1),
+            "method.levels": chance.choice([1, 2, 4]), "schedule.policy": {"kind": chance.choice(["cosine", "constant"])},
+        })
+        for _ in range(2000)
+    ]  # fmt: skip
+    assert sum(late) / len(late) > sum(draws) / len(draws) + 0.5
+
+
+def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not() -> None:
+    known, ignorant = TpeAdvisor(search(samples=8)), TpeAdvisor(search(samples=8))
+    for alpha, lr, levels, kind in product((0.1, 1.3, 1.9), (1e-4, 1e-2), (1, 2), ("cosine", "constant")):
+        params = {
+            "method.alpha1": alpha, "schedule.lr": lr, "method.levels": levels, "schedule.policy": {"kind": kind}
+        }  # fmt: skip
+        known.knows(params, (score(params),))
+        known.knows({**params, "method.levels": 3}, (99.0,))
+        known.knows({**params, "method.alpha1": 5.0}, (99.0,))
+    informed = [value for _, value in ask_and_answer(known, 8) if value is not None]
+    blind = [value for _, value in ask_and_answer(ignorant, 8) if value is not None]
+    assert sum(informed) > sum(blind)
+
+
+def test_two_objectives_find_both_ends() -> None:
+    advisor = TpeAdvisor(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
+    found = []
+    for _ in range(40):
+        suggestion = advisor.ask()
+        assert suggestion is not None
+        advisor.asked(suggestion)
+        x = float(suggestion.params["schedule.lr"])  # type: ignore[arg-type]
+        advisor.told(suggestion.number, (x, -(x**2)))  # every point is on the front
+        found.append(x)
+    assert min(found) < 0.25
+    assert max(found) > 0.75
+
+
+def test_the_end_comes_after_the_samples() -> None:
+    advisor = TpeAdvisor(search(samples=2))
+    ask_and_answer(advisor, 2)
+    assert advisor.ask() is None
