@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
@@ -221,10 +222,17 @@ def add_errors(app: FastAPI) -> None:
     """Turn the errors that users can cause into one sentence and a status."""
 
     def refused(code: int, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": redacted(str(error))}, code)
+        text = mistakes(error) if isinstance(error, RequestValidationError) else str(error)
+        return JSONResponse({"detail": redacted(text).encode(errors="replace").decode()}, code)
 
     statuses: dict[type[Exception], int] = {
-        StudyErrors: 422, UserError: 422, Conflict: 409, QueueFull: 429, OperationError: 503,
+        RequestValidationError: 422, StudyErrors: 422, UserError: 422, Conflict: 409, QueueFull: 429, OperationError: 503,
     }  # fmt: skip
     for kind, code in statuses.items():
         app.add_exception_handler(kind, lambda _, error, code=code: refused(code, error))
+
+
+def mistakes(error: RequestValidationError) -> str:
+    """Say what is wrong with a request, one mistake a line."""
+    lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return "\n".join(printable(line) for line in lines)

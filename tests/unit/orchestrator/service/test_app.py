@@ -1,0 +1,167 @@
+"""The service as its clients meet it: the commands' client, a browser's stream of events, somebody without a token."""
+
+import json
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from orchestrator.api import Study
+from orchestrator.errors import OperationError, UserError
+from orchestrator.service.client import Remote
+from orchestrator.submit.states import State
+from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
+from tests.unit.orchestrator.submit.orders import said
+
+GUARDED = [
+    ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/x"),
+    ("POST", "/api/submissions/x/stop"), ("GET", "/api/submissions/x/logs"), ("GET", "/api/events"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def served(tmp_path):
+    return Served(tmp_path)
+
+
+@pytest.fixture
+def http(served):
+    return TestClient(served.app, headers={"Authorization": f"Bearer {TOKEN}"})
+
+
+@pytest.fixture
+def remote(http, monkeypatch):
+    """The commands' client, with the test client below it."""
+    monkeypatch.setenv("STILLHOUSE_TOKEN", TOKEN)
+    found = Remote("http://service")
+    found._client = http
+    return found
+
+
+@pytest.fixture
+def order(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return Study.load(tmp_path / "study.yaml").order(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Bearer ü", "Basic dXNlcjpwYXNz"])
+def test_without_the_token_nothing_is_told(served, method, path, token):
+    headers = {"Authorization": token.encode()} if token else {}
+    answer = TestClient(served.app).request(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "the service wants its token"}
+
+
+def test_every_path_but_health_is_guarded(served):
+    paths = {(method.upper(), path) for path, found in served.app.openapi()["paths"].items() for method in found}
+    assert paths - {("GET", "/health")} == {(m, p.replace("/x", "/{name}")) for m, p in GUARDED}
+    assert TestClient(served.app).get("/health").json() == {"ok": True}
+
+
+def test_a_study_goes_through_its_life(served, remote, order):
+    first, second = remote.submit(order), remote.submit(order)
+    assert (first.new, second.new) == (True, False)
+    assert first.submission.state == State.QUEUED
+    served.step()
+    key = first.submission.key
+    assert remote.status(key).id == f"{key}-1"
+    served.ray.say(f"{key}-1", logs="epoch 1\n")
+    assert remote.logs(key) == "epoch 1\n"
+    served.records.write(said(f"{key}-1", State.FAILED, "the teacher failed"))
+    served.step()
+    with pytest.raises(UserError, match=r"the teacher failed.*stillhouse resume"):
+        remote.submit(order)
+    assert remote.resume(order).submission.state == State.QUEUED
+    served.step()
+    served.records.write(said(f"{key}-2", State.FINISHED, "all trials have ended"))
+    served.step()
+    [last] = remote.all()
+    assert (last.state, last.attempt) == (State.FINISHED, 2)
+    with pytest.raises(UserError, match="nothing to stop"):
+        remote.stop(key)
+
+
+def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, order):
+    key = remote.submit(order).submission.key
+    assert remote.stop(key).state == State.STOPPED
+    served.step()
+    assert served.ray.starts == []
+
+
+def test_what_is_wrong_with_a_study_is_said_by_file_and_line(http):
+    answer = http.post("/api/submissions", json={"files": {"study.yaml": STUDY.replace("epochs", "epoch")}})
+    assert answer.status_code == 422
+    assert "study.yaml:6: schedule.epoch" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "configs/0123abcd/../../x", "configs/0123abcd/.x", "x.yaml"])
+def test_names_of_files_lead_nowhere_else(http, name):
+    answer = http.post("/api/submissions", json={"files": {"study.yaml": STUDY, name: ""}})
+    assert answer.status_code == 422
+
+
+def test_a_study_cannot_make_the_service_read_its_own_files(http, tmp_path):
+    (tmp_path / "private.yaml").write_text("password: hunter2\n")
+    base = f"base: {tmp_path / 'private.yaml'}\n"
+    answer = http.post("/api/submissions", json={"files": {"study.yaml": base + STUDY}})
+    assert answer.status_code == 422
+    assert "hunter2" not in answer.text
+    assert "without base" in answer.json()["detail"]
+
+
+def test_a_full_queue_is_a_sentence(served, http, remote, order):
+    for number in range(3):
+        text = STUDY.replace("epochs: 4", f"epochs: {number + 5}")
+        assert http.post("/api/submissions", json={"files": {"study.yaml": text}}).status_code == 202
+    with pytest.raises(OperationError, match=r"the queue is full \(3 studies wait\)"):
+        remote.submit(order)
+    assert len(served.queue.entries()) == 3
+
+
+def test_events_are_streamed_with_numbers_to_go_on_after(http, remote, order, served):
+    remote.submit(order)
+    served.step()
+    assert [event["after"] for event in events(http)] == ["queued", "submitted", "running"]
+    assert [event["after"] for event in events(http, after=1)] == ["submitted", "running"]
+    assert [event["after"] for event in events(http, headers={"Last-Event-ID": "2"})] == ["running"]
+    assert [event["after"] for event in http.get(f"/api/submissions/{order_key(http)}").json()["events"]] == [
+        "queued", "submitted", "running",
+    ]  # fmt: skip
+
+
+def order_key(http):
+    return http.get("/api/submissions").json()["submissions"][0]["key"]
+
+
+def events(http, after=0, headers=None):
+    text = http.get("/api/events", params={"follow": False, "after": after}, headers=headers).text
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    assert [int(block["id"]) for block in blocks] == [json.loads(block["data"])["number"] for block in blocks]
+    return [json.loads(block["data"]) for block in blocks]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "sentence"),
+    [
+        (httpx.Response(401, json={"detail": "x"}), UserError, "refuses this token: STILLHOUSE_TOKEN"),
+        (httpx.Response(200, text="<html>"), OperationError, "no Stillhouse service answers"),
+        (httpx.Response(502, json=["x"]), OperationError, "answers 502"),
+        (httpx.ConnectError("refused"), OperationError, "no Stillhouse service answers at http://service: refused"),
+    ],
+)
+def test_the_client_says_what_is_wrong_in_one_sentence(answer, kind, sentence):
+    def reply(request):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(kind, match=sentence):
+        Remote("http://service", httpx.MockTransport(reply)).all()
+
+
+def test_what_the_service_decides_cannot_be_sent(remote, order):
+    wanted = SimpleNamespace(**{**vars(order), "python": "/opt/python"})
+    with pytest.raises(UserError, match="stillhouse serve"):
+        remote.submit(wanted)
