@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from orchestrator.errors import OperationError
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 END_S = 10.0  # that a process gets to end by itself
+LOOK_S, REOPEN_S = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,23 @@ class Launcher:
         self._run("rsync-down", str(self.file), f"{remote}/", f"{local}/")
 
     @contextlib.contextmanager
-    def tunnel(self, port: int) -> Iterator[subprocess.Popen[bytes]]:
-        """Reach the cluster's dashboard at a local port for the length of a block; the process may end earlier."""
-        with self._started("dashboard", "--port", str(port), str(self.file)) as process:
-            yield process
+    def tunnel(self, port: int) -> Iterator[None]:
+        """Reach the cluster's dashboard at a local port for the length of a block; a connection that breaks is renewed."""
+        ended = threading.Event()
+        keeper = threading.Thread(target=self._keep_open, args=(port, ended), name="tunnel", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join()
+
+    def _keep_open(self, port: int, ended: threading.Event) -> None:
+        while not ended.is_set():
+            with self._started("dashboard", "--port", str(port), str(self.file)) as process:
+                while process.poll() is None and not ended.wait(LOOK_S):
+                    pass
+            ended.wait(REOPEN_S)
 
     def _run(self, *arguments: str) -> None:
         with self._started(*arguments) as process:

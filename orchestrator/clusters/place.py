@@ -21,7 +21,6 @@ def launcher_of(cluster: Cluster, store: Store) -> Launcher:
     """
     folder = store.root / FOLDER / cluster.name
     content = ray_file(cluster, str(folder / TOKEN))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     token_of(cluster, store)
     file = folder / "ray.yaml"
     file.write_text(yaml_text(content), encoding="utf-8")
@@ -31,6 +30,7 @@ def launcher_of(cluster: Cluster, store: Store) -> Launcher:
 def token_of(cluster: Cluster, store: Store) -> str:
     """Return the cluster's token, a new one where there is none; only this user may read its file."""
     path: Path = store.root / FOLDER / cluster.name / TOKEN
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
