@@ -20,6 +20,7 @@ COMMANDS = (
     "sync",
     "compare",
     "predict",
+    "report",
     "export",
     "methods",
     "doctor",

@@ -9,8 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from orchestrator.redact import redacted_data
+from trainers.spec.digest import file_digest
 
 PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "faster-coco-eval", "stillhouse")
+LOCK = "requirements.lock"
 
 
 def package_versions() -> dict[str, str]:
@@ -34,6 +36,12 @@ def git_revision() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()
+
+
+def lock_digest() -> str | None:
+    """Return the SHA-256 of the lock file of the checkout that this code runs from, ``None`` outside a checkout."""
+    lock = Path(__file__).parents[2] / LOCK
+    return file_digest(lock) if lock.is_file() else None
 
 
 def shown(section: BaseModel) -> str:

@@ -13,6 +13,7 @@ from orchestrator.tracking.faults import plainly
 STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.study_fingerprint"
 KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
 METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
+LOCK_DIGEST = "stillhouse.lock_sha256"  # of the file that fixes the versions of all packages
 STUDENT = "stillhouse.student_sha256"  # of the best checkpoint, written when the whole student is there
 DESCRIBED = "stillhouse.described"  # of a study's run, written when its files are there
 Kind = Literal["study", "trial"]

@@ -20,11 +20,12 @@ from orchestrator.tracking.client import SERVERS, open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.faults import Unreachable, plainly
 from orchestrator.tracking.names import flat_params, run_name
-from orchestrator.tracking.provenance import git_revision, package_versions, shown
+from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.runs import (
     DATA,
     DESCRIBED,
     FINGERPRINT,
+    LOCK_DIGEST,
     METHOD,
     REASON,
     REVISION,
@@ -201,8 +202,9 @@ class Tracker:
 
     @functools.cached_property
     def _provenance(self) -> dict[str, str]:
-        revision = git_revision()
-        return {DATA: dataset_digest(self._plan.study.dataset), **({REVISION: revision} if revision else {})}
+        known = {REVISION: git_revision(), LOCK_DIGEST: lock_digest()}
+        found = {tag: value for tag, value in known.items() if value is not None}
+        return {DATA: dataset_digest(self._plan.study.dataset), **found}
 
     def _open_study(self, client: MlflowClient) -> str:
         """Return the study's run, describe it, and let one that failed or was cut short go on."""

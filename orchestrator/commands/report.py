@@ -1,0 +1,70 @@
+"""Write a study's table as a paper would print it, with what it rests on: Markdown, LaTeX, CSV or HTML."""
+
+import argparse
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_store, add_study, add_workers, load, store_of
+
+if TYPE_CHECKING:
+    from orchestrator.reports.report import Report
+
+FORMATS = ("md", "latex", "csv", "html")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    parser.add_argument("--format", choices=FORMATS, default="md", help="of the text (default: md)")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="write to FILE instead of stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write what MLflow holds of the study's trials."""
+    from orchestrator.plan import make_plan
+    from orchestrator.redact import redacted
+    from orchestrator.reports.report import make_report
+
+    store = store_of(arguments)
+    report = make_report(make_plan(load(arguments), store), store, repeating_command(arguments))
+    text = redacted(writer(arguments.format)(report))
+    if arguments.output is None:
+        print(text, end="")
+    else:
+        write(arguments.output, text)
+    return 0
+
+
+def repeating_command(arguments: argparse.Namespace) -> str:
+    """Return the command that trains what the report is about."""
+    words = ["stillhouse", "run", arguments.study]
+    words += [word for setting in arguments.sets for word in ("--set", setting)]
+    words += ["--workers", str(arguments.workers)] if arguments.workers else []
+    words += ["--random-weights"] if arguments.random_weights else []
+    words += ["--trust-config"] if arguments.trust_config else []
+    return shlex.join(words)
+
+
+def writer(name: str) -> "Callable[[Report], str]":
+    """Return the function that writes a format."""
+    from orchestrator.reports.csv_table import csv_table
+    from orchestrator.reports.html_page import html_page
+    from orchestrator.reports.latex import latex
+    from orchestrator.reports.markdown import markdown
+
+    return {"md": markdown, "latex": latex, "csv": csv_table, "html": html_page}[name]
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole, or leave what was there; raise ``OperationError`` when it cannot be written."""
+    from orchestrator.errors import OperationError
+    from trainers.spec.atomic import write_text
+
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise OperationError(f"cannot write to {path}: {error.strerror or error}") from error

@@ -1,0 +1,59 @@
+"""Write a report's numbers as text, the same in every format for people."""
+
+from collections.abc import Iterator, Sequence
+
+from orchestrator.reports.report import Report
+from orchestrator.reports.rows import AP, Row
+
+NOTHING = "-"
+
+
+def titles(report: Report) -> list[str]:
+    """Return the titles of the columns; the first two or three hold words, the others numbers."""
+    paper = ["paper", "vs paper"] if report.has_paper else []
+    return [*word_titles(report), "seeds", *report.columns, "vs none", *paper]
+
+
+def word_titles(report: Report) -> list[str]:
+    """Return the titles of the columns that hold words."""
+    return ["student", "method"] if report.has_students else ["method"]
+
+
+def cells(report: Report, row: Row) -> list[str]:
+    """Return a row's cells in the order of ``titles``."""
+    words = [row.student, row.label] if report.has_students else [row.label]
+    paper = [_printed(row), _signed(row.to_paper)] if report.has_paper else []
+    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *paper]
+
+
+def groups(report: Report) -> Iterator[list[Row]]:
+    """Yield the rows that stand together between two rules: a teacher's, then each student's."""
+    keys = dict.fromkeys((row.role, row.student) for row in report.rows)
+    for key in keys:
+        yield [row for row in report.rows if (row.role, row.student) == key]
+
+
+def _seeds(row: Row) -> str:
+    return str(row.planned) if row.evaluated == row.planned else f"{row.evaluated} of {row.planned}"
+
+
+def _amounts(row: Row, columns: Sequence[str]) -> Iterator[str]:
+    for title in columns:
+        amount = row.amounts.get(title)
+        if amount is None:
+            yield NOTHING
+        else:
+            yield f"{amount.mean:.1f}" + (f" ± {amount.spread:.1f}" if amount.spread is not None else "")
+
+
+def _printed(row: Row) -> str:
+    value = row.printed.values.get(AP) if row.printed else None
+    return NOTHING if value is None else f"{value:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    """Return a difference with its sign; one that rounds to zero has none."""
+    if value is None:
+        return NOTHING
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text

@@ -1,0 +1,49 @@
+"""Write a report as CSV: one line a row of the table, numbers in full, provenance in every line."""
+
+import csv
+import io
+
+from orchestrator.printable import printable
+from orchestrator.reports.report import Report
+from orchestrator.reports.rows import Row
+
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
+
+
+def csv_table(report: Report) -> str:
+    """Return the report as CSV (RFC 4180, without a mark of the byte order).
+
+    Figures are in percent, empty where there is none. A text that a spreadsheet would take for a formula gets an
+    apostrophe in front.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(_titles(report))
+    writer.writerows(_line(report, row) for row in report.rows)
+    return stream.getvalue()
+
+
+def _titles(report: Report) -> list[str]:
+    measured = [name for title in report.columns for name in (title, f"{title} spread")]
+    paper = [f"paper {title}" for title in report.columns]
+    words = ["study", "role", "student", "method", "row", "status", "seeds", "evaluated"]
+    return [*words, *measured, "vs none", *paper, "vs paper", *(name for name, _ in report.provenance), "command"]
+
+
+def _line(report: Report, row: Row) -> list[str | int]:
+    amounts = [row.amounts.get(title) for title in report.columns]
+    measured = [value for found in amounts for value in ((found.mean, found.spread) if found else (None, None))]
+    printed = [row.printed.values.get(title) if row.printed else None for title in report.columns]
+    words = (report.study, row.role, row.student, row.method, row.label, ", ".join(row.statuses))
+    rest = (*(value for _, value in report.provenance), report.command)
+    numbers = [*measured, row.gain, *printed, row.to_paper]
+    return [*map(_text, words), row.planned, row.evaluated, *map(_number, numbers), *map(_text, rest)]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _text(text: str) -> str:
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown

@@ -1,0 +1,30 @@
+"""Write a report in Markdown."""
+
+import re
+
+from orchestrator.printable import printable
+from orchestrator.reports.cells import cells, titles, word_titles
+from orchestrator.reports.report import Report
+
+ACTING = re.compile(r"([\\`*_{}\[\]<>|~#&!])")
+
+
+def markdown(report: Report) -> str:
+    """Return the report as GitHub's Markdown; names and values stand there as text, whatever they hold."""
+    words = len(word_titles(report))
+    heads = titles(report)
+    rule = ["---"] * words + ["---:"] * (len(heads) - words)
+    table = [heads, rule, *(list(map(_escaped, cells(report, row))) for row in report.rows)]
+    parts = [
+        f"# {_escaped(report.study)}",
+        _escaped(report.description),
+        "\n".join(f"| {' | '.join(line)} |" for line in table),
+        "\n".join(map(_escaped, report.notes)),
+        "\n".join(f"- {_escaped(name)}: {_escaped(value)}" for name, value in report.provenance),
+        f"```console\n$ {printable(report.command).replace('```', '` ` `')}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return ACTING.sub(r"\\\1", printable(text))

@@ -1,0 +1,53 @@
+"""Read what a study's results were made with: from MLflow, which knows, or from the directories, which know less."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlflow.tracking import MlflowClient
+
+from orchestrator.digests import dataset_digest
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.tracking.runs import DATA, LOCK_DIGEST, REVISION, STUDENT, find_runs
+from trainers.spec.manifest import read_manifest
+from trainers.spec.record import BEST, DamagedFile
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Hold digests, sorted; several of a kind when trials were run at different times, none when nobody recorded it."""
+
+    revisions: tuple[str, ...]
+    locks: tuple[str, ...]
+    data: tuple[str, ...]
+    teacher: str | None
+
+
+def read_recorded(plan: Plan, client: MlflowClient) -> Recorded:
+    """Return what the runs of the plan's trials say."""
+    runs = find_runs(client, [trial.id for trial in plan.trials])
+    tags = [run.data.tags for run in runs.values()]
+    teacher = runs.get(plan.teacher.id) if plan.teacher else None
+    return Recorded(
+        revisions=_values(tags, REVISION),
+        locks=_values(tags, LOCK_DIGEST),
+        data=_values(tags, DATA),
+        teacher=teacher.data.tags.get(STUDENT) if teacher else None,
+    )
+
+
+def recorded_on_disk(plan: Plan) -> Recorded:
+    """Return what can be known without MLflow: the data, and the teacher's checkpoint."""
+    return Recorded((), (), (dataset_digest(plan.study.dataset),), _student(plan.teacher) if plan.teacher else None)
+
+
+def _student(trial: PlannedTrial) -> str | None:
+    try:
+        manifest = read_manifest(trial.directory)
+    except DamagedFile:
+        return None
+    entry = manifest.students.get(BEST) if manifest else None
+    return entry.sha256 if entry else None
+
+
+def _values(tags: Sequence[dict[str, str]], key: str) -> tuple[str, ...]:
+    return tuple(sorted({found[key] for found in tags if key in found}))

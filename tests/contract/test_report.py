@@ -1,0 +1,91 @@
+"""``report`` writes from MLflow what trials have left there, and from their directories when MLflow is away."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan import Plan, make_plan
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+from tests.contract.mlflow_server import free_port
+from tests.contract.test_tracking import finish, migrated, sync  # noqa: F401  a fixture
+from tests.unit.orchestrator.command import Answer, runner
+from tests.unit.orchestrator.planning import LAPTOP
+from tests.unit.orchestrator.study_text import VALID, write
+from trainers.spec.record import BEST
+
+SETS = ("--set", "scaling.workers=1", "--set", "search.space.method.alpha2=[4.0]")
+
+
+@pytest.fixture
+def stillhouse(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    return runner(capsys)
+
+
+@pytest.fixture
+def study(tmp_path: Path, migrated: Path) -> tuple[Path, Store, Plan]:  # noqa: F811
+    """A teacher, two seeds of none and two of BCKD, all finished."""
+    (tmp_path / "store").mkdir()
+    shutil.copyfile(migrated, tmp_path / "store" / "mlflow.db")
+    path, store = write(tmp_path, VALID), Store(tmp_path / "store")
+    plan = make_plan(load_study(path, SETS[1::2]), store, LAPTOP)
+    for trial, ap in zip(plan.trials, (0.5, 0.25, 0.3125, 0.375, 0.4375), strict=True):
+        finish(trial, ap / 2, ap, ap / 4)
+    return path, store, plan
+
+
+def table(answer: Answer) -> list[str]:
+    return [line for line in answer.out.splitlines() if line.startswith("| ")][2:]
+
+
+def test_the_table_and_what_it_rests_on_come_from_mlflow(study, stillhouse):
+    path, store, plan = study
+    sync(plan, store)
+    weights = hashlib.sha256((plan.trials[0].directory / BEST).read_bytes()).hexdigest()
+    for trial in plan.trials:
+        shutil.rmtree(trial.directory)
+    answer = stillhouse("report", path, *SETS, "--store", store.root)
+    assert answer.code == 0, answer.err
+    teacher, none, bckd = table(answer)
+    assert teacher.startswith("| teacher | 1 | 50.0 |")
+    assert none.startswith("| none | 2 | 28.1 ± 4.4 |")
+    assert bckd.startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
+    assert bckd.endswith("| +12.5 |")
+    root = Path(__file__).parents[2]
+    assert f"- lock (SHA-256): {hashlib.sha256((root / 'requirements.lock').read_bytes()).hexdigest()}" in answer.out
+    assert f"- teacher (SHA-256): {weights}, trial {plan.trials[0].id}" in answer.out
+    assert f"$ stillhouse run {path} --set scaling.workers=1 --set 'search.space.method.alpha2=[4.0]'" in answer.out
+
+
+def test_the_same_results_make_the_same_report(study, stillhouse, tmp_path):
+    path, store, plan = study
+    sync(plan, store)
+    for name in ("latex", "csv", "html"):
+        common = ("report", path, *SETS, "--store", store.root, "--format", name)
+        assert stillhouse(*common, "--output", tmp_path / name).code == 0
+        again = stillhouse(*common).out
+        assert (tmp_path / name).read_bytes().decode() == again
+        assert "40.6" in again
+
+
+def test_an_mlflow_that_is_away_is_replaced_by_the_directories(study, stillhouse):
+    path, store, _ = study
+    away = ("--set", f"tracking.uri=http://127.0.0.1:{free_port()}")
+    answer = stillhouse("report", path, *SETS, *away, "--store", store.root)
+    assert answer.code == 0
+    assert "the report is made from the directories" in answer.err
+    assert table(answer)[2].startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
+    assert "- revision: not recorded" in answer.out
+
+
+def test_mistakes_are_one_sentence(study, stillhouse, tmp_path):
+    path, store, plan = study
+    sync(plan, store)
+    answer = stillhouse("report", path, *SETS, "--store", store.root, "--output", tmp_path / "no" / "file.md")
+    assert (answer.code, len(answer.complaints)) == (1, 1)
+    assert "cannot write to" in answer.err
+    answer = stillhouse("report", path, *SETS, "--store", tmp_path / "empty")
+    assert (answer.code, len(answer.complaints)) == (2, 1)
