@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.training_images import training_images
-from trainers.spec import Schedule, TrialSpec
+from trainers.spec import TrialSpec
 from trainers.spec.record import read_history
 
 
@@ -23,11 +23,13 @@ class Estimate:
 def estimate(spec: TrialSpec, directory: Path) -> Estimate:
     """Return how long ``spec`` is, from the dataset and from what its directory holds."""
     per_epoch = _steps_per_epoch(spec)
-    steps = _steps(spec.schedule, per_epoch)
+    steps = _steps(spec, per_epoch)
     history = read_history(directory)
     spent = sum(sum(record.timing.values()) for record in history)
-    done = history[-1].step if history else 0
-    epochs = spec.schedule.epochs or _passes(steps, per_epoch)
+    part = spec.segment
+    begin = part.from_epoch * (per_epoch or 0) if part else 0
+    done = history[-1].step - begin if history else 0
+    epochs = (part.until_epoch - part.from_epoch if part else spec.schedule.epochs) or _passes(steps, per_epoch)
     return Estimate(epochs, steps, spent / done * steps if done and steps else None)
 
 
@@ -36,7 +38,10 @@ def _steps_per_epoch(spec: TrialSpec) -> int | None:
     return None if images is None else -(-images // spec.schedule.batch_size)
 
 
-def _steps(schedule: Schedule, per_epoch: int | None) -> int | None:
+def _steps(spec: TrialSpec, per_epoch: int | None) -> int | None:
+    schedule = spec.schedule
+    if spec.segment is not None and per_epoch is not None:
+        return (spec.segment.until_epoch - spec.segment.from_epoch) * per_epoch
     return schedule.iterations if per_epoch is None else schedule.total_steps(per_epoch)
 
 

@@ -123,15 +123,21 @@ class Planner:
         return list(found.values())
 
     def at(
-        self, params: dict[str, JsonValue], seed: int, until_epoch: int | None = None, origin: str | None = None
+        self, params: dict[str, JsonValue], seed: int, epochs: tuple[int, int] | None = None, origin: str | None = None
     ) -> PlannedTrial:
-        """Return the trial at a point; ``until_epoch`` makes it a segment, ``origin`` is the trial that it goes on from.
+        """Return the trial at a point; with ``epochs`` the segment between them, ``origin`` is whom it goes on from.
 
         Raises ``pydantic.ValidationError`` when the values do not fit together.
         """
+        point = point_of(self._study, params, seed)
+        if epochs is None:
+            return self.student(point)
         begin = Origin(trial=origin, directory=str(self._store.trial_dir(origin))) if origin else None
-        segment = Segment(until_epoch=until_epoch, origin=begin) if until_epoch else None
-        return self.student(point_of(self._study, params, seed), segment)
+        trial = self.student(point, Segment(from_epoch=epochs[0], until_epoch=epochs[1], origin=begin))
+        where: dict[str, JsonValue] = {"epochs": f"{epochs[0] + 1}-{epochs[1]}"}
+        if origin:
+            where["from"] = origin
+        return replace(trial, params={**trial.params, **where})
 
     def suggested(self, search_log: Path) -> list[PlannedTrial]:
         """Return the trials of all points that an open search has come to so far, each once."""

@@ -15,6 +15,7 @@ from trainers.spec.atomic import partial_of, write_text
 from trainers.spec.manifest import MANIFEST, Manifest, entry_of, write_manifest
 from trainers.spec.record import (
     BEST,
+    CARRIED,
     CONFIG,
     HISTORY,
     LAST,
@@ -31,7 +32,7 @@ from trainers.spec.record import (
 from trainers.weights import read_checkpoint
 
 KEPT = 2  # resume states: the second is for when the first turns out to be damaged
-OURS = (BEST, CONFIG, HISTORY, LAST, MANIFEST, OUTCOME, PROGRESS, WEIGHTS)
+OURS = (BEST, CARRIED, CONFIG, HISTORY, LAST, MANIFEST, OUTCOME, PROGRESS, WEIGHTS)
 DAMAGED = "damaged checkpoint"
 Student = Callable[[], dict[str, Any]]
 

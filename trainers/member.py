@@ -1,6 +1,7 @@
 """Train one student: its model, optimizer, schedules, loss meters and files."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,9 +22,10 @@ from trainers.notes import note
 from trainers.optimise import build_optimizer, build_schedulers, learning_rate
 from trainers.salvage import Found
 from trainers.seeding import derive
+from trainers.segment import carried, last_step, read_carried
 from trainers.spec import Job, class_count
 from trainers.spec.method import inherits
-from trainers.spec.record import CONFIG, LAST, Record, best_record
+from trainers.spec.record import CARRIED, CONFIG, LAST, Record, best_record
 from trainers.train_state import TrainState
 from trainers.weights import Coverage, inherit, load_weights
 
@@ -62,7 +64,7 @@ class Member:
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
         self._state = TrainState(student, self.average, self._optimizer, self._schedulers, device)
-        self._steps_per_epoch, self.last_step = steps_per_epoch, trial.schedule.total_steps(steps_per_epoch)
+        self._steps_per_epoch, self.last_step = steps_per_epoch, last_step(trial, steps_per_epoch)
         self._closing_step = trial.schedule.closing_step(steps_per_epoch)
         self._rate = learning_rate(self._optimizer)
         self.files = TrialFiles(job.directory)
@@ -208,6 +210,8 @@ class Member:
         return self._state.spent_s
 
     def _finish(self) -> None:
+        if self.last_step < self.job.trial.schedule.total_steps(self._steps_per_epoch):
+            self.files.save_student(CARRIED, carried(self._state.shared()), self.step)
         self.files.save_student(LAST, self._export(), self.step)
         self.files.finish()
 
@@ -220,6 +224,10 @@ class Member:
             state = found.state if found and found.state else self.files.read(chosen[0])
             self._state.load(state.content, self.files.directory / chosen[0])
             self.history = state.history
+        elif self.job.trial.segment and self.job.trial.segment.origin:
+            origin = self.job.trial.segment.origin
+            self._state.take_over(read_carried(origin), Path(origin.directory) / CARRIED)
+            self._rate = learning_rate(self._optimizer)
         barrier()  # all workers have read the state before rank 0 may delete it
         if found is not None:
             self._take_up(found)

@@ -1,5 +1,6 @@
 """Gather everything that changes while a student trains, and put it back: plain data and tensors."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,28 @@ class TrainState:
             raise TrialError(
                 f"{path} is no state of this training ({type(error).__name__}: {what[0]}): delete {path.parent} to train anew"
             ) from error
+
+    def take_over(self, carried: dict[str, Any], path: Path) -> None:
+        """Go on from where another training has ended, with this one's own schedule and weight decay.
+
+        Weights, averages and the optimizer's moments are the other's, to the bit; learning rates are those that this
+        schedule has after as many steps. Raises ``TrialError`` when the other trained something else.
+        """
+        try:
+            self._student.load_state_dict(carried["student"])
+            if self._average:
+                self._average.load_state_dict(carried["average"])
+            moments = carried["optimizer"]["state"]
+            self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+            self.step = carried["step"]
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise TrialError(
+                f"{path} is no state that this training can go on from ({type(error).__name__})"
+            ) from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected call of `scheduler.step")  # the optimizer's steps are the other's
+            for scheduler in self._schedulers * self.step:
+                scheduler.step()
 
     def _go_on(self, begun: list[dict[str, Any]]) -> None:
         mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)

@@ -63,10 +63,13 @@ class PopulationAdvisor:
         share = min(math.ceil(len(before) * self._search.population.quantile), len(before) // 2)
         best, kept = ranked[: max(share, 1)], ranked[: len(before) - share]
         if own in kept:
-            return Suggestion(number, self._asked[own].params, until, own)
+            return Suggestion(number, self._asked[own].params, until, own, self._until(own))
         donor = chance.choice(best)
         params = explored(self._asked[donor].params, self._search, chance)
-        return Suggestion(number, params, until, donor)
+        return Suggestion(number, params, until, donor, self._until(donor))
+
+    def _until(self, number: int) -> int:
+        return self._asked[number].until_epoch or 0
 
 
 def explored(params: dict[str, JsonValue], search: Search, chance: random.Random) -> dict[str, JsonValue]:

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 if TYPE_CHECKING:
     from orchestrator.plan import PlannedTrial
 
-    At = Callable[[dict[str, JsonValue], int, int | None, str | None], PlannedTrial]
+    At = Callable[[dict[str, JsonValue], int, tuple[int, int] | None, str | None], PlannedTrial]
 ASK, TELL, PRIOR = "ask", "tell", "prior"  # kinds of events
 
 
@@ -17,13 +17,15 @@ ASK, TELL, PRIOR = "ask", "tell", "prior"  # kinds of events
 class Suggestion:
     """Hold one point of a search, by its number in the order of asking.
 
-    Of a population it is trained up to ``until_epoch``, from the state of the suggestion ``origin`` if there is one.
+    Of a population it is a segment of a training: after ``from_epoch``, up to ``until_epoch``, from the state of the
+    suggestion ``origin`` if there is one.
     """
 
     number: int
     params: dict[str, JsonValue]
     until_epoch: int | None = None
     origin: int | None = None
+    from_epoch: int = 0
 
     def event(self) -> dict[str, Any]:
         """Return what the log keeps."""
@@ -43,8 +45,9 @@ def trials_of(
     ``earlier`` gives the trial ids of earlier suggestions by number.
     """
     origin = None if suggestion.origin is None else earlier[suggestion.origin]
+    epochs = (suggestion.from_epoch, suggestion.until_epoch) if suggestion.until_epoch else None
     try:
-        return tuple(at(suggestion.params, seed, suggestion.until_epoch, origin) for seed in seeds)
+        return tuple(at(suggestion.params, seed, epochs, origin) for seed in seeds)
     except ValidationError:
         return ()
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from trainers.spec.atomic import write_text
 
 BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
+CARRIED = "carried.pt"  # the state at the end of a segment, for those who go on from there
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
 WEIGHTS = "weights.json"
 SELECTION_METRIC = "coco/bbox_mAP"

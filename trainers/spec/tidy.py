@@ -5,10 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainers.spec.manifest import read_manifest, write_manifest
-from trainers.spec.record import PROGRESS, DamagedFile
+from trainers.spec.record import CARRIED, PROGRESS, DamagedFile
 
 NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS)
 STACKS = "stacks-*.txt"  # of a process that did not hang they are empty
+
+
+def drop_carried(directory: Path) -> None:
+    """Remove the state at the end of a segment, which nobody will go on from any more."""
+    with contextlib.suppress(DamagedFile):
+        manifest = read_manifest(directory)
+        if manifest is not None and CARRIED in manifest.students:
+            write_manifest(directory, manifest.without_student(CARRIED))
+    (directory / CARRIED).unlink(missing_ok=True)
 
 
 def tidy_finished(directory: Path) -> None:

@@ -31,11 +31,12 @@ class Origin(Section):
 
 
 class Segment(Section):
-    """Say which part of its schedule a trial makes: up to ``until_epoch``, from ``origin`` (``None``: the beginning).
+    """Say which part of its schedule a trial makes: after ``from_epoch``, up to ``until_epoch``.
 
-    The schedule as a whole stays what it is: learning rates are those that it has in these epochs.
+    It starts from the state that ``origin`` has ended with (``None``: from the beginning). The schedule as a whole stays what it is: learning rates are those that it has in these epochs.
     """
 
+    from_epoch: int = Field(0, ge=0)
     until_epoch: int = Field(ge=1)
     origin: Origin | None = None
 
