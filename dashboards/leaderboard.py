@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboards.comparability import Comparable
-from dashboards.numbers import is_finite, number, numbers
+from dashboards.numbers import finite, number, numbers
 from dashboards.paper import Paper
 from dashboards.progress import status_of
 from dashboards.ranking import Sample, intervals, ranks
@@ -109,7 +109,9 @@ def _baseline_of(line: Line, baselines: Sequence[Line]) -> Line | None:
         return None
     alike = [other for other in baselines if _settings(other, "student.") == _settings(line, "student.")]
     exact = [other for other in alike if _settings(other, "schedule.") == _settings(line, "schedule.")]
-    return (exact or (alike if len(alike) == 1 else [None]))[0]
+    if exact:
+        return exact[0]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _settings(line: Line, prefix: str) -> dict[str, str]:
@@ -170,7 +172,7 @@ def _over(
     line: Line, metrics: Sequence[str], values: Callable[[Seen], Values], summary: Callable[[list[float]], float | None]
 ) -> list[Number]:
     """Summarise each metric over the line's trials; what is missing or no number is left out."""
-    columns = ([found for t in line.trials if is_finite(found := values(t).get(key))] for key in metrics)
+    columns = ([known for t in line.trials if (known := finite(values(t).get(key))) is not None] for key in metrics)
     return numbers(summary(column) if column else None for column in columns)
 
 

@@ -27,3 +27,8 @@ def numbers(values: Iterable[float | None], digits: int = EXACT) -> Numbers:
 def is_finite(value: float | None) -> bool:
     """Tell whether there is a value to calculate with."""
     return value is not None and math.isfinite(value)
+
+
+def finite(value: float | None) -> float | None:
+    """Return a value to calculate with, ``None`` for one that is missing, NaN or infinite."""
+    return value if is_finite(value) else None

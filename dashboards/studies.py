@@ -45,8 +45,8 @@ def sort_into_studies(runs: Sequence[RecordedRun]) -> list[StudyRuns]:
             found[run.run_id] = StudyRuns(run.run_id, run.study or run.name, run)
     for run in runs:
         if run.run_id not in found:
-            study = _study_of(run, found)
-            found.setdefault(study, StudyRuns(study, run.study or run.experiment, None)).trials.append(run)
+            name = _study_of(run, found)
+            found.setdefault(name, StudyRuns(name, run.study or run.experiment, None)).trials.append(run)
     for study in found.values():
         study.trials = list(_without_ghosts(study.trials))
     return list(found.values())

@@ -21,6 +21,8 @@ COMMANDS = (
     "compare",
     "predict",
     "report",
+    "reproduce",
+    "dashboard",
     "export",
     "methods",
     "doctor",

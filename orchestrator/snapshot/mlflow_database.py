@@ -52,7 +52,7 @@ def database_runs(store: SqlAlchemyStore, experiments: Sequence[str]) -> list[Ru
     """Return the runs of these experiments that are not deleted, with parameters, tags and last values."""
     columns = (SqlRun.run_uuid, SqlRun.name, SqlRun.status, SqlRun.start_time, SqlRun.end_time, SqlRun.experiment_id)
     chosen = (SqlRun.experiment_id.in_([int(one) for one in experiments]), SqlRun.lifecycle_stage == "active")
-    with store.ManagedSessionMaker() as session:  # type: ignore[no-untyped-call]
+    with store.ManagedSessionMaker() as session:
         found = {
             run: RunRow(run, name, status, started, ended, str(experiment), {}, {}, {})
             for run, name, status, started, ended, experiment in session.execute(select(*columns).where(*chosen))
@@ -68,7 +68,7 @@ def database_runs(store: SqlAlchemyStore, experiments: Sequence[str]) -> list[Ru
 
 def database_points(store: SqlAlchemyStore, runs: Sequence[str]) -> Iterator[Row]:
     """Yield every point of every metric of these runs."""
-    with store.ManagedSessionMaker() as session:  # type: ignore[no-untyped-call]
+    with store.ManagedSessionMaker() as session:
         for begin in range(0, len(runs), PER_SELECT):
             chosen = (SqlMetric.run_uuid.in_(runs[begin : begin + PER_SELECT]),)
             yield from _points(session, SqlMetric, chosen)
@@ -77,5 +77,7 @@ def database_points(store: SqlAlchemyStore, runs: Sequence[str]) -> Iterator[Row
 def _points(session: Any, model: Any, chosen: Sequence[Any]) -> Iterator[Row]:
     columns = (model.run_uuid, model.key, model.step, model.timestamp, model.value, model.is_nan)
     query = select(*columns).where(*chosen)
-    for *row, value, is_nan in session.execute(query.join(SqlRun) if model is SqlLatestMetric else query):
-        yield Row(*row, math.nan if is_nan else unclipped(value))
+    for run, key, step, time, value, is_nan in session.execute(
+        query.join(SqlRun) if model is SqlLatestMetric else query
+    ):
+        yield Row(run, key, step, time, math.nan if is_nan else unclipped(value))

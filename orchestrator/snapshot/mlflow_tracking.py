@@ -1,11 +1,13 @@
 """Read an MLflow tracking store in bulk, and only what has changed since the last time."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
@@ -18,6 +20,7 @@ from orchestrator.snapshot.recorded import Curves, RecordedRun
 from orchestrator.tracking.client import SQLITE, require_answer
 from orchestrator.tracking.faults import plainly
 
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 PAGE = 1000  # runs or experiments a request
 
 
@@ -70,6 +73,22 @@ class MlflowTracking:
                 found = read_curves(self._client, changed)
             self._read |= {run.run_id: (run, found.get(run.run_id, {})) for run in changed}
         return {run.run_id: self._read[run.run_id][1] for run in runs}
+
+    def artifact(self, run: str, path: str, largest: int) -> bytes | None:
+        """Return a file of a run, ``None`` when there is none or it has more than ``largest`` bytes."""
+        with plainly():
+            try:
+                listed = self._client.list_artifacts(run, path.rpartition("/")[0])
+                if not any(
+                    item.path == path and not item.is_dir and (item.file_size or 0) <= largest for item in listed
+                ):
+                    return None
+                with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
+                    return Path(self._client.download_artifacts(run, path, folder)).read_bytes()
+            except MlflowException as error:
+                if error.error_code in ABSENT:
+                    return None
+                raise
 
     def _is_read(self, run: RecordedRun) -> bool:
         before = self._read.get(run.run_id)

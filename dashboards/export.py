@@ -1,0 +1,53 @@
+"""Write a snapshot and the page into one file that opens from disk."""
+
+from pathlib import Path
+from typing import Any
+
+from dashboards.predictions import Artifacts, predictions_of
+from dashboards.snapshot import Query, as_json, snapshot
+from dashboards.web import bundle
+from orchestrator.errors import OperationError
+from orchestrator.snapshot.recorded import Tracking
+from trainers.spec.atomic import write_text
+
+LIMIT = 5_000_000  # bytes of a file: what mail servers pass
+POINTS = (200, 100, 50, 24, 12, 6)  # points of a curve, tried one after the other until the file is small enough
+PICTURES = 1_500_000  # bytes of pictures in a file
+CHARSET = '<meta charset="utf-8">'
+# Nothing may be fetched, whatever the data says; the page's own scripts and styles stand in the file.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+
+
+def export(tracking: Tracking, query: Query, target: Path, artifacts: Artifacts | None = None) -> int:
+    """Write the page with a snapshot to ``target`` and return its size in bytes.
+
+    Curves are thinned out, and pictures left out, as far as it takes to stay below 5 MB; ``notes`` in the file say so.
+    Raises ``OperationError`` when that is not enough.
+    """
+    for points in POINTS:
+        content: dict[str, Any] = dict(snapshot(tracking, Query(**{**vars(query), "points": points, "live": False})))
+        if points < POINTS[0]:
+            content["notes"] = [
+                *content["notes"],
+                f"curves are thinned to {points} points each, to keep the file small",
+            ]
+        room = LIMIT - len(document(content).encode())
+        if room >= 0:
+            break
+    else:
+        raise OperationError(f"{target}: more trials than fit into {LIMIT // 10**6} MB: name fewer studies by --study")
+    if artifacts is not None:
+        found = predictions_of(content["studies"], content["trials"], artifacts, min(room, PICTURES))
+        content = content | {"artifacts": found.content, "notes": [*content["notes"], *found.notes]}
+    text = document(content)
+    write_text(target, text)
+    return len(text.encode())
+
+
+def document(content: dict[str, Any]) -> str:
+    """Return the page with this snapshot in it."""
+    page = bundle.page(as_json(content), "Stillhouse")
+    return page.replace(CHARSET, f'{CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">', 1)

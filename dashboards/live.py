@@ -1,0 +1,82 @@
+"""Keep a snapshot up to date while people look at it."""
+
+import gzip
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboards.schema import Snapshot
+from dashboards.snapshot import Query, as_json, snapshot, without_histories
+from orchestrator.errors import OperationError
+from orchestrator.snapshot.recorded import Tracking
+
+FRESH_S = 5.0  # a snapshot younger than this is handed out without asking the store again
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Body:
+    """Hold an answer as it travels, plain and compressed."""
+
+    plain: bytes
+    compressed: bytes
+
+
+@dataclass(frozen=True)
+class Held:
+    """Hold a snapshot, as data and as the answers to the two questions that are asked most."""
+
+    content: Snapshot
+    snapshot: Body
+    histories: Body
+    taken: float  # by the monotonic clock
+
+
+class Live:
+    """Hand out the newest snapshot at once, and take the next one behind it when that is old.
+
+    Safe for many threads: the store is read by one at a time. After a failure the last snapshot is kept, and
+    ``trouble`` says what the store answers until it answers again.
+    """
+
+    def __init__(self, tracking: Tracking, query: Query, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tracking, self._query, self._clock = tracking, query, clock
+        self._reading = threading.Lock()
+        self._failed = 0.0
+        self.trouble = ""
+        self._held = self._take()
+
+    def current(self) -> Held:
+        """Return the newest snapshot; one that is old is renewed by a thread of its own, nobody waits for it."""
+        held = self._held
+        if self._clock() - max(held.taken, self._failed) >= FRESH_S and self._reading.acquire(blocking=False):
+            threading.Thread(target=self._renew, name="snapshot", daemon=True).start()
+        return held
+
+    def reading(self) -> threading.Lock:
+        """Return the lock that whoever reads the store holds."""
+        return self._reading
+
+    def _renew(self) -> None:
+        try:
+            self._held = self._take()
+            self.trouble = ""
+        except OperationError as error:
+            if not self.trouble:
+                log.warning("%s; the page shows what was known before", error)
+            self.trouble, self._failed = str(error), self._clock()
+        finally:
+            self._reading.release()
+
+    def _take(self) -> Held:
+        taken = self._clock()
+        content = snapshot(self._tracking, replace(self._query, live=True))
+        return Held(content, _body(without_histories(content)), _body(content.get("histories")), taken)
+
+
+def _body(content: Any) -> Body:
+    plain = as_json(content).encode()
+    return Body(plain, gzip.compress(plain, compresslevel=5, mtime=0))

@@ -1,0 +1,92 @@
+"""Fetch what trials detected on chosen images, as far as somebody recorded it with their runs."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Protocol
+
+FOLDER = "predictions/"
+INDEX, SCORES = f"{FOLDER}index.json", f"{FOLDER}scores.json"
+TAG = "stillhouse.predictions"  # of a trial's run that has some
+JPEG = "data:image/jpeg;base64,"
+KINDS = {".json": "application/json", ".jpg": "image/jpeg"}
+LARGEST = 4_000_000  # bytes of a file
+
+
+class Artifacts(Protocol):
+    """Read files that belong to runs."""
+
+    def artifact(self, run: str, path: str, largest: int) -> bytes | None:
+        """Return a file of a run, ``None`` when there is none or it has more than ``largest`` bytes."""
+
+
+@dataclass
+class Kept:
+    """Hold files for an export by ``run/path``, and what is to be said of those that were left out."""
+
+    content: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def kind_of(path: str) -> str | None:
+    """Return the content type of a file that pages may ask for, ``None`` for every other path."""
+    parts = path.split("/")
+    plain = path.startswith(FOLDER) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
+    return KINDS.get(f".{path.rpartition('.')[2]}") if plain and len(path) < 300 else None
+
+
+def predictions_of(
+    studies: Sequence[Mapping[str, Any]], trials: Sequence[Mapping[str, Any]], artifacts: Artifacts, room: int
+) -> Kept:
+    """Return what the page would ask the server for, picture by picture, until ``room`` bytes are used."""
+    kept = Kept()
+    for study in studies:
+        looked = {t["id"]: t["run"] for t in trials if t["study"] == study["id"] and TAG in t["tags"]}
+        index = _json(artifacts, study["id"], INDEX) if looked else None
+        if isinstance(index, dict):
+            first = {f"{study['id']}/{INDEX}": index} | _boxes(artifacts, looked.values(), SCORES)
+            images = [image for image in index.get("images", []) if isinstance(image, dict)]
+            portions = chain([first], (_image(artifacts, study["id"], image, looked.values()) for image in images))
+            room = _keep(kept, portions, room, str(study["name"]))
+    return kept
+
+
+def _keep(kept: Kept, portions: Iterable[dict[str, Any]], room: int, study: str) -> int:
+    """Keep whole portions while there is room, and return how much is left."""
+    for found in portions:
+        size = len(json.dumps(found))
+        if size > room:
+            kept.notes.append(f"{study}: not all of its pictures fit into this file")
+            return room
+        kept.content |= found
+        room -= size
+    return room
+
+
+def _image(artifacts: Artifacts, study: str, image: Mapping[str, Any], runs: Iterable[str]) -> dict[str, Any]:
+    """Return a picture and what each trial detected on it."""
+    boxes_path, picture_path = f"{FOLDER}{image.get('key')}.json", f"{FOLDER}images/{image.get('key')}.jpg"
+    if kind_of(boxes_path) is None:
+        return {}
+    picture = artifacts.artifact(study, picture_path, LARGEST)
+    shown = {} if picture is None else {f"{study}/{picture_path}": JPEG + base64.b64encode(picture).decode()}
+    return shown | _boxes(artifacts, runs, boxes_path)
+
+
+def _boxes(artifacts: Artifacts, runs: Iterable[str], path: str) -> dict[str, Any]:
+    return {f"{run}/{path}": found for run in runs if (found := _json(artifacts, run, path)) is not None}
+
+
+def _json(artifacts: Artifacts, run: str, path: str) -> Any:
+    """Return a JSON file's content; what is none, or holds numbers that JSON lacks, counts as missing."""
+    content = artifacts.artifact(run, path, LARGEST)
+    try:
+        return None if content is None else json.loads(content, parse_constant=_refuse)
+    except ValueError:
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

@@ -1,0 +1,154 @@
+"""Serve the page and its data: read-only, for this machine unless it is told otherwise, nothing from elsewhere."""
+
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dashboards.live import Body, Live
+from dashboards.predictions import LARGEST, Artifacts, kind_of
+from dashboards.schema import VERSION
+from orchestrator.errors import OperationError, UserError
+
+WEB = Path(__file__).with_name("web")
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+HEADERS = {
+    # Styles are also set by the charts' tooltips; scripts, data and pictures come from this server or nowhere.
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+Handler = Callable[[Request], Response]
+
+
+def application(live: Live, artifacts: Artifacts, hosts: tuple[str, ...] = LOOPBACK) -> Starlette:
+    """Return the ASGI application.
+
+    Requests that name another host than ``hosts`` are refused: pages of strangers could otherwise read the results
+    through a name of theirs that leads here.
+    """
+    routes = [
+        Route("/", lambda request: FileResponse(WEB / "index.html")),
+        Route("/style.css", lambda request: FileResponse(WEB / "style.css")),
+        Route("/api/snapshot", _snapshot(live)),
+        Route("/api/histories", _histories(live)),
+        Route("/api/artifact", _artifact(live, artifacts)),
+        Mount("/app", StaticFiles(directory=WEB / "app")),
+        Mount("/vendor", StaticFiles(directory=WEB / "vendor")),
+    ]
+    middleware = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        Middleware(BaseHTTPMiddleware, dispatch=_with_headers),
+    ]
+    return Starlette(routes=routes, middleware=middleware)
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address; raise ``UserError`` when that is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose another --port") from error
+    return listener
+
+
+def allowed_hosts(host: str) -> tuple[str, ...]:
+    """Return the names under which the server may be addressed: any, where it listens beyond this machine."""
+    return LOOPBACK if host in LOOPBACK else ("*",)
+
+
+def serve(app: Starlette, listener: socket.socket) -> None:
+    """Answer until a signal ends it."""
+    import uvicorn
+
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _snapshot(live: Live) -> Handler:
+    """Answer with the snapshot, or, to ``since=`` of the newest revision, that there is nothing new."""
+
+    def answer(request: Request) -> Response:
+        held = live.current()
+        if live.trouble:
+            return JSONResponse({"detail": live.trouble}, status_code=503)
+        revision = held.content["revision"]
+        if request.query_params.get("since") == revision:
+            moment = held.content["generated_at"]
+            return JSONResponse({"version": VERSION, "revision": revision, "unchanged": True, "generated_at": moment})
+        return _tagged(request, held.snapshot, revision)
+
+    return answer
+
+
+def _histories(live: Live) -> Handler:
+    """Answer with all curves, or those of the runs that ``run=`` names, once or several times."""
+
+    def answer(request: Request) -> Response:
+        held = live.current()
+        wanted = request.query_params.getlist("run")
+        if not wanted:
+            return _tagged(request, held.histories, held.content["revision"])
+        found = held.content["histories"]
+        runs = {run: found["runs"][run] for run in wanted if run in found["runs"]}
+        return JSONResponse({"steps": found["steps"], "runs": runs})
+
+    return answer
+
+
+def _artifact(live: Live, artifacts: Artifacts) -> Handler:
+    """Answer with a file of predictions of a run that the snapshot knows."""
+
+    def answer(request: Request) -> Response:
+        run, path = request.query_params.get("run", ""), request.query_params.get("path", "")
+        content = live.current().content
+        known = {trial["run"] for trial in content["trials"]} | {study["id"] for study in content["studies"]}
+        kind = kind_of(path)
+        if kind is None or run not in known:
+            return JSONResponse({"detail": "there is no such file"}, status_code=404)
+        try:
+            with live.reading():
+                found = artifacts.artifact(run, path, LARGEST)
+        except OperationError as error:
+            return JSONResponse({"detail": str(error)}, status_code=503)
+        if found is None:
+            return JSONResponse({"detail": "there is no such file"}, status_code=404)
+        return Response(found, media_type=kind)
+
+    return answer
+
+
+def _tagged(request: Request, body: Body, revision: str) -> Response:
+    """Answer with a body, compressed for whoever takes that, or with 304 to whoever has it already."""
+    tag = f'W/"{revision}"'
+    headers = {"etag": tag, "vary": "accept-encoding"}
+    if tag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(body.compressed, media_type="application/json", headers=headers | {"content-encoding": "gzip"})
+    return Response(body.plain, media_type="application/json", headers=headers)
+
+
+async def _with_headers(request: Request, next_: Callable[[Request], Awaitable[Any]]) -> Response:
+    response: Response = await next_(request)
+    response.headers.update(HEADERS)
+    return response

@@ -1,0 +1,106 @@
+"""Look at results in a browser: serve the pages on this machine, or write them into one file."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_store, store_of
+from orchestrator.errors import UserError
+from trainers.spec.record import SELECTION_METRIC
+
+if TYPE_CHECKING:
+    from dashboards.snapshot import Query
+    from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+
+HOST, PORT, HIGHEST_PORT = "127.0.0.1", 8280, 65_535
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("action", choices=["serve", "export"], help="serve pages, or write them into FILE")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="HTML file to write (export)")
+    add_store(parser)
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="an MLflow server or database, instead of the store's own database"
+    )
+    parser.add_argument(
+        "--study", dest="studies", metavar="NAME", action="append", default=[],
+        help="show the study of this name only (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metric", default=SELECTION_METRIC, help=f"metric that ranks trials (default: {SELECTION_METRIC})"
+    )
+    parser.add_argument(
+        "--dashboard", dest="dashboards", metavar="FILE", action="append", default=[],
+        help="a dashboard of your own, see docs/dashboards.md (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--host", default=HOST, help=f"address to serve at (default: {HOST}, this machine only)")
+    parser.add_argument("--port", type=port, default=PORT, help=f"port to serve at (default: {PORT}; 0: any)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, or write the file."""
+    if (arguments.file is None) == (arguments.action == "export"):
+        wanted = "export needs the FILE to write" if arguments.file is None else "serve takes no FILE"
+        raise UserError(f"{wanted}: stillhouse dashboard export FILE.html, or stillhouse dashboard serve")
+    return serve(arguments) if arguments.action == "serve" else export(arguments)
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve the pages until Ctrl-C."""
+    from dashboards.live import Live
+    from dashboards.server import allowed_hosts, application, open_socket
+    from dashboards.server import serve as answer
+
+    query = query_of(arguments)
+    tracking = tracking_of(arguments)
+    with open_socket(arguments.host, arguments.port) as listener:
+        app = application(Live(tracking, query), tracking, allowed_hosts(arguments.host))
+        shown = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        if arguments.host not in LOOPBACK:
+            print(f"whoever reaches {arguments.host} can read all results: there is no password", file=sys.stderr)
+        print(
+            f"dashboard of {tracking.source}: http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True
+        )
+        answer(app, listener)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write the pages, with the results in them, into one file."""
+    from dashboards.export import export as write
+
+    target = Path(arguments.file)
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise UserError(f"{target}: give a file in a folder that exists")
+    tracking = tracking_of(arguments)
+    size = write(tracking, query_of(arguments), target, tracking)
+    print(f"{target}: {size / 1e6:.1f} MB, opens in any browser, offline", file=sys.stderr)
+    return 0
+
+
+def query_of(arguments: argparse.Namespace) -> "Query":
+    """Return what the arguments ask for."""
+    from dashboards.pinned import all_dashboards
+    from dashboards.snapshot import Query
+
+    return Query(arguments.metric, tuple(arguments.studies), dashboards=all_dashboards(arguments.dashboards))
+
+
+def tracking_of(arguments: argparse.Namespace) -> "MlflowTracking":
+    """Open the tracking store that the arguments name; raise ``UserError`` where there is none yet."""
+    from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+
+    if arguments.tracking_uri and arguments.store:
+        raise UserError("--store and --tracking-uri name two places to read from: give one")
+    return MlflowTracking(arguments.tracking_uri or store_of(arguments).tracking_uri)
+
+
+def port(text: str) -> int:
+    """Return a port's number, for argparse."""
+    value = int(text)
+    if not 0 <= value <= HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"must be 0 to {HIGHEST_PORT}, got {value}")
+    return value
