@@ -69,10 +69,10 @@ class Line:
 def portable(error: BaseException) -> tuple[BaseException, ...]:
     """Return an error and its causes as another process can read them, with the traceback as a note."""
     error.add_note("".join(traceback.format_exception(error)))
-    traceback.clear_frames(error.__traceback__)  # they hold the student's tensors
     chain: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in chain:
+        found.__traceback__ = None  # its frames hold the student's tensors
         chain.append(found)
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
     return tuple(map(readable, chain))

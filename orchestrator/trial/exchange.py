@@ -27,9 +27,8 @@ class Reply:
     starved: bool = False
 
 
-@ray.remote(num_cpus=0, max_restarts=-1)
 class Exchange:
-    """Hold the seats of one sweep, and let readers and hosts wait for each other.
+    """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
     Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. An
     exchange that was killed comes back empty; whoever talked to it fails, and starts again from what is on disk.
@@ -130,3 +129,8 @@ class Exchange:
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), LOOK_EVERY_S)
+
+
+def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool) -> Any:
+    """Start the exchange of a sweep as an actor that can be found by its name."""
+    return ray.remote(Exchange).options(name=name, num_cpus=0, max_restarts=-1).remote(size, expected, open_ended)

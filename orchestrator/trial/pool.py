@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.trial.exchange import Exchange
+from orchestrator.trial.exchange import start
 from orchestrator.trial.host import Started
 from trainers.spec import Placement
 
@@ -42,8 +42,7 @@ class Pool:
 
     def __init__(self, terms: Terms, placement: Placement, expected: Mapping[str, str], folder: Path) -> None:
         self.name = f"stillhouse-exchange-{uuid.uuid4().hex[:12]}"
-        options = Exchange.options(name=self.name)  # type: ignore[attr-defined]  # the decorator replaces the class
-        self.exchange = options.remote(terms.size, dict(expected), terms.open_ended)
+        self.exchange = start(self.name, terms.size, dict(expected), open_ended=terms.open_ended)
         self._terms, self._placement, self._folder = terms, placement, folder
         self._started: list[Started] = []
         self._over = threading.Event()

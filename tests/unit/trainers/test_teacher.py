@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.trainers.scenes import CROWD, preprocess
-from tests.unit.trainers.tiny import CONFIG, TrainOnce, changed, dataset, detector, differing, job, sgd, state, trial
+from tests.unit.trainers.tiny import CONFIG, TrainOnce, dataset, detector, differing, job, sgd, state, trial
 from trainers import lesson, member
 from trainers.detector import build_empty, build_student
 from trainers.distill.distiller import Distiller, FrozenTeacher

@@ -1,0 +1,37 @@
+"""Real Ray Train worker groups of two: cohorts one after the other, a stop that saves, and resources that come back."""
+
+import time
+from pathlib import Path
+
+from orchestrator.plan import make_plan
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
+from trainers.spec.record import read_history, read_status
+
+STUDY = """
+name: group
+dataset: {kind: shapes, train_images: 8, val_images: 4, image_size: [64, 64]}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth: 18, width: 0.125, weights: random}
+method: {kind: none}
+schedule: {epochs: 2, batch_size: 4, policy: {kind: constant}}
+search: {space: {schedule.lr: [0.001, 0.002, 0.003], schedule.epochs: [2]}, cohort: 2}
+scaling: {workers: 2}
+"""
+
+
+def test_a_group_serves_cohorts_until_there_are_no_more_and_frees_its_cpus(tmp_path: Path) -> None:
+    import ray
+
+    from orchestrator.sweep import run_trials
+
+    (tmp_path / "study.yaml").write_text(STUDY)
+    plan = make_plan(load_study(tmp_path / "study.yaml", []), Store(tmp_path / "store"))
+    run_trials(plan, plan.students, [Events()], tmp_path / "tune")
+    assert [read_status(trial.directory) for trial in plan.students] == ["finished"] * 3
+    for trial in plan.students:
+        assert [record.epoch for record in read_history(trial.directory)] == [1, 2]
+    freed = time.monotonic()
+    while ray.available_resources().get("CPU", 0) < 2:
+        assert time.monotonic() < freed + 2
+        time.sleep(0.05)

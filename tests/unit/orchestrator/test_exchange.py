@@ -1,0 +1,78 @@
+"""Prove that readers and hosts wait for each other at the exchange, and no longer than they have to."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from orchestrator.trial import exchange as module
+from orchestrator.trial.exchange import Exchange, Reply
+from orchestrator.trial.seating import Seat
+from trainers.spec.record import Record
+
+FIRST = Record(1, 1, {})
+
+
+def seat(name: str, position: int) -> Seat:
+    return Seat(name, "one", position, f"job of {name}", -1, 0.0, "ticket")
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scene, 10.0))
+
+
+def test_a_host_waits_for_its_cohort_and_a_reader_for_its_record() -> None:
+    async def scene() -> None:
+        desk = Exchange(2, {"a": "one", "b": "one"}, False)
+        jobs = asyncio.create_task(desk.cohort("host"))
+        await desk.sit(seat("a", 0))
+        await asyncio.sleep(0)
+        assert not jobs.done()
+        await desk.sit(seat("b", 1))
+        assert await jobs == ["job of a", "job of b"]
+        reply = asyncio.create_task(desk.take("a", "ticket", 60.0))
+        await asyncio.sleep(0)
+        await desk.put("host", "a", FIRST)
+        assert await reply == Reply(FIRST)
+        stay = asyncio.create_task(desk.staying("host", ["a", "b"]))
+        await asyncio.sleep(0)
+        assert not stay.done()  # the scheduler has not judged it
+        again = asyncio.create_task(desk.take("a", "ticket", 60.0))
+        assert await stay == ["a", "b"]
+        await desk.end("host")
+        assert await again == Reply()
+
+    play(scene())
+
+
+def test_a_host_goes_when_nothing_is_left_to_come() -> None:
+    async def scene() -> None:
+        desk = Exchange(2, {"a": "one"}, False)
+        jobs = asyncio.create_task(desk.cohort("host"))
+        await asyncio.sleep(0)
+        await desk.leave("a")
+        assert await jobs == []
+
+    play(scene())
+
+
+def test_a_trial_that_nobody_trains_is_told_after_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+
+    async def scene() -> None:
+        desk = Exchange(1, {"a": "one"}, False)
+        await desk.sit(seat("a", 0))
+        assert await desk.take("a", "ticket", 0.1) == Reply(starved=True)
+
+    play(scene())
+
+
+def test_a_reader_that_was_replaced_hears_no_more() -> None:
+    async def scene() -> None:
+        desk = Exchange(1, {"a": "one"}, False)
+        await desk.sit(seat("a", 0))
+        await desk.cohort("host")
+        assert await desk.take("a", "another", 60.0) == Reply()
+
+    play(scene())
