@@ -1,6 +1,7 @@
 """Evaluate a detector on a dataset and return COCO metrics, and Pascal VOC's for its datasets."""
 
 import contextlib
+import gc
 import io
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -128,7 +129,7 @@ def coco_metrics(
     ``evaluator`` is ``faster-coco-eval`` or ``pycocotools``: the same statistics up to the last bit (pycocotools adds
     2.2e-16 to the denominator of each precision). Without any detection every metric is 0.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # both libraries print tables
+    with contextlib.redirect_stdout(io.StringIO()), _collector_paused():  # both libraries print tables
         stats = _statistics(annotations, detections, evaluator, category_ids)
     return {f"coco/{name}": value for name, value in zip(STATISTICS, stats, strict=True) if value >= 0.0}
 
@@ -137,23 +138,41 @@ def _statistics(
     annotations: dict[str, Any], detections: list[Detection], evaluator: str, category_ids: list[int]
 ) -> list[float]:
     coco_type, eval_type = _backend(evaluator)
-    truth = coco_type()
-    truth.dataset = {"info": {}, **annotations}
-    truth.createIndex()
-    evaluation = eval_type(truth, truth.loadRes(detections) if detections else _nothing(coco_type, truth), "bbox")
+    truth = _index(coco_type, {"info": {}, **annotations})
+    found = _index(coco_type, {**truth.dataset, "annotations": [_annotation(*row) for row in enumerate(detections, 1)]})
+    evaluation = eval_type(truth, found, "bbox")
     evaluation.params.catIds = category_ids
     for stage in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
         stage()
     return [float(value) for value in evaluation.stats[: len(STATISTICS)]]
 
 
-def _nothing(coco_type: Any, truth: Any) -> Any:
-    """Return an empty result set; ``loadRes`` refuses one in both libraries."""
-    empty = coco_type()
-    empty.dataset = {"info": {}, "images": truth.dataset["images"], "annotations": []}
-    empty.dataset["categories"] = truth.dataset["categories"]
-    empty.createIndex()
-    return empty
+def _index(coco_type: Any, dataset: dict[str, Any]) -> Any:
+    coco = coco_type()
+    coco.dataset = dataset
+    coco.createIndex()
+    return coco
+
+
+def _annotation(number: int, detection: Detection) -> dict[str, Any]:
+    """Return what ``loadRes`` makes of a detection, without the polygon, which boxes are not evaluated by.
+
+    Half of an evaluation's time went into these polygons. Unlike ``loadRes`` this also takes an empty list.
+    """
+    _, _, width, height = detection["bbox"]
+    return {**detection, "id": number, "area": width * height, "iscrowd": 0}
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from looking through millions of records that stay alive until the end."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _backend(evaluator: str) -> tuple[Any, Any]:
