@@ -3,7 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const KINDS = { tp: "right", fp: "wrong", ignored: "ignored", truth: "truth", missed: "missed" };
-const LABEL = 11; // of the picture's own pixels
+const LABELS = 26; // lines of text that would fill a square picture
 
 /**
  * Return a picture with boxes and `set(threshold)`, which shows the boxes of at least that score and returns the counts.
@@ -42,8 +42,8 @@ function detections(picture, found, classes) {
 
 function boxOf(picture, [x1, y1, x2, y2], kind, text) {
   const [wide, high] = [picture.shown_width / picture.width, picture.shown_height / picture.height];
-  const [x, y] = [x1 * wide, y1 * high];
+  const [x, y, size] = [x1 * wide, y1 * high, picture.shown_width / LABELS];
   return svg("g", { class: `box ${KINDS[kind] ?? "ignored"}` },
     svg("rect", { x, y, width: Math.max(0, (x2 - x1) * wide), height: Math.max(0, (y2 - y1) * high) }),
-    svg("text", { x: x + 2, y: y < LABEL ? y + LABEL : y - 3, "font-size": LABEL }, text));
+    svg("text", { x: x + 2, y: y < size ? y + size : y - size / 4, "font-size": size, "stroke-width": size / 5 }, text));
 }

@@ -57,7 +57,9 @@ function draw(place, options, onpick) {
   place.chart = window.echarts.init(place, null, { renderer: "canvas" });
   const shade = colours();
   const made = typeof options === "function" ? options(shade) : options;
-  place.chart.setOption({ ...style(shade), ...made, tooltip: { ...style(shade).tooltip, ...made.tooltip } });
+  const base = style(shade);
+  place.chart.setOption({ ...base, ...made, tooltip: { ...base.tooltip, ...made.tooltip },
+    legend: made.legend ? { ...base.legend, ...made.legend } : { show: false } });
   if (onpick) place.chart.on("click", onpick);
 }
 

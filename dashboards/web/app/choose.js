@@ -1,8 +1,12 @@
 // Choose one thing of several within a view: a group, a trial, a metric.
 
 import { h } from "./dom.js";
+import { counted, isNumber } from "./format.js";
 import { change } from "./hash.js";
 import { nameOf } from "./snapshot.js";
+
+export const FACTS = ["data", "evaluation", "schedule", "batch", "teacher"];
+const UNKNOWN = "not recorded";
 
 /** Return a labelled list to choose from; the choice stands in the address under `key`. `options` are [value, name]. */
 export function choice(key, title, options, value) {
@@ -10,6 +14,14 @@ export function choice(key, title, options, value) {
     options.map(([id, name]) => h("option", { value: id }, String(name).slice(0, 120))));
   box.value = value ?? "";
   return h("label", { class: "choice" }, h("span", {}, title), box);
+}
+
+/** Return what to call each group: the facts in which it differs from the others, its whole label where it is alone. */
+export function groupNames(groups) {
+  const known = groups.filter(({ facts }) => FACTS.some((fact) => facts[fact] !== UNKNOWN));
+  const telling = FACTS.filter((fact) => new Set(known.map(({ facts }) => facts[fact])).size > 1);
+  const name = ({ facts, label }) => telling.map((fact) => (/^\d+$/.test(facts[fact]) ? `${fact} ${facts[fact]}` : facts[fact])).join(" · ") || label;
+  return new Map(groups.map((group) => [group.id, known.includes(group) ? name(group) : group.label]));
 }
 
 /** Return the groups that hold a trial that passes the filters. */
@@ -23,10 +35,17 @@ export function chooseGroup(context) {
   const size = ({ runs }) => runs.filter((run) => context.runs.has(run)).length;
   const group = groups.find(({ id }) => id === context.wish.group) ?? [...groups].sort((a, b) => size(b) - size(a))[0] ?? null;
   const control = groups.length > 1
-    ? h("div", { class: "controls" }, choice("group", "Trials that may be compared", groups.map((g) => [g.id, g.label]), group.id),
-      h("p", { class: "note" }, `${groups.length - 1} other groups differ in what they were trained or measured on.`))
+    ? h("div", { class: "controls" }, choice("group", "Trials that may be compared", [...groupNames(groups)], group.id),
+      h("p", { class: "note" }, `${counted(groups.length - 1, "other group")} ${groups.length === 2 ? "differs" : "differ"} in what they were trained or measured on.`))
     : null;
   return { group, control };
+}
+
+/** Return trials with the best first: distilled students, then those trained alone, then teachers. */
+export function bestFirst({ snapshot, metric }, trials) {
+  const kind = ({ role, method }) => (role === "teacher" ? 2 : Number(method === "none"));
+  const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
+  return [...trials].sort((a, b) => kind(a) - kind(b) || value(b) - value(a) || 0);
 }
 
 /** Return the chosen trial of some (the first to begin with) and the control. */

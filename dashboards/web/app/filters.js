@@ -5,6 +5,7 @@ import { change, joined, list, settings } from "./hash.js";
 import { counted } from "./format.js";
 import { nameOf } from "./snapshot.js";
 
+const FILTERS = ["study", "methods", "states", "q", "metric", "pinned"];
 const HAYSTACK = new WeakMap();
 
 /** Return what is shown: the study, the metric, and the trials that pass every filter. */
@@ -43,7 +44,7 @@ export function filterBar(form) {
   const states = chips("State", "states");
   const count = h("p", { class: "count", id: "count", role: "status" });
   const reset = h("button", { type: "button", class: "quiet", id: "filter-reset",
-    onclick: () => change({ study: null, methods: null, states: null, q: null, metric: null, pinned: null }) }, "Clear filters");
+    onclick: () => change(Object.fromEntries(FILTERS.map((key) => [key, null]))) }, "Clear filters");
   form.append(study.label, metric.label, pins.label, h("label", {}, h("span", {}, "Search"), search), methods.field,
     states.field, count, reset);
   return (snapshot, chosen) => {
@@ -56,6 +57,7 @@ export function filterBar(form) {
     if (document.activeElement !== search) search.value = wish.q ?? "";
     methods.fill(tally(chosen.ofStudy, methodOf), new Set(list(wish.methods)));
     states.fill(tally(chosen.ofStudy, ({ status }) => status), new Set(list(wish.states)));
+    reset.hidden = !FILTERS.some((key) => wish[key]);
     count.textContent = `${counted(chosen.trials.length, "trial")} of ${snapshot.trials.length.toLocaleString("en")}`;
   };
 }

@@ -11,9 +11,9 @@ export function freshness(snapshot, error) {
 }
 
 function words(snapshot, error) {
-  if (!snapshot) return error ? `No answer: ${error.message}` : "";
+  if (!snapshot) return error ? error.message : "";
   const when = moment(snapshot.data.generated_at);
   if (!snapshot.data.live) return `Exported ${when}; this file does not change`;
-  if (error) return `No answer from the server: these numbers are of ${when}`;
+  if (error) return `These numbers are of ${when}: ${error.message}`;
   return `Up to date, ${when}`;
 }

@@ -8,13 +8,14 @@ const MARKED = 60; // points up to which each one is marked
 
 /**
  * Return a figure of lines. A line is {name, data: [[step, value], ...]} and may hold what ECharts knows of a series.
- * `decimals` fixes the digits of the numbers, which otherwise have three that matter.
+ * `decimals` fixes the digits of the numbers, which otherwise have three that matter; `top` is the highest value
+ * that there can be.
  */
-export function lines({ id, title, note, curves, y = "", x = "epoch", height = 360, decimals = null, log = false }) {
+export function lines({ id, title, note, curves, y = "", x = "epoch", height = 360, decimals = null, top = null }) {
   const text = (value) => (decimals === null || !isNumber(value) ? number(value) : value.toFixed(decimals));
   return chart({ id, title, note, height, options: (shade) => ({
     xAxis: axis(x, { type: "value", minInterval: 1 }),
-    yAxis: axis(y, { type: log ? "log" : "value", nameGap: 40 }),
+    yAxis: axis(y, { type: "value", nameGap: 40, max: top }),
     grid: { left: 60, right: 24, top: curves.length > 1 ? 40 : 16, bottom: 48 },
     legend: { show: curves.length > 1 },
     tooltip: { trigger: "axis", order: "valueDesc", valueFormatter: text },

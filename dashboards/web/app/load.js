@@ -15,12 +15,12 @@ export async function ask(path) {
   return answer.json();
 }
 
-/** Keep asking while the page is looked at; `arrived` gets each snapshot, `failed` each error. */
+/** Keep asking while the page is looked at; `path` returns the address, `arrived` gets each answer, `failed` each error. */
 export function follow(path, arrived, failed) {
   const again = async () => {
     if (!document.hidden) {
       try {
-        arrived(await ask(path));
+        arrived(await ask(path()));
       } catch (error) {
         failed(error);
       }

@@ -30,12 +30,11 @@ async function start() {
     content.replaceChildren(failed("The tracking store could not be read", error.message));
     document.getElementById("filters").hidden = true;
   }
-  if (!embedded()) follow(ADDRESSES.snapshot, arrived, (error) => freshness(snapshot, error));
+  if (!embedded()) follow(newer, arrived, (error) => freshness(snapshot, error));
 }
 
 function arrived(data) {
-  const news = snapshot?.data.revision !== data.revision || !snapshot;
-  if (news) {
+  if (!data.unchanged) {
     snapshot = new Snapshot(data);
     asked = null;
     forgetArtifacts();
@@ -44,6 +43,10 @@ function arrived(data) {
   }
   snapshot.data.generated_at = data.generated_at;
   freshness(snapshot, null);
+}
+
+function newer() {
+  return snapshot ? `${ADDRESSES.snapshot}?${new URLSearchParams({ since: snapshot.data.revision })}` : ADDRESSES.snapshot;
 }
 
 function show() {
@@ -65,7 +68,7 @@ function show() {
 function body(view, chosen, wish) {
   if (view.curves && !snapshot.histories) return [waiting("Reading the curves …")];
   try {
-    return [view.render({ snapshot, ...chosen, wish })].flat();
+    return [view.render({ snapshot, ...chosen, wish })].flat().filter(Boolean);
   } catch (error) {
     console.error(error);
     return [failed("This view could not be drawn", String(error.message))];

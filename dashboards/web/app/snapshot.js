@@ -17,9 +17,11 @@ export class Snapshot {
     this.byRun = new Map(this.trials.map((trial) => [trial.run, trial]));
     this.byStudy = new Map(this.studies.map((study) => [study.id, study]));
     this.paper = new Map((data.paper ?? []).map((cell) => [cell.id, cell]));
-    this.groupOfRun = new Map();
+    this.groupsByRun = new Map();
     for (const group of this.groups) {
-      for (const run of [...group.teachers, ...group.baselines, ...group.runs]) this.groupOfRun.set(run, group);
+      for (const run of [...group.runs, ...group.baselines, ...group.teachers]) {
+        this.groupsByRun.set(run, [...(this.groupsByRun.get(run) ?? []), group]);
+      }
     }
     this.setHistories(data.histories);
   }
@@ -52,6 +54,11 @@ export class Snapshot {
   params(trial) {
     const found = { ...this.byStudy.get(trial.study)?.params, ...trial.params };
     return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
+  }
+
+  /** Return the groups in which a run stands: students trained alone and teachers may be in several. */
+  groupsOf(run) {
+    return this.groupsByRun.get(run) ?? [];
   }
 
   /** Return a run's curve of a metric as {steps, values}, or null. */

@@ -7,8 +7,8 @@ import { counted, isNumber, NOTHING, number, short } from "./format.js";
 const FIRST = 200; // rows drawn at once: more take longer than a reader's patience
 
 /**
- * Return a table. A column is {key, title, text?(value, row), value?(row), node?(value, row), numeric?, hint?}.
- * `sorted` names the column to begin with, a minus before it for the largest first. `rowClass` returns a row's class.
+ * Return a table. A column is {key, title, text?(value, row), value?(row), node?(value, row), numeric?, whole?, hint?}.
+ * `whole` keeps a cell on one line. `sorted` names the column to begin with, a minus before it for the largest first. `rowClass` returns a row's class.
  */
 export function table({ id, caption, columns, rows, sorted = null, rowClass = null, sortable = false }) {
   let wish = (sortable && settings()[`sort.${id}`]) || sorted;
@@ -49,7 +49,7 @@ function line(row, columns, rowClass) {
   return h("tr", { class: rowClass?.(row) }, columns.map((column) => {
     const value = read(column, row);
     const content = column.node ? column.node(value, row) : (column.text ?? plain)(value, row);
-    return h("td", { class: column.numeric ? "number" : null }, content);
+    return h("td", { class: column.numeric ? "number" : column.whole && "whole" }, content);
   }));
 }
 

@@ -37,6 +37,7 @@ export function colours() {
     line: dark ? "#3b3a36" : "#dcd9d0",
     surface: dark ? "#1b1a18" : "#fffefb",
     mark: dark ? "#ffffff" : "#000000",
+    lines: dark ? ["#56b4e9", "#a8a59c", "#e69f00"] : ["#0072b2", "#7a7770", "#c04f00"],
     scale: ["#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"], // cividis
   };
 }

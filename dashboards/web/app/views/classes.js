@@ -1,7 +1,7 @@
 // Where the student falls behind its teacher, class by class.
 
 import { axis, chart } from "../chart.js";
-import { chooseTrial } from "../choose.js";
+import { bestFirst, chooseTrial } from "../choose.js";
 import { h } from "../dom.js";
 import { isNumber, NOTHING, signed } from "../format.js";
 import { nameOf } from "../snapshot.js";
@@ -15,13 +15,14 @@ export const view = {
   id: "classes",
   title: "Classes",
   lede: "AP by class of a student, of its teacher, and of the same student trained alone.",
-  render({ snapshot, trials, wish }) {
+  render(context) {
+    const { snapshot, trials, wish } = context;
     if (trials.length === 0) return filteredOut();
     const has = (trial) => trial && Object.keys(trial.per_class ?? {}).length > 0;
     const students = trials.filter((trial) => trial.role === "student" && has(trial));
     if (students.length === 0) return empty("No AP by class is recorded", "Trials record it when their evaluation is classwise.");
-    const { trial, control } = chooseTrial("trial", "Student", students, wish);
-    const group = snapshot.groupOfRun.get(trial.run);
+    const { trial, control } = chooseTrial("trial", "Student", bestFirst(context, students), wish);
+    const group = snapshot.groupsOf(trial.run)[0];
     const pick = (runs) => runs.map((run) => snapshot.byRun.get(run)).find(has);
     const teacher = pick([trial.teacher_run, ...(group?.teachers ?? [])].filter(Boolean));
     const alone = pick((group?.baselines ?? []).filter((run) => run !== trial.run && snapshot.byRun.get(run)?.student === trial.student));

@@ -1,8 +1,8 @@
 // Two runs side by side: what was set differently, what came out differently, and the curves on one chart.
 
-import { chooseTrial } from "../choose.js";
+import { bestFirst, chooseTrial } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, metricText, NOTHING, short, shownValue, signed } from "../format.js";
+import { isNumber, isPrecision, metricText, NOTHING, number, short, shownValue, signed } from "../format.js";
 import { lines } from "../lines.js";
 import { nameOf, points } from "../snapshot.js";
 import { empty } from "../states.js";
@@ -16,24 +16,21 @@ export const view = {
   render(context) {
     const { snapshot, trials, wish } = context;
     if (trials.length < 2) return empty("There are not two trials to compare", "Widen the filters, or wait for a second trial.");
-    const ordered = byMetric(context);
+    const ordered = bestFirst(context, trials);
     const one = chooseTrial("a", "First", ordered, wish);
     const others = ordered.filter(({ run }) => run !== one.trial.run);
-    const other = chooseTrial("b", "Second", others, wish);
+    const alone = others.find(({ method, role }) => method === "none" && role === "student");
+    const other = chooseTrial("b", "Second", others, { b: alone?.run, ...wish });
     const pair = [one.trial, other.trial];
     return [h("div", { class: "controls" }, one.control, other.control), guard(snapshot, pair), settingsOf(snapshot, pair),
       metricsOf(snapshot, pair), overlay(snapshot, pair, context.metric)];
   },
 };
 
-function byMetric({ snapshot, trials, metric }) {
-  const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
-  return [...trials].sort((a, b) => value(b) - value(a) || 0);
-}
-
 function guard(snapshot, [a, b]) {
-  const [one, other] = [a, b].map(({ run }) => snapshot.groupOfRun.get(run));
-  if (!one || !other || one.id === other.id) return null;
+  const [ones, others] = [a, b].map(({ run }) => snapshot.groupsOf(run));
+  const [one, other] = [ones[0], others[0]];
+  if (!one || !other || ones.some((group) => others.includes(group))) return null;
   const known = snapshot.difference(one.id, other.id);
   return h("p", { class: "notice", id: "guard" }, h("b", {}, "These two may not be ranked against each other. "),
     known ? known.sentences.join(" ") : `${one.label} / ${other.label}`);
@@ -59,7 +56,7 @@ function metricsOf(snapshot, [a, b]) {
     lastA: snapshot.last(a, key), lastB: snapshot.last(b, key) })).filter((row) => row.a !== null || row.b !== null);
   const text = (value, row) => metricText(row.key, value, 2);
   const change = (row, one, other) => (isNumber(row[one]) && isNumber(row[other]) ? row[other] - row[one] : null);
-  const difference = (value, row) => signed(shownValue(row.key, value), Math.abs(shownValue(row.key, value)) < 0.1 ? 4 : 2);
+  const difference = (value, row) => (isPrecision(row.key) ? signed(shownValue(row.key, value), 2) : number(value));
   return h("section", {}, h("h2", {}, "Metrics"), table({ id: "metrics", caption: "Metrics of both runs", rows, sortable: true, columns: [
     { key: "key", title: "Metric" },
     { key: "a", title: "First, best", numeric: true, text }, { key: "b", title: "Second, best", numeric: true, text },

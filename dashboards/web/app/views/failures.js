@@ -8,18 +8,16 @@ import { empty, filteredOut } from "../states.js";
 import { table } from "../table.js";
 import { SYMBOLS } from "../theme.js";
 
-const TELLING = new Set(["failed", "stopped"]);
-
 export const view = {
   id: "failures",
   title: "Failures",
   lede: "What kept trials from going straight to their end, and what was done about it.",
   render({ trials }) {
     if (trials.length === 0) return filteredOut();
-    const rows = trials.flatMap((trial) => [...events(trial), ...ending(trial)]).sort((a, b) => time(b) - time(a) || 0);
+    const rows = trials.flatMap(events).sort((a, b) => time(b) - time(a) || 0);
     if (rows.length === 0) return empty("Nothing failed", `${counted(trials.length, "trial")} went straight on.`);
     return [h("p", { class: "note" }, tally(rows)), timeline(rows), table({ id: "failures", caption: "Failures", rows, sortable: true, columns: [
-      { key: "time", title: "When", text: moment }, { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
+      { key: "time", title: "When", text: moment, whole: true }, { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
       { key: "kind", title: "What" }, { key: "action", title: "Then" },
       { key: "detail", title: "Why", node: (value) => reason(value) },
     ] })];
@@ -28,11 +26,6 @@ export const view = {
 
 function events(trial) {
   return (trial.events ?? []).map((event) => ({ ...event, trial }));
-}
-
-function ending(trial) {
-  if (!TELLING.has(trial.status)) return [];
-  return [{ trial, time: trial.ended, kind: trial.status, action: trial.status === "failed" ? "gave up" : "ended early", detail: trial.reason }];
 }
 
 function time({ time: when }) {

@@ -1,19 +1,19 @@
 // How much each searched setting matters for the result.
 
 import { axis, chart } from "../chart.js";
-import { groupsShown } from "../choose.js";
+import { groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
 import { counted } from "../format.js";
 import { empty, filteredOut } from "../states.js";
 
 export const view = {
   id: "importance",
-  title: "Importance of settings",
+  title: "Importance",
   lede: "Which of the searched settings the result depends on; the shares add up to one.",
   render(context) {
     const { snapshot } = context;
     if (context.trials.length === 0) return filteredOut();
-    const groups = new Map(groupsShown(context).map((group) => [group.id, group]));
+    const groups = groupNames(groupsShown(context));
     const found = (snapshot.data.importance ?? []).filter((entry) => groups.has(entry.group));
     if (found.length === 0) return empty("Nothing was searched", "Give a study a search space of two settings or more.");
     return found.map((entry, index) => figure(entry, groups.get(entry.group), index, snapshot.data.metric));
@@ -21,7 +21,7 @@ export const view = {
 };
 
 function figure(entry, group, index, metric) {
-  const title = `${entry.method}, ${group.label}`;
+  const title = `${entry.method}, ${group}`;
   const values = Object.entries(entry.values).sort(([, a], [, b]) => a - b);
   if (values.length === 0) return h("section", {}, h("h2", {}, title), h("p", { class: "note" }, entry.reason || "Not known."));
   return chart({

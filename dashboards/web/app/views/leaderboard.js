@@ -1,13 +1,12 @@
 // Which method is best: mean and spread over seeds, differences to `none` and to the paper, ranked only among equals.
 
-import { choice, groupsShown } from "../choose.js";
+import { choice, FACTS, groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
 import { counted, isNumber, metricText, NOTHING, number, shownValue, signed } from "../format.js";
 import { linkTo, settings } from "../hash.js";
 import { empty, filteredOut } from "../states.js";
 import { table } from "../table.js";
 
-const FACTS = ["data", "evaluation", "schedule", "batch", "teacher"];
 const OTHERS = 5; // further metrics beside the chosen one
 const SECTIONS = 12;
 
@@ -22,19 +21,20 @@ export const view = {
     const wanted = settings().group;
     const shown = groups.filter(({ id }) => id === wanted);
     const drawn = shown.length > 0 ? shown : groups.slice(0, SECTIONS);
-    return [guard(groups, drawn, context), ...drawn.map((group) => section(group, context))];
+    const names = groupNames(groups);
+    return [guard(groups, drawn, names, context), ...drawn.map((group) => section(group, names.get(group.id), context))];
   },
 };
 
-function guard(groups, drawn, { snapshot, wish }) {
+function guard(groups, drawn, names, { snapshot, wish }) {
   if (groups.length < 2) return null;
   const [first, ...others] = groups;
   return h("section", { class: "notice", id: "guard" },
     h("p", {}, h("b", {}, `${groups.length} groups are ranked apart. `),
       "They differ in what they were trained or measured on, so one's numbers say nothing about the other's."),
-    choice("group", "Show", [["", "all groups"], ...groups.map(({ id, label }) => [id, label])], wish.group),
+    choice("group", "Show", [["", "all groups"], ...names], wish.group),
     h("details", {}, h("summary", {}, "What differs"), h("ul", {}, others.slice(0, SECTIONS).map((other) =>
-      h("li", {}, h("b", {}, `${first.label} / ${other.label}: `), sentences(snapshot, first, other))))),
+      h("li", {}, h("b", {}, `${names.get(first.id)} / ${names.get(other.id)}: `), sentences(snapshot, first, other))))),
     drawn.length < groups.length && h("p", { class: "note" }, `${drawn.length} of ${groups.length} groups are shown.`));
 }
 
@@ -45,15 +45,16 @@ function sentences(snapshot, first, other) {
     .map((fact) => `${fact}: ${first.facts[fact]} against ${other.facts[fact]}.`).join(" ");
 }
 
-function section(group, context) {
+function section(group, name, context) {
   const { snapshot, runs } = context;
   const rows = snapshot.rows.filter((row) => row.group === group.id && row.runs.some((run) => runs.has(run)));
-  return h("section", { class: "group", "data-group": group.id }, h("h2", {}, group.label),
-    h("dl", { class: "facts" }, FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING)))),
+  return h("section", { class: "group", "data-group": group.id }, h("h2", {}, name),
     table({ id: `rows-${group.id}`, caption: `Leaderboard of ${group.label}`, rows: inRank(rows), columns: columns(context),
       sortable: true, rowClass: ({ kind }) => kind }),
     h("p", { class: "note" }, `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's `
-      + "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank."));
+      + "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank."),
+    h("details", { class: "numbers" }, h("summary", {}, "What these trials share"), h("dl", { class: "facts" },
+      FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING))))));
 }
 
 function inRank(rows) {
@@ -69,7 +70,7 @@ function columns({ snapshot, metric }) {
   return [
     { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
     { key: "label", title: "Trials", node: label },
-    { key: "student", title: "Student" },
+    { key: "student", title: "Student", node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)) },
     { key: "n", title: "Seeds", numeric: true },
     { key: "mean", title: name(metric), numeric: true, value: mean, text: (value, row) => spread(snapshot, metric, value, row.spread) },
     { key: "best", title: "Best", numeric: true, value: (row) => snapshot.pick(row.best, metric), text: (v) => metricText(metric, v) },
@@ -82,7 +83,8 @@ function columns({ snapshot, metric }) {
     ...others.map((key) => ({ key, title: name(key), numeric: true, value: (row) => snapshot.pick(row.mean, key),
       text: (value) => metricText(key, value) })),
     { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
-    { key: "statuses", title: "States", value: (row) => Object.entries(row.statuses).map(([s, n]) => `${n} ${s}`).join(", ") },
+    { key: "statuses", title: "States", value: (row) => Object.entries(row.statuses).map(([s, n]) => `${n} ${s}`).join(", "),
+      node: (value) => h("span", { class: "whole" }, value) },
   ];
 }
 

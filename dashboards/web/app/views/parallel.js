@@ -1,26 +1,31 @@
 // All searched settings and the outcome, a line each trial; drag along an axis to pick lines.
 
 import { chart } from "../chart.js";
+import { chooseGroup } from "../choose.js";
 import { isNumber, isPrecision, metricText, shownValue } from "../format.js";
 import { nameOf, varying } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 
 const AXES = 8;
+const TICKS = 12; // numbers that each get a place of their own on an axis
 const LEVELS = 30; // texts that still fit on an axis
 
 export const view = {
   id: "parallel",
   title: "Parallel coordinates",
   lede: "One line a trial through its settings to its result. Drag along an axis to keep the lines that pass there.",
-  render({ snapshot, trials, metric }) {
-    if (trials.length === 0) return filteredOut();
-    const measured = trials.filter((trial) => trial.role === "student" && isNumber(snapshot.best(trial, metric)));
+  render(context) {
+    const { snapshot, runs, metric } = context;
+    const { group, control } = chooseGroup(context);
+    if (!group) return filteredOut();
+    const measured = [...group.baselines, ...group.runs].filter((run) => runs.has(run)).map((run) => snapshot.byRun.get(run))
+      .filter((trial) => isNumber(snapshot.best(trial, metric)));
     const keys = measured.length > 0 ? settingsThatDiffer(snapshot, measured) : [];
-    if (keys.length === 0) return empty("No setting differs among these trials", "It takes two measured students that were set up differently.");
+    if (keys.length === 0) return [control, empty("No setting differs among these trials", "It takes two measured students that were set up differently.")];
     const values = measured.map((trial) => snapshot.params(trial));
     const axes = keys.map((key) => axisOf(key, values.map((of) => of[key])));
     const left = varying(snapshot, measured).length - keys.length;
-    return chart({
+    return [control, chart({
       id: "parallel", title: `${keys.length} settings and ${metric}`, height: 460,
       note: `${measured.length} trials${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
       options: (shade) => options(measured, values, axes, snapshot, metric, shade),
@@ -29,7 +34,7 @@ export const view = {
         ...keys.map((key) => ({ key, title: key, value: (row) => row.values[key] })),
         { key: "metric", title: metric, numeric: true, value: ({ trial }) => snapshot.best(trial, metric), text: (v) => metricText(metric, v, 2) },
       ] }),
-    });
+    })];
   },
 };
 
@@ -49,8 +54,10 @@ function isNumeric(value) {
 
 function axisOf(key, values) {
   const present = values.filter((value) => value !== undefined);
-  if (!present.every(isNumeric)) {
-    return { name: key, type: "category", data: [...new Set(present)].sort(), read: (value) => value ?? null };
+  const levels = [...new Set(present)];
+  if (!present.every(isNumeric) || levels.length <= TICKS) {
+    const ordered = levels.every(isNumeric) ? levels.sort((a, b) => a - b) : levels.sort();
+    return { name: key, type: "category", data: ordered, read: (value) => value ?? null };
   }
   const numbers = present.map(Number);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
@@ -67,7 +74,7 @@ function options(trials, values, axes, snapshot, metric, shade) {
       nameTextStyle: { color: shade.text } } },
     parallelAxis: drawn.map((axis, dim) => ({ ...axis, dim })),
     visualMap: { min: Math.min(...outcome), max: Math.max(...outcome) + 1e-9, dimension: axes.length, calculable: true, orient: "horizontal",
-      left: "center", bottom: 0, inRange: { color: shade.scale.slice(1, -1) }, textStyle: { color: shade.text }, precision: isPrecision(metric) ? 1 : 4 },
+      left: "center", bottom: 0, inRange: { color: shade.lines }, textStyle: { color: shade.text }, precision: isPrecision(metric) ? 1 : 4 },
     series: { type: "parallel", smooth: false, lineStyle: { width: trials.length > 200 ? 1 : 2, opacity: trials.length > 200 ? 0.45 : 0.8 },
       inactiveOpacity: 0.04, data: values.map((of, index) => [...axes.map(({ name, read }) => read(of[name])), outcome[index]]) },
   };

@@ -12,6 +12,7 @@ import { empty, failed, waiting } from "../states.js";
 const THRESHOLDS = [0.1, 0.3, 0.5]; // the paper's
 const COLUMNS = 4;
 const BINS = 20;
+const TAG = "stillhouse.predictions";
 
 export const view = {
   id: "predictions",
@@ -37,9 +38,10 @@ async function fill(place, context) {
   place.replaceChildren(...draw(context, found, trials, picture, answers, scores));
 }
 
-/** Return the first study that has an index; they are asked one after the other, since most have none. */
+/** Return the first study with an index; only those are asked whose trials say that they looked at images. */
 async function withIndex(snapshot, studies) {
-  for (const study of studies) {
+  const looked = new Set(snapshot.trials.filter(({ tags }) => tags?.[TAG]).map(({ study }) => study));
+  for (const study of studies.filter(({ id }) => looked.has(id))) {
     const index = await artifactOf(snapshot, study.id, "predictions/index.json");
     if (index?.images?.length > 0) return { study, index };
   }
@@ -47,7 +49,7 @@ async function withIndex(snapshot, studies) {
 }
 
 function seen({ snapshot, wish }, { study, index }) {
-  const all = snapshot.trials.filter((trial) => trial.study === study.id && Object.hasOwn(index.trials, trial.id))
+  const all = snapshot.trials.filter((trial) => trial.study === study.id && trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
     .map((trial) => ({ run: trial.run, name: index.trials[trial.id], role: trial.role }));
   const named = new Set(list(wish.seen));
   const order = { teacher: 0, student: 1 };

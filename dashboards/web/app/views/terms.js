@@ -1,6 +1,6 @@
 // What each loss term of a trial did: its size, its ratio to the detector's own losses, its share of the gradient.
 
-import { chooseTrial } from "../choose.js";
+import { bestFirst, chooseTrial } from "../choose.js";
 import { h } from "../dom.js";
 import { lines } from "../lines.js";
 import { points } from "../snapshot.js";
@@ -18,11 +18,12 @@ export const view = {
   title: "Loss terms",
   lede: "A term of tiny ratio and large share of the gradient still trains the student.",
   curves: true,
-  render({ snapshot, trials, wish }) {
+  render(context) {
+    const { snapshot, trials, wish } = context;
     if (trials.length === 0) return filteredOut();
     const students = trials.filter(({ role }) => role === "student");
     const distilled = students.filter(({ run }) => family(snapshot, run, "ratio/").length > 0);
-    const { trial, control } = chooseTrial("trial", "Trial", distilled.length > 0 ? distilled : trials, wish);
+    const { trial, control } = chooseTrial("trial", "Trial", bestFirst(context, distilled.length > 0 ? distilled : trials), wish);
     const figures = FAMILIES.map(([prefix, title, note]) => [prefix, title, note, family(snapshot, trial.run, prefix)])
       .filter(([, , , curves]) => curves.length > 0)
       .map(([prefix, title, note, curves]) => lines({ id: `terms-${prefix.replace("/", "")}`, title, note, curves, height: 280 }));
