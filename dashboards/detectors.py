@@ -20,7 +20,7 @@ def detector_label(params: Mapping[str, str], prefix: str) -> str:
 
     A config that is not recognised goes by its file's name; without any the label is empty.
     """
-    stem = params.get(f"{prefix}config", "").rpartition("/")[2].removesuffix(".py")
+    stem = re.split(r"::|/", params.get(f"{prefix}config", ""))[-1].removesuffix(".py")
     head = HEADS.get(re.split(r"[_-]", stem)[0])
     backbone = _backbone(stem, params.get(f"{prefix}backbone_depth", "null"))
     label = f"{head}-{backbone}" if head and backbone else stem

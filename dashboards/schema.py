@@ -10,7 +10,9 @@ Rules that hold everywhere:
 - Readers ignore keys that they do not know; ``version`` is raised when a key changes its meaning.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 VERSION = 1
 

@@ -1,0 +1,181 @@
+import gzip
+import json
+import socket
+import threading
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards.live import FRESH_S, Live
+from dashboards.server import allowed_hosts, application, open_socket
+from dashboards.snapshot import Query
+from orchestrator.errors import OperationError, UserError
+from tests.unit.dashboards.example_store import NOW, example_store
+from tests.unit.dashboards.fake_tracking import AP, FakeTracking
+
+PICTURE = b"\xff\xd8 a picture"
+
+
+class Files:
+    """Hold artifacts in memory and note what was asked for."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files, self.asked = files, []
+
+    def artifact(self, run: str, path: str, largest: int) -> bytes | None:
+        self.asked.append(path)
+        return self.files.get(path.rpartition("/")[2].replace(".", "_"))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Moody(FakeTracking):
+    """Stop answering when told."""
+
+    away = False
+
+    def runs(self):
+        if self.away:
+            raise OperationError("the tracking store failed: connection refused")
+        return super().runs()
+
+
+def client_of(store: FakeTracking, files: Files | None = None, clock: Clock | None = None) -> TestClient:
+    live = Live(store, Query(now=NOW), clock or Clock())
+    return TestClient(application(live, files or Files()), base_url="http://127.0.0.1:8280")
+
+
+def settle() -> None:
+    """Wait for the thread that renews the snapshot."""
+    for thread in threading.enumerate():
+        if thread.name == "snapshot":
+            thread.join(20)
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return client_of(example_store())
+
+
+def test_snapshot_without_curves_and_curves_apart(client):
+    found = client.get("/api/snapshot").json()
+    assert "histories" not in found
+    assert found["live"] is True
+    runs = [trial["run"] for trial in found["trials"]]
+    assert list(client.get("/api/histories").json()["runs"]) == runs
+    assert list(client.get("/api/histories", params={"run": runs[3:5]}).json()["runs"]) == runs[3:5]
+    assert client.get("/api/histories?run=unknown").json()["runs"] == {}
+
+
+def test_whoever_has_the_newest_gets_nothing_again(client):
+    first = client.get("/api/snapshot")
+    again = client.get("/api/snapshot", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/api/snapshot", headers={"if-none-match": '"other"'}).status_code == 200
+    since = client.get("/api/snapshot", params={"since": first.json()["revision"]}).json()
+    assert since["unchanged"] is True
+    assert "trials" in client.get("/api/snapshot?since=other").json()
+
+
+def test_compressed_for_whoever_takes_it(client):
+    with client.stream("GET", "/api/snapshot", headers={"accept-encoding": "gzip"}) as answer:
+        compressed = b"".join(answer.iter_raw())
+    plain = client.get("/api/snapshot", headers={"accept-encoding": "identity"}).content
+    assert len(compressed) < len(plain) / 3
+    assert json.loads(gzip.decompress(compressed)) == json.loads(plain)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/style.css", "/app/main.js", "/vendor/echarts.min.js", "/api/snapshot", "/nothing"]
+)
+def test_every_answer_forbids_what_comes_from_elsewhere(client, path):
+    answer = client.get(path)
+    assert answer.status_code == (404 if path == "/nothing" else 200)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert "script-src" not in policy  # so default-src holds for scripts: none inline
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_written(client, method):
+    assert client.request(method, "/api/snapshot").status_code == 405
+
+
+def test_other_names_of_this_machine_are_refused(client):
+    assert client.get("/api/snapshot", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/api/snapshot", headers={"host": "localhost:8280"}).status_code == 200
+    assert allowed_hosts("0.0.0.0") == ("*",)
+
+
+@pytest.mark.parametrize("path", ["/app/../server.py", "/app/%2e%2e/server.py", "/bundle.py", "/web/bundle.py"])
+def test_code_of_the_server_is_not_served(client, path):
+    assert client.get(path).status_code == 404
+
+
+def test_artifacts_of_known_runs_below_predictions():
+    store = example_store()
+    files = Files(index_json=b'{"images": []}', picture_jpg=PICTURE)
+    client = client_of(store, files)
+    run = client.get("/api/snapshot").json()["trials"][0]["run"]
+
+    def get(path: str, of: str = run):
+        return client.get("/api/artifact", params={"run": of, "path": path})
+
+    assert get("predictions/index.json").json() == {"images": []}
+    answer = get("predictions/images/picture.jpg")
+    assert (answer.content, answer.headers["content-type"]) == (PICTURE, "image/jpeg")
+    assert get("predictions/absent.json").status_code == 404
+    files.asked.clear()
+    for path in (
+        "student/best.pth",
+        "predictions/../study.json",
+        "predictions/x.html",
+        "predictions//x.json",
+        "",
+        "../x.json",
+    ):
+        assert get(path).status_code == 404
+    assert get("predictions/index.json", of="f" * 32).status_code == 404
+    assert files.asked == []
+
+
+def test_new_results_appear_behind_an_answer_that_nobody_waited_for():
+    store, clock = example_store(), Clock()
+    client = client_of(store, clock=clock)
+    before = client.get("/api/snapshot").json()
+    store.foreign("new", {AP: [0.5]})
+    assert client.get("/api/snapshot").json() == before  # still fresh
+    clock.now += FRESH_S
+    client.get("/api/snapshot")
+    settle()
+    assert len(client.get("/api/snapshot").json()["trials"]) == len(before["trials"]) + 1
+
+
+def test_outage_is_said_and_ends():
+    store, clock = Moody(), Clock()
+    store.foreign("run", {AP: [0.5]})
+    client = client_of(store, clock=clock)
+    store.away = True
+    clock.now += FRESH_S
+    client.get("/api/snapshot")
+    settle()
+    answer = client.get("/api/snapshot")
+    assert (answer.status_code, "connection refused" in answer.json()["detail"]) == (503, True)
+    store.away = False
+    clock.now += FRESH_S
+    client.get("/api/snapshot")
+    settle()
+    assert client.get("/api/snapshot").status_code == 200
+
+
+def test_taken_port_is_the_users_to_change():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError, match="--port"):
+        open_socket("127.0.0.1", taken.getsockname()[1])
