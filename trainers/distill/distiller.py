@@ -38,9 +38,12 @@ class FrozenTeacher:
         for convs in tapped(method):
             self._adapter.tap(convs)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def look(self, inputs: Tensor) -> View:
-        """Return what the teacher says of preprocessed images (B, 3, H, W); its head runs only if a method needs it."""
+        """Return what the teacher says of preprocessed images (B, 3, H, W); its head runs only if a method needs it.
+
+        Its features and raw outputs cannot be saved for a backward pass; all that the view makes of them can.
+        """
         return self._adapter.look(inputs, self._needs)
 
 

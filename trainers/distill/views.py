@@ -139,7 +139,8 @@ def detach(outs: Any) -> Any:
 class Pair:
     """Hold one batch as student and teacher see it; ``assign`` computes the student's assignment when asked.
 
-    ``metas`` is what mmdet knows of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels.
+    ``metas`` is what mmdet knows of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels. Terms
+    leave in ``shared`` what another term of the batch would compute again, without graph.
     """
 
     student: View
@@ -148,6 +149,7 @@ class Pair:
     metas: list[Any] = field(default_factory=list)
     objects: list[Tensor] = field(default_factory=list)
     crossed: dict[int, View] = field(default_factory=dict)
+    shared: dict[Any, Tensor] = field(default_factory=dict)
 
     @cached_property
     def anchors(self) -> Anchors:

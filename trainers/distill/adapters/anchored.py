@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainers.distill.adapters.base import Adapter, Targets
 from trainers.distill.adapters.grid import GridView
-from trainers.distill.views import Anchors, View, lazy, places, stack_levels
+from trainers.distill.views import Anchors, View, lazy, stack_levels
 
 
 class AnchoredView(GridView):
@@ -18,7 +18,7 @@ class AnchoredView(GridView):
     @lazy
     def priors_A4(self) -> Tensor:
         """Return the anchor boxes in pixels, (A, 4)."""
-        return torch.cat(self.priors()).repeat(self.images, 1)
+        return self.constant("boxes", lambda: torch.cat(self.priors()).repeat(self.images, 1))
 
 
 class CodedView(AnchoredView):
@@ -54,22 +54,22 @@ class AnchoredAdapter(Adapter):
 
     def anchors(self, view: View, targets: Targets) -> Anchors:
         """Return labels, weights and levels of all anchors; N is what the head divides its classification loss by."""
+        assert isinstance(view, GridView)
         labels, label_weights = targets.value[self.first : self.first + 2]
-        images, counts = labels[0].shape[0], [level.shape[1] for level in labels]
-        level_A, image_A = places(counts, images, labels[0].device)
+        level_A, image_A = view.places()
         label_A = torch.cat(labels, 1).flatten()
         return Anchors(
             weight_A=torch.cat(label_weights, 1).flatten(),
             positive_A=(label_A >= 0) & (label_A < self.head.num_classes),
             level_A=level_A,
             image_A=image_A,
-            num_levels=len(counts),
+            num_levels=len(labels),
             normaliser=self.normaliser(targets.value[-1], labels[0].device),
         )
 
     def normaliser(self, positives: Any, device: torch.device) -> Tensor:
         """Return N, at least 1: the mean over workers, or this worker's own where the head does not reduce it."""
-        count = torch.as_tensor(positives, dtype=torch.float32, device=device)
+        count = torch.full((), float(positives), device=device)  # copying it to a GPU would wait for that
         return (reduce_mean(count) if self.reduces_normaliser else count).clamp(min=1.0)
 
     def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:

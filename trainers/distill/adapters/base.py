@@ -1,7 +1,7 @@
 """Define what an adapter of a detection head has to provide; ``tests/contract/test_adapters.py`` is its test suite."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, ClassVar
@@ -39,6 +39,22 @@ class TargetCache:
         return self._found.setdefault(adapter.assigner, Targets()) if adapter.shares_targets else Targets()
 
 
+class Constants:
+    """Keep what follows from shapes alone, for the shapes seen last: computing it anew costs a GPU a host's waiting."""
+
+    def __init__(self, limit: int = 64) -> None:
+        self._known: dict[Hashable, Any] = {}
+        self._limit = limit
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return what ``compute`` has returned, or returns now, for ``key``."""
+        if key not in self._known:
+            while len(self._known) >= self._limit:
+                del self._known[next(iter(self._known))]
+            self._known[key] = compute()
+        return self._known[key]
+
+
 class Adapter(ABC):
     """Translate between one detector's head and distillation terms.
 
@@ -52,6 +68,7 @@ class Adapter(ABC):
     def __init__(self, detector: Any) -> None:
         self.detector, self.head = detector, detector.bbox_head
         self._taps: dict[int, Tap] = {}
+        self.constants = Constants()
 
     # ------------------------------------------------------------------------------------------- for every head
 

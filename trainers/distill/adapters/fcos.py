@@ -13,7 +13,7 @@ from torch import Tensor
 from trainers.distill.adapters.base import Adapter, Targets
 from trainers.distill.adapters.grid import GridView
 from trainers.distill.adapters.limits import LARGEST_SIDE, limit_output
-from trainers.distill.views import Anchors, View, lazy, places, stack_levels
+from trainers.distill.views import Anchors, View, lazy, stack_levels
 
 
 class FcosView(GridView):
@@ -77,7 +77,7 @@ class FcosAdapter(Adapter):
         """Return labels and levels of all points, each of weight 1; N is what the classification loss is divided by."""
         assert isinstance(view, FcosView)
         positive_A = self._positive(targets.value[0], view.images)
-        level_A, image_A = places(view.level_sizes, view.images, positive_A.device)
+        level_A, image_A = view.places()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,

@@ -28,7 +28,7 @@ class GflView(AnchoredView):
     def boxes_A4(self) -> Tensor:
         """Return decoded boxes in units of the level's stride, (A, 4)."""
         distances = self.adapter.head.integral(self.distributions_A4K.flatten(1))
-        return distance2bbox(self._centres(), distances)
+        return distance2bbox(self.constant("centres", self._centres), distances)
 
     def _centres(self) -> Tensor:
         """Return the anchors' centres, (A, 2), each divided by its level's stride."""

@@ -1,11 +1,14 @@
 """Share what all of mmdet's dense heads have in common: outputs on a grid of priors, level by level."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from trainers.distill.views import View, lazy, stack_levels
+from trainers.distill.views import View, lazy, places, stack_levels
+
+T = TypeVar("T")
 
 
 class GridView(View):
@@ -21,17 +24,27 @@ class GridView(View):
         """Return each level's (height, width)."""
         return [scores.shape[-2:] for scores in self.outs[0]]
 
+    def constant(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what depends on the outputs' shapes and device alone: computed at the first question of such a batch."""
+        shapes = (*map(tuple, self.sizes), self.images, self.outs[0][0].device)
+        known: T = self.adapter.constants.get((name, shapes), compute)
+        return known
+
     def priors(self) -> list[Tensor]:
         """Return one image's priors in pixels, float32, a list over levels: (n, 4) anchor boxes or (n, 2) points."""
-        return self._priors
+        return self.constant("priors", self._priors)
 
-    @lazy
     def _priors(self) -> list[Tensor]:
         device = self.outs[0][0].device
         grid: list[Tensor] = self.adapter.head.prior_generator.grid_priors(
             self.sizes, dtype=torch.float32, device=device
         )
         return grid
+
+    def places(self) -> tuple[Tensor, Tensor]:
+        """Return each anchor's pyramid level and image, int64, both (A,)."""
+        device = self.outs[0][0].device
+        return self.constant("places", lambda: places(self.level_sizes, self.images, device))
 
     @property
     def level_sizes(self) -> list[int]:
@@ -41,6 +54,9 @@ class GridView(View):
     @lazy
     def strides_A(self) -> Tensor:
         """Return each anchor's stride in pixels, (A,)."""
+        return self.constant("strides", self._strides)
+
+    def _strides(self) -> Tensor:
         strides = self.adapter.head.prior_generator.strides
         levels = [p.new_full((len(p),), float(s[0])) for p, s in zip(self.priors(), strides, strict=True)]
         return torch.cat(levels).repeat(self.images)
@@ -52,4 +68,6 @@ class GridView(View):
 
     def grid_points(self) -> Tensor:
         """Return the points of a point-based head in units of their level's stride, (A, 2)."""
-        return torch.cat(self.priors()).repeat(self.images, 1) / self.strides_A[:, None]
+        return self.constant(
+            "points", lambda: torch.cat(self.priors()).repeat(self.images, 1) / self.strides_A[:, None]
+        )

@@ -12,7 +12,7 @@ from torch import Tensor
 from trainers.distill.adapters.base import Adapter, Targets
 from trainers.distill.adapters.grid import GridView
 from trainers.distill.adapters.limits import LARGEST_SIDE, limit_output
-from trainers.distill.views import Anchors, View, lazy, places, stack_levels
+from trainers.distill.views import Anchors, View, lazy, stack_levels
 
 
 class YoloxView(GridView):
@@ -82,7 +82,7 @@ class YoloxAdapter(Adapter):
         """Return positives and levels of all anchors, each of weight 1; N is what the head divides its losses by."""
         assert isinstance(view, YoloxView)
         positive_A = torch.cat([image[0] for image in targets.value])
-        level_A, image_A = places(view.level_sizes, view.images, positive_A.device)
+        level_A, image_A = view.places()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,

@@ -10,6 +10,7 @@ Shape suffixes, always in this order::
 All losses compute in float32, or in float64 where an input has it, also under autocast and for half inputs.
 """
 
+from trainers.distill.losses.bckd import classification_and_peak as classification_and_peak
 from trainers.distill.losses.bckd import classification_distillation as classification_distillation
 from trainers.distill.losses.bckd import localization_distillation as localization_distillation
 from trainers.distill.losses.boxes import paired_giou as paired_giou

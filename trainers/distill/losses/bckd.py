@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from trainers.distill.losses.boxes import paired_giou, paired_iou
 from trainers.distill.losses.checks import check_anchor_count, check_boxes, check_logits
+from trainers.distill.losses.disagreement import disagreement_entropy, peak_disagreement
 from trainers.distill.losses.precision import autocast_off, widen
 from trainers.distill.losses.weighting import blank, weighted_sum
 
@@ -61,20 +62,46 @@ def classification_distillation(
     Raises:
         ValueError: shapes disagree, ``gamma`` is below 1, or ``normaliser`` is not one positive number.
     """
+    return classification_and_peak(
+        student_AC, teacher_AC, weight_A, normaliser, gamma=gamma, detach_weight=detach_weight
+    )[0]
+
+
+def classification_and_peak(
+    student_AC: Tensor,
+    teacher_AC: Tensor,
+    weight_A: Tensor,
+    normaliser: Tensor | float | None,
+    *,
+    gamma: float = 1.0,
+    detach_weight: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Return ``classification_distillation``, and each anchor's largest disagreement where it comes for nothing.
+
+    That is ``max_j |p_t - p_s|_ij`` without graph, (A,), 0 where the weight is 0: what ``localization_distillation`` of
+    the same anchors takes as ``peak_A``. It is ``None`` unless ``gamma`` is 1.
+    """
     if not gamma >= 1.0:
         raise ValueError(f"gamma must be at least 1, got {gamma}")
     check_logits(student_AC, teacher_AC, weight_A)
+    peak_A = None
     with autocast_off(student_AC):
         student_AC, teacher_AC = widen(student_AC, teacher_AC.detach())
-        student_AC, teacher_AC = blank(student_AC, weight_A), blank(teacher_AC, weight_A)
-        target_AC = teacher_AC.sigmoid()
-        disagreement_AC = (target_AC - student_AC.sigmoid()).abs()
-        if gamma != 1.0:  # saves the copy that the default would not need
-            disagreement_AC = disagreement_AC.pow(gamma)
-        if detach_weight:
-            disagreement_AC = disagreement_AC.detach()
-        entropy_AC = F.binary_cross_entropy_with_logits(student_AC, target_AC, reduction="none")
-        return weighted_sum((disagreement_AC * entropy_AC).sum(dim=1), weight_A, normaliser)
+        if gamma == 1.0:
+            loss_A, peak_A = disagreement_entropy(student_AC, teacher_AC, weight_A, detach_weight)
+        else:
+            loss_A = _powered(blank(student_AC, weight_A), blank(teacher_AC, weight_A), gamma, detach_weight)
+        return weighted_sum(loss_A, weight_A, normaliser), peak_A
+
+
+def _powered(student_AC: Tensor, teacher_AC: Tensor, gamma: float, detach_weight: bool) -> Tensor:
+    """Return each anchor's classification loss, (A,), for any power of the disagreement."""
+    target_AC = teacher_AC.sigmoid()
+    disagreement_AC = (target_AC - student_AC.sigmoid()).abs().pow(gamma)
+    if detach_weight:
+        disagreement_AC = disagreement_AC.detach()
+    entropy_AC = F.binary_cross_entropy_with_logits(student_AC, target_AC, reduction="none")
+    return (disagreement_AC * entropy_AC).sum(dim=1)
 
 
 def localization_distillation(
@@ -87,6 +114,7 @@ def localization_distillation(
     *,
     iou: Literal["giou", "iou"] = "giou",
     eps: float = 1e-6,
+    peak_A: Tensor | None = None,
 ) -> Tensor:
     """Pull each box of the student onto the teacher's, by as much as the two disagree about the classes there.
 
@@ -106,6 +134,7 @@ def localization_distillation(
         normaliser: as in ``classification_distillation``; ``eps32`` is the float32 machine epsilon, absent for None.
         iou: ``giou`` (the authors' code) or ``iou`` (the paper).
         eps: smallest union and smallest enclosing area, in squared strides.
+        peak_A: ``max_j |p_t - p_s|_ij``, where ``classification_and_peak`` has found it for the same logits and weights.
 
     Returns:
         A scalar, summed over anchors; 0 and connected to the graph if there are no anchors.
@@ -126,15 +155,11 @@ def localization_distillation(
     check_boxes("student", student_boxes_A4, "teacher", teacher_boxes_A4)
     check_anchor_count(student_boxes_A4, weight_A)
     with autocast_off(student_boxes_A4):
-        omega_A = _omega(student_AC.detach(), teacher_AC.detach(), weight_A.detach())
+        if peak_A is None:
+            peak_A = peak_disagreement(*widen(student_AC.detach(), teacher_AC.detach()))
+        omega_A = blank(peak_A * weight_A.detach(), weight_A)
         # Blanked before the arithmetic: afterwards, 0 * NaN and 0 * inf would still poison the gradient.
         student_boxes_A4 = blank(student_boxes_A4, weight_A)
         teacher_boxes_A4 = blank(teacher_boxes_A4.detach(), weight_A)
         overlap_A = _OVERLAPS[iou](student_boxes_A4, teacher_boxes_A4, eps)
         return weighted_sum(1.0 - overlap_A, omega_A, normaliser)
-
-
-def _omega(student_AC: Tensor, teacher_AC: Tensor, weight_A: Tensor) -> Tensor:
-    student_AC, teacher_AC = widen(student_AC, teacher_AC)
-    omega_A = (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(dim=1) * weight_A
-    return omega_A.masked_fill(weight_A == 0, 0.0)

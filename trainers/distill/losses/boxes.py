@@ -36,9 +36,11 @@ def paired_giou(boxes1_A4: Tensor, boxes2_A4: Tensor, eps: float = 1e-6) -> Tens
     with autocast_off(boxes1_A4):
         boxes1_A4, boxes2_A4 = widen(boxes1_A4, boxes2_A4)
         intersection_A, union_A = _intersection_and_union(boxes1_A4, boxes2_A4, eps)
-        low_A2 = torch.minimum(boxes1_A4[:, :2], boxes2_A4[:, :2])
-        high_A2 = torch.maximum(boxes1_A4[:, 2:], boxes2_A4[:, 2:])
-        enclosing_A = _product(high_A2 - low_A2).clamp(min=eps)
+        left1, top1, right1, bottom1 = boxes1_A4.unbind(dim=-1)
+        left2, top2, right2, bottom2 = boxes2_A4.unbind(dim=-1)
+        width_A = torch.maximum(right1, right2) - torch.minimum(left1, left2)
+        height_A = torch.maximum(bottom1, bottom2) - torch.minimum(top1, top2)
+        enclosing_A = (width_A * height_A).clamp(min=eps)
         return intersection_A / union_A - (enclosing_A - union_A) / enclosing_A
 
 
@@ -60,11 +62,12 @@ def pairwise_overlaps(boxes1_M4: Tensor, boxes2_G4: Tensor, eps: float = 1e-6) -
 
 
 def _intersection_and_union(boxes1_X4: Tensor, boxes2_X4: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    low_X2 = torch.maximum(boxes1_X4[..., :2], boxes2_X4[..., :2])
-    high_X2 = torch.minimum(boxes1_X4[..., 2:], boxes2_X4[..., 2:])
-    intersection_X = _product((high_X2 - low_X2).clamp(min=0.0))
-    area1_X = _product(boxes1_X4[..., 2:] - boxes1_X4[..., :2])
-    area2_X = _product(boxes2_X4[..., 2:] - boxes2_X4[..., :2])
+    left1, top1, right1, bottom1 = boxes1_X4.unbind(dim=-1)  # columns: each operation reads memory in a row
+    left2, top2, right2, bottom2 = boxes2_X4.unbind(dim=-1)
+    width_X = (torch.minimum(right1, right2) - torch.maximum(left1, left2)).clamp(min=0.0)
+    height_X = (torch.minimum(bottom1, bottom2) - torch.maximum(top1, top2)).clamp(min=0.0)
+    intersection_X = width_X * height_X
+    area1_X, area2_X = (right1 - left1) * (bottom1 - top1), (right2 - left2) * (bottom2 - top2)
     return intersection_X, (area1_X + area2_X - intersection_X).clamp(min=eps)
 
 

@@ -1,11 +1,14 @@
 """Weigh anchors: take out those of weight 0 before the arithmetic, sum the others, divide by a normaliser."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from trainers.distill.losses.checks import shape_of
 from trainers.distill.losses.precision import autocast_off, widen
 
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 _NORMALISER_EPS = torch.finfo(torch.float32).eps
 
 
@@ -35,8 +38,33 @@ def blank(values_AX: Tensor, weight_A: Tensor) -> Tensor:
 
     ``X`` stands for any further axes.
     """
-    gone_A = weight_A == 0
-    return values_AX.masked_fill(gone_A.view(gone_A.shape + (1,) * (values_AX.ndim - 1)), 0.0)
+    found: Tensor = _Blank.apply(values_AX, weight_A.detach() != 0)
+    return found
+
+
+def kept(values_AX: Tensor, kept_A: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return the rows of floating ``values_AX`` that ``kept_A`` (bool) marks, and 0 elsewhere: for infinity and NaN too.
+
+    No gradient. A mask of bits is several times as fast on a CPU as ``masked_fill``, which looks at single elements.
+    """
+    bits = _BITS[values_AX.dtype.itemsize]
+    mask_A = kept_A.to(bits).neg_()  # all bits, or none
+    result = torch.empty_like(values_AX) if out is None else out
+    mask_AX = mask_A.view(mask_A.shape + (1,) * (values_AX.ndim - 1))
+    torch.bitwise_and(values_AX.view(bits), mask_AX, out=result.view(bits))
+    return result
+
+
+class _Blank(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values_AX: Tensor, kept_A: Tensor) -> Tensor:
+        ctx.save_for_backward(kept_A)
+        return kept(values_AX, kept_A)
+
+    @staticmethod
+    def backward(ctx: Any, grad_AX: Tensor) -> tuple[Tensor, None]:
+        (kept_A,) = ctx.saved_tensors
+        return blank(grad_AX, kept_A), None
 
 
 def peak_probability(logits_AC: Tensor, weight_A: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainers.distill.losses import classification_distillation, level_gate, localization_distillation
+from trainers.distill.losses import classification_and_peak, level_gate, localization_distillation
 from trainers.distill.views import Anchors, Pair, View
 from trainers.spec.terms import BckdCls, BckdLoc, BckdSwitches
 
@@ -22,7 +22,7 @@ class BckdClsTerm:
 
     def __call__(self, pair: Pair) -> Tensor:
         """Return ``weight`` times the classification term."""
-        loss = classification_distillation(
+        loss, peak_A = classification_and_peak(
             scores(pair.student, self.spec),
             scores(pair.teacher, self.spec),
             anchor_weight(pair, self.spec),
@@ -30,6 +30,8 @@ class BckdClsTerm:
             gamma=self.spec.gamma,
             detach_weight=self.spec.detach_weight,
         )
+        if peak_A is not None:
+            pair.shared["peak", *alike(self.spec)] = peak_A
         return self.spec.weight * loss
 
     @torch.no_grad()
@@ -56,6 +58,7 @@ class BckdLocTerm:
             anchor_weight(pair, self.spec),
             normaliser(pair.anchors, self.spec),
             iou=self.spec.iou,
+            peak_A=pair.shared.get(("peak", *alike(self.spec))),
         )
         return self.spec.weight * loss
 
@@ -77,6 +80,19 @@ def scores(view: View, spec: BckdSwitches) -> Tensor:
 
 def anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
     """Return each anchor's weight: assignment, level gate, and the teacher's objectness where ``spec.score`` says so."""
+    key = ("weight", *alike(spec))
+    if key not in pair.shared:
+        pair.shared[key] = _anchor_weight(pair, spec)
+    return pair.shared[key]
+
+
+def alike(spec: BckdSwitches) -> tuple[str, str]:
+    """Return the switches that say which anchors and which scores a term looks at."""
+    return spec.score, spec.level_gate
+
+
+@torch.no_grad()
+def _anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
     anchors = pair.anchors
     weight_A = anchors.weight_A
     if spec.level_gate == "has_positives":
