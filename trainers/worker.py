@@ -11,6 +11,7 @@ import ray
 from mmengine.dist import broadcast_object_list, get_rank, get_world_size
 from ray.util import get_current_placement_group
 
+from trainers.lean_imports import lean_imports
 from trainers.spec import Job
 
 LOOP = "trainers.loop"
@@ -25,7 +26,8 @@ def train_worker(config: dict[str, Any]) -> None:
     is not lost: it is on disk before it is sent.
     """
     line = Line(config["exchange"], config["host"])
-    loop = import_module(config["loop"])
+    with lean_imports():
+        loop = import_module(config["loop"])
     if get_rank() == 0:
         line.send("note", "placement_group", get_current_placement_group())
     while jobs := [Job.model_validate_json(text) for text in line.ask("cohort")]:
