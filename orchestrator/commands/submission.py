@@ -71,6 +71,8 @@ def order_of(arguments: argparse.Namespace) -> "Order":
 
 def study_of(arguments: argparse.Namespace, path: str) -> "Study":
     """Load the study at ``path`` as the arguments want it."""
+    from orchestrator.api import Study
+
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
     return Study.load(path, [*arguments.sets, *workers], trust_config=arguments.trust_config)
 

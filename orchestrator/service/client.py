@@ -1,5 +1,6 @@
 """Keep submissions through a service: what the commands do when ``STILLHOUSE_URL`` is set."""
 
+import logging
 import os
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ class Remote:
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self._url = url.rstrip("/")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
         headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get(TOKEN)) else {}
         try:
             self._client = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT, transport=transport)

@@ -1,5 +1,6 @@
 """Talk to a cluster's Ray Jobs API: every request has a time-out, every refusal becomes one sentence."""
 
+import logging
 import os
 import time
 from importlib.metadata import version
@@ -26,6 +27,7 @@ class RayCluster:
 
     def __init__(self, address: str, transport: httpx.BaseTransport | None = None) -> None:
         self.address = http_address(address)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
         try:
             self._client = httpx.Client(base_url=self.address, headers=_token(), timeout=TIMEOUT, transport=transport)
         except (httpx.InvalidURL, ValueError) as error:
