@@ -1,0 +1,210 @@
+"""Reproduce a table of the paper: plan it, run what it lacks, and compare every number with the printed one."""
+
+import argparse
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
+from orchestrator.errors import OperationError, UserError
+from orchestrator.json_output import print_json
+
+if TYPE_CHECKING:
+    from orchestrator.machine import Machine
+    from orchestrator.plan import Plan
+    from orchestrator.reproduce.agenda import Agenda
+    from orchestrator.reproduce.execute import Ending, RunPlan
+    from orchestrator.reproduce.options import Options
+    from orchestrator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="a table (A1 to A6, main), all of them (all), another suite "
+        "(bccd, ablations), or one row by its study's name",
+    )  # fmt: skip
+    parser.add_argument("--gpus", type=positive, metavar="N", help="GPUs of each trial (default: as many as are here)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="K", help="seeds of each student (default: as its study says)"
+    )
+    parser.add_argument(
+        "--fidelity", choices=("full", "short", "smoke"), default="full",
+        help="short: a third of the schedules on a quarter of the data; smoke: two steps, to see that it runs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--switch", dest="switches", metavar="NAME=CHOICE", action="append", default=[],
+        help="answer an open question of the paper otherwise, as --plan names them (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--gpu-price", type=float, metavar="USD", help="price of a GPU hour, for --plan")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--plan", action="store_true", help="show what would be done, and do nothing")
+    only.add_argument("--verdict", action="store_true", help="judge what is there, and run nothing")
+    parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
+    add_store(parser)
+    add_json(parser)
+    add_tracker_wait(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
+    from orchestrator.reproduce.agenda import make_agenda
+
+    options, store = options_of(arguments), store_of(arguments)
+    if arguments.plan:
+        return show_plan(make_agenda(arguments.targets, options, store), arguments)
+    if arguments.verdict:
+        agenda = make_agenda(arguments.targets, options, store)
+        show_verdict(agenda, store, arguments)
+        return 0
+    return reproduce(arguments, options, store)
+
+
+def options_of(arguments: argparse.Namespace) -> "Options":
+    """Return the command's options; without ``--gpus`` a run takes the GPUs that are here, a plan what the studies say."""
+    from orchestrator.machine import this_machine
+    from orchestrator.reproduce.options import Options
+
+    gpus = arguments.gpus
+    if gpus is None and not arguments.plan and not arguments.address:
+        here = max(1, this_machine().gpus)
+        gpus = next(number for number in (8, 4, 2, 1) if number <= here)
+    return Options(arguments.fidelity, gpus, arguments.seeds, dict(map(switch, arguments.switches)))
+
+
+def switch(text: str) -> tuple[str, str]:
+    """Return the name and the choice of one ``--switch``."""
+    name, equals, choice = text.partition("=")
+    if not equals:
+        raise UserError(f"--switch {text}: expected NAME=CHOICE, as in pkd_weight=6")
+    return name, choice
+
+
+def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
+    """Print the plan; data, GPU and network are not needed."""
+    from orchestrator.reproduce.cost import gpu_price
+    from orchestrator.reproduce.plan_view import plan_content, print_plan
+
+    price = gpu_price() if arguments.gpu_price is None else arguments.gpu_price
+    if arguments.json:
+        print_json(plan_content(agenda, price))
+    else:
+        print_plan(agenda, price)
+    return 0
+
+
+def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> None:
+    """Print what the trials have come to beside what the paper prints."""
+    from orchestrator.reproduce.measured import judged, read_all
+    from orchestrator.reproduce.verdict_view import print_verdicts, verdict_content
+
+    results = read_all(agenda, store)
+    rows = judged(agenda, results)
+    if arguments.json:
+        print_json(verdict_content(agenda, rows, results))
+    else:
+        print_verdicts(agenda, rows, results)
+
+
+def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
+    """Run what is missing and print the verdict."""
+    from orchestrator import ray_environment
+    from orchestrator.interruption import raise_interrupt
+    from orchestrator.reproduce.agenda import make_agenda
+    from orchestrator.reproduce.execute import execute
+    from orchestrator.reproduce.prepare import prepare_data
+    from orchestrator.succession import sole_writer
+
+    machine = machine_at(arguments.address)
+    prepare_data(make_agenda(arguments.targets, options, store, machine).suites, options, prepared(store))
+    agenda = make_agenda(arguments.targets, options, store, machine)  # again: the data decides what the trials are
+    require_runnable(agenda)
+    fetch_all(agenda)
+    ray_environment.prepare(arguments.address)  # before Ray is imported
+    from orchestrator.sweep import stop_ray
+
+    signal.signal(signal.SIGTERM, raise_interrupt)
+    with store.only_run(), sole_writer(store):
+        try:
+            ending = execute(agenda, "-".join(["reproduce", *arguments.targets])[:100], runner(store, arguments))
+        finally:
+            stop_ray()
+        show_verdict(agenda, store, arguments)
+    return exit_code(agenda, ending)
+
+
+def prepared(store: "Store") -> "Store":
+    """Return the store, ready to be written to."""
+    store.prepare()
+    return store
+
+
+def machine_at(address: str | None) -> "Machine | None":
+    """Return what the cluster at an address has, ``None`` for this machine."""
+    from orchestrator.commands.run import cluster_at
+
+    return cluster_at(address) if address else None
+
+
+def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
+    """Return what runs one plan the way ``run`` does, in a Ray that stays up for the next one."""
+    from orchestrator.commands.run import require_tracker
+    from orchestrator.interruption import Interruption
+    from orchestrator.progress import Progress
+    from orchestrator.run import run_plan
+    from orchestrator.tracking.tracker import Tracker
+
+    def run_one(plan: "Plan") -> bool:
+        tracker = Tracker(plan, store)
+        require_tracker(tracker)
+        with Progress(plan) as progress:
+            delivery = run_plan(
+                plan, store, tracker, [progress], arguments.address, Interruption(), arguments.tracker_wait,
+                keep_ray=True,
+            )  # fmt: skip
+        return delivery.complete
+
+    return run_one
+
+
+def require_runnable(agenda: "Agenda") -> None:
+    """Raise ``UserError`` when data is missing or wrong, or when not one trial fits; weights are fetched later."""
+    from orchestrator.reproduce.sources import lacking
+
+    for lack in lacking(agenda):
+        if lack.what != "weights":
+            raise UserError(f"missing: {lack.what}; `stillhouse reproduce ... --plan` says where it comes from")
+    for unit in agenda.units.values():
+        found = [f for f in unit.findings if f.level == "error" or (f.level == "missing" and "dataset" in f.where)]
+        if found:
+            raise UserError(str(found[0]))
+        if unit.plan.resources.concurrent == 0:
+            raise UserError(f"no trial of {unit.name} fits here: give fewer --gpus, or --address of a larger cluster")
+
+
+def fetch_all(agenda: "Agenda") -> None:
+    """Fetch public weights; say loudly which ones random weights stand in for."""
+    from orchestrator.reproduce.sources import replaced_weights
+    from trainers.spec.remote import FetchError, fetch
+
+    for url in replaced_weights(agenda):
+        log.warning("RANDOM WEIGHTS instead of %s: the numbers mean nothing", url)
+    for url in dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch):
+        try:
+            fetch(url)
+        except FetchError as error:
+            raise OperationError(str(error)) from error
+
+
+def exit_code(agenda: "Agenda", ending: "Ending") -> int:
+    """Return 1 when something that should have run has failed, was stopped, or has not reached MLflow."""
+    from orchestrator.plan import refreshed
+    from trainers.spec.record import read_outcome
+
+    failed = [trial for trial in agenda.trials if refreshed(trial).status == "failed"]
+    for trial in failed:
+        outcome = read_outcome(trial.directory)
+        log.warning("failed: %s %s: %s", trial.id, agenda.source(trial).name, outcome.reason if outcome else "")
+    return 1 if failed or ending.stopped or not ending.delivered else 0

@@ -1,0 +1,110 @@
+"""Estimate what trials cost: GPU hours, from their own pace or from given rates, and disk."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.reproduce.book import read_yaml
+from trainers.spec import CocoDataset, Detector, TrialSpec, VocDataset
+from trainers.spec.zoo import find_config
+
+FULL_SIZE = 1333 * 800  # pixels of the images that rates are given for
+HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Hold GPU hours and gigabytes; ``measured`` says that the hours come from the trial's own epochs."""
+
+    gpu_hours: float
+    disk_gb: float
+    measured: bool
+
+
+def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
+    """Return what a trial costs in all, on ``gpus`` GPUs if it has begun here; a finished one has been paid for."""
+    disk = _disk_gb(trial.spec.student)
+    if trial.status in ("finished", "stopped"):
+        return Cost(0.0, disk, measured=True)
+    if trial.estimate.seconds is not None:
+        return Cost(trial.estimate.seconds * gpus / HOUR_S, disk, measured=True)
+    return Cost(_given_hours(trial), disk, measured=False)
+
+
+def gpu_price() -> float:
+    """Return the price of a GPU hour in US dollars that is assumed where none is given."""
+    return float(_rates()["usd_per_gpu_hour"])
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Return the sum; it is measured only if every part is."""
+    found = list(costs)
+    hours, disk = (sum(getattr(cost, name) for cost in found) for name in ("gpu_hours", "disk_gb"))
+    return Cost(hours, disk, all(cost.measured for cost in found))
+
+
+def _given_hours(trial: PlannedTrial) -> float:
+    spec = trial.spec
+    images = _images(trial)
+    if images == 0:
+        return float(_rates()["evaluation_gpu_h"])
+    seconds = _train_s(spec.student) + (_teacher_s(spec.teacher.detector) if spec.teacher else 0.0)
+    return images * seconds * _size(spec) / HOUR_S
+
+
+def _images(trial: PlannedTrial) -> float:
+    """Return how many images a trial trains on, as often as it sees them."""
+    schedule = trial.spec.schedule
+    if trial.estimate.steps is not None:
+        return trial.estimate.steps * schedule.batch_size
+    each = _images_of_epoch(trial.spec)
+    if schedule.iterations is not None:
+        return min(schedule.iterations * schedule.batch_size, each * (schedule.epochs or 10**9))
+    return each * (schedule.epochs or 0)
+
+
+def _images_of_epoch(spec: TrialSpec) -> float:
+    from orchestrator.reproduce.part_of_data import SHARE
+
+    dataset = spec.dataset
+    if not isinstance(dataset, CocoDataset | VocDataset):
+        return 0.0
+    passes = dataset.repeat / 3 if dataset.kind == "voc" else dataset.repeat
+    part = SHARE if "-quarter-" in dataset.root else 1
+    return float(_rates()["images"][dataset.kind]) * passes / part
+
+
+def _train_s(detector: Detector) -> float:
+    return float(_rates()["train_s"][_kind(detector)]) * detector.width**2
+
+
+def _teacher_s(detector: Detector) -> float:
+    return _train_s(detector) * float(_rates()["teacher_share"])
+
+
+def _disk_gb(detector: Detector) -> float:
+    rates = _rates()
+    return float(rates["checkpoint_gb"][_kind(detector)]) * detector.width**2 * int(rates["copies"])
+
+
+def _size(spec: TrialSpec) -> float:
+    """Return the images' area as a share of that of the rates; YOLOX's are given for its own."""
+    width, height = spec.dataset.image_size
+    return 1.0 if _kind(spec.student).startswith("yolox") else width * height / FULL_SIZE
+
+
+def _kind(detector: Detector) -> str:
+    """Return the name by which the rates know a detector: its backbone."""
+    config = find_config(detector.config)
+    backbone, depth = (config.backbone or "", detector.backbone_depth or config.depth) if config else ("", None)
+    named = {"MobileNetV2": "mobilenetv2", "SwinTransformer": "swint", "ResNeXt": "resnext101_dcn"}
+    if backbone == "CSPDarknet":
+        return "yolox_tiny" if "tiny" in detector.config else "yolox_s"
+    return named.get(backbone, f"resnet{depth}" if depth in (18, 34, 50, 101) else "resnet50")
+
+
+@cache
+def _rates() -> dict[str, Any]:
+    return read_yaml("rates.yaml")

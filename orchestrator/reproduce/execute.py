@@ -1,0 +1,76 @@
+"""Run a reproduction, wave by wave, in one Ray: checks of weights, then what waits for nothing, then the rest."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.reproduce.agenda import Agenda, merged
+from orchestrator.reproduce.gate import objection
+from orchestrator.reproduce.measured import ap_values
+from orchestrator.tracking.results import TrialResult, results_on_disk
+
+log = logging.getLogger(__name__)
+RunPlan = Callable[[Plan], bool]  # says whether MLflow has all of it
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Hold how a reproduction ended: whether MLflow has everything, and which units did not run, and why."""
+
+    delivered: bool
+    stopped: dict[str, str]
+
+
+def execute(agenda: Agenda, label: str, run: RunPlan) -> Ending:
+    """Run every trial that is not finished; ``run`` runs one plan.
+
+    A unit does not run when a public checkpoint that it rests on does not give its zoo's AP, or when its teacher failed.
+    """
+    checks, first, then = agenda.waves()
+    delivered = _run(agenda, checks, label, run)
+    stopped = _objections(agenda)
+    delivered &= _run(agenda, _allowed(agenda, first, stopped), label, run)
+    stopped |= _without_teacher(agenda, stopped)
+    delivered &= _run(agenda, _allowed(agenda, then, stopped), label, run)
+    for name, reason in stopped.items():
+        log.warning("not run: %s: %s", name, reason)
+    return Ending(delivered, stopped)
+
+
+def _run(agenda: Agenda, trials: Sequence[PlannedTrial], label: str, run: RunPlan) -> bool:
+    delivered = [run(plan) for plan in merged(agenda, tuple(trials), label)]
+    return all(delivered)
+
+
+def _objections(agenda: Agenda) -> dict[str, str]:
+    """Return the units that rest on weights which are not what they should be, with the reason."""
+    verdicts = {gate: _objection(agenda, gate) for unit in agenda.units.values() for gate in unit.gates}
+    found = {name: [verdicts[gate] for gate in unit.gates] for name, unit in agenda.units.items()}
+    return {name: next(filter(None, reasons)) for name, reasons in found.items() if any(reasons)}
+
+
+def _objection(agenda: Agenda, gate: str) -> str | None:
+    values = ap_values(agenda, gate, on_disk(agenda, agenda.units[gate].trials))
+    return objection(gate, values[0] if values else None)
+
+
+def _without_teacher(agenda: Agenda, stopped: dict[str, str]) -> dict[str, str]:
+    """Return the units whose teacher has not been trained, but for those that are stopped anyway."""
+    return {
+        name: f"its teacher ({unit.teacher.id}) is not trained"
+        for name, unit in agenda.units.items()
+        if unit.teacher and name not in stopped and refreshed(unit.teacher).status != "finished"
+    }
+
+
+def _allowed(agenda: Agenda, trials: Sequence[PlannedTrial], stopped: dict[str, str]) -> list[PlannedTrial]:
+    """Return the trials that a unit which may run needs."""
+    wanted = {trial_id for name, unit in agenda.units.items() if name not in stopped for trial_id in agenda.needs(unit)}
+    return [trial for trial in trials if trial.id in wanted]
+
+
+def on_disk(agenda: Agenda, trials: Sequence[PlannedTrial]) -> dict[str, TrialResult]:
+    """Return what trials' directories say, by id."""
+    plans = merged(agenda, tuple(trials), "check")
+    return {result.id: result for plan in plans for result in results_on_disk(plan, {})}

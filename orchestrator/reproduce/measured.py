@@ -1,0 +1,90 @@
+"""Read what the trials of rows have come to, in percent, from MLflow or from their directories."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.plan import Plan
+from orchestrator.reproduce.agenda import Agenda, merged, unit_name
+from orchestrator.reproduce.book import METRICS, Row
+from orchestrator.reproduce.verdict import Verdict, judge
+from orchestrator.store import Store
+from orchestrator.tracking.client import open_results
+from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.results import COLUMNS, TrialResult, read_results, results_on_disk
+
+COCO = dict(zip(METRICS, COLUMNS.values(), strict=True))
+VOC = {"mAP": "voc/mAP", "AP50": "voc/AP50", "AP75": "voc/AP75"}
+Results = Mapping[str, TrialResult]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Hold one row with a verdict for each metric. ``variant`` tells a searched point of the study from its others."""
+
+    row: Row
+    variant: str
+    seeds: int
+    cells: dict[str, Verdict]
+
+
+def read_all(agenda: Agenda, store: Store) -> Results:
+    """Return the results of all trials by id, from MLflow; from the trials' directories when it is away."""
+    found: dict[str, TrialResult] = {}
+    for plan in merged(agenda, agenda.trials, "verdict"):
+        found |= {result.id: result for result in _read(plan, store)}
+    return found
+
+
+def _read(plan: Plan, store: Store) -> list[TrialResult]:
+    try:
+        return read_results(plan, open_results(plan, store))
+    except Unreachable:
+        return results_on_disk(plan, {})
+
+
+def judged(agenda: Agenda, results: Results) -> list[Judged]:
+    """Return the verdicts on all rows, in their order."""
+    return [found for row in agenda.rows for found in _judged_row(agenda, row, results)]
+
+
+def ap_values(agenda: Agenda, unit: str, results: Results) -> list[float]:
+    """Return the last AP of each finished trial of a unit, in percent."""
+    own = [results[trial.id] for trial in agenda.units[unit].trials if trial.id in results]
+    return values_of(own, metric_names(agenda, unit)["mAP"])
+
+
+def metric_names(agenda: Agenda, unit: str) -> dict[str, str]:
+    """Return which measured metric stands for which printed one: Pascal VOC's tables print its own AP."""
+    return VOC if agenda.units[unit].plan.study.dataset.kind == "voc" else COCO
+
+
+def values_of(results: list[TrialResult], metric: str) -> list[float]:
+    """Return a metric of the last epoch, in percent, of each finished trial; one that lacks it counts as no number."""
+    return [100 * result.last.get(metric, float("nan")) for result in results if result.status == "finished"]
+
+
+def _judged_row(agenda: Agenda, row: Row, results: Results) -> list[Judged]:
+    unit = agenda.units[unit_name(row)]
+    names = metric_names(agenda, unit.name)
+    groups: dict[str, list[TrialResult | None]] = {}
+    for trial in unit.trials:
+        params = {key: value for key, value in trial.params.items() if key != "row"}
+        words = " ".join(f"{key.removeprefix('method.')}={value}" for key, value in params.items())
+        groups.setdefault(words, []).append(results.get(trial.id))
+    return [_judge(row, variant, group, names) for variant, group in groups.items()]
+
+
+def _judge(row: Row, variant: str, group: list[TrialResult | None], names: Mapping[str, str]) -> Judged:
+    known = [result for result in group if result is not None]
+    shown = [metric for metric in METRICS if metric in names]
+    cells = {
+        metric: judge(row.printed.get(metric), _where_defined(known, row, metric, names[metric]), len(group))
+        for metric in shown
+    }
+    return Judged(row, variant, sum(result.status == "finished" for result in known), cells)
+
+
+def _where_defined(known: list[TrialResult], row: Row, metric: str, name: str) -> list[float]:
+    """Return a metric's values; a size that no box of the data has is no failure where nothing is printed either."""
+    values = values_of(known, name)
+    return values if metric in row.printed else [value for value in values if value == value]

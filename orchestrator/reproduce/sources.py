@@ -1,0 +1,76 @@
+"""Say what a reproduction needs from outside and this machine lacks: data sets and weights, and where they come from."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestrator.reproduce.agenda import Agenda
+from orchestrator.reproduce.book import read_yaml, study_file
+from orchestrator.study.load import load_study
+from trainers.spec.remote import cached
+from trainers.spec.zoo import checkpoint_names, find_checkpoint
+
+
+@dataclass(frozen=True)
+class Source:
+    """Hold one file to fetch; ``digest`` says how its content is known, ``place`` where it belongs."""
+
+    url: str
+    digest: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Hold what is not here: one data set or one file of weights. ``gb`` is its size where it is known."""
+
+    what: str
+    files: tuple[Source, ...]
+    gb: float | None = None
+
+
+def lacking(agenda: Agenda) -> list[Lack]:
+    """Return the data and weights that are missing here, each once; random weights that stand in are not missing."""
+    roots = dict.fromkeys(root for unit in agenda.units.values() for root in [_root(unit.name)] if root)
+    data = [] if agenda.options.fidelity == "smoke" else [_data(root) for root in roots if not Path(root).is_dir()]
+    urls = dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch)
+    return [*data, *(Lack("weights", (_weights(url),)) for url in urls)]
+
+
+def replaced_weights(agenda: Agenda) -> list[str]:
+    """Return the addresses of weights that random ones stand in for."""
+    return list(dict.fromkeys(url for unit in agenda.units.values() for url in unit.replaced))
+
+
+def _root(unit: str) -> str | None:
+    """Return the folder of the data that a study of the paper names, as its file has it."""
+    path = study_file(unit)
+    dataset = load_study(path).study.dataset if path else None
+    return getattr(dataset, "root", None) if path else None
+
+
+def _data(root: str) -> Lack:
+    known = next((source for source in _sources().values() if root.rstrip("/").endswith("/" + source["folder"])), None)
+    place = os.path.expandvars(root)
+    if known is None:
+        return Lack(f"data in {place}", ())
+    files = tuple(Source(file["url"], f"MD5 {file['md5']}", place) for file in known["files"])
+    return Lack(f"data in {place}", files, float(known["gb"]))
+
+
+def _weights(url: str) -> Source:
+    digits = _digests().get(url)
+    return Source(url, f"SHA-256 {digits}..." if digits else "as in its name", str(cached(url).parent))
+
+
+@cache
+def _digests() -> dict[str, str]:
+    found = (find_checkpoint(name) for name in checkpoint_names())
+    return {one.url: one.sha256 for one in found if one is not None}
+
+
+@cache
+def _sources() -> dict[str, Any]:
+    return read_yaml("sources.yaml")

@@ -1,0 +1,68 @@
+"""Compare a measured number with the printed one: reproduced, off, not run, or not printed."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+LEAST, ONE_SEED, STANDARD_ERRORS = 0.3, 0.5, 2.0  # of AP, in percent
+ROUNDING = 1e-9  # numbers of one decimal place are no sums of powers of two
+
+Kind = Literal["reproduced", "off", "not run", "not printed"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Hold what one cell of a table comes to; all numbers in percent.
+
+    ``mean`` is over the seeds that gave a number, ``None`` without any; ``error`` is its standard error, ``None`` for one
+    seed. ``note`` says what weakens the verdict, such as seeds that are missing.
+    """
+
+    kind: Kind
+    printed: float | None
+    mean: float | None = None
+    error: float | None = None
+    tolerance: float | None = None
+    note: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Return measured minus printed."""
+        return None if self.mean is None or self.printed is None else self.mean - self.printed
+
+
+def judge(printed: float | None, values: Sequence[float], asked: int) -> Verdict:
+    """Return the verdict on one cell from one value (percent) for each finished seed, of ``asked`` seeds.
+
+    The printed number is reproduced when the mean differs from it by no more than 0.3, or two standard errors of the mean
+    where that is more; one seed has no standard error and may differ by 0.5. A value that is no number counts as none.
+    """
+    numbers = [value for value in values if math.isfinite(value)]
+    note = _note(len(values), len(numbers), asked)
+    if not numbers:
+        kind: Kind = "not printed" if printed is None and not values else "not run"
+        return Verdict(kind, printed, note=note)
+    mean, error = statistics.fmean(numbers), standard_error(numbers)
+    if printed is None:
+        return Verdict("not printed", None, mean, error, note=note)
+    tolerance = ONE_SEED if error is None else max(LEAST, STANDARD_ERRORS * error)
+    within = abs(mean - printed) <= tolerance + ROUNDING
+    return Verdict("reproduced" if within else "off", printed, mean, error, tolerance, note)
+
+
+def standard_error(numbers: Sequence[float]) -> float | None:
+    """Return the standard error of a mean, ``None`` for a single number."""
+    return statistics.stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
+
+
+def _note(finished: int, numbers: int, asked: int) -> str:
+    parts = []
+    if finished < asked:
+        parts.append(f"{finished} of {asked} seeds")
+    if numbers < finished:
+        parts.append(f"{finished - numbers} not a number")
+    if numbers == 1:
+        parts.append("one seed")
+    return ", ".join(parts)

@@ -1,0 +1,105 @@
+"""Show verdicts: a table with a cell for each printed number, and what the claims come to."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.reproduce.agenda import Agenda
+from orchestrator.reproduce.book import METRICS, Claim
+from orchestrator.reproduce.claim import Judgement, compare
+from orchestrator.reproduce.measured import Judged, Results, ap_values
+from orchestrator.reproduce.verdict import Verdict
+
+WIDTH = 190
+MEANINGLESS = {
+    "smoke": "FIDELITY smoke: two steps on drawn images, random weights where none are here. These numbers mean nothing.",
+    "short": "FIDELITY short: a third of each schedule, a quarter of COCO and VOC. Differences between rows may be compared, printed numbers may not.",
+}
+
+
+def verdict_content(agenda: Agenda, rows: Sequence[Judged], results: Results) -> dict[str, Any]:
+    """Return the verdicts as ``--json`` prints them."""
+    claims = [(claim, judgement) for claim, judgement in judged_claims(agenda, results)]
+    return {
+        "suites": [suite.name for suite in agenda.suites],
+        "fidelity": agenda.options.fidelity,
+        "rows": [_row_content(found) for found in rows],
+        "claims": [dict(vars(claim)) | dict(vars(judgement)) for claim, judgement in claims],
+        "counts": counts(rows),
+    }
+
+
+def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results) -> None:
+    """Print the verdicts for people: measured and printed AP in percent, and what follows."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    if agenda.options.fidelity in MEANINGLESS:
+        console.print(MEANINGLESS[agenda.options.fidelity], markup=False)
+    console.print(_table(rows))
+    for claim, judgement in judged_claims(agenda, results):
+        console.print(_claim_line(claim, judgement), markup=False, highlight=False)
+    numbers = ", ".join(f"{number} {kind}" for kind, number in counts(rows).items())
+    console.print(f"cells: {numbers}", markup=False, highlight=False)
+
+
+def judged_claims(agenda: Agenda, results: Results) -> list[tuple[Claim, Judgement]]:
+    """Return each claim of the suites with what the seeds say of it."""
+    return [
+        (claim, compare(ap_values(agenda, claim.better, results), ap_values(agenda, claim.than, results)))
+        for suite in agenda.suites
+        for claim in suite.claims
+    ]
+
+
+def counts(rows: Sequence[Judged]) -> dict[str, int]:
+    """Return how many cells have each verdict."""
+    return dict(Counter(cell.kind for row in rows for cell in row.cells.values()))
+
+
+def cell_text(cell: Verdict) -> str:
+    """Return one cell: measured, printed and verdict."""
+    measured = "" if cell.mean is None else f"{cell.mean:.1f}"
+    spread = "" if cell.error is None else f"±{cell.error:.1f}"
+    if cell.kind == "not printed":
+        return f"{measured}{spread}" or "-"
+    if cell.kind == "not run":
+        return f"not run ({cell.printed:.1f})" if cell.printed is not None else "not run"
+    if cell.kind == "reproduced":
+        return f"{measured}{spread} = {cell.printed:.1f}"
+    return f"{measured}{spread} off by {cell.difference:+.1f}"
+
+
+def _table(rows: Sequence[Judged]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("table", "row", "seeds", *(metric.replace("mAP", "AP") for metric in METRICS), "note"):
+        table.add_column(title, overflow="fold")
+    for found in rows:
+        cells = [cell_text(found.cells[metric]) if metric in found.cells else "" for metric in METRICS]
+        name = f"{found.row.label} {found.variant}".strip()
+        table.add_row(*map(Text, (found.row.table, name, str(found.seeds), *cells, found.cells["mAP"].note)))
+    return table
+
+
+def _row_content(found: Judged) -> dict[str, Any]:
+    cells = {name: dict(vars(cell)) | {"difference": cell.difference} for name, cell in found.cells.items()}
+    row = found.row
+    source = {"study": row.study} if row.study else {"weights": row.weights}
+    return {
+        "table": row.table,
+        "row": row.label,
+        **source,
+        "variant": found.variant,
+        "seeds": found.seeds,
+        "cells": cells,
+    }
+
+
+def _claim_line(claim: Claim, judgement: Judgement) -> str:
+    if judgement.difference is None:
+        return f"{claim.better} above {claim.than}? not run"
+    margin = "one seed" if judgement.margin is None else f"two standard errors: {judgement.margin:.1f}"
+    return f"{claim.better} above {claim.than}? {judgement.answer} ({judgement.difference:+.1f} AP; {margin})"

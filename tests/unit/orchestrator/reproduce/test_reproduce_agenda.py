@@ -1,0 +1,283 @@
+"""Every printed number has a study, what rows share runs once, and teachers and checks come first."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UserError
+from orchestrator.findings import StudyErrors
+from orchestrator.machine import Machine
+from orchestrator.reproduce.agenda import Agenda, make_agenda, merged
+from orchestrator.reproduce.book import (
+    METRICS,
+    other_suites,
+    paper_dir,
+    studies,
+    study_file,
+    suites_for,
+    switches,
+    tables,
+)
+from orchestrator.reproduce.execute import execute
+from orchestrator.reproduce.options import Options
+from orchestrator.reproduce.plan_view import plan_content
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+from tests.unit.orchestrator.command import runner
+from trainers.spec.record import Outcome, Record, to_lines, write_outcome
+from trainers.spec.zoo import find_checkpoint
+
+BIG = Machine(cpus=64, gpus=8)
+R101, R50 = "retinanet_r101_fpn_1x_coco", "retinanet_r50_fpn_1x_coco"
+
+
+@pytest.fixture(autouse=True)
+def _no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def agenda(tmp_path: Path) -> Callable[..., Agenda]:
+    def make(*targets: str, **options: object) -> Agenda:
+        return make_agenda(targets, Options(**options), Store(tmp_path / "store"), BIG)
+
+    return make
+
+
+def finish(trial, ap: float) -> None:
+    """Write what a finished trial leaves."""
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    (trial.directory / "history.jsonl").write_text(to_lines([Record(1, 1, {"coco/bbox_mAP": ap}, final=True)]))
+    write_outcome(trial.directory, Outcome("finished"))
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+def test_every_row_of_every_table_has_what_its_numbers_come_from():
+    assert list(tables()) == ["A1", "A2", "A3", "A4", "A5", "A6", "main"]
+    rows = [row for table in tables().values() for row in table.rows]
+    assert len(rows) == 44
+    for row in rows:
+        assert bool(row.study) != bool(row.weights)
+        assert study_file(row.study) if row.study else find_checkpoint(row.weights)
+        assert not row.public or find_checkpoint(row.public)
+        assert "mAP" in row.printed
+
+
+def test_printed_numbers_are_those_of_the_supplement():
+    content = json.loads((paper_dir() / "tables.json").read_text())
+    [row] = [row for row in content["A2"]["rows"] if row.get("study") == "gfl_mobilenetv2_bckd_from_r101"]
+    assert [row[metric] for metric in METRICS] == [35.1, 51.8, 37.8, 19.1, 37.9, 45.6]
+    a5 = {row.study: row.printed["mAP"] for row in tables()["A5"].rows if row.study}
+    assert a5 == {"fcos_r50": 36.6, "fcos_r50_pkd_bckd": 40.2, "fcos_r50_pkd_bckd_inherit": 40.7}
+
+
+@pytest.mark.parametrize("name", studies())
+def test_every_study_of_the_paper_is_right(name):
+    path = study_file(name)
+    assert path is not None
+    try:
+        loaded = load_study(path)
+    except StudyErrors as errors:
+        pytest.fail(str(errors))
+    assert [finding for finding in loaded.warnings if finding.level == "warning"] == []
+    assert loaded.study.name == f"paper_{name}"
+
+
+def test_suites_and_switches_name_studies_that_exist():
+    known = set(studies())
+    for suite in other_suites().values():
+        assert {row.study for row in suite.rows} <= known
+        assert {name for claim in suite.claims for name in (claim.better, claim.than)} <= {r.study for r in suite.rows}
+    named = {row.study for suite in (*tables().values(), *other_suites().values()) for row in suite.rows}
+    for switch in switches().values():
+        assert switch.default not in switch.choices
+        for places in switch.choices.values():
+            assert set(places) <= known
+            named |= set(places.values())
+    assert {name for name in known if name != "retina_r101_own"} == {name for name in named if name}
+
+
+def test_words_of_the_command_line_mean_suites_or_rows():
+    assert [suite.name for suite in suites_for("all")] == list(tables())
+    assert suites_for("a6")[0].name == "A6"
+    [alone] = suites_for("gfl_r50_bckd_from_r101")
+    assert [(row.table, row.printed["mAP"]) for row in alone.rows] == [("main", 43.2)]
+    [other] = suites_for("atss_r50_pkd_w6")
+    assert [(row.study, row.printed["mAP"]) for row in other.rows] == [("atss_r50_pkd_w6", 41.3)]
+    with pytest.raises(UserError, match="did you mean"):
+        suites_for("atss_r50_bckt")
+
+
+# ------------------------------------------------------------------------------------------------------------- sharing
+
+
+def test_a_baseline_in_three_places_is_one_trial(agenda):
+    found = agenda("A2", "main")
+    [trial] = found.units["gfl_r50"].trials
+    assert sum(one.id == trial.id for one in found.trials) == 1
+    assert sum("GFL-R50 student" in row for row in found.rows_of(trial.id)) == 2
+
+
+def test_a_trained_teacher_is_the_row_of_its_own(agenda):
+    for row, teacher in (
+        ("gfl_r34_bckd_self", "gfl_r34"), ("gfl_r18_ld_self", "gfl_r18"),
+        ("gfl_r50_bckd_from_swint", "gfl_swint"), ("voc_gfl_r18_bckd", "voc_gfl_r50"),
+        ("gfl_r50_bckd_from_swint_adamw", "gfl_swint_adamw"), ("voc_gfl_r18_bckd_12e", "voc_gfl_r50_12e"),
+        ("voc_gfl_r18_bckd_16e", "voc_gfl_r50_16e"), ("retina_r50_bckd_own_teacher", "retina_r101_own"),
+    ):  # fmt: skip
+        found = agenda(row, teacher)
+        assert found.units[row].teacher is not None
+        assert found.units[row].teacher.id == found.units[teacher].trials[0].id
+        assert len(found.trials) == 2 + len(found.units[row].gates)
+
+
+def test_two_suites_share_their_rows(agenda):
+    alone, both = agenda("A6"), agenda("A6", "all")
+    assert {trial.id for trial in alone.trials} <= {trial.id for trial in both.trials}
+    assert len({trial.id for trial in both.trials}) == len(both.trials)
+    assert [suite.name for suite in both.suites].count("A6") == 1
+
+
+def test_seeds_multiply_students_and_share_teachers(agenda):
+    found = agenda("A4", seeds=3)
+    assert [len(found.units[name].trials) for name in ("voc_gfl_r50", "voc_gfl_r18", "voc_gfl_r18_bckd")] == [3, 3, 3]
+    assert len(found.trials) == 9
+
+
+def test_the_bccd_study_and_the_suite_find_the_same_trials(agenda):
+    from orchestrator.plan import make_plan
+    from trainers.spec.zoo import configs_dir
+
+    found = agenda("bccd")
+    plan = make_plan(load_study(configs_dir() / "studies" / "bccd_paper.yaml"), Store("nowhere"))
+    assert len(plan.students) == 15
+    assert {trial.id for trial in plan.trials} <= {trial.id for trial in found.trials}
+
+
+def test_a_switch_puts_alternatives_in_the_place_of_rows(agenda):
+    found = agenda("A3", switches={"pkd_weight": "crosskd"})
+    assert {"atss_r50_pkd_w1", "atss_r50_pkd_bckd_w1"} <= set(found.units)
+    assert "atss_r50_pkd" not in found.units
+    [row] = [row for row in found.rows if row.study == "atss_r50_pkd_w1"]
+    assert row.printed["mAP"] == 41.3
+    assert set(agenda("A3", switches={"pkd_weight": "10"}).units) == set(agenda("A3").units)
+    for wrong in ({"pkd_wait": "6"}, {"pkd_weight": "7"}):
+        with pytest.raises(UserError, match="pkd_w"):
+            agenda("A3", switches=wrong)
+
+
+# --------------------------------------------------------------------------------------------------------------- order
+
+
+def test_checks_come_first_and_students_after_their_teacher(agenda):
+    found = agenda("all")
+    checks, first, then = found.waves()
+    assert {trial.spec.init is not None for trial in checks} == {True}
+    place = {trial.id: number for number, trial in enumerate(found.trials)}
+    for unit in found.units.values():
+        for trial in unit.trials:
+            if unit.teacher and unit.teacher.id != trial.id:
+                assert place[unit.teacher.id] < place[trial.id]
+    assert len(checks) + len(first) + len(then) == len(place)
+    assert found.units["yolox_tiny_bckd"].gates == ("yolox_s_8xb8-300e_coco", "yolox_tiny_8xb8-300e_coco")
+
+
+def test_public_weights_are_evaluated_at_their_own_size(agenda):
+    found = agenda("A3")
+    sizes = {name: unit.trials[0].spec.dataset for name, unit in found.units.items() if unit.is_weights}
+    assert sizes["yolox_s_8xb8-300e_coco"].test_size is None
+    assert sizes["yolox_s_8xb8-300e_coco"].image_size == (640, 640)
+    assert sizes["yolox_tiny_8xb8-300e_coco"].test_size == (416, 416)
+    assert sizes["atss_r101_fpn_1x_coco"].image_size == (1333, 800)
+
+
+def test_one_plan_runs_what_shares_data_placement_and_teacher(agenda):
+    found = agenda("A6", "A4")
+    for wave in found.waves():
+        plans = merged(found, wave, "label")
+        assert sorted(trial.id for plan in plans for trial in plan.trials) == sorted(trial.id for trial in wave)
+        for plan in plans:
+            assert len({trial.spec.dataset for trial in plan.trials}) == 1
+            assert len({trial.spec.teacher for trial in plan.trials}) == 1
+
+
+def run_with(aps: dict[str, float], ran: list[str]) -> Callable[..., bool]:
+    """Return what stands in for the sweep: trials finish at once, checks with the AP that their weights have here."""
+
+    def run(plan) -> bool:
+        for trial in plan.trials:
+            name = str(trial.params["row"])
+            ran.append(name)
+            if name in aps:
+                finish(trial, aps[name])
+        return True
+
+    return run
+
+
+@pytest.mark.parametrize(("teacher_ap", "allowed"), [(0.385, True), (0.387, True), (0.381, False), (0.001, False)])
+def test_wrong_weights_stop_a_row_before_it_costs_anything(teacher_ap, allowed, agenda):
+    found, ran = agenda("A6"), []
+    ending = execute(found, "label", run_with({R101: teacher_ap, R50: 0.365}, ran))
+    assert "retina_r50" in ran
+    assert ("retina_r50_bckd" in ran) is allowed
+    assert set(ending.stopped) == (set() if allowed else {"retina_r50_gid", "retina_r50_bckd"})
+
+
+def test_a_wrong_baseline_stops_every_row_of_its_student(agenda):
+    found, ran = agenda("A6"), []
+    ending = execute(found, "label", run_with({R101: 0.385, R50: 0.2}, ran))
+    assert ran == [R101, R50] or ran == [R50, R101]
+    assert set(ending.stopped) == {"retina_r50", "retina_r50_gid", "retina_r50_bckd"}
+    assert all("wrong weights, data or evaluation" in reason for reason in ending.stopped.values())
+
+
+def test_students_of_a_teacher_that_failed_do_not_run(agenda):
+    found, ran = agenda("A4"), []
+    ending = execute(found, "label", run_with({}, ran))
+    assert ran.count("voc_gfl_r18_bckd") == 0
+    assert set(ending.stopped) == {"voc_gfl_r18_bckd"}
+    again: list[str] = []
+    assert execute(found, "label", run_with({"voc_gfl_r50": 0.5}, again)).stopped == {}
+    assert "voc_gfl_r18_bckd" in again
+
+
+# ---------------------------------------------------------------------------------------------------------------- plan
+
+
+def test_a_plan_needs_neither_data_nor_network_and_says_where_everything_comes_from(agenda, tmp_path):
+    content = plan_content(agenda("A6", gpus=8), price=2.0)
+    assert [trial["does"] for trial in content["trials"]] == ["evaluate", "evaluate", "train", "train", "train"]
+    assert 100 < content["gpu_hours"] < 220
+    assert content["usd"] == pytest.approx(2 * content["gpu_hours"])
+    data, *weights = content["missing"]
+    assert len(data["files"]) == 3
+    assert any("7a93545f" in file["digest"] for lack in weights for file in lack["files"])
+    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_finished_costs_nothing_more(agenda):
+    before = agenda("A6")
+    for trial in before.trials:
+        finish(trial, 0.4)
+    content = plan_content(agenda("A6"), price=2.0)
+    assert content["gpu_hours"] == 0
+    assert {trial["status"] for trial in content["trials"]} == {"finished"}
+
+
+def test_the_command_plans_and_refuses(tmp_path, capsys):
+    stillhouse = runner(capsys)
+    answer = stillhouse("reproduce", "A6", "--plan", "--json", "--store", tmp_path / "store")
+    assert (answer.code, answer.json["suites"]) == (0, ["A6"])
+    assert "retina_r50_bckd" in stillhouse("reproduce", "A6", "--plan", "--store", tmp_path / "store").out
+    assert stillhouse("reproduce", "A7", "--plan").code == 2
+    refused = stillhouse("reproduce", "A6", "--store", tmp_path / "store")
+    assert refused.code == 2
+    assert "coco" in refused.err
+    assert "Traceback" not in refused.err

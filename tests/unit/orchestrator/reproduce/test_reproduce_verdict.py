@@ -1,0 +1,99 @@
+"""A cell is judged by its distance from the printed number, its seeds and their spread."""
+
+import math
+
+import pytest
+
+from orchestrator.reproduce.claim import compare
+from orchestrator.reproduce.gate import objection
+from orchestrator.reproduce.verdict import judge
+
+NAN = float("nan")
+ZOO = "retinanet_r101_fpn_1x_coco"  # 38.5 in its zoo, 38.1 in the paper
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([43.2], "reproduced"),
+        ([43.7], "reproduced"),
+        ([42.7], "reproduced"),
+        ([43.71], "off"),
+        ([42.69], "off"),
+        ([43.5, 43.5], "reproduced"),
+        ([42.9, 42.9], "reproduced"),
+        ([43.51, 43.51], "off"),
+        ([42.89, 42.89], "off"),
+    ],
+)
+def test_one_seed_may_differ_by_half_a_point_and_several_by_three_tenths(values, kind):
+    assert judge(43.2, values, len(values)).kind == kind
+
+
+def test_seeds_that_differ_much_allow_two_standard_errors():
+    # 42.0 and 43.0: deviation 1/sqrt(2), standard error 1/2, so 1.0 is allowed around their mean of 42.5.
+    assert judge(43.5, [42.0, 43.0], 2).kind == "reproduced"
+    off = judge(43.51, [42.0, 43.0], 2)
+    assert off.kind == "off"
+    assert off.difference == pytest.approx(-1.01)
+    assert off.tolerance == pytest.approx(1.0)
+    assert off.error == pytest.approx(0.5)
+
+
+def test_a_single_seed_is_marked_and_so_are_seeds_that_are_missing():
+    assert judge(43.2, [43.2], 1).note == "one seed"
+    few = judge(43.2, [43.6], 3)
+    assert (few.kind, few.note) == ("reproduced", "1 of 3 seeds, one seed")
+    assert judge(43.2, [43.6, 43.6], 3).kind == "off"
+
+
+def test_what_is_no_number_counts_as_not_run_and_spoils_no_mean():
+    alone = judge(43.2, [NAN], 1)
+    assert (alone.kind, alone.mean, alone.note) == ("not run", None, "1 not a number")
+    among = judge(43.2, [43.0, NAN, 43.2], 3)
+    assert (among.kind, among.note) == ("reproduced", "1 not a number")
+    assert among.mean == pytest.approx(43.1)
+    assert judge(43.2, [math.inf], 1).kind == "not run"
+
+
+def test_nothing_measured_is_not_run_and_nothing_printed_is_not_printed():
+    assert judge(43.2, [], 3).kind == "not run"
+    assert judge(None, [43.2], 1).kind == "not printed"
+    assert judge(None, [], 1).kind == "not printed"
+    assert judge(0.0, [0.0], 1).kind == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("ap", "passes"), [(38.5, True), (38.3, True), (38.7, True), (38.29, False), (38.71, False), (NAN, False)]
+)
+def test_weights_are_held_to_their_zoo_and_not_to_the_printed_figure(ap, passes):
+    assert (objection(ZOO, ap) is None) is passes
+
+
+def test_wrong_weights_are_named_with_both_figures():
+    message = objection(ZOO, 0.1)
+    assert message is not None
+    assert all(word in message for word in (ZOO, "0.1", "38.5"))
+    assert "could not be evaluated" in str(objection(ZOO, None))
+
+
+@pytest.mark.parametrize(
+    ("better", "than", "answer"),
+    [
+        ([50.0, 50.2], [44.0, 44.2], "yes"),
+        ([44.0, 44.2], [50.0, 50.2], "no"),
+        ([45.0, 47.0], [44.0, 46.0], "undecided"),
+        ([50.0], [44.0], "undecided"),
+        ([50.0, 50.2], [], "not run"),
+        ([NAN], [44.0], "not run"),
+    ],
+)
+def test_a_claim_is_decided_only_beyond_two_standard_errors(better, than, answer):
+    assert compare(better, than).answer == answer
+
+
+def test_the_margin_of_a_claim_joins_both_standard_errors():
+    # Standard errors 1 and 1: two of their root sum of squares are 2 sqrt(2).
+    judgement = compare([46.0, 48.0], [44.0, 46.0])
+    assert judgement.margin == pytest.approx(2 * math.sqrt(2))
+    assert judgement.difference == pytest.approx(2.0)
