@@ -32,7 +32,8 @@ scaling: {cpus_per_worker: 1, checkpoint_steps: 2}
 
 DRIVER, TRACKER, ALL = "driver", "MLflow server", "everything"
 HEAD, RAYLET, TRIAL = "Ray head (GCS)", "raylet", "trial"
-CONTROLLER, WORKER, MAILBOX = "Train controller", "train worker", "mailbox"
+CONTROLLER, WORKER = "Train controller", "train worker"
+HOST, EXCHANGE = "host", "exchange"
 # By what stands in a process's title. Tune wraps the trial's class to give it resources.
 TITLES = {
     HEAD: "/gcs_server ",
@@ -40,7 +41,8 @@ TITLES = {
     TRIAL: "ray::ResourceTrainable",
     CONTROLLER: "ray::TrainController",
     WORKER: "ray::RayTrainWorker",
-    MAILBOX: "ray::Mailbox",
+    HOST: "ray::Host",
+    EXCHANGE: "ray::Exchange",
 }
 
 
@@ -60,12 +62,14 @@ class Flavour:
 
 
 ONE = (TRIAL, TRIAL, DRIVER, DRIVER, HEAD, RAYLET, ALL)
-GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, MAILBOX, DRIVER, HEAD, RAYLET, ALL)
+GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, HOST, EXCHANGE, DRIVER, HEAD, RAYLET, ALL)
+TOGETHER = (HOST, HOST, TRIAL, EXCHANGE, DRIVER, ALL)
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (
         Flavour("one worker", (), ONE),
         Flavour("group of two", ("scaling.workers=2", "search.baseline=false", "schedule.epochs=8"), GROUP),
+        Flavour("cohort", ("search.cohort=2",), TOGETHER),
         Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
     )
 }

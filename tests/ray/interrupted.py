@@ -20,7 +20,7 @@ def main(folder: Path, workers: int, address: str | None) -> int:
     from orchestrator.store import Store
     from orchestrator.study.load import load_study
     from orchestrator.sweep import run_trials, start_ray, stop_ray
-    from tests.ray.scripted import SCRIPT, ScriptedGroupRunner, ScriptedRunner
+    from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
     (folder / "study.yaml").write_text(STUDY)
     sets = [f"scaling.workers={workers}", "scaling.max_concurrent=1", "search.seeds=[0, 1]"]
@@ -30,7 +30,7 @@ def main(folder: Path, workers: int, address: str | None) -> int:
         (trial.directory / SCRIPT).write_text(json.dumps({"scores": [0.1] * EPOCHS, "epoch_s": 2.0}))
     start_ray(address)
     try:
-        run_trials(plan, plan.students, [], folder / "tune", ScriptedRunner if workers == 1 else ScriptedGroupRunner)
+        run_trials(plan, plan.students, [], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -112,7 +112,7 @@ def measure(workers: int, event: str, folder: Path) -> float | None:
     from orchestrator.plan import make_plan
     from orchestrator.store import Store
     from orchestrator.study.load import load_study
-    from tests.ray.scripted import SCRIPT, ScriptedGroupRunner, ScriptedRunner
+    from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
     folder.mkdir()
     (folder / "study.yaml").write_text(STUDY)
@@ -128,8 +128,8 @@ def measure(workers: int, event: str, folder: Path) -> float | None:
     watch = Stopwatch()
     if event == "stop":
         sweep.make_scheduler = stop_after_two_epochs
-    runner = ScriptedRunner if workers == 1 else ScriptedGroupRunner
-    sweep.run_trials(plan, plan.students, [Decisions(watch, event, trial.directory)], folder / "tune", runner)
+    decisions = Decisions(watch, event, trial.directory)
+    sweep.run_trials(plan, plan.students, [decisions], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
     seconds = watch.result()
     if seconds is None:
         print("left:", watch.left, file=sys.stderr)

@@ -12,6 +12,7 @@ from trainers.spec import Job
 from trainers.spec.record import SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
 from trainers.spec.stop import stop_requested
 
+COHORT_LOOP = "tests.ray.scripted_cohort"  # stands for trainers.loop in hosts
 SCRIPT = "script.json"  # in a trial's directory: its scores, and where it dies or fails
 
 

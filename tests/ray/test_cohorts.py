@@ -10,11 +10,10 @@ import pytest
 
 from orchestrator.events import read_events
 from orchestrator.plan import Plan
-from tests.ray.scripted import ScriptedRunner
+from tests.ray.scripted import COHORT_LOOP, ScriptedRunner
 from tests.ray.test_sweep import Events, local_ray, plan_of, study, write_scripts  # noqa: F401  fixtures
 from trainers.spec.record import Outcome, read_history, read_outcome
 
-LOOP = "tests.ray.scripted_cohort"
 SCORES = [0.1, 0.2, 0.3, 0.4]
 ASHA = "search.scheduler={kind: asha, grace_epochs: 1, reduction_factor: 2}"
 
@@ -40,7 +39,7 @@ def sweep(plan: Plan, tmp_path: Path, events: Events | None = None) -> Events:
     from orchestrator.sweep import run_trials
 
     events = events or Events()
-    run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner, loop=LOOP)
+    run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner, loop=COHORT_LOOP)
     return events
 
 
