@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from orchestrator.reproduce.agenda import Agenda
     from orchestrator.reproduce.execute import Ending, RunPlan
+    from orchestrator.reproduce.measured import Results
     from orchestrator.reproduce.options import Options
+    from orchestrator.reproduce.rank import Agreement
     from orchestrator.store import Store
 
 log = logging.getLogger(__name__)
@@ -102,10 +104,27 @@ def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
 
     results = read_all(agenda, store)
     rows = judged(agenda, results)
+    ranking = ranking_of(agenda, results, store, arguments)
     if arguments.json:
-        print_json(verdict_content(agenda, rows, results))
+        print_json(verdict_content(agenda, rows, results, ranking))
     else:
-        print_verdicts(agenda, rows, results)
+        print_verdicts(agenda, rows, results, ranking)
+
+
+def ranking_of(
+    agenda: "Agenda", results: "Results", store: "Store", arguments: argparse.Namespace
+) -> "Agreement | None":
+    """Return how a short reproduction ranks its rows beside a full one in the same store; ``None`` for any other."""
+    from dataclasses import replace
+
+    from orchestrator.reproduce.agenda import make_agenda
+    from orchestrator.reproduce.measured import read_all
+    from orchestrator.reproduce.rank import agreement
+
+    if agenda.options.fidelity != "short":
+        return None
+    full = make_agenda(arguments.targets, replace(agenda.options, fidelity="full"), store)
+    return agreement((agenda, results), (full, read_all(full, store)))
 
 
 def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:

@@ -13,6 +13,7 @@ from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.book import METRICS, Claim
 from orchestrator.reproduce.claim import Judgement, compare
 from orchestrator.reproduce.measured import Judged, Results, ap_values
+from orchestrator.reproduce.rank import Agreement
 from orchestrator.reproduce.verdict import Verdict
 
 WIDTH = 190
@@ -22,7 +23,9 @@ MEANINGLESS = {
 }
 
 
-def verdict_content(agenda: Agenda, rows: Sequence[Judged], results: Results) -> dict[str, Any]:
+def verdict_content(
+    agenda: Agenda, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+) -> dict[str, Any]:
     """Return the verdicts as ``--json`` prints them."""
     claims = [(claim, judgement) for claim, judgement in judged_claims(agenda, results)]
     return {
@@ -31,17 +34,23 @@ def verdict_content(agenda: Agenda, rows: Sequence[Judged], results: Results) ->
         "rows": [_row_content(found) for found in rows],
         "claims": [dict(vars(claim)) | dict(vars(judgement)) for claim, judgement in claims],
         "counts": counts(rows),
+        "ranking": ranking and dict(vars(ranking)),
     }
 
 
-def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results) -> None:
-    """Print the verdicts for people: measured and printed AP in percent, and what follows."""
+def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None) -> None:
+    """Print the verdicts for people: measured and printed AP in percent, and what follows.
+
+    ``ranking`` is how a shortened reproduction agrees with the full one.
+    """
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     if agenda.options.fidelity in MEANINGLESS:
         console.print(MEANINGLESS[agenda.options.fidelity], markup=False)
     console.print(_table(rows))
     for claim, judgement in judged_claims(agenda, results):
         console.print(_claim_line(claim, judgement), markup=False, highlight=False)
+    if ranking is not None:
+        console.print(_ranking_line(ranking), markup=False, highlight=False)
     numbers = ", ".join(f"{number} {kind}" for kind, number in counts(rows).items())
     console.print(f"cells: {numbers}", markup=False, highlight=False)
 
@@ -103,3 +112,9 @@ def _claim_line(claim: Claim, judgement: Judgement) -> str:
         return f"{claim.better} above {claim.than}? not run"
     margin = "one seed" if judgement.margin is None else f"two standard errors: {judgement.margin:.1f}"
     return f"{claim.better} above {claim.than}? {judgement.answer} ({judgement.difference:+.1f} AP; {margin})"
+
+
+def _ranking_line(ranking: Agreement) -> str:
+    if ranking.correlation is None:
+        return f"rank correlation with the full schedule: unknown, {ranking.rows} rows have run at both"
+    return f"rank correlation with the full schedule: {ranking.correlation:.2f} (Spearman) over {ranking.rows} rows"

@@ -23,8 +23,10 @@ from orchestrator.reproduce.book import (
 from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan_view import plan_content
+from orchestrator.reproduce.rank import agreement
 from orchestrator.store import Store
 from orchestrator.study.load import load_study
+from orchestrator.tracking.results import TrialResult
 from tests.unit.orchestrator.command import runner
 from trainers.spec.record import Outcome, Record, to_lines, write_outcome
 from trainers.spec.zoo import find_checkpoint
@@ -269,6 +271,39 @@ def test_what_is_finished_costs_nothing_more(agenda):
     content = plan_content(agenda("A6"), price=2.0)
     assert content["gpu_hours"] == 0
     assert {trial["status"] for trial in content["trials"]} == {"finished"}
+
+
+def test_a_short_reproduction_is_ranked_by_the_rows_that_ran_at_both_lengths(agenda):
+    full, short = agenda("A3"), agenda("A3", fidelity="short")
+    assert not {t.id for t in full.trials if not t.spec.init} & {t.id for t in short.trials}
+    found = {}
+    for made, aps in ((full, (40.0, 42.0, 41.0)), (short, (30.0, 36.0, 31.0))):
+        names = ("atss_r50", "atss_r50_bckd", "atss_r50_pkd")
+        found[made.options.fidelity] = results_of(made, dict(zip(names, aps, strict=True)))
+    ranked = agreement((short, found["short"]), (full, found["full"]))
+    assert (ranked.rows, ranked.correlation) == (3, pytest.approx(1.0))
+    assert agreement((short, {}), (full, found["full"])).correlation is None
+
+
+def results_of(made: Agenda, aps: dict[str, float]) -> dict[str, TrialResult]:
+    """Return results of these units' trials, as MLflow would give them."""
+    return {
+        trial.id: TrialResult(
+            trial.id,
+            "student",
+            "none",
+            trial.params,
+            0,
+            "finished",
+            1,
+            {},
+            {"coco/bbox_mAP": aps[name] / 100},
+            None,
+            None,
+        )
+        for name in aps
+        for trial in made.units[name].trials
+    }
 
 
 def test_the_command_plans_and_refuses(tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.reproduce.claim import compare
 from orchestrator.reproduce.gate import objection
+from orchestrator.reproduce.rank import spearman
 from orchestrator.reproduce.verdict import judge
 
 NAN = float("nan")
@@ -97,3 +98,18 @@ def test_the_margin_of_a_claim_joins_both_standard_errors():
     judgement = compare([46.0, 48.0], [44.0, 46.0])
     assert judgement.margin == pytest.approx(2 * math.sqrt(2))
     assert judgement.difference == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1.0, 2.0, 3.0], [10.0, 20.0, 25.0], 1.0),
+        ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0),
+        ([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0], 1 - 6 * 2 / (4 * 15)),  # 1 - 6 sum d^2 / (n (n^2 - 1))
+        ([1.0, 1.0, 2.0], [1.0, 2.0, 3.0], 1.5 / math.sqrt(1.5 * 2.0)),  # ranks 1.5, 1.5, 3
+        ([1.0, 1.0], [1.0, 2.0], None),
+    ],
+)
+def test_spearmans_correlation_of_ranks(first, second, expected):
+    found = spearman(first, second)
+    assert found is None if expected is None else found == pytest.approx(expected)
