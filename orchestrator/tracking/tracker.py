@@ -18,8 +18,11 @@ from orchestrator.redact import redacted
 from orchestrator.store import Store
 from orchestrator.tracking.client import SERVERS, open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
+from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
+from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
+from orchestrator.tracking.notes import NOTE, study_note, trial_note
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.runs import (
     DATA,
@@ -122,8 +125,17 @@ class Tracker:
             status = "KILLED" if {"new", "unfinished"} & set(statuses) else "FINISHED"
         with plainly():
             run = self._study(client)  # asked again, for the sake of a second run that came late
+            self._lead_to_trials(client, run)
             if run.info.status != status:
                 client.set_terminated(run.info.run_id, status)
+
+    def _lead_to_trials(self, client: MlflowClient, study: Run) -> None:
+        """Write links to the trials below the study's description."""
+        present = study.data.tags.get(NOTE, "")
+        runs = [copy.run_id for copy in self._copies.values()]
+        note = study_note(present, self._experiment, self._plan.fingerprint, runs)
+        if note != present:
+            client.set_tag(study.info.run_id, NOTE, note)
 
     def _sync(self, trial: PlannedTrial) -> None:
         history, outcome = read_history(trial.directory), read_outcome(trial.directory)
@@ -152,6 +164,8 @@ class Tracker:
         if not ends_so or any(written.data.tags.get(tag) != value for tag, value in wanted.items()):
             self._send(copy, best_points(history))
             self._write_files(client, written, trial)
+            if outcome.status != "failed":  # the next run goes on with it
+                link_models(client, self._experiment, copy.run_id, trial, history, STUDENT_FOLDER)
             client.log_batch(copy.run_id, tags=[RunTag(tag, value) for tag, value in wanted.items()])
             client.set_terminated(copy.run_id, MLFLOW_STATUS[outcome.status])
         copy.ended = (outcome, len(history))
@@ -182,12 +196,14 @@ class Tracker:
         """Write what the trial is; the parameters last, since they say that the rest is there."""
         client.log_text(run_id, shown(trial.spec), "trial.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
+        client.log_inputs(run_id, dataset_inputs(trial.spec.dataset, self._provenance[DATA]))
         params = [Param(key, value[:LONGEST_PARAM]) for key, value in sorted(flat_params(trial).items())]
         for begin in range(0, len(params), 100):  # MLflow's limit
             client.log_batch(run_id, params=params[begin : begin + 100])
 
     def _trial_run(self, client: MlflowClient, trial: PlannedTrial) -> Run:
-        own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind}
+        note = trial_note(trial, self._plan.study.name)
+        own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind, NOTE: note}
         tags = {
             **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
             FINGERPRINT: self._plan.fingerprint, **self._provenance,
@@ -196,7 +212,7 @@ class Tracker:
 
     def _study(self, client: MlflowClient) -> Run:
         study = self._plan.study
-        own = {STUDY: study.name, "mlflow.note.content": study.description, **self._provenance}
+        own = {STUDY: study.name, NOTE: study.description, **self._provenance}
         tags = {**study.tracking.tags, **own}
         return find_or_create(client, self._experiment, "study", self._plan.fingerprint, study.name, tags)
 

@@ -44,6 +44,16 @@ from tests.contract.test_tracking import (  # noqa: F401  collected here once mo
     test_trials_that_were_not_run_are_new_and_those_that_run_unfinished,
     test_values_that_are_not_finite_do_not_stop_the_rest,
 )
+from tests.contract.test_tracking_shown import (  # noqa: F401  the same
+    test_a_failed_trial_has_models_only_once_it_has_finished,
+    test_a_trial_whose_last_epoch_is_its_best_has_one_model,
+    test_each_run_says_what_it_is,
+    test_lost_messages_double_nothing_and_leave_nothing_out,
+    test_models_and_data_are_there_once_however_often_they_are_copied,
+    test_models_that_were_made_twice_become_one,
+    test_the_studys_run_leads_to_its_trials,
+    test_trials_on_the_same_data_name_the_same_datasets,
+)
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 from trainers.spec.record import BEST, CONFIG

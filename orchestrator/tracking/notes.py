@@ -1,0 +1,43 @@
+"""Describe runs in words, as MLflow shows them above a run's page, and lead to comparisons from there."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.points import point_text
+from orchestrator.tracking.runs import FINGERPRINT, KIND
+
+NOTE = "mlflow.note.content"  # Markdown
+LONGEST_NOTE = 8000  # characters; MLflow's limit
+MARK = "\n\n**Compare**: "  # what stands before it is the study's description, or what somebody has made of it
+MOST_COMPARED = 40  # runs; MLflow's own page gets slow, and the address long
+
+
+def trial_note(trial: PlannedTrial, study: str) -> str:
+    """Return a sentence or two that say what the trial is."""
+    detector = trial.spec.student.config
+    if trial.role == "teacher":
+        done = "trained" if trial.spec.init is None else "taken from a checkpoint and evaluated"
+        return f"The teacher of study {study}: `{detector}`, {done}."
+    if trial.spec.teacher is None:
+        what = "trained alone, to compare with"
+    else:
+        what = f"distilled by {trial.spec.method.kind} {point_text(trial.params)}".strip()
+    return f"A student of study {study}, `{detector}`, {what}. Seed {trial.spec.seed}."
+
+
+def study_note(present: str, experiment: str, fingerprint: str, runs: Sequence[str]) -> str:
+    """Return a study's description with links to its trials side by side; what stands before the links is kept.
+
+    The links lead on from wherever MLflow's pages are served.
+    """
+    description = present.partition(MARK)[0]
+    wanted = f"tags.`{FINGERPRINT}` = '{fingerprint}' and tags.`{KIND}` = 'trial'"
+    table = f"#/experiments/{experiment}/runs?searchFilter={quote(wanted, safe='')}"
+    links = [f"[all trials]({table})", f"[their curves]({table}&compareRunsMode=CHART)"]
+    if 1 < len(runs) <= MOST_COMPARED:
+        ids, experiments = (quote(json.dumps(part), safe="") for part in (list(runs), [experiment]))
+        links.append(f"[settings and results](#/compare-runs?runs={ids}&experiments={experiments})")
+    note = f"{description}{MARK}{', '.join(links)}"
+    return note if len(note) <= LONGEST_NOTE else present
