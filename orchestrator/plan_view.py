@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cohorts import cohorts
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.points import point_text
 from orchestrator.printable import printable
@@ -24,6 +25,8 @@ def print_plan(plan: Plan) -> None:
     for trial in plan.trials:
         table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
     console.print(table)
+    for sentence in describe_cohorts(plan):
+        console.print(sentence, markup=False, highlight=False)
     for finding in plan.findings:
         console.print(str(finding), markup=False, highlight=False)
 
@@ -36,12 +39,23 @@ def describe_resources(granted: Resources) -> str:
     return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}; {many}"
 
 
+def describe_cohorts(plan: Plan) -> list[str]:
+    """Return how many students train side by side, and what keeps others apart; nothing where each trains alone."""
+    found = cohorts(plan, plan.students)
+    if found.size == 1:
+        return []
+    sizes = ", ".join(str(len(group)) for group in found.groups[:8]) + (", ..." if len(found.groups) > 8 else "")
+    apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
+    return [f"cohorts: {len(found.groups)}, of {sizes} students side by side{apart}"]
+
+
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as ``plan --json`` prints it, without its findings."""
     return {
         "study": plan.study.name,
         "fingerprint": plan.fingerprint,
         "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
+        "cohorts": [[trial.id for trial in group] for group in cohorts(plan, plan.students).groups],
     }
 
 

@@ -1,0 +1,75 @@
+"""Prove which trials a plan puts side by side, and what it says about the others."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cohorts import cohorts
+from orchestrator.plan import Plan, make_plan
+from orchestrator.plan_view import describe_cohorts
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+
+STUDY = """
+name: together
+dataset: {kind: shapes}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}
+method: {kind: none}
+schedule: {epochs: 4, policy: {kind: constant}}
+"""
+
+
+def plan_of(folder: Path, *sets: str, concurrent: int = 1) -> Plan:
+    (folder / "study.yaml").write_text(STUDY)
+    plan = make_plan(load_study(folder / "study.yaml", sets), Store(folder / "store"))
+    return replace(plan, resources=replace(plan.resources, concurrent=concurrent))
+
+
+def sizes(plan: Plan) -> list[int]:
+    return [len(group) for group in cohorts(plan, plan.students).groups]
+
+
+RATES = "search.space={schedule.lr: [0.01, 0.02, 0.03, 0.04, 0.05]}"
+
+
+@pytest.mark.parametrize(
+    ("cohort", "concurrent", "expected"),
+    [
+        ("1", 1, [1] * 5),
+        ("2", 1, [2, 2, 1]),
+        ("8", 1, [5]),
+        ("auto", 1, [5]),
+        ("auto", 2, [3, 2]),
+        ("auto", 9, [1] * 5),
+    ],
+)
+def test_sizes(cohort: str, concurrent: int, expected: list[int], tmp_path: Path) -> None:
+    assert sizes(plan_of(tmp_path, RATES, f"search.cohort={cohort}", concurrent=concurrent)) == expected
+
+
+def test_auto_is_not_without_limit(tmp_path: Path) -> None:
+    many = [0.001 * (1 + number) for number in range(20)]
+    assert sizes(plan_of(tmp_path, f"search.space={{schedule.lr: {many}}}", "search.cohort=auto")) == [8, 8, 4]
+
+
+def test_who_cannot_share_is_apart_and_the_plan_says_why(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, RATES, "search.seeds=[0, 1]", "search.cohort=4")
+    assert sizes(plan) == [4, 1, 4, 1]
+    assert {len({trial.spec.seed for trial in group}) for group in cohorts(plan, plan.students).groups} == {1}
+    (sentence,) = describe_cohorts(plan)
+    assert "cohorts: 4, of 4, 1, 4, 1 students" in sentence
+    assert "other seeds draw other batches" in sentence
+
+
+def test_lengths_may_differ_unless_augmentation_ends_at_another_epoch(tmp_path: Path) -> None:
+    lengths = "search.space={schedule.epochs: [4, 6]}"
+    assert sizes(plan_of(tmp_path, lengths, "search.cohort=2")) == [2]
+    (apart := tmp_path / "apart").mkdir()
+    plan = plan_of(apart, lengths, "schedule.closing_epochs=2", "search.cohort=2")
+    assert sizes(plan) == [1, 1]
+    assert "augmentation changes at different epochs" in describe_cohorts(plan)[0]
+
+
+def test_trials_alone_need_no_words(tmp_path: Path) -> None:
+    assert describe_cohorts(plan_of(tmp_path, RATES)) == []
