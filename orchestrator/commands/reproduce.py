@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="answer an open question of the paper otherwise, as --plan names them (may be repeated)",
     )  # fmt: skip
     parser.add_argument("--gpu-price", type=float, metavar="USD", help="price of a GPU hour, for --plan")
+    parser.add_argument("--fetch-data", action="store_true", help="fetch COCO or VOC first where they are missing")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--plan", action="store_true", help="show what would be done, and do nothing")
     only.add_argument("--verdict", action="store_true", help="judge what is there, and run nothing")
@@ -137,7 +138,10 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
     from orchestrator.succession import sole_writer
 
     machine = machine_at(arguments.address)
-    prepare_data(make_agenda(arguments.targets, options, store, machine).suites, options, prepared(store))
+    first = make_agenda(arguments.targets, options, store, machine)
+    if arguments.fetch_data:
+        fetch_missing_data(first)
+    prepare_data(first.suites, options, prepared(store))
     agenda = make_agenda(arguments.targets, options, store, machine)  # again: the data decides what the trials are
     require_runnable(agenda)
     fetch_all(agenda)
@@ -201,6 +205,16 @@ def require_runnable(agenda: "Agenda") -> None:
             raise UserError(str(found[0]))
         if unit.plan.resources.concurrent == 0:
             raise UserError(f"no trial of {unit.name} fits here: give fewer --gpus, or --address of a larger cluster")
+
+
+def fetch_missing_data(agenda: "Agenda") -> None:
+    """Fetch the data sets that the rows need and that are not here."""
+    from orchestrator.reproduce.fetch_data import fetch_data
+    from orchestrator.reproduce.sources import lacking
+
+    for lack in lacking(agenda):
+        if lack.what != "weights":
+            fetch_data(lack)
 
 
 def fetch_all(agenda: "Agenda") -> None:

@@ -12,6 +12,10 @@ from orchestrator.study.load import load_study
 from trainers.spec.remote import cached
 from trainers.spec.zoo import checkpoint_names, find_checkpoint
 
+MD5 = "MD5 "
+# In the folder that archives are unpacked in: archives on their way, and notes of those that are done.
+FETCHED = ".fetched"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -24,17 +28,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Lack:
-    """Hold what is not here: one data set or one file of weights. ``gb`` is its size where it is known."""
+    """Hold what is not here: one data set or one file of weights.
+
+    ``gb`` is its size where it is known, ``unpack`` the folder that archives are unpacked in.
+    """
 
     what: str
     files: tuple[Source, ...]
     gb: float | None = None
+    unpack: str = ""
 
 
 def lacking(agenda: Agenda) -> list[Lack]:
     """Return the data and weights that are missing here, each once; random weights that stand in are not missing."""
     roots = dict.fromkeys(root for unit in agenda.units.values() for root in [_root(unit.name)] if root)
-    data = [] if agenda.options.fidelity == "smoke" else [_data(root) for root in roots if not Path(root).is_dir()]
+    data = [] if agenda.options.fidelity == "smoke" else [_data(root) for root in roots if not _is_here(root)]
     urls = dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch)
     return [*data, *(Lack("weights", (_weights(url),)) for url in urls)]
 
@@ -51,13 +59,25 @@ def _root(unit: str) -> str | None:
     return getattr(dataset, "root", None) if path else None
 
 
+def _is_here(root: str) -> bool:
+    """Tell whether a data set's folder is here, and not one that is still being fetched."""
+    lack = _data(root)
+    on_its_way = lack.unpack and (Path(lack.unpack) / FETCHED).is_dir()
+    return Path(root).is_dir() and not (on_its_way and any(not note_of(source, lack).exists() for source in lack.files))
+
+
+def note_of(source: Source, lack: Lack) -> Path:
+    """Return the file that says that an archive has been unpacked."""
+    return Path(lack.unpack) / FETCHED / f"{source.url.rsplit('/', 1)[-1]}.done"
+
+
 def _data(root: str) -> Lack:
     known = next((source for source in _sources().values() if root.rstrip("/").endswith("/" + source["folder"])), None)
     place = os.path.expandvars(root)
     if known is None:
         return Lack(f"data in {place}", ())
-    files = tuple(Source(file["url"], f"MD5 {file['md5']}", place) for file in known["files"])
-    return Lack(f"data in {place}", files, float(known["gb"]))
+    files = tuple(Source(file["url"], f"{MD5}{file['md5']}", place) for file in known["files"])
+    return Lack(f"data in {place}", files, float(known["gb"]), os.path.normpath(Path(place) / known["unpack"]))
 
 
 def _weights(url: str) -> Source:

@@ -80,7 +80,7 @@ def _download_once(url: str, target: Path) -> None:
     with _alone_with(part) as stream:
         if not target.exists():
             try:
-                _download(url, stream)
+                download(url, stream)
                 stream.flush()
                 digest = file_digest(part)
                 _verified(part, target.name, digest, f"what came from {url}")
@@ -120,7 +120,7 @@ def _worth_keeping(part: Path) -> bool:
     return part.stat().st_size > 0 and HASH_IN_NAME.search(part.name.removesuffix(".part")) is not None
 
 
-def _download(url: str, stream: BinaryIO) -> None:
+def download(url: str, stream: BinaryIO) -> None:
     """Append to ``stream`` what it lacks of ``url``; raise ``OSError`` when the connection breaks off before the end."""
     here = stream.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={here}-"} if here else {})
