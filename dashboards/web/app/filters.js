@@ -112,9 +112,14 @@ function haystack(trial) {
   return HAYSTACK.get(trial);
 }
 
+/** Return the pinned dashboard of a name, or null. */
+export function boardOf(snapshot, name) {
+  return (snapshot.data.dashboards ?? []).find((found) => found.name === name) ?? null;
+}
+
 function pinned(snapshot, name, trial) {
-  const board = name && (snapshot.data.dashboards ?? []).find((found) => found.name === name);
-  if (!board) return true;
+  const board = boardOf(snapshot, name);
+  if (!board || board.baselines?.includes(methodOf(trial))) return true;
   const have = { method: methodOf(trial), role: trial.role, status: trial.status, student: trial.student,
     study: snapshot.byStudy.get(trial.study)?.name, ...trial.tags, ...snapshot.params(trial) };
   return Object.entries(board.filter ?? {}).every(([key, accepted]) => accepted.includes(have[key]));

@@ -8,6 +8,11 @@ export function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+/** Tell whether a text is a finite number. */
+export function isNumeric(value) {
+  return typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+}
+
 /** Return a metric's value; average precisions are fractions in the store and percent on the page. */
 export function metricText(key, value, digits = 1) {
   if (!isNumber(value)) return value === null || value === undefined ? NOTHING : short(value);

@@ -2,8 +2,9 @@
 
 import { choice, FACTS, groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
-import { counted, isNumber, metricText, NOTHING, number, shownValue, signed } from "../format.js";
-import { linkTo, settings } from "../hash.js";
+import { boardOf } from "../filters.js";
+import { counted, isNumber, isNumeric, metricText, NOTHING, number, shownValue, signed } from "../format.js";
+import { linkTo } from "../hash.js";
 import { empty, filteredOut } from "../states.js";
 import { table } from "../table.js";
 
@@ -18,8 +19,7 @@ export const view = {
     if (context.snapshot.trials.length === 0) return empty("No trial is recorded yet", "Rows appear with the first trial.");
     const groups = groupsShown(context);
     if (groups.length === 0) return filteredOut();
-    const wanted = settings().group;
-    const shown = groups.filter(({ id }) => id === wanted);
+    const shown = groups.filter(({ id }) => id === context.wish.group);
     const drawn = shown.length > 0 ? shown : groups.slice(0, SECTIONS);
     const names = groupNames(groups);
     return [guard(groups, drawn, names, context), ...drawn.map((group) => section(group, names.get(group.id), context))];
@@ -62,15 +62,17 @@ function inRank(rows) {
   return [...rows].sort((a, b) => order[a.kind] - order[b.kind] || (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0);
 }
 
-function columns({ snapshot, metric }) {
+function columns({ snapshot, metric, wish }) {
   const selected = snapshot.data.metric;
   const name = (key) => key.replace(/^(coco|voc)\//, "");
   const others = snapshot.evaluations.filter((key) => key !== metric).slice(0, OTHERS);
+  const settings = boardOf(snapshot, wish.pinned)?.group_by ?? [];
   const mean = (row) => snapshot.pick(row.mean, metric);
   return [
     { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
     { key: "label", title: "Trials", node: label },
     { key: "student", title: "Student", node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)) },
+    ...settings.map((key) => ({ key, title: key.replace(/^method\./, ""), value: (row) => settingOf(snapshot, row, key) })),
     { key: "n", title: "Seeds", numeric: true },
     { key: "mean", title: name(metric), numeric: true, value: mean, text: (value, row) => spread(snapshot, metric, value, row.spread) },
     { key: "best", title: "Best", numeric: true, value: (row) => snapshot.pick(row.best, metric), text: (v) => metricText(metric, v) },
@@ -86,6 +88,12 @@ function columns({ snapshot, metric }) {
     { key: "statuses", title: "States", value: (row) => Object.entries(row.statuses).map(([s, n]) => `${n} ${s}`).join(", "),
       node: (value) => h("span", { class: "whole" }, value) },
   ];
+}
+
+function settingOf(snapshot, { runs }, key) {
+  const trial = snapshot.byRun.get(runs[0]);
+  const value = trial && snapshot.params(trial)[key];
+  return isNumeric(value) ? Number(value) : value;
 }
 
 function label(value, row) {

@@ -2,7 +2,7 @@
 
 import { chart } from "../chart.js";
 import { chooseGroup } from "../choose.js";
-import { isNumber, isPrecision, metricText, shownValue } from "../format.js";
+import { isNumber, isNumeric, isPrecision, metricText, shownValue } from "../format.js";
 import { nameOf, varying } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 
@@ -46,10 +46,6 @@ function settingsThatDiffer(snapshot, trials) {
 
 function fits(values) {
   return new Set(values).size <= LEVELS || values.every((value) => value === undefined || isNumeric(value));
-}
-
-function isNumeric(value) {
-  return typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
 }
 
 function axisOf(key, values) {

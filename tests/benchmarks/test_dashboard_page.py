@@ -1,0 +1,84 @@
+"""How long the page of 1,000 trials takes in a browser: to show its first view, and to filter."""
+
+import statistics
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page
+
+from dashboards.live import Live
+from dashboards.server import application, open_socket
+from dashboards.snapshot import Query
+from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+from tests.benchmarks.many_runs import build
+from tests.e2e.dashboard.browser import Watched, chromium, watched
+
+REPEATS = 5
+WATCH = """
+new MutationObserver((changes, watcher) => {
+    const view = document.querySelector("main[data-view]");
+    if (!view) return;
+    watcher.disconnect();
+    requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = performance.now(); }));
+}).observe(document, {subtree: true, attributes: true, childList: true});
+"""
+PRESS = """box => new Promise(done => {
+    const start = performance.now();
+    box.click();
+    requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)));
+})"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.getbasetemp().parent / "many-runs"
+    folder.mkdir(exist_ok=True)
+    tracking = MlflowTracking(build(Path(folder)))
+    app = application(Live(tracking, Query()), tracking)
+    with open_socket("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
+
+
+def test_first_view_and_filter(address: str) -> None:
+    firsts: list[float] = []
+    filters: dict[str, list[float]] = {}
+    with chromium() as browser:
+        for _ in range(REPEATS):
+            with watched(browser) as look:
+                firsts.append(first_view(look, address))
+                for view in ("leaderboard", "parallel", "cost", "curves"):
+                    page = look.show(address, view)
+                    filters.setdefault(view, []).append(filter_time(page))
+    print(f"\nfirst view: {told(firsts)}")
+    for view, times in filters.items():
+        print(f"filter, {view}: {told(times)}")
+
+
+def first_view(look: Watched, address: str) -> float:
+    """Return milliseconds from the start of the navigation to the first view's frame, nothing cached."""
+    look.page.add_init_script(WATCH)
+    look.page.goto(address)
+    look.page.wait_for_selector("main[data-view]")
+    look.page.wait_for_timeout(300)
+    painted: float = look.page.evaluate("window.painted")
+    return painted
+
+
+def filter_time(page: Page) -> float:
+    """Return milliseconds from a click on a filter to the frame that shows its result."""
+    page.wait_for_timeout(500)
+    box = page.locator("#filter-states input").first
+    taken: float = box.evaluate(PRESS)
+    return taken
+
+
+def told(times: list[float]) -> str:
+    return f"{statistics.median(times):.0f} ms ({min(times):.0f} to {max(times):.0f})"

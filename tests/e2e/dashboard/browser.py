@@ -1,0 +1,63 @@
+"""Drive a page in Chromium, and note whatever a page must not do."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+WIDE, PHONE = (1280, 900), (390, 844)
+LOCAL = {"file", "data", "blob", "about"}
+
+
+@dataclass
+class Watched:
+    """Hold a page with the errors it logged and the requests that left this machine."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def show(self, address: str, view: str, **settings: str) -> Page:
+        """Open a view and wait until it is drawn."""
+        wanted = "&".join([f"view={view}", *(f"{key}={value}" for key, value in settings.items())])
+        self.page.goto(f"{address}#{wanted}")
+        self.page.wait_for_selector(f"main[data-view={view}]")
+        self.page.wait_for_selector("main .state[role=status]", state="detached")
+        return self.page
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium, or skip where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, size: tuple[int, int] = WIDE, scheme: str = "light") -> Iterator[Watched]:
+    """Open a page of its own; what leaves the machine is refused and noted."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="UTC",
+    )
+    found = Watched(context.new_page())
+    found.page.on("console", lambda message: found.errors.append(message.text) if message.type == "error" else None)
+    found.page.on("pageerror", lambda error: found.errors.append(str(error)))
+    found.page.on("request", lambda request: found.strangers.append(request.url) if _leaves(request.url) else None)
+    yield found
+    context.close()
+
+
+def _leaves(address: str) -> bool:
+    parts = urlparse(address)
+    return parts.scheme not in LOCAL and parts.hostname != "127.0.0.1"

@@ -1,0 +1,169 @@
+"""The numbers on the page are MLflow's."""
+
+import re
+import statistics
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from playwright.sync_api import Page
+
+from tests.e2e.dashboard.browser import Watched
+
+AP = "coco/bbox_mAP"
+
+
+@pytest.fixture(scope="module")
+def runs(client: MlflowClient) -> list[Run]:
+    """The trials of the study ``sweep``."""
+    experiment = client.get_experiment_by_name("sweep")
+    return [
+        run for run in client.search_runs([experiment.experiment_id], max_results=1000) if "seed" in run.data.params
+    ]
+
+
+def test_leaderboard_shows_mean_and_spread_over_seeds_and_the_gain(
+    look: Watched, address: str, client: MlflowClient, runs: list[Run]
+) -> None:
+    page = look.show(address, "leaderboard")
+
+    for alpha1, alpha2 in (("1.0", "4.0"), ("0.5", "2.0")):
+        best = [max(aps(client, run)) for run in of(runs, alpha1, alpha2)]
+        alone = [max(aps(client, run)) for run in runs if run.data.params["method.kind"] == "none" and is_student(run)]
+        cells = row(page, f"bckd alpha1={alpha1} alpha2={alpha2}")
+        assert f"{100 * statistics.fmean(best):.1f} ± {100 * statistics.stdev(best):.1f}" in cells
+        assert f"{100 * max(best):.1f}" in cells
+        assert f"+{100 * (statistics.fmean(best) - statistics.fmean(alone)):.1f}" in cells
+
+
+def test_heat_map_holds_the_mean_of_each_cell(
+    look: Watched, address: str, client: MlflowClient, runs: list[Run]
+) -> None:
+    page = look.show(address, "alpha", grid="0")
+
+    shown = {(cells[0], cells[1]): cells[2] for cells in numbers(page, "alpha")}
+
+    for alpha1, alpha2 in (("0.5", "2.0"), ("1.0", "2.0"), ("1.0", "4.0")):
+        mean = statistics.fmean(max(aps(client, run)) for run in of(runs, alpha1, alpha2))
+        assert shown[number(alpha1), number(alpha2)] == f"{100 * mean:.2f}"
+
+
+def test_curves_hold_every_epoch(look: Watched, address: str, client: MlflowClient, runs: list[Run]) -> None:
+    run = of(runs, "1.0", "4.0")[0]
+    page = look.show(address, "curves", trials=run.info.run_id)
+
+    shown = [cells[1] for cells in numbers(page, "curves")]
+
+    assert shown == [f"{100 * ap:.2f}" for ap in aps(client, run)]
+
+
+def test_loss_terms_hold_every_epoch(look: Watched, address: str, client: MlflowClient, runs: list[Run]) -> None:
+    run = of(runs, "1.0", "4.0")[0]
+    page = look.show(address, "terms", trial=run.info.run_id)
+
+    shown = [[float(cell) for cell in cells[1:]] for cells in numbers(page, "terms-ratio")]
+
+    wanted = zip(*(history(client, run, f"ratio/{term}") for term in ("bckd-cls", "bckd-loc")), strict=True)
+    assert shown == [pytest.approx(values, rel=0.01) for values in wanted]
+
+
+def test_comparison_names_the_settings_that_differ(
+    look: Watched, address: str, client: MlflowClient, runs: list[Run]
+) -> None:
+    one, other = of(runs, "1.0", "4.0")[0], of(runs, "0.5", "2.0")[0]
+    page = look.show(address, "compare", a=one.info.run_id, b=other.info.run_id)
+
+    settings = {cells[0]: cells[1:] for cells in cells_of(page, "#settings")}
+    metrics = {cells[0]: cells[1:] for cells in cells_of(page, "#metrics")}
+
+    keys = one.data.params.keys() | other.data.params.keys()
+    assert settings == {
+        key: [one.data.params[key], other.data.params[key]]
+        for key in keys
+        if one.data.params[key] != other.data.params[key]
+    }
+    best = [100 * max(aps(client, run)) for run in (one, other)]
+    assert metrics[AP][:2] == [f"{value:.2f}" for value in best]
+    assert metrics[AP][2] == f"−{best[0] - best[1]:.2f}"
+
+
+def test_classes_stand_beside_the_teachers(look: Watched, address: str, client: MlflowClient, runs: list[Run]) -> None:
+    run = of(runs, "1.0", "4.0")[0]
+    teacher = next(run for run in runs if not is_student(run))
+    page = look.show(address, "classes", trial=run.info.run_id)
+
+    shown = {cells[0]: cells[1:3] for cells in cells_of(page, "#class-table")}
+
+    for name in ("circle", "square", "triangle"):
+        values = [history(client, each, f"class_AP/{name}")[best_place(client, each)] for each in (run, teacher)]
+        assert shown[name] == [f"{100 * value:.1f}" for value in values]
+
+
+def test_front_holds_no_trial_that_another_beats_in_both(look: Watched, address: str) -> None:
+    page = look.show(address, "cost")
+
+    shown = [(float(hours), float(ap), front) for _, hours, ap, front in numbers(page, "cost")]
+
+    assert {front for *_, front in shown} == {"yes", "no"}
+    for hours, ap, front in shown:
+        beaten = any(h <= hours and a >= ap and (h, a) != (hours, ap) for h, a, _ in shown)
+        assert front == ("no" if beaten else "yes")
+
+
+def test_overview_counts_the_trials(look: Watched, address: str, runs: list[Run]) -> None:
+    page = look.show(address, "overview")
+
+    text = page.locator(".card", has_text="Which weights suit").first.inner_text()
+
+    ended = [run for run in runs if run.info.status != "RUNNING"]
+    assert f"{len(ended)} of {len(runs)} trials ended" in text
+    assert "1 failed" in text
+
+
+def is_student(run: Run) -> bool:
+    return run.data.tags["stillhouse.role"] == "student"
+
+
+def of(runs: list[Run], alpha1: str, alpha2: str) -> list[Run]:
+    """Return the trials at a point of the sweep."""
+    wanted = {"method.alpha1": alpha1, "method.alpha2": alpha2}
+    found = [run for run in runs if is_student(run) and wanted.items() <= run.data.params.items()]
+    assert len(found) == 2
+    return found
+
+
+def history(client: MlflowClient, run: Run, key: str) -> list[float]:
+    return [point.value for point in sorted(client.get_metric_history(run.info.run_id, key), key=lambda p: p.step)]
+
+
+def aps(client: MlflowClient, run: Run) -> list[float]:
+    return history(client, run, AP)
+
+
+def best_place(client: MlflowClient, run: Run) -> int:
+    values = aps(client, run)
+    return values.index(max(values))
+
+
+def number(text: str) -> str:
+    """Return a setting as the page writes it as a number."""
+    return f"{float(text):g}"
+
+
+def row(page: Page, label: str) -> list[str]:
+    """Return the cells of the first leaderboard row with this label."""
+    link = page.get_by_role("link", name=re.compile(rf"^{re.escape(label)}$")).first
+    return link.locator("xpath=ancestor::tr").locator("td").all_inner_texts()
+
+
+def numbers(page: Page, chart: str) -> list[list[str]]:
+    """Open the table below a chart and return its cells."""
+    page.locator(f"#{chart}-details > summary").click()
+    return cells_of(page, f"#{chart}-numbers")
+
+
+def cells_of(page: Page, table: str) -> list[list[str]]:
+    page.wait_for_selector(table)
+    script = "table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.innerText))"
+    found: list[list[str]] = page.locator(table).evaluate(script)
+    return found

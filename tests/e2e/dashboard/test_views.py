@@ -1,0 +1,235 @@
+"""Every view draws, by mouse and keyboard, whatever the names are, served and from a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.dashboard.browser import PHONE, Watched, watched
+from tests.e2e.dashboard.fake_store import HOSTILE
+
+AXE = Path(__file__).with_name("axe.min.js")
+VIEWS = (
+    "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
+    "rungs", "classes", "predictions", "failures",
+)  # fmt: skip
+CHARTS = {
+    "compare": "overlay", "curves": "curves", "terms": "terms-loss", "phases": "phase-0", "alpha": "alpha",
+    "parallel": "parallel", "importance": "importance-0", "cost": "cost", "rungs": "rungs", "classes": "classes",
+    "predictions": "scores-0", "failures": "timeline",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_view_draws(view: str, look: Watched, address: str) -> None:
+    page = look.show(address, view)
+
+    expect(page.locator(f"#view-{view}")).to_have_attribute("aria-current", "page")
+    assert page.locator(".state").count() == 0
+    if view in CHARTS:
+        expect(page.locator(f"#{CHARTS[view]} canvas")).to_be_visible()
+
+
+def test_view_draws_what_was_really_trained(browser: Browser, real_address: str) -> None:
+    with watched(browser) as look:
+        for view in VIEWS:
+            page = look.show(real_address, view)
+            assert page.locator(".state.error").count() == 0, view
+        assert not look.errors
+        assert not look.strangers
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(scheme: str, browser: Browser, address: str) -> None:
+    with watched(browser, scheme=scheme) as look:
+        for view in VIEWS:
+            assert serious_faults(look.show(address, view)) == [], view
+
+
+def test_nothing_is_wider_than_a_phone(browser: Browser, address: str) -> None:
+    with watched(browser, PHONE) as look:
+        for view in VIEWS:
+            page = look.show(address, view)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], view
+            assert serious_faults(page) == [], view
+
+
+def test_hostile_names_and_values_are_text(look: Watched, address: str) -> None:
+    for view in VIEWS:
+        page = look.show(address, view)
+        assert page.evaluate("window.hacked") is None, view
+        assert page.locator("main script, main img[src=x]").count() == 0, view
+    expect(page.locator("#failures")).to_contain_text(HOSTILE)
+    look.show(address, "leaderboard", q="onerror")
+    expect(page.locator("main")).to_contain_text("<img src=x onerror=window.hacked=1>")
+
+
+def test_filters_choose_trials_and_stand_in_the_address(look: Watched, address: str) -> None:
+    page = look.show(address, "leaderboard")
+    everything = page.locator(".row-link").count()
+
+    page.locator("#filter-methods").get_by_text("none").click()
+    labels = page.locator(".row-link").all_inner_texts()
+    assert labels
+    assert everything > len(labels)
+    assert all(label.startswith("none") for label in labels)
+    expect(page.locator("#count")).to_have_text("4 trials of 24")
+
+    page.reload()
+    assert page.locator(".row-link").all_inner_texts() == labels
+    page.get_by_role("button", name="Clear filters").click()
+    assert page.locator(".row-link").count() == everything
+
+    page.get_by_label("Search").fill("alpha1=0.5 alpha2=2.0")
+    assert set(page.locator(".row-link").all_inner_texts()) == {"bckd alpha1=0.5 alpha2=2.0"}
+
+
+def test_filter_that_lets_nothing_through_can_be_cleared_where_it_shows(look: Watched, address: str) -> None:
+    page = look.show(address, "leaderboard", q="nosuchthing")
+
+    expect(page.locator(".state.empty")).to_contain_text("No trial passes the filters")
+    page.locator(".state.empty button").click()
+    assert page.locator(".row-link").count() > 0
+
+
+def test_threshold_hides_boxes_and_counts_what_is_left(look: Watched, address: str) -> None:
+    page = look.show(address, "predictions")
+    panel = page.locator(".panel").nth(1)
+
+    for threshold, said in (
+        ("0.1", "2 right, 1 wrong, 0 missed"),
+        ("0.3", "2 right, 0 wrong, 0 missed"),
+        ("0.5", "1 right, 0 wrong, 1 missed"),
+    ):
+        page.get_by_role("button", name=threshold).click()
+        expect(panel.locator("[data-said]")).to_have_text(said)
+        right, wrong, missed = (int(part.split()[0]) for part in said.split(", "))
+        for kind, count in (("right", right), ("wrong", wrong), ("missed", missed)):
+            assert panel.locator(f".box.{kind}:not([hidden])").count() == count
+
+    page.locator("#threshold").focus()
+    page.keyboard.press("End")
+    expect(panel.locator("[data-said]")).to_have_text("0 right, 0 wrong, 2 missed")
+    assert "threshold=1" in page.url
+
+
+def test_groups_that_differ_are_ranked_apart_and_say_why(look: Watched, address: str) -> None:
+    page = look.show(address, "leaderboard")
+
+    assert page.locator("section.group").count() == 3
+    page.locator("#guard summary").click()
+    expect(page.locator("#guard")).to_contain_text("epochs")
+    page.locator("#choose-group").select_option(index=1)
+    assert page.locator("section.group").count() == 1
+
+
+def test_keyboard_alone_reaches_the_views_and_sorts(look: Watched, address: str) -> None:
+    page = look.show(address, "overview")
+
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the view"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Leaderboard"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("main[data-view=leaderboard]")
+    assert focused(page) == "Leaderboard"
+
+    page.locator(".group .sort[data-key=mean]").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("th[aria-sort=descending]").first.inner_text().startswith("bbox_mAP")
+    assert focused(page).startswith("bbox_mAP")
+
+
+def test_theme_is_the_readers(browser: Browser, look: Watched, address: str) -> None:
+    page = look.show(address, "overview")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+
+    page.locator("#theme").click()
+    page.locator("#theme").click()
+    expect(page.locator("#theme")).to_have_text("Theme: dark")
+    assert page.evaluate(ground) != light
+    page.reload()
+    expect(page.locator("#theme")).to_have_text("Theme: dark")
+
+
+def test_exported_file_shows_the_same_offline(browser: Browser, address: str, exported: Path) -> None:
+    with watched(browser) as online, watched(browser) as offline:
+        offline.page.context.set_offline(True)
+        for view in VIEWS:
+            there, here = online.show(address, view), offline.show(exported.as_uri(), view)
+            if view == "predictions":
+                here.wait_for_selector("#scores-0")
+                there.wait_for_selector("#scores-0")
+            assert here.locator("main").inner_text() == there.locator("main").inner_text(), view
+        assert not offline.errors
+        assert not offline.strangers
+        assert offline.page.locator("#freshness").inner_text().startswith("Exported")
+
+
+def test_store_that_cannot_be_read_is_said(browser: Browser, address: str) -> None:
+    with watched(browser) as look:
+        look.page.route(
+            "**/api/snapshot*", lambda route: route.fulfill(status=503, json={"detail": "the database is locked"})
+        )
+        look.page.goto(address)
+        expect(look.page.get_by_role("alert")).to_contain_text("the database is locked")
+
+
+def test_empty_store_says_how_to_begin(browser: Browser, address: str) -> None:
+    lists = (
+        "studies",
+        "trials",
+        "groups",
+        "rows",
+        "alpha",
+        "importance",
+        "rungs",
+        "pareto",
+        "paper",
+        "dashboards",
+        "notes",
+    )
+    nothing = {"version": 1, "generated_at": 0, "revision": "0", "live": True, "metric": "coco/bbox_mAP", "metrics": []}
+    with watched(browser) as look:
+        look.page.route(
+            "**/api/snapshot*", lambda route: route.fulfill(body=json.dumps(nothing | {key: [] for key in lists}))
+        )
+        look.page.route("**/api/histories*", lambda route: route.fulfill(json={"steps": [], "runs": {}}))
+        for view in VIEWS:
+            page = look.show(address, view)
+            assert page.locator(".state.empty").count() == 1, view
+        assert not look.errors
+
+
+def test_numbers_that_grow_old_are_marked(browser: Browser, address: str) -> None:
+    with watched(browser) as look:
+        look.page.clock.install()
+        page = look.show(address, "overview")
+        page.route("**/api/snapshot*", lambda route: route.fulfill(status=503, json={"detail": "the server is away"}))
+        page.clock.run_for(11_000)
+        expect(page.locator("#freshness.stale")).to_contain_text("the server is away")
+        assert page.locator(".card").count() == 3
+        page.unroute("**/api/snapshot*")
+        page.clock.run_for(11_000)
+        expect(page.locator("#freshness:not(.stale)")).to_contain_text("Up to date")
+
+
+def serious_faults(page: Page) -> list[str]:
+    """Return the serious and critical faults that axe finds, with where."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(found => found.violations)")
+    return [
+        f"{fault['id']}: {node['target']} {node['html'][:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+def focused(page: Page) -> str:
+    text: str = page.evaluate("document.activeElement.innerText")
+    return text.strip()
