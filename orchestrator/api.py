@@ -54,16 +54,22 @@ class Study:
         return make_plan(self.loaded, Store(store))
 
     def run(
-        self, store: str | Path | None = None, *, address: str | None = None, tracker_wait_s: float = 60.0
+        self,
+        store: str | Path | None = None,
+        *,
+        address: str | None = None,
+        mirror: str | None = None,
+        tracker_wait_s: float = 60.0,
     ) -> "list[TrialResult]":
         """Run the study to its end, as ``stillhouse run`` does, and return the results, the teacher's first.
 
-        Starts a Ray of its own, or uses the one at ``address``. Call it in a process that has not used Ray: settings of
+        Starts a Ray of its own, or uses the one at ``address``; ``mirror`` is where copies of the trials are kept. Call it in a process that has not used Ray: settings of
         Ray are read at its import. Raises ``StudyErrors``, ``UserError``, ``OperationError`` as the command would report
         them, ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status ``failed``.
         """
         from orchestrator import ray_environment
         from orchestrator.commands.run import cluster_at, fetch_weights, require_runnable, require_tracker
+        from orchestrator.storage.copier import mirrored
         from orchestrator.succession import sole_writer
 
         place = Store(store)
@@ -72,14 +78,14 @@ class Study:
         fetch_weights(plan)
         place.prepare()
         ray_environment.prepare(address)
-        with place.only_run(), sole_writer(place):
+        with place.only_run(), sole_writer(place), mirrored(plan, mirror) as copiers:
             from orchestrator.report import end_results
             from orchestrator.run import run_plan
             from orchestrator.tracking.tracker import Tracker
 
             tracker = Tracker(plan, place)
             require_tracker(tracker)
-            delivery = run_plan(plan, place, tracker, [], address, wait_s=tracker_wait_s)
+            delivery = run_plan(plan, place, tracker, copiers, address, wait_s=tracker_wait_s)
             return end_results(plan, place, tracker, delivery)
 
     def submit(

@@ -1,11 +1,14 @@
 """Share the arguments that several commands take."""
 
 import argparse
+import os
 import sys
 
 from orchestrator.findings import Finding
 from orchestrator.store import VARIABLE, Store
 from orchestrator.study.load import LoadedStudy, load_study
+
+MIRROR = "STILLHOUSE_MIRROR"
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +50,14 @@ def add_tracker_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tracker-wait", type=seconds, metavar="SECONDS", default=60.0,
         help="how long the end waits for a tracking store that does not answer (default: 60)",
+    )  # fmt: skip
+
+
+def add_mirror(parser: argparse.ArgumentParser) -> None:
+    """Add where copies of the trials are kept."""
+    parser.add_argument(
+        "--mirror", metavar="URL", default=os.environ.get(MIRROR),
+        help=f"keep a copy of the trials at s3://, gs:// or file://, and begin from what it has (default: ${MIRROR})",
     )  # fmt: skip
 
 

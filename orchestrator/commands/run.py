@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import (
     add_json,
+    add_mirror,
     add_store,
     add_study,
     add_tracker_wait,
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_json(parser)
     add_tracker_wait(parser)
+    add_mirror(parser)
     parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
     parser.add_argument(
         "--on", metavar="FILE", help="bring up the cluster that FILE describes, run there, fetch results, take it down"
@@ -100,7 +102,9 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     ray_environment.prepare(arguments.address)
     interruption = Interruption()
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
-    with store.only_run(), sole_writer(store):
+    from orchestrator.storage.copier import mirrored
+
+    with store.only_run(), sole_writer(store), mirrored(plan, arguments.mirror) as copiers:
         from orchestrator.progress import Progress
         from orchestrator.report import print_all, print_end
         from orchestrator.tracking.results import results_on_disk
@@ -113,13 +117,13 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
         try:
             with Progress(plan) as progress:
                 delivery = run_plan(
-                    plan, store, tracker, [progress], arguments.address, interruption, arguments.tracker_wait
+                    plan, store, tracker, [progress, *copiers], arguments.address, interruption, arguments.tracker_wait
                 )
         except KeyboardInterrupt:
             if interruption.asked:  # once, and everybody has stopped in order: what there is by now is worth a table
                 print_all(plan, results_on_disk(plan, tracker.known_runs), as_json=arguments.json)
             raise
-    return print_end(plan, store, tracker, delivery, as_json=arguments.json)
+        return print_end(plan, store, tracker, delivery, as_json=arguments.json)
 
 
 def require_tracker(tracker: "Tracker") -> None:

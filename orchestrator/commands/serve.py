@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_store, positive
+from orchestrator.commands.common import add_mirror, add_store, positive
 from orchestrator.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="dashboard of the Ray cluster, http://HOST:8265 (default: $RAY_API_SERVER_ADDRESS)",
     )
     add_store(parser)
+    add_mirror(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
     parser.add_argument("--port", type=positive, default=8270, help="port to listen at (default: 8270)")
     parser.add_argument(
@@ -72,7 +73,8 @@ def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Servi
     address = arguments.address or os.environ.get(ADDRESS)
     if not address:
         raise UserError(f"name the cluster by --address http://HOST:8265 or {ADDRESS}")
-    intake = Intake(str(store), arguments.python, variables_of(arguments.env), resources_of(arguments.driver_on))
+    variables, resources = variables_of(arguments.env), resources_of(arguments.driver_on)
+    intake = Intake(str(store), arguments.mirror, arguments.python, variables, resources)
     return Service(Queue(store / QUEUE, arguments.longest_queue), intake, RayCluster(address), token)
 
 

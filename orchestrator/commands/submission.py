@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_json, add_store, add_study, positive
+from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, positive
 from orchestrator.errors import UserError
 from orchestrator.json_output import print_json
 from orchestrator.printable import printable
@@ -31,6 +31,7 @@ def add_order(parser: argparse.ArgumentParser) -> None:
     """Add what says how a job runs."""
     add_study(parser)
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    add_mirror(parser)
     parser.add_argument(
         "--python", metavar="PATH", help="the cluster's interpreter (default: $STILLHOUSE_PYTHON there)"
     )
@@ -63,6 +64,7 @@ def order_of(arguments: argparse.Namespace) -> "Order":
 
     return study_of(arguments, arguments.study).order(
         arguments.store,
+        options=("--mirror", arguments.mirror) if arguments.mirror else (),
         python=arguments.python,
         variables=variables_of(arguments.env),
         resources=resources_of(arguments.driver_on),

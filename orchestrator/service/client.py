@@ -51,7 +51,9 @@ class Remote:
 
     def _send(self, order: Order, *, resume: bool) -> Receipt:
         if order.python or order.variables or order.resources or set(order.options) - {TRUST}:
-            raise UserError("a service decides --python, --env and --driver-on itself: give them to stillhouse serve")
+            raise UserError(
+                "a service decides --mirror, --python, --env and --driver-on itself: give them to stillhouse serve"
+            )
         files = {name: content.decode() for name, content in order.shipment.files.items()}
         sent = {"files": files, "trust_config": TRUST in order.options, "resume": resume}
         answer = self._ask("POST", "/api/submissions", json=sent)

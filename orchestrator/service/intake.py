@@ -45,9 +45,10 @@ class Sent(BaseModel):
 
 @dataclass(frozen=True)
 class Intake:
-    """Make orders for one store and cluster, whose interpreter, variables and driver's place the service decides."""
+    """Make orders for one store and cluster, whose mirror, interpreter, variables and driver's place the service decides."""
 
     store: str
+    mirror: str | None = None
     python: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Intake:
             study = Study.load(Path(folder) / STUDY, trust_config=sent.trust_config)
             return study.order(
                 self.store,
+                options=("--mirror", self.mirror) if self.mirror else (),
                 python=self.python,
                 variables=self.variables,
                 resources=self.resources,

@@ -19,10 +19,18 @@ QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # the jobs that nobody 
 class MlflowServer:
     """Own one server: its port and its data stay the same however often it is stopped and started."""
 
-    def __init__(self, folder: Path, database: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str | None = None,
+        artifacts: str | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._database = database or f"sqlite:///{folder / 'mlflow.db'}"
+        self._artifacts = artifacts or str(folder / "artifacts")
+        self._environment = os.environ | QUIET | (variables or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -33,11 +41,11 @@ class MlflowServer:
             return
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", self._database, "--artifacts-destination", str(self._folder / "artifacts"),
+            "--backend-store-uri", self._database, "--artifacts-destination", self._artifacts,
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | QUIET, start_new_session=True
+                command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:

@@ -1,0 +1,1 @@
+"""Keep copies of trials in object storage: the store stays a folder."""

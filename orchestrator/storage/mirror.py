@@ -1,0 +1,111 @@
+"""Copy trials' directories to object storage and back, so that results and states outlive the cluster's disks."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.storage.place import Place, StorageAway
+from trainers.spec.atomic import partial_of
+from trainers.spec.record import OUTCOME, PROGRESS
+
+INDEX = "index.json"
+NOT_COPIED = frozenset({PROGRESS, "stop"})  # they mean something to running processes only
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+@dataclass
+class Mirror:
+    """Hold copies of trials below ``place``, one folder a trial.
+
+    A file lies there under its digest, and the folder's index, written last, says which digests are the trial: whoever
+    reads sees one moment of the trial, whenever a copy was cut off. Copying what is there already costs no transfer.
+    """
+
+    place: Place
+    _known: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def keep(self, directory: Path) -> None:
+        """Copy a trial's files as they are now; raises ``StorageAway``, and may be repeated."""
+        trial = directory.name
+        before = self._index(trial)
+        now = {}
+        for path in files_of(directory):
+            try:
+                now[path.name] = self._put(path, trial, before)
+            except FileNotFoundError:  # an old state, removed in between
+                continue
+        if now != before:
+            self.place.write(json.dumps(now, indent=1, sort_keys=True).encode(), f"trials/{trial}/{INDEX}")
+            self._known[trial] = now
+            for digest in set(before.values()) - set(now.values()):
+                self.place.delete(f"trials/{trial}/{digest}")
+
+    def _put(self, path: Path, trial: str, there: dict[str, str]) -> str:
+        """Copy a file and return its digest; one that changes meanwhile is copied again."""
+        while (digest := digest_of(path)) not in there.values():
+            self.place.put(path, f"trials/{trial}/{digest}")
+            if digest_of(path) == digest:
+                break
+            self.place.delete(f"trials/{trial}/{digest}")
+        return digest
+
+    def bring(self, directory: Path) -> bool:
+        """Fill a trial's directory that is not here from its copy; tell whether there was one.
+
+        The outcome comes last, as where the trial was trained: a directory that was brought halfway is an unfinished trial.
+        Raises ``StorageAway``, also for a copy whose content is not what its index says.
+        """
+        index = self._index(directory.name)
+        if directory.exists() or not index:
+            return False
+        arriving = directory.with_name(f".{directory.name}.arriving")
+        arriving.mkdir(parents=True, exist_ok=True)
+        for name in sorted(index, key=lambda name: name == OUTCOME):
+            self._fetch(directory.name, index[name], arriving / name)
+        arriving.replace(directory)
+        return True
+
+    def _fetch(self, trial: str, digest: str, file: Path) -> None:
+        if file.exists() and digest_of(file) == digest:
+            return
+        self.place.get(f"trials/{trial}/{digest}", partial_of(file))
+        if digest_of(partial_of(file)) != digest:
+            raise StorageAway(
+                f"the copy of {trial}/{file.name} in {self.place.address} is damaged: delete that trial there"
+            )
+        partial_of(file).replace(file)
+
+    def _index(self, trial: str) -> dict[str, str]:
+        if trial not in self._known:
+            content = self.place.read(f"trials/{trial}/{INDEX}")
+            self._known[trial] = parsed(content) if content else {}
+        return self._known[trial]
+
+
+def parsed(content: bytes) -> dict[str, str]:
+    """Return what an index says; names that could lead out of the folder are left out, as is what is no index."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: digest
+        for name, digest in found.items()
+        if NAME.fullmatch(name) and isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)
+    }
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Return a trial's files that are worth a copy."""
+    found = [path for path in directory.iterdir() if path.is_file() and NAME.fullmatch(path.name)]
+    return sorted(path for path in found if path.name not in NOT_COPIED)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

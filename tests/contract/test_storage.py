@@ -1,0 +1,151 @@
+"""Every kind of storage keeps the same promises: a folder, and a server of the S3 protocol on loopback."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UserError
+from orchestrator.storage.mirror import Mirror
+from orchestrator.storage.place import Place, StorageAway
+from tests.contract.s3_server import BUCKET, S3Server, s3_server
+
+BOUND_S = 30  # for an error to be told when nobody listens
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    before = dict(os.environ)
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        os.environ.update(server.variables)
+        yield server
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return Place(f"s3://{BUCKET}/{tmp_path.name}")
+    return Place(f"file://{tmp_path}/mirror")
+
+
+def trial_in(folder: Path, **files: str) -> Path:
+    """Write a trial's directory; underscores in names stand for dots."""
+    directory = folder / "trials" / "0123456789ab"
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (directory / name.replace("_", ".")).write_text(content)
+    return directory
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir()}
+
+
+def test_an_object_is_what_was_put_there_last(place: Place, tmp_path: Path) -> None:
+    assert place.read("a/b") is None
+    place.write(b"first", "a/b")
+    (tmp_path / "file").write_bytes(b"second")
+    place.put(tmp_path / "file", "a/b")
+    assert place.read("a/b") == b"second"
+    place.get("a/b", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"second"
+    place.delete("a/b")
+    place.delete("a/b")
+    assert place.read("a/b") is None
+
+
+def test_names_are_those_of_one_folder(place: Place) -> None:
+    assert place.names("a") == []
+    for name in ("a/2", "a/1", "b/3"):
+        place.write(b"x", name)
+    assert place.names("a") == ["1", "2"]
+
+
+def test_a_trial_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:
+    here = trial_in(tmp_path / "here", best_pth="weights", outcome_json="{}", progress_json="{}", stop="")
+    (here / "ray").mkdir()
+    Mirror(place).keep(here)
+    there = tmp_path / "there" / "trials" / here.name
+    assert Mirror(place).bring(there)
+    assert contents(there) == {"best.pth": "weights", "outcome.json": "{}"}
+    assert not Mirror(place).bring(there)  # what is there is not touched
+    assert not Mirror(place).bring(there.with_name("unknown"))
+
+
+def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(place: Place, tmp_path: Path) -> None:
+    mirror = Mirror(place)
+    here = trial_in(tmp_path, best_pth="weights", resume_pt="state 1")
+    mirror.keep(here)
+    before = place.names("trials/0123456789ab")
+    trial_in(tmp_path, resume_pt="state 2")
+    mirror.keep(here)
+    after = place.names("trials/0123456789ab")
+    assert len(before) == len(after) == 3  # two files and the index
+    assert len(set(after) - set(before)) == 1
+
+
+def test_a_copy_that_was_cut_off_shows_the_moment_before(place: Place, tmp_path: Path) -> None:
+    here = trial_in(tmp_path / "here", best_pth="epoch 1", history_jsonl="1")
+    Mirror(place).keep(here)
+    trial_in(tmp_path / "here", best_pth="epoch 2", history_jsonl="1 2")
+
+    class CutOff(Place):
+        def write(self, content: bytes, name: str) -> None:
+            raise StorageAway("cut off")
+
+    with pytest.raises(StorageAway):
+        Mirror(CutOff(place.address)).keep(here)
+    there = tmp_path / "there" / "trials" / here.name
+    Mirror(place).bring(there)
+    assert contents(there) == {"best.pth": "epoch 1", "history.jsonl": "1"}
+
+
+def test_a_damaged_copy_is_refused_and_leaves_no_trial(place: Place, tmp_path: Path) -> None:
+    here = trial_in(tmp_path / "here", best_pth="weights")
+    Mirror(place).keep(here)
+    digest = json.loads(place.read("trials/0123456789ab/index.json") or b"")["best.pth"]
+    place.write(b"something else", f"trials/0123456789ab/{digest}")
+    there = tmp_path / "there" / "trials" / here.name
+    with pytest.raises(StorageAway, match="is damaged"):
+        Mirror(place).bring(there)
+    assert not there.exists()
+
+
+@pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", ".hidden", ""])
+def test_an_index_cannot_name_files_elsewhere(place: Place, tmp_path: Path, name: str) -> None:
+    place.write(b"x", f"trials/0123456789ab/{'0' * 64}")
+    place.write(json.dumps({name: "0" * 64}).encode(), "trials/0123456789ab/index.json")
+    assert not Mirror(place).bring(tmp_path / "trials" / "0123456789ab")
+    assert list(tmp_path.rglob("escape")) == []
+
+
+def test_a_storage_where_nobody_listens_is_one_sentence_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+    }.items():
+        monkeypatch.setenv(name, value)
+    began = time.monotonic()
+    with pytest.raises(StorageAway, match="the storage s3://bucket/x fails") as away:
+        Place("s3://bucket/x").read("a")
+    assert time.monotonic() - began < BOUND_S
+    assert len(str(away.value).splitlines()) == 1
+
+
+def test_a_bucket_that_does_not_exist_is_one_sentence(s3: S3Server) -> None:
+    del s3
+    with pytest.raises(StorageAway, match="s3://no-such-bucket/x"):
+        Place("s3://no-such-bucket/x").write(b"x", "a")
+
+
+@pytest.mark.parametrize("address", ["bucket/x", "ftp://host/x", "s3://", "memory://x"])
+def test_other_addresses_are_refused(address: str) -> None:
+    with pytest.raises(UserError, match="s3://"):
+        Place(address)

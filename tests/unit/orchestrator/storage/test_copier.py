@@ -1,0 +1,98 @@
+"""Copies are made beside a run: the next run begins from them, and a storage that is away ends nothing but in a sentence."""
+
+import pytest
+
+from orchestrator.errors import OperationError
+from orchestrator.plan import make_plan, refreshed
+from orchestrator.storage import copier
+from orchestrator.storage.copier import mirrored
+from orchestrator.storage.place import Place, StorageAway
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+from trainers.spec.record import Outcome, write_outcome
+
+STUDY = """
+name: copied
+dataset: {kind: shapes}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}
+method: {kind: none}
+schedule: {epochs: 4, policy: {kind: constant}}
+search: {seeds: [0, 1]}
+"""
+
+
+@pytest.fixture
+def plan_in(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return lambda store: make_plan(load_study(tmp_path / "study.yaml"), Store(tmp_path / store))
+
+
+@pytest.fixture
+def address(tmp_path):
+    return f"file://{tmp_path}/mirror"
+
+
+def finish(trial):
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    write_outcome(trial.directory, Outcome("finished"))
+
+
+def statuses(plan):
+    return [refreshed(trial).status for trial in plan.trials]
+
+
+def test_a_store_that_was_lost_is_filled_from_the_mirror(plan_in, address):
+    first = plan_in("first")
+    with mirrored(first, address) as [watcher]:
+        finish(first.trials[0])
+        watcher.ended(first.trials[0].id)
+    second = plan_in("second")
+    with mirrored(second, address):
+        assert statuses(second) == ["finished", "new"]
+
+
+def test_the_end_copies_also_what_nobody_told_of(plan_in, address):
+    first = plan_in("first")
+    with mirrored(first, address):
+        for trial in first.trials:
+            finish(trial)
+    with mirrored(plan_in("second"), address):
+        assert statuses(plan_in("second")) == ["finished", "finished"]
+
+
+def test_without_an_address_nothing_watches(plan_in):
+    with mirrored(plan_in("store"), None) as watchers:
+        assert watchers == []
+
+
+class Away(Place):
+    def put(self, file, name):
+        raise StorageAway("the storage is away")
+
+
+def test_a_storage_that_went_away_is_said_at_the_end_and_the_next_run_copies(plan_in, address, monkeypatch):
+    monkeypatch.setattr(copier, "Place", Away)
+    monkeypatch.setattr(copier, "PAUSE_S", 0.01)
+    monkeypatch.setattr(copier, "WAIT_S", 0.1)
+    plan = plan_in("store")
+    with pytest.raises(OperationError, match="1 trials wait to be copied"), mirrored(plan, address):
+        finish(plan.trials[0])
+    monkeypatch.setattr(copier, "Place", Place)
+    with mirrored(plan, address):
+        pass
+    with mirrored(plan_in("other"), address):
+        assert statuses(plan_in("other")) == ["finished", "new"]
+
+
+def test_an_error_of_the_run_is_not_hidden_by_one_of_the_mirror(plan_in, address, monkeypatch):
+    monkeypatch.setattr(copier, "Place", Away)
+    monkeypatch.setattr(copier, "PAUSE_S", 0.01)
+    plan = plan_in("store")
+
+    def interrupted_run():
+        with mirrored(plan, address):
+            finish(plan.trials[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_run()
