@@ -21,6 +21,7 @@ COMMANDS = (
     "compare",
     "predict",
     "report",
+    "figure",
     "reproduce",
     "dashboard",
     "export",

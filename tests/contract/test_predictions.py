@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
+from PIL import Image
 
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.store import Store
@@ -149,3 +150,39 @@ def test_a_store_without_results_is_left_alone(study, stillhouse, tmp_path):
     assert answer.code == 2
     assert "holds no results yet" in answer.err
     assert not (tmp_path / "empty").exists()
+
+
+# figures ----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_found_is_drawn(study, stillhouse, tmp_path):
+    path, store, plan = study
+    trials = f"{plan.students[0].id},{plan.students[-1].id[:8]}"
+    common = (path, *SETS, "--store", store.root, "--trials", trials)
+    assert stillhouse("predict", *common, "--images", 3).code == 0
+    target = tmp_path / "found.png"
+    answer = stillhouse(
+        "figure", *common, "--kind", "predictions", "--images", 2, "--thresholds", "0.1,0.2", "--output", target
+    )
+    assert answer.code == 0, answer.err
+    width, height = Image.open(target).size
+    assert height > width  # two images at two thresholds, three columns
+    answer = stillhouse("figure", *common[:-1], "zzz", "--kind", "predictions", "--output", target)
+    assert (answer.code, len(answer.complaints)) == (2, 1)
+
+
+def test_training_is_drawn_over_time(study, stillhouse, tmp_path):
+    path, store, _ = study
+    answer = stillhouse("figure", path, *SETS, "--store", store.root, "--output", tmp_path / "phases.svg")
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "phases.svg").read_text().startswith("<?xml")
+    assert stillhouse("figure", path, *SETS, "--store", store.root, "--output", "phases.gif").code == 2
+
+
+def test_a_figure_of_nothing_is_a_sentence(study, stillhouse, tmp_path):
+    path, store, _ = study
+    other = (path, *SETS, "--set", "search.seeds=[7]", "--store", store.root)
+    for kind, words in (("phases", "has been evaluated yet"), ("predictions", "stillhouse predict does")):
+        answer = stillhouse("figure", *other, "--kind", kind, "--output", tmp_path / "x.png")
+        assert (answer.code, len(answer.complaints)) == (1, 1)
+        assert words in answer.err

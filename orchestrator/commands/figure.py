@@ -1,0 +1,62 @@
+"""Draw AP over the epochs, or what teacher and students find in the same images, as PNG, SVG or PDF."""
+
+import argparse
+from pathlib import Path
+
+from orchestrator.commands.common import add_store, add_study, add_workers, load, positive, store_of
+from orchestrator.commands.predict import names
+
+KINDS = ("phases", "predictions")
+ENDINGS = (".png", ".svg", ".pdf")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_study(parser)
+    add_workers(parser)
+    add_store(parser)
+    parser.add_argument("--kind", choices=KINDS, default="phases", help="what to draw (default: phases)")
+    parser.add_argument(
+        "--output", metavar="FILE", type=file, required=True, help="where to write; the ending says the format"
+    )
+    parser.add_argument(
+        "--trials", metavar="ID,ID", type=names, default=(),
+        help="predictions: the columns (default: all trials that have looked at the images)",
+    )  # fmt: skip
+    parser.add_argument("--images", metavar="N", type=positive, default=2, help="predictions: how many images")
+    parser.add_argument(
+        "--thresholds", metavar="S,S", type=scores, default=(0.1, 0.3, 0.5),
+        help="predictions: boxes from which score on, one line each (default: 0.1,0.3,0.5)",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw what MLflow holds of the study's trials."""
+    from orchestrator import figure
+    from orchestrator.plan import make_plan
+    from orchestrator.reports.figures.canvas import write_figure
+
+    store = store_of(arguments)
+    plan = make_plan(load(arguments), store)
+    if arguments.kind == "phases":
+        draw = figure.phases(plan, store)
+    else:
+        draw = figure.predictions(plan, store, arguments.trials, arguments.images, arguments.thresholds)
+    write_figure(draw, arguments.output)
+    return 0
+
+
+def file(text: str) -> Path:
+    """Return a path whose ending is a format, for argparse."""
+    path = Path(text)
+    if path.suffix.lower() not in ENDINGS:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(ENDINGS)}, got {text}")
+    return path
+
+
+def scores(text: str) -> tuple[float, ...]:
+    """Return scores that are separated by commas, for argparse."""
+    found = tuple(float(part) for part in text.split(","))
+    if not all(0.0 <= score <= 1.0 for score in found):
+        raise argparse.ArgumentTypeError(f"scores lie between 0 and 1, got {text}")
+    return found

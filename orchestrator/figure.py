@@ -1,0 +1,74 @@
+"""Gather what a figure shows, from MLflow."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import OperationError, UserError
+from orchestrator.plan import Plan
+from orchestrator.store import Store
+from orchestrator.tracking.client import open_results
+from orchestrator.tracking.curves import curves_on_disk, read_curves
+from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
+
+
+def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
+    """Return what draws AP over the epochs; raise ``OperationError`` when no student has been evaluated."""
+    from orchestrator.reports.figures.phases import draw_phases, panels_of
+
+    try:
+        curves = read_curves(plan, open_results(plan, store))
+    except Unreachable as error:
+        log.warning("%s; the figure is made from the directories", error)
+        curves = curves_on_disk(plan)
+    panels = panels_of(plan, curves)
+    if not panels:
+        raise OperationError("no student of this study has been evaluated yet: run the study first")
+    return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
+
+
+def predictions(
+    plan: Plan, store: Store, trials: Sequence[str], images: int, thresholds: Sequence[float]
+) -> "Callable[[], Figure]":
+    """Return what draws the first ``images`` images as ``trials``, or all that looked at them, see them.
+
+    Raises ``UserError`` for a trial that has not looked at them, ``OperationError`` when nobody has.
+    """
+    from orchestrator.reports.figures.predictions import Shown, draw_predictions
+
+    client = open_results(plan, store)
+    study = find_study(client, plan.fingerprint)
+    index = read_index(client, study) if study else None
+    if study is None or index is None:
+        raise OperationError(f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does")
+    columns = _columns(plan, index.trials, trials)
+    shown = [
+        Shown(
+            picture,
+            read_picture(client, study, picture),
+            tuple(read_predictions(client, trial, picture.key) for trial in columns),
+        )
+        for picture in index.images[:images]
+    ]
+    names = [index.trials[trial] for trial in columns]
+    return lambda: draw_predictions(shown, names, index.classes, thresholds)
+
+
+def _columns(plan: Plan, looked: dict[str, str], wanted: Sequence[str]) -> list[str]:
+    """Return trial ids in the plan's order, or in the order of ``wanted``, by their first digits."""
+    if not wanted:
+        return [trial.id for trial in plan.trials if trial.id in looked]
+    found = []
+    for name in wanted:
+        alike = [trial for trial in looked if trial.startswith(name)]
+        if len(alike) != 1:
+            known = ", ".join(looked)
+            raise UserError(f"{'no' if not alike else 'more than one'} trial that looked begins with {name}: {known}")
+        found += alike
+    return found

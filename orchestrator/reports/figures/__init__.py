@@ -1,0 +1,1 @@
+"""Draw the figures of a paper's supplement: training over time, and predictions side by side."""

@@ -1,0 +1,108 @@
+"""Draw AP over the epochs with and without distillation, one panel a student (the supplement's figure A1)."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.points import point_text
+from orchestrator.printable import printable
+from orchestrator.reports.figures.canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from orchestrator.reports.rows import student_name
+from orchestrator.tracking.curves import Curves
+
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+MARKS = ("o", "s", "^", "D", "v", "P")
+ALONE = "none"
+PANEL_INCHES = (3.2, 2.6)
+COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Hold AP in percent at epochs that all seeds have: mean, and sample standard deviation (0 for a single seed)."""
+
+    method: str
+    label: str
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Hold one student's curves: alone first, then of each method the point whose mean gets highest."""
+
+    student: str
+    curves: tuple[Curve, ...]
+
+
+def panels_of(plan: Plan, curves: Curves) -> list[Panel]:
+    """Return a panel for each student that has a curve, in the plan's order."""
+    groups: dict[str, dict[tuple[str, str], list[PlannedTrial]]] = {}
+    for trial in plan.students:
+        if curves.get(trial.id):
+            of_student = groups.setdefault(student_name(trial.spec.student), {})
+            of_student.setdefault((trial.spec.method.kind, point_text(trial.params)), []).append(trial)
+    return [Panel(student, tuple(_best(_curves(points, curves)))) for student, points in groups.items()]
+
+
+def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Curves) -> list[Curve]:
+    found = []
+    for (method, point), trials in points.items():
+        seeds = [curves[trial.id] for trial in trials]
+        epochs = sorted(set.intersection(*(set(seed) for seed in seeds)))
+        values = [[100 * seed[epoch] for seed in seeds] for epoch in epochs]
+        if epochs:
+            found.append(
+                Curve(
+                    method=method,
+                    label=f"{method} {point}".strip() + (f", {len(seeds)} seeds" if len(seeds) > 1 else ""),
+                    epochs=tuple(epochs),
+                    mean=tuple(map(statistics.fmean, values)),
+                    spread=tuple(statistics.stdev(some) if len(some) > 1 else 0.0 for some in values),
+                )
+            )
+    return found
+
+
+def _best(curves: Sequence[Curve]) -> list[Curve]:
+    methods = sorted(dict.fromkeys(curve.method for curve in curves), key=lambda method: method != ALONE)
+    return [max((c for c in curves if c.method == method), key=lambda c: max(c.mean)) for method in methods]
+
+
+def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
+    """Return the figure; lines are told apart by colour and by mark, spread over seeds is a band."""
+    columns = min(COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(columns * PANEL_INCHES[0], lines * PANEL_INCHES[1] + 0.3), layout="constrained")
+    figure.suptitle(printable(title))
+    places = figure.subplots(lines, columns, squeeze=False).flatten()
+    for axes, panel in zip(places, panels, strict=False):
+        _draw_panel(axes, panel)
+    for axes in places[len(panels) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    axes.set_title(printable(panel.student))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("AP (%)")
+    taught = [curve for curve in panel.curves if curve.method != ALONE]
+    for curve in panel.curves:
+        place = taught.index(curve) if curve in taught else 0
+        alone = curve.method == ALONE
+        colour = BLACK if alone else COLOURS[place % len(COLOURS)]
+        mark, dashes = ("x", "--") if alone else (MARKS[place % len(MARKS)], "-")
+        axes.plot(
+            curve.epochs, curve.mean, color=colour, marker=mark, linestyle=dashes, markersize=3, linewidth=1,
+            label=printable(curve.label),
+        )  # fmt: skip
+        if any(curve.spread):
+            low, high = ([m + sign * s for m, s in zip(curve.mean, curve.spread, strict=True)] for sign in (-1, 1))
+            axes.fill_between(curve.epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.legend(fontsize=6, frameon=False)
