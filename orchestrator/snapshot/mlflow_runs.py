@@ -10,9 +10,21 @@ from mlflow.entities import Run
 from orchestrator.redact import redacted
 from orchestrator.snapshot.mlflow_database import RunRow, unclipped
 from orchestrator.snapshot.recorded import Latest, RecordedRun
-from orchestrator.tracking.runs import DATA, FINGERPRINT, KIND, METHOD, REASON, ROLE, STATUS, STUDY, TRIAL
+from orchestrator.tracking.runs import (
+    DATA,
+    DEVICES,
+    EVENTS,
+    FINGERPRINT,
+    KIND,
+    METHOD,
+    PLANNED,
+    REASON,
+    ROLE,
+    STATUS,
+    STUDY,
+    TRIAL,
+)  # fmt: skip
 
-PLANNED, DEVICES, EVENTS = "stillhouse.planned", "stillhouse.devices", "stillhouse.events"
 OWN_FIELDS = {KIND, FINGERPRINT, STUDY, TRIAL, ROLE, METHOD, STATUS, REASON, DATA, PLANNED, DEVICES, EVENTS}
 INTERNAL = "mlflow."
 KEPT = ("mlflow.user", "mlflow.source.name", "mlflow.source.git.commit")

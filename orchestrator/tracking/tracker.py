@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.digests import dataset_digest
 from orchestrator.errors import OperationError
+from orchestrator.events import read_events
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.redact import redacted
 from orchestrator.store import Store
@@ -27,9 +28,12 @@ from orchestrator.tracking.provenance import git_revision, lock_digest, package_
 from orchestrator.tracking.runs import (
     DATA,
     DESCRIBED,
+    DEVICES,
+    EVENTS,
     FINGERPRINT,
     LOCK_DIGEST,
     METHOD,
+    PLANNED,
     REASON,
     REVISION,
     ROLE,
@@ -39,6 +43,7 @@ from orchestrator.tracking.runs import (
     find_or_create,
     last_steps,
 )
+from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
@@ -52,6 +57,7 @@ class Copy:
 
     run_id: str
     logged: dict[str, int]
+    events: str = ""  # the timeline that stands in its tag
     ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
@@ -143,6 +149,7 @@ class Tracker:
         if outcome is not None and copy.ended == (outcome, len(history)):
             return
         self._send(copy, points_of(history))
+        self._tell_events(copy, trial)
         if outcome is not None:
             self._settle(copy, trial, history, outcome)
 
@@ -152,6 +159,13 @@ class Tracker:
             client.log_batch(copy.run_id, metrics=[Metric(*point) for point in portion])
             advance(copy.logged, portion)
             self.sent += len(portion)
+
+    def _tell_events(self, copy: Copy, trial: PlannedTrial) -> None:
+        """Write the trial's timeline where it has grown; the same text any number of times is the same tag."""
+        text = timeline_text(read_events(trial.directory))
+        if text != copy.events:
+            self.connect().set_tag(copy.run_id, EVENTS, text)
+            copy.events = text
 
     def _settle(self, copy: Copy, trial: PlannedTrial, history: list[Record], outcome: Outcome) -> None:
         """Write how the trial ended: best values and student first, so that who reads the status finds them."""
@@ -189,7 +203,7 @@ class Tracker:
             run = self._trial_run(client, trial)
             if not run.data.params:
                 self._describe(client, run.info.run_id, trial)
-            self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run))
+            self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""))
         return self._copies[trial.id]
 
     def _describe(self, client: MlflowClient, run_id: str, trial: PlannedTrial) -> None:
@@ -206,13 +220,14 @@ class Tracker:
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind, NOTE: note}
         tags = {
             **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
-            FINGERPRINT: self._plan.fingerprint, **self._provenance,
+            FINGERPRINT: self._plan.fingerprint, DEVICES: str(self._plan.placement(trial.role).workers), **self._provenance,
         }  # fmt: skip
         return find_or_create(client, self._experiment, "trial", trial.id, run_name(trial), tags)
 
     def _study(self, client: MlflowClient) -> Run:
         study = self._plan.study
-        own = {STUDY: study.name, NOTE: study.description, **self._provenance}
+        planned = str(len(self._plan.trials))
+        own = {STUDY: study.name, NOTE: study.description, PLANNED: planned, **self._provenance}
         tags = {**study.tracking.tags, **own}
         return find_or_create(client, self._experiment, "study", self._plan.fingerprint, study.name, tags)
 

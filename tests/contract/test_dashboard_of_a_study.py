@@ -1,0 +1,64 @@
+"""What the tracker writes about a study is what dashboards show of it."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboards.snapshot import Query, snapshot
+from orchestrator.events import Event, append_event
+from orchestrator.plan import Plan
+from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+from orchestrator.store import Store
+from orchestrator.tracking.tracker import Tracker
+from tests.contract.test_tracking import AP, SMALL, finish, leave, record, sync
+from tests.unit.orchestrator.planning import plan_text
+from tests.unit.orchestrator.study_text import VALID
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    (tmp_path / "store").mkdir()
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def plan(tmp_path: Path, store: Store) -> Plan:
+    """A teacher, two baselines and two BCKD students."""
+    return plan_text(tmp_path, VALID, *SMALL, store=store.root)
+
+
+def test_what_the_tracker_writes_is_understood(plan, store):
+    teacher, *students = plan.trials
+    append_event(students[0].directory, Event("oom", "micro_batch 4", "CUDA out of memory", time=1.0))
+    history = finish(students[0], 0.10, 0.30, 0.20)
+    taught = next(trial for trial in students if trial.spec.teacher)
+    for trial in (teacher, taught):
+        finish(trial, 0.5)
+    sync(plan, store, teacher, students[0], taught)
+    append_event(students[1].directory, Event("hang", "restarted", "no step for 600 s", time=2.0))
+    leave(students[1], [record(1, 0.15)])
+    sync(plan, store, students[1])
+    found = snapshot(MlflowTracking(store.tracking_uri), Query(now=record(1, 0).wall_time + 10))
+    trials = {trial["id"]: trial for trial in found["trials"]}
+    [study] = found["studies"]
+    assert (study["name"], study["planned"], len(study["runs"])) == ("demo", len(plan.trials), 4)
+    done, begun = trials[students[0].id], trials[students[1].id]
+    assert (done["status"], done["best_epoch"], done["epoch"], done["devices"]) == ("finished", 2, 3, 1)
+    column = found["metrics"].index(AP)
+    assert (done["best"][column], done["last"][column]) == (0.30, 0.20)
+    assert done["gpu_hours"] == pytest.approx(sum(item.timing["time/train_s"] for item in history) / 3600)
+    assert [event["kind"] for event in done["events"]] == ["oom"]
+    assert (begun["status"], begun["events"][0]["detail"]) == ("running", "no step for 600 s")
+    assert trials[taught.id]["teacher_run"] == trials[teacher.id]["run"]
+
+
+def test_a_timeline_that_grows_stands_once(plan, store):
+    student = plan.students[0]
+    tracker = Tracker(plan, store)
+    for number in (1, 2):
+        append_event(student.directory, Event("oom", f"micro_batch {number}", "", time=float(number)))
+        leave(student, [record(epoch, 0.1) for epoch in range(1, number + 1)])
+        for _ in range(2):
+            tracker.sync(student)
+    [trial] = snapshot(MlflowTracking(store.tracking_uri))["trials"]
+    assert [event["time"] for event in trial["events"]] == [1.0, 2.0]
