@@ -60,3 +60,15 @@ def said(cluster: Cluster) -> str:
         f"{sum(group.max for group in cluster.workers)} workers; machines end by themselves after {cluster.max_hours} "
         f"hours, so at most {found.most * cluster.max_hours:.0f} $"
     )
+
+
+def forecast(cluster: Cluster, gpu_hours: float) -> str:
+    """Return one sentence about what ``gpu_hours`` of a V100-class GPU, an estimate, take on the cluster."""
+    found = bill(cluster, gpu_hours)
+    if found is None:
+        return "its workers have no GPUs: nothing is known of how long the study takes there"
+    costs = f", {found.dollars:.2f} $" if is_priced(cluster) else ""
+    return (
+        f"an estimate that may be off by a factor of two: {gpu_hours:.1f} GPU hours, "
+        f"{found.hours:.1f} hours with all GPUs busy{costs}"
+    )

@@ -1,6 +1,7 @@
 """Render the files of a cluster from its description, bring one up, or take it down."""
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from orchestrator.errors import OperationError, UserError
 
 if TYPE_CHECKING:
     from orchestrator.clusters.description import Cluster
+
+log = logging.getLogger(__name__)
 
 VERBS = ("render", "up", "down")
 
@@ -92,18 +95,23 @@ def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
 def run_on(arguments: argparse.Namespace) -> int:
     """Run a study on a cluster that comes and goes: what ``run --on`` does. Exit code 1 when a trial failed."""
     from orchestrator.api import Study
+    from orchestrator.clusters.cost import forecast
     from orchestrator.clusters.errand import ON_THE_HEAD, Errand, exit_code
     from orchestrator.clusters.load import load_cluster
     from orchestrator.findings import StudyErrors
+    from orchestrator.reproduce.cost import cost_of, total
 
     if arguments.address:
         raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
     cluster, store = load_cluster(arguments.on), store_of(arguments)
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
     study = Study.load(arguments.study, [*arguments.sets, *workers], trust_config=arguments.trust_config)
-    errors = [finding for finding in study.plan(store.root).findings if finding.level == "error"]
+    plan = study.plan(store.root)
+    errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
         raise StudyErrors(errors)
+    hours = total(cost_of(trial, gpus=1) for trial in plan.trials).gpu_hours
+    log.info("%s: %s", cluster.name, forecast(cluster, hours))
     options = [
         "--tracker-wait",
         str(arguments.tracker_wait),

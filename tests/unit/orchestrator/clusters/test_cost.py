@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.clusters.cost import bill, is_priced, price, said
+from orchestrator.clusters.cost import bill, forecast, is_priced, price, said
 from tests.unit.orchestrator.clusters.described import cluster, worker
 
 
@@ -28,3 +28,9 @@ def test_the_most_that_a_cluster_can_cost_is_said():
     assert "at most 204 $" in said(cluster(max_hours=24))  # 24 x (0.5 + 4 x 2)
     assert not is_priced(cluster(workers=[worker(price_per_hour=0.0)]))
     assert "no price" in said(cluster(workers=[worker(price_per_hour=0.0)]))
+
+
+def test_forecast_names_hours_and_dollars():
+    assert "80.0 GPU hours, 10.0 hours with all GPUs busy, 85.00 $" in forecast(cluster(), 80.0)
+    assert "$" not in forecast(cluster(workers=[worker(price_per_hour=0.0)]), 80.0)
+    assert "no GPUs" in forecast(cluster(workers=[worker(gpus=0)]), 80.0)
