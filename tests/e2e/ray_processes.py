@@ -58,8 +58,15 @@ class RayProcesses:
 
     def alive(self) -> list[str]:
         """Return the ids of the nodes that Ray holds for alive."""
-        nodes = self.ask("/nodes?view=summary")["data"]["summary"]
-        return [node["raylet"]["nodeId"] for node in nodes if node["raylet"].get("state") == "ALIVE"]
+        return [node["nodeId"] for node in self._raylets() if node.get("state") == "ALIVE"]
+
+    def head(self) -> str:
+        """Return the id of the head's node."""
+        [found] = [node["nodeId"] for node in self._raylets() if node.get("isHeadNode")]
+        return str(found)
+
+    def _raylets(self) -> list[dict[str, Any]]:
+        return [node["raylet"] for node in self.ask("/nodes?view=summary")["data"]["summary"]]
 
     def ask(self, path: str) -> Any:
         """Ask the dashboard for something."""
@@ -68,8 +75,9 @@ class RayProcesses:
             return json.load(answer)
 
     def start_worker(self, name: str, cpus: int = 1) -> None:
-        """Start a node with CPUs; it joins when it is ready."""
-        self._start(name, "--address", f"127.0.0.1:{self._port}", "--num-cpus", cpus)
+        """Start a node with CPUs and a custom resource of its name; it joins when it is ready."""
+        resources = json.dumps({name: 1})
+        self._start(name, "--address", f"127.0.0.1:{self._port}", "--num-cpus", cpus, "--resources", resources)
 
     def kill(self, name: str) -> None:
         """Kill a node's processes at once, as a machine that is taken away."""
