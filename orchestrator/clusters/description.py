@@ -141,7 +141,7 @@ STORED = {
 
 
 class Cluster(Section):
-    """Describe a cluster. Prices are US dollars an hour of one machine, as you pay them: spot prices for spot machines."""
+    """Describe a cluster; ``mirror`` is the object storage that keeps copies of the trials. Prices are US dollars an hour of one machine, as you pay them: spot prices for spot machines."""
 
     name: Name
     platform: Platform
@@ -150,6 +150,7 @@ class Cluster(Section):
     head: Head
     workers: tuple[Workers, ...] = Field(min_length=1, max_length=20)
     storage: Storage
+    mirror: Word | None = None
     data: Folder | None = None
     variables: Environment = {}
     idle_minutes: int = Field(5, ge=1, le=1440)
@@ -196,8 +197,9 @@ class Cluster(Section):
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables of every process on the cluster's machines."""
-        data = {"STILLHOUSE_DATA": self.data} if self.data else {}
-        return {"STILLHOUSE_PYTHON": f"{self.environment_folder}/bin/python", **data, **self.variables}
+        places = {"STILLHOUSE_DATA": self.data, "STILLHOUSE_MIRROR": self.mirror}
+        named = {name: place for name, place in places.items() if place}
+        return {"STILLHOUSE_PYTHON": f"{self.environment_folder}/bin/python", **named, **self.variables}
 
     @property
     def folders(self) -> list[str]:

@@ -185,3 +185,21 @@ def test_slurm_script_runs_the_study_with_its_options(tmp_path):
     assert after[:3] == ["stillhouse", "run", "my study.yaml"]
     assert after[-2:] == ["--set", "search.seeds=[0, 1]"]
     assert not any("00ff" in word for word in words)  # no token on a command line
+
+
+def test_mirror_and_data_reach_every_process():
+    wanted = {"mirror": "s3://bucket/copies", "data": "/data"}
+    variables = {"STILLHOUSE_MIRROR": "s3://bucket/copies", "STILLHOUSE_DATA": "/data"}
+    assert variables.items() <= cluster("aws", **wanted).environment.items()
+    launched = ray_file(cluster("machines", image=None, **wanted))
+    commands = [launched["head_start_ray_commands"][1], launched["worker_start_ray_commands"][1]]
+    options = ray_file(cluster("aws", **wanted))["docker"]["run_options"]
+    pods = rendered("kubernetes", **wanted)["raycluster.yaml"][0]["spec"]
+    groups = [pods["headGroupSpec"], *pods["workerGroupSpecs"]]
+    for name, value in variables.items():
+        assert all(f"{name}='{value}'" in command for command in commands)
+        assert f"--env {name}='{value}'" in options
+        for group in groups:
+            assert {"name": name, "value": value} in group["template"]["spec"]["containers"][0]["env"]
+        assert f"export {name}={value}" in slurm_script(cluster("slurm", **wanted))
+        assert f"--env {name}={value}" in sky_task(cluster("gcp", **wanted), "s.yaml")["run"]
