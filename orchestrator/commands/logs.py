@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the log; with ``-f`` exit code 1 when the submission ends otherwise than finished."""
     from orchestrator.submit.states import State
 
-    submissions, name = submissions_of(arguments), name_of(arguments)
+    submissions = submissions_of(arguments)
+    name = name_of(arguments, submissions)
     if arguments.json and arguments.follow:
         raise UserError("--json prints one object, --follow goes on: use one of them")
     if arguments.json:

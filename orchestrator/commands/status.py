@@ -15,7 +15,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the state and its reason; exit code 1 when the submission failed or was lost."""
     from orchestrator.submit.states import State
 
-    found = submissions_of(arguments).status(name_of(arguments))
+    submissions = submissions_of(arguments)
+    found = submissions.status(name_of(arguments, submissions))
     if arguments.json:
         print_json(found.to_json())
     else:

@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop the submission."""
-    found = submissions_of(arguments).stop(name_of(arguments))
+    submissions = submissions_of(arguments)
+    found = submissions.stop(name_of(arguments, submissions))
     if arguments.json:
         print_json(found.to_json())
     else:

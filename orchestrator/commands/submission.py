@@ -79,7 +79,7 @@ def study_of(arguments: argparse.Namespace, path: str) -> "Study":
     return Study.load(path, [*arguments.sets, *workers], trust_config=arguments.trust_config)
 
 
-def name_of(arguments: argparse.Namespace) -> str:
+def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
     """Return the id that the arguments mean, directly or by their study."""
     from orchestrator.submit.identity import key_in
 
@@ -87,7 +87,7 @@ def name_of(arguments: argparse.Namespace) -> str:
         return str(arguments.name)
     if not Path(arguments.name).is_file():
         raise UserError(f"{arguments.name} is neither a study's file nor the id of a submission")
-    return study_of(arguments, arguments.name).order(arguments.store).key
+    return submissions.key_of(study_of(arguments, arguments.name).order(arguments.store))
 
 
 def submissions_of(arguments: argparse.Namespace) -> "Submissions":

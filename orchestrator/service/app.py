@@ -71,6 +71,12 @@ class Detailed(Shown):
     events: list[Transition]
 
 
+class Key(BaseModel):
+    """Hold the name of a submission."""
+
+    key: str
+
+
 class Log(BaseModel):
     """Hold what an attempt has printed."""
 
@@ -157,6 +163,11 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
         """Accept a study into the queue, or join the one that is there; ``resume`` goes on with one that has ended."""
         submission, new = service.accept(sent)
         return Accepted(**submission.to_json(), new=new)
+
+    @app.post("/api/key", **guarded)
+    def key(sent: Sent) -> Key:
+        """Name the submission that a study has here, or would have: it follows from the data that is seen from here."""
+        return Key(key=service.intake.order(sent).key)
 
     @app.get("/api/submissions", **guarded)
     def every() -> Listed:

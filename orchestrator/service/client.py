@@ -31,6 +31,9 @@ class Remote:
         except (httpx.InvalidURL, ValueError) as error:
             raise UserError(f"STILLHOUSE_URL is no address: {redacted(url)}") from error
 
+    def key_of(self, order: Order) -> str:
+        return str(self._ask("POST", "/api/key", json=_sent(order))["key"])
+
     def submit(self, order: Order) -> Receipt:
         return self._send(order, resume=False)
 
@@ -54,9 +57,7 @@ class Remote:
             raise UserError(
                 "a service decides --mirror, --python, --env and --driver-on itself: give them to stillhouse serve"
             )
-        files = {name: content.decode() for name, content in order.shipment.files.items()}
-        sent = {"files": files, "trust_config": TRUST in order.options, "resume": resume}
-        answer = self._ask("POST", "/api/submissions", json=sent)
+        answer = self._ask("POST", "/api/submissions", json=_sent(order) | {"resume": resume})
         return Receipt(_submission(answer), bool(answer["new"]))
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
@@ -76,6 +77,11 @@ class Remote:
         detail = body.get("detail") if isinstance(body, dict) else None
         text = detail if isinstance(detail, str) else f"the service answers {code}: {detail or 'nothing'}"
         return UserError(text) if code in USERS else OperationError(text)
+
+
+def _sent(order: Order) -> dict[str, Any]:
+    files = {name: content.decode() for name, content in order.shipment.files.items()}
+    return {"files": files, "trust_config": TRUST in order.options}
 
 
 def _submission(item: dict[str, Any]) -> Submission:

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -25,7 +25,7 @@ def serve(service: Service, keeper: Keeper, host: str, port: int) -> None:
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
 
 
-def stepping(keeper: Keeper):  # type: ignore[no-untyped-def]  # the type that FastAPI wants is Starlette's own
+def stepping(keeper: Keeper) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Return a lifespan during which the queue is stepped in a thread."""
 
     @contextlib.asynccontextmanager

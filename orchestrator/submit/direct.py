@@ -20,6 +20,9 @@ class Direct:
     cluster: RayCluster
     ledger: Ledger
 
+    def key_of(self, order: Order) -> str:
+        return order.key
+
     def submit(self, order: Order) -> Receipt:
         self.cluster.require_same_version()
         latest = self._latest(order.key)

@@ -38,6 +38,9 @@ class Submissions(Protocol):
     ``OperationError`` when whoever is asked does not answer.
     """
 
+    def key_of(self, order: Order) -> str:
+        """Return the key that an order has, or would have, here."""
+
     def submit(self, order: Order) -> Receipt:
         """Start the order's first attempt, or join what is there: a submission is never started twice.
 

@@ -15,7 +15,7 @@ from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
 from tests.unit.orchestrator.submit.orders import said
 
 GUARDED = [
-    ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/x"),
+    ("POST", "/api/key"), ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/x"),
     ("POST", "/api/submissions/x/stop"), ("GET", "/api/submissions/x/logs"), ("GET", "/api/events"),
 ]  # fmt: skip
 
@@ -81,6 +81,12 @@ def test_a_study_goes_through_its_life(served, remote, order):
     assert (last.state, last.attempt) == (State.FINISHED, 2)
     with pytest.raises(UserError, match="nothing to stop"):
         remote.stop(key)
+
+
+def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, order):
+    key = remote.submit(order).submission.key
+    assert key != order.key
+    assert remote.key_of(order) == key
 
 
 def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, order):

@@ -21,7 +21,7 @@ AS_DESCRIBED = [
 ]
 EVENTS = "/api/events"
 PATHS = [
-    ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/{name}"),
+    ("POST", "/api/key"), ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/{name}"),
     ("POST", "/api/submissions/{name}/stop"), ("GET", "/api/submissions/{name}/logs"), ("GET", EVENTS), ("GET", "/health"),
 ]  # fmt: skip
 
