@@ -11,7 +11,7 @@ from trainers.spec.voc_layout import set_file
 
 TRAIN, VAL = 4, 2  # images
 SIZE = (128, 96)
-BOXES = ((10, 8, 60, 70), (90, 5, 110, 25), (2, 2, 126, 94))  # (x1, y1, x2, y2) in pixels: of each of COCO's sizes
+BOXES = ((2, 2, 126, 94), (10, 8, 60, 70), (90, 5, 110, 25))  # (x1, y1, x2, y2) in pixels: of each of COCO's sizes
 Box = tuple[int, int, int, int]
 
 
