@@ -30,10 +30,13 @@ def run_plan(
     address: str | None,
     interruption: Interruption | None = None,
     wait_s: float = WAIT_S,
+    *,
+    keep_ray: bool = False,
 ) -> Delivery:
     """Train what the plan still lacks and copy all to MLflow, also when the run ends early; say what became of that.
 
-    Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does not answer. Raises
+    Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does not answer. ``keep_ray``
+    leaves Ray up for another plan; the caller stops it. Raises
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     pending = [trial for trial in plan.trials if refreshed(trial).status in TO_RUN]
@@ -44,7 +47,7 @@ def run_plan(
     flusher = Flusher(tracker, plan.trials)
     try:
         if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
-            _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption())
+            _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption(), keep_ray)
         for trial in plan.trials:
             if (
                 refreshed(trial).status == "finished"
@@ -63,6 +66,7 @@ def _train(
     watchers: Sequence[Watcher],
     address: str | None,
     interruption: Interruption,
+    keep_ray: bool,
 ) -> None:
     for trial in pending:
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
@@ -76,7 +80,8 @@ def _train(
             if students or is_open(plan.study.search):
                 run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
     finally:
-        stop_ray()
+        if not keep_ray:
+            stop_ray()
 
 
 def require_teacher(teacher: PlannedTrial) -> None:
