@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-all chaos lint lock audit image-check
+.PHONY: help env demo test test-all chaos bench lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -92,6 +92,9 @@ test-all: env ## run every test: slow ones, benchmarks and, where there is a GPU
 
 chaos: env ## kill processes of small studies at random, over 50 times, and print the log (CHAOS_FLAGS="--seeds 101")
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
+
+bench: env ## time Stillhouse against its limits, in pairs, and print the table (BENCH_FLAGS="--clock cpu --write")
+	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
 lint: env ## run ruff, mypy, import-linter and codespell
 	@status=0

@@ -36,11 +36,14 @@ class TargetCache:
 
     def of(self, adapter: "Adapter") -> Targets:
         """Return where ``adapter`` keeps its targets: shared, unless its assignment depends on predictions."""
-        return self._found.setdefault(adapter.assigner, Targets()) if adapter.shares_targets else Targets()
+        if not adapter.shares_targets:
+            return Targets()
+        assigner = adapter.constants.get("assigner", lambda: adapter.assigner)  # a millisecond to spell out
+        return self._found.setdefault(assigner, Targets())
 
 
 class Constants:
-    """Keep what follows from shapes alone, for the shapes seen last: computing it anew costs a GPU a host's waiting."""
+    """Keep what every batch (of the same shapes) would compute again, for the keys asked for last."""
 
     def __init__(self, limit: int = 64) -> None:
         self._known: dict[Hashable, Any] = {}

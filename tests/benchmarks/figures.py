@@ -1,0 +1,35 @@
+"""List the figures of the table; a module of this package measures each."""
+
+from tests.benchmarks.figure import Figure, Setting
+
+
+def terms_bar(setting: Setting) -> float:
+    """Return the bar of the terms alone: a GPU has more to gain from doing all levels at once."""
+    return 0.6 if setting.cuda else 1.0
+
+
+FIGURES = (
+    Figure(
+        "cohort",
+        "cohort of 4 / 4 trials alone, steady state, R50 -> R18, over its limit (T + 4 S) / (4 (T + S))",
+        1.05,
+        "cohort:against_solo",
+    ),
+    Figure("step", "BCKD step / (student step + teacher forward), R101 -> R50", 1.05, "step:against_its_parts"),
+    Figure("ld-head", "BCKD step / mmdet's LDHead step, R101 -> R50", 1.03, "step:against_ld_head"),
+    Figure("terms", "BCKD terms / plain loop over levels", terms_bar, "terms:against_a_loop"),
+    Figure(
+        "throughput",
+        "throughput / bare mmengine Runner's",
+        0.97,
+        "throughput:against_mmengine",
+        at_least=True,
+    ),
+    Figure(
+        "evaluation",
+        "COCO evaluation / pycocotools",
+        0.15,
+        "evaluation:against_pycocotools",
+        on_device=False,
+    ),
+)
