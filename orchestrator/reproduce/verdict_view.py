@@ -1,5 +1,6 @@
 """Show verdicts: a table with a cell for each printed number, and what the claims come to."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from rich.text import Text
 from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.book import METRICS, Claim
 from orchestrator.reproduce.claim import Judgement, compare
+from orchestrator.reproduce.gate import Check, check_of
 from orchestrator.reproduce.measured import Judged, Results, ap_values
 from orchestrator.reproduce.rank import Agreement
 from orchestrator.reproduce.verdict import Verdict
@@ -33,6 +35,7 @@ def verdict_content(
         "fidelity": agenda.options.fidelity,
         "rows": [_row_content(found) for found in rows],
         "claims": [dict(vars(claim)) | dict(vars(judgement)) for claim, judgement in claims],
+        "checks": [dict(vars(check)) for check in checks(agenda, results)],
         "counts": counts(rows),
         "ranking": ranking and dict(vars(ranking)),
     }
@@ -47,12 +50,21 @@ def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results, ran
     if agenda.options.fidelity in MEANINGLESS:
         console.print(MEANINGLESS[agenda.options.fidelity], markup=False)
     console.print(_table(rows))
+    for check in checks(agenda, results):
+        console.print(_check_line(check), markup=False, highlight=False)
     for claim, judgement in judged_claims(agenda, results):
         console.print(_claim_line(claim, judgement), markup=False, highlight=False)
     if ranking is not None:
         console.print(_ranking_line(ranking), markup=False, highlight=False)
     numbers = ", ".join(f"{number} {kind}" for kind, number in counts(rows).items())
     console.print(f"cells: {numbers}", markup=False, highlight=False)
+
+
+def checks(agenda: Agenda, results: Results) -> list[Check]:
+    """Return the checks of public weights that rows rest on, as far as they have been evaluated."""
+    gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
+    values = {gate: ap_values(agenda, gate, results) for gate in gates}
+    return [check_of(gate, found[0]) for gate, found in values.items() if found and math.isfinite(found[0])]
 
 
 def judged_claims(agenda: Agenda, results: Results) -> list[tuple[Claim, Judgement]]:
@@ -105,6 +117,11 @@ def _row_content(found: Judged) -> dict[str, Any]:
         "seeds": found.seeds,
         "cells": cells,
     }
+
+
+def _check_line(check: Check) -> str:
+    measured = f"AP {check.measured:.1f} here, {check.expected:.1f} in its zoo"
+    return f"weights {check.weights}: {measured}: {'as it should be' if check.objection is None else 'WRONG'}"
 
 
 def _claim_line(claim: Claim, judgement: Judgement) -> str:

@@ -10,7 +10,7 @@ from orchestrator.machine import Machine
 from orchestrator.reproduce.agenda import Agenda, make_agenda
 from orchestrator.reproduce.measured import judged, read_all
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.verdict_view import verdict_content
+from orchestrator.reproduce.verdict_view import checks, verdict_content
 from orchestrator.store import Store
 
 COCO = {"mAP": "coco/bbox_mAP", "AP50": "coco/bbox_mAP_50", "AP75": "coco/bbox_mAP_75"}
@@ -86,6 +86,12 @@ def test_metrics_that_nobody_measured_are_not_run(store: Store) -> None:
     row = found(store)["retina_r50"]
     assert kinds(row)["AP50"] == "not run"
     assert kinds(row)["APs"] == "not printed"
+
+
+def test_public_weights_are_shown_beside_their_zoos_figure(store: Store) -> None:
+    agenda = make_agenda(["A6"], Options(seeds=3), store, BIG)
+    [check] = checks(agenda, read_all(agenda, store))
+    assert (check.weights, check.expected, check.objection) == (TEACHER, 38.5, None)
 
 
 def test_more_seeds_than_were_run_are_missing(store: Store, tmp_path: Path) -> None:
