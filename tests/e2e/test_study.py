@@ -60,8 +60,8 @@ def test_running_again_trains_nothing_and_prints_the_same(ran: Ran) -> None:
     assert histories(ran.store) == before
 
 
-def test_a_second_empty_store_gives_the_same_bits(ran: Ran, tmp_path: Path) -> None:
-    other = stillhouse("run", ran.study, "--store", tmp_path, "--json")
+def test_a_second_empty_store_and_students_side_by_side_give_the_same_bits(ran: Ran, tmp_path: Path) -> None:
+    other = stillhouse("run", ran.study, "--store", tmp_path, "--json", "--set", "search.cohort=3")
     assert other.code == 0, other.err
     assert deterministic(other.json["trials"]) == deterministic(ran.answer.json["trials"])
     assert histories(tmp_path) == histories(ran.store)
