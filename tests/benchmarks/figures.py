@@ -32,4 +32,18 @@ FIGURES = (
         "evaluation:against_pycocotools",
         on_device=False,
     ),
+    Figure(
+        "runs-apart",
+        "cohort of 4 / 4 trials run apart, wall time of the commands, quickstart's sizes",
+        0.45,
+        "sweeps:against_runs_apart",
+        on_device=False,
+    ),
+    Figure(
+        "own-time",
+        "seconds of Stillhouse's, Tune's and Ray's own for a trial, 200 trials on at most 8 worker groups",
+        0.3,
+        "sweeps:own_time",
+        on_device=False,
+    ),
 )
