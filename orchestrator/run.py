@@ -15,7 +15,7 @@ from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.tracker import Tracker
 from trainers.spec.record import OUTCOME, read_outcome
-from trainers.spec.tidy import tidy_finished
+from trainers.spec.tidy import drop_carried, tidy_finished
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def run_plan(
     leaves Ray up for another plan; the caller stops it. Raises
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
-    pending = [trial for trial in plan.trials if refreshed(trial).status in TO_RUN]
+    pending = [trial for trial in map(refreshed, plan.trials) if trial.status in TO_RUN and not is_lost(trial)]
     enough = Budget(plan).reason
     if enough:
         pending = []
@@ -53,10 +53,18 @@ def run_plan(
                 refreshed(trial).status == "finished"
             ):  # now or earlier: somebody may have been killed behind its outcome
                 tidy_finished(trial.directory)
+        if is_open(plan.study.search) and Suggestions(plan).over:
+            for trial in plan.suggested:
+                drop_carried(trial.directory)  # nobody goes on from there any more
     except BaseException:
         flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
         raise
     return flusher.close(wait_s)
+
+
+def is_lost(trial: PlannedTrial) -> bool:
+    """Tell whether a trial has failed that is not tried again: the population has gone on without it."""
+    return trial.spec.segment is not None and trial.status == "failed"
 
 
 def _train(

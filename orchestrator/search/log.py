@@ -9,14 +9,14 @@ Event = dict[str, Any]
 
 
 class SearchLog:
-    """Append events to a file of JSON lines, each on disk before ``append`` returns; one writer at a time.
+    """Append events to a file of JSON lines, each on disk before ``append`` returns; from one thread at a time.
 
     The line that a killed writer left unfinished counts as never written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._whole: int | None = None  # length in bytes up to which the file can be trusted
+        self._sound = False  # whether the file is known to end with a whole line
 
     def read(self) -> list[Event]:
         """Return all events, the oldest first; none where there is no file."""
@@ -25,15 +25,15 @@ class SearchLog:
     def append(self, **event: Any) -> None:
         """Write one event; raises ``OSError`` when the disk is full."""
         line = json.dumps(event).encode() + b"\n"
-        if self._whole is None:
-            self._whole = sum(map(len, self._lines()))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            file.truncate(self._whole)
+            if not self._sound:
+                file.truncate(sum(map(len, self._lines())))
+            self._sound = False
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._whole += len(line)
+            self._sound = True
 
     def _lines(self) -> list[bytes]:
         """Return the whole lines; nothing after one that is damaged can be trusted to follow from it."""

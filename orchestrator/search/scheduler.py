@@ -28,7 +28,8 @@ class RememberingScheduler(TrialScheduler):
         self._members: dict[str, Member] = {}
         self._replaying, self._depth = True, 0
         for event in events.read():
-            self._repeat(event)
+            if "trial" in event:  # the others are about points
+                self._repeat(event)
         self._replaying = False
 
     def __getstate__(self) -> dict[str, Any]:
