@@ -55,11 +55,11 @@ function show() {
   const view = VIEWS.find(({ id }) => id === wish.view) ?? VIEWS[0];
   const chosen = selection(snapshot);
   filters(snapshot, chosen);
-  navigation(view);
   document.title = `${view.title} · Stillhouse`;
   if (view.curves && !snapshot.histories) bringCurves();
-  keepingFocus(() => {
+  keepingPlace(content.dataset.view === view.id, () => {
     disposeCharts();
+    navigation(view);
     content.replaceChildren(h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), ...body(view, chosen, wish));
   });
   content.dataset.view = view.id;
@@ -96,9 +96,13 @@ function navigation(current) {
     h("a", { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null }, title)))));
 }
 
-/** Draw something anew and give the focus back to the control of the same id. */
-function keepingFocus(draw) {
+/** Draw anew and give the focus back to the control of the same id; within a view, what was unfolded stays so. */
+function keepingPlace(same, draw) {
   const focused = document.activeElement?.id;
+  const unfolded = same ? [...content.querySelectorAll("details[open][id]")].map(({ id }) => id) : [];
+  const height = scrollY;
   draw();
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  if (same) scrollTo(scrollX, height);
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }

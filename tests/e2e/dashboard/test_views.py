@@ -28,7 +28,7 @@ def test_view_draws(view: str, look: Watched, address: str) -> None:
     expect(page.locator(f"#view-{view}")).to_have_attribute("aria-current", "page")
     assert page.locator(".state").count() == 0
     if view in CHARTS:
-        expect(page.locator(f"#{CHARTS[view]} canvas")).to_be_visible()
+        expect(page.locator(f"#{CHARTS[view]} canvas").first).to_be_visible()
 
 
 def test_view_draws_what_was_really_trained(browser: Browser, real_address: str) -> None:
@@ -202,6 +202,21 @@ def test_empty_store_says_how_to_begin(browser: Browser, address: str) -> None:
         for view in VIEWS:
             page = look.show(address, view)
             assert page.locator(".state.empty").count() == 1, view
+        assert not look.errors
+
+
+def test_news_leave_the_reader_where_they_were(browser: Browser, address: str) -> None:
+    with watched(browser) as look:
+        look.page.clock.install()
+        page = look.show(address, "curves")
+        page.locator("#curves-details > summary").click()
+        page.wait_for_selector("#curves-numbers")
+        news = page.request.get(f"{address}api/snapshot").json() | {"revision": "newer"}
+        news["studies"][0]["name"] = "renamed"
+        page.route("**/api/snapshot*", lambda route: route.fulfill(json=news))
+        page.clock.run_for(11_000)
+        expect(page.locator("#filter-study")).to_contain_text("renamed")
+        expect(page.locator("#curves-numbers")).to_be_visible()
         assert not look.errors
 
 

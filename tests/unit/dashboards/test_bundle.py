@@ -33,6 +33,14 @@ def test_escaped_json_means_the_same() -> None:
     assert json.loads(in_script(json.dumps(HOSTILE))) == HOSTILE
 
 
+def test_wheel_holds_the_page() -> None:
+    from hatchling.builders.wheel import WheelBuilder
+
+    held = {file.distribution_path for file in WheelBuilder(str(WEB.parents[1])).recurse_included_files()}
+    fixed = ("index.html", "style.css", "vendor/echarts.min.js", "vendor/echarts.LICENSE")
+    assert {f"dashboards/web/{name}" for name in (*fixed, *MODULES)} <= held
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_module_is_part_of_the_page_and_writes_text_only(name: str) -> None:
     assert f'modules["{name}"]' in script()

@@ -33,7 +33,7 @@ function guard(groups, drawn, names, { snapshot, wish }) {
     h("p", {}, h("b", {}, `${groups.length} groups are ranked apart. `),
       "They differ in what they were trained or measured on, so one's numbers say nothing about the other's."),
     choice("group", "Show", [["", "all groups"], ...names], wish.group),
-    h("details", {}, h("summary", {}, "What differs"), h("ul", {}, others.slice(0, SECTIONS).map((other) =>
+    h("details", { id: "guard-details" }, h("summary", {}, "What differs"), h("ul", {}, others.slice(0, SECTIONS).map((other) =>
       h("li", {}, h("b", {}, `${names.get(first.id)} / ${names.get(other.id)}: `), sentences(snapshot, first, other))))),
     drawn.length < groups.length && h("p", { class: "note" }, `${drawn.length} of ${groups.length} groups are shown.`));
 }
@@ -53,7 +53,7 @@ function section(group, name, context) {
       sortable: true, rowClass: ({ kind }) => kind }),
     h("p", { class: "note" }, `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's `
       + "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank."),
-    h("details", { class: "numbers" }, h("summary", {}, "What these trials share"), h("dl", { class: "facts" },
+    h("details", { class: "numbers", id: `facts-${group.id}` }, h("summary", {}, "What these trials share"), h("dl", { class: "facts" },
       FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING))))));
 }
 
