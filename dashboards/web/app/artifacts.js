@@ -9,7 +9,11 @@ export function artifactOf(snapshot, run, path) {
   const kept = snapshot.data.artifacts;
   if (kept || !snapshot.data.live) return Promise.resolve(kept?.[`${run}/${path}`] ?? null);
   const address = addressOf(run, path);
-  if (!brought.has(address)) brought.set(address, ask(address).catch(() => null));
+  if (!brought.has(address))
+    brought.set(
+      address,
+      ask(address).catch(() => null),
+    );
   return brought.get(address);
 }
 

@@ -18,8 +18,13 @@ export function chart({ id, title, note, options, numbers, height = 360, onpick 
   drawn.add(place);
   watcher.observe(place);
   requestAnimationFrame(() => place.isConnected && !place.chart && place.draw());
-  return h("figure", {}, h("figcaption", {}, h("b", {}, title), note && h("span", { class: "note" }, note)), place,
-    numbers && numberTable(id, title, numbers));
+  return h(
+    "figure",
+    {},
+    h("figcaption", {}, h("b", {}, title), note && h("span", { class: "note" }, note)),
+    place,
+    numbers && numberTable(id, title, numbers),
+  );
 }
 
 /** Forget the charts of the view before. */
@@ -38,17 +43,31 @@ export function redrawCharts() {
 
 /** Return a tooltip's content as elements: a heading and pairs of names and values. */
 export function tip(heading, pairs) {
-  return h("div", { class: "tip" }, h("b", {}, heading), h("dl", {},
-    pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
+  return h(
+    "div",
+    { class: "tip" },
+    h("b", {}, heading),
+    h(
+      "dl",
+      {},
+      pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
+  );
 }
 
 /** Return an axis in the page's style. */
 export function axis(name, extra = {}) {
   const shade = colours();
   return {
-    name, nameLocation: "middle", nameGap: 30, nameTextStyle: { color: shade.quiet }, scale: true,
-    axisLabel: { color: shade.quiet, hideOverlap: true }, axisLine: { lineStyle: { color: shade.line } },
-    splitLine: { lineStyle: { color: shade.line } }, ...extra,
+    name,
+    nameLocation: "middle",
+    nameGap: 30,
+    nameTextStyle: { color: shade.quiet },
+    scale: true,
+    axisLabel: { color: shade.quiet, hideOverlap: true },
+    axisLine: { lineStyle: { color: shade.line } },
+    splitLine: { lineStyle: { color: shade.line } },
+    ...extra,
   };
 }
 
@@ -58,19 +77,36 @@ function draw(place, options, onpick) {
   const shade = colours();
   const made = typeof options === "function" ? options(shade) : options;
   const base = style(shade);
-  place.chart.setOption({ ...base, ...made, tooltip: { ...base.tooltip, ...made.tooltip },
-    legend: made.legend ? { ...base.legend, ...made.legend } : { show: false } });
+  place.chart.setOption({
+    ...base,
+    ...made,
+    tooltip: { ...base.tooltip, ...made.tooltip },
+    legend: made.legend ? { ...base.legend, ...made.legend } : { show: false },
+  });
   if (onpick) place.chart.on("click", onpick);
 }
 
 function style(shade) {
   return {
-    animation: false, color: shade.series, backgroundColor: "transparent",
+    animation: false,
+    color: shade.series,
+    backgroundColor: "transparent",
     textStyle: { fontFamily: "system-ui, sans-serif", color: shade.text },
     grid: { left: 56, right: 24, top: 40, bottom: 48 },
-    tooltip: { confine: true, backgroundColor: shade.surface, borderColor: shade.line, textStyle: { color: shade.text } },
-    legend: { type: "scroll", top: 0, textStyle: { color: shade.text }, pageTextStyle: { color: shade.text },
-      pageIconColor: shade.text, pageIconInactiveColor: shade.line },
+    tooltip: {
+      confine: true,
+      backgroundColor: shade.surface,
+      borderColor: shade.line,
+      textStyle: { color: shade.text },
+    },
+    legend: {
+      type: "scroll",
+      top: 0,
+      textStyle: { color: shade.text },
+      pageTextStyle: { color: shade.text },
+      pageIconColor: shade.text,
+      pageIconInactiveColor: shade.line,
+    },
   };
 }
 
@@ -81,5 +117,9 @@ function numberTable(id, title, numbers) {
       target.append(table({ id: `${id}-numbers`, caption: title, columns, rows }));
     }
   };
-  return h("details", { class: "numbers", id: `${id}-details`, ontoggle: fill }, h("summary", {}, "Numbers as a table"));
+  return h(
+    "details",
+    { class: "numbers", id: `${id}-details`, ontoggle: fill },
+    h("summary", {}, "Numbers as a table"),
+  );
 }

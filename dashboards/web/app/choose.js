@@ -10,8 +10,11 @@ const UNKNOWN = "not recorded";
 
 /** Return a labelled list to choose from; the choice stands in the address under `key`. `options` are [value, name]. */
 export function choice(key, title, options, value) {
-  const box = h("select", { id: `choose-${key}`, onchange: ({ target }) => change({ [key]: target.value }) },
-    options.map(([id, name]) => h("option", { value: id }, String(name).slice(0, 120))));
+  const box = h(
+    "select",
+    { id: `choose-${key}`, onchange: ({ target }) => change({ [key]: target.value }) },
+    options.map(([id, name]) => h("option", { value: id }, String(name).slice(0, 120))),
+  );
   box.value = value ?? "";
   return h("label", { class: "choice" }, h("span", {}, title), box);
 }
@@ -20,7 +23,8 @@ export function choice(key, title, options, value) {
 export function groupNames(groups) {
   const known = groups.filter(({ facts }) => FACTS.some((fact) => facts[fact] !== UNKNOWN));
   const telling = FACTS.filter((fact) => new Set(known.map(({ facts }) => facts[fact])).size > 1);
-  const name = ({ facts, label }) => telling.map((fact) => (/^\d+$/.test(facts[fact]) ? `${fact} ${facts[fact]}` : facts[fact])).join(" · ") || label;
+  const name = ({ facts, label }) =>
+    telling.map((fact) => (/^\d+$/.test(facts[fact]) ? `${fact} ${facts[fact]}` : facts[fact])).join(" · ") || label;
   return new Map(groups.map((group) => [group.id, known.includes(group) ? name(group) : group.label]));
 }
 
@@ -33,16 +37,27 @@ export function groupsShown({ snapshot, runs }) {
 export function chooseGroup(context) {
   const groups = groupsShown(context);
   const size = ({ runs }) => runs.filter((run) => context.runs.has(run)).length;
-  const group = groups.find(({ id }) => id === context.wish.group) ?? [...groups].sort((a, b) => size(b) - size(a))[0] ?? null;
-  const control = groups.length > 1
-    ? h("div", { class: "controls" }, choice("group", "Trials that may be compared", [...groupNames(groups)], group.id),
-      h("p", { class: "note" }, `${counted(groups.length - 1, "other group")} ${groups.length === 2 ? "differs" : "differ"} in what they were trained or measured on.`))
-    : null;
+  const group =
+    groups.find(({ id }) => id === context.wish.group) ?? [...groups].sort((a, b) => size(b) - size(a))[0] ?? null;
+  const control =
+    groups.length > 1
+      ? h(
+          "div",
+          { class: "controls" },
+          choice("group", "Trials that may be compared", [...groupNames(groups)], group.id),
+          h(
+            "p",
+            { class: "note" },
+            `${counted(groups.length - 1, "other group")} ${groups.length === 2 ? "differs" : "differ"} in what they were trained or measured on.`,
+          ),
+        )
+      : null;
   return { group, control };
 }
 
 /** Return trials with the best first: distilled students, then those trained alone, then teachers. */
-export function bestFirst({ snapshot, metric }, trials) {
+export function bestFirst({ snapshot }, trials) {
+  const { metric } = snapshot.data; // of any other nobody said whether more is better
   const kind = ({ role, method }) => (role === "teacher" ? 2 : Number(method === "none"));
   const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
   return [...trials].sort((a, b) => kind(a) - kind(b) || value(b) - value(a) || 0);
@@ -51,5 +66,13 @@ export function bestFirst({ snapshot, metric }, trials) {
 /** Return the chosen trial of some (the first to begin with) and the control. */
 export function chooseTrial(key, title, trials, wish) {
   const trial = trials.find(({ run }) => run === wish[key]) ?? trials[0] ?? null;
-  return { trial, control: choice(key, title, trials.map((found) => [found.run, nameOf(found)]), trial?.run) };
+  return {
+    trial,
+    control: choice(
+      key,
+      title,
+      trials.map((found) => [found.run, nameOf(found)]),
+      trial?.run,
+    ),
+  };
 }

@@ -17,9 +17,13 @@ export function selection(snapshot) {
   const states = new Set(list(wish.states));
   const words = (wish.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   const ofStudy = study ? snapshot.trials.filter((trial) => trial.study === study) : snapshot.trials;
-  const trials = ofStudy.filter((trial) => (methods.size === 0 || methods.has(methodOf(trial)))
-    && (states.size === 0 || states.has(trial.status)) && words.every((word) => haystack(trial).includes(word))
-    && pinned(snapshot, wish.pinned, trial));
+  const trials = ofStudy.filter(
+    (trial) =>
+      (methods.size === 0 || methods.has(methodOf(trial))) &&
+      (states.size === 0 || states.has(trial.status)) &&
+      words.every((word) => haystack(trial).includes(word)) &&
+      pinned(snapshot, wish.pinned, trial),
+  );
   return { study, metric, trials, ofStudy, runs: new Set(trials.map(({ run }) => run)) };
 }
 
@@ -38,25 +42,53 @@ export function filterBar(form) {
     const board = boards.find(({ name }) => name === value);
     change({ pinned: value, metric: board?.metric, view: board?.view ?? settings().view });
   });
-  const search = h("input", { id: "filter-q", type: "search", placeholder: "name, setting, tag", maxlength: "200",
-    autocomplete: "off", oninput: ({ target }) => change({ q: target.value }) });
+  const search = h("input", {
+    id: "filter-q",
+    type: "search",
+    placeholder: "name, setting, tag",
+    maxlength: "200",
+    autocomplete: "off",
+    oninput: ({ target }) => change({ q: target.value }),
+  });
   const methods = chips("Method", "methods");
   const states = chips("State", "states");
   const count = h("p", { class: "count", id: "count", role: "status" });
-  const reset = h("button", { type: "button", class: "quiet", id: "filter-reset",
-    onclick: () => change(Object.fromEntries(FILTERS.map((key) => [key, null]))) }, "Clear filters");
-  form.append(study.label, metric.label, pins.label, h("label", {}, h("span", {}, "Search"), search), methods.field,
-    states.field, count, reset);
+  const reset = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      id: "filter-reset",
+      onclick: () => change(Object.fromEntries(FILTERS.map((key) => [key, null]))),
+    },
+    "Clear filters",
+  );
+  form.append(
+    study.label,
+    metric.label,
+    pins.label,
+    h("label", {}, h("span", {}, "Search"), search),
+    methods.field,
+    states.field,
+    count,
+    reset,
+  );
   return (snapshot, chosen) => {
     const wish = settings();
     study.fill([["", "all studies"], ...snapshot.studies.map(({ id, name }) => [id, name])], chosen.study ?? "");
-    metric.fill(metricsInOrder(snapshot).map((name) => [name, name]), chosen.metric);
+    metric.fill(
+      metricsInOrder(snapshot).map((name) => [name, name]),
+      chosen.metric,
+    );
     boards = snapshot.data.dashboards ?? [];
     pins.label.hidden = boards.length === 0;
     pins.fill([["", "none"], ...boards.map(({ name, title }) => [name, title])], wish.pinned ?? "");
     if (document.activeElement !== search) search.value = wish.q ?? "";
     methods.fill(tally(chosen.ofStudy, methodOf), new Set(list(wish.methods)));
-    states.fill(tally(chosen.ofStudy, ({ status }) => status), new Set(list(wish.states)));
+    states.fill(
+      tally(chosen.ofStudy, ({ status }) => status),
+      new Set(list(wish.states)),
+    );
     reset.hidden = !FILTERS.some((key) => wish[key]);
     count.textContent = `${counted(chosen.trials.length, "trial")} of ${snapshot.trials.length.toLocaleString("en")}`;
   };
@@ -84,14 +116,23 @@ function select(id, title, chosen) {
 function chips(title, key) {
   const field = h("fieldset", { class: "chips", id: `filter-${key}` }, h("legend", {}, title));
   let drawn = "";
-  const toggle = () => change({ [key]: joined([...field.querySelectorAll("input:checked")].map(({ value }) => value)) });
+  const toggle = () =>
+    change({ [key]: joined([...field.querySelectorAll("input:checked")].map(({ value }) => value)) });
   const fill = (counts, chosen) => {
     const text = JSON.stringify(counts);
     if (text !== drawn) {
       drawn = text;
-      field.replaceChildren(field.firstChild, ...counts.map(([name, count]) => h("label", { class: "chip" },
-        h("input", { type: "checkbox", value: name, onchange: toggle }), h("span", {}, `${name.slice(0, 40)} `,
-          h("small", {}, count)))));
+      field.replaceChildren(
+        field.firstChild,
+        ...counts.map(([name, count]) =>
+          h(
+            "label",
+            { class: "chip" },
+            h("input", { type: "checkbox", value: name, onchange: toggle }),
+            h("span", {}, `${name.slice(0, 40)} `, h("small", {}, count)),
+          ),
+        ),
+      );
     }
     for (const box of field.querySelectorAll("input")) box.checked = chosen.has(box.value);
   };
@@ -106,8 +147,13 @@ function tally(trials, keyOf) {
 
 function haystack(trial) {
   if (!HAYSTACK.has(trial)) {
-    const pairs = [trial.params, trial.tags].flatMap((of) => Object.entries(of ?? {}).map(([key, value]) => `${key}=${value}`));
-    HAYSTACK.set(trial, [nameOf(trial), trial.name, trial.run, trial.id, trial.student, ...pairs].join("\n").toLowerCase());
+    const pairs = [trial.params, trial.tags].flatMap((of) =>
+      Object.entries(of ?? {}).map(([key, value]) => `${key}=${value}`),
+    );
+    HAYSTACK.set(
+      trial,
+      [nameOf(trial), trial.name, trial.run, trial.id, trial.student, ...pairs].join("\n").toLowerCase(),
+    );
   }
   return HAYSTACK.get(trial);
 }
@@ -120,7 +166,14 @@ export function boardOf(snapshot, name) {
 function pinned(snapshot, name, trial) {
   const board = boardOf(snapshot, name);
   if (!board || board.baselines?.includes(methodOf(trial))) return true;
-  const have = { method: methodOf(trial), role: trial.role, status: trial.status, student: trial.student,
-    study: snapshot.byStudy.get(trial.study)?.name, ...trial.tags, ...snapshot.params(trial) };
+  const have = {
+    method: methodOf(trial),
+    role: trial.role,
+    status: trial.status,
+    student: trial.student,
+    study: snapshot.byStudy.get(trial.study)?.name,
+    ...trial.tags,
+    ...snapshot.params(trial),
+  };
   return Object.entries(board.filter ?? {}).every(([key, accepted]) => accepted.includes(have[key]));
 }

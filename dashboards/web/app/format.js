@@ -65,7 +65,7 @@ export function moment(when) {
 
 /** Return text that fits a cell; what is cut off is marked. */
 export function short(value, longest = LONGEST) {
-  const text = typeof value === "string" ? value : JSON.stringify(value) ?? NOTHING;
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? NOTHING);
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 

@@ -29,9 +29,17 @@ export function onChange(listener) {
   addEventListener("hashchange", listener);
 }
 
-/** Return a setting that is a list. */
+/** Return a setting that is a list; a part that nobody can have written so is taken as it stands. */
 export function list(value) {
-  return value ? value.split(",").map(decodeURIComponent) : [];
+  return value ? value.split(",").map(decoded) : [];
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Return the setting for a list; commas within names are kept apart. */

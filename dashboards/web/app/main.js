@@ -25,7 +25,7 @@ async function start() {
   onChange(show);
   startTheme(document.getElementById("theme"), redrawCharts);
   try {
-    arrived(embedded() ?? await ask(ADDRESSES.snapshot));
+    arrived(embedded() ?? (await ask(ADDRESSES.snapshot)));
   } catch (error) {
     content.replaceChildren(failed("The tracking store could not be read", error.message));
     document.getElementById("filters").hidden = true;
@@ -46,7 +46,9 @@ function arrived(data) {
 }
 
 function newer() {
-  return snapshot ? `${ADDRESSES.snapshot}?${new URLSearchParams({ since: snapshot.data.revision })}` : ADDRESSES.snapshot;
+  return snapshot
+    ? `${ADDRESSES.snapshot}?${new URLSearchParams({ since: snapshot.data.revision })}`
+    : ADDRESSES.snapshot;
 }
 
 function show() {
@@ -92,8 +94,23 @@ async function bringCurves() {
 }
 
 function navigation(current) {
-  links.replaceChildren(h("ul", {}, VIEWS.map(({ id, title }) => h("li", {},
-    h("a", { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null }, title)))));
+  links.replaceChildren(
+    h(
+      "ul",
+      {},
+      VIEWS.map(({ id, title }) =>
+        h(
+          "li",
+          {},
+          h(
+            "a",
+            { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null },
+            title,
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Draw anew and give the focus back to the control of the same id; within a view, what was unfolded stays so. */
@@ -104,5 +121,6 @@ function keepingPlace(same, draw) {
   draw();
   for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
   if (same) scrollTo(scrollX, height);
-  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (focused && document.activeElement?.id !== focused)
+    document.getElementById(focused)?.focus({ preventScroll: true });
 }

@@ -39,7 +39,7 @@ export class Snapshot {
   /** Return one of a list of values in the order of `metrics`. */
   pick(values, metric) {
     const index = this.column.get(metric);
-    return index === undefined || !values ? null : values[index] ?? null;
+    return index === undefined || !values ? null : (values[index] ?? null);
   }
 
   best(trial, metric) {
@@ -74,13 +74,19 @@ export class Snapshot {
 
   read(run) {
     const { steps = [], runs = {} } = this.histories ?? {};
-    return new Map((Object.hasOwn(runs, run) ? runs[run] : []).map(([metric, index, values]) =>
-      [this.metrics[metric], { steps: steps[index] ?? [], values }]));
+    return new Map(
+      (Object.hasOwn(runs, run) ? runs[run] : []).map(([metric, index, values]) => [
+        this.metrics[metric],
+        { steps: steps[index] ?? [], values },
+      ]),
+    );
   }
 
   /** Return what tells two groups apart, in sentences. */
   difference(one, other) {
-    return (this.data.differences ?? []).find(({ a, b }) => (a === one && b === other) || (a === other && b === one)) ?? null;
+    return (
+      (this.data.differences ?? []).find(({ a, b }) => (a === one && b === other) || (a === other && b === one)) ?? null
+    );
   }
 }
 

@@ -10,9 +10,20 @@ export function empty(heading, ...advice) {
 
 /** Return the state of a view whose filters let nothing through. */
 export function filteredOut() {
-  return h("div", { class: "state empty" }, h("h2", {}, "No trial passes the filters"),
-    h("p", {}, h("button", { type: "button", onclick: () => change({ methods: null, states: null, q: null, pinned: null }) },
-      "Clear filters")));
+  return h(
+    "div",
+    { class: "state empty" },
+    h("h2", {}, "No trial passes the filters"),
+    h(
+      "p",
+      {},
+      h(
+        "button",
+        { type: "button", onclick: () => change({ methods: null, states: null, q: null, pinned: null }) },
+        "Clear filters",
+      ),
+    ),
+  );
 }
 
 /** Return the state of a view that waits for data. */

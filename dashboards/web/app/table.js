@@ -28,29 +28,60 @@ export function table({ id, caption, columns, rows, sorted = null, rowClass = nu
     show();
     heads.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
   };
-  const rest = (all) => h("button", { type: "button", class: "quiet", onclick: () => { limit = Infinity; show(); } },
-    `Show all ${counted(all, "row")}`);
+  const rest = (all) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        onclick: () => {
+          limit = Infinity;
+          show();
+        },
+      },
+      `Show all ${counted(all, "row")}`,
+    );
   show();
-  return h("div", {}, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", { id }, h("caption", { class: "unseen" }, caption), h("thead", {}, heads), body)), more);
+  return h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+      h("table", { id }, h("caption", { class: "unseen" }, caption), h("thead", {}, heads), body),
+    ),
+    more,
+  );
 }
 
 function head(column, wish, sortable, by) {
   const current = wish?.replace(/^-/, "") === column.key;
   const order = current ? (wish.startsWith("-") ? "descending" : "ascending") : null;
   const label = sortable
-    ? h("button", { type: "button", class: "sort", "data-key": column.key, title: column.hint, onclick: () => by(column.key) },
-      column.title, h("span", { "aria-hidden": "true" }, { descending: " ↓", ascending: " ↑" }[order] ?? ""))
+    ? h(
+        "button",
+        { type: "button", class: "sort", "data-key": column.key, title: column.hint, onclick: () => by(column.key) },
+        column.title,
+        h("span", { "aria-hidden": "true" }, { descending: " ↓", ascending: " ↑" }[order] ?? ""),
+      )
     : column.title;
-  return h("th", { scope: "col", class: column.numeric ? "number" : null, "aria-sort": order, title: column.hint }, label);
+  return h(
+    "th",
+    { scope: "col", class: column.numeric ? "number" : null, "aria-sort": order, title: column.hint },
+    label,
+  );
 }
 
 function line(row, columns, rowClass) {
-  return h("tr", { class: rowClass?.(row) }, columns.map((column) => {
-    const value = read(column, row);
-    const content = column.node ? column.node(value, row) : (column.text ?? plain)(value, row);
-    return h("td", { class: column.numeric ? "number" : column.whole && "whole" }, content);
-  }));
+  return h(
+    "tr",
+    { class: rowClass?.(row) },
+    columns.map((column) => {
+      const value = read(column, row);
+      const content = column.node ? column.node(value, row) : (column.text ?? plain)(value, row);
+      return h("td", { class: column.numeric ? "number" : column.whole && "whole" }, content);
+    }),
+  );
 }
 
 function plain(value) {

@@ -16,6 +16,18 @@ import { view as predictions } from "./views/predictions.js";
 import { view as failures } from "./views/failures.js";
 
 export const VIEWS = [
-  overview, leaderboard, compare, curves, terms, phases, alpha, parallel, importance, cost, rungs, classes, predictions,
+  overview,
+  leaderboard,
+  compare,
+  curves,
+  terms,
+  phases,
+  alpha,
+  parallel,
+  importance,
+  cost,
+  rungs,
+  classes,
+  predictions,
   failures,
 ];

@@ -15,15 +15,21 @@ export const view = {
   curves: true,
   render(context) {
     const { snapshot, trials, wish } = context;
-    if (trials.length < 2) return empty("There are not two trials to compare", "Widen the filters, or wait for a second trial.");
+    if (trials.length < 2)
+      return empty("There are not two trials to compare", "Widen the filters, or wait for a second trial.");
     const ordered = bestFirst(context, trials);
     const one = chooseTrial("a", "First", ordered, wish);
     const others = ordered.filter(({ run }) => run !== one.trial.run);
     const alone = others.find(({ method, role }) => method === "none" && role === "student");
     const other = chooseTrial("b", "Second", others, { b: alone?.run, ...wish });
     const pair = [one.trial, other.trial];
-    return [h("div", { class: "controls" }, one.control, other.control), guard(snapshot, pair), settingsOf(snapshot, pair),
-      metricsOf(snapshot, pair), overlay(snapshot, pair, context.metric)];
+    return [
+      h("div", { class: "controls" }, one.control, other.control),
+      guard(snapshot, pair),
+      settingsOf(snapshot, pair),
+      metricsOf(snapshot, pair),
+      overlay(snapshot, pair, context.metric),
+    ];
   },
 };
 
@@ -32,8 +38,12 @@ function guard(snapshot, [a, b]) {
   const [one, other] = [ones[0], others[0]];
   if (!one || !other || ones.some((group) => others.includes(group))) return null;
   const known = snapshot.difference(one.id, other.id);
-  return h("p", { class: "notice", id: "guard" }, h("b", {}, "These two may not be ranked against each other. "),
-    known ? known.sentences.join(" ") : `${one.label} / ${other.label}`);
+  return h(
+    "p",
+    { class: "notice", id: "guard" },
+    h("b", {}, "These two may not be ranked against each other. "),
+    known ? known.sentences.join(" ") : `${one.label} / ${other.label}`,
+  );
 }
 
 function settingsOf(snapshot, [a, b]) {
@@ -41,33 +51,79 @@ function settingsOf(snapshot, [a, b]) {
   const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
   const rows = keys.map((key) => ({ key, a: left[key], b: right[key] })).filter((row) => row.a !== row.b);
   const same = keys.length - rows.length;
-  return h("section", {}, h("h2", {}, "Settings"), rows.length === 0
-    ? h("p", { class: "note" }, `All ${same} settings are the same.`)
-    : [table({ id: "settings", caption: "Settings that differ", rows, columns: sides("Setting", (value) => short(value ?? NOTHING)) }),
-      h("p", { class: "note" }, `${same} further settings are the same.`)]);
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Settings"),
+    rows.length === 0
+      ? h("p", { class: "note" }, `All ${same} settings are the same.`)
+      : [
+          table({
+            id: "settings",
+            caption: "Settings that differ",
+            rows,
+            columns: sides("Setting", (value) => short(value ?? NOTHING)),
+          }),
+          h("p", { class: "note" }, `${same} further settings are the same.`),
+        ],
+  );
 }
 
 function sides(title, text) {
-  return [{ key: "key", title }, { key: "a", title: "First", text }, { key: "b", title: "Second", text }];
+  return [
+    { key: "key", title },
+    { key: "a", title: "First", text },
+    { key: "b", title: "Second", text },
+  ];
 }
 
 function metricsOf(snapshot, [a, b]) {
-  const rows = snapshot.metrics.map((key) => ({ key, a: snapshot.best(a, key), b: snapshot.best(b, key),
-    lastA: snapshot.last(a, key), lastB: snapshot.last(b, key) })).filter((row) => row.a !== null || row.b !== null);
+  const rows = snapshot.metrics
+    .map((key) => ({
+      key,
+      a: snapshot.best(a, key),
+      b: snapshot.best(b, key),
+      lastA: snapshot.last(a, key),
+      lastB: snapshot.last(b, key),
+    }))
+    .filter((row) => row.a !== null || row.b !== null);
   const text = (value, row) => metricText(row.key, value, 2);
   const change = (row, one, other) => (isNumber(row[one]) && isNumber(row[other]) ? row[other] - row[one] : null);
   const difference = (value, row) => (isPrecision(row.key) ? signed(shownValue(row.key, value), 2) : number(value));
-  return h("section", {}, h("h2", {}, "Metrics"), table({ id: "metrics", caption: "Metrics of both runs", rows, sortable: true, columns: [
-    { key: "key", title: "Metric" },
-    { key: "a", title: "First, best", numeric: true, text }, { key: "b", title: "Second, best", numeric: true, text },
-    { key: "change", title: "Difference", numeric: true, value: (row) => change(row, "a", "b"), text: difference },
-    { key: "lastA", title: "First, last", numeric: true, text }, { key: "lastB", title: "Second, last", numeric: true, text },
-  ] }), h("p", { class: "note" }, "Best: at the epoch with the highest selection metric. Average precisions in percent."));
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Metrics"),
+    table({
+      id: "metrics",
+      caption: "Metrics of both runs",
+      rows,
+      sortable: true,
+      columns: [
+        { key: "key", title: "Metric" },
+        { key: "a", title: "First, best", numeric: true, text },
+        { key: "b", title: "Second, best", numeric: true, text },
+        { key: "change", title: "Difference", numeric: true, value: (row) => change(row, "a", "b"), text: difference },
+        { key: "lastA", title: "First, last", numeric: true, text },
+        { key: "lastB", title: "Second, last", numeric: true, text },
+      ],
+    }),
+    h("p", { class: "note" }, "Best: at the epoch with the highest selection metric. Average precisions in percent."),
+  );
 }
 
 function overlay(snapshot, pair, metric) {
-  const curves = pair.map((trial, index) => ({ name: `${["First", "Second"][index]}: ${nameOf(trial)}`,
-    data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)) }));
-  if (curves.every(({ data }) => data.length === 0)) return empty(`No curve of ${metric}`, "Neither run recorded it by epoch.");
-  return lines({ id: "overlay", title: metric, note: "Both runs over epochs", curves, decimals: isPrecision(metric) ? 2 : null });
+  const curves = pair.map((trial, index) => ({
+    name: `${["First", "Second"][index]}: ${nameOf(trial)}`,
+    data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
+  }));
+  if (curves.every(({ data }) => data.length === 0))
+    return empty(`No curve of ${metric}`, "Neither run recorded it by epoch.");
+  return lines({
+    id: "overlay",
+    title: metric,
+    note: "Both runs over epochs",
+    curves,
+    decimals: isPrecision(metric) ? 2 : null,
+  });
 }

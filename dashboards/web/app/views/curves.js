@@ -1,5 +1,6 @@
 // The chosen metric of several trials over epochs.
 
+import { bestFirst } from "../choose.js";
 import { h } from "../dom.js";
 import { isNumber, isPrecision, shownValue } from "../format.js";
 import { change, list } from "../hash.js";
@@ -19,28 +20,49 @@ export const view = {
     if (trials.length === 0) return filteredOut();
     const named = new Set(list(wish.trials));
     const students = trials.filter(({ role }) => role === "student");
-    const wanted = named.size > 0 ? trials.filter(({ run }) => named.has(run)) : students.length > 0 ? students : trials;
-    const drawn = byMetric(context, wanted).filter(({ run }) => snapshot.curve(run, metric)).slice(0, MOST);
-    if (drawn.length === 0) return [back(named), empty(`No curve of ${metric}`, "None of these trials recorded it by epoch.")];
-    const curves = drawn.map((trial) => ({ name: nameOf(trial), data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)) }));
+    const wanted =
+      named.size > 0 ? trials.filter(({ run }) => named.has(run)) : students.length > 0 ? students : trials;
+    const drawn = bestFirst(context, wanted)
+      .filter(({ run }) => snapshot.curve(run, metric))
+      .slice(0, MOST);
+    if (drawn.length === 0)
+      return [back(named), empty(`No curve of ${metric}`, "None of these trials recorded it by epoch.")];
+    const curves = drawn.map((trial) => ({
+      name: nameOf(trial),
+      data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
+    }));
     const groups = new Set(drawn.map(({ run }) => snapshot.groupsOf(run)[0]?.id).filter(Boolean));
     const left = wanted.length - drawn.length;
-    const note = left > 0 ? `The ${drawn.length} best of ${wanted.length} trials; filter to see others` : `${drawn.length} trials`;
-    return [back(named), groups.size > 1 && guard(groups.size), lines({ id: "curves", title: metric, note, curves, height: 440, decimals: isPrecision(metric) ? 2 : null })];
+    const note =
+      left > 0 ? `The ${drawn.length} best of ${wanted.length} trials; filter to see others` : `${drawn.length} trials`;
+    return [
+      back(named),
+      groups.size > 1 && guard(groups.size),
+      lines({ id: "curves", title: metric, note, curves, height: 440, decimals: isPrecision(metric) ? 2 : null }),
+    ];
   },
 };
 
-function byMetric({ snapshot, metric }, trials) {
-  const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
-  return [...trials].sort((a, b) => value(b) - value(a) || 0);
-}
-
 function guard(count) {
-  return h("p", { class: "notice", id: "guard" }, `These trials belong to ${count} groups that differ in what they were trained or measured on: `
-    + "a higher curve of one group is no better than a lower one of another.");
+  return h(
+    "p",
+    { class: "notice", id: "guard" },
+    `These trials belong to ${count} groups that differ in what they were trained or measured on: ` +
+      "a higher curve of one group is no better than a lower one of another.",
+  );
 }
 
 function back(named) {
-  return named.size > 0 && h("p", { class: "controls" }, h("button", { type: "button", class: "quiet", id: "all-trials",
-    onclick: () => change({ trials: null }) }, "Show the curves of all trials"));
+  return (
+    named.size > 0 &&
+    h(
+      "p",
+      { class: "controls" },
+      h(
+        "button",
+        { type: "button", class: "quiet", id: "all-trials", onclick: () => change({ trials: null }) },
+        "Show the curves of all trials",
+      ),
+    )
+  );
 }

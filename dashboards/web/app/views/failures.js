@@ -16,11 +16,23 @@ export const view = {
     if (trials.length === 0) return filteredOut();
     const rows = trials.flatMap(events).sort((a, b) => time(b) - time(a) || 0);
     if (rows.length === 0) return empty("Nothing failed", `${counted(trials.length, "trial")} went straight on.`);
-    return [h("p", { class: "note" }, tally(rows)), timeline(rows), table({ id: "failures", caption: "Failures", rows, sortable: true, columns: [
-      { key: "time", title: "When", text: moment, whole: true }, { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
-      { key: "kind", title: "What" }, { key: "action", title: "Then" },
-      { key: "detail", title: "Why", node: (value) => reason(value) },
-    ] })];
+    return [
+      h("p", { class: "note" }, tally(rows)),
+      timeline(rows),
+      table({
+        id: "failures",
+        caption: "Failures",
+        rows,
+        sortable: true,
+        columns: [
+          { key: "time", title: "When", text: moment, whole: true },
+          { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
+          { key: "kind", title: "What" },
+          { key: "action", title: "Then" },
+          { key: "detail", title: "Why", node: (value) => reason(value) },
+        ],
+      }),
+    ];
   },
 };
 
@@ -35,7 +47,10 @@ function time({ time: when }) {
 function tally(rows) {
   const counts = new Map();
   for (const { kind } of rows) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} × ${short(kind, 40)}`).join(", ");
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, count]) => `${count} × ${short(kind, 40)}`)
+    .join(", ");
 }
 
 function reason(text) {
@@ -48,12 +63,31 @@ function timeline(rows) {
   const timed = rows.filter(({ time: when }) => isNumber(when));
   if (timed.length === 0) return null;
   const kinds = [...new Set(timed.map(({ kind }) => kind))].sort();
-  return chart({ id: "timeline", title: "When", note: `${timed.length} events of ${kinds.length} kinds`, height: 110 + 36 * kinds.length, options: () => ({
-    grid: { left: 12, right: 24, top: 12, bottom: 32, containLabel: true },
-    xAxis: axis("", { type: "time" }), yAxis: axis("", { type: "category", data: kinds.map((kind) => short(kind, 24)) }),
-    tooltip: { trigger: "item", formatter: ({ data }) => tip(nameOf(data.row.trial), [["when", moment(data.row.time)], ["what", short(data.row.kind, 60)],
-      ["then", short(data.row.action ?? "", 80)], ["why", short(data.row.detail ?? "", 160)]]) },
-    series: kinds.map((kind, index) => ({ type: "scatter", symbol: SYMBOLS[index % SYMBOLS.length], symbolSize: 12,
-      data: timed.filter((row) => row.kind === kind).map((row) => ({ row, value: [1000 * row.time, index] })) })),
-  }) });
+  return chart({
+    id: "timeline",
+    title: "When",
+    note: `${timed.length} events of ${kinds.length} kinds`,
+    height: 110 + 36 * kinds.length,
+    options: () => ({
+      grid: { left: 12, right: 24, top: 12, bottom: 32, containLabel: true },
+      xAxis: axis("", { type: "time" }),
+      yAxis: axis("", { type: "category", data: kinds.map((kind) => short(kind, 24)) }),
+      tooltip: {
+        trigger: "item",
+        formatter: ({ data }) =>
+          tip(nameOf(data.row.trial), [
+            ["when", moment(data.row.time)],
+            ["what", short(data.row.kind, 60)],
+            ["then", short(data.row.action ?? "", 80)],
+            ["why", short(data.row.detail ?? "", 160)],
+          ]),
+      },
+      series: kinds.map((kind, index) => ({
+        type: "scatter",
+        symbol: SYMBOLS[index % SYMBOLS.length],
+        symbolSize: 12,
+        data: timed.filter((row) => row.kind === kind).map((row) => ({ row, value: [1000 * row.time, index] })),
+      })),
+    }),
+  });
 }

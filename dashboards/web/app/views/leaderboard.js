@@ -16,45 +16,96 @@ export const view = {
   title: "Leaderboard",
   lede: "Rows are trials that differ in the seed only. Only trials that were trained and measured alike are ranked together.",
   render(context) {
-    if (context.snapshot.trials.length === 0) return empty("No trial is recorded yet", "Rows appear with the first trial.");
+    if (context.snapshot.trials.length === 0)
+      return empty("No trial is recorded yet", "Rows appear with the first trial.");
     const groups = groupsShown(context);
     if (groups.length === 0) return filteredOut();
     const shown = groups.filter(({ id }) => id === context.wish.group);
     const drawn = shown.length > 0 ? shown : groups.slice(0, SECTIONS);
     const names = groupNames(groups);
-    return [guard(groups, drawn, names, context), ...drawn.map((group) => section(group, names.get(group.id), context))];
+    return [
+      guard(groups, drawn, names, context),
+      ...drawn.map((group) => section(group, names.get(group.id), context)),
+    ];
   },
 };
 
 function guard(groups, drawn, names, { snapshot, wish }) {
   if (groups.length < 2) return null;
   const [first, ...others] = groups;
-  return h("section", { class: "notice", id: "guard" },
-    h("p", {}, h("b", {}, `${groups.length} groups are ranked apart. `),
-      "They differ in what they were trained or measured on, so one's numbers say nothing about the other's."),
+  return h(
+    "section",
+    { class: "notice", id: "guard" },
+    h(
+      "p",
+      {},
+      h("b", {}, `${groups.length} groups are ranked apart. `),
+      "They differ in what they were trained or measured on, so one's numbers say nothing about the other's.",
+    ),
     choice("group", "Show", [["", "all groups"], ...names], wish.group),
-    h("details", { id: "guard-details" }, h("summary", {}, "What differs"), h("ul", {}, others.slice(0, SECTIONS).map((other) =>
-      h("li", {}, h("b", {}, `${names.get(first.id)} / ${names.get(other.id)}: `), sentences(snapshot, first, other))))),
-    drawn.length < groups.length && h("p", { class: "note" }, `${drawn.length} of ${groups.length} groups are shown.`));
+    h(
+      "details",
+      { id: "guard-details" },
+      h("summary", {}, "What differs"),
+      h(
+        "ul",
+        {},
+        others
+          .slice(0, SECTIONS)
+          .map((other) =>
+            h(
+              "li",
+              {},
+              h("b", {}, `${names.get(first.id)} / ${names.get(other.id)}: `),
+              sentences(snapshot, first, other),
+            ),
+          ),
+      ),
+    ),
+    drawn.length < groups.length && h("p", { class: "note" }, `${drawn.length} of ${groups.length} groups are shown.`),
+  );
 }
 
 function sentences(snapshot, first, other) {
   const known = snapshot.difference(first.id, other.id);
   if (known) return known.sentences.join(" ");
   return FACTS.filter((fact) => first.facts[fact] !== other.facts[fact])
-    .map((fact) => `${fact}: ${first.facts[fact]} against ${other.facts[fact]}.`).join(" ");
+    .map((fact) => `${fact}: ${first.facts[fact]} against ${other.facts[fact]}.`)
+    .join(" ");
 }
 
 function section(group, name, context) {
   const { snapshot, runs } = context;
   const rows = snapshot.rows.filter((row) => row.group === group.id && row.runs.some((run) => runs.has(run)));
-  return h("section", { class: "group", "data-group": group.id }, h("h2", {}, name),
-    table({ id: `rows-${group.id}`, caption: `Leaderboard of ${group.label}`, rows: inRank(rows), columns: columns(context),
-      sortable: true, rowClass: ({ kind }) => kind }),
-    h("p", { class: "note" }, `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's `
-      + "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank."),
-    h("details", { class: "numbers", id: `facts-${group.id}` }, h("summary", {}, "What these trials share"), h("dl", { class: "facts" },
-      FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING))))));
+  return h(
+    "section",
+    { class: "group", "data-group": group.id },
+    h("h2", {}, name),
+    table({
+      id: `rows-${group.id}`,
+      caption: `Leaderboard of ${group.label}`,
+      rows: inRank(rows),
+      columns: columns(context),
+      sortable: true,
+      rowClass: ({ kind }) => kind,
+    }),
+    h(
+      "p",
+      { class: "note" },
+      `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's ` +
+        "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank.",
+    ),
+    h(
+      "details",
+      { class: "numbers", id: `facts-${group.id}` },
+      h("summary", {}, "What these trials share"),
+      h(
+        "dl",
+        { class: "facts" },
+        FACTS.map((fact) => h("div", {}, h("dt", {}, fact), h("dd", {}, group.facts[fact] ?? NOTHING))),
+      ),
+    ),
+  );
 }
 
 function inRank(rows) {
@@ -71,22 +122,71 @@ function columns({ snapshot, metric, wish }) {
   return [
     { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
     { key: "label", title: "Trials", node: label },
-    { key: "student", title: "Student", node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)) },
-    ...settings.map((key) => ({ key, title: key.replace(/^method\./, ""), value: (row) => settingOf(snapshot, row, key) })),
+    {
+      key: "student",
+      title: "Student",
+      node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)),
+    },
+    ...settings.map((key) => ({
+      key,
+      title: key.replace(/^method\./, ""),
+      value: (row) => settingOf(snapshot, row, key),
+    })),
     { key: "n", title: "Seeds", numeric: true },
-    { key: "mean", title: name(metric), numeric: true, value: mean, text: (value, row) => spread(snapshot, metric, value, row.spread) },
-    { key: "best", title: "Best", numeric: true, value: (row) => snapshot.pick(row.best, metric), text: (v) => metricText(metric, v) },
-    { key: "last", title: "Last", numeric: true, value: (row) => snapshot.pick(row.last_mean, metric),
-      text: (value, row) => spread(snapshot, metric, value, row.last_spread) },
-    { key: "none", title: "To none", numeric: true, hint: `${metric} less that of the same student trained alone`,
-      value: (row) => toNone(snapshot, metric, row), text: (value) => signed(shownValue(metric, value)) },
-    { key: "paper", title: "To paper", numeric: true, hint: `${selected} less the paper's`,
-      value: (row) => row.to_paper, node: (value, row) => toPaper(snapshot, value, row) },
-    ...others.map((key) => ({ key, title: name(key), numeric: true, value: (row) => snapshot.pick(row.mean, key),
-      text: (value) => metricText(key, value) })),
+    {
+      key: "mean",
+      title: name(metric),
+      numeric: true,
+      value: mean,
+      text: (value, row) => spread(snapshot, metric, value, row.spread),
+    },
+    {
+      key: "best",
+      title: "Best",
+      numeric: true,
+      value: (row) => snapshot.pick(row.best, metric),
+      text: (v) => metricText(metric, v),
+    },
+    {
+      key: "last",
+      title: "Last",
+      numeric: true,
+      value: (row) => snapshot.pick(row.last_mean, metric),
+      text: (value, row) => spread(snapshot, metric, value, row.last_spread),
+    },
+    {
+      key: "none",
+      title: "To none",
+      numeric: true,
+      hint: `${metric} less that of the same student trained alone`,
+      value: (row) => toNone(snapshot, metric, row),
+      text: (value) => signed(shownValue(metric, value)),
+    },
+    {
+      key: "paper",
+      title: "To paper",
+      numeric: true,
+      hint: `${selected} less the paper's`,
+      value: (row) => row.to_paper,
+      node: (value, row) => toPaper(snapshot, value, row),
+    },
+    ...others.map((key) => ({
+      key,
+      title: name(key),
+      numeric: true,
+      value: (row) => snapshot.pick(row.mean, key),
+      text: (value) => metricText(key, value),
+    })),
     { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
-    { key: "statuses", title: "States", value: (row) => Object.entries(row.statuses).map(([s, n]) => `${n} ${s}`).join(", "),
-      node: (value) => h("span", { class: "whole" }, value) },
+    {
+      key: "statuses",
+      title: "States",
+      value: (row) =>
+        Object.entries(row.statuses)
+          .map(([s, n]) => `${n} ${s}`)
+          .join(", "),
+      node: (value) => h("span", { class: "whole" }, value),
+    },
   ];
 }
 
@@ -98,7 +198,11 @@ function settingOf(snapshot, { runs }, key) {
 
 function label(value, row) {
   const kind = row.kind === "distilled" ? "" : ` (${row.kind})`;
-  return h("a", { href: linkTo({ view: "curves", trials: row.runs.join(",") }), class: "row-link" }, `${String(value).slice(0, 120)}${kind}`);
+  return h(
+    "a",
+    { href: linkTo({ view: "curves", trials: row.runs.join(",") }), class: "row-link" },
+    `${String(value).slice(0, 120)}${kind}`,
+  );
 }
 
 function spread(snapshot, metric, value, spreads) {
@@ -117,5 +221,7 @@ function toNone(snapshot, metric, row) {
 function toPaper(snapshot, value, row) {
   const cell = snapshot.paper.get(row.paper);
   const text = signed(shownValue(snapshot.data.metric, value));
-  return cell ? h("span", { title: `${cell.table}: ${cell.detector}, ${cell.method}, AP ${cell.values.AP}` }, text) : text;
+  return cell
+    ? h("span", { title: `${cell.table}: ${cell.detector}, ${cell.method}, AP ${cell.values.AP}` }, text)
+    : text;
 }

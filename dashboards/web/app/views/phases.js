@@ -19,25 +19,39 @@ export const view = {
     if (!group) return filteredOut();
     const students = [...new Set(rowsOf(context, group).map(({ student }) => student))];
     const figures = students.map((student, index) => figure(context, group, student, index)).filter(Boolean);
-    if (figures.length === 0) return [control, empty("Nothing to put side by side yet", "It takes a curve of a student.")];
+    if (figures.length === 0)
+      return [control, empty("Nothing to put side by side yet", "It takes a curve of a student.")];
     return [control, h("div", { class: "pairs" }, figures)];
   },
 };
 
 function rowsOf({ snapshot, runs }, group) {
-  return snapshot.rows.filter((row) => row.group === group.id && row.kind !== "teacher" && row.runs.some((run) => runs.has(run)));
+  return snapshot.rows.filter(
+    (row) => row.group === group.id && row.kind !== "teacher" && row.runs.some((run) => runs.has(run)),
+  );
 }
 
 function figure(context, group, student, index) {
   const { snapshot, metric } = context;
   const rows = rowsOf(context, group).filter((row) => row.student === student);
   const alone = rows.filter(({ kind }) => kind === "baseline");
-  const distilled = rows.filter(({ kind }) => kind === "distilled").sort((a, b) => mean(snapshot, b, metric) - mean(snapshot, a, metric));
-  const curves = [...alone, ...distilled.slice(0, METHODS)].map((row) => ({ name: `${row.label} (n=${row.runs.length})`,
-    data: over(context, row) })).filter(({ data }) => data.length > 0);
+  const distilled = rows
+    .filter(({ kind }) => kind === "distilled")
+    .sort((a, b) => mean(snapshot, b, metric) - mean(snapshot, a, metric));
+  const curves = [...alone, ...distilled.slice(0, METHODS)]
+    .map((row) => ({ name: `${row.label} (n=${row.runs.length})`, data: over(context, row) }))
+    .filter(({ data }) => data.length > 0);
   if (curves.length === 0) return null;
   const note = alone.length > 0 ? "alone (none) and distilled" : "no trial of this student alone in this group";
-  return lines({ id: `phase-${index}`, title: student, note, curves, y: metric, height: 320, decimals: isPrecision(metric) ? 2 : null });
+  return lines({
+    id: `phase-${index}`,
+    title: student,
+    note,
+    curves,
+    y: metric,
+    height: 320,
+    decimals: isPrecision(metric) ? 2 : null,
+  });
 }
 
 function mean(snapshot, row, metric) {
@@ -47,9 +61,13 @@ function mean(snapshot, row, metric) {
 
 /** Return the mean over seeds at each epoch that all seeds which recorded the metric have reached. */
 function over({ snapshot, metric, runs }, row) {
-  const curves = row.runs.filter((run) => runs.has(run)).map((run) => points(snapshot.curve(run, metric), shownValue(metric, 1)))
-    .map((curve) => new Map(curve.filter(([, value]) => isNumber(value)))).filter((curve) => curve.size > 0);
+  const curves = row.runs
+    .filter((run) => runs.has(run))
+    .map((run) => points(snapshot.curve(run, metric), shownValue(metric, 1)))
+    .map((curve) => new Map(curve.filter(([, value]) => isNumber(value))))
+    .filter((curve) => curve.size > 0);
   if (curves.length === 0) return [];
-  return [...curves[0].keys()].filter((step) => curves.every((curve) => curve.has(step)))
+  return [...curves[0].keys()]
+    .filter((step) => curves.every((curve) => curve.has(step)))
     .map((step) => [step, curves.reduce((sum, curve) => sum + curve.get(step), 0) / curves.length]);
 }

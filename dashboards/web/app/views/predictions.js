@@ -20,7 +20,9 @@ export const view = {
   lede: "Chosen images, and what each trial's best student finds in them above a score.",
   render(context) {
     const place = h("div", { id: "predictions" }, waiting("Looking for predictions …"));
-    fill(place, context).catch((error) => place.replaceChildren(failed("The predictions could not be read", error.message)));
+    fill(place, context).catch((error) =>
+      place.replaceChildren(failed("The predictions could not be read", error.message)),
+    );
     return place;
   },
 };
@@ -29,12 +31,17 @@ async function fill(place, context) {
   const { snapshot, study } = context;
   const found = await withIndex(snapshot, study ? [snapshot.byStudy.get(study)] : snapshot.studies);
   if (!found) {
-    place.replaceChildren(empty("No predictions are recorded", "Record some with ", h("code", {}, "stillhouse predict STUDY"), "."));
+    place.replaceChildren(
+      empty("No predictions are recorded", "Record some with ", h("code", {}, "stillhouse predict STUDY"), "."),
+    );
     return;
   }
   const trials = seen(context, found);
   const picture = found.index.images.find(({ key }) => key === context.wish.image) ?? found.index.images[0];
-  const [answers, scores] = await Promise.all([bring(context, trials, `predictions/${picture.key}.json`), bring(context, trials, "predictions/scores.json")]);
+  const [answers, scores] = await Promise.all([
+    bring(context, trials, `predictions/${picture.key}.json`),
+    bring(context, trials, "predictions/scores.json"),
+  ]);
   place.replaceChildren(...draw(context, found, trials, picture, answers, scores));
 }
 
@@ -49,7 +56,8 @@ async function withIndex(snapshot, studies) {
 }
 
 function seen({ snapshot, wish }, { study, index }) {
-  const all = snapshot.trials.filter((trial) => trial.study === study.id && trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
+  const all = snapshot.trials
+    .filter((trial) => trial.study === study.id && trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
     .map((trial) => ({ run: trial.run, name: index.trials[trial.id], role: trial.role }));
   const named = new Set(list(wish.seen));
   const order = { teacher: 0, student: 1 };
@@ -66,13 +74,37 @@ function draw(context, { study, index }, trials, picture, answers, scores) {
   const address = pictureOf(context.snapshot, study.id, `predictions/images/${picture.key}.jpg`);
   const summary = ({ right, wrong, missed }) => `${right} right, ${wrong} wrong, ${missed} missed`;
   const one = (heading, found) => panel({ heading, address, picture, found, classes: index.classes, summary });
-  const panels = [one("Ground truth", null), ...trials.shown.map(({ name }, i) => (answers[i] ? one(name, answers[i])
-    : { node: h("figure", { class: "panel" }, h("figcaption", {}, h("b", {}, name)), h("p", { class: "note" }, "Not asked about this image")), set: () => {} }))];
+  const panels = [
+    one("Ground truth", null),
+    ...trials.shown.map(({ name }, i) =>
+      answers[i]
+        ? one(name, answers[i])
+        : {
+            node: h(
+              "figure",
+              { class: "panel" },
+              h("figcaption", {}, h("b", {}, name)),
+              h("p", { class: "note" }, "Not asked about this image"),
+            ),
+            set: () => {},
+          },
+    ),
+  ];
   return [
     controls(index, picture, trials, threshold(context.wish, panels)),
-    h("p", { class: "note key" }, h("span", { class: "key right" }, "right"), h("span", { class: "key wrong" }, "wrong"),
-      h("span", { class: "key missed" }, "missed"), " at an IoU of 0.5, as COCO matches."),
-    h("div", { class: "panels" }, panels.map(({ node }) => node)),
+    h(
+      "p",
+      { class: "note key" },
+      h("span", { class: "key right" }, "right"),
+      h("span", { class: "key wrong" }, "wrong"),
+      h("span", { class: "key missed" }, "missed"),
+      " at an IoU of 0.5, as COCO matches.",
+    ),
+    h(
+      "div",
+      { class: "panels" },
+      panels.map(({ node }) => node),
+    ),
     index.left_out > 0 && h("p", { class: "note" }, `${counted(index.left_out, "image")} did not fit into the budget.`),
     ...distributions(trials.shown, scores),
   ].filter(Boolean);
@@ -80,19 +112,64 @@ function draw(context, { study, index }, trials, picture, answers, scores) {
 
 function controls(index, picture, trials, slider) {
   const at = index.images.indexOf(picture);
-  const step = (by, text, id) => h("button", { type: "button", id, disabled: !index.images[at + by],
-    onclick: () => change({ image: index.images[at + by].key }) }, text);
-  const toggle = ({ target }) => change({ seen: joined([...target.closest("fieldset").querySelectorAll("input:checked")].map(({ value }) => value)) });
-  return h("div", { class: "controls" },
-    choice("image", "Image", index.images.map(({ key }, n) => [key, `${n + 1} of ${index.images.length} (${key})`]), picture.key),
-    step(-1, "Previous", "image-previous"), step(1, "Next", "image-next"), slider,
-    h("fieldset", { class: "chips" }, h("legend", {}, "Trials"), trials.all.map(({ run, name }) => h("label", { class: "chip" },
-      h("input", { type: "checkbox", value: run, checked: trials.shown.some((each) => each.run === run), onchange: toggle }), h("span", {}, name.slice(0, 60))))));
+  const step = (by, text, id) =>
+    h(
+      "button",
+      {
+        type: "button",
+        id,
+        disabled: !index.images[at + by],
+        onclick: () => change({ image: index.images[at + by].key }),
+      },
+      text,
+    );
+  const toggle = ({ target }) =>
+    change({
+      seen: joined([...target.closest("fieldset").querySelectorAll("input:checked")].map(({ value }) => value)),
+    });
+  return h(
+    "div",
+    { class: "controls" },
+    choice(
+      "image",
+      "Image",
+      index.images.map(({ key }, n) => [key, `${n + 1} of ${index.images.length} (${key})`]),
+      picture.key,
+    ),
+    step(-1, "Previous", "image-previous"),
+    step(1, "Next", "image-next"),
+    slider,
+    h(
+      "fieldset",
+      { class: "chips" },
+      h("legend", {}, "Trials"),
+      trials.all.map(({ run, name }) =>
+        h(
+          "label",
+          { class: "chip" },
+          h("input", {
+            type: "checkbox",
+            value: run,
+            checked: trials.shown.some((each) => each.run === run),
+            onchange: toggle,
+          }),
+          h("span", {}, name.slice(0, 60)),
+        ),
+      ),
+    ),
+  );
 }
 
 function threshold(wish, panels) {
   const said = h("output", { for: "threshold" });
-  const slider = h("input", { type: "range", id: "threshold", min: "0", max: "1", step: "0.05", oninput: ({ target }) => set(Number(target.value)) });
+  const slider = h("input", {
+    type: "range",
+    id: "threshold",
+    min: "0",
+    max: "1",
+    step: "0.05",
+    oninput: ({ target }) => set(Number(target.value)),
+  });
   const set = (value) => {
     slider.value = String(value);
     said.textContent = value.toFixed(2);
@@ -100,24 +177,61 @@ function threshold(wish, panels) {
     change({ threshold: value }, { quietly: true });
   };
   set(Number(wish.threshold ?? 0.3) || 0);
-  return h("div", { class: "slider" }, h("label", { for: "threshold" }, "Score at least "), slider, said,
-    THRESHOLDS.map((value) => h("button", { type: "button", class: "quiet", onclick: () => set(value) }, value.toFixed(1))));
+  return h(
+    "div",
+    { class: "slider" },
+    h("label", { for: "threshold" }, "Score at least "),
+    slider,
+    said,
+    THRESHOLDS.map((value) =>
+      h("button", { type: "button", class: "quiet", onclick: () => set(value) }, value.toFixed(1)),
+    ),
+  );
 }
 
 function distributions(trials, scores) {
   const known = trials.map(({ name }, index) => ({ name, counts: scores[index] })).filter(({ counts }) => counts);
   if (known.length === 0) return [];
   const bins = Array.from({ length: BINS }, (_, n) => (n / BINS).toFixed(2));
-  return [h("h2", {}, "Scores of right and wrong boxes"), h("div", { class: "pairs" }, known.map(({ name, counts }, index) => chart({
-    id: `scores-${index}`, title: name, height: 240,
-    note: `${counted(counts.images, "image")}, ${counts.missed} of ${counted(counts.objects, "object")} missed`,
-    options: (shade) => ({
-      legend: {}, grid: { left: 56, right: 16, top: 32, bottom: 44 }, tooltip: { trigger: "axis" },
-      xAxis: axis("score from", { type: "category", data: bins }), yAxis: axis("boxes", { type: "value", scale: false }),
-      series: [["right", counts.tp, shade.series[2], "none"], ["wrong", counts.fp, shade.series[1], "rect"]].map(([label, data, color, symbol]) => ({
-        type: "bar", name: label, data, color, stack: "boxes", itemStyle: symbol === "rect" ? { decal: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3] } } : {} })),
-    }),
-    numbers: () => ({ rows: bins.map((from, n) => ({ from, tp: counts.tp[n], fp: counts.fp[n] })), columns: [
-      { key: "from", title: "Score from", numeric: true }, { key: "tp", title: "Right", numeric: true }, { key: "fp", title: "Wrong", numeric: true }] }),
-  })))];
+  return [
+    h("h2", {}, "Scores of right and wrong boxes"),
+    h(
+      "div",
+      { class: "pairs" },
+      known.map(({ name, counts }, index) =>
+        chart({
+          id: `scores-${index}`,
+          title: name,
+          height: 240,
+          note: `${counted(counts.images, "image")}, ${counts.missed} of ${counted(counts.objects, "object")} missed`,
+          options: (shade) => ({
+            legend: {},
+            grid: { left: 56, right: 16, top: 32, bottom: 44 },
+            tooltip: { trigger: "axis" },
+            xAxis: axis("score from", { type: "category", data: bins }),
+            yAxis: axis("boxes", { type: "value", scale: false }),
+            series: [
+              ["right", counts.tp, shade.series[2], "none"],
+              ["wrong", counts.fp, shade.series[1], "rect"],
+            ].map(([label, data, color, symbol]) => ({
+              type: "bar",
+              name: label,
+              data,
+              color,
+              stack: "boxes",
+              itemStyle: symbol === "rect" ? { decal: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3] } } : {},
+            })),
+          }),
+          numbers: () => ({
+            rows: bins.map((from, n) => ({ from, tp: counts.tp[n], fp: counts.fp[n] })),
+            columns: [
+              { key: "from", title: "Score from", numeric: true },
+              { key: "tp", title: "Right", numeric: true },
+              { key: "fp", title: "Wrong", numeric: true },
+            ],
+          }),
+        }),
+      ),
+    ),
+  ];
 }

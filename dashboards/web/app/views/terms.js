@@ -9,7 +9,11 @@ import { empty, filteredOut } from "../states.js";
 const FAMILIES = [
   ["loss/", "Loss by term", "Weighted, mean over the epoch's steps"],
   ["ratio/", "Ratio to the detector's own losses", "The weighted term as a multiple of their sum"],
-  ["grad_share/", "Share of the gradient", "Of the gradient's norm at the pyramid features, on the epoch's first batch"],
+  [
+    "grad_share/",
+    "Share of the gradient",
+    "Of the gradient's norm at the pyramid features, on the epoch's first batch",
+  ],
   ["focus/", "Focus", "Smallest fraction of anchors that carries nine tenths of the term's weight"],
 ];
 
@@ -23,16 +27,24 @@ export const view = {
     if (trials.length === 0) return filteredOut();
     const students = trials.filter(({ role }) => role === "student");
     const distilled = students.filter(({ run }) => family(snapshot, run, "ratio/").length > 0);
-    const { trial, control } = chooseTrial("trial", "Trial", bestFirst(context, distilled.length > 0 ? distilled : trials), wish);
+    const { trial, control } = chooseTrial(
+      "trial",
+      "Trial",
+      bestFirst(context, distilled.length > 0 ? distilled : trials),
+      wish,
+    );
     const figures = FAMILIES.map(([prefix, title, note]) => [prefix, title, note, family(snapshot, trial.run, prefix)])
       .filter(([, , , curves]) => curves.length > 0)
-      .map(([prefix, title, note, curves]) => lines({ id: `terms-${prefix.replace("/", "")}`, title, note, curves, height: 280 }));
+      .map(([prefix, title, note, curves]) =>
+        lines({ id: `terms-${prefix.replace("/", "")}`, title, note, curves, height: 280 }),
+      );
     if (figures.length === 0) return [control, empty("This trial recorded no losses by epoch", "Choose another one.")];
     return [h("div", { class: "controls" }, control), h("div", { class: "pairs" }, figures)];
   },
 };
 
 function family(snapshot, run, prefix) {
-  return [...snapshot.curvesOf(run)].filter(([name]) => name.startsWith(prefix))
+  return [...snapshot.curvesOf(run)]
+    .filter(([name]) => name.startsWith(prefix))
     .map(([name, curve]) => ({ name: name.slice(prefix.length), data: points(curve) }));
 }
