@@ -114,10 +114,11 @@ def look_at_what_is_left(client: Client, ran: Ran, tmp_path: Path) -> None:
     assert "there is nothing to stop" in stopping.err
 
 
+@pytest.mark.slow
 def test_a_submission_can_be_stopped_and_resumed_and_mistakes_are_sentences(tmp_path: Path) -> None:
     with ray_processes(workers=1) as cluster:
         study = tmp_path / "tiny.yaml"
-        study.write_text(TINY)
+        study.write_text(TINY.partition("search:")[0])
         client = Client(cluster, study, tmp_path / "store", f"sqlite:///{tmp_path / 'mlflow.db'}")
         for variables, sentence in [
             ({"RAY_AUTH_TOKEN": "another-token-of-somebody"}, "refuses this token"),

@@ -70,9 +70,10 @@ def driver_of(name: str) -> int | None:
     return found[0] if found else None
 
 
+@pytest.mark.slow
 def test_a_killed_service_goes_on_and_a_killed_driver_is_replaced(tmp_path: Path) -> None:
     study, store = tmp_path / "tiny.yaml", tmp_path / "store"
-    study.write_text(TINY)
+    study.write_text(TINY.partition("search:")[0])
     with ray_processes(workers=1) as cluster, served(cluster, store) as service:
         until(lambda: service.ask("list").code == 0, "the service answers")
         accepted = service.ask("submit", study, "--json").json
