@@ -17,7 +17,7 @@ from orchestrator.tracking.curves import Curves
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 MARKS = ("o", "s", "^", "D", "v", "P")
 ALONE = "none"
-PANEL_INCHES = (3.2, 2.6)
+PANEL_INCHES = (3.2, 3.0)
 COLUMNS = 3
 
 
@@ -105,4 +105,4 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         if any(curve.spread):
             low, high = ([m + sign * s for m, s in zip(curve.mean, curve.spread, strict=True)] for sign in (-1, 1))
             axes.fill_between(curve.epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.legend(fontsize=6, frameon=False)
+    axes.legend(fontsize=6, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.18), ncols=2)

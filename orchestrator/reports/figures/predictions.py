@@ -59,7 +59,8 @@ def _draw_line(places: Any, item: Shown, classes: Sequence[str], threshold: floa
         colour, dashes = (GREY, ":") if truth.ignore else (BLUE, "-")
         _draw_box(places[0], truth.box, colour, dashes, _class(classes, truth.label))
     for axes, found in zip(places[1:], item.found, strict=True):
-        for box, score, label, kind in zip(found.boxes, found.scores, found.labels, found.kinds, strict=True):
+        rows = zip(found.boxes, found.scores, found.labels, found.kinds, strict=True)
+        for box, score, label, kind in reversed(list(rows)):  # the surest box lies on top
             if score >= threshold:
                 _draw_box(axes, box, *LOOKS_OF[kind], f"{_class(classes, label)} {score:.2f}")
 

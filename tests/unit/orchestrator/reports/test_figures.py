@@ -90,8 +90,8 @@ def test_boxes_stand_where_they_were_found_from_the_threshold_on():
     boxes = [[patch.get_bbox().extents.tolist() for patch in axes.patches] for axes in figure.axes]
     truth = [[10, 10, 50, 50], [1, 1, 9, 9]]
     assert boxes[0] == boxes[3] == boxes[6] == truth
-    assert boxes[1] == boxes[2] == [[10, 10, 51, 50], [60, 20, 90, 40], [5, 5, 8, 8]]
-    assert boxes[4] == [[10, 10, 51, 50], [60, 20, 90, 40]]  # a score of 0.3 reaches 0.3
+    assert boxes[1] == boxes[2] == [[5, 5, 8, 8], [60, 20, 90, 40], [10, 10, 51, 50]]  # the surest on top
+    assert boxes[4] == [[60, 20, 90, 40], [10, 10, 51, 50]]  # a score of 0.3 reaches 0.3
     assert boxes[7] == []
     assert figure.axes[1].images[0].get_extent() == [0, 200, 100, 0]  # boxes are in pixels of the original
 
