@@ -68,6 +68,11 @@ class Plan:
         """Return all trials that are known by now, the teacher's first, those that the search has come to last."""
         return (*([self.teacher] if self.teacher else []), *self.students, *self.suggested)
 
+    @property
+    def devices(self) -> float:
+        """Return on how many GPUs a trial runs; where there are none, on how many workers."""
+        return self.resources.workers * (self.resources.gpus_per_worker or 1.0)
+
     def job(self, trial: PlannedTrial) -> Job:
         """Return what a worker group gets to run ``trial``."""
         directory = str(trial.directory)

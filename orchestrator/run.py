@@ -7,12 +7,14 @@ from orchestrator.errors import OperationError
 from orchestrator.head_watch import watched_head
 from orchestrator.interruption import Interruption
 from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.rates import remember
 from orchestrator.search.budget import Budget
 from orchestrator.search.suggestions import Suggestions
 from orchestrator.store import Store
 from orchestrator.study.space import is_open
 from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
+from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
 from trainers.spec.record import OUTCOME, read_outcome
 from trainers.spec.tidy import drop_carried, tidy_finished
@@ -47,12 +49,14 @@ def run_plan(
     flusher = Flusher(tracker, plan.trials)
     try:
         if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
+            learn(plan, tracker)
             _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption(), keep_ray)
         for trial in plan.trials:
             if (
                 refreshed(trial).status == "finished"
             ):  # now or earlier: somebody may have been killed behind its outcome
                 tidy_finished(trial.directory)
+        remember(plan, store.rates)
         if is_open(plan.study.search) and Suggestions(plan).over:
             for trial in plan.suggested:
                 drop_carried(trial.directory)  # nobody goes on from there any more
@@ -60,6 +64,18 @@ def run_plan(
         flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
         raise
     return flusher.close(wait_s)
+
+
+def learn(plan: Plan, tracker: Tracker) -> None:
+    """Take results of earlier trials into account, before the first point is asked for.
+
+    Raises ``OperationError`` when they cannot be read: without them the search would go elsewhere.
+    """
+    if plan.study.search.warm_start is None or not (suggestions := Suggestions(plan)).is_fresh:
+        return
+    priors = read_priors(plan, tracker.connect())
+    log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
+    suggestions.knows(priors)
 
 
 def is_lost(trial: PlannedTrial) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from orchestrator.points import point_text
 from orchestrator.printable import printable
+from orchestrator.search.rank import ranks
 from orchestrator.tracking.results import COLUMNS, VOC_COLUMNS, Summary
 from trainers.spec.record import SELECTION_METRIC
 
@@ -19,12 +20,18 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
     for title in ("trial", "seeds", "status"):
         table.add_column(title, overflow="fold")
     columns = columns_of(summaries)
-    for title in (*columns, "vs none"):
+    places = ranking(summaries)
+    for title in (*columns, "vs none", *(["rank"] if places else [])):
         table.add_column(title, justify="right", no_wrap=True)
     for row in summaries:
         cells = [_cell(row, metric) for metric in columns.values()]
         table.add_row(
-            Text(printable(row_name(row))), _seeds(row), _status(row), *cells, _gain(row, baseline_of(row, summaries))
+            Text(printable(row_name(row))),
+            _seeds(row),
+            _status(row),
+            *cells,
+            _gain(row, baseline_of(row, summaries)),
+            *([places.get(row_name(row), "")] if places else []),
         )
     console.print(table)
 
@@ -33,6 +40,15 @@ def columns_of(summaries: Sequence[Summary]) -> dict[str, str]:
     """Return which metrics the table shows, by title: VOC's beside COCO's where there are any."""
     shown = {title: metric for title, metric in VOC_COLUMNS.items() if any(metric in row.mean for row in summaries)}
     return COLUMNS | shown
+
+
+def ranking(summaries: Sequence[Summary]) -> dict[str, str]:
+    """Return students' ranks by AP, by row name; those whose difference lies within the spread share one."""
+    rows = [row for row in summaries if row.role == "student" and SELECTION_METRIC in row.mean]
+    counts = [row.counts.get(SELECTION_METRIC, 1) for row in rows]
+    spreads = [row.spread.get(SELECTION_METRIC) for row in rows]
+    found = ranks([row.mean[SELECTION_METRIC] for row in rows], spreads, counts) if len(rows) > 1 else None
+    return {row_name(row): str(place) for row, place in zip(rows, found, strict=True)} if found else {}
 
 
 def baseline_of(row: Summary, summaries: Sequence[Summary]) -> Summary | None:

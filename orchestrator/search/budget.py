@@ -37,7 +37,7 @@ class Budget:
 
     def _take(self, trial: PlannedTrial) -> None:
         history = read_history(trial.directory)
-        self._hours[trial.id] = devices(self._plan) * sum(sum(r.timing.values()) for r in history) / HOUR_S
+        self._hours[trial.id] = self._plan.devices * sum(sum(r.timing.values()) for r in history) / HOUR_S
         goal = self._search.stop_when
         values = [record.metrics.get(goal.metric) for record in history] if goal else []
         best = max((value for value in values if value is not None), default=None)
@@ -45,8 +45,3 @@ class Budget:
             self._reached = (
                 f"search.stop_when: trial {trial.id} has {goal.metric} {best:.4g}, at least {goal.at_least:g}"
             )
-
-
-def devices(plan: Plan) -> float:
-    """Return on how many GPUs a trial runs; where there are none, on how many workers."""
-    return plan.resources.workers * (plan.resources.gpus_per_worker or 1.0)

@@ -33,9 +33,9 @@ class Suggestions:
         self._tell_ended()
 
     @property
-    def has_begun(self) -> bool:
-        """Tell whether any point has been asked for."""
-        return bool(self._first)
+    def is_fresh(self) -> bool:
+        """Tell whether nothing has been asked or learnt yet."""
+        return not any(event["event"] in (ASK, PRIOR) for event in self._log.read())
 
     def knows(self, priors: Iterable[tuple[dict[str, object], Values]]) -> None:
         """Take results from elsewhere into account, before the first point is asked for."""

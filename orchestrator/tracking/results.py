@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlflow.entities import Run
@@ -23,7 +23,11 @@ COLUMNS = {
     "APm": "coco/bbox_mAP_m",
     "APl": "coco/bbox_mAP_l",
 }
-VOC_COLUMNS = {"VOC AP": "voc/mAP", "VOC AP50": "voc/AP50", "VOC AP75": "voc/AP75"}  # shown where the dataset is in VOC's format
+VOC_COLUMNS = {
+    "VOC AP": "voc/mAP",
+    "VOC AP50": "voc/AP50",
+    "VOC AP75": "voc/AP75",
+}  # shown where the dataset is in VOC's format
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class TrialResult:
 class Summary:
     """Hold one row of a table: trials that differ in the seed only, with the mean and spread of each metric.
 
-    ``spread`` is the sample standard deviation over seeds, absent for a single seed.
+    ``spread`` is the sample standard deviation over seeds, absent for a single seed; ``counts`` says how many have the metric.
     """
 
     role: str
@@ -61,6 +65,7 @@ class Summary:
     mean: dict[str, float]
     spread: dict[str, float]
     statuses: tuple[str, ...]
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
@@ -138,4 +143,5 @@ def _summary(group: list[TrialResult]) -> Summary:
         mean={key: statistics.fmean(found) for key, found in values.items()},
         spread={key: statistics.stdev(found) for key, found in values.items() if len(found) > 1},
         statuses=tuple(result.status for result in group),
+        counts={key: len(found) for key, found in values.items()},
     )

@@ -74,6 +74,8 @@ def check_open_search(context: Context) -> Iterator[Problem]:
             yield Problem(("search", "objectives"), "belongs to algorithm: optuna; others look at AP alone")
         if search.warm_start is not None:
             yield Problem(("search", "warm_start"), "belongs to algorithm: optuna; others learn nothing from results")
+    elif search.warm_start is not None and search.objectives != ("ap",):
+        yield Problem(("search", "warm_start"), "gives AP alone: it does not go with other objectives")
     if len(set(search.objectives)) < len(search.objectives):
         yield Problem(("search", "objectives"), "an objective is given twice")
     if isinstance(search.scheduler, HyperBand):

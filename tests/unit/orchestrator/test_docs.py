@@ -70,6 +70,9 @@ PLACES: dict[type[Section], str] = {
     schema.LogUniform: "search.space",
     schema.Fifo: "search.scheduler",
     schema.Asha: "search.scheduler",
+    schema.HyperBand: "search.scheduler",
+    schema.Population: "search.population",
+    schema.StopWhen: "search.stop_when",
     schema.Scaling: "scaling",
     schema.Tracking: "tracking",
 }

@@ -79,11 +79,11 @@ def test_the_best_student_is_the_first_with_the_highest_ap(aps, winner):
 
 
 GOLDEN = """\
-trial                       seeds    status                           AP  AP50  AP75  APs  APm  APl  vs none
+trial                       seeds    status                           AP  AP50  AP75  APs  APm  APl  vs none  rank
 teacher                     0        finished                       44.7  62.1  48.5    -    -    -
-none                        3 seeds  1 failed, 2 finished     40.0 ± 1.4  60.0     -    -    -    -
-bckd alpha1=1.0 alpha2=2.0  2 seeds  finished                 43.2 ± 0.0     -     -    -    -    -     +3.2
-bckd alpha1=1.0 alpha2=4.0  2 seeds  1 stopped, 1 unfinished        38.5     -     -    -    -    -     -1.5
+none                        3 seeds  1 failed, 2 finished     40.0 ± 1.4  60.0     -    -    -    -              1
+bckd alpha1=1.0 alpha2=2.0  2 seeds  finished                 43.2 ± 0.0     -     -    -    -    -     +3.2     1
+bckd alpha1=1.0 alpha2=4.0  2 seeds  1 stopped, 1 unfinished        38.5     -     -    -    -    -     -1.5     1
 bckd alpha1=2.0             0        new                               -     -     -    -    -    -"""
 
 
@@ -101,7 +101,7 @@ def test_the_table_as_people_see_it():
         result(params=four, seed=1, metrics={}, status="unfinished"),
         result(params={"method.alpha1": 2.0}, metrics={}, status="new"),
     ]
-    assert table(results) == GOLDEN
+    assert table(results, width=118) == GOLDEN
 
 
 def test_an_ap_of_zero_is_a_number_and_a_baseline():
