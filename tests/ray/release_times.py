@@ -1,7 +1,7 @@
 """Measure how long a trial's resources outlive the decision to end it; one process for each set-up.
 
-``python -m tests.ray.release_times WORKERS EVENT [--dashboard] [--times N]`` prints one JSON object: seconds from the
-decision until placement groups, actors and worker processes are gone, once for each repetition.
+``python -m tests.ray.release_times WORKERS EVENT [--dashboard] [--second-ray] [--times N]`` prints one JSON object: seconds
+from the decision until placement groups, actors and worker processes are gone, once for each repetition.
 """
 
 import argparse
@@ -13,6 +13,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -190,12 +192,25 @@ def main() -> None:
     arguments.add_argument("workers", type=int)
     arguments.add_argument("event", choices=EVENTS)
     arguments.add_argument("--dashboard", action="store_true")
+    arguments.add_argument("--second-ray", action="store_true", help="with another Ray on this machine")
     arguments.add_argument("--times", type=int, default=5)
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, another_ray() if given.second_ray else nullcontext():
         places = [Path(folder) / str(count) for count in range(given.times)]
         found = interruptions(given, places) if given.event == "interrupt" else others(given, places)
-    print(json.dumps({"workers": given.workers, "event": given.event, "dashboard": given.dashboard, "seconds": found}))
+    print(json.dumps({**vars(given), "seconds": found}))
+
+
+@contextmanager
+def another_ray() -> Iterator[None]:
+    """Run a second Ray, of somebody else, on this machine."""
+    code = "import ray; ray.init('local', num_cpus=1, include_dashboard=False); print('up', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        while other.stdout.readline().strip() != b"up":
+            assert other.poll() is None
+        yield
+        other.communicate(b"\n")
 
 
 def interruptions(given: argparse.Namespace, places: list[Path]) -> list[tuple[float, float]]:
