@@ -1,5 +1,6 @@
 """Write a snapshot and the page into one file that opens from disk."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,29 @@ def export(tracking: Tracking, query: Query, target: Path, artifacts: Artifacts 
     Curves are thinned out, and pictures left out, as far as it takes to stay below 5 MB; ``notes`` in the file say so.
     Raises ``OperationError`` when that is not enough.
     """
+    content, text = _fitting(tracking, query, target)
+    if artifacts is not None:
+        room = min(LIMIT - len(text.encode()), PICTURES)
+        found = predictions_of(content["studies"], content["trials"], artifacts, room)
+        if found.content or found.notes:
+            text = document(content | {"artifacts": found.content, "notes": [*content["notes"], *found.notes]})
+    write_text(target, text)
+    return len(text.encode())
+
+
+def _fitting(tracking: Tracking, query: Query, target: Path) -> tuple[dict[str, Any], str]:
+    """Return a snapshot, and the page with it, with as many points a curve as fit."""
     for points in POINTS:
-        content: dict[str, Any] = dict(snapshot(tracking, Query(**{**vars(query), "points": points, "live": False})))
+        content: dict[str, Any] = dict(snapshot(tracking, replace(query, points=points, live=False)))
         if points < POINTS[0]:
             content["notes"] = [
                 *content["notes"],
                 f"curves are thinned to {points} points each, to keep the file small",
             ]
-        room = LIMIT - len(document(content).encode())
-        if room >= 0:
-            break
-    else:
-        raise OperationError(f"{target}: more trials than fit into {LIMIT // 10**6} MB: name fewer studies by --study")
-    if artifacts is not None:
-        found = predictions_of(content["studies"], content["trials"], artifacts, min(room, PICTURES))
-        content = content | {"artifacts": found.content, "notes": [*content["notes"], *found.notes]}
-    text = document(content)
-    write_text(target, text)
-    return len(text.encode())
+        text = document(content)
+        if len(text.encode()) <= LIMIT:
+            return content, text
+    raise OperationError(f"{target}: more trials than fit into {LIMIT // 10**6} MB: name fewer studies by --study")
 
 
 def document(content: dict[str, Any]) -> str:

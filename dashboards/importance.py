@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dashboards.comparability import Comparable
 from dashboards.leaderboard import without_repeats
 from dashboards.numbers import number
+from dashboards.optuna_importance import optuna_importance
 from dashboards.schema import Importance
 from dashboards.seen import Seen
 from dashboards.studies import NOT_SEARCHED, varying_settings
@@ -81,8 +82,9 @@ def _ped_anova(trials: Sequence[Seen], keys: Sequence[str]) -> dict[str, float]:
         warnings.simplefilter(
             "ignore", optuna.exceptions.ExperimentalWarning
         )  # its interface may change, the lock holds it
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False))
+        importance = optuna_importance()
+        evaluator = importance.PedAnovaImportanceEvaluator()
+        return dict(importance.get_param_importances(study, evaluator=evaluator, normalize=False))
 
 
 def _figures(texts: Sequence[str]) -> list[float]:

@@ -4,16 +4,19 @@ import gzip
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboards.numbers import number
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, as_json, snapshot, without_histories
 from orchestrator.errors import OperationError
-from orchestrator.snapshot.recorded import Tracking
+from orchestrator.snapshot.recorded import Curves, RecordedRun, Tracking
 
 FRESH_S = 5.0  # a snapshot younger than this is handed out without asking the store again
+SHARE = 4.0  # of the time at most one part in so many goes into taking snapshots
+GOING = ("RUNNING", "SCHEDULED")  # whether such a run is alive depends on the time
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +35,9 @@ class Held:
     content: Snapshot
     snapshot: Body
     histories: Body
+    runs: list[RecordedRun]
     taken: float  # by the monotonic clock
+    cost: float  # seconds
 
 
 class Live:
@@ -47,12 +52,13 @@ class Live:
         self._reading = threading.Lock()
         self._failed = 0.0
         self.trouble = ""
-        self._held = self._take()
+        self._held = self._take(None)
 
     def current(self) -> Held:
         """Return the newest snapshot; one that is old is renewed by a thread of its own, nobody waits for it."""
         held = self._held
-        if self._clock() - max(held.taken, self._failed) >= FRESH_S and self._reading.acquire(blocking=False):
+        age = self._clock() - max(held.taken, self._failed)
+        if age >= max(FRESH_S, SHARE * held.cost) and self._reading.acquire(blocking=False):
             threading.Thread(target=self._renew, name="snapshot", daemon=True).start()
         return held
 
@@ -62,7 +68,7 @@ class Live:
 
     def _renew(self) -> None:
         try:
-            self._held = self._take()
+            self._held = self._take(self._held)
             self.trouble = ""
         except OperationError as error:
             if not self.trouble:
@@ -71,10 +77,35 @@ class Live:
         finally:
             self._reading.release()
 
-    def _take(self) -> Held:
-        taken = self._clock()
-        content = snapshot(self._tracking, replace(self._query, live=True))
-        return Held(content, _body(without_histories(content)), _body(content.get("histories")), taken)
+    def _take(self, before: Held | None) -> Held:
+        begin = self._clock()
+        runs = self._tracking.runs()
+        if before is not None and runs == before.runs and not any(run.status in GOING for run in runs):
+            content, histories = before.content.copy(), before.histories
+            content["generated_at"] = number(time.time())
+        else:
+            content = snapshot(_Given(self._tracking, runs), replace(self._query, live=True))
+            histories = _body(content.get("histories"))
+        end = self._clock()
+        return Held(content, _body(without_histories(content)), histories, runs, end, end - begin)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Give the runs that were read already."""
+
+    tracking: Tracking
+    found: list[RecordedRun]
+
+    @property
+    def source(self) -> str:
+        return self.tracking.source
+
+    def runs(self) -> list[RecordedRun]:
+        return self.found
+
+    def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
+        return self.tracking.curves(runs)
 
 
 def _body(content: Any) -> Body:

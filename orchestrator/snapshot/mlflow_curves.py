@@ -57,7 +57,7 @@ def _bulk(client: MlflowClient, store: Any, key: str, ids: list[str]) -> Iterato
     points = answer.json()["metrics"] if answer.status_code == 200 else None
     if points is not None and len(points) < MOST_POINTS:
         yield from (
-            Row(p["run_id"], key, int(p["step"]), int(p["timestamp"]), unclipped(float(p["value"]))) for p in points
+            (p["run_id"], key, int(p["step"]), int(p["timestamp"]), unclipped(float(p["value"]))) for p in points
         )
     elif len(ids) > 1 and points is not None:
         half = len(ids) // 2
@@ -76,7 +76,7 @@ def _one_by_one(client: MlflowClient, runs: Sequence[RecordedRun]) -> Iterator[R
 
 def _history(client: MlflowClient, run: str, key: str) -> Iterator[Row]:
     for metric in client.get_metric_history(run, key):
-        yield Row(run, key, metric.step, metric.timestamp, unclipped(metric.value))
+        yield run, key, metric.step, metric.timestamp, unclipped(metric.value)
 
 
 def _portions(items: list[str], size: int) -> Iterator[list[str]]:

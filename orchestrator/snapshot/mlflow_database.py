@@ -19,14 +19,7 @@ LARGEST = 1.79e308  # a database stores the largest float in place of infinity
 PER_SELECT = 500  # runs
 
 
-class Row(NamedTuple):
-    """Hold one point of one run."""
-
-    run: str
-    key: str
-    step: int
-    time: int
-    value: float
+Row = tuple[str, str, int, int, float]  # run, metric, step, time in milliseconds, value
 
 
 class RunRow(NamedTuple):
@@ -80,4 +73,4 @@ def _points(session: Any, model: Any, chosen: Sequence[Any]) -> Iterator[Row]:
     for run, key, step, time, value, is_nan in session.execute(
         query.join(SqlRun) if model is SqlLatestMetric else query
     ):
-        yield Row(run, key, step, time, math.nan if is_nan else unclipped(value))
+        yield run, key, step, time, math.nan if is_nan else unclipped(value)

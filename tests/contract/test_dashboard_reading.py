@@ -11,7 +11,6 @@ from mlflow.tracking import MlflowClient
 from dashboards.snapshot import Query, as_json, snapshot
 from orchestrator.errors import UserError
 from orchestrator.snapshot.mlflow_curves import to_curves
-from orchestrator.snapshot.mlflow_database import Row
 from orchestrator.snapshot.mlflow_tracking import MlflowTracking
 from orchestrator.snapshot.recorded import RecordedRun
 from tests.contract.mlflow_server import MlflowServer
@@ -106,7 +105,7 @@ def test_curves_are_those_that_the_client_reads_one_by_one(uri):
     found = tracking.curves(runs)
     for run in runs:
         wanted = to_curves(
-            Row(run.run_id, key, metric.step, metric.timestamp, metric.value)
+            (run.run_id, key, metric.step, metric.timestamp, metric.value)
             for key in run.metrics
             for metric in client.get_metric_history(run.run_id, key)
             if not abs(metric.value) > 1e300 and not math.isnan(metric.value)
