@@ -64,6 +64,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(128)  # from here on whoever has read the address can connect
     except OSError as error:
         listener.close()
         raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose another --port") from error

@@ -179,3 +179,8 @@ def test_outage_is_said_and_ends():
 def test_taken_port_is_the_users_to_change():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError, match="--port"):
         open_socket("127.0.0.1", taken.getsockname()[1])
+
+
+def test_address_can_be_used_as_soon_as_it_is_known():
+    with open_socket("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
+        pass
