@@ -10,9 +10,20 @@ export function embedded() {
 
 /** Return JSON from this page's own server; the browser asks with the ETag that it has. */
 export async function ask(path) {
+  return (await got(path)).json();
+}
+
+/** Return the curves of a revision, or null where the server has a newer one by now. */
+export async function askCurves(path, revision) {
+  const answer = await got(path);
+  const tag = answer.headers.get("etag");
+  return tag && !tag.includes(revision) ? null : answer.json();
+}
+
+async function got(path) {
   const answer = await fetch(path, { cache: "no-cache", headers: { accept: "application/json" } });
   if (!answer.ok) throw new Error(await refusal(answer));
-  return answer.json();
+  return answer;
 }
 
 /** Keep asking while the page is looked at; `path` returns the address, `arrived` gets each answer, `failed` each error. */
@@ -20,7 +31,7 @@ export function follow(path, arrived, failed) {
   const again = async () => {
     if (!document.hidden) {
       try {
-        arrived(await ask(path()));
+        await arrived(await ask(path()));
       } catch (error) {
         failed(error);
       }

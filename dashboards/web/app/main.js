@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { filterBar, selection } from "./filters.js";
 import { freshness } from "./freshness.js";
 import { linkTo, onChange, settings } from "./hash.js";
-import { ask, embedded, follow } from "./load.js";
+import { ask, askCurves, embedded, follow } from "./load.js";
 import { Snapshot } from "./snapshot.js";
 import { failed, waiting } from "./states.js";
 import { startTheme } from "./theme.js";
@@ -25,7 +25,7 @@ async function start() {
   onChange(show);
   startTheme(document.getElementById("theme"), redrawCharts);
   try {
-    arrived(embedded() ?? (await ask(ADDRESSES.snapshot)));
+    await arrived(embedded() ?? (await ask(ADDRESSES.snapshot)));
   } catch (error) {
     content.replaceChildren(failed("The tracking store could not be read", error.message));
     document.getElementById("filters").hidden = true;
@@ -33,9 +33,13 @@ async function start() {
   if (!embedded()) follow(newer, arrived, (error) => freshness(snapshot, error));
 }
 
-function arrived(data) {
+async function arrived(data) {
   if (!data.unchanged) {
-    snapshot = new Snapshot(data);
+    const next = new Snapshot(data);
+    if (snapshot?.histories && current().curves) {
+      next.setHistories(await askCurves(ADDRESSES.histories, data.revision)); // first, so that the view does not flicker
+    }
+    snapshot = next;
     asked = null;
     forgetArtifacts();
     document.getElementById("filters").hidden = false;
@@ -51,10 +55,14 @@ function newer() {
     : ADDRESSES.snapshot;
 }
 
+function current() {
+  return VIEWS.find(({ id }) => id === settings().view) ?? VIEWS[0];
+}
+
 function show() {
   if (!snapshot) return;
   const wish = settings();
-  const view = VIEWS.find(({ id }) => id === wish.view) ?? VIEWS[0];
+  const view = current();
   const chosen = selection(snapshot);
   filters(snapshot, chosen);
   document.title = `${view.title} · Stillhouse`;
@@ -83,9 +91,13 @@ async function bringCurves() {
   if (asked === revision) return;
   asked = revision;
   try {
-    const answer = await ask(ADDRESSES.histories);
+    const curves = await askCurves(ADDRESSES.histories, revision);
     if (snapshot.data.revision !== revision) return;
-    snapshot.setHistories(answer.histories ?? answer);
+    if (!curves) {
+      await arrived(await ask(ADDRESSES.snapshot));
+      return;
+    }
+    snapshot.setHistories(curves);
     show();
   } catch (error) {
     content.replaceChildren(failed("The curves could not be read", error.message));

@@ -213,7 +213,9 @@ def test_news_leave_the_reader_where_they_were(browser: Browser, address: str) -
         page.wait_for_selector("#curves-numbers")
         news = page.request.get(f"{address}api/snapshot").json() | {"revision": "newer"}
         news["studies"][0]["name"] = "renamed"
+        curves = page.request.get(f"{address}api/histories").json()
         page.route("**/api/snapshot*", lambda route: route.fulfill(json=news))
+        page.route("**/api/histories*", lambda route: route.fulfill(json=curves, headers={"etag": 'W/"newer"'}))
         page.clock.run_for(11_000)
         expect(page.locator("#filter-study")).to_contain_text("renamed")
         expect(page.locator("#curves-numbers")).to_be_visible()

@@ -18,12 +18,10 @@ export const view = {
     const found = (snapshot.data.rungs ?? []).filter((entry) => label.has(entry.group) && entry.rho.some(isNumber));
     if (found.length === 0)
       return empty("No order to compare yet", "It takes three trials that ran to the end under the same conditions.");
-    const curves = found
-      .slice(0, MOST)
-      .map((entry) => ({
-        name: `${label.get(entry.group)} (n=${Math.max(...entry.n)})`,
-        data: entry.epochs.map((epoch, index) => [epoch, isNumber(entry.rho[index]) ? entry.rho[index] : null]),
-      }));
+    const curves = found.slice(0, MOST).map((entry) => ({
+      name: `${label.get(entry.group)} (n=${Math.max(...entry.n)})`,
+      data: entry.epochs.map((epoch, index) => [epoch, isNumber(entry.rho[index]) ? entry.rho[index] : null]),
+    }));
     const note = found.length > MOST ? `${MOST} of ${found.length} groups` : "finished trials of each group";
     return lines({
       id: "rungs",
