@@ -82,20 +82,15 @@ def test_trials_of_a_node_that_is_lost_go_on_elsewhere_and_a_node_that_joins_is_
 ) -> None:
     plan = plan_of(tmp_path, "search.seeds=[0, 1, 2, 3]", script={"scores": SCORES, "epoch_s": 0.5})
     first = plan.students[0]
-    joined: list[str] = []
-
-    def lose_and_join() -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not read_history(first.directory) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        [node] = [one for one in nodes.worker_nodes if one.node_id == starts(first.directory)[0]]
-        nodes.remove_node(node, allow_graceful=False)
-        joined.append(nodes.add_node(**NODE).node_id)
-
-    other = threading.Thread(target=lose_and_join)
-    other.start()
-    run(plan, tmp_path)
-    other.join()
+    sweep = threading.Thread(target=run, args=(plan, tmp_path))
+    sweep.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while not read_history(first.directory) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the trial tells nobody but Tune
+    [node] = [one for one in nodes.worker_nodes if one.node_id == starts(first.directory)[0]]
+    nodes.remove_node(node, allow_graceful=False)
+    joined = nodes.add_node(**NODE).node_id  # a thread could not: Ray sets signal handlers
+    sweep.join()
     for trial in plan.students:
         outcome = read_outcome(trial.directory)
         assert outcome is not None
@@ -107,4 +102,4 @@ def test_trials_of_a_node_that_is_lost_go_on_elsewhere_and_a_node_that_joins_is_
     assert again
     assert lost not in again
     assert [event.kind for event in read_events(first.directory)] in (["worker lost"], ["preempted"])
-    assert joined[0] in {node for trial in plan.students for node in starts(trial.directory)}
+    assert joined in {node for trial in plan.students for node in starts(trial.directory)}
