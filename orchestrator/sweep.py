@@ -4,28 +4,36 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayError
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+from ray.tune.search import Searcher
 
+from orchestrator.cohorts import cohorts
 from orchestrator.errors import OperationError
 from orchestrator.events import Event, read_events
 from orchestrator.failures import MOST_RESTARTS
 from orchestrator.interruption import Interruption
 from orchestrator.machine import Machine, this_machine
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan import Plan, PlannedTrial, Role
 from orchestrator.redact import redacted
-from orchestrator.study.schema import Asha, Study
+from orchestrator.search.budget import Budget
+from orchestrator.search.schedule import make_scheduler
+from orchestrator.search.searcher import PlannedSearch
+from orchestrator.search.suggestions import Suggestions
+from orchestrator.study.schema import HyperBand
+from orchestrator.study.space import is_open
 from orchestrator.trial.cluster import what_there_is
+from orchestrator.trial.pool import LOOP, Pool, Terms
 from orchestrator.trial.runner import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
 from orchestrator.verdict import judge
 from trainers.spec import Job
-from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_status, write_outcome
+from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
 from trainers.spec.stop import clear_stop, request_stop
 
 log = logging.getLogger(__name__)
@@ -34,6 +42,9 @@ CONNECT_TIMEOUT_S = 10
 
 class Watcher(Protocol):
     """Be told what happens to trials; must not raise or wait, for it is called inside Tune's loop."""
+
+    def planned(self, trial: PlannedTrial) -> None:
+        """Hear of a trial that the search has come to."""
 
     def started(self, trial_id: str) -> None:
         """Hear that a trial has begun."""
@@ -48,15 +59,22 @@ class Watcher(Protocol):
 class Notifier(tune.Callback):
     """Pass Tune's events on to watchers, by our trial ids; judge trials whose process died and could not do it."""
 
-    def __init__(self, watchers: Sequence[Watcher], plan: Plan, run: str) -> None:
-        self._watchers, self._run = watchers, run
+    def __init__(self, watchers: Sequence[Watcher], plan: Plan, run: str, pool: Pool | None) -> None:
+        self._watchers, self._run, self._pool = watchers, run, pool
+        self._plan = plan
         self._jobs = {trial.id: plan.job(trial) for trial in plan.trials}
         self._began: dict[str, float] = {}
         self._known: dict[str, int] = {}  # how many failures of this run have been judged, by trial
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the watchers out: Tune pickles its callbacks with the experiment's state."""
-        return {"_watchers": ()}
+        return {"_watchers": (), "_pool": None}
+
+    def planned(self, trial: PlannedTrial) -> None:
+        """Tell of a trial that the search has come to."""
+        self._jobs[trial.id] = self._plan.job(trial)
+        for watcher in self._watchers:
+            watcher.planned(trial)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has started."""
@@ -71,8 +89,15 @@ class Notifier(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has ended."""
+        if self._pool is not None:
+            self._pool.leave(trial_id(trial))
         for watcher in self._watchers:
             watcher.ended(trial_id(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Let a trial that Tune gives up leave those beside it."""
+        if self._pool is not None:
+            self._pool.leave(trial_id(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Judge a trial that died without a word; one whose budget is spent gets its outcome, and its runner ends at once."""
@@ -103,10 +128,10 @@ def error_of(trial: Any) -> BaseException:
 
 
 class Ending(tune.Stopper, tune.Callback):
-    """End the sweep when the user asks for it, or when the cluster has had no room for any trial for too long."""
+    """End the sweep when the user asks for it, when its budget is spent, or when there is no room for any trial for long."""
 
-    def __init__(self, interruption: Interruption, patience_s: float) -> None:
-        self._interruption, self._patience_s = interruption, patience_s
+    def __init__(self, interruption: Interruption, patience_s: float, budget: Budget) -> None:
+        self._interruption, self._patience_s, self.budget = interruption, patience_s, budget
         self._last_running = time.monotonic()
         self._told = self.starved = False
 
@@ -118,13 +143,22 @@ class Ending(tune.Stopper, tune.Callback):
         """Stop no trial for what it reports."""
         return False
 
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        """Keep account of what has been spent and reached."""
+        self.budget.heard(trial_id(trial), result)
+
+    @property
+    def cut_short(self) -> bool:
+        """Tell whether trials have been asked to stop: they are not over."""
+        return self._told
+
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Ask running trials to stop when the user wants it; notice when none can be started."""
+        """Ask running trials to stop when the user wants it or the budget does; notice when none can be started."""
         running = [trial for trial in trials if trial.status == "RUNNING"]
         if running or not any(trial.status == "PENDING" for trial in trials):
             self._last_running = time.monotonic()
         self.starved = time.monotonic() - self._last_running > self._patience_s
-        if self._interruption.asked and not self._told:
+        if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True
             for trial in running:
                 request_stop(trial.config["planned"]["directory"])
@@ -203,47 +237,73 @@ def run_trials(
     directory: Path,
     runner: type[TrialRunner] = TrialRunner,
     interruption: Interruption | None = None,
+    loop: str = LOOP,
 ) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
-    ``directory`` is Tune's own, and safe to delete afterwards. A trial that the scheduler stopped early, or that could
+    ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. A trial that the scheduler stopped early, or that could
     not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an interruption: trials that ran have saved
     their state and stay unfinished.
     """
     interruption = interruption or Interruption()
-    ending = Ending(interruption, plan.study.scaling.start_timeout_s)
+    ending = Ending(interruption, plan.study.scaling.start_timeout_s, Budget(plan))
+    trials = list(trials)  # an open search adds to it
     for trial in trials:
         clear_stop(trial.directory)
-    with interruption.listening():
-        results = make_tuner(plan, trials, watchers, directory, runner, ending).fit()
+    with interruption.listening(), pool_for(plan, trials, directory, loop) as pool:
+        results = make_tuner(plan, trials, watchers, directory, runner, ending, pool).fit()
     by_id = {Path(results[index].path).name: results[index] for index in range(len(results))}
     for trial in trials:
-        if not interruption.asked:
+        if not ending.cut_short:
             settle(plan, trial, by_id.get(trial.id), ending)
         clear_stop(trial.directory)
     if interruption.asked:
         raise KeyboardInterrupt
 
 
+def pool_for(
+    plan: Plan, trials: Sequence[PlannedTrial], directory: Path, loop: str
+) -> AbstractContextManager[Pool | None]:
+    """Return the hosts that train ``trials``, ``None`` where each is trained alone by one process, the trial's actor."""
+    found = cohorts(plan, trials)
+    if found.size == 1 and plan.resources.workers == 1:
+        return nullcontext()
+    placement = plan.placement(role_of(trials))
+    more = role_of(trials) == "student" and is_open(plan.study.search)
+    terms = Terms(max(1, plan.resources.concurrent), found.size, open_ended=more, loop=loop)
+    return Pool(terms, placement, found.keys, directory)
+
+
+def role_of(trials: Sequence[PlannedTrial]) -> Role:
+    """Return the role that all ``trials`` of a sweep have; an open search may begin without any."""
+    return trials[0].role if trials else "student"
+
+
 def make_tuner(
     plan: Plan,
-    trials: Sequence[PlannedTrial],
+    trials: list[PlannedTrial],
     watchers: Sequence[Watcher],
     directory: Path,
     runner: type[TrialRunner],
     ending: Ending,
+    pool: Pool | None,
 ) -> tune.Tuner:
     """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
     run = uuid.uuid4().hex[:12]
+    notifier = Notifier(watchers, plan, run, pool)
+    orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
+    search = open_search(plan, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
     return tune.Tuner(
-        tune.with_resources(runner, request(plan, trials[0].role)),
-        param_space={"planned": tune.grid_search([order(plan, trial, run) for trial in trials])},
+        tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
+        param_space={} if search else {"planned": tune.grid_search(orders)},
         tune_config=tune.TuneConfig(
-            scheduler=make_scheduler(plan.study, trials),
+            search_alg=search,
+            num_samples=-1 if search else 1,
+            scheduler=make_scheduler(plan, trials),
             metric=SELECTION_METRIC,
             mode="max",
-            max_concurrent_trials=max(1, plan.resources.concurrent),
-            reuse_actors=plan.resources.workers == 1,
+            max_concurrent_trials=most_at_once(plan, pool),
+            reuse_actors=True,
             trial_dirname_creator=trial_id,
         ),
         run_config=tune.RunConfig(
@@ -251,39 +311,43 @@ def make_tuner(
             storage_path=str(directory),
             verbose=0,
             stop=ending,
-            callbacks=[ending, Notifier(watchers, plan, run)],
+            callbacks=[ending, notifier],
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=MOST_RESTARTS),
         ),
     )
 
 
-def order(plan: Plan, trial: PlannedTrial, run: str) -> dict[str, str]:
-    """Return what a runner is told: the trial, its directory, and which run counts its failures."""
-    directory = str(trial.directory)
-    return {"id": trial.id, "directory": directory, "run": run, "job": plan.job(trial).model_dump_json()}
+def open_search(
+    plan: Plan, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
+) -> Searcher | None:
+    """Return what gives out ``trials`` and adds to them as results come in; ``None`` where all trials are known."""
+    if not is_open(plan.study.search) or role_of(trials) == "teacher":
+        return None
+
+    def discovered(trial: PlannedTrial) -> None:
+        trials.append(trial)
+        notifier.planned(trial)
+
+    return PlannedSearch(tuple(trials), Suggestions(plan), order_for, discovered)
+
+
+def most_at_once(plan: Plan, pool: Pool | None) -> int | None:
+    """Return how many trials Tune may hold; HyperBand has to know all of them, and pauses those that wait."""
+    if isinstance(plan.study.search.scheduler, HyperBand):
+        return None
+    return pool.places if pool else max(1, plan.resources.concurrent)
+
+
+def order(plan: Plan, trial: PlannedTrial, run: str, pool: Pool | None, position: int) -> dict[str, str | int]:
+    """Return what a runner is told: the trial, its directory, which run counts its failures, and who trains it."""
+    told: dict[str, str | int] = {"id": trial.id, "directory": str(trial.directory), "run": run, "position": position}
+    return told | {"job": plan.job(trial).model_dump_json(), "exchange": pool.name if pool else ""}
 
 
 def request(plan: Plan, role: str) -> dict[str, float]:
-    """Return what Tune must reserve: everything for a one-worker trial, next to nothing where a worker group does."""
-    granted = plan.resources
-    if granted.workers > 1:
-        return RUNNER_SHARE
-    return {"CPU": granted.cpus(role), "GPU": granted.gpus_per_worker}
-
-
-def make_scheduler(study: Study, trials: Sequence[PlannedTrial]) -> Any:
-    """Return Tune's scheduler; ASHA counts epochs as we report them, not Tune's own iterations."""
-    rule = study.search.scheduler
-    if not isinstance(rule, Asha) or all(trial.role == "teacher" for trial in trials):
-        return FIFOScheduler()  # type: ignore[no-untyped-call]
-    longest = max(trial.spec.schedule.length for trial in trials)  # in steps, if those are counted: never too short
-    return ASHAScheduler(
-        time_attr="epoch",
-        grace_period=rule.grace_epochs,
-        reduction_factor=rule.reduction_factor,
-        max_t=max(longest, rule.grace_epochs),
-    )
+    """Return what Tune must reserve for a trial that its actor trains."""
+    return {"CPU": plan.resources.cpus(role), "GPU": plan.resources.gpus_per_worker}
 
 
 def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> None:
@@ -301,7 +365,8 @@ def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> None
     elif ending.starved and not metrics.get("done"):
         write_outcome(trial.directory, Outcome("failed", starvation(plan, trial)))
     else:
-        reason = f"stopped by the scheduler after epoch {metrics.get('epoch', 0)}"
+        history = read_history(trial.directory)  # Tune stops paused trials without a result
+        reason = f"stopped by the scheduler after epoch {history[-1].epoch if history else 0}"
         write_outcome(trial.directory, Outcome("stopped", reason))
 
 
