@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.study.space import is_open
 from trainers.spec.sharing import stream_key
 
 MOST = 8  # students side by side, unless the study says how many: more save little, for teacher and data are a part
@@ -17,6 +18,11 @@ class Cohorts:
     size: int
     keys: dict[str, str]
     groups: tuple[tuple[PlannedTrial, ...], ...]
+
+    @property
+    def trials(self) -> list[PlannedTrial]:
+        """Return all trials, cohort after cohort: started in this order, the members of one come together."""
+        return [trial for group in self.groups for trial in group]
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -40,11 +46,14 @@ def cohorts(plan: Plan, trials: Sequence[PlannedTrial]) -> Cohorts:
 
 
 def _size(plan: Plan, most: int) -> int:
-    """Return the size asked for; ``auto`` is the one that gives every worker group of the cluster something to do."""
+    """Return the size asked for, at most the ``most`` trials that can share; more may come to an open search.
+
+    ``auto`` is the size that gives every worker group of the cluster something to do.
+    """
     asked = plan.study.search.cohort
-    if asked != "auto":
-        return asked
-    return max(1, min(MOST, -(-most // max(1, plan.resources.concurrent))))
+    if asked == "auto":
+        return max(1, min(MOST, -(-most // max(1, plan.resources.concurrent))))
+    return asked if is_open(plan.study.search) else min(asked, most)
 
 
 def _cut(trials: list[PlannedTrial], size: int) -> list[tuple[PlannedTrial, ...]]:

@@ -128,7 +128,7 @@ def error_of(trial: Any) -> BaseException:
 
 
 class Ending(tune.Stopper, tune.Callback):
-    """End the sweep when the user asks for it, when its budget is spent, or when there is no room for any trial for long."""
+    """End the sweep when the user asks for it, when its budget is spent, or when no trial finds room for too long."""
 
     def __init__(self, interruption: Interruption, patience_s: float, budget: Budget) -> None:
         self._interruption, self._patience_s, self.budget = interruption, patience_s, budget
@@ -160,6 +160,8 @@ class Ending(tune.Stopper, tune.Callback):
         self.starved = time.monotonic() - self._last_running > self._patience_s
         if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True
+            if not self._interruption.asked:
+                log.warning("%s: the study ends here; what is left goes on with a larger budget", self.budget.reason)
             for trial in running:
                 request_stop(trial.config["planned"]["directory"])
 
@@ -241,13 +243,13 @@ def run_trials(
 ) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
-    ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. A trial that the scheduler stopped early, or that could
-    not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an interruption: trials that ran have saved
-    their state and stay unfinished.
+    ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. A trial that
+    the scheduler stopped early, or that could not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an
+    interruption: trials that ran have saved their state and stay unfinished.
     """
     interruption = interruption or Interruption()
     ending = Ending(interruption, plan.study.scaling.start_timeout_s, Budget(plan))
-    trials = list(trials)  # an open search adds to it
+    trials = cohorts(plan, trials).trials  # an open search adds to it
     for trial in trials:
         clear_stop(trial.directory)
     with interruption.listening(), pool_for(plan, trials, directory, loop) as pool:

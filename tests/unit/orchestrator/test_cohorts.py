@@ -62,6 +62,12 @@ def test_who_cannot_share_is_apart_and_the_plan_says_why(tmp_path: Path) -> None
     assert "other seeds draw other batches" in sentence
 
 
+def test_the_members_of_a_cohort_are_started_together(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, RATES, "search.seeds=[0, 1]", "search.cohort=5")
+    assert [trial.spec.seed for trial in plan.students] == [0, 1] * 5
+    assert [trial.spec.seed for trial in cohorts(plan, plan.students).trials] == [0] * 5 + [1] * 5
+
+
 def test_lengths_may_differ_unless_augmentation_ends_at_another_epoch(tmp_path: Path) -> None:
     lengths = "search.space={schedule.epochs: [4, 6]}"
     assert sizes(plan_of(tmp_path, lengths, "search.cohort=2")) == [2]
