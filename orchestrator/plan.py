@@ -49,7 +49,7 @@ class PlannedTrial:
 class Plan:
     """Hold everything that ``run`` will do. ``findings`` name what is missing or doubtful, worst first.
 
-    A search whose points follow from results adds them to ``suggested`` while it runs; ``planner`` makes trials of them.
+    A search whose points follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of them.
     """
 
     study: Study

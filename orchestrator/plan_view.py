@@ -12,6 +12,7 @@ from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.resources import Resources
+from orchestrator.study.space import is_open
 
 
 def print_plan(plan: Plan) -> None:
@@ -25,7 +26,7 @@ def print_plan(plan: Plan) -> None:
     for trial in plan.trials:
         table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
     console.print(table)
-    for sentence in describe_cohorts(plan):
+    for sentence in (*describe_search(plan), *describe_cohorts(plan)):
         console.print(sentence, markup=False, highlight=False)
     for finding in plan.findings:
         console.print(str(finding), markup=False, highlight=False)
@@ -37,6 +38,21 @@ def describe_resources(granted: Resources) -> str:
     workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
     many = f"{granted.concurrent} at once here" if granted.concurrent else "does not fit on this machine"
     return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}; {many}"
+
+
+def describe_search(plan: Plan) -> list[str]:
+    """Return what is still to come of a search whose points follow from results; nothing where all trials are known."""
+    search = plan.study.search
+    if not is_open(search):
+        return []
+    known = len(plan.suggested)
+    if search.algorithm == "pbt":
+        barriers = -(-(plan.study.schedule.epochs or 0) // search.population.every_epochs)
+        return [
+            f"population of {search.samples}: {known} of {barriers * (search.samples or 0)} segments are known by now"
+        ]
+    trials = (search.samples or 0) * len(search.seeds)
+    return [f"optuna: up to {trials} trials, {known} are known by now; the others follow from their results"]
 
 
 def describe_cohorts(plan: Plan) -> list[str]:

@@ -10,8 +10,8 @@ CONFIDENCE = 0.95
 def ranks(means: Sequence[float], spreads: Sequence[float | None], counts: Sequence[int]) -> list[int] | None:
     """Return each mean's rank: one more than there are others that are clearly better; equal ranks are a tie.
 
-    ``spreads`` are sample standard deviations over ``counts`` repetitions, ``None`` for a single one. All are taken for
-    estimates of one spread, since three repetitions say little each: better is a mean that is above by more than
+    ``spreads`` are sample standard deviations over ``counts`` repetitions, ``None`` for a single one. All are taken
+    for estimates of one spread, since three repetitions say little each: better is a mean that is above by more than
     Student's t (95 %, two-sided, with all degrees of freedom) times the standard error of the difference. ``None`` where
     nothing was repeated: one seed ranks nobody.
     """
