@@ -56,10 +56,10 @@ def describe_search(plan: Plan) -> list[str]:
 
 
 def describe_cohorts(plan: Plan) -> list[str]:
-    """Return how many students train side by side, and what keeps others apart; nothing where each trains alone."""
-    found = cohorts(plan, plan.students)
-    if found.size == 1:
+    """Return how many students train side by side, and what keeps others apart; nothing where none was asked for."""
+    if plan.study.search.cohort == 1 or not plan.students:
         return []
+    found = cohorts(plan, plan.students)
     sizes = ", ".join(str(len(group)) for group in found.groups[:8]) + (", ..." if len(found.groups) > 8 else "")
     apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
     return [f"cohorts: {len(found.groups)}, of {sizes} students side by side{apart}"]
