@@ -99,7 +99,8 @@ def test_a_package_is_where_the_job_begins(jobs: Jobs) -> None:
     jobs.cluster.submit(wanted | {"runtime_env": {"working_dir": uri, "env_vars": {"COLOUR": "green"}}})
     jobs.let(wanted["submission_id"], status="SUCCEEDED", logs="name: tiny\nx = 1\ngreen\n")
     assert status_when(jobs.cluster, wanted["submission_id"], ("SUCCEEDED", "FAILED")) == "SUCCEEDED"
-    assert "name: tiny\nx = 1\ngreen\n" in jobs.cluster.logs(wanted["submission_id"])
+    lines = jobs.cluster.logs(wanted["submission_id"]).splitlines()  # Ray writes lines of its own anywhere among them
+    assert {"name: tiny", "x = 1", "green"} <= set(lines)
 
 
 def test_the_token_is_wanted(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
