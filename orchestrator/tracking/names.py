@@ -17,7 +17,7 @@ def flat_params(trial: PlannedTrial) -> dict[str, str]:
     spec = trial.spec
     sections: dict[str, BaseModel | None] = {
         "dataset": spec.dataset, "student": spec.student, "method": spec.method, "schedule": spec.schedule,
-        "teacher": spec.teacher,
+        "teacher": spec.teacher, "segment": spec.segment,
     }  # fmt: skip
     found = {"seed": str(spec.seed)}
     for name, section in sections.items():

@@ -23,7 +23,9 @@ def earlier(store: Store, scores: dict[float, float], *sets: str) -> None:
     """Leave the trials of an earlier study in the experiment ``demo``: an AP for each alpha2, more by 0.1 for seed 1."""
     plan = plan_text(store.root.parent, VALID, "scaling.workers=1", *sets, store=store.root)
     tracker = Tracker(plan, store)
-    for trial in plan.students:
+    part = plan.planner.at({"method.alpha2": 5.0}, 0, (0, 6))  # the beginning of a training is none
+    plan.suggested.append(part)
+    for trial in (*plan.students, part):
         score = scores.get(float(str(trial.params.get("method.alpha2", 0.0))))
         trial.directory.mkdir(parents=True, exist_ok=True)
         if score is not None:
@@ -38,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Hold comparable trials, one that did not finish, and trials that differ in more than the point."""
     store = Store(tmp_path_factory.mktemp("earlier") / "store")
     store.prepare()
-    earlier(store, {2.0: 0.3}, "search.space.method.alpha2=[2.0, 4.0]")
+    earlier(store, {2.0: 0.3, 5.0: 0.9}, "search.space.method.alpha2=[2.0, 4.0]")
     earlier(store, {3.0: 0.9}, "search.space.method.alpha2=[3.0]", "method.alpha1=0.5")
     earlier(store, {3.0: 0.9}, "search.space.method.alpha2=[3.0]", "dataset.seed=1")
     earlier(store, {3.0: 0.9}, "search.space.method.alpha2=[3.0]", "teacher.seed=1")
