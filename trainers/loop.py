@@ -115,7 +115,7 @@ class Group:
         for member in self._members:
             yield from ((member.job.trial_id, record) for record in member.history)
         for member in [member for member in self._members if member.last_step == 0 and not member.history]:
-            yield from self._close_epoch(member)  # no step to make: evaluated as it is
+            yield from self._close_epoch(member, 0.0)  # no step to make: evaluated as it is
         self._ask_who_stays()
         first = min((member.step for member in self._members), default=0)
         last = max((member.last_step for member in self._members), default=0)
@@ -131,8 +131,9 @@ class Group:
             active = [member for member in active if member in self._members]
             self._save(filter(Member.at_checkpoint, active))
             ended = list(filter(Member.at_epoch_end, active))
+            share_s = self._share_s()
             for member in ended:
-                yield from self._close_epoch(member)
+                yield from self._close_epoch(member, share_s)
             if ended:
                 self._ask_who_stays()
                 self._epoch_began = time.monotonic()
@@ -192,7 +193,11 @@ class Group:
     def _save(self, members: Iterable[Member]) -> None:
         for member in members:
             if self._sound(member):
-                member.save_between_epochs(time.monotonic() - self._epoch_began)
+                member.save_between_epochs(self._share_s())
+
+    def _share_s(self) -> float:
+        """Return each student's share of the seconds that the epoch has taken: what they share is paid for once."""
+        return (time.monotonic() - self._epoch_began) / max(1, len(self._members))
 
     def _sound(self, member: Member) -> bool:
         """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
@@ -201,8 +206,7 @@ class Group:
             self._leave(member.job.trial_id, error)
         return error is None
 
-    def _close_epoch(self, member: Member) -> Iterator[tuple[str, Record | Failed]]:
-        trained_s = time.monotonic() - self._epoch_began
+    def _close_epoch(self, member: Member, trained_s: float) -> Iterator[tuple[str, Record | Failed]]:
         record = None
         if self._sound(member):
             with self._leaving(member.job.trial_id):
@@ -215,11 +219,7 @@ class Group:
         began = time.monotonic()
         member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
-        timing = {
-            "time/train_s": member.spent_s + trained_s,
-            "time/evaluate_s": time.monotonic() - began,
-            "time/students": float(len(self._members)),  # that share the time of training
-        }
+        timing = {"time/train_s": member.spent_s + trained_s, "time/evaluate_s": time.monotonic() - began}
         record = member.finish_epoch(metrics, timing)
         member.train_mode()
         return record

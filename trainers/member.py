@@ -193,7 +193,7 @@ class Member:
     def save_between_epochs(self, spent_s: float) -> None:
         """Commit the state in the midst of an epoch, so that resuming goes on from this very step, to the bit.
 
-        ``spent_s`` is the time in seconds that this process has spent in the epoch. All workers call it. Nothing is
+        ``spent_s`` is the student's share of the seconds that this process has spent in the epoch. All workers call it. Nothing is
         written for a step whose state is on disk already. The losses so far must be sound.
         """
         if self.at_epoch_end() or self.step == self._saved_step:

@@ -1,5 +1,6 @@
 """Prove that students trained side by side are those that each would be alone, also when others fail or leave."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,14 @@ def test_the_teacher_is_asked_once_a_batch(
     monkeypatch.setattr(FrozenTeacher, "look", lambda self, inputs: asked.append(1) or look(self, inputs))
     list(train_together(jobs_of(specs, tmp_path)))
     assert len(asked) == EPOCHS * STEPS_PER_EPOCH
+
+
+def test_time_is_shared_out_among_students(specs: dict[str, TrialSpec], tmp_path: Path) -> None:
+    began = time.monotonic()
+    list(train_together(jobs_of(specs, tmp_path)))
+    lasted = time.monotonic() - began
+    spent = [sum(record.timing.values()) for name in specs for record in read_history(tmp_path / name)]
+    assert 0.0 < sum(spent) < lasted
 
 
 def test_students_that_preprocess_otherwise_get_their_own_pixels(
