@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from trainers.voc_metrics import VocFound, VocTruth, voc_metrics
 
 Detection = dict[str, Any]
 Metrics = dict[str, float]
+UNFIT = re.compile(r"[^\w./ :-]", re.ASCII)  # characters that no tracking store takes in a metric's name
 STATISTICS = ("bbox_mAP", "bbox_mAP_50", "bbox_mAP_75", "bbox_mAP_s", "bbox_mAP_m", "bbox_mAP_l")
 
 
@@ -25,7 +27,7 @@ def evaluate(detector: Any, dataset: Any, evaluator: str, alive: Callable[[], No
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
-    has (small, medium, large) has no metric. ``alive`` is called with every batch. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
+    has (small, medium, large) has no metric. Each class's AP is ``class_AP/<name>``. ``alive`` is called with every batch. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
     """
     detector.eval()
     shares = list(_detect(detector, dataset, alive))
@@ -35,7 +37,7 @@ def evaluate(detector: Any, dataset: Any, evaluator: str, alive: Callable[[], No
         return None
     categories = dataset_category_ids(dataset)
     detections = [detection for image, found in images for detection in _to_coco(image, found, categories)]
-    metrics = coco_metrics(ground_truth(dataset), detections, evaluator, categories)
+    metrics = coco_metrics(ground_truth(dataset), detections, evaluator, categories, per_class=True)
     return metrics | _voc_metrics(dataset, dict(images)) if isinstance(dataset, VocData) else metrics
 
 
@@ -122,21 +124,41 @@ def _xywh(box: list[float]) -> list[float]:
 
 
 def coco_metrics(
-    annotations: dict[str, Any], detections: list[Detection], evaluator: str, category_ids: list[int]
+    annotations: dict[str, Any],
+    detections: list[Detection],
+    evaluator: str,
+    category_ids: list[int],
+    *,
+    per_class: bool = False,
 ) -> Metrics:
     """Return COCO's AP, AP50, AP75 and AP by size (maximum 100 detections an image), 0 to 1.
 
     ``evaluator`` is ``faster-coco-eval`` or ``pycocotools``: the same statistics up to the last bit (pycocotools adds
-    2.2e-16 to the denominator of each precision). Without any detection every metric is 0.
+    2.2e-16 to the denominator of each precision). Without any detection every metric is 0. ``per_class`` adds the AP of
+    each class that has a ground-truth box, as ``class_AP/<name>``.
     """
     with contextlib.redirect_stdout(io.StringIO()), _collector_paused():  # both libraries print tables
-        stats = _statistics(annotations, detections, evaluator, category_ids)
-    return {f"coco/{name}": value for name, value in zip(STATISTICS, stats, strict=True) if value >= 0.0}
+        evaluation = _evaluated(annotations, detections, evaluator, category_ids)
+    stats = zip(STATISTICS, map(float, evaluation.stats), strict=False)
+    metrics = {f"coco/{name}": value for name, value in stats if value >= 0.0}
+    return metrics | _class_metrics(evaluation, annotations, category_ids) if per_class else metrics
 
 
-def _statistics(
+def _class_metrics(evaluation: Any, annotations: dict[str, Any], category_ids: list[int]) -> Metrics:
+    """Return each class's mean of the precisions (thresholds, recalls, classes, areas, numbers of detections)."""
+    names = {category["id"]: category["name"] for category in annotations["categories"]}
+    precisions = evaluation.eval["precision"][:, :, :, 0, -1]
+    found = {}
+    for number, category in enumerate(category_ids):
+        values = precisions[:, :, number]
+        if (values > -1.0).any():
+            found[f"class_AP/{UNFIT.sub('_', names[category])}"] = float(values[values > -1.0].mean())
+    return found
+
+
+def _evaluated(
     annotations: dict[str, Any], detections: list[Detection], evaluator: str, category_ids: list[int]
-) -> list[float]:
+) -> Any:
     coco_type, eval_type = _backend(evaluator)
     truth = _index(coco_type, {"info": {}, **annotations})
     found = _index(coco_type, {**truth.dataset, "annotations": [_annotation(*row) for row in enumerate(detections, 1)]})
@@ -144,7 +166,7 @@ def _statistics(
     evaluation.params.catIds = category_ids
     for stage in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
         stage()
-    return [float(value) for value in evaluation.stats[: len(STATISTICS)]]
+    return evaluation
 
 
 def _index(coco_type: Any, dataset: dict[str, Any]) -> Any:

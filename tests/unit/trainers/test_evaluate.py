@@ -74,6 +74,27 @@ def test_both_libraries_agree_up_to_the_last_bit(seed: int) -> None:
     assert set(fast) == {f"coco/{name}" for name in NAMES}
 
 
+@EVALUATORS
+def test_a_classes_ap_is_that_of_an_evaluation_of_the_class_alone(evaluator: str) -> None:
+    truth = synthetic_truth()
+    truth["categories"][2]["name"] = "c (new)"
+    found = coco_metrics(truth, detect(truth), evaluator, IDS, per_class=True)
+    alone = {c["name"]: coco_metrics(truth, detect(truth), evaluator, [c["id"]]) for c in truth["categories"]}
+    expected = {name: metrics["coco/bbox_mAP"] for name, metrics in alone.items()}
+    expected["c _new_"] = expected.pop("c (new)")  # tracking stores take no brackets
+    classes = {name.removeprefix("class_AP/"): value for name, value in found.items() if name.startswith("class_AP/")}
+    assert classes == pytest.approx(expected, abs=1e-14)
+    assert found["coco/bbox_mAP"] == pytest.approx(sum(classes.values()) / CLASSES)
+
+
+@EVALUATORS
+def test_a_class_without_objects_has_no_ap(evaluator: str) -> None:
+    truth = synthetic_truth()
+    truth["annotations"] = [one for one in truth["annotations"] if one["category_id"] != 2]
+    found = coco_metrics(truth, detect(truth), evaluator, IDS, per_class=True)
+    assert [name for name in found if name.startswith("class_AP/")] == ["class_AP/a", "class_AP/c"]
+
+
 def test_both_agree_on_a_detector_of_ours() -> None:
     spec = dataset()
     model, data = build_empty(detector(), class_count(spec)), build_dataset(spec, "val")
