@@ -1,5 +1,6 @@
-"""A scripted trial that notes on which node of the cluster it was started."""
+"""A scripted trial that notes on which node of the cluster it was started, and can be held there."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +11,17 @@ from trainers.spec import Job
 from trainers.spec.record import Record
 
 NODES = "nodes"  # in a trial's directory: one line a start
+HOLD = "hold"  # in a trial's directory: while it is there, the trial goes no further
 
 
 class RunnerOnNode(ScriptedRunner):
     def source(self, job: Job) -> Iterator[Record]:
         with (Path(job.directory) / NODES).open("a") as stream:
             stream.write(f"{ray.get_runtime_context().get_node_id()}\n")
-        yield from super().source(job)
+        for record in super().source(job):
+            while (Path(job.directory) / HOLD).exists():
+                time.sleep(0.05)
+            yield record
 
 
 def starts(directory: Path) -> list[str]:

@@ -18,7 +18,7 @@ from orchestrator.store import Store
 from orchestrator.study.load import load_study
 from orchestrator.sweep import cluster as whole_cluster
 from orchestrator.sweep import run_trials
-from tests.ray.on_nodes import RunnerOnNode, starts
+from tests.ray.on_nodes import HOLD, RunnerOnNode, starts
 from tests.ray.scripted import SCRIPT
 from trainers.spec.record import read_history, read_outcome
 
@@ -81,7 +81,8 @@ def test_trials_of_a_node_that_is_lost_go_on_elsewhere_and_a_node_that_joins_is_
     nodes: Cluster, tmp_path: Path
 ) -> None:
     plan = plan_of(tmp_path, "search.seeds=[0, 1, 2, 3]", script={"scores": SCORES, "epoch_s": 0.5})
-    first = plan.students[0]
+    first, second = plan.students[:2]
+    (second.directory / HOLD).touch()  # or its node would do all the work before another has joined
     sweep = threading.Thread(target=run, args=(plan, tmp_path))
     sweep.start()
     deadline = time.monotonic() + PATIENCE_S
@@ -90,6 +91,7 @@ def test_trials_of_a_node_that_is_lost_go_on_elsewhere_and_a_node_that_joins_is_
     [node] = [one for one in nodes.worker_nodes if one.node_id == starts(first.directory)[0]]
     nodes.remove_node(node, allow_graceful=False)
     joined = nodes.add_node(**NODE).node_id  # a thread could not: Ray sets signal handlers
+    (second.directory / HOLD).unlink()
     sweep.join()
     for trial in plan.students:
         outcome = read_outcome(trial.directory)
