@@ -18,6 +18,7 @@ FULL = [
     *(("one worker", seed, 7) for seed in (101, 102, 103, 104, 105, 106)),
     *(("server", seed, 5) for seed in (201, 202, 203)),
     *(("group of two", seed, 6) for seed in (301, 302)),
+    *(("cohort", seed, 4) for seed in (401, 402)),
 ]
 MEMORY = Path("/tmp")  # short, for Ray's sockets
 

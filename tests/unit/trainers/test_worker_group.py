@@ -31,7 +31,7 @@ from trainers.datasets import build_dataset
 from trainers.detector import build_empty
 from trainers.distill.adapters.base import Targets, adapter_for
 from trainers.distill.views import Anchors
-from trainers.loop import train
+from trainers.loop import Failed, train, train_together
 from trainers.seeding import derive
 from trainers.spec import Bckd, Detector, Job, Teacher, TrialSpec, Weights
 from trainers.spec.record import Record, read_history
@@ -76,11 +76,24 @@ def group(frozen_norms: TrialSpec, resumable: TrialSpec, tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("group")
     jobs = [job(frozen_norms, folder / "frozen"), job(resumable, folder / "whole"), job(resumable, folder / "resumed")]
     jobs.append(job(frozen_norms, folder / "chunked", micro_batch=2))
+    jobs += [
+        job(broken(frozen_norms, folder), folder / "broken", "broken"),
+        job(frozen_norms, folder / "beside", "beside"),
+    ]
     texts = [wanted.model_dump_json() for wanted in jobs]
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
         left_behind = list(pool.map(work, range(WORKERS), [str(folder)] * WORKERS, [texts] * WORKERS))
     assert left_behind == [[], []]
     return folder
+
+
+def broken(spec: TrialSpec, folder: Path) -> TrialSpec:
+    """Return the trial with a student whose boxes are not finite from the first step on."""
+    assert spec.init is not None
+    weights = state(Path(spec.init.path))
+    weights["bbox_head.scales.1.scale"].fill_(float("nan"))
+    torch.save({"state_dict": weights}, folder / "broken.pth")
+    return changed(spec, init=Weights(path=str(folder / "broken.pth")))
 
 
 def work(rank: int, folder: str, texts: list[str]) -> list[str]:
@@ -93,12 +106,14 @@ def work(rank: int, folder: str, texts: list[str]) -> list[str]:
     limit = timedelta(seconds=120)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
     try:
-        frozen, whole, resumed, chunked = (Job.model_validate_json(text) for text in texts)
+        frozen, whole, resumed, chunked, *together = (Job.model_validate_json(text) for text in texts)
         run(frozen)
         run(chunked)
         run(whole)
         run(resumed, until=1)
         assert len(run(resumed)) == sgd().epochs
+        found = [(name, type(item)) for name, item in train_together(together)]
+        assert found == [("broken", Failed), ("beside", Record), ("beside", Record)]
         return sorted(path.name for path in here.iterdir())
     finally:
         dist.destroy_process_group()
@@ -155,6 +170,11 @@ def test_two_workers_make_the_step_of_one(group: Path, train_once: TrainOnce, fr
     one, two = state(train_once(frozen_norms) / "last.pth"), state(group / "frozen" / "last.pth")
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_one_whose_losses_are_not_finite_leaves_all_workers_and_the_other_goes_on(group: Path) -> None:
+    assert read_history(group / "broken") == []
+    assert_same_run(group / "frozen", group / "beside")
 
 
 def assert_same_step(directory: Path, whole: Path) -> None:
