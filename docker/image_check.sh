@@ -43,8 +43,8 @@ build() {
 rebuild() {
     build
     local made
-    made=$(grep -c '^STEP' "$WORK/build.log")
-    echo "image-check: $(grep -c 'Using cache' "$WORK/build.log") of $made steps came from the cache"
+    made=$(grep -c 'STEP [0-9]' "$WORK/build.log" || true)
+    echo "image-check: $(grep -c "Using cache" "$WORK/build.log" || true) of $made steps came from the cache"
 }
 
 # Prints the configuration that a container gets, and looks through all its files.
