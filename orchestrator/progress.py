@@ -92,4 +92,6 @@ class Progress:
 
 def _of(epoch: int, trial: PlannedTrial) -> str:
     """Write an epoch as ``3/12``, or alone where the data that tells their number is not here."""
-    return f"{epoch}/{trial.estimate.epochs}" if trial.estimate.epochs else str(epoch)
+    part = trial.spec.segment
+    last = part.until_epoch if part else trial.estimate.epochs
+    return f"{epoch}/{last}" if last else str(epoch)
