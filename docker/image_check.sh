@@ -16,7 +16,12 @@ IMAGE=localhost/stillhouse:check BASE=localhost/stillhouse-base:check
 
 # A storage of its own, so that nothing of this machine's images is used or changed; overlay, so that a layer is no copy.
 in_work() { buildah --root "$WORK/root" --runroot "$WORK/run" "$@"; }
-seconds() { local start=$SECONDS; "$@"; echo "image-check: $1 took $((SECONDS - start)) s"; }
+seconds() {
+    local name=$1 start=$SECONDS
+    shift
+    "$@"
+    echo "image-check: $name took $((SECONDS - start)) s"
+}
 
 # The base has what the Dockerfile needs of python:3.11-slim-bookworm: Debian's Python 3.11 instead of python.org's.
 base() {
@@ -68,12 +73,12 @@ run() {
     inside() { in_work run --isolation "${ISOLATION:-chroot}" "$container" -- "$@"; }
     # shellcheck disable=SC2016  # expanded inside
     inside sh -c 'test "$(id -u)" = 1000 && ! touch /opt/stillhouse/x 2>/dev/null'
-    seconds inside stillhouse doctor
-    seconds inside stillhouse run /opt/stillhouse/configs/studies/quickstart.yaml
-    seconds inside stillhouse run /opt/stillhouse/configs/studies/quickstart.yaml --workers 2 --store workers \
-        --set teacher.kind=random --set search.baseline=false --set search.space={} --set schedule.epochs=1
+    seconds doctor inside stillhouse doctor
+    seconds quickstart inside stillhouse run /opt/stillhouse/configs/studies/quickstart.yaml
+    seconds 'a trial of two workers' inside stillhouse run /opt/stillhouse/configs/studies/quickstart.yaml --workers 2 --store workers \
+        --set teacher=null --set method.kind=none --set search.baseline=false --set search.space={} --set schedule.epochs=1
     in_work rm "$container" >/dev/null
 }
 
 if [ "$#" -eq 0 ]; then set -- base build rebuild examine run; fi
-for step in "$@"; do seconds "$step"; done
+for step in "$@"; do seconds "$step" "$step"; done
