@@ -254,12 +254,14 @@ def sample(
 ) -> Tensor:
     """Return torchvision's deformable convolution (N, O, H', W') in float32 or float64, without mask or bias if None.
 
-    ``geometry`` is stride, padding and dilation, each (vertical, horizontal), then the groups of weight and offsets.
+    ``geometry`` is stride, padding and dilation, each (vertical, horizontal), then the groups of weight and offsets. Where
+    an offset is not finite the result is NaN; torchvision's CPU kernel would read outside of its memory.
     """
     shift = features.new_zeros(len(weight)) if bias is None else bias
-    tensors = widen(features, weight, offset, unmasked(features) if mask is None else mask, shift)
+    modulation = unmasked(features) if mask is None else mask
+    tensors = widen(features, weight, finite(offset), modulation, shift)
     output: Tensor = torch.ops.torchvision.deform_conv2d(*tensors, *geometry, mask is not None)
-    return output
+    return output + (offset * 0.0).sum(dim=1, keepdim=True)
 
 
 def sample_backward(
@@ -270,9 +272,14 @@ def sample_backward(
     ``grad_output`` is (N, O, H', W'). Calling torchvision's kernel saves the forward pass that autograd would repeat.
     """
     modulation, no_bias = unmasked(features) if mask is None else mask, features.new_zeros(len(weight))
-    tensors = widen(grad_output, features, weight, offset, modulation, no_bias)
+    tensors = widen(grad_output, features, weight, finite(offset), modulation, no_bias)
     gradients: tuple[Tensor, ...] = torch.ops.torchvision._deform_conv2d_backward(*tensors, *geometry, mask is not None)
     return gradients
+
+
+def finite(offset: Tensor) -> Tensor:
+    """Return the offsets with 0 in the place of NaN and infinity."""
+    return offset.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def unmasked(features: Tensor) -> Tensor:

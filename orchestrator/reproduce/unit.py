@@ -71,7 +71,10 @@ class Maker:
         loaded = self._shortened(load_study(path, [*sets, *self._own_sets()]))
         fetch = tuple(needed_urls(loaded.study))
         if self.random and fetch:
-            loaded = replace(loaded, study=loaded.study.model_copy(update={"method": NoDistillation(kind="none")}))
+            # The gradients of a deep backbone at random would end in numbers that are none.
+            held = loaded.study.schedule.model_copy(update={"clip_grad": 1.0})
+            alone = {"method": NoDistillation(kind="none"), "schedule": held}
+            loaded = replace(loaded, study=loaded.study.model_copy(update=alone))
             plan = make_plan(loaded, self.store, self.machine)
             return self._unit(name, plan, plan.students, fetch, is_weights=True)
         plan = make_plan(loaded, self.store, self.machine)

@@ -388,6 +388,25 @@ def test_modulated_deform_conv_works_without_bias_and_on_channels_last(mmcv_ops:
     assert_same(gradients(output, [*fast[:4]]), gradients(expected, [*slow[:4]]))
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_offset_that_is_not_finite_spoils_its_own_place_and_not_the_process(
+    mmcv_ops: ModuleType, value: float
+) -> None:
+    layer = LAYERS["plain"]
+    sound, hurt = draw(layer), draw(layer)
+    hurt.offset[1, 3, 0, 2] = value
+    expected = mmcv_ops.modulated_deform_conv2d(*sound, *layer.arguments())
+    hurt.features.requires_grad_()
+    output = mmcv_ops.modulated_deform_conv2d(*hurt, *layer.arguments())
+    assert output[1, :, 0, 2].isnan().all()
+    elsewhere = ~output.isnan()
+    assert int(elsewhere.sum()) == output.numel() - output.shape[1]
+    assert_same(output[elsewhere], expected[elsewhere])
+    output[elsewhere].sum().backward()
+    assert hurt.features.grad is not None
+    assert bool(hurt.features.grad[0].isfinite().all())
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_deform_conv_rounds_only_its_inputs_and_results_in_narrow_dtypes(
     mmcv_ops: ModuleType, dtype: torch.dtype
