@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -94,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
         prog="stillhouse",
         description="Distil object detectors: one YAML study, from a laptop to a cluster.",
         epilog=EPILOG,
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
     )
     top.add_argument("--version", action="version", version=f"stillhouse {own_version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
