@@ -4,7 +4,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -89,13 +88,21 @@ def log_plainly() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
+class AlignedFormatter(argparse.HelpFormatter):
+    """Keep the longest command on the line of its sentence: argparse forgets that commands are indented."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        self._action_max_length = max(self._action_max_length, max(map(len, COMMANDS)) + 4)
+        return super()._format_action(action)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command-line parser; commands are light to import and load what they need when they run."""
     top = argparse.ArgumentParser(
         prog="stillhouse",
         description="Distil object detectors: one YAML study, from a laptop to a cluster.",
         epilog=EPILOG,
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
+        formatter_class=AlignedFormatter,
     )
     top.add_argument("--version", action="version", version=f"stillhouse {own_version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
