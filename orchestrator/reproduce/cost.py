@@ -73,7 +73,8 @@ def _images_of_epoch(spec: TrialSpec) -> float:
         return 0.0
     passes = dataset.repeat / 3 if dataset.kind == "voc" else dataset.repeat
     part = SHARE if "-quarter-" in dataset.root else 1
-    return float(_rates()["images"][dataset.kind]) * passes / part
+    known = dataset.kind if dataset.classes in ("coco80", "voc20") else "other"
+    return float(_rates()["images"][known]) * passes / part
 
 
 def _train_s(detector: Detector) -> float:
