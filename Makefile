@@ -110,7 +110,7 @@ audit: env ## ask the public advisory database about every locked package (needs
 	@$(BIN)/uv tool run pip-audit==2.9.0 --disable-pip --require-hashes --vulnerability-service osv \
 	    --progress-spinner off $(AUDIT_FLAGS) --requirement requirements.lock
 
-image-check: ## build the image with buildah and run doctor and the quickstart in it (root, buildah, debootstrap, crun; 25 GB)
+image-check: ## build the image with buildah and run doctor and the quickstart in it (root, buildah, debootstrap; 25 GB)
 	@docker/image_check.sh $(STEPS)
 
 lock: ## resolve pyproject.toml into requirements.lock (LOCK_FLAGS=--upgrade takes newer versions)

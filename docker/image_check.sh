@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Build the image from this checkout without a Docker engine, and prove what docs/image.md says about it. Needs root,
-# buildah and, for the base, debootstrap (apt-get install buildah debootstrap crun), a network and 25 GB of disk.
+# buildah and, for the base, debootstrap (apt-get install buildah debootstrap), a network and 25 GB of disk.
 #
 #   docker/image_check.sh [STEP ...]     steps: base build rebuild examine run; without any, all of them in this order
 #
 # WORK     folder of layers and containers, kept for the next call (default: .image-check)
 # CA       file of certificates that the building machine needs for its registry; it does not enter the image
+# ISOLATION=oci   run the image apart from this machine's processes and network (needs runc), instead of in a chroot
 # TRACES   words that only this machine would leave behind; the image may hold none of them
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -70,7 +71,9 @@ examine() {
 run() {
     local container
     container=$(in_work from --pull-never "$IMAGE")
-    inside() { in_work run --isolation "${ISOLATION:-chroot}" "$container" -- "$@"; }
+    local apart=(--isolation chroot)
+    if [ "${ISOLATION:-}" = oci ]; then apart=(--isolation oci --runtime runc --network none); fi
+    inside() { in_work run "${apart[@]}" "$container" -- "$@"; }
     # shellcheck disable=SC2016  # expanded inside
     inside sh -c 'test "$(id -u)" = 1000 && ! touch /opt/stillhouse/x 2>/dev/null'
     seconds doctor inside stillhouse doctor

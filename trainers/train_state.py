@@ -101,7 +101,9 @@ class TrainState:
                 f"{path} is no state that this training can go on from ({type(error).__name__})"
             ) from error
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected call of `scheduler.step")  # the optimizer's steps are the other's
+            warnings.filterwarnings(
+                "ignore", "Detected call of `scheduler.step"
+            )  # the optimizer's steps are the other's
             for scheduler in self._schedulers * self.step:
                 scheduler.step()
 

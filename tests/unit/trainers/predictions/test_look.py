@@ -58,7 +58,9 @@ def test_boxes_are_those_of_the_evaluation(both, monkeypatch):
     """Drive the evaluation with the same student and compare what it hands to COCO."""
     folder, index = both
     handed = []
-    monkeypatch.setattr("trainers.evaluate.coco_metrics", lambda _, detections, *rest, **named: handed.extend(detections) or {})
+    monkeypatch.setattr(
+        "trainers.evaluate.coco_metrics", lambda _, detections, *rest, **named: handed.extend(detections) or {}
+    )
     made = subject(folder, "aaa")
     student = build_student(made.spec.student, class_count(made.spec.dataset), 0)
     student.load_state_dict(torch.load(made.checkpoint, weights_only=True)["state_dict"])
