@@ -450,7 +450,7 @@ def test_compare_prints_mean_and_spread(plan, store, stillhouse, tmp_path):
     assert (answer.code, answer.err) == (0, "")
     assert [row[:2] for row in rows[1:]] == [["teacher", "0"], ["none", "2"], ["bckd", "alpha2=4.0"]]
     assert rows[2][4:7] == ["25.0", "±", "7.1"]
-    assert rows[3][-1] == "+15.0"
+    assert rows[3][-2:] == ["+15.0", "1"]  # the rank comes last
 
 
 def test_reading_writes_nothing(plan, store, client):
