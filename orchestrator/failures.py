@@ -62,7 +62,7 @@ MOST_RESTARTS = sum(rule.budget for rule in RULES.values())
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EHOSTDOWN})
 RAYS_LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "WorkerHealthCheckFailedError")
-LOST = frozenset({*RAYS_LOST, "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
+LOST = frozenset({*RAYS_LOST, "ExchangeLost", "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
 WRAPPED = ("controller_failure", "health_check_failure", "cause", "__cause__")
 OWN = {"TrialError": Kind.CONFIG, "NonFiniteLoss": Kind.NON_FINITE, "StartTimeout": Kind.START_TIMEOUT}
 

@@ -29,8 +29,8 @@ from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.schema import HyperBand
 from orchestrator.study.space import is_open
 from orchestrator.trial.cluster import what_there_is
-from orchestrator.trial.pool import LOOP, Pool, Terms
-from orchestrator.trial.runner import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
+from orchestrator.trial.pool import Pool, Terms
+from orchestrator.trial.runner import FAILED_BECAUSE, LOOP, RUNNER_SHARE, TrialRunner
 from orchestrator.verdict import judge
 from trainers.spec import Job
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome

@@ -14,8 +14,6 @@ from ray.util import get_current_placement_group
 from trainers.lean_imports import lean_imports
 from trainers.spec import Job
 
-LOOP = "trainers.loop"
-
 
 def train_worker(config: dict[str, Any]) -> None:
     """Train cohorts until there are no more; rank 0 sends every record to the exchange.
@@ -57,9 +55,9 @@ class Line:
         self._exchange, self._host, self.workers = exchange, host, get_world_size()
 
     def send(self, message: str, *content: Any) -> None:
-        """Tell the exchange something, in order, without waiting."""
+        """Tell the exchange something, and wait until it has heard: an asynchronous actor may change the order of calls."""
         if get_rank() == 0:
-            getattr(self._exchange, message).remote(self._host, *content)
+            ray.get(getattr(self._exchange, message).remote(self._host, *content))
 
     def ask(self, question: str, *content: Any) -> Any:
         """Return the exchange's answer, on all workers."""

@@ -27,6 +27,10 @@ class Reply:
     starved: bool = False
 
 
+class ExchangeLost(Exception):
+    """Report that the exchange that a trial had its seat at is gone: this one was started in its place."""
+
+
 class Exchange:
     """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
@@ -52,6 +56,9 @@ class Exchange:
 
         ``starved`` answers a trial that waited longer than ``patience_s`` while nobody trained anything.
         """
+        seat = self._seating.seat(trial_id)
+        if seat is None:
+            return Reply(errors=(ExchangeLost("the exchange was started again"),))
         self._change(lambda: self._seating.ask(trial_id))
         while True:
             seat = self._seating.seat(trial_id)
@@ -121,7 +128,7 @@ class Exchange:
     # --------------------------------------------------------------------------------------------------------- ours
 
     def _change(self, action: Callable[[], None]) -> None:
-        """Change something and wake all who wait; without a pause in between, so that calls take effect in their order."""
+        """Change something and wake all who wait; callers to whom order matters wait for one call before the next."""
         action()
         self._news.set()
         self._news = asyncio.Event()

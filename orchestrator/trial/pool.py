@@ -14,10 +14,10 @@ from ray.exceptions import RayError
 
 from orchestrator.trial.exchange import start
 from orchestrator.trial.host import Started
+from orchestrator.trial.runner import LOOP
 from trainers.spec import Placement
 
 log = logging.getLogger(__name__)
-LOOP = "trainers.loop"
 LOOK_EVERY_S = 0.1
 
 

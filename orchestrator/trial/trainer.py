@@ -13,10 +13,10 @@ from ray.train.v2.torch.torch_trainer import TorchTrainer
 from ray.util.placement_group import placement_group
 
 from orchestrator.processes import this_process
+from orchestrator.trial.host import WORKER
 from orchestrator.trial.places import new_name
 from trainers.spec import Placement
 
-WORKER = "trainers.worker"
 START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"  # Ray Train reads it where the trainer is made
 NEEDLESS = "PlacementGroupCleanerCallback"
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.failures import Kind, classify
 from orchestrator.trial import exchange as module
 from orchestrator.trial.exchange import Exchange, Reply
+from orchestrator.trial.reader import linked
 from orchestrator.trial.seating import Seat
 from trainers.spec.record import Record
 
@@ -74,5 +76,13 @@ def test_a_reader_that_was_replaced_hears_no_more() -> None:
         await desk.sit(seat("a", 0))
         await desk.cohort("host")
         assert await desk.take("a", "another", 60.0) == Reply()
+
+    play(scene())
+
+
+def test_a_reader_of_an_exchange_that_was_lost_starts_again_as_after_any_lost_process() -> None:
+    async def scene() -> None:
+        reply = await Exchange(1, {}, False).take("a", "ticket", 60.0)
+        assert classify(linked(reply.errors)) is Kind.WORKER_LOST
 
     play(scene())
