@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.processes import descendants
 from tests.contract.mlflow_server import free_port
 
 RAY = Path(sys.executable).with_name("ray")
@@ -78,6 +79,13 @@ class RayProcesses:
         """Start a node with CPUs and a custom resource of its name; it joins when it is ready."""
         resources = json.dumps({name: 1})
         self._start(name, "--address", f"127.0.0.1:{self._port}", "--num-cpus", cpus, "--resources", resources)
+
+    def training(self) -> str | None:
+        """Return a worker node on which a trial is training just now."""
+        for name, node in self._nodes.items():
+            if any(process.title.startswith("ray::ResourceTrainable.train") for process in descendants(node.pid)):
+                return name
+        return None
 
     def kill(self, name: str) -> None:
         """Kill a node's processes at once, as a machine that is taken away."""

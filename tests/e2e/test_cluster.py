@@ -87,14 +87,17 @@ def test_a_study_outlives_its_client_and_a_node(ran: Ran, tmp_path: Path) -> Non
 
 
 def lose_a_node_and_close_the_lid(client: Client) -> None:
-    """Kill the node of a student that has reported its first epoch, then the client; one node is left."""
-    with client.following() as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "seed=0: epoch 1/3" in line:
-                client.cluster.kill("worker-0")
+    """Kill a node that trains a student, once one has committed an epoch, then the client; one node is left."""
+    with client.following():
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            begun = len(list(client.store.glob("trials/*/history.jsonl"))) > 1  # the teacher and a student
+            node = client.cluster.training() if begun else None
+            if node is not None:
+                client.cluster.kill(node)
                 return
-    pytest.fail("no student reported an epoch")
+            time.sleep(0.02)  # other processes tell nobody
+    pytest.fail("no student was seen in training")
 
 
 def look_at_what_is_left(client: Client, ran: Ran, tmp_path: Path) -> None:
