@@ -53,7 +53,7 @@ def trial_fingerprint(
             "init": _required(init_digest, "init") if trial.init else None,
             "teacher": _teacher(trial.teacher, teacher_digest, teacher_config_digest) if distils else None,
             "method": canonical_method(trial.method),
-            "schedule": trial.schedule.model_dump(mode="json"),
+            "schedule": trial.schedule.identity(distils=distils),
             "seed": trial.seed,
         }
         | part

@@ -22,7 +22,8 @@ def alike(plan: Plan, trial: PlannedTrial) -> str:
         "teacher": spec.teacher.detector.model_dump(mode="json") if spec.teacher else None,
         "method": spec.method.kind,
         "batch_size": spec.schedule.batch_size,
-        "placement": plan.placement(trial.role).model_dump(mode="json", include={"workers", "threads", "cuda", "gpus"}),
+        "precisions": [spec.schedule.precision, spec.schedule.asks_in],
+        "placement": plan.placement(trial.role).model_dump(mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}),
         "cohort": plan.study.search.cohort,
     }
     return fingerprint(content)[:12]

@@ -18,6 +18,7 @@ class Resources:
     gpus_per_worker: float
     loader_workers: int
     concurrent: int
+    channels_last: bool = False
 
     def cpus(self, role: str) -> int:
         """Return the CPUs of each worker of a trial in ``role`` (``teacher`` or ``student``)."""
@@ -31,6 +32,7 @@ class Resources:
             loader_workers=self.loader_workers,
             cuda=self.gpus_per_worker > 0,
             gpus=self.gpus_per_worker or 1.0,
+            channels_last=self.channels_last,
         )
 
 
@@ -51,4 +53,4 @@ def resources(study: Study, machine: Machine) -> Resources:
     most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
     largest = max(node.cpus for node in machine.nodes or (machine,))
     alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
-    return Resources(scaling.workers, threads, alone, each, scaling.loader_workers, int(most))
+    return Resources(scaling.workers, threads, alone, each, scaling.loader_workers, int(most), scaling.channels_last)

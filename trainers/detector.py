@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -84,3 +85,9 @@ def build_empty(detector: Detector, num_classes: int, seed: int = 0) -> Any:
     model = MODELS.build(model_config(detector, num_classes))
     model.init_weights()
     return model
+
+
+def placed(detector: Any, device: torch.device, *, channels_last: bool) -> Any:
+    """Return the detector on ``device``; ``channels_last``: with its convolutions' weights in that order of memory."""
+    detector = detector.to(device)
+    return detector.to(memory_format=torch.channels_last) if channels_last else detector

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from trainers.accumulate import Chunk, chunk_count
 from trainers.batch_scale import batch_size_at, resize_batch, scaled_size
-from trainers.detector import build_empty, model_config
+from trainers.detector import build_empty, model_config, placed
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
 from trainers.distill.views import View
 from trainers.errors import TrialError
 from trainers.seeding import derive
 from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count
+from trainers.spec.schedule import Precision
 from trainers.weights import load_weights
 
 
@@ -23,13 +24,13 @@ class Lesson:
     """Show batches to students that share a stream and a teacher.
 
     Students whose configs preprocess alike get the very same tensors and share target assignments. Each chunk of a batch
-    is shown to the teacher once, whoever asks, and not at all when nobody does.
+    is shown to the teacher once in each precision that is asked for, whoever asks, and not at all when nobody does.
     """
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
-        self._trial, self._micro_batch = jobs[0].trial, jobs[0].placement.micro_batch
+        self._trial, self._placement = jobs[0].trial, jobs[0].placement
         spec = shared_teacher([job.trial for job in jobs])
-        self.teacher = load_teacher(spec, self._trial, device)
+        self.teacher = load_teacher(spec, self._trial, device, channels_last=self._placement.channels_last)
         if self.teacher is not None:
             for job in jobs:
                 self.teacher.serve(job.trial.method)
@@ -56,7 +57,9 @@ class Lesson:
         inputs, samples = data["inputs"], data["data_samples"]
         size = self._size(step, inputs)
         inputs = inputs if size is None else resize_batch(inputs, samples, size)
-        count = chunk_count(len(inputs), self._micro_batch)
+        if self._placement.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        count = chunk_count(len(inputs), self._placement.micro_batch)
         each = len(inputs) // count
         return list(inputs.chunk(count)), [samples[first : first + each] for first in range(0, len(inputs), each)]
 
@@ -75,31 +78,31 @@ class Shown:
     def __init__(self, lesson: Lesson, step: int, batch: Any) -> None:
         self._lesson, self._step, self._batch = lesson, step, batch
         self._prepared: dict[str, list[Chunk]] = {}
-        self._views: list[View] | None = None
+        self._views: dict[Precision, list[View]] = {}
 
-    def chunks(self, trial_id: str, student: Any, *, distils: bool) -> list[Chunk]:
-        """Return the chunks of the batch for a student; those of one that ``distils`` hold the teacher's view."""
+    def chunks(self, trial_id: str, student: Any, *, asks_in: Precision | None) -> list[Chunk]:
+        """Return the chunks of the batch for a student, with the teacher's view in a precision (``None``: without)."""
         kind = self._lesson.kind(trial_id)
         if kind not in self._prepared:
             images, samples = self._lesson.prepare(student, self._step, self._batch)
             parts = zip(images, samples, strict=True)
             self._prepared[kind] = [Chunk(inputs, some, None, TargetCache()) for inputs, some in parts]
         chunks = self._prepared[kind]
-        if not distils:
+        if asks_in is None:
             return chunks
-        if self._views is None:
-            self._views = self._look(chunks if self._lesson.sees(kind) else None)
-        return [
-            Chunk(one.inputs, one.samples, view, one.targets) for one, view in zip(chunks, self._views, strict=True)
-        ]
+        if asks_in not in self._views:
+            self._views[asks_in] = self._look(chunks if self._lesson.sees(kind) else None, asks_in)
+        views = self._views[asks_in]
+        return [Chunk(one.inputs, one.samples, view, one.targets) for one, view in zip(chunks, views, strict=True)]
 
-    def _look(self, same: list[Chunk] | None) -> list[View]:
+    def _look(self, same: list[Chunk] | None, precision: Precision) -> list[View]:
         """Ask the teacher; ``same`` are chunks of the pixels that it would see, where they are there already."""
         teacher = self._lesson.teacher
         assert teacher is not None
         if same is not None:
-            return [teacher.look(chunk.inputs) for chunk in same]
-        return [teacher.look(inputs) for inputs in self._lesson.prepare(teacher.detector, self._step, self._batch)[0]]
+            return [teacher.look(chunk.inputs, precision) for chunk in same]
+        inputs = self._lesson.prepare(teacher.detector, self._step, self._batch)[0]
+        return [teacher.look(chunk, precision) for chunk in inputs]
 
 
 def shared_teacher(trials: list[TrialSpec]) -> Teacher | None:
@@ -110,14 +113,16 @@ def shared_teacher(trials: list[TrialSpec]) -> Teacher | None:
     return found[0] if found else None
 
 
-def load_teacher(teacher: Teacher | None, trial: TrialSpec, device: torch.device) -> FrozenTeacher | None:
+def load_teacher(
+    teacher: Teacher | None, trial: TrialSpec, device: torch.device, *, channels_last: bool = False
+) -> FrozenTeacher | None:
     """Return the frozen teacher, its head made for the trial's dataset."""
     if teacher is None:
         return None
     detector = build_empty(teacher.detector, class_count(trial.dataset))
     if teacher.weights is not None:
         load_weights(detector, teacher.weights, "teacher")
-    return FrozenTeacher(detector.to(device))
+    return FrozenTeacher(placed(detector, device, channels_last=channels_last))
 
 
 def pixels(detector: Detector) -> str:

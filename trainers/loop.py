@@ -187,7 +187,7 @@ class Group:
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
             with self._leaving(member.job.trial_id):
-                member.train_step(shown.chunks(member.job.trial_id, member.student, distils=member.distils))
+                member.train_step(shown.chunks(member.job.trial_id, member.student, asks_in=member.asks_in))
         self._show_progress(active)
 
     def _save(self, members: Iterable[Member]) -> None:

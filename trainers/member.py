@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainers.accumulate import Accumulator, Chunk
 from trainers.checkpoints import TrialFiles
-from trainers.detector import build_student
+from trainers.detector import build_student, placed
 from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
@@ -56,10 +56,10 @@ class Member:
         self.inherited: Coverage | None = None
         if inherits(trial.method) and teacher is not None:
             self.inherited = inherit(student, teacher.detector)
-        self.job, self.student = job, student.to(device)
+        self.job, self.student = job, placed(student, device, channels_last=job.placement.channels_last)
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
-        self.distils = trial.teacher is not None
-        self.distiller = Distiller(student, trial.method).to(device)
+        self.asks_in = trial.schedule.asks_in if trial.teacher is not None else None
+        self.distiller = Distiller(student, trial.method, trial.schedule.precision).to(device)
         self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
@@ -108,8 +108,7 @@ class Member:
         self.distiller.adapter.close(self.step >= self._closing_step)
 
         def forward(model: Any, chunk: Chunk, first: bool) -> dict[str, Tensor]:
-            teacher = chunk.teacher if self.distils else None
-            return model(chunk.inputs, chunk.samples, teacher, chunk.targets, probing and first)
+            return model(chunk.inputs, chunk.samples, chunk.teacher, chunk.targets, probing and first)
 
         losses = self._accumulator.run(chunks, forward, self._backward)
         self._rate = learning_rate(self._optimizer)  # the schedulers are about to set the next step's

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 from mmdet.engine.schedulers import QuadraticWarmupLR
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
+from trainers.precision import ScaledOptimWrapper
 from trainers.spec import Schedule
 from trainers.spec.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmup
 
@@ -18,7 +19,7 @@ def build_optimizer(student: nn.Module, schedule: Schedule) -> Any:
     """Return mmengine's ``OptimWrapper`` over the student's trainable parameters.
 
     Its learning rate is the schedule's effective one. All parameters form one group unless the schedule treats norms
-    or biases apart; then each has its own.
+    or biases apart; then each has its own. In fp16 it also scales the loss.
     """
     rule = schedule.optimizer
     options: dict[str, Any] = {"lr": schedule.effective_lr, "weight_decay": rule.weight_decay}
@@ -27,7 +28,8 @@ def build_optimizer(student: nn.Module, schedule: Schedule) -> Any:
     else:
         options |= {"type": "AdamW"}
     clip = None if schedule.clip_grad is None else {"max_norm": schedule.clip_grad, "norm_type": 2}
-    config = {"type": "OptimWrapper", "optimizer": options, "clip_grad": clip, "paramwise_cfg": _apart(rule)}
+    kind = ScaledOptimWrapper if schedule.precision == "fp16" else OptimWrapper
+    config = {"type": kind, "optimizer": options, "clip_grad": clip, "paramwise_cfg": _apart(rule)}
     return build_optim_wrapper(student, config)
 
 

@@ -176,7 +176,8 @@ class Scaling(Section):
 
     The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
-    number of threads that train. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
+    number of threads that train. ``channels_last`` keeps images and convolutions in the order of memory that tensor cores
+    want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
     alone. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
     saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
@@ -189,6 +190,7 @@ class Scaling(Section):
     teacher_cpus_per_worker: int | None = Field(None, ge=1, le=256)
     gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
     loader_workers: int = Field(0, ge=0, le=128)
+    channels_last: bool = False
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     checkpoint_steps: int | None = Field(None, ge=1, le=100_000_000)
     start_timeout_s: float = Field(300.0, ge=1.0, le=604_800.0)

@@ -63,7 +63,7 @@ note("worker: build the student")
 batches = enumerate(stream.batches(0, 2))
 def step():
     number, batch = next(batches)
-    member.train_step(lesson.begin(number, batch).chunks(job.trial_id, member.student, distils=True))
+    member.train_step(lesson.begin(number, batch).chunks(job.trial_id, member.student, asks_in="fp32"))
 step()
 note("worker: the first step, probed")
 step()

@@ -15,7 +15,7 @@ from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.loop import train, train_alone
 from trainers.spec import Bckd, Detector, NoDistillation, Schedule, ShapesDataset, Teacher, TrialSpec, Weights
 from trainers.spec.record import Record, read_status
-from trainers.spec.schedule import AdamW, CosinePolicy, Warmup
+from trainers.spec.schedule import AdamW, CosinePolicy, Precision, Warmup
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 IMAGES = ShapesDataset(kind="shapes", train_images=64, val_images=16)
@@ -60,19 +60,34 @@ def test_the_teacher_learns(teacher_trial: TrialSpec, teacher: Path) -> None:
     assert_learned(train_alone(job(teacher_trial, teacher)), teacher)  # replayed, not trained again
 
 
-def test_the_student_learns_from_it(teacher_trial: TrialSpec, teacher: Path, tmp_path: Path) -> None:
-    spec = TrialSpec(
+def distilled(teacher_trial: TrialSpec, teacher: Path, schedule: Schedule = SCHEDULE) -> TrialSpec:
+    return TrialSpec(
         dataset=IMAGES,
         student=shrunk_gfl(0.25),
         teacher=Teacher(detector=teacher_trial.student, weights=Weights(path=str(teacher / "best.pth"))),
         method=METHOD,
-        schedule=SCHEDULE,
+        schedule=schedule,
     )
-    history = train_alone(job(spec, tmp_path, cuda=True))
+
+
+def test_the_student_learns_from_it(teacher_trial: TrialSpec, teacher: Path, tmp_path: Path) -> None:
+    history = train_alone(job(distilled(teacher_trial, teacher), tmp_path, cuda=True))
     assert_learned(history, tmp_path)
     assert min(history[-1].metrics[name] for name in ("loss/bckd_cls", "loss/bckd_loc")) > 0.0
     weights = torch.load(tmp_path / "best.pth", weights_only=True)["state_dict"]
     assert {value.device.type for value in weights.values()} == {"cpu"}  # loads where there is no GPU
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_it_learns_in_half_precision_and_goes_on(
+    precision: Precision, teacher_trial: TrialSpec, teacher: Path, tmp_path: Path
+) -> None:
+    schedule = SCHEDULE.model_copy(update={"precision": precision})
+    wanted = job(distilled(teacher_trial, teacher, schedule), tmp_path, cuda=True, channels_last=True)
+    records = train([wanted])
+    next(records)
+    records.close()  # type: ignore[attr-defined]
+    assert_learned(train_alone(wanted), tmp_path)
 
 
 def test_a_trial_that_began_on_the_gpu_goes_on_there(teacher_trial: TrialSpec, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from trainers.distill.views import Pair, View
 from trainers.errors import TrialError
 from trainers.spec import MethodSpec
 from trainers.spec.method import terms_of
+from trainers.spec.schedule import Precision
 from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
 
 Losses = dict[str, Tensor]
@@ -39,12 +40,12 @@ class FrozenTeacher:
             self._adapter.tap(convs)
 
     @torch.inference_mode()
-    def look(self, inputs: Tensor) -> View:
+    def look(self, inputs: Tensor, precision: Precision = "fp32") -> View:
         """Return what the teacher says of preprocessed images (B, 3, H, W); its head runs only if a method needs it.
 
         Its features and raw outputs cannot be saved for a backward pass; all that the view makes of them can.
         """
-        return self._adapter.look(inputs, self._needs)
+        return self._adapter.look(inputs, self._needs, precision)
 
 
 class Distiller(nn.Module):
@@ -52,12 +53,12 @@ class Distiller(nn.Module):
 
     The student is the only submodule. ``forward`` takes preprocessed images (B, 3, H, W), their data samples, the
     teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; their sum
-    is what is minimised. ``pair`` is the last batch as both detectors saw it, ``telemetry`` what the last probe found.
+    is what is minimised. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch as both detectors saw it, ``telemetry`` what the last probe found.
     """
 
-    def __init__(self, student: Any, method: MethodSpec) -> None:
+    def __init__(self, student: Any, method: MethodSpec, precision: Precision = "fp32") -> None:
         super().__init__()
-        self.student = student
+        self.student, self._precision = student, precision
         self.adapter = adapter_for(student)
         self.terms = terms(method)
         self.pair: Pair | None = None
@@ -70,7 +71,7 @@ class Distiller(nn.Module):
         self, inputs: Tensor, samples: Any, teacher: View | None, cache: TargetCache, probing: bool = False
     ) -> Losses:
         """Return the detector's losses and the terms', scalars; gradient flows to the student only."""
-        view = self.adapter.look(inputs)
+        view = self.adapter.look(inputs, precision=self._precision)
         targets = cache.of(self.adapter)
         detection = self.adapter.losses(view, samples, targets)
         self.view, self.pair = view, None

@@ -8,6 +8,7 @@ from trainers.spec.base import Section
 
 Epoch = Annotated[int, Field(ge=1, le=10_000)]
 Moment = Annotated[int, Field(ge=1, le=100_000_000)]  # an epoch, or a step where the schedule counts steps
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Optimizer(Section):
@@ -131,6 +132,9 @@ class Schedule(Section):
     length, and milestones and the cosine count steps. ``lr`` belongs to a batch of ``lr_batch``, or to ``batch_size``
     itself where that is null. The last ``closing_epochs`` go without mosaic and mixup and keep the learning rate that
     a cosine has reached. The student is evaluated every ``val_interval`` epochs and at the end.
+
+    ``precision`` is what the student's network trains in (autocast), ``teacher_precision`` what its teacher is asked in
+    (``None``: the same). Weights, losses and evaluation are float32 in any case.
     """
 
     epochs: Epoch | None = 12
@@ -145,6 +149,22 @@ class Schedule(Section):
     ema: Ema | None = None
     clip_grad: float | None = Field(None, gt=0.0)
     val_interval: int = Field(1, ge=1, le=10_000)
+    precision: Precision = "fp32"
+    teacher_precision: Precision | None = None
+
+    def identity(self, *, distils: bool) -> dict[str, Any]:
+        """Return what a result depends on; precisions appear where they are not float32, as they came later."""
+        found = self.model_dump(mode="json", exclude={"precision", "teacher_precision"})
+        if self.precision != "fp32":
+            found["precision"] = self.precision
+        if distils and self.asks_in != self.precision:
+            found["teacher_precision"] = self.asks_in
+        return found
+
+    @property
+    def asks_in(self) -> Precision:
+        """Return the precision that the teacher is asked in."""
+        return self.teacher_precision or self.precision
 
     @property
     def effective_lr(self) -> float:

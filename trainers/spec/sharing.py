@@ -11,7 +11,8 @@ def stream_key(job: Job) -> str:
 
     That is all of which the batches are functions: the dataset section, the seed, the batch size and the epoch from which
     images are mixed with no others; and how a worker puts them through its students. Method, weights, learning rate,
-    length and student architecture may differ. Trials of one study have one teacher.
+    length and student architecture may differ. Trials of one study have one teacher. Segments share with those that end at
+    the same barrier: one that trained on would keep the worker group from the next generation.
     """
     trial, placement = job.trial, job.placement
     shared = {
@@ -19,6 +20,7 @@ def stream_key(job: Job) -> str:
         "seed": trial.seed,
         "batch_size": trial.schedule.batch_size,
         "closing_epoch": trial.schedule.closing_epoch,
+        "barrier": trial.segment.until_epoch if trial.segment else None,
         "placement": placement.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:12]

@@ -64,7 +64,7 @@ class Placement(Section):
     ``threads`` is the number of CPU threads of each worker, ``loader_workers`` the number of processes that load
     images for it (0: in the training process), ``gpus`` each worker's share of GPUs where ``cuda`` says to use them.
     ``micro_batch`` is the most images that a worker puts through the student at once (``None``: its whole share of a
-    batch). ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
+    batch). ``channels_last`` keeps images and convolutions in that order of memory. ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
     A group that has not started after ``start_timeout_s`` has failed; a process that shows no progress for
     ``hang_timeout_s`` ends itself (``None``: never).
     """
@@ -75,6 +75,7 @@ class Placement(Section):
     cuda: bool = False
     gpus: float = Field(1.0, gt=0.0)
     micro_batch: int | None = Field(None, ge=1)
+    channels_last: bool = False
     checkpoint_steps: int | None = Field(None, ge=1)
     start_timeout_s: float = Field(300.0, gt=0.0)
     hang_timeout_s: float | None = Field(None, gt=0.0)

@@ -35,7 +35,7 @@ VARIANTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 # What cannot change a result, and what stands for something else there: a digest, or the trial's own method.
 LEFT_OUT = ("root", "evaluator", "coverage", "path")
-OPTIONS = ("giou", "iou", "has_positives", "none", "positives", "sum", "joint", "separate", "weighted", "official", "paper", "score",
+OPTIONS = ("bf16", "giou", "iou", "has_positives", "none", "positives", "sum", "joint", "separate", "weighted", "official", "paper", "score",
            "class", "main", "full", "random", "imagenet", "linear", "constant", "quadratic", "flip", "mosaic", "circle")  # fmt: skip
 # A switch of bckd that is null or named by a variant may say the same in two ways; its terms are covered one by one.
 TWO_WAYS = ("method.variant", "method.iou", "method.level_gate", "method.normaliser")
@@ -71,7 +71,7 @@ def others(key: Any, value: Any) -> list[Any]:
         numbers = (value + 1, value * 2 + 0.125, value / 2, value - 1, 32 * (value // 32 + 1))
         return [number for number in numbers if number != value]
     if value is None:
-        return [1, 0.5, 18, [64, 64], True]
+        return [1, 0.5, 18, [64, 64], True, "bf16"]
     return [option for option in (*OPTIONS, f"{value}x") if option != value]
 
 

@@ -15,7 +15,9 @@ from trainers.distill.losses import align_statistics
 from trainers.distill.taps import Tap
 from trainers.distill.views import Anchors, HeadFeatures, View
 from trainers.errors import TrialError
+from trainers.precision import network_in, widened
 from trainers.spec.heads import find_head, heads
+from trainers.spec.schedule import Precision
 from trainers.spec.terms import Need
 
 Losses = dict[str, Tensor]
@@ -82,16 +84,20 @@ class Adapter(ABC):
         if convs not in self._taps:
             self._taps[convs] = Tap(self.head.cls_convs[convs - 1], self.head.reg_convs[convs - 1])
 
-    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None) -> View:
-        """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run."""
-        features = list(self.detector.extract_feat(inputs))
-        if needs is not None and needs <= {Need.FEATURES}:
-            return self.view(self, features, (), {})
-        for tap in self._taps.values():
-            tap.listen()
-        outs = self.head(tuple(features))
-        taps = {convs: tap.take() for convs, tap in self._taps.items()}
-        return self.view(self, features, outs, taps)
+    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32") -> View:
+        """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run.
+
+        ``precision`` is that of the network; all that the view holds is float32.
+        """
+        with network_in(precision, inputs.device):
+            features = list(self.detector.extract_feat(inputs))
+            if needs is not None and needs <= {Need.FEATURES}:
+                return self.view(self, widened(features), (), {})
+            for tap in self._taps.values():
+                tap.listen()
+            outs = self.head(tuple(features))
+        taps = {convs: widened(tap.take()) for convs, tap in self._taps.items()}
+        return self.view(self, widened(features), widened(outs), taps)
 
     def losses(self, view: View, samples: Any, targets: Targets) -> Losses:
         """Return the detector's own losses by name, scalars, and leave the assignment in ``targets``."""
@@ -103,7 +109,7 @@ class Adapter(ABC):
     def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> View:
         """Run the student's features through the rest of this head, after giving them this head's statistics (CrossKD).
 
-        Gradient flows to ``student`` only.
+        Gradient flows to ``student`` only. Computed in float32, whatever precision the teacher is asked in.
         """
         cls = [self._rest(s, t, self.head.cls_convs[convs:]) for s, t in zip(student.cls, own.cls, strict=True)]
         box = [self._rest(s, t, self.head.reg_convs[convs:]) for s, t in zip(student.box, own.box, strict=True)]
