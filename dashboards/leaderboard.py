@@ -1,6 +1,7 @@
 """Make the rows of a group's leaderboard: one for trials that differ in the seed only."""
 
 import hashlib
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,7 +79,12 @@ def _descending(line: Line) -> float:
 
 def spread(values: Sequence[float]) -> float | None:
     """Return the sample standard deviation, ``None`` for fewer than two values."""
-    return statistics.stdev(values) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    if min(values) == max(values):
+        return 0.0
+    mean = statistics.fmean(values)  # ``statistics.stdev`` counts in fractions: ten times as long for the same digits
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def without_repeats(trials: Iterable[Seen]) -> list[Seen]:

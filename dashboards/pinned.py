@@ -28,7 +28,8 @@ class Pinned(Section):
     """Hold one dashboard. ``filter`` keeps trials whose setting or tag has one of the accepted texts.
 
     The keys of ``filter`` are those of MLflow's parameters and tags, and ``method``, ``role``, ``status``, ``student``
-    and ``study``. ``group_by`` names settings that tell rows apart, ``baselines`` methods whose rows are always shown.
+    and ``study``. ``group_by`` names settings that are columns of their own in the
+    leaderboard, ``baselines`` methods whose rows are always shown.
     """
 
     title: Text

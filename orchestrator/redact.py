@@ -1,5 +1,6 @@
 """Keep secrets out of what is printed, logged and recorded."""
 
+import functools
 import os
 import re
 
@@ -50,6 +51,7 @@ def has_password(address: str) -> bool:
     return USER_INFO.search(address) is not None or SETTING.search(address) is not None
 
 
+@functools.lru_cache(maxsize=10_000)  # asked again for every text that is recorded
 def is_secret_name(name: str) -> bool:
     """Tell whether an environment variable is named as secrets are."""
     return SECRET_NAME.search(name) is not None
@@ -57,8 +59,9 @@ def is_secret_name(name: str) -> bool:
 
 def _secret_values() -> list[str]:
     """Return the values of the environment's secrets, longest first: one may contain another."""
-    found = {value for name, value in os.environ.items() if len(value) >= SHORTEST and is_secret_name(name)}
-    return sorted((value for value in found if not _is_setting(value)), key=len, reverse=True)
+    found = {os.environ.get(name, "") for name in os.environ if is_secret_name(name)}
+    kept = (value for value in found if len(value) >= SHORTEST and not _is_setting(value))
+    return sorted(kept, key=len, reverse=True)
 
 
 def _is_setting(value: str) -> bool:

@@ -29,15 +29,17 @@ def read_curves(client: MlflowClient, runs: Sequence[RecordedRun]) -> dict[str, 
 
 def to_curves(rows: Iterable[Row]) -> dict[str, Curves]:
     """Return rows as curves by step; of two values at one step the later one counts."""
-    found: dict[str, dict[str, dict[int, tuple[int, float]]]] = {}
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    times: dict[tuple[str, str], dict[int, int]] = {}
     for run, key, step, time, value in rows:
-        points = found.setdefault(run, {}).setdefault(key, {})
-        if step not in points or points[step][0] <= time:
-            points[step] = (time, value)
-    return {
-        run: {key: [(step, point[1]) for step, point in sorted(points.items())] for key, points in curves.items()}
-        for run, curves in found.items()
-    }
+        known = times.get((run, key))
+        if known is None:
+            known = times[run, key] = {}
+            values.setdefault(run, {})[key] = {}
+        if known.get(step, time) <= time:
+            known[step] = time
+            values[run][key][step] = value
+    return {run: {key: sorted(points.items()) for key, points in curves.items()} for run, curves in values.items()}
 
 
 def _from_server(client: MlflowClient, store: Any, runs: Sequence[RecordedRun]) -> Iterator[Row]:
