@@ -8,7 +8,7 @@ from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
-from orchestrator.tracking.curves import curves_on_disk, read_curves
+from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
 
@@ -22,28 +22,33 @@ def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
     """Return what draws AP over the epochs; raise ``OperationError`` when no student has been evaluated."""
     from orchestrator.reports.figures.phases import draw_phases, panels_of
 
-    try:
-        curves = read_curves(plan, open_results(plan, store))
-    except Unreachable as error:
-        log.warning("%s; the figure is made from the directories", error)
-        curves = curves_on_disk(plan)
-    panels = panels_of(plan, curves)
+    panels = panels_of(plan, curves_of(plan, store))
     if not panels:
         raise OperationError("no student of this study has been evaluated yet: run the study first")
     return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
 
 
+def curves_of(plan: Plan, store: Store) -> Curves:
+    """Return AP over the epochs of the plan's trials, from their directories when MLflow is away."""
+    try:
+        return read_curves(plan, open_results(plan, store))
+    except Unreachable as error:
+        log.warning("%s; the figure is made from the directories", error)
+        return curves_on_disk(plan)
+
+
 def predictions(
-    plan: Plan, store: Store, trials: Sequence[str], images: int, thresholds: Sequence[float]
+    plan: Plan, store: Store, trials: Sequence[str], images: int, thresholds: Sequence[float], kept_by: str = ""
 ) -> "Callable[[], Figure]":
     """Return what draws the first ``images`` images as ``trials``, or all that looked at them, see them.
 
+    ``kept_by`` is the fingerprint of the study whose run keeps the images, if it is not the plan's own.
     Raises ``UserError`` for a trial that has not looked at them, ``OperationError`` when nobody has.
     """
     from orchestrator.reports.figures.predictions import Shown, draw_predictions
 
     client = open_results(plan, store)
-    study = find_study(client, plan.fingerprint)
+    study = find_study(client, kept_by or plan.fingerprint)
     index = read_index(client, study) if study else None
     if study is None or index is None:
         raise OperationError(f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does")

@@ -1,7 +1,9 @@
 """Show chosen images to a study's best students, and keep what they find in MLflow."""
 
+import contextlib
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,10 +18,12 @@ from orchestrator.tracking.client import open_results
 from orchestrator.tracking.names import run_name
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.results import TrialResult, read_results
-from orchestrator.tracking.runs import find_runs
-from trainers.spec.predictions import Index, Limits, PredictionJob, Subject
+from orchestrator.tracking.runs import FINGERPRINT, find_runs
+from trainers.spec import DatasetSpec
+from trainers.spec.predictions import INDEX, Index, Limits, PredictionJob, Subject
 from trainers.spec.record import BEST, SELECTION_METRIC
 
+NO_RUN = "has no run in MLflow: run the study, or deliver it with stillhouse sync"
 LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
 
 
@@ -49,16 +53,37 @@ def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = 
     client = open_results(plan, store)
     trials = _chosen(plan, read_results(plan, client), wanted.trials)
     study, runs = find_study(client, plan.fingerprint), find_runs(client, [trial.id for trial in trials])
-    absent = [trial.id for trial in trials if trial.id not in runs]
-    if study is None or absent:
-        what = f"trial {absent[0]}" if absent else f"study {plan.study.name}"
-        raise OperationError(f"{what} has no run in MLflow: run the study, or deliver it with stillhouse sync")
-    with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
-        subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
-        folder = Path(scratch) / "found"
-        index = _look(_job(subjects, wanted, folder, machine or this_machine()))
-        log_predictions(client, study, runs, folder)
+    _require_runs(trials, runs)
+    if study is None:
+        raise OperationError(f"study {plan.study.name} {NO_RUN}")
+    index = _show(plan, store, trials, wanted, machine, lambda folder: log_predictions(client, study, runs, folder))
     return Predicted(index, str(study.info.run_id))
+
+
+def predict_shared(
+    plan: Plan, store: Store, trials: Sequence[PlannedTrial], wanted: Wanted, machine: Machine | None = None
+) -> str:
+    """Let trials of several studies look at the same images, each at its own dataset's size, and log what they find.
+
+    Every study that one of the trials belongs to keeps the images and names all the trials; its fingerprint is
+    returned, the first trial's. ``plan`` says where MLflow is. Raises ``OperationError`` as ``predict`` does.
+    """
+    client = open_results(plan, store)
+    runs = find_runs(client, [trial.id for trial in trials])
+    _require_runs(trials, runs)
+    homes = {trial.id: runs[trial.id].data.tags.get(FINGERPRINT, "") for trial in trials}
+
+    def keep(folder: Path) -> None:
+        looked = Index.model_validate_json((folder / INDEX).read_text()).trials
+        for home in dict.fromkeys(homes.values()):
+            study = find_study(client, home)  # asked again: it knows whether somebody has looked by now
+            if study is None:
+                raise OperationError(f"the study of one of the trials {', '.join(homes)} {NO_RUN}")
+            log_predictions(client, study, {id_: runs[id_] for id_ in looked if homes[id_] == home}, folder)
+
+    for group in _by_dataset(trials):
+        _show(plan, store, group, wanted, machine, keep)
+    return homes[trials[0].id]
 
 
 def default_trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
@@ -92,6 +117,36 @@ def _named(plan: Plan, name: str) -> list[PlannedTrial]:
     return found
 
 
+def _require_runs(trials: Sequence[PlannedTrial], runs: Container[str]) -> None:
+    absent = [trial.id for trial in trials if trial.id not in runs]
+    if absent:
+        raise OperationError(f"trial {absent[0]} {NO_RUN}")
+
+
+def _by_dataset(trials: Sequence[PlannedTrial]) -> list[list[PlannedTrial]]:
+    groups: dict[DatasetSpec, list[PlannedTrial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.spec.dataset, []).append(trial)
+    return list(groups.values())
+
+
+def _show(
+    plan: Plan,
+    store: Store,
+    trials: Sequence[PlannedTrial],
+    wanted: Wanted,
+    machine: Machine | None,
+    keep: Callable[[Path], None],
+) -> Index:
+    """Let trials look, and hand the folder of what they found to ``keep`` before it is removed."""
+    with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
+        subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
+        folder = Path(scratch) / "found"
+        index = _look(_job(subjects, wanted, folder, machine or this_machine()))
+        keep(folder)
+    return index
+
+
 def _subject(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) -> Subject:
     require_undamaged(trial)
     scratch.mkdir()
@@ -113,7 +168,8 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
 def _look(job: PredictionJob) -> Index:
     """Run the job in this process; what it says of the user's files becomes one sentence."""
     try:
-        index: Index = import_module(LOOK).look(job)
+        with contextlib.redirect_stdout(sys.stderr):  # pycocotools prints, and stdout is for the answer
+            index: Index = import_module(LOOK).look(job)
     except Exception as error:
         if classify(error) is Kind.CONFIG:
             raise OperationError(str(root_cause(error))) from error

@@ -3,11 +3,15 @@
 import argparse
 import logging
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
+from orchestrator.commands.figure import ENDINGS, scores
+from orchestrator.commands.predict import numbers
 from orchestrator.errors import OperationError, UserError
 from orchestrator.json_output import print_json
+from orchestrator.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.machine import Machine
@@ -45,10 +49,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--plan", action="store_true", help="show what would be done, and do nothing")
     only.add_argument("--verdict", action="store_true", help="judge what is there, and run nothing")
+    only.add_argument(
+        "--figures", metavar="DIR", type=Path,
+        help="draw what is finished into a folder: AP over the epochs with and without distillation, and what teacher "
+        "and students find in the same images; train nothing",
+    )  # fmt: skip
+    add_style(parser)
     parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
     add_store(parser)
     add_json(parser)
     add_tracker_wait(parser)
+
+
+def add_style(parser: argparse.ArgumentParser) -> None:
+    """Add how ``--figures`` draws."""
+    parser.add_argument(
+        "--figure-format",
+        choices=[ending[1:] for ending in ENDINGS],
+        default="png",
+        help="format of --figures (default: png)",
+    )
+    parser.add_argument("--images", metavar="N", type=positive, default=2, help="how many images --figures shows")
+    parser.add_argument(
+        "--image-ids", metavar="N,N", type=numbers, help="show these images, by the dataset's own numbers"
+    )
+    parser.add_argument(
+        "--thresholds", metavar="S,S", type=scores, default=(0.1, 0.3, 0.5),
+        help="show boxes from which score on, one line each (default: 0.1,0.3,0.5)",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         agenda = make_agenda(arguments.targets, options, store)
         show_verdict(agenda, store, arguments)
         return 0
+    if arguments.figures:
+        return show_figures(make_agenda(arguments.targets, options, store), store, arguments)
     return reproduce(arguments, options, store)
 
 
@@ -110,6 +140,30 @@ def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
         print_json(verdict_content(agenda, rows, results, ranking))
     else:
         print_verdicts(agenda, rows, results, ranking)
+
+
+def show_figures(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> int:
+    """Draw what is finished, say what is missing; exit code 1 when there was nothing to draw."""
+    from orchestrator.predict import Wanted
+    from orchestrator.reproduce.figures import Style, draw_figures
+    from orchestrator.reproduce.measured import read_all
+    from orchestrator.reproduce.verdict_view import MEANINGLESS
+    from trainers.spec.predictions import Limits
+
+    if agenda.options.fidelity in MEANINGLESS:
+        log.warning(MEANINGLESS[agenda.options.fidelity])
+    wanted = Wanted(image_ids=arguments.image_ids, limits=Limits(images=arguments.images))
+    style = Style(arguments.figures, arguments.figure_format, wanted, arguments.thresholds)
+    drawn = draw_figures(agenda, read_all(agenda, store), store, style)
+    for line in drawn.missing:
+        log.warning("not drawn: %s", line)
+    if arguments.json:
+        files = [{"file": str(path), "shows": shows} for path, shows in drawn.files.items()]
+        print_json({"fidelity": agenda.options.fidelity, "figures": files, "missing": list(drawn.missing)})
+    else:
+        for path, shows in drawn.files.items():
+            print(f"{path}: {printable(shows)}")
+    return 0 if drawn.files else 1
 
 
 def ranking_of(

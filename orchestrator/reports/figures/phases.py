@@ -16,28 +16,36 @@ from orchestrator.tracking.curves import Curves
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 MARKS = ("o", "s", "^", "D", "v", "P")
-ALONE = "none"
+ALONE, ROW = "none", "row"
 PANEL_INCHES = (3.2, 3.0)
 COLUMNS = 3
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Hold AP in percent at epochs that all seeds have: mean, and sample standard deviation (0 for a single seed)."""
+    """Hold AP in percent at epochs that all seeds have: mean, and sample standard deviation (0 for a single seed).
+
+    ``row`` is the row of the paper that the trials belong to, where several are drawn at once.
+    """
 
     method: str
     label: str
     epochs: tuple[int, ...]
     mean: tuple[float, ...]
     spread: tuple[float, ...]
+    row: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold one student's curves: alone first, then of each method the point whose mean gets highest."""
+    """Hold one student's curves: alone first, then of each method the point whose mean gets highest.
+
+    ``subtitle`` says what else tells the panel from others, such as the teacher.
+    """
 
     student: str
     curves: tuple[Curve, ...]
+    subtitle: str = ""
 
 
 def panels_of(plan: Plan, curves: Curves) -> list[Panel]:
@@ -64,14 +72,15 @@ def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Cu
                     epochs=tuple(epochs),
                     mean=tuple(map(statistics.fmean, values)),
                     spread=tuple(statistics.stdev(some) if len(some) > 1 else 0.0 for some in values),
+                    row=str(trials[0].params.get(ROW, "")),
                 )
             )
     return found
 
 
 def _best(curves: Sequence[Curve]) -> list[Curve]:
-    methods = sorted(dict.fromkeys(curve.method for curve in curves), key=lambda method: method != ALONE)
-    return [max((c for c in curves if c.method == method), key=lambda c: max(c.mean)) for method in methods]
+    kinds = sorted(dict.fromkeys(map(_kind, curves)), key=lambda kind: kind[0] != ALONE)
+    return [max((c for c in curves if _kind(c) == kind), key=lambda c: max(c.mean)) for kind in kinds]
 
 
 def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
@@ -81,21 +90,26 @@ def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
     figure = Figure(figsize=(columns * PANEL_INCHES[0], lines * PANEL_INCHES[1] + 0.3), layout="constrained")
     figure.suptitle(printable(title))
     places = figure.subplots(lines, columns, squeeze=False).flatten()
+    taught = list(dict.fromkeys(_kind(curve) for panel in panels for curve in panel.curves if curve.method != ALONE))
     for axes, panel in zip(places, panels, strict=False):
-        _draw_panel(axes, panel)
+        _draw_panel(axes, panel, taught)
     for axes in places[len(panels) :]:
         axes.set_visible(False)
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
-    axes.set_title(printable(panel.student))
+def _kind(curve: Curve) -> tuple[str, str]:
+    """Return what has one colour in all panels."""
+    return curve.method, curve.row
+
+
+def _draw_panel(axes: Axes, panel: Panel, taught: Sequence[tuple[str, str]]) -> None:
+    axes.set_title("\n".join(printable(line) for line in (panel.student, panel.subtitle) if line), fontsize=7)
     axes.set_xlabel("epoch")
     axes.set_ylabel("AP (%)")
-    taught = [curve for curve in panel.curves if curve.method != ALONE]
     for curve in panel.curves:
-        place = taught.index(curve) if curve in taught else 0
         alone = curve.method == ALONE
+        place = 0 if alone else taught.index(_kind(curve))
         colour = BLACK if alone else COLOURS[place % len(COLOURS)]
         mark, dashes = ("x", "--") if alone else (MARKS[place % len(MARKS)], "-")
         axes.plot(

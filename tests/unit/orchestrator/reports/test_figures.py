@@ -124,3 +124,12 @@ def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path):
 
 def panels_of_one():
     return [Panel("s", (Curve("none", "none", (1, 2), (10.0, 20.0), (0.0, 0.0)),))]
+
+
+def test_a_method_has_one_colour_in_all_panels():
+    none, ld, bckd = (Curve(method, method, (1, 2), (10.0, 20.0), (0.0, 0.0)) for method in ("none", "ld", "bckd"))
+    figure = draw_phases([Panel("a", (none, ld, bckd)), Panel("b", (none, bckd), "from c")], "x")
+    first, second = ([line.get_color() for line in axes.lines] for axes in figure.axes)
+    assert [first[0], first[2]] == second
+    assert len(set(first)) == 3
+    assert figure.axes[1].get_title() == "b\nfrom c"

@@ -1,0 +1,167 @@
+"""Draw a reproduction as the paper's supplement does: AP over the epochs, and what is found in the same images."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator import figure
+from orchestrator.errors import OperationError, UserError
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.predict import Wanted, predict_shared
+from orchestrator.reports.figures.canvas import write_figure
+from orchestrator.reports.figures.phases import Panel, draw_phases, panels_of
+from orchestrator.reproduce.agenda import Agenda, distinct, merged
+from orchestrator.reproduce.measured import Results
+from orchestrator.reproduce.pairs import ROW, Pair, pairs_of
+from orchestrator.store import Store
+from orchestrator.tracking.curves import Curves
+from trainers.spec.record import SELECTION_METRIC
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PHASES, PREDICTIONS = "phases", "predictions"
+
+
+@dataclass(frozen=True)
+class Style:
+    """Say into which folder and format figures go, which images are shown, and from which scores on."""
+
+    folder: Path
+    ending: str
+    images: Wanted
+    thresholds: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Name the files that were written, with what each shows, and say what is missing."""
+
+    files: Mapping[Path, str]
+    missing: tuple[str, ...]
+
+
+def draw_figures(agenda: Agenda, results: Results, store: Store, style: Style) -> Drawn:
+    """Draw what is finished of each pair of student and teacher; trains nothing.
+
+    One file has AP over the epochs, a panel a pair; each pair has a file with predictions. A pair without a finished
+    trial alone, or without a finished distilled one, is said and not drawn. Raises ``OperationError`` when a file cannot
+    be written or MLflow refuses.
+    """
+    pairs = pairs_of(agenda)
+    ended = [_finished(pair, results) for pair in pairs]
+    whole = {number: pair for number, pair in enumerate(ended, start=1) if pair.alone and pair.taught}
+    missing = [line for pair in pairs for line in _lacking(agenda, pair, results)]
+    files = _phases(agenda, list(whole.values()), store, style)
+    for number, pair in whole.items():
+        try:
+            files |= _predictions(agenda, number, pair, results, store, style)
+        except (OperationError, UserError) as error:
+            missing.append(f"{pair.name}: no predictions: {error}")
+    return Drawn(files, tuple(missing or ([] if pairs else ["no row is distilled: nothing to compare"])))
+
+
+def _finished(pair: Pair, results: Results) -> Pair:
+    def ended(trials: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:
+        return tuple(trial for trial in trials if _is_finished(trial, results))
+
+    teaches = pair.teaches if pair.teaches and _is_finished(pair.teaches, results) else None
+    return replace(pair, alone=ended(pair.alone), taught=ended(pair.taught), teaches=teaches)
+
+
+def _is_finished(trial: PlannedTrial, results: Results) -> bool:
+    return trial.id in results and results[trial.id].status == "finished"
+
+
+def _lacking(agenda: Agenda, pair: Pair, results: Results) -> list[str]:
+    """Return a line for each row of a pair of which not all trials are finished, and for a student nobody trains alone."""
+    seeds: dict[str, list[bool]] = {}
+    for trial in (*pair.alone, *pair.taught):
+        seeds.setdefault(agenda.source(trial).name, []).append(_is_finished(trial, results))
+    lines = [
+        f"{pair.name}: {sum(ended)} of {len(ended)} trials of {name} are finished"
+        for name, ended in seeds.items()
+        if not all(ended)
+    ]
+    return lines if pair.alone else [*lines, f"{pair.name}: no row trains this student alone"]
+
+
+def _phases(agenda: Agenda, pairs: Sequence[Pair], store: Store, style: Style) -> dict[Path, str]:
+    """Write the figure of AP over the epochs, unless there is nothing to draw."""
+    panels = panels_of_pairs(agenda, pairs, store)
+    if not panels:
+        return {}
+    full = agenda.options.fidelity == "full"
+    title = "AP over the epochs" + ("" if full else f", fidelity {agenda.options.fidelity}")
+    return _write(lambda: draw_phases(panels, title), PHASES, style, title)
+
+
+def panels_of_pairs(agenda: Agenda, pairs: Sequence[Pair], store: Store) -> list[Panel]:
+    """Return a panel for each pair that was evaluated, from MLflow, or from the directories when it is away."""
+    trials = distinct(trial for pair in pairs for trial in (*pair.alone, *pair.taught))
+    curves: dict[str, Mapping[int, float]] = {}
+    for plan in merged(agenda, trials, PHASES):
+        curves |= figure.curves_of(plan, store)
+    return [panel for pair in pairs for panel in _panels(agenda, pair, curves)]
+
+
+def _panels(agenda: Agenda, pair: Pair, curves: Curves) -> list[Panel]:
+    """Return the pair's panel, none when nothing was evaluated."""
+    plan = _plan(agenda, pair, (*pair.alone, *pair.taught))
+    of_table = f"{', '.join(pair.tables)}: {pair.student}".removeprefix(": ")
+    return [replace(panel, student=of_table, subtitle=f"from {pair.teacher}") for panel in panels_of(plan, curves)]
+
+
+def _predictions(
+    agenda: Agenda, number: int, pair: Pair, results: Results, store: Store, style: Style
+) -> dict[Path, str]:
+    """Let the pair's teacher and the best trial of each of its rows look, and write what they find."""
+    columns = _columns(pair, results)
+    plan, wanted = _plan(agenda, pair, columns), style.images
+    kept_by = predict_shared(plan, store, columns, wanted)
+    count = wanted.limits.images if wanted.image_ids is None else len(wanted.image_ids)
+    draw = figure.predictions(plan, store, [trial.id for trial in columns], count, style.thresholds, kept_by)
+    return _write(draw, f"{PREDICTIONS}-{number}-{_slug(pair)}", style, f"predictions, {pair.name}")
+
+
+def _columns(pair: Pair, results: Results) -> list[PlannedTrial]:
+    """Return the teacher and the best trial of each row; a teacher that is the student alone stands there once."""
+    students = [*_best(pair.alone, results), *_best(pair.taught, results)]
+    if pair.teaches is None or pair.teaches.id in {trial.id for trial in students}:
+        return students
+    return [pair.teaches, *students]
+
+
+def _best(trials: Sequence[PlannedTrial], results: Results) -> list[PlannedTrial]:
+    """Return of each method and row the trial with the highest AP, the first of equals."""
+    best: dict[tuple[str, object], PlannedTrial] = {}
+    for trial in trials:
+        row = (trial.spec.method.kind, trial.params.get(ROW))
+        if row not in best or _ap(trial, results) > _ap(best[row], results):
+            best[row] = trial
+    return list(best.values())
+
+
+def _ap(trial: PlannedTrial, results: Results) -> float:
+    """Return the AP of a trial's best epoch, -1 where it is no number."""
+    value = results[trial.id].metrics.get(SELECTION_METRIC, math.nan)
+    return value if math.isfinite(value) else -1.0
+
+
+def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) -> dict[Path, str]:
+    path = style.folder / f"{name}.{style.ending}"
+    style.folder.mkdir(parents=True, exist_ok=True)
+    write_figure(draw, path)
+    return {path: shows}
+
+
+def _plan(agenda: Agenda, pair: Pair, trials: Sequence[PlannedTrial]) -> Plan:
+    """Return a plan of these trials for whoever reads them: their tracking store is that of the first distilled one."""
+    return replace(agenda.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
+
+
+def _slug(pair: Pair) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", f"{pair.student} from {pair.teacher}")

@@ -1,0 +1,90 @@
+"""Put beside each other what a figure compares: a student trained alone, and the same student taught by one teacher."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.reports.rows import student_name
+from orchestrator.reproduce.agenda import Agenda, distinct, unit_name
+from orchestrator.reproduce.unit import Unit
+from orchestrator.study.schema import ZooTeacher
+
+ROW = "row"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Hold a student and a teacher on one dataset: the trials without and with distillation, each once, in rows' order.
+
+    ``teaches`` is the trial that trained or evaluated the teacher, ``None`` where the rows have none, as with random
+    weights. ``tables`` are those in which the distilled rows stand.
+    """
+
+    student: str
+    teacher: str
+    tables: tuple[str, ...]
+    alone: tuple[PlannedTrial, ...]
+    taught: tuple[PlannedTrial, ...]
+    teaches: PlannedTrial | None
+
+    @property
+    def name(self) -> str:
+        """Return what tells the pair from others, for people."""
+        return f"{', '.join(self.tables)}: {self.student} from {self.teacher}".removeprefix(": ")
+
+
+def pairs_of(agenda: Agenda) -> list[Pair]:
+    """Return every pair of which the rows have a distilled trial; ``alone`` is empty where no row trains it alone."""
+    units = [agenda.units[name] for name in dict.fromkeys(map(unit_name, agenda.rows))]
+    trained = [unit for unit in units if not unit.is_weights]
+    alone = distinct(trial for unit in trained for trial in unit.trials if trial.spec.teacher is None)
+    groups: dict[tuple[object, ...], list[tuple[Unit, PlannedTrial]]] = {}
+    for unit in trained:
+        for trial in unit.trials:
+            if trial.spec.teacher is not None:
+                key = (_student(trial), trial.spec.teacher, trial.spec.dataset)
+                groups.setdefault(key, []).append((unit, trial))
+    return [_pair(agenda, group, alone) for group in groups.values()]
+
+
+def _pair(agenda: Agenda, group: Sequence[tuple[Unit, PlannedTrial]], alone: Iterable[PlannedTrial]) -> Pair:
+    units, (first, *_) = {unit.name for unit, _ in group}, [trial for _, trial in group]
+    same = [t for t in alone if (_student(t), t.spec.dataset) == (_student(first), first.spec.dataset)]
+    assert first.spec.teacher is not None
+    return Pair(
+        student=_student(first),
+        teacher=student_name(first.spec.teacher.detector),
+        tables=tuple(dict.fromkeys(row.table for row in agenda.rows if unit_name(row) in units and row.table)),
+        alone=_named_apart(same),
+        taught=_named_apart(distinct(trial for _, trial in group)),
+        teaches=_teaching(agenda, group[0][0]),
+    )
+
+
+def _student(trial: PlannedTrial) -> str:
+    return student_name(trial.spec.student)
+
+
+def _teaching(agenda: Agenda, unit: Unit) -> PlannedTrial | None:
+    """Return the trial that holds a unit's teacher, under the teacher's role."""
+    section, found = unit.plan.study.teacher, unit.teacher
+    if isinstance(section, ZooTeacher) and section.name in agenda.units:
+        [found] = agenda.units[section.name].trials
+    return None if found is None else replace(found, role="teacher", params={})
+
+
+def _named_apart(trials: Sequence[PlannedTrial]) -> tuple[PlannedTrial, ...]:
+    """Leave the row out of the trials' settings where the method tells them apart by itself."""
+    rows: dict[str, set[object]] = {}
+    for trial in trials:
+        rows.setdefault(trial.spec.method.kind, set()).add(trial.params.get(ROW))
+    return tuple(
+        trial if len(rows[trial.spec.method.kind]) > 1 else replace(trial, params=_without_row(trial))
+        for trial in trials
+    )
+
+
+def _without_row(trial: PlannedTrial) -> dict[str, JsonValue]:
+    return {key: value for key, value in trial.params.items() if key != ROW}
