@@ -11,7 +11,7 @@ from orchestrator.snapshot.recorded import Curves, RecordedRun
 BEST, EPOCH = "best/", "epoch"
 PER_CLASS = "class_AP/"  # followed by the name of a class
 HOUR = 3600.0
-TIMES = ("time/train_s", "time/evaluate_s")
+TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
 
 @dataclass(frozen=True)

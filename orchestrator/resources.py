@@ -7,6 +7,8 @@ from orchestrator.machine import Machine
 from orchestrator.study.schema import Study
 from trainers.spec import Placement
 
+MOST_LOADERS = 4  # processes that load images for one worker
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -36,6 +38,12 @@ class Resources:
         )
 
 
+def loaders_for(nodes: tuple[Machine, ...], gpus: float) -> int:
+    """Return how many loader processes each worker's GPUs leave CPUs for, at most ``MOST_LOADERS``; none on CPUs."""
+    shares = [node.cpus * gpus / node.gpus for node in nodes if node.gpus] if gpus else []
+    return max(0, min(MOST_LOADERS, int(min(shares, default=1)) - 1))
+
+
 def workers_on(node: Machine, cpus: int, gpus: float) -> int:
     """Return how many workers fit on one machine; none is spread over two, and a share of a GPU is of one GPU."""
     by_gpu = node.gpus / gpus if gpus >= 1 else node.gpus * int(1 / gpus + 1e-9) if gpus else inf
@@ -48,9 +56,11 @@ def resources(study: Study, machine: Machine) -> Resources:
     gpus = scaling.gpus_per_worker
     each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
     cpus = scaling.cpus_per_worker
-    threads = (1 + scaling.loader_workers if each else 1) if cpus == "auto" else cpus
-    fit = sum(workers_on(node, threads, each) for node in machine.nodes or (machine,)) // scaling.workers
+    nodes = machine.nodes or (machine,)
+    loaders = loaders_for(nodes, each) if scaling.loader_workers == "auto" else scaling.loader_workers
+    threads = (1 + loaders if each else 1) if cpus == "auto" else cpus
+    fit = sum(workers_on(node, threads, each) for node in nodes) // scaling.workers
     most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
-    largest = max(node.cpus for node in machine.nodes or (machine,))
+    largest = max(node.cpus for node in nodes)
     alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
-    return Resources(scaling.workers, threads, alone, each, scaling.loader_workers, int(most), scaling.channels_last)
+    return Resources(scaling.workers, threads, alone, each, loaders, int(most), scaling.channels_last)

@@ -83,7 +83,7 @@ class TrainStream:
 
     Step ``s`` of a trial sees the same images with the same augmentation in every run and after every restart; the
     workers' shares together are the global batch, whatever their number. From epoch ``closing_from_epoch`` on,
-    counted from 0, Mosaic and MixUp are off.
+    counted from 0, Mosaic and MixUp are off. ``pinned`` puts batches where a GPU fetches them from while the CPU goes on.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class TrainStream:
         rank: int,
         world: int,
         loader_workers: int,
+        pinned: bool = False,
         closing_from_epoch: int | None = None,
     ) -> None:
         self._dataset = SeededDataset(dataset, seed, closing_from_epoch)
@@ -104,7 +105,7 @@ class TrainStream:
         if left_over:
             raise TrialError(f"a global batch of {batch_size} images cannot be shared equally among {world} workers")
         self._mine = slice(rank * share, (rank + 1) * share)
-        self._loader_workers = loader_workers
+        self._loader_workers, self._pinned = loader_workers, pinned
 
     @property
     def steps_per_epoch(self) -> int:
@@ -120,6 +121,7 @@ class TrainStream:
             num_workers=self._loader_workers,
             multiprocessing_context="forkserver" if self._loader_workers else None,
             worker_init_fn=_calm_worker,
+            pin_memory=self._pinned,
         )
         try:
             yield from loader

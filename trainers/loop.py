@@ -22,9 +22,12 @@ from trainers.seeding import derive, seed_everything
 from trainers.spec import Job
 from trainers.spec.record import DamagedFile, Record, read_history, read_status
 from trainers.stopping import StopSignal
+from trainers.waiting import Waited
 from trainers.watchdog import Watchdog
 
 PROGRESS_EVERY_S = 1.0
+TRAIN, LOAD = "time/train_s", "time/load_s"
+NO_TIME = {TRAIN: 0.0, LOAD: 0.0}
 
 
 Staying = Callable[[Sequence[str]], Collection[str]]
@@ -86,6 +89,7 @@ class Group:
             rank=get_rank(),
             world=get_world_size(),
             loader_workers=placement.loader_workers,
+            pinned=placement.cuda,
             closing_from_epoch=trial.schedule.closing_epoch,
         )
         self._validation = build_dataset(trial.dataset, "val")
@@ -97,6 +101,7 @@ class Group:
         self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
         self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
+        self._batches: Waited[Any] = Waited(())
 
     def watched(self) -> Iterator[tuple[str, Record | Failed]]:
         """Yield what ``run`` does, and watch over the time between two records: a process that hangs ends itself."""
@@ -115,12 +120,13 @@ class Group:
         for member in self._members:
             yield from ((member.job.trial_id, record) for record in member.history)
         for member in [member for member in self._members if member.last_step == 0 and not member.history]:
-            yield from self._close_epoch(member, 0.0)  # no step to make: evaluated as it is
+            yield from self._close_epoch(member, NO_TIME)  # no step to make: evaluated as it is
         self._ask_who_stays()
         first = min((member.step for member in self._members), default=0)
         last = max((member.last_step for member in self._members), default=0)
         self._epoch_began = time.monotonic()
-        for step, batch in enumerate(self._stream.batches(first, last), start=first):
+        self._batches = Waited(self._stream.batches(first, last))
+        for step, batch in enumerate(self._batches, start=first):
             self._watchdog.alive()
             self._end_those_asked_to_stop()
             yield from self._failed()
@@ -131,12 +137,12 @@ class Group:
             active = [member for member in active if member in self._members]
             self._save(filter(Member.at_checkpoint, active))
             ended = list(filter(Member.at_epoch_end, active))
-            share_s = self._share_s()
+            timing = self._shares()
             for member in ended:
-                yield from self._close_epoch(member, share_s)
+                yield from self._close_epoch(member, timing)
             if ended:
                 self._ask_who_stays()
-                self._epoch_began = time.monotonic()
+                self._epoch_began, self._batches.seconds = time.monotonic(), 0.0
             if not any(member.step < member.last_step for member in self._members):
                 return
 
@@ -193,11 +199,13 @@ class Group:
     def _save(self, members: Iterable[Member]) -> None:
         for member in members:
             if self._sound(member):
-                member.save_between_epochs(self._share_s())
+                member.save_between_epochs(sum(self._shares().values()))
 
-    def _share_s(self) -> float:
+    def _shares(self) -> dict[str, float]:
         """Return each student's share of the seconds that the epoch has taken: what they share is paid for once."""
-        return (time.monotonic() - self._epoch_began) / max(1, len(self._members))
+        waited = self._batches.seconds
+        trained = time.monotonic() - self._epoch_began - waited
+        return {key: value / max(1, len(self._members)) for key, value in ((TRAIN, trained), (LOAD, waited))}
 
     def _sound(self, member: Member) -> bool:
         """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
@@ -206,21 +214,21 @@ class Group:
             self._leave(member.job.trial_id, error)
         return error is None
 
-    def _close_epoch(self, member: Member, trained_s: float) -> Iterator[tuple[str, Record | Failed]]:
+    def _close_epoch(self, member: Member, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
         record = None
         if self._sound(member):
             with self._leaving(member.job.trial_id):
-                record = self._commit(member, trained_s)
+                record = self._commit(member, timing)
         if record is not None:
             yield member.job.trial_id, record
         yield from self._failed()
 
-    def _commit(self, member: Member, trained_s: float) -> Record:
+    def _commit(self, member: Member, timing: dict[str, float]) -> Record:
         began = time.monotonic()
         member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
-        timing = {"time/train_s": member.spent_s + trained_s, "time/evaluate_s": time.monotonic() - began}
-        record = member.finish_epoch(metrics, timing)
+        before = timing | {TRAIN: member.spent_s + timing[TRAIN]}
+        record = member.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began})
         member.train_mode()
         return record
 

@@ -178,7 +178,8 @@ class Scaling(Section):
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
     number of threads that train. ``channels_last`` keeps images and convolutions in the order of memory that tensor cores
     want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
-    alone. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
+    alone. ``loader_workers: auto`` is up to four beside a GPU, as many as its share of
+    the machine's CPUs allows, and none on CPUs. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
     saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
     ``seconds_per_step`` is a known rate, for plans where none has been measured; ``cost_per_gpu_hour`` is a price in
@@ -189,7 +190,7 @@ class Scaling(Section):
     cpus_per_worker: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     teacher_cpus_per_worker: int | None = Field(None, ge=1, le=256)
     gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
-    loader_workers: int = Field(0, ge=0, le=128)
+    loader_workers: Literal["auto"] | Annotated[int, Field(ge=0, le=128)] = "auto"
     channels_last: bool = False
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     checkpoint_steps: int | None = Field(None, ge=1, le=100_000_000)

@@ -141,3 +141,22 @@ def test_this_machine_has_a_cpu_and_hides_its_gpus_on_demand(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert this_machine().cpus >= 1
     assert this_machine().gpus == 0
+
+
+@pytest.mark.parametrize(
+    ("machine", "scaling", "loaders"),
+    [
+        (NODE, {}, 4),
+        (Machine(24, 8), {}, 2),
+        (Machine(8, 8), {}, 0),
+        (Machine(8, 1), {"gpus_per_worker": 0.25}, 1),
+        (Machine(68, 9, nodes=(NODE, Machine(4, 1))), {}, 3),
+        (Machine(64, 0), {}, 0),
+        (NODE, {"gpus_per_worker": 0}, 0),
+        (NODE, {"loader_workers": 0}, 0),
+    ],
+)
+def test_loaders_are_as_many_as_the_cpus_beside_a_gpu_allow(granted, machine, scaling, loaders):
+    found = granted(machine, **scaling)
+    assert found.loader_workers == loaders
+    assert found.concurrent * found.cpus_per_worker <= machine.cpus
