@@ -83,9 +83,9 @@ def stopwatch(setting: Setting) -> Iterator[list[float]]:
     """Note how long each of the teacher's looks takes."""
     look, spent = FrozenTeacher.look, []
 
-    def timed(teacher: FrozenTeacher, inputs: Any) -> Any:
+    def timed(teacher: FrozenTeacher, inputs: Any, *precision: Any) -> Any:
         began = setting.clock.now()
-        view = look(teacher, inputs)
+        view = look(teacher, inputs, *precision)
         spent.append(setting.clock.now() - began)
         return view
 
