@@ -19,7 +19,7 @@ from trainers.spec.voc_layout import names_in, set_file, xml_file
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
     """Return what is missing or wrong in the world outside the study file; an empty list means: it can run here."""
-    return [*_data(loaded), *_weights(loaded), *_room(loaded, granted, machine)]
+    return [*_data(loaded), *_weights(loaded), *_room(loaded, granted, machine), *_precision(loaded, granted)]
 
 
 def _data(loaded: LoadedStudy) -> Iterator[Finding]:
@@ -103,6 +103,13 @@ def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
         yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
     for url, key in needed_urls(loaded.study).items():
         yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
+
+
+def _precision(loaded: LoadedStudy, granted: Resources) -> Iterator[Finding]:
+    schedule = loaded.study.schedule
+    if "fp16" in (schedule.precision, schedule.asks_in) and not granted.gpus_per_worker:
+        where = loaded.where(f"schedule.{'precision' if schedule.precision == 'fp16' else 'teacher_precision'}")
+        yield Finding("warning", where, "CPUs take many times as long in fp16: use bf16 or fp32 there")
 
 
 def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator[Finding]:

@@ -175,3 +175,18 @@ def findings_where(text: str) -> str:
     """Return where the study's section ``scaling`` is, five lines of the dataset more than in ``text``."""
     longer = section("x").count("\n") - SHAPES.count("\n")
     return f"study.yaml:{text.splitlines().index('scaling:') + 1 + longer}: scaling"
+
+
+@pytest.mark.parametrize(
+    ("machine", "sets", "keys"),
+    [
+        (Machine(8, 0), ("schedule.precision=fp16",), ["schedule.precision"]),
+        (Machine(8, 0), ("schedule.teacher_precision=fp16",), ["schedule.teacher_precision"]),
+        (Machine(8, 0), ("schedule.precision=bf16",), []),
+        (Machine(32, 8), ("schedule.precision=fp16",), []),
+    ],
+)
+def test_float16_without_a_gpu_is_warned_of(root, machine, sets, keys):
+    found = findings_for(root, *sets, machine=machine)
+    assert [f.where for f in found] == [f"--set {key}" for key in keys]
+    assert all(f.level == "warning" and "CPUs take many times as long in fp16" in f.message for f in found)
