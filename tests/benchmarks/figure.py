@@ -1,7 +1,7 @@
 """Say what a figure of the table is: a ratio, its bar, and how it is measured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 import torch
@@ -42,7 +42,7 @@ class Figure:
     """Describe one row of the table; ``at_least`` turns the bar into a lower one.
 
     ``address`` is the ``module:function`` of this package that measures it, imported when it does. ``on_device`` is false
-    of what runs on CPUs wherever the rest does.
+    of what runs on CPUs wherever the rest does. ``most_pairs`` keeps what takes minutes to so many pairs.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Figure:
     address: str
     at_least: bool = False
     on_device: bool = True
+    most_pairs: int | None = None
 
     def bar_on(self, setting: Setting) -> float:
         """Return the bar where ``setting`` says."""
@@ -60,7 +61,8 @@ class Figure:
         """Measure the figure."""
         module, _, function = self.address.partition(":")
         measure: Callable[[Setting], Measured] = getattr(import_module(f"{__package__}.{module}"), function)
-        return Row(self, setting, measure(setting))
+        pairs = min(setting.pairs, self.most_pairs or setting.pairs)
+        return Row(self, setting, measure(replace(setting, pairs=pairs)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """List the figures of the table; a module of this package measures each."""
 
 from tests.benchmarks.figure import Figure, Setting
+from tests.benchmarks.pairs import LEAST_PAIRS
 
 
 def terms_bar(setting: Setting) -> float:
@@ -31,6 +32,7 @@ FIGURES = (
         0.15,
         "evaluation:against_pycocotools",
         on_device=False,
+        most_pairs=LEAST_PAIRS,
     ),
     Figure(
         "runs-apart",
@@ -38,6 +40,7 @@ FIGURES = (
         0.45,
         "sweeps:against_runs_apart",
         on_device=False,
+        most_pairs=LEAST_PAIRS,
     ),
     Figure(
         "own-time",
@@ -45,5 +48,6 @@ FIGURES = (
         0.3,
         "sweeps:own_time",
         on_device=False,
+        most_pairs=LEAST_PAIRS,
     ),
 )

@@ -45,9 +45,8 @@ def against_runs_apart(setting: Setting) -> Measured:
             Clock(setting.device),  # of commands: their processor time is not this process's
             warm_up=0,
         )
-    return Measured(
-        found.ratios, f"quickstart's sizes, 2 epochs; {median(found.ours):.0f} s, {median(found.theirs):.0f} s"
-    )
+    times = f"{median(found.ours):.0f} s and {median(found.theirs):.0f} s"
+    return Measured(found.ratios, f"quickstart's sizes, 2 epochs, {times}, {len(found.ours)} pairs")
 
 
 def stillhouse(place: Path, name: str, rates: list[float], cohort: int) -> None:
@@ -74,7 +73,7 @@ def keep_teacher(store: Path, calm: Path) -> None:
 def own_time(setting: Setting) -> Measured:
     """Send students that train nothing through a sweep; what is left is Stillhouse's, Tune's and Ray's own time."""
     seconds = [sweep_seconds() for _ in range(setting.pairs)]
-    note = f"{MEMBERS} students that train nothing, two epochs each; {HOSTS} hosts, {SIDE_BY_SIDE} side by side"
+    note = f"{MEMBERS} students that train nothing, two epochs each; {HOSTS} hosts, {SIDE_BY_SIDE} side by side, {setting.pairs} sweeps"
     return Measured([value / MEMBERS for value in seconds], note)
 
 
