@@ -1,7 +1,7 @@
 """Show chosen images to a study's best students, and keep what they find in MLflow."""
 
 import contextlib
-import sys
+import io
 import tempfile
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
@@ -168,7 +168,7 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
 def _look(job: PredictionJob) -> Index:
     """Run the job in this process; what it says of the user's files becomes one sentence."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # pycocotools prints, and stdout is for the answer
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
             index: Index = import_module(LOOK).look(job)
     except Exception as error:
         if classify(error) is Kind.CONFIG:
