@@ -58,9 +58,11 @@ def draw_figures(agenda: Agenda, results: Results, store: Store, style: Style) -
     files = _phases(agenda, list(whole.values()), store, style)
     for number, pair in whole.items():
         try:
-            files |= _predictions(agenda, number, pair, results, store, style)
+            page = _page(agenda, pair, results, store, style)
         except (OperationError, UserError) as error:
             missing.append(f"{pair.name}: no predictions: {error}")
+            continue
+        files |= _write(page, f"{PREDICTIONS}-{number}-{_slug(pair)}", style, f"predictions, {pair.name}")
     return Drawn(files, tuple(missing or ([] if pairs else ["no row is distilled: nothing to compare"])))
 
 
@@ -115,16 +117,13 @@ def _panels(agenda: Agenda, pair: Pair, curves: Curves) -> list[Panel]:
     return [replace(panel, student=of_table, subtitle=f"from {pair.teacher}") for panel in panels_of(plan, curves)]
 
 
-def _predictions(
-    agenda: Agenda, number: int, pair: Pair, results: Results, store: Store, style: Style
-) -> dict[Path, str]:
-    """Let the pair's teacher and the best trial of each of its rows look, and write what they find."""
+def _page(agenda: Agenda, pair: Pair, results: Results, store: Store, style: Style) -> "Callable[[], Figure]":
+    """Let the pair's teacher and the best trial of each of its rows look, and return what draws what they find."""
     columns = _columns(pair, results)
     plan, wanted = _plan(agenda, pair, columns), style.images
     kept_by = predict_shared(plan, store, columns, wanted)
     count = wanted.limits.images if wanted.image_ids is None else len(wanted.image_ids)
-    draw = figure.predictions(plan, store, [trial.id for trial in columns], count, style.thresholds, kept_by)
-    return _write(draw, f"{PREDICTIONS}-{number}-{_slug(pair)}", style, f"predictions, {pair.name}")
+    return figure.predictions(plan, store, [trial.id for trial in columns], count, style.thresholds, kept_by)
 
 
 def _columns(pair: Pair, results: Results) -> list[PlannedTrial]:
