@@ -1,10 +1,14 @@
 """Say which trials of a plan are trained side by side, in one worker group, and why others are not."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
+
+from pydantic import JsonValue, ValidationError
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.search.chance import random_first
 from orchestrator.study.space import is_open
 from trainers.spec.sharing import stream_key
 
@@ -38,20 +42,41 @@ def cohorts(plan: Plan, trials: Sequence[PlannedTrial]) -> Cohorts:
     sharing: dict[str, list[PlannedTrial]] = {}
     for trial in trials:
         sharing.setdefault(keys[trial.id], []).append(trial)
-    size = _size(plan, max(map(len, sharing.values()), default=1))
+    teacher = any(trial.role == "teacher" for trial in trials)
+    size = 1 if teacher else _size(plan, max(map(len, sharing.values()), default=1))
     groups = tuple(group for found in sharing.values() for group in _cut(found, size))
     return Cohorts(size, keys, groups)
 
 
-def _size(plan: Plan, most: int) -> int:
-    """Return the size asked for, at most the ``most`` trials that can share; more may come to an open search.
+def probes(plan: Plan) -> list[PlannedTrial]:
+    """Return trials as an open search may propose them: with each seed, and each listed value of the schedule's keys."""
+    search = plan.study.search
+    until = search.population.every_epochs if search.algorithm == "pbt" else None
+    places: list[dict[str, JsonValue]] = [{}]
+    for key, domain in search.space.items():
+        if isinstance(domain, tuple) and key.split(".")[0] == "schedule":
+            places += [{key: value} for value in domain]
+    found = []
+    for params, seed in product(places, search.seeds):
+        with suppress(ValidationError):  # it fits together with other values only
+            found.append(plan.planner.at(params, seed, (0, until) if until else None))
+    return found
 
-    ``auto`` is the size that gives every worker group of the cluster something to do.
+
+def _size(plan: Plan, most: int) -> int:
+    """Return the size asked for, at most the ``most`` trials that can share; an open search comes to ``samples`` points.
+
+    ``auto`` is the size that gives every worker group of the cluster something to do. Of an Optuna search no more points
+    are then tried at once than it begins with by chance: a point learns nothing from those beside it.
     """
-    asked = plan.study.search.cohort
-    if asked == "auto":
-        return max(1, min(MOST, -(-most // max(1, plan.resources.concurrent))))
-    return asked if is_open(plan.study.search) else min(asked, most)
+    search, hosts = plan.study.search, max(1, plan.resources.concurrent)
+    if is_open(search):
+        most = search.samples or 1
+    if search.cohort != "auto":
+        return min(search.cohort, most)
+    if search.algorithm == "optuna":
+        return max(1, min(MOST, random_first(most) // hosts))
+    return max(1, min(MOST, -(-most // hosts)))
 
 
 def _cut(trials: list[PlannedTrial], size: int) -> list[tuple[PlannedTrial, ...]]:
@@ -67,4 +92,6 @@ def _difference(one: PlannedTrial, other: PlannedTrial) -> str:
         return "batch sizes differ"
     if mine.schedule.closing_epoch != theirs.schedule.closing_epoch:
         return "augmentation changes at different epochs (closing_epochs, other lengths)"
+    if mine.segment != theirs.segment:
+        return "whole trainings go on where a population is compared"
     return "data or placement differ"

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cohorts import cohorts
+from orchestrator.cohorts import cohorts, probes
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.points import point_text
 from orchestrator.printable import printable
@@ -57,12 +57,21 @@ def describe_search(plan: Plan) -> list[str]:
 
 def describe_cohorts(plan: Plan) -> list[str]:
     """Return how many students train side by side, and what keeps others apart; nothing where none was asked for."""
-    if plan.study.search.cohort == 1 or not plan.students:
+    proposed = is_open(plan.study.search)
+    if plan.study.search.cohort == 1 or not (plan.students or proposed):
         return []
-    found = cohorts(plan, plan.students)
+    found = cohorts(plan, (*plan.students, *probes(plan)) if proposed else plan.students)
     sizes = ", ".join(str(len(group)) for group in found.groups[:8]) + (", ..." if len(found.groups) > 8 else "")
     apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
+    if proposed:
+        return [_proposed(found.size) + (apart if found.size > 1 else "")]
     return [f"cohorts: {len(found.groups)}, of {sizes} students side by side{apart}"]
+
+
+def _proposed(size: int) -> str:
+    if size == 1:
+        return "cohorts: none, students are trained one by one"
+    return f"cohorts: up to {size} students side by side, as they are proposed"
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from orchestrator.trial.runner import FAILED_BECAUSE, LOOP, RUNNER_SHARE, TrialR
 from orchestrator.verdict import judge
 from trainers.spec import Job
 from trainers.spec.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
+from trainers.spec.sharing import stream_key
 from trainers.spec.stop import clear_stop, request_stop
 
 log = logging.getLogger(__name__)
@@ -73,8 +74,19 @@ class Notifier(tune.Callback):
     def planned(self, trial: PlannedTrial) -> None:
         """Tell of a trial that the search has come to."""
         self._jobs[trial.id] = self._plan.job(trial)
+        self.expected(trial.id)
         for watcher in self._watchers:
             watcher.planned(trial)
+
+    def expected(self, trial_id: str) -> None:
+        """Tell the hosts of a trial that is on its way to them: it is new, or goes on after a pause."""
+        if self._pool is not None:
+            self._pool.expect(trial_id, stream_key(self._jobs[trial_id]))
+
+    def rests(self, over: bool) -> None:
+        """Tell the hosts that the search proposes nobody before the next result, or ever again."""
+        if self._pool is not None:
+            self._pool.rest(over)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has started."""
@@ -271,9 +283,16 @@ def pool_for(
     if found.size == 1 and plan.resources.workers == 1:
         return nullcontext()
     placement = plan.placement(role_of(trials))
-    more = role_of(trials) == "student" and is_open(plan.study.search)
-    terms = Terms(max(1, plan.resources.concurrent), found.size, open_ended=more, loop=loop)
-    return Pool(terms, placement, found.keys, directory)
+    return Pool(terms_of(plan, role_of(trials), found.size, loop), placement, found.keys, directory)
+
+
+def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
+    """Return how many hosts a sweep has, and whether trials come to them that are not known or not waited for yet."""
+    search, hosts = plan.study.search, max(1, plan.resources.concurrent)
+    proposes = role == "student" and is_open(search)
+    pauses = role == "student" and isinstance(search.scheduler, HyperBand)
+    proposals = hosts * size * len(search.seeds) if proposes else 0  # students of other seeds are apart
+    return Terms(hosts, size, proposals=proposals, open_ended=proposes or pauses, loop=loop)
 
 
 def role_of(trials: Sequence[PlannedTrial]) -> Role:
@@ -301,7 +320,7 @@ def make_tuner(
         tune_config=tune.TuneConfig(
             search_alg=search,
             num_samples=-1 if search else 1,
-            scheduler=make_scheduler(plan, trials),
+            scheduler=make_scheduler(plan, trials, notifier.expected),
             metric=SELECTION_METRIC,
             mode="max",
             max_concurrent_trials=most_at_once(plan, pool),
@@ -331,7 +350,7 @@ def open_search(
         trials.append(trial)
         notifier.planned(trial)
 
-    return PlannedSearch(tuple(trials), Suggestions(plan), order_for, discovered)
+    return PlannedSearch(tuple(trials), Suggestions(plan), order_for, discovered, notifier.rests)
 
 
 def most_at_once(plan: Plan, pool: Pool | None) -> int | None:

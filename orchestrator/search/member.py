@@ -15,6 +15,7 @@ class Member:
         self.live: Any = None
         self.heard = 0  # the last epoch that was decided on
         self.begun = self.waits = self.behind = False
+        self.called = False  # whether it was said that it goes on after its pause
         self.over = False  # stopped, finished or failed
         self.gone = False  # the scheduler has been told so
         self.failed = False

@@ -1,6 +1,6 @@
 """Make the scheduler that a study asks for, with everything that it decided before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
@@ -12,17 +12,20 @@ from orchestrator.study.schema import Asha, HyperBand
 from trainers.spec.record import SELECTION_METRIC, read_history, read_status
 
 
-def make_scheduler(plan: Plan, trials: Sequence[PlannedTrial]) -> Any:
+def make_scheduler(
+    plan: Plan, trials: Sequence[PlannedTrial], resumed: Callable[[str], None] = lambda trial_id: None
+) -> Any:
     """Return Tune's scheduler for ``trials``, which counts epochs as we report them, not Tune's own iterations.
 
     Students that have ended before are taken into account, from the log of the search or else from their histories.
+    ``resumed`` hears the ids of paused trials that go on.
     """
     rule = plan.study.search.scheduler
     if not isinstance(rule, Asha | HyperBand) or any(trial.role == "teacher" for trial in trials):
         return FIFOScheduler()  # type: ignore[no-untyped-call]
     lengths = [trial.spec.schedule.length for trial in trials]  # in steps, if those are counted: never too short
     longest = max([*lengths, plan.study.schedule.length, 1])
-    scheduler = RememberingScheduler(_inner(rule, longest), SearchLog(plan.search_log), SELECTION_METRIC)
+    scheduler = RememberingScheduler(_inner(rule, longest), SearchLog(plan.search_log), SELECTION_METRIC, resumed)
     scheduler.absorb(_ended(plan, scheduler, all_of_them=isinstance(rule, Asha)))
     return scheduler
 

@@ -1,6 +1,7 @@
 """Let a scheduler of Ray Tune remember: what it decided before its process died, it decides no more."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
@@ -19,12 +20,16 @@ class RememberingScheduler(TrialScheduler):
 
     A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
-    trial that failed and is tried again joins as a new member. Tune calls all methods from one thread.
+    trial that failed and is tried again joins as a new member. Tune calls all methods from one thread. ``resumed`` hears
+    the ids of paused trials that go on, all that a decision lets go on before the first of them starts.
     """
 
-    def __init__(self, scheduler: Any, events: SearchLog, metric: str) -> None:
+    def __init__(
+        self, scheduler: Any, events: SearchLog, metric: str, resumed: Callable[[str], None] = lambda trial_id: None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._scheduler, self._log, self._metric_key = scheduler, events, metric
+        self._resumed = resumed
         self._members: dict[str, Member] = {}
         self._replaying, self._depth = True, 0
         for event in events.read():
@@ -114,8 +119,16 @@ class RememberingScheduler(TrialScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Return a paused trial that may go on, else the next that waits for its start."""
         trials = list(tune_controller.get_trials())
-        paused = (t for t in trials if t.status == "PAUSED" and self._resumes(self._members[self._name(t)]))
-        return next(paused, None) or next((t for t in trials if t.status == "PENDING"), None)
+        paused = [t for t in trials if t.status == "PAUSED" and self._resumes(self._members[self._name(t)])]
+        for trial in paused:
+            self._call(trial)
+        return next(iter(paused), None) or next((t for t in trials if t.status == "PENDING"), None)
+
+    def _call(self, trial: Any) -> None:
+        member = self._members[self._name(trial)]
+        if not member.called:
+            member.called = True
+            self._resumed(str(trial.config["planned"]["id"]))
 
     def debug_string(self) -> str:
         """Return what the scheduler says of itself."""
@@ -158,7 +171,7 @@ class RememberingScheduler(TrialScheduler):
     def _decide(
         self, tune_controller: Any, member: Member, epoch: int, value: float, as_decided: str | None = None
     ) -> str:
-        member.begun, member.waits = True, False
+        member.begun, member.waits, member.called = True, False, False
         result = {TIME: epoch, self._metric_key: value}
         self._depth += 1
         decision = str(self._scheduler.on_trial_result(_Stage(self, tune_controller), member, result))

@@ -13,7 +13,8 @@ from trainers.spec.record import read_status
 class PlannedSearch(Searcher):
     """Give Tune one trial after the other: ``first`` those that are known, then what ``suggestions`` come to.
 
-    ``order`` makes of a trial what its runner is told; ``discovered`` hears of each new one before it starts.
+    ``order`` makes of a trial what its runner is told; ``discovered`` hears of each new one before it starts; ``rests``
+    hears when there is nobody to give, and whether the search is over.
     """
 
     def __init__(
@@ -22,10 +23,11 @@ class PlannedSearch(Searcher):
         suggestions: Suggestions,
         order: Callable[[PlannedTrial], dict[str, Any]],
         discovered: Callable[[PlannedTrial], None],
+        rests: Callable[[bool], None],
     ) -> None:
         super().__init__()
         self._first, self._suggestions = list(first), suggestions
-        self._order, self._discovered = order, discovered
+        self._order, self._discovered, self._rests = order, discovered, rests
         self._given: dict[str, PlannedTrial] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -40,7 +42,9 @@ class PlannedSearch(Searcher):
         """Return the next trial, ``None`` while results are waited for, ``FINISHED`` at the end."""
         trial = self._next()
         if trial is None:
-            return Searcher.FINISHED if self._suggestions.over else None
+            over = self._suggestions.over
+            self._rests(over)
+            return Searcher.FINISHED if over else None
         self._given[trial_id] = trial
         return {"planned": self._order(trial)}
 

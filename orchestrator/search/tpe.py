@@ -8,11 +8,9 @@ from pydantic import JsonValue
 
 from orchestrator.fingerprint import canonical_json
 from orchestrator.search.advisor import Values
-from orchestrator.search.chance import seed_of
+from orchestrator.search.chance import random_first, seed_of
 from orchestrator.search.suggestion import Suggestion
 from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
-
-MOST_RANDOM = 10  # points before the estimator has its say, as in Optuna; of a short search a quarter
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -36,11 +34,12 @@ class TpeAdvisor:
         number = len(self._numbers)
         if number >= self._samples:
             return None
-        first = min(MOST_RANDOM, max(1, self._samples // 4))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(
-                n_startup_trials=first, constant_liar=True, seed=seed_of(self._seed, "tpe", number)
+                n_startup_trials=random_first(self._samples),
+                constant_liar=True,
+                seed=seed_of(self._seed, "tpe", number),
             )
         scratch = optuna.create_study(directions=self._study.directions, sampler=sampler)
         scratch.add_trials(self._study.get_trials(deepcopy=False))

@@ -38,11 +38,21 @@ class Exchange:
     exchange that was killed comes back empty; whoever talked to it fails, and starts again from what is on disk.
     """
 
-    def __init__(self, size: int, expected: dict[str, str], open_ended: bool) -> None:
-        self._seating = Seating(size, expected, open_ended=open_ended)
+    def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
+        self._seating = Seating(size, expected, open_ended=open_ended, places=places)
         self._news = asyncio.Event()
         self._hosts: dict[str, dict[str, Any]] = {}
         self._host_seen = time.monotonic()
+
+    # ------------------------------------------------------------------------------------------- what the driver knows
+
+    async def expect(self, trial_id: str, key: str) -> None:
+        """Hear that a trial is on its way."""
+        self._change(lambda: self._seating.expect(trial_id, key))
+
+    async def rest(self, over: bool) -> None:
+        """Hear that nobody is proposed before the next result, or ever again."""
+        self._change(lambda: self._seating.rest(over=over))
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
@@ -93,7 +103,7 @@ class Exchange:
         self._hosts.setdefault(host, {})
         while True:
             seats = self._seating.cohort(host, time.monotonic())
-            if seats or not self._seating.coming():
+            if seats or self._seating.over:
                 return [seat.job for seat in seats]
             await self._wait()
 
@@ -138,6 +148,7 @@ class Exchange:
             await asyncio.wait_for(self._news.wait(), LOOK_EVERY_S)
 
 
-def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool) -> Any:
+def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool, places: int) -> Any:
     """Start the exchange of a sweep as an actor that can be found by its name."""
-    return ray.remote(Exchange).options(name=name, num_cpus=0, max_restarts=-1).remote(size, expected, open_ended)
+    actor = ray.remote(Exchange).options(name=name, num_cpus=0, max_restarts=-1)
+    return actor.remote(size, expected, open_ended, places)

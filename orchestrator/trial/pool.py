@@ -25,11 +25,14 @@ LOOK_EVERY_S = 0.1
 class Terms:
     """Say how many worker groups there are at most, and how many trials each trains side by side.
 
-    ``open_ended`` says that more trials may come than are known; ``loop`` is the module that trains.
+    ``proposals`` is how many trials at once a search proposes as results come in, 0 where it proposes none;
+    ``open_ended`` says that trials may come which are not waited for yet: proposed ones, or paused ones that go on.
+    ``loop`` is the module that trains.
     """
 
     hosts: int
     size: int
+    proposals: int = 0
     open_ended: bool = False
     loop: str = LOOP
 
@@ -42,10 +45,13 @@ class Pool:
 
     def __init__(self, terms: Terms, placement: Placement, expected: Mapping[str, str], folder: Path) -> None:
         self.name = f"stillhouse-exchange-{uuid.uuid4().hex[:12]}"
-        self.exchange = start(self.name, terms.size, dict(expected), open_ended=terms.open_ended)
+        self.exchange = start(
+            self.name, terms.size, dict(expected), open_ended=terms.open_ended, places=terms.proposals
+        )
         self._terms, self._placement, self._folder = terms, placement, folder
         self._started: list[Started] = []
         self._over = threading.Event()
+        self._rests: bool | None = None  # what the exchange knows: whether the search that rests is over
         self._thread = threading.Thread(target=self._keep, name="pool", daemon=True)
 
     def __enter__(self) -> "Pool":
@@ -63,8 +69,19 @@ class Pool:
 
     @property
     def places(self) -> int:
-        """Return how many trials can be in training at once."""
-        return self._terms.hosts * self._terms.size
+        """Return how many trials the scheduler may hold at once: those that can be in training, or as many as proposed."""
+        return max(self._terms.hosts * self._terms.size, self._terms.proposals)
+
+    def expect(self, trial_id: str, key: str) -> None:
+        """Pass on that a trial is on its way."""
+        self._rests = None
+        self.exchange.expect.remote(trial_id, key)
+
+    def rest(self, over: bool) -> None:
+        """Pass on, once, that the search proposes nobody before the next result, or ever again."""
+        if self._rests is not over:
+            self._rests = over
+            self.exchange.rest.remote(over)
 
     def leave(self, trial_id: str) -> None:
         """Pass on that a trial goes on no more."""

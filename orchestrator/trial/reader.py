@@ -26,14 +26,13 @@ def exchanged_records(job: Job, exchange: str, position: int) -> Iterator[Record
     Raises what made training fail.
     """
     history = read_history(job.directory)
-    yield from history
-    if history and history[-1].final:
-        return
-    actor = ray.get_actor(exchange)
-    ticket = uuid.uuid4().hex
-    after = history[-1].step if history else -1
-    seat = Seat(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, ticket)
+    actor, ticket = ray.get_actor(exchange), uuid.uuid4().hex
     try:
+        yield from history  # one that waits again after these is not on its way any more
+        if history and history[-1].final:
+            return
+        after = history[-1].step if history else -1
+        seat = Seat(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, ticket)
         ray.get(actor.sit.remote(seat))
         patience_s = job.placement.start_timeout_s + START_MARGIN_S
         while (record := told(job, ray.get(actor.take.remote(job.trial_id, ticket, patience_s)))) is not None:

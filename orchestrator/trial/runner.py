@@ -69,7 +69,11 @@ class TrialRunner(tune.Trainable):
         return stop_requested(self._job.directory) or (outcome is not None and outcome.status == "failed")
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Give Tune a pointer: the trial's state is in its own directory already."""
+        """Give Tune a pointer: the trial's state is in its own directory already. Tune asks before a pause, and only then.
+
+        A paused trial leaves its host at once: Tune may keep its actor for later, and the host would wait for it.
+        """
+        self.cleanup()
         (Path(checkpoint_dir) / "pointer.json").write_text(json.dumps({"directory": self._job.directory}))
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:

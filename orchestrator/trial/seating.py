@@ -52,14 +52,31 @@ class Seat:
 class Seating:
     """Hold the seats of a sweep. A cohort has up to ``size`` trials of one key, in the order of the study.
 
-    ``expected`` maps the trials that may still come to their keys; ``open_ended`` says that others may come too.
+    ``expected`` maps the trials that may still come, in that order, to their keys; ``open_ended`` says that more will be expected later.
+    ``places`` is how many trials a search that proposes them holds at once; 0 where nothing is proposed.
     """
 
-    def __init__(self, size: int, expected: dict[str, str], *, open_ended: bool = False) -> None:
+    def __init__(self, size: int, expected: dict[str, str], *, open_ended: bool = False, places: int = 0) -> None:
         self._size, self._expected, self._open_ended = size, dict(expected), open_ended
+        self._places, self._proposing = places, True
+        self._order = {trial_id: position for position, trial_id in enumerate(expected)}
         self._seats: dict[str, Seat] = {}
         self._lost: Counter[str] = Counter()
         self._arrived, self._cohorts, self._idle_deaths = 0.0, 0, 0
+
+    # ------------------------------------------------------------------------------------------- what the driver knows
+
+    def expect(self, trial_id: str, key: str) -> None:
+        """Hear that a trial is on its way: it was proposed, or goes on after a pause. Others may follow."""
+        seat = self._seats.get(trial_id)
+        if seat is None or seat.stage is Stage.OVER:
+            self._expected[trial_id] = key
+        self._proposing = True
+
+    def rest(self, *, over: bool) -> None:
+        """Hear that nobody is proposed before the next result; where the search is ``over``, never again."""
+        self._proposing = False
+        self._open_ended = self._open_ended and not over
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
@@ -106,9 +123,17 @@ class Seating:
         """Return the trials that ``host`` trains next, none when it has to wait for more to come."""
         for key in sorted({seat.key for seat in self._waiting()}, key=self._first_position):
             here = sorted((seat for seat in self._waiting() if seat.key == key), key=lambda seat: seat.position)
-            if len(here) >= self._size or not self._may_come(key) or now - self._arrived > PATIENCE_S:
+            if self._is_whole(here) or not self._may_come(key) or now - self._arrived > PATIENCE_S:
                 return self._begin(here[: self._size], host)
         return []
+
+    def _is_whole(self, here: list[Seat]) -> bool:
+        """Tell whether a cohort is complete: nobody is on the way whose place is before its last one's."""
+        if len(here) < self._size:
+            return False
+        last = here[self._size - 1]
+        coming = (self._order.get(name, last.position) for name, key in self._expected.items() if key == last.key)
+        return all(position >= last.position for position in coming)
 
     def _begin(self, chosen: list[Seat], host: str) -> list[Seat]:
         self._cohorts += 1
@@ -119,6 +144,11 @@ class Seating:
     def useful_hosts(self) -> int:
         """Return how many cohorts are in training, waiting or still to come."""
         return self.coming() + len({seat.host for seat in self._seats.values() if seat.stage is Stage.TRAINING})
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no cohort is left to be trained: nobody waits, nobody will come."""
+        return not self._open_ended and not self.coming()
 
     def coming(self) -> int:
         """Return how many cohorts are waiting or still to come."""
@@ -163,7 +193,11 @@ class Seating:
         return min(seat.position for seat in self._waiting() if seat.key == key)
 
     def _may_come(self, key: str) -> bool:
-        return self._open_ended or key in self._expected.values()
+        return key in self._expected.values() or (self._proposing and self._live() < self._places)
+
+    def _live(self) -> int:
+        """Return how many trials the scheduler holds: seated or on their way."""
+        return len(self._expected) + sum(seat.stage is not Stage.OVER for seat in self._seats.values())
 
     @staticmethod
     def _trains(host: str, seat: Seat) -> bool:

@@ -79,3 +79,50 @@ def test_lengths_may_differ_unless_augmentation_ends_at_another_epoch(tmp_path: 
 
 def test_trials_alone_need_no_words(tmp_path: Path) -> None:
     assert describe_cohorts(plan_of(tmp_path, RATES)) == []
+
+
+OPEN = "search={algorithm: %s, samples: %d, cohort: %s, seeds: %s, space: {schedule.lr: {loguniform: [0.001, 0.1]}}}"
+
+
+@pytest.mark.parametrize(
+    ("search", "concurrent", "expected"),
+    [
+        (("optuna", 20, "3", "[0]"), 1, "up to 3 students side by side, as they are proposed"),
+        (("optuna", 20, "auto", "[0]"), 1, "up to 5 students"),  # as many as are drawn before results count
+        (("optuna", 20, "auto", "[0]"), 2, "up to 2 students"),
+        (("optuna", 4, "auto", "[0]"), 1, "none, students are trained one by one"),
+        (
+            ("optuna", 2, "4", "[0, 1]"),
+            1,
+            "up to 2 students side by side, as they are proposed; apart, because other seeds",
+        ),
+        (("pbt", 6, "auto", "[0]"), 1, "up to 6 students"),
+        (("pbt", 6, "auto", "[0]"), 2, "up to 3 students"),
+        (("pbt", 20, "auto", "[0]"), 1, "up to 8 students"),
+    ],
+)
+def test_the_plan_of_an_open_search_says_how_many_are_side_by_side(
+    search: tuple[str, int, str, str], concurrent: int, expected: str, tmp_path: Path
+) -> None:
+    plan = plan_of(tmp_path, OPEN % search, concurrent=concurrent)
+    (sentence,) = describe_cohorts(plan)
+    assert sentence.startswith(f"cohorts: {expected}")
+
+
+def test_of_a_population_only_those_that_end_together_train_side_by_side(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, OPEN % ("pbt", 4, "4", "[0]"))
+    whole = plan.planner.at({}, 0)
+    first = [plan.planner.at({"schedule.lr": rate}, 0, (0, 2)) for rate in (0.01, 0.02)]
+    later = plan.planner.at({"schedule.lr": 0.01}, 0, (2, 4), first[0].id)
+    groups = cohorts(plan, [whole, *first, later]).groups
+    assert [[trial.id for trial in group] for group in groups] == [
+        [whole.id],
+        [trial.id for trial in first],
+        [later.id],
+    ]
+
+
+def test_other_batch_sizes_of_an_open_search_are_told_apart(tmp_path: Path) -> None:
+    space = "search.space={schedule.batch_size: [2, 4]}"
+    plan = plan_of(tmp_path, OPEN % ("optuna", 8, "2", "[0]"), space)
+    assert describe_cohorts(plan)[0].endswith("; apart, because batch sizes differ")

@@ -46,6 +46,17 @@ def test_a_cohort_waits_for_its_members_and_keeps_the_studys_order() -> None:
     assert names(table.cohort("host", 0.0)) == "ab"
 
 
+def test_who_comes_first_does_not_take_the_place_of_one_on_the_way() -> None:
+    table = seating(2, "abcd")
+    table.sit(seat("d", 3))
+    table.sit(seat("a", 0))
+    assert table.cohort("host", 0.0) == []
+    table.sit(seat("b", 1))
+    assert names(table.cohort("host", 0.0)) == "ab"
+    table.leave("c")  # it will not come
+    assert names(table.cohort("other", 0.0)) == "d"
+
+
 def test_the_last_cohort_is_smaller_and_waits_for_nobody() -> None:
     table = seating(2, "abc")
     for position, name in enumerate("abc"):
@@ -79,10 +90,60 @@ def test_others_with_another_key_are_a_cohort_of_their_own() -> None:
 
 
 def test_an_open_table_waits_for_who_is_not_known_yet() -> None:
-    table = Seating(2, {}, open_ended=True)
+    table = Seating(2, {}, open_ended=True, places=2)
     table.sit(seat("a", 0))
     assert table.cohort("host", 0.0) == []
     assert names(table.cohort("host", PATIENCE_S + 1.0)) == "a"
+
+
+def test_who_was_proposed_is_waited_for_and_nobody_else_while_the_search_rests() -> None:
+    table = Seating(3, {}, open_ended=True, places=3)
+    for position, name in enumerate("ab"):
+        table.expect(name, "one")
+        table.sit(seat(name, position))
+    assert table.cohort("host", 0.0) == []  # a third may be proposed
+    table.rest(over=False)
+    assert names(table.cohort("host", 0.0)) == "ab"
+    table.expect("c", "one")
+    table.expect("d", "one")
+    table.rest(over=True)
+    table.sit(seat("c", 2))
+    assert table.cohort("other", 0.0) == []
+    table.sit(seat("d", 3))
+    assert names(table.cohort("other", 0.0)) == "cd"
+
+
+def test_a_search_that_holds_all_its_places_sends_nobody_else() -> None:
+    table = Seating(2, {}, open_ended=True, places=2)
+    table.sit(seat("a", 0, key="one"))
+    assert table.cohort("host", 0.0) == []
+    table.sit(seat("b", 1, key="two"))
+    assert names(table.cohort("host", 0.0)) == "a"
+
+
+def test_hosts_stay_until_an_open_search_is_over() -> None:
+    table = Seating(2, {}, open_ended=True, places=2)
+    assert not table.over
+    table.rest(over=False)
+    assert not table.over
+    table.rest(over=True)
+    assert table.over
+
+
+def test_those_that_go_on_after_a_pause_are_waited_for_and_train_together() -> None:
+    table = Seating(2, dict.fromkeys("ab", "one"), open_ended=True)
+    for position, name in enumerate("ab"):
+        table.sit(seat(name, position))
+    table.cohort("host", 0.0)
+    table.leave("a")
+    table.leave("b")
+    assert not table.over  # they may come again
+    table.expect("a", "one")
+    table.expect("b", "one")
+    table.sit(seat("a", 0, ticket="second"))
+    assert table.cohort("host", 0.0) == []
+    table.sit(seat("b", 1, ticket="second"))
+    assert names(table.cohort("host", 0.0)) == "ab"
 
 
 # ---------------------------------------------------------------------------------------------- records and verdicts

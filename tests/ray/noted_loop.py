@@ -1,0 +1,40 @@
+"""Train for real in hosts, and note who was trained beside whom and from which weights each began."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tests.ray.noted import BEGAN, note_cohort
+from trainers import loop
+from trainers.loop import Failed
+from trainers.member import Member
+from trainers.spec import Job
+from trainers.spec.record import Record
+
+
+class NotedMember(Member):
+    """Note the weights that a student has before its first step."""
+
+    def __init__(self, job: Job, *others: Any, **options: Any) -> None:
+        super().__init__(job, *others, **options)
+        (Path(job.directory) / BEGAN).write_text(digest(self.student.state_dict()))
+
+
+def train_together(
+    jobs: Sequence[Job], staying: Callable[[Sequence[str]], Collection[str]]
+) -> Iterator[tuple[str, Record | Failed]]:
+    """Train as the real loop does: this is it."""
+    note_cohort(jobs)
+    loop.Member = NotedMember  # type: ignore[misc]
+    yield from loop.train_together(jobs, staying)
+
+
+def digest(weights: Mapping[str, Tensor]) -> str:
+    """Return what all names and bits of the weights make."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        found.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    return found.hexdigest()

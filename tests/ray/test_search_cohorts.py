@@ -1,0 +1,139 @@
+"""Real Ray Tune and real hosts: every kind of search, with its students side by side."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orchestrator.plan import Plan, make_plan
+from orchestrator.store import Store
+from orchestrator.study.load import load_study
+from orchestrator.trial.runner import LOOP, TrialRunner
+from tests.ray.noted import BEGAN, noted_cohorts, noted_hosts
+from tests.ray.noted_loop import digest
+from tests.ray.paper import PaperRunner
+from tests.ray.test_search import HYPERBAND, state, statuses
+from tests.ray.test_search import STUDY as ON_PAPER
+from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
+from trainers.spec.record import CARRIED, LAST, read_history
+
+TINY = Path(__file__).resolve().parents[1] / "unit" / "trainers" / "tiny_gfl.py"
+TRAINED = f"""
+name: trained
+dataset: {{kind: shapes, train_images: 8, val_images: 4, image_size: [64, 64]}}
+student: {{config: "{TINY}", weights: random}}
+method: {{kind: none}}
+schedule: {{epochs: 2, batch_size: 4, policy: {{kind: constant}}}}
+search:
+"""
+RATES = "{schedule.lr: {loguniform: [0.001, 0.1]}}"
+OPTUNA = f"""
+  algorithm: optuna
+  samples: 5
+  seeds: [0, 1]
+  cohort: 2
+  scheduler: {{kind: asha, reduction_factor: 2}}
+  space: {RATES}
+"""
+PARETO = """
+  algorithm: optuna
+  objectives: [ap, steps]
+  samples: 4
+  cohort: 2
+  space: {schedule.lr: {loguniform: [0.001, 0.1]}, schedule.epochs: [1, 2]}
+"""
+PBT = f"  {{algorithm: pbt, samples: 3, cohort: 3, space: {RATES}}}"
+PAPER_LOOP, NOTED_LOOP = "tests.ray.paper_cohort", "tests.ray.noted_loop"
+
+
+class Searched(Events):
+    """Hear of proposals as well."""
+
+    def planned(self, trial: Any) -> None:
+        """Do nothing."""
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: a paused trial repeats its history."""
+
+
+def plan_in(folder: Path, study: str, *sets: str) -> Plan:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.yaml").write_text(study)
+    plan = make_plan(load_study(folder / "study.yaml", sets, trust_python=True), Store(folder / "store"))
+    return replace(plan, resources=replace(plan.resources, concurrent=1))
+
+
+def sweep(
+    folder: Path, study: str, *sets: str, runner: type[TrialRunner] = TrialRunner, loop: str = PAPER_LOOP
+) -> Plan:
+    """Run a study with one host; return its plan, with all trials that the search came to."""
+    from orchestrator.sweep import run_trials
+
+    plan = plan_in(folder, study, *sets)
+    run_trials(plan, plan.trials, [Searched()], folder / "tune", runner, loop=loop)
+    return plan
+
+
+def sizes(plan: Plan) -> list[int]:
+    return [len(cohort) for cohort in noted_cohorts(plan)]
+
+
+def numbered(plan: Plan) -> list[list[int]]:
+    numbers = {trial.id: number for number, trial in enumerate(plan.students)}
+    return sorted([numbers[name] for name in cohort] for cohort in noted_cohorts(plan))
+
+
+def test_optuna_proposes_in_waves_of_a_cohort_for_each_seed(tmp_path: Path) -> None:
+    first, second = (sweep(tmp_path / name, ON_PAPER + OPTUNA) for name in ("first", "second"))
+    assert state(first) == state(second)
+    assert len(first.trials) == 10
+    seeds = {trial.id: trial.spec.seed for trial in first.trials}
+    assert all(len({seeds[name] for name in cohort}) == 1 for cohort in noted_cohorts(first))
+    assert sizes(first).count(2) >= 4
+
+
+def test_hyperband_stops_and_pauses_inside_cohorts_and_decides_the_same(tmp_path: Path) -> None:
+    study = ON_PAPER.replace("max_concurrent: 1", "cpus_per_worker: 1") + HYPERBAND
+    of_eight = ("search.samples=8", "search.seed=1")
+    alone = sweep(tmp_path / "alone", study, *of_eight, runner=PaperRunner)
+    first, second = (sweep(tmp_path / name, study, *of_eight, "search.cohort=3") for name in ("first", "second"))
+    assert state(first) == state(second) == state(alone)
+    # by hand: a bracket of three goes to the end; of five the best two, no. 4 and 5, go on after a pause at epoch 3
+    lasted = [len(read_history(trial.directory)) for trial in first.students]
+    assert lasted == [9, 9, 9, 3, 9, 9, 3, 3]
+    assert numbered(first) == numbered(second) == [[0, 1, 2], [3, 4, 5], [4, 5], [6, 7]]
+    assert len(noted_hosts(first)) == 1
+
+
+def test_a_population_trains_side_by_side_and_is_the_one_that_trains_one_after_the_other(tmp_path: Path) -> None:
+    together = sweep(tmp_path / "together", TRAINED + PBT, loop=NOTED_LOOP)
+    apart = sweep(tmp_path / "apart", TRAINED + PBT, "search.cohort=1", loop=LOOP)
+    assert results(together) == results(apart)
+    generations = [[trial.id for trial in together.suggested[first : first + 3]] for first in (0, 3)]
+    assert noted_cohorts(together) == generations
+    assert len(noted_hosts(together)) == 1
+    trials = {trial.id: trial for trial in together.trials}
+    origins = {name: trials[name].spec.segment.origin.trial for name in generations[1]}
+    assert len(set(origins.values())) == 2  # the worst has copied the best
+    for name, origin in origins.items():
+        carried = torch.load(trials[origin].directory / CARRIED, weights_only=True)
+        assert (trials[name].directory / BEGAN).read_text() == digest(carried["student"])
+
+
+def test_a_pareto_search_trains_side_by_side(tmp_path: Path) -> None:
+    plan = sweep(tmp_path, TRAINED + PARETO, loop=NOTED_LOOP)
+    assert statuses(state(plan)) == {"finished"}
+    assert sizes(plan) == [2, 2]
+    told = [json.loads(line) for line in plan.search_log.read_text().splitlines() if "tell" in line]
+    assert {len(event["values"]) for event in told} == {2}
+
+
+def results(plan: Plan) -> dict[str, Any]:
+    """Return each trial's metrics and its weights' digest."""
+    found = {}
+    for trial in plan.trials:
+        weights = torch.load(trial.directory / LAST, weights_only=True)["state_dict"]
+        found[trial.id] = ([record.metrics for record in read_history(trial.directory)], digest(weights))
+    return found
