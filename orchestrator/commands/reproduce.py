@@ -54,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw what is finished into a folder: AP over the epochs with and without distillation, and what teacher "
         "and students find in the same images; train nothing",
     )  # fmt: skip
+    only.add_argument(
+        "--on", metavar="FILE", help="bring up the cluster that FILE describes, run there, fetch results, take it down"
+    )
+    parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
     add_style(parser)
     parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
     add_store(parser)
@@ -92,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.figures:
         return show_figures(make_agenda(arguments.targets, options, store), store, arguments)
+    if arguments.on:
+        return reproduce_on(arguments, options, store)
     return reproduce(arguments, options, store)
 
 
@@ -101,7 +107,7 @@ def options_of(arguments: argparse.Namespace) -> "Options":
     from orchestrator.reproduce.options import Options
 
     gpus = arguments.gpus
-    if gpus is None and not arguments.plan and not arguments.address:
+    if gpus is None and not (arguments.plan or arguments.address or arguments.on):
         here = max(1, this_machine().gpus)
         gpus = next(number for number in (8, 4, 2, 1) if number <= here)
     return Options(arguments.fidelity, gpus, arguments.seeds, dict(map(switch, arguments.switches)))
@@ -210,6 +216,27 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
             stop_ray()
         show_verdict(agenda, store, arguments)
     return exit_code(agenda, ending)
+
+
+def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
+    """Do the same on a cluster that comes and goes; the verdict stands in the log that is followed."""
+    from orchestrator.clusters import errand
+    from orchestrator.clusters.load import load_cluster
+    from orchestrator.reproduce.agenda import make_agenda
+    from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
+
+    if arguments.address:
+        raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
+    cluster, agenda = load_cluster(arguments.on), make_agenda(arguments.targets, options, store)
+    require_room(agenda, cluster)
+    for line in said(agenda, cluster):
+        log.info("%s: %s", cluster.name, line)
+    words = further_words(fetch_data=arguments.fetch_data, tracker_wait_s=arguments.tracker_wait)
+    order = order_of(agenda, arguments.targets, cluster, words)
+    end = errand.Errand(cluster, order, prepared(store), keep=arguments.keep).run()
+    if arguments.json:
+        print_json(end.to_json())
+    return errand.exit_code(end)
 
 
 def prepared(store: "Store") -> "Store":

@@ -202,4 +202,5 @@ def from_text(text: str) -> Order:
     """Read an order back."""
     content = json.loads(text)
     files = {name: text.encode() for name, text in content["shipment"].items()}
-    return Order(**{**content, "shipment": Shipment(files), "options": tuple(content["options"])})
+    lists = {name: tuple(content[name]) for name in ("options", "subjects") if name in content}
+    return Order(**{**content, "shipment": Shipment(files), **lists})

@@ -1,6 +1,7 @@
 """Run a study inside a Ray job and keep the submission's record: this is the driver that a submission starts.
 
-Used as ``python -m orchestrator.submit.job --attempt ID ... -- STUDY [options of run]``.
+Used as ``python -m orchestrator.submit.job --attempt ID ... -- STUDY [options of run]``, or with ``--command reproduce`` and
+its targets and options.
 """
 
 import argparse
@@ -21,11 +22,12 @@ from orchestrator.submit.record import JobRecord, Ledger
 from orchestrator.submit.states import State
 
 BEAT_S = 5.0
+COMMANDS = ("run", "reproduce")
 STATES = {OK: State.FINISHED, INTERRUPTED: State.STOPPED}
 
 
 def drive(argv: Sequence[str]) -> int:
-    """Run the study and return the exit code of ``run``; the record says the same, in words."""
+    """Run the study and return the command's exit code; the record says the same, in words."""
     arguments = parser().parse_args(argv)
     record = JobRecord(
         arguments.attempt, arguments.study, State.RUNNING, "its driver lives", socket.gethostname(), time.time()
@@ -55,7 +57,7 @@ def _run(arguments: argparse.Namespace, ledger: Ledger, record: JobRecord) -> in
         return WRONG_INPUT
     with beating(ledger, record):
         try:
-            return main(["run", *arguments.run])
+            return main([arguments.command, *arguments.run])
         except KeyboardInterrupt:  # before anything handles it
             return INTERRUPTED
         except SystemExit as ended:  # argparse; anything else that happens is not ours to call an end
@@ -122,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--attempt", required=True)
     top.add_argument("--study", required=True)
     top.add_argument("--client", required=True, help="the client's version of Stillhouse")
+    top.add_argument("--command", choices=COMMANDS, default=COMMANDS[0])
     top.add_argument("run", nargs="+")
     return top
 

@@ -20,8 +20,9 @@ STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead
 class Order:
     """Hold a submission: its name, what is shipped, and how the job runs it.
 
-    ``store`` is a folder that all machines of the cluster share. ``options`` are further arguments of ``run``;
-    ``python`` the cluster's interpreter, by default what ``STILLHOUSE_PYTHON`` says there, else this process's own path.
+    ``store`` is a folder that all machines of the cluster share. ``command`` is what the driver runs, ``subjects`` what it
+    names first, which is the shipped study for ``run``, and ``options`` are further arguments. ``python`` is the cluster's
+    interpreter, by default what ``STILLHOUSE_PYTHON`` says there, else this process's own path.
     ``resources`` is what the driver reserves, such as ``{"safe": 0.01}``: without any, it runs on the head.
     """
 
@@ -33,6 +34,8 @@ class Order:
     python: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
+    command: str = "run"
+    subjects: tuple[str, ...] = (STUDY,)
 
 
 def ray_job(order: Order, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
@@ -50,7 +53,8 @@ def entrypoint(order: Order, attempt: Attempt, version: str) -> str:
     """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
     python = shlex.quote(order.python) if order.python else f'"${{{PYTHON}:-{sys.executable}}}"'
     words = ["-m", "orchestrator.submit.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
-    words += ["--", STUDY, "--address", "auto", "--store", order.store, *order.options]
+    words += ["--command", order.command, "--", *order.subjects]
+    words += ["--address", "auto", "--store", order.store, *order.options]
     return f"exec {python} {shlex.join(words)}"
 
 

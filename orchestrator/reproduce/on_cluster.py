@@ -1,0 +1,69 @@
+"""Turn a reproduction into what is submitted to a cluster that comes and goes, as ``run --on`` does with a study."""
+
+import json
+from collections.abc import Sequence
+
+from orchestrator.clusters.cost import forecast
+from orchestrator.clusters.description import Cluster
+from orchestrator.clusters.errand import ON_THE_HEAD
+from orchestrator.errors import UserError
+from orchestrator.fingerprint import fingerprint
+from orchestrator.reproduce.agenda import Agenda
+from orchestrator.reproduce.cost import cost_of, total
+from orchestrator.reproduce.options import Options
+from orchestrator.submit.identity import submission_key
+from orchestrator.submit.order import Order, shared_store
+from orchestrator.submit.shipment import Shipment
+
+COMMAND = "reproduce"
+LONGEST_NAME = 100
+
+
+def order_of(agenda: Agenda, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> Order:
+    """Return the submission: the command with the same targets and options. The paper's studies are on the cluster already.
+
+    The same trials for the same store are the same submission. ``further`` are options that change no trial.
+    """
+    place = shared_store(cluster.store)
+    words = (*words_of(agenda.options), *further)
+    note = json.dumps({"command": COMMAND, "targets": list(targets), "options": list(words)}, indent=1)
+    return Order(
+        key=submission_key(fingerprint(sorted(trial.id for trial in agenda.trials)), place),
+        study=" ".join([COMMAND, *targets])[:LONGEST_NAME],
+        shipment=Shipment({f"{COMMAND}.json": note.encode()}),
+        store=place,
+        options=words,
+        variables=cluster.environment,
+        resources=ON_THE_HEAD,
+        command=COMMAND,
+        subjects=tuple(targets),
+    )
+
+
+def words_of(options: Options) -> tuple[str, ...]:
+    """Return a reproduction's options as words of its command."""
+    numbers = {"--gpus": options.gpus, "--seeds": options.seeds}
+    words = [word for name, number in numbers.items() if number is not None for word in (name, str(number))]
+    switches = [word for name, choice in options.switches.items() for word in ("--switch", f"{name}={choice}")]
+    return ("--fidelity", options.fidelity, *words, *switches)
+
+
+def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]:
+    """Return the words of options that change no trial."""
+    return (*(["--fetch-data"] if fetch_data else []), "--tracker-wait", str(tracker_wait_s))
+
+
+def require_room(agenda: Agenda, cluster: Cluster) -> None:
+    """Raise ``UserError`` when a trial wants more GPUs than the cluster can have, before a machine is paid for."""
+    here = sum(group.gpus * group.max for group in cluster.workers)
+    for unit in agenda.units.values():
+        wanted = unit.plan.study.scaling.workers
+        if here and wanted > here:
+            raise UserError(f"a trial of {unit.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
+
+
+def said(agenda: Agenda, cluster: Cluster) -> list[str]:
+    """Return what is to be known before machines are started: what it takes, and what the description promises in vain."""
+    hours = total(cost_of(trial, gpus=1) for trial in agenda.trials).gpu_hours
+    mirror = "reproduce keeps no mirror: results are in the cluster's storage, and fetched at the end"
+    return [forecast(cluster, hours), *([mirror] if cluster.mirror else [])]

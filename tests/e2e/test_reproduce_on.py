@@ -1,0 +1,44 @@
+"""A row of the paper runs on a cluster that Ray's launcher brings up, and its trials come here."""
+
+import json
+
+import pytest
+
+from orchestrator.clusters.errand import Errand
+from orchestrator.clusters.place import launcher_of
+from orchestrator.reproduce.agenda import make_agenda
+from orchestrator.reproduce.on_cluster import order_of
+from orchestrator.reproduce.options import Options
+from orchestrator.store import Store
+from orchestrator.submit.states import State
+from tests.e2e.process_provider import started_in
+from tests.e2e.stillhouse import stillhouse
+from tests.e2e.test_up_run_down import ROOT, machines, on_processes, one_machine  # noqa: F401  a fixture
+
+ROW = "gfl_r18"
+
+
+@pytest.mark.slow
+def test_a_row_runs_on_a_cluster_that_comes_and_goes(machines, tmp_path, monkeypatch, capfd):  # noqa: F811
+    store, options = Store(tmp_path / "here"), Options(fidelity="smoke")
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "no-weights"))
+    store.prepare()
+    variables = {"PYTHONPATH": str(ROOT), "STILLHOUSE_CACHE": str(tmp_path / "no-weights")}
+    described = one_machine(machines).model_copy(update={"variables": variables})
+    order = order_of(make_agenda([ROW], options, store), [ROW], described)
+    launcher = on_processes(launcher_of(described, store), machines)
+    try:
+        end = Errand(described, order, store).run(launcher)
+    finally:
+        log = launcher.log.read_text()
+        left = started_in(machines / "provider" / "m0")
+    said = capfd.readouterr().err
+    assert end.state == State.FINISHED, (end.reason, log[-3000:], said[-3000:])
+    assert left == []
+    assert "FIDELITY smoke" in said  # the verdict stands in the log
+    [outcome] = store.root.glob("trials/*/outcome.json")
+    assert json.loads(outcome.read_text())["status"] == "finished"
+    command = ("reproduce", ROW, "--fidelity", "smoke", "--store", store.root, "--json")
+    here = stillhouse(*command, STILLHOUSE_CACHE=str(tmp_path / "no-weights"))
+    assert (here.code, "started" in here.err) == (0, False)  # the same data makes the same trial: it is finished
+    assert [row["seeds"] for row in here.json["rows"]] == [1]

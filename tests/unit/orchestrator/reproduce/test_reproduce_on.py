@@ -1,0 +1,82 @@
+"""A reproduction is submitted as the command that it is, and costs nothing where it could not run."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import parser
+from orchestrator.clusters.description import Cluster
+from orchestrator.commands.reproduce import options_of
+from orchestrator.errors import UserError
+from orchestrator.machine import Machine
+from orchestrator.reproduce.agenda import Agenda, make_agenda
+from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
+from orchestrator.reproduce.options import Options
+from orchestrator.service.queue import as_text, from_text
+from orchestrator.store import Store
+from orchestrator.submit import job
+from orchestrator.submit.identity import parse_attempt
+from orchestrator.submit.order import entrypoint
+from tests.unit.orchestrator.clusters.described import cluster, worker
+from tests.unit.orchestrator.command import runner
+
+
+@pytest.fixture
+def agenda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Agenda]:
+    monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
+    big = Machine(cpus=64, gpus=8)
+    return lambda *targets, **options: make_agenda(targets, Options(**options), Store(tmp_path / "store"), big)
+
+
+def test_the_driver_gets_the_command_that_was_given(agenda):
+    chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "switches": {"iou": "iou", "retina_teacher": "own"}}
+    further = further_words(fetch_data=True, tracker_wait_s=5.0)
+    order = order_of(agenda("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
+    attempt = parse_attempt(f"{order.key}-1")
+    assert attempt is not None
+    script = shlex.split(entrypoint(order, attempt, job.own_version()))
+    driver = job.parser().parse_args(script[script.index("orchestrator.submit.job") + 1 :])
+    assert (driver.command, driver.run[:2]) == ("reproduce", ["A6", "A4"])
+    arguments = parser().parse_args([driver.command, *driver.run])
+    assert options_of(arguments) == Options(**chosen)
+    assert (arguments.targets, arguments.store, arguments.address) == (["A6", "A4"], cluster().store, "auto")
+    assert (arguments.fetch_data, arguments.tracker_wait) == (True, 5.0)
+
+
+def test_the_same_trials_are_the_same_submission(agenda):
+    one, again = (order_of(agenda("A4"), ("A4",), cluster()) for _ in range(2))
+    assert one == again
+    assert order_of(agenda("A4", seeds=2), ("A4",), cluster()).key != one.key
+    assert order_of(agenda("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key != one.key
+
+
+def test_the_service_keeps_such_an_order_as_it_is(agenda):
+    order = order_of(agenda("A4"), ("A4",), cluster())
+    assert from_text(as_text(order)) == order
+
+
+def test_a_trial_that_fits_nowhere_is_refused_before_a_machine_starts(agenda):
+    small = cluster(workers=[worker(gpus=1, max=4)])
+    with pytest.raises(UserError, match="takes 8 GPUs, tiny has 4: give fewer --gpus"):
+        require_room(agenda("A4"), small)
+    require_room(agenda("A4", gpus=4), small)
+    require_room(agenda("A4"), cluster(workers=[worker(gpus=0)]))
+
+
+def test_a_mirror_that_is_not_kept_is_said(agenda: Callable[..., Agenda]):
+    plain: Cluster = cluster()
+    assert len(said(agenda("A4"), plain)) == 1
+    assert "keeps no mirror" in said(agenda("A4"), cluster(mirror="s3://bucket/runs"))[-1]
+
+
+def test_on_stands_alone(tmp_path, capsys):
+    stillhouse = runner(capsys)
+    described = tmp_path / "cluster.yaml"
+    for other, words in ((("--plan",), "not allowed with"), (("--address", "localhost:1"), "give one of them")):
+        answer = stillhouse("reproduce", "A4", "--on", described, "--store", tmp_path / "store", *other)
+        assert answer.code == 2
+        assert words in answer.err
+    assert not (tmp_path / "store").exists()
