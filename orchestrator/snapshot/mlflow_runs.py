@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from orchestrator.redact import redacted
 from orchestrator.snapshot.mlflow_database import RunRow, unclipped
 from orchestrator.snapshot.recorded import Latest, RecordedRun
+from orchestrator.tracking.notes import MARK, NOTE
 from orchestrator.tracking.runs import (
     DATA,
     DEVICES,
@@ -58,7 +59,7 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         params=_texts(row.params),
         tags=_texts({key: value for key, value in tags.items() if _is_shown(key)}),
         metrics=row.metrics,
-        description=cut(tags.get("mlflow.note.content", ""), LONGEST_REASON),
+        description=cut(tags.get(NOTE, "").partition(MARK)[0], LONGEST_REASON),  # the links are for MLflow's pages
         parent=tags.get("mlflow.parentRunId", ""),
         kind=_kind(tags.get(KIND, "")),
         study=cut(tags.get(STUDY, "")),

@@ -3,7 +3,8 @@
 import { h, svg } from "./dom.js";
 
 const KINDS = { tp: "right", fp: "wrong", ignored: "ignored", truth: "truth", missed: "missed" };
-const LABELS = 26; // lines of text that would fill a square picture
+const LABELS = 20; // lines of text that would fill a square picture
+const LETTER = 0.56; // width of a letter as a multiple of its height, about
 
 /**
  * Return a picture with boxes and `set(threshold)`, which shows the boxes of at least that score and returns the counts.
@@ -37,6 +38,7 @@ export function panel({ heading, address, picture, found, classes, summary }) {
       drawn.forEach((box, index) => box.toggleAttribute("hidden", found.scores[index] < threshold));
       missed.forEach((box, index) => box.toggleAttribute("hidden", !counts.missedObjects.has(index)));
     }
+    placeLabels([...drawn, ...missed], picture);
     said.textContent = counts ? summary(counts) : `${picture.truth.filter(({ ignore }) => !ignore).length} objects`;
   };
   return {
@@ -73,10 +75,35 @@ function detections(picture, found, classes) {
 function boxOf(picture, [x1, y1, x2, y2], kind, text) {
   const [wide, high] = [picture.shown_width / picture.width, picture.shown_height / picture.height];
   const [x, y, size] = [x1 * wide, y1 * high, picture.shown_width / LABELS];
-  return svg(
-    "g",
-    { class: `box ${KINDS[kind] ?? "ignored"}` },
-    svg("rect", { x, y, width: Math.max(0, (x2 - x1) * wide), height: Math.max(0, (y2 - y1) * high) }),
-    svg("text", { x: x + 2, y: y < size ? y + size : y - size / 4, "font-size": size, "stroke-width": size / 5 }, text),
-  );
+  const [width, height] = [Math.max(0, (x2 - x1) * wide), Math.max(0, (y2 - y1) * high)];
+  const label = svg("text", { "font-size": size, "stroke-width": size / 5 }, text);
+  const group = svg("g", { class: `box ${KINDS[kind] ?? "ignored"}` }, svg("rect", { x, y, width, height }), label);
+  group.place = { label, x, size, wide: LETTER * size * text.length, lines: linesFor(y, y + height, size) };
+  return group;
+}
+
+/** Return the heights at which a box's label may stand: above its upper edge, below it, and the same at the lower one. */
+function linesFor(top, bottom, size) {
+  return [top - size / 4, top + size, bottom + size, bottom - size / 4];
+}
+
+/** Put each shown box's label, in the boxes' order, where it covers no other one; one that finds no place is left out. */
+function placeLabels(boxes, picture) {
+  const taken = [];
+  for (const { place } of boxes.filter((box) => !box.hasAttribute("hidden"))) {
+    const x = Math.max(2, Math.min(place.x + 2, picture.shown_width - place.wide - 2));
+    const free = place.lines.find(
+      (y) =>
+        y >= place.size && y <= picture.shown_height && !taken.some((other) => covers(other, { ...place, x, y })),
+    );
+    place.label.toggleAttribute("hidden", free === undefined);
+    if (free === undefined) continue;
+    place.label.setAttribute("x", x);
+    place.label.setAttribute("y", free);
+    taken.push({ ...place, x, y: free });
+  }
+}
+
+function covers(one, other) {
+  return one.x < other.x + other.wide && other.x < one.x + one.wide && Math.abs(one.y - other.y) < one.size;
 }

@@ -5,16 +5,20 @@ import { table } from "./table.js";
 import { colours } from "./theme.js";
 
 const drawn = new Set();
-const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => target.chart?.resize()));
+const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => target.chart && target.fit()));
 
 /**
- * Return a figure. `options` is ECharts' option or a function of the colours that makes it; `numbers` returns
+ * Return a figure. `options` is ECharts' option or a function of the colours and
+ * the width in pixels that makes it; `numbers` returns
  * {columns, rows} for the table below the chart, made when it is opened. `onpick` gets what was clicked.
  */
 export function chart({ id, title, note, options, numbers, height = 360, onpick }) {
   const place = h("div", { class: "chart", id, role: "img", "aria-label": note ? `${title}. ${note}` : title });
   place.style.height = `${height}px`;
   place.draw = () => draw(place, options, onpick);
+  // What is laid out by the width is laid out again.
+  const fits = () => options.length < 2 || place.drawnAt === place.clientWidth;
+  place.fit = () => (fits() ? place.chart.resize() : place.draw());
   drawn.add(place);
   watcher.observe(place);
   requestAnimationFrame(() => place.isConnected && !place.chart && place.draw());
@@ -75,7 +79,8 @@ function draw(place, options, onpick) {
   place.chart?.dispose();
   place.chart = window.echarts.init(place, null, { renderer: "canvas" });
   const shade = colours();
-  const made = typeof options === "function" ? options(shade) : options;
+  place.drawnAt = place.clientWidth;
+  const made = typeof options === "function" ? options(shade, place.clientWidth) : options;
   const base = style(shade);
   place.chart.setOption({
     ...base,

@@ -5,7 +5,7 @@ const KEY = "stillhouse.theme";
 // Okabe and Ito's colours, darkened or lightened to 3:1 on the page's background. Lines differ in dash and symbol too.
 const LIGHT = ["#0072b2", "#c04f00", "#00795a", "#a3487f", "#8a6100", "#2a7fae", "#444444"];
 const DARK = ["#56b4e9", "#e69f00", "#2fc49a", "#e08fbd", "#f0e442", "#8fc7f0", "#cfcfcf"];
-export const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "pin", "arrow"];
+export const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "emptyCircle", "emptyTriangle"];
 export const DASHES = ["solid", "dashed", "dotted"];
 
 const system = matchMedia("(prefers-color-scheme: dark)");

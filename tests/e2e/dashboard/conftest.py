@@ -15,8 +15,11 @@ from dashboards.server import application, open_socket
 from dashboards.snapshot import Query
 from orchestrator.snapshot.mlflow_tracking import MlflowTracking
 from orchestrator.store import Store
+from tests.e2e.conftest import Ran
 from tests.e2e.dashboard.browser import Watched, chromium, watched
 from tests.e2e.dashboard.fake_store import build
+from tests.e2e.dashboard.real_store import RealStore
+from tests.e2e.stillhouse import stillhouse
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +45,19 @@ def address(store: Store) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def real_address(browser: Browser) -> Iterator[str]:
-    """A store that studies were really run in, such as the quickstart's."""
-    root = os.environ.get("STILLHOUSE_STORE")
-    if not root:
-        pytest.skip("STILLHOUSE_STORE names no store that studies were run in")
-    yield from served(Store(root).tracking_uri)
+def real(browser: Browser, request: pytest.FixtureRequest) -> Iterator[RealStore]:
+    """A store that a study was really run in, with predictions: the tiny study's, or the one that a variable names."""
+    root = os.environ.get("STILLHOUSE_STORE") or predicted(request.getfixturevalue("ran"))
+    uri = Store(root).tracking_uri
+    for address in served(uri):
+        yield RealStore(address, MlflowClient(tracking_uri=uri))
+
+
+def predicted(ran: Ran) -> Path:
+    """Record what the trials of a study see, and return its store."""
+    answer = stillhouse("predict", ran.study, "--store", ran.store, "--images", 4)
+    assert answer.code == 0, answer.err
+    return ran.store
 
 
 @pytest.fixture(scope="session")

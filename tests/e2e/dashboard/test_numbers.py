@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Page
 
 from tests.e2e.dashboard.browser import Watched
+from tests.e2e.dashboard.page_tables import cells_of, numbers
 
 AP = "coco/bbox_mAP"
 
@@ -154,16 +155,3 @@ def row(page: Page, label: str) -> list[str]:
     """Return the cells of the first leaderboard row with this label."""
     link = page.get_by_role("link", name=re.compile(rf"^{re.escape(label)}$")).first
     return link.locator("xpath=ancestor::tr").locator("td").all_inner_texts()
-
-
-def numbers(page: Page, chart: str) -> list[list[str]]:
-    """Open the table below a chart and return its cells."""
-    page.locator(f"#{chart}-details > summary").click()
-    return cells_of(page, f"#{chart}-numbers")
-
-
-def cells_of(page: Page, table: str) -> list[list[str]]:
-    page.wait_for_selector(table)
-    script = "table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.innerText))"
-    found: list[list[str]] = page.locator(table).evaluate(script)
-    return found

@@ -31,15 +31,6 @@ def test_view_draws(view: str, look: Watched, address: str) -> None:
         expect(page.locator(f"#{CHARTS[view]} canvas").first).to_be_visible()
 
 
-def test_view_draws_what_was_really_trained(browser: Browser, real_address: str) -> None:
-    with watched(browser) as look:
-        for view in VIEWS:
-            page = look.show(real_address, view)
-            assert page.locator(".state.error").count() == 0, view
-        assert not look.errors
-        assert not look.strangers
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(scheme: str, browser: Browser, address: str) -> None:
     with watched(browser, scheme=scheme) as look:

@@ -51,7 +51,7 @@ function heatMap(grid, metric) {
     id: "alpha",
     title: `${metric} over ${grid.x} and ${grid.y}`,
     note: `${grid.method} on ${grid.student}; ${paper}`,
-    height: 120 + 48 * Math.max(ys.length, 4),
+    height: 136 + 48 * Math.max(ys.length, 4),
     options: (shade) => options(grid, cells, xs, ys, metric, shade),
     numbers: () => ({
       rows: cells,
@@ -77,7 +77,7 @@ function options(grid, cells, xs, ys, metric, shade) {
   const category = (name, data, gap) =>
     axis(name, { type: "category", data: data.map(number), splitArea: { show: false }, nameGap: gap });
   return {
-    grid: { left: 72, right: 24, top: 16, bottom: 96 },
+    grid: { left: 72, right: 24, top: 16, bottom: 112 },
     xAxis: category(grid.x, xs, 28),
     yAxis: category(grid.y, ys, 48),
     visualMap: {

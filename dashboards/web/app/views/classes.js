@@ -83,8 +83,8 @@ function figure(rows, teacher, alone) {
     height: 100 + 22 * shown.length,
     options: () => ({
       grid: { left: 12, right: 24, top: 36, bottom: 44, containLabel: true },
-      legend: {},
-      xAxis: axis("AP, percent", { type: "value" }),
+      legend: { itemWidth: 14 },
+      xAxis: axis("AP, percent", { type: "value", boundaryGap: ["4%", "4%"] }),
       yAxis: axis("", { type: "category", data: shown.map(({ name }) => name.slice(0, 30)) }),
       tooltip: {
         trigger: "axis",

@@ -89,7 +89,7 @@ function metricsOf(snapshot, [a, b]) {
     .filter((row) => row.a !== null || row.b !== null);
   const text = (value, row) => metricText(row.key, value, 2);
   const change = (row, one, other) => (isNumber(row[one]) && isNumber(row[other]) ? row[other] - row[one] : null);
-  const difference = (value, row) => (isPrecision(row.key) ? signed(shownValue(row.key, value), 2) : number(value));
+  const difference = (value, row) => (isPrecision(row.key) ? signed(shownValue(row.key, value), 2) : withSign(value));
   return h(
     "section",
     {},
@@ -110,6 +110,10 @@ function metricsOf(snapshot, [a, b]) {
     }),
     h("p", { class: "note" }, "Best: at the epoch with the highest selection metric. Average precisions in percent."),
   );
+}
+
+function withSign(value) {
+  return isNumber(value) && value !== 0 ? `${value < 0 ? "−" : "+"}${number(Math.abs(value))}` : number(value);
 }
 
 function overlay(snapshot, pair, metric) {

@@ -67,7 +67,7 @@ function options(snapshot, trials, front, metric, shade) {
     xAxis: axis("GPU-hours", { type: wide ? "log" : "value" }),
     yAxis: axis(metric, { type: "value", nameGap: 40 }),
     grid: { left: 64, right: 24, top: 40, bottom: 48 },
-    legend: {},
+    legend: { itemWidth: 14 },
     tooltip: {
       trigger: "item",
       formatter: ({ data, seriesName }) =>

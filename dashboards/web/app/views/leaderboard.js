@@ -85,7 +85,7 @@ function section(group, name, context) {
       id: `rows-${group.id}`,
       caption: `Leaderboard of ${group.label}`,
       rows: inRank(rows),
-      columns: columns(context),
+      columns: columns(context, rows),
       sortable: true,
       rowClass: ({ kind }) => kind,
     }),
@@ -113,26 +113,35 @@ function inRank(rows) {
   return [...rows].sort((a, b) => order[a.kind] - order[b.kind] || (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0);
 }
 
-function columns({ snapshot, metric, wish }) {
+function columns({ snapshot, metric, wish }, rows) {
   const selected = snapshot.data.metric;
   const name = (key) => key.replace(/^(coco|voc)\//, "");
   const others = snapshot.evaluations.filter((key) => key !== metric).slice(0, OTHERS);
   const settings = boardOf(snapshot, wish.pinned)?.group_by ?? [];
   const mean = (row) => snapshot.pick(row.mean, metric);
+  const several = new Set(rows.filter(({ kind }) => kind !== "teacher").map((row) => row.student)).size > 1;
+  const student = {
+    key: "student",
+    title: "Student",
+    node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)),
+  };
+  const paper = {
+    key: "paper",
+    title: "To paper",
+    numeric: true,
+    hint: `${selected} less the paper's`,
+    value: (row) => row.to_paper,
+    node: (value, row) => toPaper(snapshot, value, row),
+  };
   return [
     { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
     { key: "label", title: "Trials", node: label },
-    {
-      key: "student",
-      title: "Student",
-      node: (value) => h("span", { class: "whole" }, String(value || NOTHING).slice(0, 60)),
-    },
+    ...(several ? [student] : []),
     ...settings.map((key) => ({
       key,
       title: key.replace(/^method\./, ""),
       value: (row) => settingOf(snapshot, row, key),
     })),
-    { key: "n", title: "Seeds", numeric: true },
     {
       key: "mean",
       title: name(metric),
@@ -140,6 +149,15 @@ function columns({ snapshot, metric, wish }) {
       value: mean,
       text: (value, row) => spread(snapshot, metric, value, row.spread),
     },
+    {
+      key: "none",
+      title: "To none",
+      numeric: true,
+      hint: `${metric} less that of the same student trained alone`,
+      value: (row) => toNone(snapshot, metric, row),
+      text: (value) => signed(shownValue(metric, value)),
+    },
+    { key: "n", title: "Seeds", numeric: true },
     {
       key: "best",
       title: "Best",
@@ -154,22 +172,7 @@ function columns({ snapshot, metric, wish }) {
       value: (row) => snapshot.pick(row.last_mean, metric),
       text: (value, row) => spread(snapshot, metric, value, row.last_spread),
     },
-    {
-      key: "none",
-      title: "To none",
-      numeric: true,
-      hint: `${metric} less that of the same student trained alone`,
-      value: (row) => toNone(snapshot, metric, row),
-      text: (value) => signed(shownValue(metric, value)),
-    },
-    {
-      key: "paper",
-      title: "To paper",
-      numeric: true,
-      hint: `${selected} less the paper's`,
-      value: (row) => row.to_paper,
-      node: (value, row) => toPaper(snapshot, value, row),
-    },
+    ...(rows.some((row) => isNumber(row.to_paper)) ? [paper] : []),
     ...others.map((key) => ({
       key,
       title: name(key),
@@ -178,6 +181,7 @@ function columns({ snapshot, metric, wish }) {
       text: (value) => metricText(key, value),
     })),
     { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
+    ...(several ? [] : [student]),
     {
       key: "statuses",
       title: "States",

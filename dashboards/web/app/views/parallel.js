@@ -97,7 +97,12 @@ function options(trials, values, axes, snapshot, metric, shade) {
     ...axes.map(({ read, ...axis }) => ({ ...axis, name: short(axis.name) })),
     { name: short(metric.split("/").at(-1)), type: "value", scale: true },
   ];
-  const label = { color: shade.text, formatter: (value) => String(value).slice(0, 14) };
+  const label = {
+    color: shade.text,
+    backgroundColor: shade.surface, // lines run through where the labels stand
+    padding: [1, 3],
+    formatter: (value) => String(value).slice(0, 14),
+  };
   return {
     parallel: {
       left: 48,

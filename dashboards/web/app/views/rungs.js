@@ -31,6 +31,7 @@ export const view = {
       y: "Spearman's ρ",
       height: 400,
       top: 1,
+      low: ({ min }) => (min < 0 ? -1 : 0),
       decimals: 2,
     });
   },
