@@ -63,6 +63,22 @@ def test_a_finished_row_never_runs_again_and_others_share_it(slice_of_rows: tupl
 
 
 @pytest.mark.slow
+def test_what_ran_is_drawn(slice_of_rows: tuple[Path, Answer], tmp_path: Path) -> None:
+    store, _ = slice_of_rows
+    answer = reproduce(
+        store, SELF, ALONE, "yolox_tiny_bckd", "--figures", tmp_path, "--images", 1, "--thresholds", "0.1"
+    )
+    assert answer.code == 0, answer.err
+    assert "mean nothing" in answer.err
+    phases, predictions = (Path(found["file"]) for found in answer.json["figures"])
+    assert phases.name == "phases.png"
+    assert predictions.name == "predictions-1-stillhouse_gfl_r18_fpn_from_stillhouse_gfl_r18_fpn.png"
+    [missing] = answer.json["missing"]
+    assert "yolox_s" in missing
+    assert missing.endswith("no row trains this student alone")
+
+
+@pytest.mark.slow
 def test_killed_between_teacher_and_student_it_goes_on_to_the_same_numbers(
     slice_of_rows: tuple[Path, Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
