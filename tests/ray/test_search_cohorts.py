@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan, make_plan, refreshed
+from orchestrator.ray_environment import SETTINGS
 from orchestrator.store import Store
 from orchestrator.study.load import load_study
 from orchestrator.trial.runner import LOOP, TrialRunner
 from tests.ray.noted import BEGAN, noted_cohorts, noted_hosts
 from tests.ray.noted_loop import digest
-from tests.ray.paper import PaperRunner
+from tests.ray.paper import EPOCH_S, PaperRunner
 from tests.ray.test_search import HYPERBAND, state, statuses
 from tests.ray.test_search import STUDY as ON_PAPER
 from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
@@ -68,11 +70,12 @@ def plan_in(folder: Path, study: str, *sets: str) -> Plan:
 def sweep(
     folder: Path, study: str, *sets: str, runner: type[TrialRunner] = TrialRunner, loop: str = PAPER_LOOP
 ) -> Plan:
-    """Run a study with one host; return its plan, with all trials that the search came to."""
+    """Run what is missing of a study with one host; return its plan, with all trials that the search came to."""
     from orchestrator.sweep import run_trials
 
     plan = plan_in(folder, study, *sets)
-    run_trials(plan, plan.trials, [Searched()], folder / "tune", runner, loop=loop)
+    pending = [trial for trial in plan.trials if refreshed(trial).status in ("new", "unfinished")]
+    run_trials(plan, pending, [Searched()], folder / "tune", runner, loop=loop)
     return plan
 
 
@@ -92,6 +95,19 @@ def test_optuna_proposes_in_waves_of_a_cohort_for_each_seed(tmp_path: Path) -> N
     seeds = {trial.id: trial.spec.seed for trial in first.trials}
     assert all(len({seeds[name] for name in cohort}) == 1 for cohort in noted_cohorts(first))
     assert sizes(first).count(2) >= 4
+
+
+def test_a_spent_budget_ends_a_wave_and_a_larger_one_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "TUNE_DISABLE_STRICT_METRIC_CHECKING"  # as in every run: whoever is asked to stop reports no AP
+    monkeypatch.setenv(name, SETTINGS[name])
+    cut = state(sweep(tmp_path, ON_PAPER + OPTUNA, f"search.max_gpu_hours={12 * EPOCH_S / 3600}"))
+    assert None in {outcome for outcome, _ in cut.values()}
+    assert sum(len(history) for _, history in cut.values()) >= 12
+    whole = sweep(tmp_path, ON_PAPER + OPTUNA)
+    assert statuses(state(whole)) == {"finished", "stopped"}
+    assert len(state(whole)) == 10
+    for trial, (_, history) in cut.items():
+        assert state(whole)[trial][1][: len(history)] == history
 
 
 def test_hyperband_stops_and_pauses_inside_cohorts_and_decides_the_same(tmp_path: Path) -> None:
