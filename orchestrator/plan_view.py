@@ -35,9 +35,10 @@ def print_plan(plan: Plan) -> None:
 def describe_resources(granted: Resources) -> str:
     """Return one sentence on what a trial gets and how many run at once."""
     gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
+    loaders = f" (with {granted.loader_workers} loading images)" if granted.loader_workers else ""
     workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
     many = f"{granted.concurrent} at once here" if granted.concurrent else "does not fit on this machine"
-    return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}; {many}"
+    return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}{loaders}; {many}"
 
 
 def describe_search(plan: Plan) -> list[str]:

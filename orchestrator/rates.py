@@ -23,7 +23,9 @@ def alike(plan: Plan, trial: PlannedTrial) -> str:
         "method": spec.method.kind,
         "batch_size": spec.schedule.batch_size,
         "precisions": [spec.schedule.precision, spec.schedule.asks_in],
-        "placement": plan.placement(trial.role).model_dump(mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}),
+        "placement": plan.placement(trial.role).model_dump(
+            mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}
+        ),
         "cohort": plan.study.search.cohort,
     }
     return fingerprint(content)[:12]
