@@ -1,0 +1,22 @@
+"""A plan says what each trial gets."""
+
+import pytest
+
+from orchestrator.machine import Machine
+from orchestrator.plan_view import describe_resources
+from orchestrator.resources import resources
+from orchestrator.study.load import load_study
+from tests.unit.orchestrator.planning import STUDIES
+
+
+@pytest.mark.parametrize(
+    ("machine", "says"),
+    [
+        (Machine(2, 0), "each trial: 1 worker x 1 CPU; 2 at once here"),
+        (Machine(16, 2), "each trial: 1 worker x 5 CPU + 1 GPU (with 4 loading images); 2 at once here"),
+        (Machine(16, 0), "each trial: 1 worker x 1 CPU; 16 at once here"),
+    ],
+)
+def test_resources_are_one_sentence(machine: Machine, says: str) -> None:
+    study = load_study(STUDIES / "quickstart.yaml").study
+    assert describe_resources(resources(study, machine)) == says
