@@ -43,8 +43,8 @@ class Watched:
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     found = Watched()
 
-    def watch_teacher(*args: Any) -> Any:
-        answer = load_teacher(*args)
+    def watch_teacher(*args: Any, **named: Any) -> Any:
+        answer = load_teacher(*args, **named)
         assert answer is not None
         found.teachers.append(answer)
         found.before = {name: value.clone() for name, value in answer.detector.state_dict().items()}
@@ -59,9 +59,9 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
     predict = FrozenTeacher.look
 
-    def asked(self: FrozenTeacher, inputs: Tensor) -> Any:
+    def asked(self: FrozenTeacher, inputs: Tensor, *precision: Any) -> Any:
         found.asked_with.append(inputs)
-        return predict(self, inputs)
+        return predict(self, inputs, *precision)
 
     monkeypatch.setattr(lesson, "load_teacher", watch_teacher)
     monkeypatch.setattr(member, "Distiller", watch(member.Distiller, found.distillers))
