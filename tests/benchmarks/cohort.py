@@ -13,7 +13,7 @@ from trainers.loop import prepare_process, train
 from trainers.spec import Bckd, Detector, Job, Placement, Schedule, ShapesDataset, Teacher, TrialSpec
 
 MEMBERS = 4
-IMAGES, SIZE, BATCH = 8, (256, 192), 2
+IMAGES, SIZE, BATCH = 16, (256, 192), 2
 EPOCHS = 1000  # far more than are timed, so that none of them is the last, which is evaluated
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 TEACHER = Teacher(detector=Detector(config=GFL, weights="random"), weights=None)
