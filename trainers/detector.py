@@ -92,8 +92,7 @@ def placed(detector: Any, device: torch.device, *, channels_last: bool) -> Any:
 
     On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
     """
-    detector.data_preprocessor._non_blocking = (
-        device.type == "cuda"
-    )  # a setting of the config, which exports would show
+    # mmdet's configs have a setting for this, but it would stand in exported configs
+    detector.data_preprocessor._non_blocking = device.type == "cuda"
     detector = detector.to(device)
     return detector.to(memory_format=torch.channels_last) if channels_last else detector

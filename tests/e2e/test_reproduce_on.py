@@ -4,16 +4,12 @@ import json
 
 import pytest
 
-from orchestrator.clusters.errand import Errand
-from orchestrator.clusters.place import launcher_of
 from orchestrator.reproduce.agenda import make_agenda
 from orchestrator.reproduce.on_cluster import order_of
 from orchestrator.reproduce.options import Options
 from orchestrator.store import Store
-from orchestrator.submit.states import State
-from tests.e2e.process_provider import started_in
 from tests.e2e.stillhouse import stillhouse
-from tests.e2e.test_up_run_down import ROOT, machines, on_processes, one_machine  # noqa: F401  a fixture
+from tests.e2e.test_up_run_down import ROOT, machines, one_machine, require_done  # noqa: F401  a fixture
 
 ROW = "gfl_r18"
 
@@ -26,15 +22,7 @@ def test_a_row_runs_on_a_cluster_that_comes_and_goes(machines, tmp_path, monkeyp
     variables = {"PYTHONPATH": str(ROOT), "STILLHOUSE_CACHE": str(tmp_path / "no-weights")}
     described = one_machine(machines).model_copy(update={"variables": variables})
     order = order_of(make_agenda([ROW], options, store), [ROW], described)
-    launcher = on_processes(launcher_of(described, store), machines)
-    try:
-        end = Errand(described, order, store).run(launcher)
-    finally:
-        log = launcher.log.read_text()
-        left = started_in(machines / "provider" / "m0")
-    said = capfd.readouterr().err
-    assert end.state == State.FINISHED, (end.reason, log[-3000:], said[-3000:])
-    assert left == []
+    said = require_done(described, order, store, machines, capfd)
     assert "FIDELITY smoke" in said  # the verdict stands in the log
     [outcome] = store.root.glob("trials/*/outcome.json")
     assert json.loads(outcome.read_text())["status"] == "finished"

@@ -16,6 +16,7 @@ from orchestrator.clusters.errand import ON_THE_HEAD, Errand
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.place import launcher_of
 from orchestrator.store import Store
+from orchestrator.submit.order import Order
 from orchestrator.submit.states import State
 from tests.contract.mlflow_server import free_port
 from tests.e2e.process_provider import started_in
@@ -74,6 +75,22 @@ def on_processes(launcher: Launcher, folder: Path) -> Launcher:
     return launcher
 
 
+def require_done(
+    described: Cluster, order: Order, store: Store, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> str:
+    """Run the order to its end on a cluster that leaves nothing behind, and return what was said on stderr."""
+    launcher = on_processes(launcher_of(described, store), folder)
+    try:
+        end = Errand(described, order, store).run(launcher)
+    finally:
+        log = launcher.log.read_text()
+        left = started_in(folder / "provider" / "m0")
+    said = capfd.readouterr().err
+    assert end.state == State.FINISHED, (end.reason, log[-3000:], said[-3000:])
+    assert left == []
+    return said
+
+
 @pytest.mark.slow
 def test_study_runs_on_a_cluster_that_comes_and_goes(machines, tiny_study, tmp_path, capfd):
     described, store = one_machine(machines), Store(tmp_path / "here")
@@ -81,14 +98,7 @@ def test_study_runs_on_a_cluster_that_comes_and_goes(machines, tiny_study, tmp_p
     order = Study.load(tiny_study).order(
         described.store, variables=described.environment | {"PYTHONPATH": str(ROOT)}, resources=ON_THE_HEAD
     )
-    launcher = on_processes(launcher_of(described, store), machines)
-    try:
-        end = Errand(described, order, store).run(launcher)
-    finally:
-        log = launcher.log.read_text()
-        left = started_in(machines / "provider" / "m0")
-    assert end.state == State.FINISHED, (end.reason, log[-3000:], capfd.readouterr().err[-3000:])
-    assert left == []
+    require_done(described, order, store, machines, capfd)
     plan = stillhouse("plan", tiny_study, "--store", store.root, "--json").json
     assert {trial["status"] for trial in plan["trials"]} == {"finished"}
     assert json.loads((store.trial_dir(plan["trials"][0]["id"]) / "outcome.json").read_text())["status"] == "finished"

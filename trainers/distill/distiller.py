@@ -53,7 +53,8 @@ class Distiller(nn.Module):
 
     The student is the only submodule. ``forward`` takes preprocessed images (B, 3, H, W), their data samples, the
     teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; their sum
-    is what is minimised. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch as both detectors saw it, ``telemetry`` what the last probe found.
+    is what is minimised. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch as
+    both detectors saw it, ``telemetry`` what the last probe found.
     """
 
     def __init__(self, student: Any, method: MethodSpec, precision: Precision = "fp32") -> None:
