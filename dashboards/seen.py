@@ -1,5 +1,6 @@
 """Hold a trial as dashboards see it: a recorded run, its study, its curves and what follows from them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,9 +8,10 @@ from functools import cached_property
 from dashboards.detectors import detector_label, teacher_of
 from dashboards.numbers import is_finite
 from orchestrator.snapshot.recorded import Curves, RecordedRun
+from trainers.spec.class_metrics import PREFIX as PER_CLASS
+from trainers.spec.class_metrics import class_of_metric
 
 BEST, EPOCH = "best/", "epoch"
-PER_CLASS = "class_AP/"  # followed by the name of a class
 HOUR = 3600.0
 TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
@@ -115,8 +117,18 @@ class Seen:
     def per_class(self) -> dict[str, float]:
         """Return AP by class at the best epoch, from the last one where the best was not recorded so."""
         found = {k: v.value for k, v in self.run.metrics.items() if k.startswith((PER_CLASS, BEST + PER_CLASS))}
-        plain = {k.removeprefix(PER_CLASS): v for k, v in found.items() if k.startswith(PER_CLASS)}
-        return plain | {k.removeprefix(BEST + PER_CLASS): v for k, v in found.items() if k.startswith(BEST)}
+        plain = {k: v for k, v in found.items() if k.startswith(PER_CLASS)}
+        best = {k.removeprefix(BEST): v for k, v in found.items() if k.startswith(BEST)}
+        return {class_of_metric(metric, self.classes): value for metric, value in (plain | best).items()}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the dataset's classes where they were recorded."""
+        try:
+            found = json.loads(self.run.params.get("dataset.classes", ""))
+        except (ValueError, RecursionError):
+            return ()  # the name of a list of classes, or a run made elsewhere
+        return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
 
     @cached_property
     def epoch(self) -> int | None:

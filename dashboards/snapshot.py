@@ -20,10 +20,11 @@ from dashboards.pareto import pareto
 from dashboards.progress import counts, eta_s, status_of
 from dashboards.rungs import rung_correlation
 from dashboards.schema import VERSION, Dashboard, Group, Snapshot, Study, Trial
-from dashboards.seen import BEST, EPOCH, PER_CLASS, Seen
+from dashboards.seen import BEST, EPOCH, Seen
 from dashboards.studies import StudyRuns, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
 from orchestrator.snapshot.recorded import Tracking
+from trainers.spec.class_metrics import PREFIX as PER_CLASS
 
 MOST_METRICS = 100
 USUAL = ("coco/", "voc/")  # metrics that come first

@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import io
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,12 +13,12 @@ from mmengine.dist import collect_results, get_rank, get_world_size
 from trainers.coco import CocoData
 from trainers.data import evaluation_batches
 from trainers.errors import TrialError
+from trainers.spec.class_metrics import class_metric
 from trainers.voc import VocData
 from trainers.voc_metrics import VocFound, VocTruth, voc_metrics
 
 Detection = dict[str, Any]
 Metrics = dict[str, float]
-UNFIT = re.compile(r"[^\w./ :-]", re.ASCII)  # characters that no tracking store takes in a metric's name
 STATISTICS = ("bbox_mAP", "bbox_mAP_50", "bbox_mAP_75", "bbox_mAP_s", "bbox_mAP_m", "bbox_mAP_l")
 
 
@@ -27,7 +26,8 @@ def evaluate(detector: Any, dataset: Any, evaluator: str, alive: Callable[[], No
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
-    has (small, medium, large) has no metric. Each class's AP is ``class_AP/<name>``. ``alive`` is called with every batch. VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
+    has (small, medium, large) has no metric. Each class's AP is ``class_AP/<name>``. ``alive`` is called with every batch.
+    VOC datasets also get ``voc/mAP`` and ``voc/AP50``.
     """
     detector.eval()
     shares = list(_detect(detector, dataset, alive))
@@ -152,7 +152,7 @@ def _class_metrics(evaluation: Any, annotations: dict[str, Any], category_ids: l
     for number, category in enumerate(category_ids):
         values = precisions[:, :, number]
         if (values > -1.0).any():
-            found[f"class_AP/{UNFIT.sub('_', names[category])}"] = float(values[values > -1.0].mean())
+            found[class_metric(names[category])] = float(values[values > -1.0].mean())
     return found
 
 

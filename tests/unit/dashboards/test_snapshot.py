@@ -10,6 +10,7 @@ from dashboards.schema import Snapshot
 from dashboards.snapshot import MOST_METRICS, Query, as_json, snapshot, without_histories
 from tests.unit.dashboards.example_store import FILE, NOW, example_snapshot, example_store
 from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_by
+from trainers.spec.class_metrics import class_metric
 
 SCHEMA = TypeAdapter(Snapshot)
 TEXT = st.text(max_size=40)
@@ -128,6 +129,14 @@ def test_classes_come_from_the_best_epoch():
     found = taken(store)
     assert found["trials"][0]["per_class"] == {"dog": 0.7, "cat": 0.1}
     assert found["metrics"] == [AP]
+
+
+def test_classes_are_spelled_as_the_study_spells_them():
+    classes = ("红", "C+", "C#", "tail.", "a/../b", "\N{FAMILY}\u200d", "long " * 80 + "1", "long " * 80 + "2")
+    store = FakeTracking()
+    curves = {AP: [0.4]} | {class_metric(name): [place / 10] for place, name in enumerate(classes)}
+    store.trial(store.study("s"), "bckd", curves, params={"dataset.classes": json.dumps(classes)})
+    assert taken(store)["trials"][0]["per_class"] == {name: place / 10 for place, name in enumerate(classes)}
 
 
 def test_too_many_metrics_are_cut_and_said():

@@ -85,7 +85,7 @@ function figure(rows, teacher, alone) {
       grid: { left: 12, right: 24, top: 36, bottom: 44, containLabel: true },
       legend: { itemWidth: 14 },
       xAxis: axis("AP, percent", { type: "value", boundaryGap: ["4%", "4%"] }),
-      yAxis: axis("", { type: "category", data: shown.map(({ name }) => name.slice(0, 30)) }),
+      yAxis: axis("", { type: "category", data: shown.map(({ name }) => [...name].slice(0, 30).join("")) }),
       tooltip: {
         trigger: "axis",
         axisPointer: { type: "shadow" },
