@@ -1,6 +1,7 @@
 """Sort failures into a closed list of kinds, and say for each what is done about it and how often."""
 
 import errno
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     TRACKER_DOWN = "tracker down"
     START_TIMEOUT = "start timeout"
     INTERRUPTED = "interrupted"
+    PROGRAM = "program error"
     CRASH = "crash"
 
 
@@ -55,6 +57,7 @@ RULES = {
     Kind.TRACKER_DOWN: Rule(Action.SPOOL),
     Kind.START_TIMEOUT: Rule(Action.STOP),
     Kind.INTERRUPTED: Rule(Action.RESUME_LATER),
+    Kind.PROGRAM: Rule(Action.STOP),
     Kind.CRASH: Rule(Action.RESTART, budget=2),
 }
 MOST_RESTARTS = sum(rule.budget for rule in RULES.values())
@@ -64,6 +67,17 @@ AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EREMOTEIO, errn
 RAYS_LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "WorkerHealthCheckFailedError")
 LOST = frozenset({*RAYS_LOST, "ExchangeLost", "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
 WRAPPED = ("controller_failure", "health_check_failure", "cause", "__cause__")
+# Python raises these about the program and its input: a second attempt meets the same line with the same values.
+PROGRAM = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError,
+    SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+# torch reports tensors that do not fit together as a plain RuntimeError; so it reports broken connections.
+SHAPES = re.compile(
+    r"size of tensor a|shapes? .*(cannot be multiplied|is invalid for input|mismatch)|must match|size mismatch"
+    r"|Sizes of tensors|[Ee]xpected .*(channels|dimension|dims|more than 1 value|to have \d+|same (dtype|device)|scalar type)"
+    r"|Given groups=|Kernel size can't be greater|output dims|index .* out of (range|bounds)|not implemented for '"
+)
 OWN = {"TrialError": Kind.CONFIG, "NonFiniteLoss": Kind.NON_FINITE, "StartTimeout": Kind.START_TIMEOUT}
 
 
@@ -76,11 +90,16 @@ def classify(error: BaseException) -> Kind:
     kinds = [kind for found in causes(error) if (kind := _kind(found)) is not None]
     if kinds and kinds[0] is Kind.WORKER_LOST:
         return Kind.PREEMPTED if Kind.PREEMPTED in kinds else Kind.WORKER_LOST
-    return kinds[0] if kinds else Kind.CRASH
+    if kinds:
+        return kinds[0]
+    return Kind.CRASH if _program_error(error) is None else Kind.PROGRAM
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, outermost first; of several workers' errors the telling one first."""
+def causes(error: BaseException, *, implicit: bool = True) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, outermost first; of several workers' errors the telling one first.
+
+    ``implicit`` includes errors that were merely being handled when another was raised.
+    """
     seen: set[int] = set()
     waiting: list[BaseException] = [error]
     while waiting:
@@ -91,7 +110,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield found
         workers = getattr(found, "worker_failures", None) or {}
         inner = [getattr(found, name, None) for name in WRAPPED]
-        inner += [] if found.__suppress_context__ else [found.__context__]
+        inner += [found.__context__] if implicit and not found.__suppress_context__ else []
         waiting += sorted(workers.values(), key=_is_collateral)
         waiting += [item for item in inner if isinstance(item, BaseException)]
 
@@ -99,7 +118,22 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def root_cause(error: BaseException) -> BaseException:
     """Return the error that gave the failure its kind, else the innermost one."""
     chain = list(causes(error))
-    return next((found for found in chain if _kind(found) is not None), chain[-1])
+    telling = next((found for found in chain if _kind(found) is not None), None)
+    return telling or _program_error(error) or chain[-1]
+
+
+def _program_error(error: BaseException) -> BaseException | None:
+    """Return the error in the chain that would be raised again by the next attempt.
+
+    A ``KeyError`` that was only being handled (a cache without the entry) says nothing, and an error of the operating
+    system, whatever it was raised from, may be gone the next time.
+    """
+    for found in causes(error, implicit=False):
+        if isinstance(found, OSError):
+            return None
+        if isinstance(found, PROGRAM) or (type(found) is RuntimeError and SHAPES.search(str(found))):
+            return found
+    return None
 
 
 def _kind(error: BaseException) -> Kind | None:
@@ -128,4 +162,4 @@ def _is_out_of_memory(error: BaseException, names: list[str]) -> bool:
 
 def _is_collateral(error: BaseException) -> bool:
     """Tell whether a worker's error may only follow from another's: the others' connections break when one fails."""
-    return all(_kind(found) is None for found in causes(error))
+    return all(_kind(found) is None for found in causes(error)) and _program_error(error) is None

@@ -81,7 +81,7 @@ def _sentence(kind: Kind, error: BaseException) -> str:
     if kind in SAYINGS:
         return SAYINGS[kind]
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if kind is Kind.CRASH:
+    if kind in (Kind.CRASH, Kind.PROGRAM):
         return f"{type(error).__name__}: {lines[-1]}"
     if kind is Kind.DISK_FULL:
         return f"the disk is full: {lines[-1]}; the last state before is kept: free some space and run again"

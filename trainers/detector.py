@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from trainers.errors import TrialError
+from trainers.explain import explained
 from trainers.overrides import override
 from trainers.pretrained import imagenet_weights, load_imagenet
 from trainers.seeding import seed_everything
@@ -36,21 +37,20 @@ def model_config(detector: Detector, num_classes: int) -> Any:
     Raises ``TrialError`` when the config cannot be read, or cannot take the overrides.
     """
     model = _read_model(detector)
-    model.bbox_head.num_classes = num_classes
-    model.backbone.init_cfg = None
-    model.init_cfg = None
-    # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
-    model.data_preprocessor.pop("batch_augments", None)
-    override(model, detector)
+    with explained(f"use detector config {detector.config}"):
+        model.bbox_head.num_classes = num_classes
+        model.backbone.init_cfg = None
+        model.init_cfg = None
+        # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
+        model.data_preprocessor.pop("batch_augments", None)
+        override(model, detector)
     return model
 
 
 def _read_model(detector: Detector) -> Any:
     path = config_path(detector.config)
-    try:
+    with explained(f"read detector config {detector.config}"):
         model = Config.fromfile(path).model
-    except (OSError, AttributeError, SyntaxError) as error:
-        raise TrialError(f"cannot read detector config {detector.config}: {error}") from error
     if "bbox_head" not in model:
         raise TrialError(f"detector config {detector.config} has no bbox_head: only one-stage detectors are supported")
     return model
@@ -79,11 +79,16 @@ def build_student(detector: Detector, num_classes: int, seed: int, pretrained: b
 
 
 def build_empty(detector: Detector, num_classes: int, seed: int = 0) -> Any:
-    """Return the detector with mmdet's random initialisation, for weights to be loaded over."""
+    """Return the detector with mmdet's random initialisation, for weights to be loaded over.
+
+    Raises ``TrialError`` when mmdet cannot build what the config describes.
+    """
     init_default_scope("mmdet")
     seed_everything(seed)
-    model = MODELS.build(model_config(detector, num_classes))
-    model.init_weights()
+    config = model_config(detector, num_classes)
+    with explained(f"build detector {detector.config}"):
+        model = MODELS.build(config)
+        model.init_weights()
     return model
 
 

@@ -22,9 +22,18 @@ def override(model: Any, detector: Detector) -> None:
     if detector.width != 1.0:
         _set_width(model, detector.width)
     if backbone.type in DEPTHS and (detector.backbone_depth is not None or detector.width != 1.0):
-        model.neck.in_channels = _stages(backbone)
+        _necks(model)[0].in_channels = _stages(backbone)
     if detector.weights == "random":
         _unfreeze(backbone)
+
+
+def _necks(model: Any) -> list[Any]:
+    """Return a model's necks in their order: mmdet's configs give one, or a list that runs as a sequence."""
+    neck = model.get("neck")
+    necks = list(neck) if isinstance(neck, list | tuple) else [neck]
+    if not all(isinstance(one, dict) for one in necks) or not necks:
+        raise TrialError("backbone_depth and width cannot be set: this config has no neck")
+    return necks
 
 
 def _set_depth(backbone: Any, depth: int) -> None:
@@ -43,10 +52,19 @@ def _set_width(model: Any, width: float) -> None:
         _widen_resnet(model.backbone, width)
     else:
         _widen_darknet(model, width)
-    model.neck.out_channels = scaled(model.neck.out_channels, width)
-    for key in ("in_channels", "feat_channels"):
-        model.bbox_head[key] = scaled(model.bbox_head[key], width)
+    first, *others = _necks(model)
+    first.out_channels = scaled(first.out_channels, width)
+    for part in others:
+        _scale(part, ("in_channels", "out_channels"), width)
+    _scale(model.bbox_head, ("in_channels", "feat_channels"), width)
     _keep_groups_above_one(model.bbox_head)
+
+
+def _scale(part: Any, keys: tuple[str, ...], width: float) -> None:
+    """Scale those of the channels that a part of the model gives as one number."""
+    for key in keys:
+        if isinstance(part.get(key), int):
+            part[key] = scaled(part[key], width)
 
 
 def _widen_resnet(backbone: Any, width: float) -> None:
@@ -57,11 +75,12 @@ def _widen_resnet(backbone: Any, width: float) -> None:
 
 def _widen_darknet(model: Any, width: float) -> None:
     """Scale CSPDarknet by the ratio that the neck's channels get, so that the two keep fitting."""
-    old = model.neck.out_channels
+    neck = _necks(model)[0]
+    old = neck.out_channels
     new = scaled(old, width)
     # To whole channels of the stem: mmdet cuts fractions off.
     model.backbone.widen_factor = round(model.backbone.widen_factor * new / old * BASE_CHANNELS) / BASE_CHANNELS
-    model.neck.in_channels = [channels * new // old for channels in model.neck.in_channels]
+    neck.in_channels = [channels * new // old for channels in neck.in_channels]
 
 
 def _stages(backbone: Any) -> list[int]:

@@ -62,6 +62,16 @@ def raised_from(inner: BaseException) -> BaseException:
         return error
 
 
+def while_handling(handled: BaseException, error: BaseException) -> BaseException:
+    try:
+        try:
+            raise handled
+        except type(handled):
+            raise error  # noqa: B904  the context is what is tested
+    except type(error) as found:
+        return found
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device", "resume.pt")
 
 
@@ -79,7 +89,24 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "resume.pt")
         (OSError(errno.EDQUOT, "quota"), Kind.DISK_FULL),
         (OSError(errno.ESTALE, "stale handle"), Kind.STORAGE_DOWN),
         (FileNotFoundError(errno.ENOENT, "no such file"), Kind.CRASH),
-        (ValueError("what"), Kind.CRASH),
+        (ConnectionResetError("peer"), Kind.CRASH),
+        (RuntimeError("NCCL communicator was aborted on rank 1"), Kind.CRASH),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Kind.CRASH),
+        (ModuleNotFoundError("No module named 'timm'"), Kind.PROGRAM),
+        (AttributeError("'list' object has no attribute 'in_channels'"), Kind.PROGRAM),
+        (KeyError("Custom is not in the mmdet::model registry"), Kind.PROGRAM),
+        (TypeError("got an unexpected keyword argument"), Kind.PROGRAM),
+        (ValueError("what"), Kind.PROGRAM),
+        (RuntimeError("The size of tensor a (64) must match the size of tensor b (32)"), Kind.PROGRAM),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x4 and 8x16)"), Kind.PROGRAM),
+        (RuntimeError("offset output dims: (24, 24) - computed output dims: (12, 12)"), Kind.PROGRAM),
+        (raised_from(KeyError("x")), Kind.PROGRAM),
+        (raised_from(ConnectionResetError("peer")), Kind.CRASH),
+        (while_handling(KeyError("x"), RuntimeError("no answer")), Kind.CRASH),
+        (while_handling(KeyError("x"), ConnectionResetError("peer")), Kind.CRASH),
+        (RayTaskError(KeyError("x")), Kind.PROGRAM),
+        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: KeyError("x")}), Kind.PROGRAM),
+        (WorkerGroupError({0: KeyError("x"), 1: ActorDiedError("died")}), Kind.WORKER_LOST),
         (raised_from(FULL), Kind.DISK_FULL),
         (RayTaskError(NonFiniteLoss("loss/cls")), Kind.NON_FINITE),
         (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: TrialError("damaged")}), Kind.CONFIG),
@@ -129,16 +156,16 @@ def verdicts(job: Job, error: BaseException, count: int, run: str = "now") -> li
 
 def test_lost_workers_do_not_use_up_the_budget_of_crashes(job: Job) -> None:
     assert verdicts(job, ActorDiedError("died"), 6) == [True] * 5 + [False]
-    assert verdicts(job, ValueError("what"), 3) == [True, True, False]
+    assert verdicts(job, RuntimeError("what"), 3) == [True, True, False]
     assert verdicts(job, preempted(), 10) == [True] * 10
 
 
 def test_another_run_has_budgets_of_its_own(job: Job) -> None:
-    assert verdicts(job, ValueError("what"), 3, run="before")[-1] is False
-    assert verdicts(job, ValueError("what"), 1, run="now") == [True]
+    assert verdicts(job, RuntimeError("what"), 3, run="before")[-1] is False
+    assert verdicts(job, RuntimeError("what"), 1, run="now") == [True]
 
 
-@pytest.mark.parametrize("error", [TrialError("damaged"), NonFiniteLoss("loss/cls"), FULL])
+@pytest.mark.parametrize("error", [TrialError("damaged"), NonFiniteLoss("loss/cls"), FULL, KeyError("x")])
 def test_what_a_retry_cannot_mend_is_not_tried_again(job: Job, error: BaseException) -> None:
     assert verdicts(job, error, 1) == [False]
     [event] = read_events(job.directory)

@@ -291,3 +291,36 @@ def test_own_swin_is_the_one_of_mmdets_retinanet() -> None:
     found = model_config(Detector(config="stillhouse::gfl_swint_fpn.py"), CLASSES).to_dict()
     assert found["backbone"] == theirs["backbone"]
     assert found["neck"]["in_channels"] == theirs["neck"]["in_channels"]
+
+
+# ------------------------------------------------------------------------------------- configs that cannot be built
+
+
+def test_overrides_reach_the_first_of_several_necks() -> None:
+    libra = "mmdet::libra_rcnn/libra-retinanet_r50_fpn_1x_coco.py"
+    neck = model_config(zoo(config=libra, backbone_depth=18), CLASSES).neck
+    assert (neck[0].in_channels, neck[0].out_channels, neck[1].in_channels) == ([64, 128, 256, 512], 256, 256)
+    found = build_empty(zoo(config=libra, backbone_depth=18, width=0.25), CLASSES).eval()
+    with torch.no_grad():
+        scores, _ = found(torch.zeros(1, 3, 128, 128), mode="tensor")
+    assert [level.shape[1] for level in scores] == [9 * CLASSES] * 5
+    assert (found.neck[0].fpn_convs[0].conv.out_channels, found.neck[1].in_channels) == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        ("model['neck'] = None", "backbone_depth and width cannot be set: this config has no neck"),
+        ("model['neck']['type'] = 'Fpn'", "cannot build detector .*: KeyError: Fpn is not in the mmdet::model registry$"),
+        ("model['bbox_head']['reg_maxx'] = 4", "cannot build detector .*unexpected keyword argument 'reg_maxx'"),
+        ("del model['backbone']", "cannot use detector config .*backbone"),
+        ("model['bbox_head']['init_cfg'] = dict(type='Pretrained', checkpoint='gone.pth')", "build .*gone.pth can not be found"),
+        ("custom_imports = dict(imports=['no_such_package.models'])", "needs the Python package no_such_package, "),
+    ],
+)  # fmt: skip
+def test_a_config_that_cannot_be_built_is_explained(addition: str, message: str, tmp_path: Path) -> None:
+    text = Path(CONFIG).read_text() + f"\n{addition}\n"
+    (tmp_path / "odd.py").write_text(text)
+    with pytest.raises(TrialError, match=message) as caught:
+        build_empty(detector(config=str(tmp_path / "odd.py"), width=2.0), CLASSES)
+    assert "\n" not in str(caught.value)
