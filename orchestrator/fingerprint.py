@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from trainers.spec import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
 from trainers.spec.method import inherits, terms_of
 from trainers.spec.trial import Segment
-from trainers.spec.zoo import PREFIX
+from trainers.spec.zoo import PREFIX, find_config
 
 FORMAT = 1  # raise it when the same inputs start to give other results, so that old results are not mistaken for new
 
@@ -52,7 +52,8 @@ def trial_fingerprint(
             "student": _detector(trial.student, student_config_digest),
             "init": _required(init_digest, "init") if trial.init else None,
             "teacher": _teacher(trial.teacher, teacher_digest, teacher_config_digest) if distils else None,
-            "method": canonical_method(trial.method),
+            "method": canonical_method(trial.method)
+            | _inheritance(trial, student_config_digest, teacher_config_digest),
             "schedule": trial.schedule.identity(distils=distils),
             "seed": trial.seed,
         }
@@ -68,6 +69,19 @@ def canonical_method(method: MethodSpec) -> dict[str, Any]:
     terms = [term.model_dump(mode="json") for term in terms_of(method)]
     ordered = sorted(terms, key=lambda term: str(term["kind"]))
     return {"terms": ordered, "inherit": inherits(method)}
+
+
+def _inheritance(trial: TrialSpec, student_digest: str | None, teacher_digest: str | None) -> dict[str, Any]:
+    """Return the mark of a student that leaves parts of its teacher's head out, or may do so.
+
+    Releases before that copied all of the head, so only trials whose heads are known to agree keep their identity.
+    """
+    if not inherits(trial.method) or trial.teacher is None:
+        return {}
+    pairs = ((trial.student, student_digest), (trial.teacher.detector, teacher_digest))
+    student, teacher = (_detector(detector, digest)["config"] for detector, digest in pairs)
+    known = [found.coding if (found := find_config(detector.config)) else None for detector, _ in pairs]
+    return {} if student == teacher or (known[0] is not None and known[0] == known[1]) else {"inherit": "equal codings"}
 
 
 def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Load weights from files that nobody vouches for, and say how much of the model they cover."""
 
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
+from trainers.codings import apart
 from trainers.errors import TrialError
 from trainers.layouts import Found, StateDict, find_weights
 from trainers.rebuild import Opaque
@@ -15,23 +16,20 @@ from trainers.spec import Weights
 from trainers.spec.manifest import require_whole
 from trainers.spec.record import DamagedFile
 from trainers.spec.remote import FetchError, fetch
+from trainers.state_loading import Misshapen, load_through_hooks
 from trainers.torch_data import read_data, require_stored
 
 BACKBONE = "backbone."
 URL = ("https://", "http://")
 
 
-class Misshapen(NamedTuple):
-    """Name a tensor that has one shape in the model and another in the source."""
-
-    key: str
-    here: tuple[int, ...]
-    there: tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class Coverage:
-    """Tell which of the model's tensors a source of weights filled; ``note`` says how the source was read, if need be."""
+    """Tell which of the model's tensors a source of weights filled; ``note`` says how the source was read, if need be.
+
+    ``renamed`` maps names in the source to the model's where the model's own loading hooks have converted them;
+    ``left_out`` are tensors of the model that were not to be loaded.
+    """
 
     total: int
     missing: tuple[str, ...]
@@ -39,17 +37,28 @@ class Coverage:
     unused: tuple[str, ...]
     source: str = "the checkpoint"
     note: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
         """Return the share of the model's tensors that were loaded, 0 to 1."""
-        return 1.0 - (len(self.missing) + len(self.misshapen)) / self.total if self.total else 1.0
+        lacking = len(self.missing) + len(self.misshapen) + len(self.left_out)
+        return 1.0 - lacking / self.total if self.total else 1.0
 
     def describe(self) -> str:
         """Return one sentence with the numbers and the first names."""
         shapes = tuple(f"{odd.key} {odd.here} here, {odd.there} in {self.source}" for odd in self.misshapen)
         parts = [f"{self.share:.1%} of {self.total} tensors loaded"]
-        for label, names in (("missing", self.missing), ("other shape", shapes), ("unused", self.unused)):
+        renamed = tuple(f"{old} as {new}" for old, new in self.renamed.items())
+        groups = {
+            "missing": self.missing,
+            "other shape": shapes,
+            "left out": self.left_out,
+            "unused": self.unused,
+            "renamed": renamed,
+        }
+        for label, names in groups.items():
             if names:
                 parts.append(f"{label}: {len(names)} ({_first(names)})")
         return "; ".join([*parts, self.note] if self.note else parts)
@@ -58,7 +67,8 @@ class Coverage:
         """Return everything as plain data, all names included."""
         shapes = [{"tensor": odd.key, "here": list(odd.here), "there": list(odd.there)} for odd in self.misshapen]
         names = {"missing": list(self.missing), "other_shape": shapes, "unused": list(self.unused)}
-        return {"source": self.source, "share": self.share, "tensors": self.total, **names, "note": self.note}
+        told = {"left_out": list(self.left_out), "renamed": self.renamed, "note": self.note}
+        return {"source": self.source, "share": self.share, "tensors": self.total, **names, **told}
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -117,11 +127,18 @@ def read_state_dict(path: str | Path) -> StateDict:
 
 
 def load_state(model: nn.Module, state: StateDict) -> Coverage:
-    """Copy every tensor of ``state`` whose name and shape fit into ``model``; return what was covered."""
-    coverage = _compare(model.state_dict(), state)
-    skipped = {odd.key for odd in coverage.misshapen} | set(coverage.unused)
-    model.load_state_dict({key: value for key, value in state.items() if key not in skipped}, strict=False)
-    return coverage
+    """Copy every tensor of ``state`` that fits into ``model``; return what was covered.
+
+    Names are the model's, or those of older versions that the model's own loading hooks convert.
+    """
+    found = load_through_hooks(model, state)
+    return Coverage(
+        total=len(found.filled) + len(found.missing) + len(found.misshapen),
+        missing=tuple(found.missing),
+        misshapen=tuple(found.misshapen),
+        unused=tuple(found.unused),
+        renamed=found.renamed,
+    )
 
 
 def load_weights(model: nn.Module, weights: Weights, what: str) -> Coverage:
@@ -137,27 +154,23 @@ def load_weights(model: nn.Module, weights: Weights, what: str) -> Coverage:
 
 
 def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:
-    """Copy all of the teacher but its backbone into an initialised student, where shapes agree; return what was covered.
+    """Copy the teacher but for its backbone into an initialised student, where shapes agree; return what was covered.
 
+    Parts of the head whose outputs mean something else in the student's head are left out, and named with the reason.
     The coverage counts the student's tensors outside its backbone. The inheriting strategy of FGD and ICD.
     """
-    own, theirs = (_without_backbone(model.state_dict()) for model in (student, teacher))
-    coverage = replace(_compare(own, theirs), source="the teacher")
-    load_state(student, theirs)
-    return coverage
-
-
-def _without_backbone(state: StateDict) -> StateDict:
-    return {key: value for key, value in state.items() if not key.startswith(BACKBONE)}
-
-
-def _compare(own: StateDict, state: StateDict) -> Coverage:
-    shapes = [(key, tuple(own[key].shape), tuple(state[key].shape)) for key in own if key in state]
-    return Coverage(
+    differing = apart(student.bbox_head, teacher.bbox_head)
+    state = {key: value for key, value in teacher.state_dict().items() if not key.startswith(BACKBONE)}
+    left_out = {key for key in (*student.state_dict(), *state) if differing.holds(key)}
+    coverage = load_state(student, {key: value for key, value in state.items() if key not in left_out})
+    own = [key for key in student.state_dict() if not key.startswith(BACKBONE)]
+    return replace(
+        coverage,
         total=len(own),
-        missing=tuple(key for key in own if key not in state),
-        misshapen=tuple(Misshapen(*shape) for shape in shapes if shape[1] != shape[2]),
-        unused=tuple(key for key in state if key not in own),
+        missing=tuple(key for key in coverage.missing if key in own and key not in left_out),
+        left_out=tuple(key for key in own if key in left_out),
+        source="the teacher",
+        note="; ".join(differing.reasons),
     )
 
 

@@ -3,6 +3,7 @@
 Reading the configs runs their code, which is why this happens once, at a developer's, and a study only reads the list.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from trainers.spec.heads import BUILT_IN
 from trainers.spec.zoo import configs_dir
+
+# Settings of heads that decide what their outputs mean, each with its default (see ``trainers.codings``).
+CODING = {
+    "norm_on_bbox": False,
+    "centerness_on_reg": False,
+    "reg_max": 16,
+    "bbox_coder": None,
+    "anchor_generator": None,
+    "prior_generator": None,
+    "strides": None,
+}
 
 
 def main() -> int:
@@ -70,6 +83,7 @@ def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
         "num_outs": _levels(neck),
         "stacked_convs": _number(head, "stacked_convs"),
         "feat_channels": _number(head, "feat_channels"),
+        "coding": _coding(head),
     }
     return {key: value for key, value in row.items() if value is not None}
 
@@ -92,6 +106,23 @@ def _type_name(part: dict[str, Any]) -> str | None:
     """Return ``type`` as a name: configs in the new style give the class itself."""
     kind = part.get("type")
     return kind if kind is None or isinstance(kind, str) else kind.__name__
+
+
+def _coding(head: dict[str, Any]) -> str | None:
+    """Return a digest of what decides the meaning of a head's outputs, for heads that students can have."""
+    if _type_name(head) not in {spec.head for spec in BUILT_IN}:
+        return None
+    said = {key: head[key] for key in CODING if key in head and head[key] != CODING[key]}
+    return hashlib.sha256(json.dumps([_type_name(head), _plain(said)], sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _plain(value: Any) -> Any:
+    """Return settings as JSON: classes by their names, without what a coder does to boxes that it has decoded."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key != "clip_border"}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.__name__ if isinstance(value, type) else value
 
 
 def _number(part: dict[str, Any], key: str) -> int | None:

@@ -19,28 +19,53 @@ class HeadSpec:
     """Describe one head: mmdet's class name, the detector's name for people, its adapter, and what it gives.
 
     ``adapter`` is an import string, ``module:Class``, of a ``trainers.distill.adapters.base.Adapter``; it is loaded
-    only where something is trained.
+    only where something is trained. ``box_layers`` names the head's layers that predict boxes: students do not inherit
+    them from a teacher that codes boxes differently (of a head that names none they then inherit nothing).
     """
 
     head: str
     detector: str
     adapter: str
     gives: frozenset[Need]
+    box_layers: tuple[str, ...] = ()
 
 
 BUILT_IN = (
-    HeadSpec("GFLHead", "GFL", "trainers.distill.adapters.gfl:GflAdapter", ANCHORED | {Need.DISTRIBUTIONS}),
-    HeadSpec("ATSSHead", "ATSS", "trainers.distill.adapters.atss:AtssAdapter", ANCHORED | {Need.DELTAS}),
+    HeadSpec(
+        "GFLHead",
+        "GFL",
+        "trainers.distill.adapters.gfl:GflAdapter",
+        ANCHORED | {Need.DISTRIBUTIONS},
+        ("gfl_reg", "scales"),
+    ),
+    HeadSpec(
+        "ATSSHead",
+        "ATSS",
+        "trainers.distill.adapters.atss:AtssAdapter",
+        ANCHORED | {Need.DELTAS},
+        ("atss_reg", "scales"),
+    ),
     HeadSpec(
         "FCOSHead",
         "FCOS",
         "trainers.distill.adapters.fcos:FcosAdapter",
         DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
+        ("conv_reg", "scales"),
     ),
     HeadSpec(
-        "RetinaHead", "RetinaNet", "trainers.distill.adapters.retinanet:RetinaNetAdapter", ANCHORED | {Need.DELTAS}
+        "RetinaHead",
+        "RetinaNet",
+        "trainers.distill.adapters.retinanet:RetinaNetAdapter",
+        ANCHORED | {Need.DELTAS},
+        ("retina_reg",),
     ),
-    HeadSpec("YOLOXHead", "YOLOX", "trainers.distill.adapters.yolox:YoloxAdapter", DENSE | {Need.OBJECTNESS}),
+    HeadSpec(
+        "YOLOXHead",
+        "YOLOX",
+        "trainers.distill.adapters.yolox:YoloxAdapter",
+        DENSE | {Need.OBJECTNESS},
+        ("multi_level_conv_reg",),
+    ),
 )
 
 

@@ -19,7 +19,8 @@ class ZooConfig:
 
     ``pretrained`` is the checkpoint that the config gives its backbone to start from; ``deformable`` says whether the
     backbone has deformable convolutions; ``num_outs`` is the number of pyramid levels, ``stacked_convs`` and
-    ``feat_channels`` are the head's. ``None`` stands for what the config does not say.
+    ``feat_channels`` are the head's; ``coding`` is a digest of the settings that decide what the head's outputs mean.
+    ``None`` stands for what the config does not say.
     """
 
     path: str
@@ -34,6 +35,7 @@ class ZooConfig:
     num_outs: int | None = None
     stacked_convs: int | None = None
     feat_channels: int | None = None
+    coding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,3 +163,28 @@ def test_checkpoint_without_digest_is_refused(name: str) -> None:
 def test_fingerprint_is_the_same_in_every_release() -> None:
     # Finished trials are found again by their fingerprints: another hash of the same content would run them all again.
     assert fingerprint({"b": [1.5, None], "a": True}).startswith("00b0daea9480964a")
+
+
+PLAIN_FCOS = "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
+DEEPER_FCOS = "mmdet::fcos/fcos_r101-caffe_fpn_gn-head_ms-640-800-2x_coco.py"
+CENTRED_FCOS = "mmdet::fcos/fcos_r50-caffe_fpn_gn-head-center-normbbox-centeronreg-giou_1x_coco.py"
+
+
+def inheriting(student: str, teacher: str, **digests: str | None) -> str:
+    """Return the identity of a student that starts from its teacher's neck and head."""
+    method = {"kind": "bckd", "inherit": True}
+    changes = {"student.config": student, "teacher.detector.config": teacher, "method": method}
+    return identity(changes, **digests)
+
+
+def test_an_inheriting_student_of_its_teachers_coding_keeps_the_identity_of_earlier_releases() -> None:
+    assert inheriting(PLAIN_FCOS, DEEPER_FCOS)[:12] == "0707cf065eb0"
+    local = {"student_config_digest": "a", "teacher_config_digest": "a"}
+    assert inheriting("/one.py", "/other.py", **local)[:12] == "b3b55705eaa0"
+
+
+def test_a_student_that_leaves_parts_of_its_teacher_out_is_another_trial() -> None:
+    """Earlier releases copied the box predictor between two codings under these identities."""
+    assert inheriting(CENTRED_FCOS, DEEPER_FCOS)[:12] != "9cf579f92042"
+    local = {"student_config_digest": "a", "teacher_config_digest": "b"}
+    assert inheriting("/one.py", "/other.py", **local)[:12] != "b9c81f3f49f5"

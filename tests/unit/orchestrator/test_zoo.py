@@ -60,6 +60,7 @@ def test_papers_teacher_is_known() -> None:
         num_outs=5,
         stacked_convs=4,
         feat_channels=256,
+        coding=config.coding if config else None,
     )
 
 
