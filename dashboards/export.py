@@ -31,7 +31,9 @@ def export(tracking: Tracking, query: Query, target: Path, artifacts: Artifacts 
     content, text = _fitting(tracking, query, target)
     if artifacts is not None:
         room = min(LIMIT - len(text.encode()), PICTURES)
-        found = predictions_of(content["studies"], content["trials"], artifacts, room)
+        studies = [*content["studies"], *(version["study"] for version in content["older"])]
+        trials = [*content["trials"], *(trial for version in content["older"] for trial in version["trials"])]
+        found = predictions_of(studies, trials, artifacts, room)
         if found.content or found.notes:
             text = document(content | {"artifacts": found.content, "notes": [*content["notes"], *found.notes]})
     write_text(target, text)

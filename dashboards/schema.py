@@ -2,7 +2,7 @@
 
 Rules that hold everywhere:
 
-- ``run`` (MLflow's run id) is the key of a trial: two studies that share a trial have a run of it each.
+- ``run`` (MLflow's run id) is the key of a trial; studies of one experiment share the runs of the trials they share.
 - A number is a JSON number, ``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, or null where there is none.
 - ``metrics`` names the columns: ``best``, ``last``, ``mean`` and so on are lists in its order.
 - AP is 0 to 1 as in MLflow (views multiply by 100), times are seconds, moments are seconds since 1970.
@@ -25,8 +25,9 @@ class Study(TypedDict):
 
     ``params`` are the settings that most of its trials have; a trial's full settings are ``study.params | trial.params``,
     where null in the latter takes a key away.
-    ``searched`` are the settings in which its distilled students differ, the seed left out. ``planned`` is null where
-    nobody recorded how many trials there will be. ``eta_s`` is null when nothing runs or no epoch has been timed.
+    ``searched`` are the settings in which its distilled students differ, the seed left out. ``runs`` are all of its trials,
+    those included that another study has trained. ``planned`` is null where nobody recorded how many trials there will
+    be. ``run_at`` is when it was run last. ``eta_s`` is null when nothing runs or no epoch has been timed.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Study(TypedDict):
     status: str
     started: Number
     ended: Number
+    run_at: Number
     params: dict[str, str]
     searched: list[str]
     runs: list[str]
@@ -55,9 +57,9 @@ class Event(TypedDict):
 
 
 class Trial(TypedDict):
-    """Hold one trial. ``study`` is a ``Study.id``; a run that no study made belongs to a study named by its experiment.
+    """Hold one trial. ``study`` is a ``Study.id``, of several the one that was run last.
 
-    ``status`` is ``finished``, ``stopped`` (early, by a scheduler), ``failed``, ``running``, ``unfinished`` or
+    A run that no study made belongs to a study named by its experiment. ``status`` is ``finished``, ``stopped`` (early, by a scheduler), ``failed``, ``running``, ``unfinished`` or
     ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
     the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
@@ -240,8 +242,30 @@ class Dashboard(TypedDict):
     baselines: list[str]
 
 
-class Snapshot(TypedDict):
+class Ranked(TypedDict):
+    """Hold trials and what follows from comparing them with each other, and with no others."""
+
+    trials: list[Trial]
+    groups: list[Group]
+    differences: list[Difference]
+    rows: list[Row]
+    alpha: list[AlphaGrid]
+    importance: list[Importance]
+    rungs: list[RungCorrelation]
+    pareto: list[Pareto]
+
+
+class OlderVersion(Ranked):
+    """Hold a study that has been run again since with other trials; its own trials are compared among themselves."""
+
+    study: Study
+
+
+class Snapshot(Ranked):
     """Hold all that a tracking store says about its trials at one moment.
+
+    ``studies`` and ``trials`` are those of each study as it was run last; ``older`` are its versions before, the newest
+    first. Trials that several versions share stand in each of them.
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
     metric. ``notes`` are sentences about what could not be read. ``histories`` is left out of ``/api/snapshot`` and
@@ -256,14 +280,7 @@ class Snapshot(TypedDict):
     metric: str
     metrics: list[str]
     studies: list[Study]
-    trials: list[Trial]
-    groups: list[Group]
-    differences: list[Difference]
-    rows: list[Row]
-    alpha: list[AlphaGrid]
-    importance: list[Importance]
-    rungs: list[RungCorrelation]
-    pareto: list[Pareto]
+    older: list[OlderVersion]
     paper: list[PaperCell]
     dashboards: list[Dashboard]
     notes: list[str]

@@ -19,9 +19,9 @@ from dashboards.paper import Paper, shipped_paper
 from dashboards.pareto import pareto
 from dashboards.progress import counts, eta_s, status_of
 from dashboards.rungs import rung_correlation
-from dashboards.schema import VERSION, Dashboard, Group, Snapshot, Study, Trial
+from dashboards.schema import VERSION, Dashboard, Group, OlderVersion, Ranked, Snapshot, Study, Trial
 from dashboards.seen import BEST, EPOCH, Seen
-from dashboards.studies import StudyRuns, sort_into_studies, unusual_settings
+from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
 from orchestrator.snapshot.recorded import Tracking
 from trainers.spec.class_metrics import PREFIX as PER_CLASS
@@ -55,15 +55,14 @@ def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
     query = query or Query()
     query = query if query.now is not None else replace(query, now=time.time())
     studies = _wanted(sort_into_studies(tracking.runs()), query.studies)
-    curves = tracking.curves([run for study in studies for run in study.trials])
+    curves = tracking.curves(list({run.run_id: run for study in studies for run in study.trials}.values()))
     seen = {
         study.id: [
             Seen(run, curves.get(run.run_id, {}), study.id, study.searched, query.metric) for run in study.trials
         ]
         for study in studies
     }
-    trials = [trial for found in seen.values() for trial in found]
-    content = _content(studies, seen, trials, query)
+    content = _content(studies, seen, query)
     content["source"] = tracking.source
     content["revision"] = _revision(content)
     content["generated_at"] = number(query.now)
@@ -84,13 +83,13 @@ def _wanted(studies: list[StudyRuns], names: Sequence[str]) -> list[StudyRuns]:
     return [study for study in studies if study.trials and (not names or study.name in names)]
 
 
-def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], trials: list[Seen], query: Query) -> Snapshot:
-    now = query.now or 0.0
+def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], query: Query) -> Snapshot:
+    present = [study for study in studies if not study.older]
+    older = sorted((study for study in studies if study.older), key=run_at, reverse=True)
+    trials = list({trial.run.run_id: trial for found in seen.values() for trial in found}.values())
     metrics, notes = _metrics(trials)
-    groups = comparable_groups(trials)
-    teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
-    usual = {study.id: study.usual for study in studies}
     return {
+        **_ranked(present, seen, metrics, query),
         "version": VERSION,
         "generated_at": None,
         "revision": "",
@@ -98,19 +97,35 @@ def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], trials: list
         "source": "",
         "metric": query.metric,
         "metrics": metrics,
-        "studies": [_study(study, seen[study.id], usual[study.id], now) for study in studies],
-        "trials": [_trial(trial, usual[trial.study], metrics, teachers, query) for trial in trials],
-        "groups": [_group(group) for group in groups],
-        "differences": differences(groups),
-        "rows": [row for group in groups for row in leaderboard(group, metrics, query.paper, now)],
-        "alpha": [grid for group in groups for grid in alpha_grids(group)],
-        "importance": [one for group in groups for one in importances(group)],
-        "rungs": [one for group in groups if (one := rung_correlation(group)) is not None],
-        "pareto": [pareto(group) for group in groups],
+        "studies": [_study(study, seen[study.id], query) for study in present],
+        "older": [_older(study, seen, metrics, query) for study in older],
         "paper": query.paper.cells,
         "dashboards": list(query.dashboards),
         "notes": notes,
         "histories": packed({trial.run.run_id: trial.curves for trial in trials}, metrics, query.points),
+    }
+
+
+def _older(study: StudyRuns, seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query) -> OlderVersion:
+    return {"study": _study(study, seen[study.id], query), **_ranked([study], seen, metrics, query)}
+
+
+def _ranked(studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query) -> Ranked:
+    """Compare the trials of some studies with each other; one that several of them share counts once."""
+    home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in seen[study.id]}
+    trials = [trial for study in studies for trial in seen[study.id] if home[trial.run.run_id] is trial]
+    groups = comparable_groups(trials)
+    teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
+    usual = {study.id: study.usual for study in studies}
+    return {
+        "trials": [_trial(trial, usual[trial.study], metrics, teachers, query) for trial in trials],
+        "groups": [_group(group) for group in groups],
+        "differences": differences(groups),
+        "rows": [row for group in groups for row in leaderboard(group, metrics, query.paper, query.now or 0.0)],
+        "alpha": [grid for group in groups for grid in alpha_grids(group)],
+        "importance": [one for group in groups for one in importances(group)],
+        "rungs": [one for group in groups if (one := rung_correlation(group)) is not None],
+        "pareto": [pareto(group) for group in groups],
     }
 
 
@@ -126,8 +141,8 @@ def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
     return [key for key in ordered if key in kept], [note]
 
 
-def _study(study: StudyRuns, trials: list[Seen], usual: dict[str, str], now: float) -> Study:
-    own = study.own
+def _study(study: StudyRuns, trials: list[Seen], query: Query) -> Study:
+    own, now = study.own, query.now or 0.0
     hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
     moments = [run.started for run in ([own] if own else study.trials) if run.started is not None]
     return {
@@ -138,7 +153,8 @@ def _study(study: StudyRuns, trials: list[Seen], usual: dict[str, str], now: flo
         "status": own.status.lower() if own else "",
         "started": number(min(moments, default=None)),
         "ended": number(own.ended) if own else None,
-        "params": usual,
+        "run_at": number(run_at(study)[0]) if own else None,
+        "params": study.usual,
         "searched": list(study.searched),
         "runs": [trial.run.run_id for trial in trials],
         "planned": own.planned if own else None,

@@ -12,12 +12,13 @@ NOT_SEARCHED = ("seed", "dataset.root", "teacher.", "method.kind")
 
 @dataclass
 class StudyRuns:
-    """Hold a study: its own run where it has one, and its trials'."""
+    """Hold a study: its own run where it has one, and its trials'. ``older`` has been run in another version since."""
 
     id: str
     name: str
     own: RecordedRun | None
     trials: list[RecordedRun] = field(default_factory=list)
+    older: bool = False
 
     @cached_property
     def usual(self) -> dict[str, str]:
@@ -34,8 +35,9 @@ class StudyRuns:
 def sort_into_studies(runs: Sequence[RecordedRun]) -> list[StudyRuns]:
     """Return studies in the order of their start.
 
-    A run belongs to its parent's study, without a parent to its experiment. Parents are no trials, and neither is an
-    empty run of a trial that has another one in the same study.
+    A trial belongs to each study that has recorded or read it; other runs belong to their parent's study, without a
+    parent to their experiment. Parents are no trials, and neither is an empty run of a trial that has another one in the
+    same study. Of the studies of one name in an experiment, the one that was run last is the present version.
     """
     by_id = {run.run_id: run for run in runs}
     parents = {run.parent for run in runs if run.parent in by_id}
@@ -43,12 +45,14 @@ def sort_into_studies(runs: Sequence[RecordedRun]) -> list[StudyRuns]:
     for run in runs:
         if run.run_id in parents or run.kind == "study":
             found[run.run_id] = StudyRuns(run.run_id, run.study or run.name, run)
+    versions = {(run.experiment, *run.studies): run.run_id for run in reversed(runs) if run.kind == "study"}
     for run in runs:
         if run.run_id not in found:
-            name = _study_of(run, found)
-            found.setdefault(name, StudyRuns(name, run.study or run.experiment, None)).trials.append(run)
+            for name in _studies_of(run, found, versions):
+                found.setdefault(name, StudyRuns(name, run.study or run.experiment, None)).trials.append(run)
     for study in found.values():
         study.trials = list(_without_ghosts(study.trials))
+    _mark_older(found.values())
     return list(found.values())
 
 
@@ -78,10 +82,31 @@ def varying_settings(settings: Iterable[Mapping[str, str]]) -> list[str]:
     return sorted(key for key, found in values.items() if len(found) > 1)
 
 
-def _study_of(run: RecordedRun, studies: Mapping[str, StudyRuns]) -> str:
-    if run.parent in studies:
-        return run.parent
-    return f"{run.experiment}/{run.study}" if run.study else run.experiment
+def _studies_of(
+    run: RecordedRun, found: Mapping[str, StudyRuns], versions: Mapping[tuple[str, ...], str]
+) -> Iterable[str]:
+    """Return the ids of the studies that a run belongs to; ``versions`` has those with a fingerprint by experiment."""
+    homes = [versions[key] for study in run.studies if (key := (run.experiment, study)) in versions]
+    if run.parent in found:
+        homes.append(run.parent)
+    return dict.fromkeys(homes) or (f"{run.experiment}/{run.study}" if run.study else run.experiment,)
+
+
+def _mark_older(studies: Iterable[StudyRuns]) -> None:
+    """Mark the studies that were run again in another version: same name, same experiment, other trials."""
+    versions: dict[tuple[str, str], list[StudyRuns]] = {}
+    for study in studies:
+        if study.own is not None and study.own.kind == "study" and not study.own.part and study.trials:
+            versions.setdefault((study.own.experiment, study.name), []).append(study)
+    for alike in versions.values():
+        for study in sorted(alike, key=run_at)[:-1]:
+            study.older = True
+
+
+def run_at(study: StudyRuns) -> tuple[float, float]:
+    """Return when a study was run last; earlier releases recorded only when it was run first."""
+    started = (study.own.started if study.own else None) or 0.0
+    return (study.own.run_at if study.own else None) or started, started
 
 
 def _without_ghosts(trials: list[RecordedRun]) -> Iterable[RecordedRun]:

@@ -62,6 +62,7 @@ class Plan:
     planner: "Planner" = field(compare=False, repr=False)
     search_log: Path
     suggested: list[PlannedTrial] = field(default_factory=list)
+    part: bool = False  # one of several plans that are run under one name
 
     @property
     def trials(self) -> tuple[PlannedTrial, ...]:

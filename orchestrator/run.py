@@ -48,6 +48,7 @@ def run_plan(
         log.warning("%s: nothing is trained", enough)
     flusher = Flusher(tracker, plan.trials)
     try:
+        flusher.begin()
         if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
             learn(plan, tracker)
             _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption(), keep_ray)

@@ -122,7 +122,7 @@ def _plan(plan: Plan, trials: tuple[PlannedTrial, ...], label: str) -> Plan:
     )
     return replace(
         plan, study=study, fingerprint=identity, teacher=None, students=trials, findings=(), suggested=[],
-        search_log=plan.search_log.with_name(f"{identity[:ID_LENGTH]}.jsonl"),
+        part=True, search_log=plan.search_log.with_name(f"{identity[:ID_LENGTH]}.jsonl"),
     )  # fmt: skip
 
 

@@ -14,19 +14,39 @@ from orchestrator.tracking.notes import MARK, NOTE
 from orchestrator.tracking.runs import (
     DATA,
     DEVICES,
+    DIGITS,
     EVENTS,
     FINGERPRINT,
     KIND,
+    MEMBER,
     METHOD,
+    PARENT,
+    PART,
     PLANNED,
     REASON,
     ROLE,
+    RUN_AT,
     STATUS,
     STUDY,
     TRIAL,
 )  # fmt: skip
 
-OWN_FIELDS = {KIND, FINGERPRINT, STUDY, TRIAL, ROLE, METHOD, STATUS, REASON, DATA, PLANNED, DEVICES, EVENTS}
+OWN_FIELDS = {
+    KIND,
+    FINGERPRINT,
+    STUDY,
+    TRIAL,
+    ROLE,
+    METHOD,
+    STATUS,
+    REASON,
+    DATA,
+    PLANNED,
+    DEVICES,
+    EVENTS,
+    RUN_AT,
+    PART,
+}
 INTERNAL = "mlflow."
 KEPT = ("mlflow.user", "mlflow.source.name", "mlflow.source.git.commit")
 LONGEST, LONGEST_KEY, LONGEST_REASON = 500, 250, 2000  # characters
@@ -60,7 +80,10 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         tags=_texts({key: value for key, value in tags.items() if _is_shown(key)}),
         metrics=row.metrics,
         description=cut(tags.get(NOTE, "").partition(MARK)[0], LONGEST_REASON),  # the links are for MLflow's pages
-        parent=tags.get("mlflow.parentRunId", ""),
+        parent=tags.get(PARENT, ""),
+        studies=_studies(tags),
+        run_at=_seconds(_count(tags.get(RUN_AT), 16)),
+        part=tags.get(PART) == "yes",
         kind=_kind(tags.get(KIND, "")),
         study=cut(tags.get(STUDY, "")),
         trial=cut(tags.get(TRIAL, "")),
@@ -89,7 +112,14 @@ def _kind(text: str) -> Literal["study", "trial", ""]:
 
 
 def _is_shown(tag: str) -> bool:
-    return tag in KEPT or not (tag.startswith(INTERNAL) or tag in OWN_FIELDS)
+    return tag in KEPT or not (tag.startswith((INTERNAL, MEMBER)) or tag in OWN_FIELDS)
+
+
+def _studies(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the studies that a run belongs to; runs of earlier releases name the one that recorded them."""
+    joined = {tag.removeprefix(MEMBER) for tag in tags if tag.startswith(MEMBER)}
+    recorded = {tags[FINGERPRINT][:DIGITS]} if tags.get(FINGERPRINT) else set()
+    return tuple(sorted(joined | recorded))
 
 
 def _texts(found: Mapping[str, str]) -> dict[str, str]:
@@ -100,8 +130,8 @@ def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else None
+def _count(text: str | None, longest: int = 9) -> int | None:
+    return int(text) if text is not None and text.isdecimal() and len(text) <= longest else None
 
 
 def _events(text: str | None) -> list[dict[str, Any]]:

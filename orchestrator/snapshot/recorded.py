@@ -21,8 +21,10 @@ Curves = dict[str, Curve]  # by metric
 class RecordedRun:
     """Hold one run. Everything but the first line is empty for a run that Stillhouse did not make.
 
-    ``kind`` tells a study's own run from a trial's; ``trial`` is the trial's id, ``outcome`` how it ended. ``tags`` are
-    the other tags, MLflow's own left out. Times are seconds since 1970.
+    ``kind`` tells a study's own run from a trial's; ``trial`` is the trial's id, ``outcome`` how it ended. ``studies``
+    are the first digits of a study's own fingerprint, or of those of all studies that a trial belongs to; ``part`` tells
+    that a study is one of several of its name. ``tags`` are the other tags, MLflow's own left out. Times are seconds
+    since 1970; at ``run_at`` a study was run last.
     """
 
     run_id: str
@@ -36,6 +38,9 @@ class RecordedRun:
     metrics: Mapping[str, Latest] = field(default_factory=dict)
     description: str = ""
     parent: str = ""
+    studies: tuple[str, ...] = ()
+    run_at: float | None = None
+    part: bool = False
     kind: Literal["study", "trial", ""] = ""
     study: str = ""
     trial: str = ""

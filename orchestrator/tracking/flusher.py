@@ -52,6 +52,11 @@ class Flusher:
         self._thread = threading.Thread(target=self._run, name="mlflow-flusher", daemon=True)
         self._thread.start()
 
+    def begin(self) -> None:
+        """Let the study have its earlier trials from the start, also those that another study has trained."""
+        for trial in self._begun():
+            self._mark(trial.id)
+
     def planned(self, trial: PlannedTrial) -> None:
         """Hear of a trial that the search has come to."""
         with self._wake:
@@ -71,7 +76,7 @@ class Flusher:
 
     def close(self, wait_s: float = WAIT_S) -> Delivery:
         """Copy all that is on disk and end the thread; wait for an MLflow that is away for ``wait_s`` at most."""
-        begun = [trial for trial in self._trials.values() if read_status(trial.directory) != "new"]
+        begun = self._begun()
         with self._wake:
             self._refused.clear()
             self._changed = dict.fromkeys([*(trial.id for trial in begun), FINISH])
@@ -83,6 +88,9 @@ class Flusher:
             return Delivery(complete=True)
         waiting = [points for trial in begun if (points := self._tracker.waiting(trial))]
         return Delivery(False, sum(waiting), len(waiting), self._reason)
+
+    def _begun(self) -> list[PlannedTrial]:
+        return [trial for trial in self._trials.values() if read_status(trial.directory) != "new"]
 
     def _await_end(self, wait_s: float) -> None:
         said = False

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from orchestrator.plan import PlannedTrial
 from orchestrator.points import point_text
-from orchestrator.tracking.runs import FINGERPRINT, KIND
+from orchestrator.tracking.runs import of_study
 
 NOTE = "mlflow.note.content"  # Markdown
 LONGEST_NOTE = 8000  # characters; MLflow's limit
@@ -33,8 +33,7 @@ def study_note(present: str, experiment: str, fingerprint: str, runs: Sequence[s
     The links lead on from wherever MLflow's pages are served.
     """
     description = present.partition(MARK)[0]
-    wanted = f"tags.`{FINGERPRINT}` = '{fingerprint}' and tags.`{KIND}` = 'trial'"
-    table = f"#/experiments/{experiment}/runs?searchFilter={quote(wanted, safe='')}"
+    table = f"#/experiments/{experiment}/runs?searchFilter={quote(of_study(fingerprint), safe='')}"
     links = [f"[all trials]({table})", f"[their curves]({table}&compareRunsMode=CHART)"]
     if 1 < len(runs) <= MOST_COMPARED:
         ids, experiments = (quote(json.dumps(part), safe="") for part in (list(runs), [experiment]))

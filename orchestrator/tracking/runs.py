@@ -19,6 +19,11 @@ DEVICES = "stillhouse.devices"  # of a trial: on how many it trains at once, whi
 EVENTS = "stillhouse.events"  # of a trial: its timeline, see timeline_tag.py
 STUDENT = "stillhouse.student_sha256"  # of the best checkpoint, written when the whole student is there
 DESCRIBED = "stillhouse.described"  # of a study's run, written when its files are there
+MEMBER = "stillhouse.in."  # of a trial, with the first digits of the fingerprint of each study that it belongs to
+RUN_AT = "stillhouse.run_at"  # of a study's run: when `run` or `sync` last wrote it, in milliseconds since 1970
+PART = "stillhouse.part"  # of a study's run: one of several that are run under one name, not a version of the others
+PARENT = "mlflow.parentRunId"  # MLflow's own pages nest runs by it, and it holds one run only
+DIGITS = 12  # of a fingerprint, where it tells the studies of a store apart
 Kind = Literal["study", "trial"]
 
 
@@ -40,6 +45,16 @@ def find_or_create(
         return found[0]
     clean = {tag: redacted(value) for tag, value in tags.items()} | {key: identity, KIND: kind}
     return client.create_run(experiment, run_name=name, tags=clean)
+
+
+def member_tag(fingerprint: str) -> str:
+    """Return the tag that a trial's run carries for a study; each study has a tag of its own, so two can write at once."""
+    return f"{MEMBER}{fingerprint[:DIGITS]}"
+
+
+def of_study(fingerprint: str) -> str:
+    """Return the search for all trials of a study, and for nothing else, in MLflow's syntax."""
+    return f"tags.`{member_tag(fingerprint)}` = 'yes'"
 
 
 def is_empty(run: Run) -> bool:

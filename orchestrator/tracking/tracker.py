@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +34,19 @@ from orchestrator.tracking.runs import (
     FINGERPRINT,
     LOCK_DIGEST,
     METHOD,
+    PARENT,
+    PART,
     PLANNED,
     REASON,
     REVISION,
     ROLE,
+    RUN_AT,
     STATUS,
     STUDENT,
     STUDY,
     find_or_create,
     last_steps,
+    member_tag,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_history, read_outcome, read_status
@@ -132,6 +137,8 @@ class Tracker:
         with plainly():
             run = self._study(client)  # asked again, for the sake of a second run that came late
             self._lead_to_trials(client, run)
+            if run.data.tags.get(PLANNED) != self._planned:  # a search has come to further trials
+                client.set_tag(run.info.run_id, PLANNED, self._planned)
             if run.info.status != status:
                 client.set_terminated(run.info.run_id, status)
 
@@ -203,8 +210,19 @@ class Tracker:
             run = self._trial_run(client, trial)
             if not run.data.params:
                 self._describe(client, run.info.run_id, trial)
+            self._join(client, run)
             self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""))
         return self._copies[trial.id]
+
+    def _join(self, client: MlflowClient, run: Run) -> None:
+        """Let the trial's run belong to this study too; MLflow's pages nest it below the study that was run last."""
+        absent = {tag: value for tag, value in self._membership.items() if run.data.tags.get(tag) != value}
+        if absent:
+            client.log_batch(run.info.run_id, tags=[RunTag(tag, value) for tag, value in absent.items()])
+
+    @property
+    def _membership(self) -> dict[str, str]:
+        return {member_tag(self._plan.fingerprint): "yes", PARENT: self._parent}
 
     def _describe(self, client: MlflowClient, run_id: str, trial: PlannedTrial) -> None:
         """Write what the trial is; the parameters last, since they say that the rest is there."""
@@ -219,16 +237,15 @@ class Tracker:
         note = trial_note(trial, self._plan.study.name)
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind, NOTE: note}
         tags = {
-            **self._plan.study.tracking.tags, **own, "mlflow.parentRunId": self._parent,
+            **self._plan.study.tracking.tags, **own, **self._membership,
             FINGERPRINT: self._plan.fingerprint, DEVICES: str(self._plan.placement(trial.role).workers), **self._provenance,
         }  # fmt: skip
         return find_or_create(client, self._experiment, "trial", trial.id, run_name(trial), tags)
 
     def _study(self, client: MlflowClient) -> Run:
         study = self._plan.study
-        planned = str(len(self._plan.trials))
-        own = {STUDY: study.name, NOTE: study.description, PLANNED: planned, **self._provenance}
-        tags = {**study.tracking.tags, **own}
+        own = {STUDY: study.name, NOTE: study.description, PLANNED: self._planned, **self._provenance}
+        tags = {**study.tracking.tags, **own, **({PART: "yes"} if self._plan.part else {})}
         return find_or_create(client, self._experiment, "study", self._plan.fingerprint, study.name, tags)
 
     @functools.cached_property
@@ -245,8 +262,13 @@ class Tracker:
             client.update_run(run_id, status="RUNNING")
         client.log_text(run_id, shown(self._plan.study), "study.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
-        client.set_tag(run_id, DESCRIBED, "yes")
+        written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned}
+        client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in written.items()])
         return run_id
+
+    @property
+    def _planned(self) -> str:
+        return str(len(self._plan.trials))
 
     def _experiment_id(self, client: MlflowClient) -> str:
         name = self._plan.study.tracking.experiment or self._plan.study.name

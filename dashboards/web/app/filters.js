@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { change, joined, list, settings } from "./hash.js";
-import { counted } from "./format.js";
+import { counted, moment } from "./format.js";
 import { nameOf } from "./snapshot.js";
 
 const FILTERS = ["study", "methods", "states", "q", "metric", "pinned"];
@@ -16,7 +16,7 @@ export function selection(snapshot) {
   const methods = new Set(list(wish.methods));
   const states = new Set(list(wish.states));
   const words = (wish.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-  const ofStudy = study ? snapshot.trials.filter((trial) => trial.study === study) : snapshot.trials;
+  const ofStudy = study ? snapshot.trialsOf(study) : snapshot.trials;
   const trials = ofStudy.filter(
     (trial) =>
       (methods.size === 0 || methods.has(methodOf(trial))) &&
@@ -24,7 +24,8 @@ export function selection(snapshot) {
       words.every((word) => haystack(trial).includes(word)) &&
       pinned(snapshot, wish.pinned, trial),
   );
-  return { study, metric, trials, ofStudy, runs: new Set(trials.map(({ run }) => run)) };
+  const runs = new Set(trials.map(({ run }) => run));
+  return { study, metric, trials, ofStudy, runs, all: snapshot.trials.length };
 }
 
 /** Return the name under which a trial's method is filtered. */
@@ -75,7 +76,7 @@ export function filterBar(form) {
   );
   return (snapshot, chosen) => {
     const wish = settings();
-    study.fill([["", "all studies"], ...snapshot.studies.map(({ id, name }) => [id, name])], chosen.study ?? "");
+    study.fill([["", "all studies"], ...present(snapshot), ...older(snapshot)], chosen.study ?? "");
     metric.fill(
       metricsInOrder(snapshot).map((name) => [name, name]),
       chosen.metric,
@@ -90,8 +91,17 @@ export function filterBar(form) {
       new Set(list(wish.states)),
     );
     reset.hidden = !FILTERS.some((key) => wish[key]);
-    count.textContent = `${counted(chosen.trials.length, "trial")} of ${snapshot.trials.length.toLocaleString("en")}`;
+    count.textContent = `${counted(chosen.trials.length, "trial")} of ${chosen.all.toLocaleString("en")}`;
   };
+}
+
+function present({ studies }) {
+  return studies.map(({ id, name }) => [id, name]);
+}
+
+/** Return the choices of earlier versions, named by when each was run last. */
+function older(snapshot) {
+  return snapshot.older.map(({ study }) => [study.id, `${study.name} as of ${moment(study.run_at)}`]);
 }
 
 function metricsInOrder(snapshot) {

@@ -4,6 +4,7 @@ import { forgetArtifacts } from "./artifacts.js";
 import { disposeCharts, redrawCharts } from "./chart.js";
 import { h } from "./dom.js";
 import { filterBar, selection } from "./filters.js";
+import { moment } from "./format.js";
 import { freshness } from "./freshness.js";
 import { linkTo, onChange, settings } from "./hash.js";
 import { ask, askCurves, embedded, follow } from "./load.js";
@@ -63,22 +64,38 @@ function show() {
   if (!snapshot) return;
   const wish = settings();
   const view = current();
-  const chosen = selection(snapshot);
+  const held = snapshot.holding(wish.study);
+  const chosen = selection(held);
   filters(snapshot, chosen);
   document.title = `${view.title} · Stillhouse`;
   if (view.curves && !snapshot.histories) bringCurves();
   keepingPlace(content.dataset.view === view.id, () => {
     disposeCharts();
     navigation(view);
-    content.replaceChildren(h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), ...body(view, chosen, wish));
+    const heading = [h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), earlier(held)].filter(Boolean);
+    content.replaceChildren(...heading, ...body(view, held, chosen, wish));
   });
   content.dataset.view = view.id;
 }
 
-function body(view, chosen, wish) {
+/** Say that what is shown is an older version of a study, and lead to the present one. */
+function earlier(held) {
+  if (held === snapshot) return null;
+  const [study] = held.studies;
+  const present = snapshot.studies.find(({ name, experiment }) => name === study.name && experiment === study.experiment);
+  return h(
+    "p",
+    { class: "notice", id: "older" },
+    `This is ${study.name} as it was run until ${moment(study.run_at)}. It has been run with other trials since: `,
+    h("a", { href: linkTo({ study: present?.id }) }, "show the present version"),
+    ".",
+  );
+}
+
+function body(view, held, chosen, wish) {
   if (view.curves && !snapshot.histories) return [waiting("Reading the curves …")];
   try {
-    return [view.render({ snapshot, ...chosen, wish })].flat().filter(Boolean);
+    return [view.render({ snapshot: held, ...chosen, wish })].flat().filter(Boolean);
   } catch (error) {
     console.error(error);
     return [failed("This view could not be drawn", String(error.message))];

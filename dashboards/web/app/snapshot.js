@@ -11,6 +11,8 @@ export class Snapshot {
     this.metrics = data.metrics ?? [];
     this.trials = data.trials ?? [];
     this.studies = data.studies ?? [];
+    this.older = data.older ?? [];
+    this.versions = new Map();
     this.groups = data.groups ?? [];
     this.rows = data.rows ?? [];
     this.column = new Map(this.metrics.map((name, index) => [name, index]));
@@ -29,6 +31,30 @@ export class Snapshot {
   setHistories(histories) {
     this.histories = histories ?? null;
     this.curves = new Map();
+    for (const version of this.versions.values()) version.setHistories(histories);
+  }
+
+  /** Return what holds a study: this snapshot, or for an older version one of its trials alone. */
+  holding(id) {
+    const version = this.older.find(({ study }) => study.id === id);
+    if (!version) return this;
+    if (!this.versions.has(id)) {
+      const { study, ...ranked } = version;
+      const data = { ...this.data, ...ranked, studies: [study], older: [], histories: this.histories };
+      this.versions.set(id, new Snapshot(data));
+    }
+    return this.versions.get(id);
+  }
+
+  /** Return the older versions of a study, the newest first. */
+  olderThan({ name, experiment }) {
+    return this.older.map(({ study }) => study).filter((one) => one.name === name && one.experiment === experiment);
+  }
+
+  /** Return the trials of a study, those included that another study has trained. */
+  trialsOf(study) {
+    const runs = new Set(this.byStudy.get(study)?.runs ?? []);
+    return this.trials.filter(({ run }) => runs.has(run));
   }
 
   /** Return the metrics that compare detectors; the others are losses and times. */

@@ -45,19 +45,25 @@ async function fill(place, context) {
   place.replaceChildren(...draw(context, found, trials, picture, answers, scores));
 }
 
-/** Return the first study with an index; only those are asked whose trials say that they looked at images. */
+/**
+ * Return the first study with an index, and whose run keeps it: its own, or that of an older version of it. Only those
+ * are asked whose trials say that they looked at images.
+ */
 async function withIndex(snapshot, studies) {
-  const looked = new Set(snapshot.trials.filter(({ tags }) => tags?.[TAG]).map(({ study }) => study));
-  for (const study of studies.filter(({ id }) => looked.has(id))) {
-    const index = await artifactOf(snapshot, study.id, "predictions/index.json");
-    if (index?.images?.length > 0) return { study, index };
+  for (const study of studies) {
+    if (!snapshot.trialsOf(study.id).some(({ tags }) => tags?.[TAG])) continue;
+    for (const keeper of [study, ...snapshot.olderThan(study)]) {
+      const index = await artifactOf(snapshot, keeper.id, "predictions/index.json");
+      if (index?.images?.length > 0) return { study, keeper, index };
+    }
   }
   return null;
 }
 
 function seen({ snapshot, wish }, { study, index }) {
-  const all = snapshot.trials
-    .filter((trial) => trial.study === study.id && trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
+  const all = snapshot
+    .trialsOf(study.id)
+    .filter((trial) => trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
     .map((trial) => ({ run: trial.run, name: index.trials[trial.id], role: trial.role }));
   const named = new Set(list(wish.seen));
   const order = { teacher: 0, student: 1 };
@@ -70,8 +76,8 @@ function bring({ snapshot }, { shown }, path) {
   return Promise.all(shown.map(({ run }) => artifactOf(snapshot, run, path)));
 }
 
-function draw(context, { study, index }, trials, picture, answers, scores) {
-  const address = pictureOf(context.snapshot, study.id, `predictions/images/${picture.key}.jpg`);
+function draw(context, { keeper, index }, trials, picture, answers, scores) {
+  const address = pictureOf(context.snapshot, keeper.id, `predictions/images/${picture.key}.jpg`);
   const summary = ({ right, wrong, missed }) => `${right} right, ${wrong} wrong, ${missed} missed`;
   const one = (heading, found) => panel({ heading, address, picture, found, classes: index.classes, summary });
   const panels = [
