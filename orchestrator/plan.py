@@ -21,7 +21,7 @@ from orchestrator.study.expand import Point, expand, point_of
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher, ZooTeacher
 from orchestrator.study.space import is_open
-from orchestrator.weights import config_digest, zoo_checkpoint, zoo_detector
+from orchestrator.weights import config_digest, in_other_order, zoo_checkpoint, zoo_detector
 from trainers.spec import DatasetSpec, Job, NoDistillation, Placement, Schedule, Teacher, TrialSpec, Weights
 from trainers.spec.record import BEST, Status, read_status
 from trainers.spec.trial import Origin, Segment
@@ -224,6 +224,8 @@ def _plan_public_teacher(
         model_digest = fingerprint(["zoo", section.name, path])
     else:
         detector, path, model_digest = section.detector, section.path, file_digest(section.path)
+    if in_other_order(study):  # these rows were not permuted once, and results of such a teacher were wrong
+        model_digest = fingerprint(["rows in the dataset's order of classes", model_digest])
     weights = Weights(path=path, coverage=section.coverage)
     spec = TrialSpec(
         dataset=study.dataset,

@@ -8,11 +8,12 @@ from orchestrator.findings import Finding
 from orchestrator.machine import Machine
 from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
-from orchestrator.study.schema import CheckpointTeacher
+from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.torch_file import problem_with
 from orchestrator.training_images import READABLE
-from orchestrator.weights import needed_urls
+from orchestrator.weights import needed_urls, teacher_order
 from trainers.spec import CocoDataset, ShapesDataset, VocDataset, VocPart, class_count
+from trainers.spec.checkpoint_classes import OtherClasses
 from trainers.spec.dataset import CocoSplit
 from trainers.spec.voc_layout import names_in, set_file, xml_file
 
@@ -101,8 +102,29 @@ def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
     teacher = loaded.study.teacher
     if isinstance(teacher, CheckpointTeacher) and (problem := problem_with(Path(teacher.path))):
         yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
+    else:
+        yield from _teachers_classes(loaded)
     for url, key in needed_urls(loaded.study).items():
         yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
+
+
+def _teachers_classes(loaded: LoadedStudy) -> Iterator[Finding]:
+    """Compare the class names in the teacher's checkpoint with the dataset's."""
+    teacher = loaded.study.teacher
+    if not isinstance(teacher, CheckpointTeacher | ZooTeacher):
+        return
+    where = loaded.where("teacher.name" if isinstance(teacher, ZooTeacher) else "teacher.path")
+    try:
+        order = teacher_order(loaded.study)
+    except OtherClasses as error:
+        yield Finding("error", where, str(error))
+        return
+    if order is None:
+        yield Finding(
+            "note", where, "the checkpoint names no classes: they are taken to be the dataset's, in its order"
+        )
+    elif order.differs:
+        yield Finding("note", where, order.describe())
 
 
 def _precision(loaded: LoadedStudy, granted: Resources) -> Iterator[Finding]:

@@ -1,13 +1,16 @@
 """Know which weights a study needs from outside, and whether they are here."""
 
 from importlib.metadata import version
+from pathlib import Path
 
 from orchestrator.digests import file_digest
 from orchestrator.errors import UserError
 from orchestrator.fingerprint import fingerprint
 from orchestrator.study.expand import students_of
-from orchestrator.study.schema import RandomTeacher, Study, ZooTeacher
-from trainers.spec import Detector
+from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, ZooTeacher
+from trainers.spec import Detector, class_names
+from trainers.spec.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
+from trainers.spec.class_names import COCO80
 from trainers.spec.pretrained import pretrained_weights
 from trainers.spec.remote import cached
 from trainers.spec.zoo import OWN, PREFIX, ZooCheckpoint, find_checkpoint, own_config
@@ -24,6 +27,33 @@ def zoo_checkpoint(name: str) -> ZooCheckpoint:
 def zoo_detector(name: str) -> Detector:
     """Return the detector of a zoo checkpoint."""
     return Detector(config=PREFIX + zoo_checkpoint(name).config.removeprefix(PREFIX))
+
+
+def teacher_classes(study: Study) -> tuple[str, ...] | None:
+    """Return the classes of the teacher's checkpoint, in its order; ``None`` when it has none, or names none.
+
+    All public checkpoints know COCO's, which is true before they are fetched.
+    """
+    if isinstance(study.teacher, ZooTeacher):
+        return COCO80
+    return classes_in(Path(study.teacher.path)) if isinstance(study.teacher, CheckpointTeacher) else None
+
+
+def teacher_order(study: Study) -> ClassOrder | None:
+    """Return where the dataset's classes stand in the teacher's checkpoint, ``None`` when it names none.
+
+    Raises ``OtherClasses`` when it was trained on others.
+    """
+    return class_order(teacher_classes(study), class_names(study.dataset))
+
+
+def in_other_order(study: Study) -> bool:
+    """Tell whether the rows of the teacher's classifier are put into another order when it is loaded."""
+    try:
+        order = teacher_order(study)
+    except OtherClasses:
+        return False  # it is not loaded at all
+    return order is not None and order.differs
 
 
 def config_digest(detector: Detector) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from trainers.spec.checkpoint_classes import named_classes
+
 StateDict = dict[str, Tensor]
 # Where files keep their state dict: mmdet 2.x and 3.x, and Swin Transformer's originals. What stands beside it is not
 # read: mmengine's ``ema_state_dict`` holds the weights *without* averaging, its ``state_dict`` those with it.
@@ -16,10 +18,14 @@ STUDENTS = ("architecture.model.", "architecture.", "student.")
 
 @dataclass(frozen=True)
 class Found:
-    """Hold a model's weights; ``note`` says what was chosen from a file that holds more than one model."""
+    """Hold a model's weights; ``note`` says what was chosen from a file that holds more than one model.
+
+    ``classes`` are the names of the classes that the model was trained on, ``None`` where the file names none.
+    """
 
     state: StateDict
     note: str = ""
+    classes: tuple[str, ...] | None = None
 
 
 def find_weights(content: dict[Any, Any]) -> Found:
@@ -27,14 +33,14 @@ def find_weights(content: dict[Any, Any]) -> Found:
 
     Of a distiller's checkpoint that is the student. Nothing is found in a file without tensors: ``state`` is empty.
     """
-    state = _without(PARALLEL, _tensors(_unwrapped(content)))
+    state, classes = _without(PARALLEL, _tensors(_unwrapped(content))), named_classes(content)
     for prefix in STUDENTS:
         student = {key: value for key, value in state.items() if key.startswith(prefix)}
         if student:
             others = len(state) - len(student)
             note = f"the student of a distiller's checkpoint: {prefix}*, without the {others} tensors beside it"
-            return Found(_without(PARALLEL, _without(prefix, student)), note)
-    return Found(state)
+            return Found(_without(PARALLEL, _without(prefix, student)), note, classes)
+    return Found(state, classes=classes)
 
 
 def _unwrapped(content: dict[Any, Any]) -> dict[Any, Any]:

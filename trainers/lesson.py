@@ -15,7 +15,7 @@ from trainers.distill.distiller import FrozenTeacher
 from trainers.distill.views import View
 from trainers.errors import TrialError
 from trainers.seeding import derive
-from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count
+from trainers.spec import Detector, Job, Teacher, TrialSpec, class_count, class_names
 from trainers.spec.schedule import Precision
 from trainers.weights import load_weights
 
@@ -120,9 +120,10 @@ def load_teacher(
     if teacher is None:
         return None
     detector = build_empty(teacher.detector, class_count(trial.dataset))
+    loaded = None
     if teacher.weights is not None:
-        load_weights(detector, teacher.weights, "teacher")
-    return FrozenTeacher(placed(detector, device, channels_last=channels_last))
+        loaded = load_weights(detector, teacher.weights, "teacher", class_names(trial.dataset))
+    return FrozenTeacher(placed(detector, device, channels_last=channels_last), loaded)
 
 
 def pixels(detector: Detector) -> str:

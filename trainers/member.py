@@ -23,7 +23,7 @@ from trainers.optimise import build_optimizer, build_schedulers, learning_rate
 from trainers.salvage import Found
 from trainers.seeding import derive
 from trainers.segment import carried, last_step, read_carried
-from trainers.spec import Job, class_count
+from trainers.spec import Job, class_count, class_names
 from trainers.spec.method import inherits
 from trainers.spec.record import CARRIED, CONFIG, LAST, Record, best_record
 from trainers.train_state import TrainState
@@ -51,11 +51,13 @@ class Member:
         student = build_student(
             trial.student, class_count(trial.dataset), derive(trial.seed, "init"), trial.init is None
         )
+        self._loaded: dict[str, Coverage] = {}
         if trial.init is not None:
-            load_weights(student, trial.init, "student")
-        self.inherited: Coverage | None = None
+            self._loaded["init"] = load_weights(student, trial.init, "student", class_names(trial.dataset))
+        if trial.teacher is not None and teacher is not None and teacher.loaded is not None:
+            self._loaded["teacher"] = teacher.loaded
         if inherits(trial.method) and teacher is not None:
-            self.inherited = inherit(student, teacher.detector)
+            self._loaded["inherited"] = inherit(student, teacher.detector)
         self.job, self.student = job, placed(student, device, channels_last=job.placement.channels_last)
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
         self.asks_in = trial.schedule.asks_in if trial.teacher is not None else None
@@ -182,8 +184,9 @@ class Member:
     def _write(self, record: Record) -> None:
         if len(self.history) == 1:
             write_config(self.job.trial, self.files.directory / CONFIG)
-            if self.inherited is not None:
-                self.files.report_weights({"inherited": self.inherited.report()})
+            told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
+            if told:
+                self.files.report_weights(told)
         best = self._export if best_record(self.history) is record else None
         self.files.commit(self._state.shared(), self.history, best)
         if record.final:

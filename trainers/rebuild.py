@@ -4,7 +4,6 @@ Each function here stands for one that a file may name. It checks every argument
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,27 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainers.spec.pickled_objects import PLAIN_TABLE, Opaque, Rebuilder, RefusedPickle
+
 NUMBERS_AND_TEXT = re.compile(r"[<|=]?[?biufcSU]\d*")  # numpy's codes of element types without Python objects
-LATIN = ("latin1", "latin-1")
-PLAIN_KEYS = (str, bytes, int, float, type(None))
-
-
-class RefusedPickle(ValueError):
-    """Report that a pickle is damaged, or does what no checkpoint has to."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Opaque:
-    """Stand for a class, a function or an object of a kind that is not data; ``name`` is what the file calls it."""
-
-    name: str
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Rebuilder:
-    """Wrap a function of this module: the only thing that a pickle can call."""
-
-    make: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +22,6 @@ class StorageType:
     """Stand for one of torch's classes of storages."""
 
     dtype: torch.dtype
-
-
-def hashable(key: Any) -> Any:
-    """Return a key for a dictionary or a set: plain values and flat tuples of them as they are, all else as opaque.
-
-    Nested tuples can take longer than a lifetime to hash.
-    """
-    if isinstance(key, PLAIN_KEYS) or (isinstance(key, tuple) and all(isinstance(item, PLAIN_KEYS) for item in key)):
-        return key
-    return key if isinstance(key, Opaque) else Opaque(type(key).__name__)
 
 
 def fill(target: Any, state: Any) -> None:
@@ -150,40 +121,6 @@ def _dtype(code: Any, *_: Any) -> Any:
     return np.dtype(code) if known else Opaque("numpy.dtype")
 
 
-# --------------------------------------------------------------------------------------------------------------- Python
-
-
-def _ordered(pairs: Any = (), *_: Any) -> Any:
-    return OrderedDict((hashable(key), value) for key, value in pairs) if isinstance(pairs, list) else OrderedDict()
-
-
-def _encoded(text: Any, encoding: Any = None) -> bytes:
-    """Return bytes, which pickles before protocol 3 hold as text."""
-    if not isinstance(text, str) or encoding not in LATIN:
-        raise RefusedPickle("the pickle encodes what is no bytes")
-    return text.encode("latin1")
-
-
-def _bytearray(content: Any = b"", encoding: Any = None) -> bytearray:
-    return bytearray(content if isinstance(content, bytes) else _encoded(content, encoding))
-
-
-def _set(items: Any = (), *_: Any) -> set[Any]:
-    return set(map(hashable, items)) if isinstance(items, list | tuple) else set()
-
-
-def _frozenset(items: Any = (), *_: Any) -> frozenset[Any]:
-    return frozenset(_set(items))
-
-
-def _complex(real: Any = 0.0, imaginary: Any = 0.0) -> complex:
-    return complex(float(real), float(imaginary))
-
-
-def _dict(*_: Any) -> dict[Any, Any]:
-    return {}
-
-
 def _functions() -> dict[tuple[str, str], Any]:
     torch_utils: dict[str, Callable[..., Any]] = {
         "_rebuild_tensor": _tensor,
@@ -203,16 +140,7 @@ def _functions() -> dict[tuple[str, str], Any]:
     for core in ("numpy.core", "numpy._core"):
         found |= {(f"{core}.multiarray", "_reconstruct"): _array, (f"{core}.multiarray", "scalar"): _scalar}
         found |= {(f"{core}.numeric", "_frombuffer"): _array_of_buffer}
-    found |= {("numpy", "dtype"): _dtype, ("_codecs", "encode"): _encoded}
-    for builtins in ("builtins", "__builtin__"):
-        made: dict[str, Callable[..., Any]] = {
-            "set": _set,
-            "frozenset": _frozenset,
-            "bytearray": _bytearray,
-            "complex": _complex,
-        }
-        found |= {(builtins, name): make for name, make in made.items()}
-    found |= {("collections", "OrderedDict"): _ordered, ("collections", "defaultdict"): _dict}
+    found |= {("numpy", "dtype"): _dtype}
     return {name: Rebuilder(make) for name, make in found.items()}
 
 
@@ -227,4 +155,4 @@ def _types() -> dict[tuple[str, str], Any]:
     return found | {("torch.storage", "UntypedStorage"): StorageType(torch.uint8)}
 
 
-TABLE = _functions() | _types()
+TABLE = PLAIN_TABLE | _functions() | _types()

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainers.rebuild import RefusedPickle, StorageType
+from trainers.rebuild import StorageType
+from trainers.spec.pickled_objects import RefusedPickle
 from trainers.unpickle import load_data
 
 MAX_PICKLE = 256 << 20  # bytes; a training log of a million numbers takes 20 MiB

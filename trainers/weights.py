@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from trainers.class_rows import class_tensors, order_for, reorder
 from trainers.codings import apart
 from trainers.errors import TrialError
 from trainers.layouts import Found, StateDict, find_weights
-from trainers.rebuild import Opaque
 from trainers.spec import Weights
 from trainers.spec.manifest import require_whole
+from trainers.spec.pickled_objects import Opaque
 from trainers.spec.record import DamagedFile
 from trainers.spec.remote import FetchError, fetch
 from trainers.state_loading import Misshapen, load_through_hooks
@@ -75,7 +76,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint, by path or URL; nothing in the file is executed.
 
     Tensors and plain data are read as they are. Other objects, such as the training log that mmengine keeps beside the
-    weights, become inert ``trainers.rebuild.Opaque``. Raises ``TrialError`` when the file is missing, damaged, or holds
+    weights, become inert ``Opaque``. Raises ``TrialError`` when the file is missing, damaged, or holds
     something else than a dictionary.
     """
     try:
@@ -141,16 +142,38 @@ def load_state(model: nn.Module, state: StateDict) -> Coverage:
     )
 
 
-def load_weights(model: nn.Module, weights: Weights, what: str) -> Coverage:
-    """Load ``weights`` into ``model``; raise ``TrialError`` when they cover less than ``weights.coverage`` of it."""
+def load_weights(model: nn.Module, weights: Weights, what: str, classes: tuple[str, ...] | None = None) -> Coverage:
+    """Load ``weights`` into ``model``, a detector of ``classes``; return what was covered.
+
+    A checkpoint that names the same classes in another order has the rows of its classifier put into the order of
+    ``classes``. Raises ``TrialError`` when it names other classes, when it does not fill the classifier, and when it covers
+    less than ``weights.coverage`` of the model.
+    """
     found = read_weights(weights.path)
+    order = order_for(found.classes, classes, weights.path)
     coverage = replace(load_state(model, found.state), note=found.note)
     if coverage.share < weights.coverage:
         raise TrialError(
             f"checkpoint {weights.path} does not fit the {what}: {coverage.describe()} "
             f"(at least {weights.coverage:.1%} asked for)"
         )
-    return coverage
+    _require_classifier(model, coverage, weights.path, what)
+    if order is None or not order.differs:
+        return coverage
+    reorder(model, order)
+    return replace(coverage, note="; ".join(filter(None, (found.note, order.describe()))))
+
+
+def _require_classifier(model: nn.Module, coverage: Coverage, path: str, what: str) -> None:
+    """Raise ``TrialError`` when a tensor whose rows are classes was not loaded: it would answer at random."""
+    lacking = [
+        key for key in class_tensors(model) if key in {*coverage.missing, *(odd.key for odd in coverage.misshapen)}
+    ]
+    if lacking:
+        raise TrialError(
+            f"checkpoint {path} does not fill the classifier of the {what} ({_first(tuple(lacking))}), which would answer at "
+            f"random, whatever coverage says: {coverage.describe()}"
+        )
 
 
 def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:

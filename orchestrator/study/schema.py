@@ -28,7 +28,7 @@ class ZooTeacher(Section):
 
 
 class CheckpointTeacher(Section):
-    """Take a checkpoint file; its classes must be the dataset's, in the same order."""
+    """Take a checkpoint file; if it names its classes, they must be the dataset's, in whatever order."""
 
     kind: Literal["checkpoint"]
     path: str = Field(min_length=1)

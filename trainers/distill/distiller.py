@@ -15,6 +15,7 @@ from trainers.spec import MethodSpec
 from trainers.spec.method import terms_of
 from trainers.spec.schedule import Precision
 from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
+from trainers.weights import Coverage
 
 Losses = dict[str, Tensor]
 
@@ -22,8 +23,9 @@ Losses = dict[str, Tensor]
 class FrozenTeacher:
     """Hold the teacher outside every module tree, so that no state dict, optimizer or DDP bucket can contain it."""
 
-    def __init__(self, detector: Any) -> None:
-        self._detector = detector.eval().requires_grad_(False)
+    def __init__(self, detector: Any, loaded: Coverage | None = None) -> None:
+        """Freeze ``detector``; ``loaded`` says which of its tensors a checkpoint has filled."""
+        self._detector, self.loaded = detector.eval().requires_grad_(False), loaded
         self._adapter = adapter_for(detector)
         self._needs: frozenset[Need] | None = None  # everything, until a method says what it needs
 

@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 
 from trainers.detector import build_empty
 from trainers.predictions.matching import match
-from trainers.spec import Weights, class_count
+from trainers.spec import Weights, class_count, class_names
 from trainers.spec.predictions import ImagePredictions, Picture, Subject
 from trainers.weights import load_weights
 
@@ -18,7 +18,8 @@ MOST_BOXES = 100  # an image, as in COCO's evaluation
 def load_subject(subject: Subject, device: torch.device) -> Any:
     """Return a trial's best student, ready to detect; raise ``TrialError`` when its checkpoint does not fit."""
     detector = build_empty(subject.spec.student, class_count(subject.spec.dataset))
-    load_weights(detector, Weights(path=subject.checkpoint), f"student of trial {subject.id}")
+    what, classes = f"student of trial {subject.id}", class_names(subject.spec.dataset)
+    load_weights(detector, Weights(path=subject.checkpoint), what, classes)
     return detector.to(device).eval()
 
 

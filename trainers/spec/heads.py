@@ -21,6 +21,7 @@ class HeadSpec:
     ``adapter`` is an import string, ``module:Class``, of a ``trainers.distill.adapters.base.Adapter``; it is loaded
     only where something is trained. ``box_layers`` names the head's layers that predict boxes: students do not inherit
     them from a teacher that codes boxes differently (of a head that names none they then inherit nothing).
+    ``classifier`` names the layer whose rows are classes: without it a checkpoint must have them in the dataset's order.
     """
 
     head: str
@@ -28,6 +29,7 @@ class HeadSpec:
     adapter: str
     gives: frozenset[Need]
     box_layers: tuple[str, ...] = ()
+    classifier: str | None = None
 
 
 BUILT_IN = (
@@ -37,6 +39,7 @@ BUILT_IN = (
         "trainers.distill.adapters.gfl:GflAdapter",
         ANCHORED | {Need.DISTRIBUTIONS},
         ("gfl_reg", "scales"),
+        "gfl_cls",
     ),
     HeadSpec(
         "ATSSHead",
@@ -44,6 +47,7 @@ BUILT_IN = (
         "trainers.distill.adapters.atss:AtssAdapter",
         ANCHORED | {Need.DELTAS},
         ("atss_reg", "scales"),
+        "atss_cls",
     ),
     HeadSpec(
         "FCOSHead",
@@ -51,6 +55,7 @@ BUILT_IN = (
         "trainers.distill.adapters.fcos:FcosAdapter",
         DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
         ("conv_reg", "scales"),
+        "conv_cls",
     ),
     HeadSpec(
         "RetinaHead",
@@ -58,6 +63,7 @@ BUILT_IN = (
         "trainers.distill.adapters.retinanet:RetinaNetAdapter",
         ANCHORED | {Need.DELTAS},
         ("retina_reg",),
+        "retina_cls",
     ),
     HeadSpec(
         "YOLOXHead",
@@ -65,6 +71,7 @@ BUILT_IN = (
         "trainers.distill.adapters.yolox:YoloxAdapter",
         DENSE | {Need.OBJECTNESS},
         ("multi_level_conv_reg",),
+        "multi_level_conv_cls",
     ),
 )
 

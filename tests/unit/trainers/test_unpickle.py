@@ -19,7 +19,7 @@ from mmengine.logging import MessageHub
 from torch import nn
 
 from trainers.errors import TrialError
-from trainers.rebuild import Opaque, RefusedPickle
+from trainers.spec.pickled_objects import Opaque, RefusedPickle
 from trainers.torch_data import read_data
 from trainers.weights import read_checkpoint, read_state_dict
 
