@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.findings import Finding
+from orchestrator.local_configs import config_findings
 from orchestrator.machine import Machine
 from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
@@ -20,7 +21,9 @@ from trainers.spec.voc_layout import names_in, set_file, xml_file
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
     """Return what is missing or wrong in the world outside the study file; an empty list means: it can run here."""
-    return [*_data(loaded), *_weights(loaded), *_room(loaded, granted, machine), *_precision(loaded, granted)]
+    outside = (_data(loaded), config_findings(loaded.study), _weights(loaded))
+    here = (_room(loaded, granted, machine), _precision(loaded, granted))
+    return [finding for part in (*outside, *here) for finding in part]
 
 
 def _data(loaded: LoadedStudy) -> Iterator[Finding]:

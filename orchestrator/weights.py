@@ -11,6 +11,7 @@ from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, Z
 from trainers.spec import Detector, class_names
 from trainers.spec.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
 from trainers.spec.class_names import COCO80
+from trainers.spec.config_files import read_config
 from trainers.spec.pretrained import pretrained_weights
 from trainers.spec.remote import cached
 from trainers.spec.zoo import OWN, PREFIX, ZooCheckpoint, find_checkpoint, own_config
@@ -57,10 +58,16 @@ def in_other_order(study: Study) -> bool:
 
 
 def config_digest(detector: Detector) -> str:
-    """Return the identity of a detector's config: mmdet's version for its own, the content for every other file."""
+    """Return the identity of a detector's config: mmdet's version for its own, the content for every other file.
+
+    A local config counts with everything that it reads: the files that it builds on, opens or imports.
+    """
     if detector.config.startswith(PREFIX):
         return fingerprint([version("mmdet"), detector.config])
-    return file_digest(own_config(detector.config) if detector.config.startswith(OWN) else detector.config)
+    if detector.config.startswith(OWN):
+        return file_digest(own_config(detector.config))
+    config = read_config(Path(detector.config))
+    return file_digest(config.path) if config.stands_alone else fingerprint(config.identity())
 
 
 def needed_urls(study: Study) -> dict[str, str]:

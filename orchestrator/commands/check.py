@@ -3,9 +3,11 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
-from orchestrator.findings import StudyErrors
+from orchestrator.findings import Finding, StudyErrors
 from orchestrator.json_output import print_json
+from orchestrator.local_configs import config_findings
 from orchestrator.printable import printable
+from orchestrator.study.load import LoadedStudy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +19,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is wrong with the study; exit code 2 when something is."""
     try:
-        loaded = load(arguments)
+        findings = _findings(load(arguments))
     except StudyErrors as errors:
         if not arguments.json:
             raise
         print_json({"ok": False, "findings": findings_json(errors.findings)})
         return 2
     if arguments.json:
-        print_json({"ok": True, "findings": findings_json(loaded.warnings)})
+        print_json({"ok": True, "findings": findings_json(findings)})
         return 0
-    print_findings(loaded.warnings)
+    print_findings(findings)
     print(printable(f"{arguments.study}: ok"))
     return 0
+
+
+def _findings(loaded: LoadedStudy) -> tuple[Finding, ...]:
+    """Return everything that is worth knowing; raise ``StudyErrors`` when a local config cannot be used."""
+    findings = (*loaded.warnings, *config_findings(loaded.study))
+    if any(finding.level == "error" for finding in findings):
+        raise StudyErrors(findings)
+    return findings

@@ -17,6 +17,7 @@ from orchestrator.study.inherit import Source, read_source
 from orchestrator.study.location import KeyPath
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import FILES, file_keys, put, resolve_paths, value_at
+from trainers.spec.config_files import read_config
 
 STUDY = "study.yaml"
 LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies
@@ -79,8 +80,15 @@ def _located(source: Source, key: KeyPath) -> JsonValue:
 def _add(files: dict[str, bytes], config: Path) -> str:
     """Put a local detector config among the files and return its name there."""
     content = config.read_bytes()
-    if b"_base_" in content:
-        raise UserError(f"{config} builds on other files (_base_), which are not shipped: write it out as one file")
+    found = read_config(config)
+    for line, message in found.problems:
+        raise UserError(f"{line}: {message}")
+    if others := [str(path) for path in found.files if path != config]:
+        raise UserError(f"{config} reads other files, which are not shipped: write it out as one file ({others[0]})")
+    if found.variables:
+        raise UserError(
+            f"{config} depends on environment variables, which are not shipped: {', '.join(found.variables)}"
+        )
     name = f"configs/{hashlib.sha256(content).hexdigest()[:8]}/{config.name}"
     files[name] = content
     return name

@@ -71,10 +71,24 @@ def test_a_local_config_travels_with_its_content(tmp_path):
 
 
 def test_a_config_that_needs_others_is_refused(tmp_path):
-    (tmp_path / "own.py").write_text("_base_ = ['other.py']\n")
+    (tmp_path / "other.py").touch()
     (tmp_path / "study.yaml").write_text(BASE.replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", "own.py"))
-    with pytest.raises(UserError, match="_base_"):
+    (tmp_path / "own.py").write_text("_base_ = ['other.py']\n")
+    with pytest.raises(UserError, match=r"reads other files, .*other\.py"):
         ship(tmp_path / "study.yaml")
+    (tmp_path / "own.py").write_text("_base_ = ['gone.py']\n")
+    with pytest.raises(UserError, match=r"own\.py:1: .*no such file"):
+        ship(tmp_path / "study.yaml")
+    (tmp_path / "own.py").write_text("_base_ = []\nwidth = {{'$WIDTH:8'}}\n")
+    with pytest.raises(UserError, match="WIDTH"):
+        ship(tmp_path / "study.yaml")
+
+
+def test_a_config_on_top_of_a_shipped_one_travels(tmp_path):
+    text = "_base_ = 'mmdet::gfl/gfl_r50_fpn_1x_coco.py'\n"
+    (tmp_path / "own.py").write_text(text)
+    (tmp_path / "study.yaml").write_text(BASE.replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", "own.py"))
+    assert text.encode() in ship(tmp_path / "study.yaml").files.values()
 
 
 def test_the_same_study_makes_the_same_archive(tmp_path):
