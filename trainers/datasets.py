@@ -6,6 +6,7 @@ from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
 from trainers import coco as _coco  # noqa: F401  (registers the COCO dataset with mmdet)
+from trainers import image_loading as _image_loading  # noqa: F401  (registers the step that reads images with mmdet)
 from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
 from trainers import voc as _voc  # noqa: F401  (registers the VOC dataset with mmdet)
 from trainers.errors import TrialError
@@ -49,7 +50,9 @@ def _read_dataset(spec: DatasetSpec, split: str, pipeline: list[Config]) -> Any:
         common["filter_cfg"] = {"filter_empty_gt": spec.augmentation != "mosaic", "min_size": SMALLEST_TRAINING_SIDE}
     if isinstance(spec, ShapesDataset):
         return DATASETS.build(_shapes_config(spec, split) | common)
-    return _build_voc(spec, split, common) if isinstance(spec, VocDataset) else _build_coco(spec, split, common)
+    dataset = _build_voc(spec, split, common) if isinstance(spec, VocDataset) else _build_coco(spec, split, common)
+    dataset.pipeline.transforms[0].settle(dataset)
+    return dataset
 
 
 def _shapes_config(spec: ShapesDataset, split: str) -> Config:

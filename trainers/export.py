@@ -8,7 +8,7 @@ from torch import nn
 
 from trainers.detector import model_config
 from trainers.pipelines import test_pipeline, train_pipeline
-from trainers.spec import DatasetSpec, TrialSpec, class_count, class_names
+from trainers.spec import DatasetSpec, ShapesDataset, TrialSpec, class_count, class_names
 
 
 def student_checkpoint(student: nn.Module, trial: TrialSpec, meta: dict[str, Any]) -> dict[str, Any]:
@@ -21,14 +21,14 @@ def student_checkpoint(student: nn.Module, trial: TrialSpec, meta: dict[str, Any
 def mmdet_config(trial: TrialSpec) -> Any:
     """Return a config with which ``mmdet.apis.init_detector`` builds the student, without Stillhouse installed."""
     classes = class_names(trial.dataset)
-    pipeline = test_pipeline(trial.dataset, {"type": "LoadImageFromFile"})
+    pipeline = test_pipeline(trial.dataset, _plain_load_step(trial.dataset))
     loader = {"batch_size": 1, "num_workers": 2, "dataset": _dataset_config(trial.dataset, pipeline, classes)}
     return Config(
         {
             "default_scope": "mmdet",
             "model": model_config(trial.student, class_count(trial.dataset)),
             "classes": classes,
-            "train_pipeline": _portable(train_pipeline(trial.dataset)),
+            "train_pipeline": [_plain_load_step(trial.dataset), *train_pipeline(trial.dataset)[1:]],
             "test_pipeline": pipeline,
             "test_dataloader": loader,
             "test_cfg": {"type": "TestLoop"},
@@ -54,5 +54,7 @@ def _dataset_config(spec: DatasetSpec, pipeline: list[dict[str, Any]], classes: 
     }
 
 
-def _portable(pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"type": "LoadImageFromFile"}, *pipeline[1:]]
+def _plain_load_step(spec: DatasetSpec) -> dict[str, Any]:
+    """Return mmdet's own way to read images; docs/studies.md tells which images it sees otherwise than Stillhouse."""
+    as_stored = not isinstance(spec, ShapesDataset) and spec.exif == "ignore"
+    return {"type": "LoadImageFromFile", **({"color_type": "color_ignore_orientation"} if as_stored else {})}

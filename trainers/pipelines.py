@@ -62,7 +62,9 @@ def finishing(spec: DatasetSpec) -> list[Config]:
 
 
 def _load_step(spec: DatasetSpec) -> Config:
-    return {"type": "StillhouseDrawShapes" if isinstance(spec, ShapesDataset) else "LoadImageFromFile"}
+    if isinstance(spec, ShapesDataset):
+        return {"type": "StillhouseDrawShapes"}
+    return {"type": "StillhouseLoadImage", "exif": spec.exif, "bit_depth": spec.bit_depth}
 
 
 def _resize(size: tuple[int, int], keep_ratio: bool) -> Config:

@@ -40,7 +40,7 @@ def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report
     _check_names(summaries, ledger)
     check_twins(train, val, ledger)
     digests = tuple(
-        check_images(split, ledger, decode=decode, advance=begin(split.name, len(split.images)))
+        check_images(split, dataset.pixel_rule, ledger, decode=decode, advance=begin(split.name, len(split.images)))
         for split in (train, val)
     )
     check_contents(train, val, (digests[0], digests[1]), ledger)

@@ -1,69 +1,71 @@
-"""Look at one image file: its header, or every pixel."""
+"""Look at one image file: its header, or every pixel as training sees it."""
 
 import hashlib
-import struct
-import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
-
 from orchestrator.data_check.reason import reason
+from trainers.spec.image_header import Header, read_header
+from trainers.spec.image_pixels import is_transparent, read_pixels, size_of
+from trainers.spec.image_rule import ImageError, PixelRule, Size
 
-ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height are exchanged when the image is shown
-EXCHANGED = range(5, 9)
 TAIL = 4096  # bytes at a file's end in which its end mark has to be
 END_MARKS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
-DAMAGE = (OSError, ValueError, SyntaxError, struct.error, zlib.error, EOFError, IndexError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Say what an image file holds: (width, height) as training sees it, or a ``problem``, a phrase.
+    """Say what an image file holds: the sizes (width, height) that training takes it for, or a ``problem``, a phrase.
 
-    ``suspicion`` is a phrase too, about a file that can perhaps be read. ``digest`` is of all its bytes.
+    ``suspicion`` is a phrase too, about a file that can perhaps be read. ``turn_unknown``: EXIF turns the image, and only
+    the user knows whether it turns the boxes. ``digest`` is of all its bytes.
     """
 
-    size: tuple[int, int] | None = None
+    sizes: tuple[tuple[int, int], ...] = ()
     problem: str | None = None
     suspicion: str | None = None
+    turn_unknown: bool = False
+    transparent: bool = False
     digest: str | None = None
 
 
-def look_at(path: Path, *, decode: bool) -> Look:
-    """Read the header of an image, with ``decode`` all of it; never raises for what the file holds."""
+def look_at(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) -> Look:
+    """Read the header of an image, with ``decode`` all of it; never raises for what the file holds.
+
+    Files of rare kinds are always decoded: their header does not tell whether training can read them.
+    """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks about metadata; errors are told
-            return _look(path, decode=decode)
+        return _look(path, rule, annotated, decode=decode)
     except FileNotFoundError:
         return Look(problem="does not exist")
-    except UnidentifiedImageError:
-        return Look(problem="is empty" if path.stat().st_size == 0 else "is no image")
-    except Pillow.DecompressionBombError as error:
-        return Look(problem=f"claims to be huge: {error}")
-    except DAMAGE as error:
+    except ImageError as error:
+        return Look(problem=str(error))
+    except OSError as error:
         return Look(problem=f"cannot be read: {reason(error)}")
 
 
-def _look(path: Path, *, decode: bool) -> Look:
-    with Pillow.open(path) as image:
-        size = _seen_size(image)
-        mark = END_MARKS.get(image.format or "")
-        if decode:
-            image.load()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if decode else None
+def _look(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) -> Look:
+    header = _header(path)
+    sizes = header.sizes(rule) if header else ()
+    if decode or header is None or not header.plain:
+        sizes = (size_of(read_pixels(path, rule, annotated)),)
+    mark = END_MARKS.get(header.kind) if header else None
     cut = mark is not None and mark not in _tail(path)
-    return Look(size, suspicion="has no end mark, so it may be cut off" if cut else None, digest=digest)
+    return Look(
+        sizes,
+        suspicion="has no end mark, so it may be cut off" if cut else None,
+        turn_unknown=header is not None and header.leaves_open(rule, annotated),
+        transparent=header is not None and header.alpha and is_transparent(path),
+        digest=hashlib.sha256(path.read_bytes()).hexdigest() if decode else None,
+    )
 
 
-def _seen_size(image: Pillow.Image) -> tuple[int, int]:
-    width, height = image.size
-    # asked only of files that have EXIF data: of a PNG file without, Pillow would decode every pixel to find some
-    turned = "exif" in image.info and image.getexif().get(ORIENTATION) in EXCHANGED
-    return (height, width) if turned else (width, height)
+def _header(path: Path) -> Header | None:
+    """Return a file's header, ``None`` where only OpenCV can tell what it is."""
+    try:
+        return read_header(path)
+    except ImageError:
+        return None
 
 
 def _tail(path: Path) -> bytes:

@@ -3,34 +3,49 @@
 import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import replace
 
 from orchestrator.data_check.image_file import Look, look_at
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Image, Split
+from trainers.spec.image_pixels import settled
+from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
 Advance = Callable[[], None]
 Digests = dict[Hashable, str]
+TURN_UNKNOWN = (
+    "by EXIF, and sizes do not tell whether the boxes are turned too: they are taken to belong to the image as viewers "
+    "show it; set dataset.exif to apply if that is right, to ignore if they belong to the stored pixels"
+)
+TRANSPARENT = "transparent pixels: training sees the colours that are stored beneath"
 
 
-def check_images(split: Split, ledger: Ledger, *, decode: bool, advance: Advance) -> Digests:
+def check_images(split: Split, rule: PixelRule, ledger: Ledger, *, decode: bool, advance: Advance) -> Digests:
     """Note images that are missing, damaged or of another size than annotated; return digests if they were decoded.
 
     ``advance`` is called after each image.
     """
+    rule = _settled(split, rule, ledger)
     digests: Digests = {}
+    looks: list[Look] = []
     with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
-        looks = pool.map(lambda image: _look(image.file, decode=decode), split.images.values())
-        for (key, image), look in zip(split.images.items(), looks, strict=True):
+        found = pool.map(lambda image: look_at(image.file, rule, image.size, decode=decode), split.images.values())
+        for (key, image), look in zip(split.images.items(), found, strict=True):
             _note(image, look, ledger)
+            looks.append(look)
             if look.digest is not None:
                 digests[key] = look.digest
             advance()
+    _note_once(split, looks, ledger)
     return digests
 
 
-def _look(path: Path, *, decode: bool) -> Look:
-    return look_at(path, decode=decode)
+def _settled(split: Split, rule: PixelRule, ledger: Ledger) -> PixelRule:
+    try:
+        return settled(rule, (image.file for image in split.images.values()))
+    except ImageError as error:
+        ledger.error("16-bit images of unknown depth", f"dataset.{split.name}", str(error))
+        return replace(rule, bit_depth=FULL_DEPTH)
 
 
 def _note(image: Image, look: Look, ledger: Ledger) -> None:
@@ -39,6 +54,19 @@ def _note(image: Image, look: Look, ledger: Ledger) -> None:
         ledger.error(kind, image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
         ledger.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
-    if look.size is not None and image.size is not None and look.size != image.size:
-        given, found = (f"{size[0]:g} x {size[1]:g}" for size in (image.size, look.size))
+    if look.sizes and image.size is not None and image.size not in look.sizes:
+        given, found = (f"{size[0]:g} x {size[1]:g}" for size in (image.size, look.sizes[0]))
         ledger.error("images of another size", image.where, f"{image.file} has {found} pixels, annotated are {given}")
+
+
+def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:
+    """Note what one setting or one look settles for all images of a split."""
+    files = [image.file for image in split.images.values()]
+    turned = [file for file, look in zip(files, looks, strict=True) if look.turn_unknown]
+    clear = [file for file, look in zip(files, looks, strict=True) if look.transparent]
+    where = f"dataset.{split.name}"
+    if turned:
+        message = f"{len(turned)} images are turned {TURN_UNKNOWN} (the first is {turned[0]})"
+        ledger.warning("images turned by EXIF", where, message)
+    if clear:
+        ledger.warning("transparent images", where, f"{len(clear)} images have {TRANSPARENT} (the first is {clear[0]})")

@@ -26,7 +26,7 @@ def look(job: PredictionJob) -> Index:
     (folder / IMAGES).mkdir(parents=True, exist_ok=True)
     dataset = build_dataset(job.subjects[0].spec.dataset, "val")
     places = chosen(dataset, job.limits.images, job.image_ids)
-    pictures = [keep_picture(dataset.get_data_info(place), job.limits, folder) for place in places]
+    pictures = [keep_picture(dataset, place, job.limits, folder) for place in places]
     for subject in job.subjects:
         _look_once(subject, dataset, places, pictures, device, folder / TRIALS / subject.id)
     kept = fitting(folder, pictures, job.limits)

@@ -4,18 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import TrialError
-from trainers.shapes import DrawShapes
 from trainers.spec.predictions import IMAGES, Limits, Picture, TruthBox
 
 
-def keep_picture(info: dict[str, Any], limits: Limits, folder: Path) -> Picture:
-    """Write the image of a dataset's record to ``folder/images/<key>.jpg`` and return its description."""
-    image = _pixels(info)
+def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Picture:
+    """Write an image of a dataset to ``folder/images/<key>.jpg`` and return its description."""
+    info = dataset.get_data_info(place)
+    image = _pixels(dataset, info)
     height, width = image.shape[:2]
     factor = min(1.0, limits.longest_side / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
@@ -35,17 +34,12 @@ def picture_file(folder: Path, key: str) -> Path:
     return folder / IMAGES / f"{key}.jpg"
 
 
-def _pixels(info: dict[str, Any]) -> NDArray[np.uint8]:
-    """Return the image as the detector's pipeline reads it, uint8 (height, width, 3), BGR."""
-    if "shapes" in info:
-        drawn: NDArray[np.uint8] = DrawShapes().transform(dict(info))["img"]
-        return drawn
+def _pixels(dataset: Any, info: dict[str, Any]) -> NDArray[np.uint8]:
+    """Return the image as the first step of the dataset's pipeline reads it, uint8 (height, width, 3), BGR."""
     try:
-        read: NDArray[np.uint8] | None = mmcv.imread(info["img_path"])
-    except (OSError, cv2.error) as error:
+        read: NDArray[np.uint8] = dataset.pipeline.transforms[0].transform(dict(info))["img"]
+    except OSError as error:
         raise TrialError(f"cannot read image {info['img_path']}: {error}") from error
-    if read is None:
-        raise TrialError(f"cannot read image {info['img_path']}: it is damaged")
     return read
 
 

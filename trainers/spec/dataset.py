@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from trainers.spec.base import Section
 from trainers.spec.class_names import COCO80, VOC20
+from trainers.spec.image_rule import ImageFiles
 from trainers.spec.view import Side, View
 
 ShapeClass = Literal["circle", "square", "triangle"]
@@ -53,7 +54,7 @@ class CocoSplit(Section):
     images: Below
 
 
-class CocoDataset(View):
+class CocoDataset(ImageFiles):
     """Read any dataset in COCO's JSON format.
 
     ``root`` may contain ``${VARIABLE}``; a relative path is relative to the study file. ``classes`` are category names
@@ -89,7 +90,7 @@ class VocPart(Section):
 VocSplit = Annotated[tuple[VocPart, ...], Field(min_length=1)]
 
 
-class VocDataset(View):
+class VocDataset(ImageFiles):
     """Read Pascal VOC, or any folder with annotations in VOC's XML format.
 
     A split is one part after the other. ``root`` as for COCO; ``classes`` are object names as the XML files spell

@@ -290,8 +290,11 @@ def test_damaged_pixels_never_end_in_a_traceback(suffix: str, tmp_path: Path, ca
         assert code in (0, 2)
 
 
-@pytest.mark.parametrize(("orientation", "size", "code"), [(6, (48, 64), 0), (6, (64, 48), 2), (3, (64, 48), 0)])
-def test_size_is_that_of_the_image_as_turned(
+@pytest.mark.parametrize(
+    ("orientation", "size", "code"),
+    [(6, (48, 64), 0), (6, (64, 48), 0), (6, (64, 50), 2), (3, (64, 48), 0), (3, (48, 64), 2)],
+)
+def test_size_is_that_of_the_image_as_stored_or_as_turned(
     orientation: int, size: tuple[int, int], code: int, tmp_path: Path, capsys: Any
 ) -> None:
     file = coco(tmp_path)
