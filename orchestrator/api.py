@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.findings import Finding
+from orchestrator.images import compared
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.study.load import LoadedStudy, load_study
@@ -51,7 +52,7 @@ class Study:
 
     def plan(self, store: str | Path | None = None) -> Plan:
         """Return the trials that ``run`` would run in the store, their states, and what is missing for them."""
-        return make_plan(self.loaded, Store(store))
+        return compared(make_plan(self.loaded, Store(store)), self.loaded.where("dataset"))
 
     def run(
         self,
@@ -74,6 +75,7 @@ class Study:
 
         place = Store(store)
         plan = make_plan(self.loaded, place, cluster_at(address) if address else None)
+        plan = compared(plan, self.loaded.where("dataset"))
         require_runnable(plan)
         fetch_weights(plan)
         place.prepare()

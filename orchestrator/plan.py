@@ -1,6 +1,6 @@
 """Turn a study into the trials that ``run`` will run: their identities, places, states, and what is missing for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -106,11 +106,16 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teacher=teacher if distils else None,
         students=tuple(students),
         resources=granted,
-        findings=tuple(sorted((*findings, *left_out), key=lambda finding: WORST_FIRST.index(finding.level))),
+        findings=worst_first((*findings, *left_out)),
         planner=planner,
         search_log=search_log,
         suggested=planner.suggested(search_log),
     )
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order in which people should read them."""
+    return tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level)))
 
 
 class Planner:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from orchestrator.errors import OperationError
 from orchestrator.head_watch import watched_head
+from orchestrator.images import ImageRecorder
 from orchestrator.interruption import Interruption
 from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.rates import remember
@@ -51,7 +52,15 @@ def run_plan(
         flusher.begin()
         if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
             learn(plan, tracker)
-            _train(plan, pending, store, [flusher, *watchers], address, interruption or Interruption(), keep_ray)
+            _train(
+                plan,
+                pending,
+                store,
+                [ImageRecorder(plan), flusher, *watchers],
+                address,
+                interruption or Interruption(),
+                keep_ray,
+            )
         for trial in plan.trials:
             if (
                 refreshed(trial).status == "finished"

@@ -116,6 +116,7 @@ def run_on(arguments: argparse.Namespace) -> int:
         "--tracker-wait",
         str(arguments.tracker_wait),
         *(["--random-weights"] if arguments.random_weights else []),
+        *(["--images-changed"] if arguments.images_changed else []),
     ]
     order = study.order(cluster.store, options=options, variables=cluster.environment, resources=ON_THE_HEAD)
     store.prepare()

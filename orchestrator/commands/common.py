@@ -35,6 +35,14 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_images_changed(parser: argparse.ArgumentParser) -> None:
+    """Add the choice to take other images for another dataset."""
+    parser.add_argument(
+        "--images-changed", action="store_true",
+        help="take the present images for another dataset: sets dataset.images_digest, so all trials are new ones",
+    )  # fmt: skip
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add where results are kept."""
     parser.add_argument("--store", metavar="DIR", help=f"folder of results (default: ${VARIABLE} or ./stillhouse-runs)")
@@ -83,7 +91,22 @@ def load(arguments: argparse.Namespace) -> LoadedStudy:
     if getattr(arguments, "workers", None):
         sets.append(f"scaling.workers={arguments.workers}")
     loaded = load_study(arguments.study, sets, trust_python=arguments.trust_config)
-    return with_random_weights(loaded) if getattr(arguments, "random_weights", False) else loaded
+    loaded = with_random_weights(loaded) if getattr(arguments, "random_weights", False) else loaded
+    return with_present_images(loaded) if getattr(arguments, "images_changed", False) else loaded
+
+
+def with_present_images(loaded: LoadedStudy) -> LoadedStudy:
+    """Name the images that are here in the study, and say how to keep to them."""
+    from dataclasses import replace
+
+    from orchestrator.images import present_digest
+
+    digest = present_digest(loaded.study.dataset)
+    dataset = loaded.study.dataset.model_copy(update={"images_digest": digest})
+    message = f"these are the images {digest}: write images_digest: {digest} under dataset to keep to them"
+    note = Finding("note", loaded.where("dataset"), message)
+    study = loaded.study.model_copy(update={"dataset": dataset})
+    return replace(loaded, study=study, warnings=(*loaded.warnings, note))
 
 
 def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:

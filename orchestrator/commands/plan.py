@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from orchestrator.commands.common import (
+    add_images_changed,
     add_json,
     add_store,
     add_study,
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_study(parser)
     add_workers(parser)
+    add_images_changed(parser)
     add_store(parser)
     add_json(parser)
 
@@ -26,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
     from orchestrator.forecast import forecast, forecast_json, total_line
+    from orchestrator.images import compared
     from orchestrator.plan import make_plan
     from orchestrator.plan_view import plan_json, print_plan
     from orchestrator.rates import known_rates
 
     store = store_of(arguments)
-    plan = make_plan(load(arguments), store)
+    loaded = load(arguments)
+    plan = compared(make_plan(loaded, store), loaded.where("dataset"))
     expected = forecast(plan, known_rates(store.rates))
     if arguments.json:
         content: dict[str, Any] = plan_json(plan)

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import (
+    add_images_changed,
     add_json,
     add_mirror,
     add_store,
@@ -18,6 +19,7 @@ from orchestrator.commands.common import (
 )
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
+from orchestrator.images import compared
 from orchestrator.interruption import Interruption, raise_interrupt
 from orchestrator.machine import Machine
 from orchestrator.plan import Plan, make_plan
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_study(parser)
     add_workers(parser)
+    add_images_changed(parser)
     add_store(parser)
     add_json(parser)
     add_tracker_wait(parser)
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         return run_on(arguments)
     loaded, store = load(arguments), store_of(arguments)
     plan = make_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
+    plan = compared(plan, loaded.where("dataset"))
     print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
     require_runnable(plan)
     fetch_weights(plan)

@@ -28,4 +28,9 @@ def test_a_broken_image_fails_the_trial_with_its_name(tmp_path: Path) -> None:
     [trial] = answer.json["trials"]
     assert (trial["status"], trial["checkpoint"]) == ("failed", None)
     directory = tmp_path / "store" / "trials" / trial["id"]
-    assert sorted(path.name for path in directory.iterdir()) == ["error.txt", "events.jsonl", "outcome.json"]
+    assert sorted(path.name for path in directory.iterdir()) == [
+        "error.txt",
+        "events.jsonl",
+        "images.json",
+        "outcome.json",
+    ]

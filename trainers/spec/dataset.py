@@ -27,6 +27,7 @@ def require_below(name: str) -> str:
     return name
 
 
+ImagesDigest = Annotated[str, Field(pattern=r"^img-[0-9a-f]{12}$")] | None
 Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
 
 
@@ -58,7 +59,8 @@ class CocoDataset(ImageFiles):
     """Read any dataset in COCO's JSON format.
 
     ``root`` may contain ``${VARIABLE}``; a relative path is relative to the study file. ``classes`` are category names
-    as the annotation files spell them, or ``coco80`` for the 80 classes of MS COCO.
+    as the annotation files spell them, or ``coco80`` for the 80 classes of MS COCO. ``images_digest`` says which images
+    are meant, by the digest of their names and sizes that ``plan`` shows.
     """
 
     kind: Literal["coco"]
@@ -66,6 +68,7 @@ class CocoDataset(ImageFiles):
     train: CocoSplit = CocoSplit(annotations="annotations/instances_train2017.json", images="train2017")
     val: CocoSplit = CocoSplit(annotations="annotations/instances_val2017.json", images="val2017")
     classes: Literal["coco80"] | ClassNames = "coco80"
+    images_digest: ImagesDigest = None
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> "CocoDataset":
@@ -104,6 +107,7 @@ class VocDataset(ImageFiles):
     val: VocSplit = (VocPart(folder="VOC2007", set="test"),)
     classes: Literal["voc20"] | ClassNames = "voc20"
     first_pixel: Literal[0, 1] = 1
+    images_digest: ImagesDigest = None
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> "VocDataset":

@@ -8,7 +8,16 @@ from trainers.spec.base import Section
 
 Side = Annotated[int, Field(ge=32, le=4096)]
 Factor = Annotated[float, Field(gt=0.0, le=10.0)]
-LATER_KEYS = ("repeat", "augmentation", "mosaic", "multi_scale", "batch_scales", "pad_to_square", "test_size")
+LATER_KEYS = (
+    "repeat",
+    "augmentation",
+    "mosaic",
+    "multi_scale",
+    "batch_scales",
+    "pad_to_square",
+    "test_size",
+    "images_digest",
+)
 
 
 def require_rising(name: str, pair: tuple[float, float]) -> None:
@@ -113,5 +122,6 @@ class View(Section):
         Settings that a later release added are left out at their defaults, so that they change no older identity.
         """
         content = self.model_dump(mode="json", exclude={"root", "evaluator"})
-        unset = [key for key in LATER_KEYS if getattr(self, key) == View.model_fields[key].default]
+        fields = type(self).model_fields
+        unset = [key for key in LATER_KEYS if key in fields and getattr(self, key) == fields[key].default]
         return {key: value for key, value in content.items() if key not in unset}
