@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from trainers.spec import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
 from trainers.spec.method import inherits, terms_of
+from trainers.spec.terms import identity
 from trainers.spec.trial import Segment
 from trainers.spec.zoo import PREFIX, find_config
 
@@ -66,7 +67,7 @@ def canonical_method(method: MethodSpec) -> dict[str, Any]:
 
     The order of terms does not matter.
     """
-    terms = [term.model_dump(mode="json") for term in terms_of(method)]
+    terms = [identity(term) for term in terms_of(method)]
     ordered = sorted(terms, key=lambda term: str(term["kind"]))
     return {"terms": ordered, "inherit": inherits(method)}
 

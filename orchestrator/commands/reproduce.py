@@ -44,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--switch", dest="switches", metavar="NAME=CHOICE", action="append", default=[],
         help="answer an open question of the paper otherwise, as --plan names them (may be repeated)",
     )  # fmt: skip
+    parser.add_argument(
+        "--accept-teacher-ap", action="store_true",
+        help="go on with public weights whose AP here is none of those published for them",
+    )  # fmt: skip
     parser.add_argument("--gpu-price", type=float, metavar="USD", help="price of a GPU hour, for --plan")
     parser.add_argument("--fetch-data", action="store_true", help="fetch COCO or VOC first where they are missing")
     only = parser.add_mutually_exclusive_group()
@@ -110,7 +114,8 @@ def options_of(arguments: argparse.Namespace) -> "Options":
     if gpus is None and not (arguments.plan or arguments.address or arguments.on):
         here = max(1, this_machine().gpus)
         gpus = next(number for number in (8, 4, 2, 1) if number <= here)
-    return Options(arguments.fidelity, gpus, arguments.seeds, dict(map(switch, arguments.switches)))
+    switches = dict(map(switch, arguments.switches))
+    return Options(arguments.fidelity, gpus, arguments.seeds, switches, arguments.accept_teacher_ap)
 
 
 def switch(text: str) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """Run a reproduction, wave by wave, in one Ray: checks of weights, then what waits for nothing, then the rest."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.reproduce.agenda import Agenda, merged
-from orchestrator.reproduce.gate import objection
+from orchestrator.reproduce.gate import ACCEPT, objection
 from orchestrator.reproduce.measured import ap_values
 from orchestrator.tracking.results import TrialResult, results_on_disk
 
@@ -25,7 +26,8 @@ class Ending:
 def execute(agenda: Agenda, label: str, run: RunPlan) -> Ending:
     """Run every trial that is not finished; ``run`` runs one plan.
 
-    A unit does not run when a public checkpoint that it rests on does not give its zoo's AP, or when its teacher failed.
+    A unit does not run when a public checkpoint that it rests on gives no AP that is published for it (unless the
+    options accept that), or when its teacher failed.
     """
     checks, first, then = agenda.waves()
     delivered = _run(agenda, checks, label, run)
@@ -45,14 +47,19 @@ def _run(agenda: Agenda, trials: Sequence[PlannedTrial], label: str, run: RunPla
 
 def _objections(agenda: Agenda) -> dict[str, str]:
     """Return the units that rest on weights which are not what they should be, with the reason."""
-    verdicts = {gate: _objection(agenda, gate) for unit in agenda.units.values() for gate in unit.gates}
+    gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
+    verdicts = {gate: _objection(agenda, gate) for gate in gates}
     found = {name: [verdicts[gate] for gate in unit.gates] for name, unit in agenda.units.items()}
     return {name: next(filter(None, reasons)) for name, reasons in found.items() if any(reasons)}
 
 
 def _objection(agenda: Agenda, gate: str) -> str | None:
     values = ap_values(agenda, gate, on_disk(agenda, agenda.units[gate].trials))
-    return objection(gate, values[0] if values else None)
+    found = objection(gate, values[0] if values else None)
+    if found and values and math.isfinite(values[0]) and agenda.options.accept_teacher_ap:
+        log.warning("%s: accepted: %s", ACCEPT, found)
+        return None
+    return found
 
 
 def _without_teacher(agenda: Agenda, stopped: dict[str, str]) -> dict[str, str]:

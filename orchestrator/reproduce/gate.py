@@ -1,39 +1,64 @@
-"""Hold public weights to the figure that their zoo gives, before a training that rests on them is paid for."""
+"""Hold public weights to the figures published for them, before a training that rests on them is paid for."""
 
 import math
 from dataclasses import dataclass
 
 from orchestrator.weights import zoo_checkpoint
 
-TOLERANCE = 0.2  # of AP, in percent: what other versions and roundings may change
+TOLERANCE = (
+    2  # tenths of AP in percent, the precision of published figures: what other versions and roundings may change
+)
+ACCEPT = "--accept-teacher-ap"
 
 
 @dataclass(frozen=True)
 class Check:
-    """Hold what public weights give here beside their zoo's AP, in percent; ``objection`` says why they will not do."""
+    """Hold what public weights give here beside the AP published for them, in percent.
+
+    ``expected`` is their zoo's figure, ``published`` the others by their source; ``objection`` says why the weights will
+    not do, and ``accepted`` that whoever runs the reproduction takes them all the same.
+    """
 
     weights: str
     expected: float
+    published: dict[str, float]
     measured: float
     objection: str | None
+    accepted: bool = False
 
 
-def check_of(weights: str, measured: float) -> Check:
-    """Return the check of weights that have been evaluated."""
-    return Check(weights, zoo_checkpoint(weights).ap, measured, objection(weights, measured))
+def check_of(weights: str, measured: float, *, accept: bool = False) -> Check:
+    """Return the check of weights that have been evaluated; ``accept`` takes them whatever their AP."""
+    known, found = zoo_checkpoint(weights), objection(weights, measured)
+    return Check(weights, known.ap, dict(known.published), measured, found, accept and found is not None)
 
 
 def objection(weights: str, measured: float | None) -> str | None:
-    """Return why nothing may rest on these weights, ``None`` when they give their zoo's AP; ``measured`` is in percent.
+    """Return why nothing may rest on these weights, ``None`` when they give an AP that is published for this file.
 
-    What a table prints does not matter here: where it differs from the zoo's figure, that is known and no fault of the
-    weights.
+    ``measured`` is in percent and compared at the precision of the figures, one decimal. What a table prints for
+    weights that its authors trained themselves does not matter here.
     """
-    expected = zoo_checkpoint(weights).ap
     if measured is None or not math.isfinite(measured):
         return f"{weights} could not be evaluated"
-    if abs(measured - expected) > TOLERANCE + 1e-9:
-        return (
-            f"{weights} gives AP {measured:.1f} here, and {expected:.1f} in its zoo: wrong weights, data or evaluation"
-        )
-    return None
+    if any(abs(_tenths(measured) - _tenths(figure)) <= TOLERANCE for figure in figures(weights).values()):
+        return None
+    return (
+        f"{weights} gives AP {measured:.1f} here, and {described(weights)}: wrong weights, data or evaluation "
+        f"({ACCEPT} goes on with them)"
+    )
+
+
+def figures(weights: str) -> dict[str, float]:
+    """Return every AP that is published for a public checkpoint, in percent, by who gives it."""
+    known = zoo_checkpoint(weights)
+    return {"its zoo": known.ap, **known.published}
+
+
+def described(weights: str) -> str:
+    """Return the published figures in words."""
+    return ", ".join(f"{figure:.1f} in {source}" for source, figure in figures(weights).items())
+
+
+def _tenths(percent: float) -> int:
+    return round(round(percent, 1) * 10)

@@ -10,6 +10,7 @@ from orchestrator.errors import UserError
 from orchestrator.fingerprint import fingerprint
 from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.cost import cost_of, total
+from orchestrator.reproduce.gate import ACCEPT
 from orchestrator.reproduce.options import Options
 from orchestrator.submit.identity import submission_key
 from orchestrator.submit.order import Order, shared_store
@@ -45,7 +46,8 @@ def words_of(options: Options) -> tuple[str, ...]:
     numbers = {"--gpus": options.gpus, "--seeds": options.seeds}
     words = [word for name, number in numbers.items() if number is not None for word in (name, str(number))]
     switches = [word for name, choice in options.switches.items() for word in ("--switch", f"{name}={choice}")]
-    return ("--fidelity", options.fidelity, *words, *switches)
+    accepting = [ACCEPT] if options.accept_teacher_ap else []
+    return ("--fidelity", options.fidelity, *words, *switches, *accepting)
 
 
 def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]:

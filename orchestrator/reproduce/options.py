@@ -9,12 +9,16 @@ Fidelity = Literal["full", "short", "smoke"]
 
 @dataclass(frozen=True)
 class Options:
-    """Hold the command's choices; ``None`` leaves a thing as the rows' studies have it."""
+    """Hold the command's choices; ``None`` leaves a thing as the rows' studies have it.
+
+    ``accept_teacher_ap`` goes on with public weights whose AP is none of those published for them.
+    """
 
     fidelity: Fidelity = "full"
     gpus: int | None = None
     seeds: int | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
+    accept_teacher_ap: bool = False
 
     def sets(self) -> list[str]:
         """Return the changes of every study, as ``--set`` takes them."""

@@ -11,6 +11,7 @@ from orchestrator.plan import PlannedTrial
 from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.book import Switch, switches
 from orchestrator.reproduce.cost import Cost, cost_of, total
+from orchestrator.reproduce.gate import described
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
 from orchestrator.weights import zoo_checkpoint
 
@@ -138,10 +139,7 @@ def _switch_lines(agenda: Agenda) -> list[str]:
         f"--switch {s.name}={_choice(agenda, s)}: {s.question} Also: {', '.join(_others(agenda, s))}."
         for s in open_questions(agenda)
     ]
-    known = [
-        f"{name}: its zoo gives {zoo_checkpoint(name).ap:.1f}, printed is {printed:.1f}"
-        for name, printed in _figures(agenda)
-    ]
+    known = [f"{name}: {described(name)}; printed is {printed:.1f}" for name, printed in _figures(agenda)]
     return [*(lines and ["What the paper does not say, and what is done:", *(f"  {line}" for line in lines)]), *known]
 
 

@@ -22,8 +22,8 @@ Shorten = Callable[[Study], Study]
 class Unit:
     """Hold one study or one public checkpoint: ``trials`` are what a row's numbers are read from.
 
-    ``teacher`` is the trial that has to be finished first, ``gates`` are the public checkpoints that have to give their
-    zoo's AP first. ``fetch`` are addresses of weights that are not here; ``replaced`` those that random ones stand in for.
+    ``teacher`` is the trial that has to be finished first, ``gates`` are the public checkpoints that have to give a
+    published AP first. ``fetch`` are addresses of weights that are not here; ``replaced`` those that random ones stand in for.
     """
 
     name: str

@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.book import METRICS, Claim
 from orchestrator.reproduce.claim import Judgement, compare
-from orchestrator.reproduce.gate import Check, check_of
+from orchestrator.reproduce.gate import ACCEPT, Check, check_of, described
 from orchestrator.reproduce.measured import Judged, Results, ap_values
 from orchestrator.reproduce.rank import Agreement
 from orchestrator.reproduce.verdict import Verdict
@@ -64,7 +64,8 @@ def checks(agenda: Agenda, results: Results) -> list[Check]:
     """Return the checks of public weights that rows rest on, as far as they have been evaluated."""
     gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
     values = {gate: ap_values(agenda, gate, results) for gate in gates}
-    return [check_of(gate, found[0]) for gate, found in values.items() if found and math.isfinite(found[0])]
+    known = {gate: found[0] for gate, found in values.items() if found and math.isfinite(found[0])}
+    return [check_of(gate, value, accept=agenda.options.accept_teacher_ap) for gate, value in known.items()]
 
 
 def judged_claims(agenda: Agenda, results: Results) -> list[tuple[Claim, Judgement]]:
@@ -120,8 +121,9 @@ def _row_content(found: Judged) -> dict[str, Any]:
 
 
 def _check_line(check: Check) -> str:
-    measured = f"AP {check.measured:.1f} here, {check.expected:.1f} in its zoo"
-    return f"weights {check.weights}: {measured}: {'as it should be' if check.objection is None else 'WRONG'}"
+    measured = f"AP {check.measured:.1f} here, {described(check.weights)}"
+    wrong = f"WRONG, accepted by {ACCEPT}" if check.accepted else "WRONG"
+    return f"weights {check.weights}: {measured}: {'as it should be' if check.objection is None else wrong}"
 
 
 def _claim_line(claim: Claim, judgement: Judgement) -> str:

@@ -28,7 +28,7 @@ from trainers.distill.views import View
 from trainers.spec import Bckd, NoDistillation
 from trainers.spec.compatibility import fits, presets
 from trainers.spec.method import CrossKd, Gid
-from trainers.spec.terms import Need
+from trainers.spec.terms import Need, Tap, TapPoint
 
 BATCHES = pytest.mark.parametrize(
     "scenes",
@@ -277,26 +277,44 @@ def test_neither_adapter_nor_taps_appear_in_a_state_dict(built: Built) -> None:
     student = built.fresh()
     adapter = adapter_for(student)
     if Need.HEAD_FEATURES in built.case.spec.gives:
-        adapter.tap(1)
+        adapter.tap(TapPoint(1, "before"))
+        adapter.tap(TapPoint(1, "after"))
     assert list(student.state_dict()) == list(built.case.build(1).state_dict())
 
 
-def test_a_head_crossed_with_itself_says_what_it_said(built: Built) -> None:
+@pytest.mark.parametrize("where", ["after", "before"])
+def test_a_head_crossed_with_itself_says_what_it_said(built: Built, where: Tap) -> None:
     if Need.HEAD_FEATURES not in built.case.spec.gives:
         pytest.skip("this head gives no intermediate features")
-    detector = built.fresh().eval()
+    detector, point = built.fresh().eval(), TapPoint(1, where)
     inputs, _ = preprocess(detector, (CROWD, UPRIGHT))
     adapter = adapter_for(detector)
-    adapter.tap(1)
+    adapter.tap(point)
     view = adapter.look(inputs)
-    crossed = adapter.cross(view.taps[1], view.taps[1], 1)
+    crossed = adapter.cross(view.taps[point], view.taps[point], 1)
     torch.testing.assert_close(crossed.logits_AC, view.logits_AC, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(crossed.boxes_A4, view.boxes_A4, rtol=1e-3, atol=1e-4)
     with torch.no_grad():  # an evaluation between two steps leaves nothing behind
         detector(inputs)
-    assert adapter._taps[1].take().cls == []
+    assert adapter._taps[point].take().cls == []
     again = adapter.look(inputs)
-    assert [level.shape for level in again.taps[1].cls] == [level.shape for level in view.taps[1].cls]
+    assert [level.shape for level in again.taps[point].cls] == [level.shape for level in view.taps[point].cls]
+
+
+def test_taps_change_nothing_of_what_the_head_says(built: Built) -> None:
+    if Need.HEAD_FEATURES not in built.case.spec.gives:
+        pytest.skip("this head gives no intermediate features")
+    detector = built.fresh().eval()
+    inputs, _ = preprocess(detector, (CROWD, UPRIGHT))
+    adapter, plain = seen(detector, inputs)
+    for where in ("before", "after"):
+        adapter.tap(TapPoint(1, where))
+    view = adapter.look(inputs)
+    assert torch.equal(view.logits_AC, plain.logits_AC)
+    before, after = (view.taps[TapPoint(1, where)] for where in ("before", "after"))
+    assert all(torch.equal(late, early.relu()) for late, early in zip(after.cls, before.cls, strict=True))
+    assert all(torch.equal(late, early.relu()) for late, early in zip(after.box, before.box, strict=True))
+    assert any(bool((early < 0).any()) for early in before.cls)
 
 
 # ----------------------------------------------------------------------------------------------------------- methods

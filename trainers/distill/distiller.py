@@ -14,7 +14,7 @@ from trainers.errors import TrialError
 from trainers.spec import MethodSpec
 from trainers.spec.method import terms_of
 from trainers.spec.schedule import Precision
-from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
+from trainers.spec.terms import CrossKdBox, CrossKdCls, Need, TapPoint
 from trainers.weights import Coverage
 
 Losses = dict[str, Tensor]
@@ -38,8 +38,8 @@ class FrozenTeacher:
         """Prepare to be asked what ``method`` needs, and nothing that no method served so far needs."""
         needs = frozenset(need for term in terms_of(method) for need in term.needs)
         self._needs = needs if self._needs is None else self._needs | needs
-        for convs in tapped(method):
-            self._adapter.tap(convs)
+        for point in tapped(method):
+            self._adapter.tap(point)
 
     @torch.inference_mode()
     def look(self, inputs: Tensor, precision: Precision = "fp32") -> View:
@@ -67,8 +67,8 @@ class Distiller(nn.Module):
         self.pair: Pair | None = None
         self.view: View | None = None
         self.telemetry: dict[str, Tensor] = {}
-        for convs in tapped(method):
-            self.adapter.tap(convs)
+        for point in tapped(method):
+            self.adapter.tap(point)
 
     def forward(
         self, inputs: Tensor, samples: Any, teacher: View | None, cache: TargetCache, probing: bool = False
@@ -94,9 +94,9 @@ class Distiller(nn.Module):
         return frozenset(need for term in self.terms.values() for need in term.spec.needs)
 
 
-def tapped(method: MethodSpec) -> set[int]:
-    """Return after how many stacked convolutions a method reads the heads' features."""
-    return {term.convs for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
+def tapped(method: MethodSpec) -> set[TapPoint]:
+    """Return at which places a method reads the heads' features."""
+    return {term.point for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
 
 
 def require_same_anchors(pair: Pair, needs: frozenset[Need]) -> None:

@@ -5,21 +5,24 @@ from typing import Any
 from torch import Tensor
 
 from trainers.distill.views import HeadFeatures
+from trainers.spec.terms import Tap as Where
 
 
 class Tap:
-    """Keep what the last layer before the activation of two convolution modules puts out, level by level.
+    """Keep what two convolution modules put out, level by level, ``after`` or ``before`` their activation.
 
     Stays on the modules as forward hooks; a state dict does not know of them. Keeps nothing unless told to listen: the
     modules also run when the detector is evaluated, in copies of it, and for CrossKD on another head's features.
     """
 
-    def __init__(self, cls_conv: Any, box_conv: Any) -> None:
+    def __init__(self, cls_conv: Any, box_conv: Any, where: Where) -> None:
         self._cls: list[Tensor] = []
         self._box: list[Tensor] = []
         self._listening = False
-        _before_activation(cls_conv).register_forward_hook(lambda _, __, output: self._keep(self._cls, output))
-        _before_activation(box_conv).register_forward_hook(lambda _, __, output: self._keep(self._box, output))
+        self._copies = where == "before"  # the activation that follows writes into what it is given
+        for block, levels in ((cls_conv, self._cls), (box_conv, self._box)):
+            layer = block if where == "after" else _before_activation(block)
+            layer.register_forward_hook(lambda _, __, output, levels=levels: self._keep(levels, output))
 
     def listen(self) -> None:
         """Keep what the next run of the head puts out."""
@@ -39,7 +42,7 @@ class Tap:
         if not self._listening:
             return None
         levels.append(output)
-        return output.clone()  # the activation that follows writes into what it is given
+        return output.clone() if self._copies else None
 
 
 def _before_activation(module: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from trainers.spec.terms import Need
+from trainers.spec.terms import Need, TapPoint
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def lazy(compute: Callable[[Any], T]) -> "cached_property[T]":
 
 @dataclass(frozen=True)
 class HeadFeatures:
-    """Hold a head's intermediate features, before their activation: a list over levels of (B, C, H, W) each."""
+    """Hold a head's features at one place of its stacked convolutions: a list over levels of (B, C, H, W) each."""
 
     cls: list[Tensor]
     box: list[Tensor]
@@ -70,7 +70,7 @@ class View:
     detector that made the view, unless it is a frozen teacher's. Boxes are in units of their level's stride.
     """
 
-    def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[int, HeadFeatures]) -> None:
+    def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[TapPoint, HeadFeatures]) -> None:
         self.adapter, self.features, self.outs, self.taps = adapter, features, outs, taps
 
     @property
@@ -124,7 +124,7 @@ class View:
 
     def detached(self) -> "View":
         """Return the same predictions without graph."""
-        taps = {convs: found.detached() for convs, found in self.taps.items()}
+        taps = {point: found.detached() for point, found in self.taps.items()}
         return type(self)(self.adapter, [level.detach() for level in self.features], detach(self.outs), taps)
 
 
@@ -148,7 +148,7 @@ class Pair:
     assign: Callable[[], Anchors]
     metas: list[Any] = field(default_factory=list)
     objects: list[Tensor] = field(default_factory=list)
-    crossed: dict[int, View] = field(default_factory=dict)
+    crossed: dict[TapPoint, View] = field(default_factory=dict)
     shared: dict[Any, Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -156,16 +156,16 @@ class Pair:
         """Return how ground truth was assigned to the student's anchors."""
         return self.assign()
 
-    def cross(self, convs: int) -> View:
-        """Return what the teacher's head makes of the student's head features after ``convs`` convolutions (CrossKD).
+    def cross(self, point: TapPoint) -> View:
+        """Return what the teacher's head makes of the student's head features at ``point`` (CrossKD).
 
         Gradient flows through the frozen head into the student.
         """
-        if convs not in self.crossed:
+        if point not in self.crossed:
             with torch.enable_grad():
-                mine, theirs = self.student.taps[convs], self.teacher.taps[convs]
-                self.crossed[convs] = self.teacher.adapter.cross(mine, theirs, convs)
-        return self.crossed[convs]
+                mine, theirs = self.student.taps[point], self.teacher.taps[point]
+                self.crossed[point] = self.teacher.adapter.cross(mine, theirs, point.convs)
+        return self.crossed[point]
 
     def detached(self) -> "Pair":
         """Return the pair without graph, for a look at it after the step."""

@@ -15,6 +15,7 @@ from trainers.spec.terms import (
     LdMain,
     LdVlr,
     Pkd,
+    Tap,
     TermSpec,
     Weight,
 )
@@ -99,12 +100,13 @@ class Gid(Distillation):
 
 
 class CrossKd(Distillation):
-    """Distil with CrossKD; the weights are those of its authors for GFL."""
+    """Distil with CrossKD as its authors' code does it; the weights are theirs for GFL. ``tap: before`` is the paper's."""
 
     kind: Literal["crosskd"]
     cls_weight: Weight = 1.0
     box_weight: Weight = 4.0
     convs: int = Field(3, ge=1, le=16)
+    tap: Tap = "after"
     iou: Literal["giou", "iou", "log_iou"] = "giou"
 
 
@@ -172,10 +174,7 @@ def terms_of(method: MethodSpec) -> tuple[TermSpec, ...]:
         case Gid():
             return (GidResponse(**method.model_dump(exclude={"inherit"})),)
         case CrossKd():
-            return (
-                CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, convs=method.convs),
-                CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs, iou=method.iou),
-            )
+            return _crosskd(method)
 
 
 def _bckd(method: BckdOptions) -> tuple[TermSpec, ...]:
@@ -208,4 +207,11 @@ def _ld(method: Ld) -> tuple[TermSpec, ...]:
         KdMain(kind="kd-main", weight=method.kd_weight, temperature=method.kd_temperature),
         main,
         LdVlr(kind="ld-vlr", weight=method.vlr_weight, temperature=method.temperature),
+    )
+
+
+def _crosskd(method: CrossKd) -> tuple[TermSpec, ...]:
+    return (
+        CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, convs=method.convs, tap=method.tap),
+        CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs, tap=method.tap, iou=method.iou),
     )

@@ -1,7 +1,7 @@
 """Name the terms that a distillation method is a sum of: one section each, with what it needs of both detectors."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -9,6 +9,17 @@ from trainers.spec.base import Section
 
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 Temperature = Annotated[float, Field(gt=0.0, le=1000.0)]
+
+
+Tap = Literal["after", "before"]
+EARLIER = {"tap": "before"}  # what a key that came later stood for before: trials of that value keep their identity
+
+
+class TapPoint(NamedTuple):
+    """Name a place in a head: its features after ``convs`` stacked convolutions, after or before their activation."""
+
+    convs: int
+    tap: Tap
 
 
 class Need(StrEnum):
@@ -158,16 +169,29 @@ class GidResponse(Section):
         return self.NEEDS
 
 
-class CrossKdCls(Section):
-    """Distil the classification that the teacher's head makes of the student's head features (CrossKD, CVPR 2024).
+class Crossing(Section):
+    """Hold where CrossKD's two terms pass from the student's head to the teacher's.
 
-    ``convs`` of the head's stacked convolutions are the student's own, the rest is the teacher's.
+    ``convs`` of the head's stacked convolutions are the student's own, the rest is the teacher's. Features get the
+    teacher's statistics ``after`` the activation of the last of these, as in the authors' code (whose ReLU writes into
+    the features that were kept before it), or ``before`` it, as the paper has it.
     """
+
+    convs: int = Field(3, ge=1, le=16)
+    tap: Tap = "after"
+
+    @property
+    def point(self) -> TapPoint:
+        """Return the place in the student's and the teacher's head whose features are taken."""
+        return TapPoint(self.convs, self.tap)
+
+
+class CrossKdCls(Crossing):
+    """Distil the classification that the teacher's head makes of the student's head features (CrossKD, CVPR 2024)."""
 
     NEEDS: ClassVar = frozenset({Need.LOGITS, Need.HEAD_FEATURES, Need.ASSIGNMENT})
     kind: Literal["crosskd-cls"]
     weight: Weight = 1.0
-    convs: int = Field(3, ge=1, le=16)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -175,17 +199,16 @@ class CrossKdCls(Section):
         return self.NEEDS
 
 
-class CrossKdBox(Section):
+class CrossKdBox(Crossing):
     """Distil the boxes that the teacher's head makes of the student's head features (CrossKD, CVPR 2024).
 
     Heads with box distributions are compared by KL divergence, others by the overlap ``iou`` of the decoded boxes
-    (``log_iou``: -log IoU, as its authors do for FCOS). ``convs`` as in ``crosskd-cls``.
+    (``log_iou``: -log IoU, as its authors do for FCOS).
     """
 
     NEEDS: ClassVar = frozenset({Need.LOGITS, Need.BOXES, Need.HEAD_FEATURES, Need.ASSIGNMENT})
     kind: Literal["crosskd-box"]
     weight: Weight = 4.0
-    convs: int = Field(3, ge=1, le=16)
     iou: Literal["giou", "iou", "log_iou"] = "giou"
 
     @property
@@ -198,3 +221,8 @@ TermSpec = Annotated[
     BckdCls | BckdLoc | LdMain | LdVlr | KdMain | Pkd | GidResponse | CrossKdCls | CrossKdBox,
     Field(discriminator="kind"),
 ]
+
+
+def identity(term: TermSpec) -> dict[str, Any]:
+    """Return a term's settings as JSON, without those of ``EARLIER`` that every earlier release had."""
+    return {key: value for key, value in term.model_dump(mode="json").items() if EARLIER.get(key) != value}

@@ -4,7 +4,8 @@ The lists are data files below ``configs``; ``python -m trainers.zoo_index`` wri
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,17 @@ class ZooConfig:
 
 @dataclass(frozen=True, slots=True)
 class ZooCheckpoint:
-    """Describe one public checkpoint: ``ap`` is the zoo's box AP in percent, ``sha256`` the hash's first 8 digits."""
+    """Describe one public checkpoint: ``ap`` is the zoo's box AP in percent, ``sha256`` the hash's first 8 digits.
+
+    ``published`` are other figures printed for the same file, by who prints them.
+    """
 
     name: str
     config: str
     url: str
     ap: float
     sha256: str
+    published: Mapping[str, float] = field(default_factory=dict)
 
 
 def configs_dir() -> Path:

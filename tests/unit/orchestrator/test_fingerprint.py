@@ -188,3 +188,28 @@ def test_a_student_that_leaves_parts_of_its_teacher_out_is_another_trial() -> No
     assert inheriting(CENTRED_FCOS, DEEPER_FCOS)[:12] != "9cf579f92042"
     local = {"student_config_digest": "a", "teacher_config_digest": "b"}
     assert inheriting("/one.py", "/other.py", **local)[:12] != "b9c81f3f49f5"
+
+
+CROSSED = {"kind": "crosskd", "convs": 2, "iou": "log_iou"}
+WRITTEN_OUT = [
+    {"kind": "crosskd-box", "convs": 2, "iou": "log_iou", "tap": "before"},
+    {"kind": "crosskd-cls", "convs": 2, "tap": "before"},
+]
+
+
+def test_crosskd_before_the_activation_keeps_the_identity_of_earlier_releases() -> None:
+    assert identity({"method": {"kind": "crosskd", "tap": "before"}})[:12] == "08806def82d0"
+    assert identity({"method": CROSSED | {"tap": "before"}})[:12] == "f82eddfeab14"
+    assert identity({"method": {"kind": "terms", "terms": WRITTEN_OUT}})[:12] == "f82eddfeab14"
+
+
+def test_crosskd_after_the_activation_is_another_method_however_it_is_spelled() -> None:
+    after = identity({"method": CROSSED})
+    assert after != identity({"method": CROSSED | {"tap": "before"}})
+    spelled = [term | {"tap": "after"} for term in WRITTEN_OUT]
+    assert identity({"method": {"kind": "terms", "terms": spelled}}) == after
+    mixed = [WRITTEN_OUT[0] | {"tap": "after"}, WRITTEN_OUT[1]]
+    assert identity({"method": {"kind": "terms", "terms": mixed}}) not in (
+        after,
+        identity({"method": CROSSED | {"tap": "before"}}),
+    )

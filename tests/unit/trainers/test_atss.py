@@ -35,7 +35,7 @@ def teacher() -> FrozenTeacher:
         for number, scale in enumerate(model.bbox_head.scales):
             scale.scale.fill_(1.5 - 0.4 * number)
     frozen = FrozenTeacher(model)
-    frozen.serve(CrossKd(kind="crosskd", convs=1))
+    frozen.serve(CrossKd(kind="crosskd", convs=1, tap="before"))
     return frozen
 
 
@@ -82,7 +82,7 @@ def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
 
 
 def test_crosskd_equals_the_teachers_layers_on_the_students_features(student: Any, teacher: FrozenTeacher) -> None:
-    method = CrossKd(kind="crosskd", convs=1, cls_weight=0.6, box_weight=2.0)
+    method = CrossKd(kind="crosskd", convs=1, tap="before", cls_weight=0.6, box_weight=2.0)
     pair, losses = distil(student, teacher, method, LARGE, UPRIGHT)
     head = teacher.detector.bbox_head
     mine = [before_activation(student.bbox_head, level) for level in pair.student.features]

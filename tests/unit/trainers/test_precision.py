@@ -23,6 +23,7 @@ from trainers.spec import Bckd, TrialSpec
 from trainers.spec.method import CrossKd, PkdMethod
 from trainers.spec.record import read_history
 from trainers.spec.schedule import Precision
+from trainers.spec.terms import TapPoint
 
 HEADS = ("gfl", "atss", "fcos", "retinanet", "yolox")
 HALVES: tuple[Precision, ...] = ("bf16", "fp16")
@@ -53,7 +54,7 @@ def losses(head: str, precision: Precision, teacher_precision: Precision) -> tup
 def test_all_that_a_view_holds_is_float32(head: str, precision: Precision) -> None:
     adapter = adapter_for(woken(config_of(head), 1).eval())
     if head != "yolox":  # its head cannot be tapped
-        adapter.tap(1)
+        adapter.tap(TapPoint(1, "after"))
     inputs, _ = preprocess(adapter.detector, (LARGE, CROWD))
     view, plain = adapter.look(inputs, None, precision), adapter.look(inputs)
     found, wanted = (list(tensors([each.features, each.outs, *each.taps.values()])) for each in (view, plain))

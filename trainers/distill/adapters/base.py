@@ -18,7 +18,7 @@ from trainers.errors import TrialError
 from trainers.precision import network_in, widened
 from trainers.spec.heads import find_head, heads
 from trainers.spec.schedule import Precision
-from trainers.spec.terms import Need
+from trainers.spec.terms import Need, TapPoint
 
 Losses = dict[str, Tensor]
 
@@ -72,17 +72,18 @@ class Adapter(ABC):
 
     def __init__(self, detector: Any) -> None:
         self.detector, self.head = detector, detector.bbox_head
-        self._taps: dict[int, Tap] = {}
+        self._taps: dict[TapPoint, Tap] = {}
         self.constants = Constants()
 
     # ------------------------------------------------------------------------------------------- for every head
 
-    def tap(self, convs: int) -> None:
-        """Keep the head's features after ``convs`` stacked convolutions from now on."""
-        if convs > len(self.head.cls_convs):
-            raise TrialError(f"the head has {len(self.head.cls_convs)} stacked convolutions, convs is {convs}")
-        if convs not in self._taps:
-            self._taps[convs] = Tap(self.head.cls_convs[convs - 1], self.head.reg_convs[convs - 1])
+    def tap(self, point: TapPoint) -> None:
+        """Keep the head's features at ``point`` from now on."""
+        if point.convs > len(self.head.cls_convs):
+            raise TrialError(f"the head has {len(self.head.cls_convs)} stacked convolutions, convs is {point.convs}")
+        if point not in self._taps:
+            blocks = self.head.cls_convs[point.convs - 1], self.head.reg_convs[point.convs - 1]
+            self._taps[point] = Tap(*blocks, point.tap)
 
     def look(self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32") -> View:
         """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run.
@@ -96,7 +97,7 @@ class Adapter(ABC):
             for tap in self._taps.values():
                 tap.listen()
             outs = self.head(tuple(features))
-        taps = {convs: widened(tap.take()) for convs, tap in self._taps.items()}
+        taps = {point: widened(tap.take()) for point, tap in self._taps.items()}
         return self.view(self, widened(features), widened(outs), taps)
 
     def losses(self, view: View, samples: Any, targets: Targets) -> Losses:

@@ -27,7 +27,7 @@ class CrossKdClsTerm:
 
     def __call__(self, pair: Pair) -> Tensor:
         """Return ``weight`` times the classification loss."""
-        crossed_AC = pair.cross(self.spec.convs).logits_AC
+        crossed_AC = pair.cross(self.spec.point).logits_AC
         return self.spec.weight * classification_distillation(
             crossed_AC, pair.teacher.logits_AC, pair.anchors.weight_A, pair.anchors.normaliser
         )
@@ -35,7 +35,7 @@ class CrossKdClsTerm:
     @torch.no_grad()
     def focus(self, pair: Pair) -> Tensor:
         """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
-        crossed_AC = pair.cross(self.spec.convs).logits_AC
+        crossed_AC = pair.cross(self.spec.point).logits_AC
         return (pair.teacher.logits_AC.sigmoid() - crossed_AC.sigmoid()).abs().sum(1) * pair.anchors.weight_A
 
 
@@ -50,7 +50,7 @@ class CrossKdBoxTerm:
 
     def __call__(self, pair: Pair) -> Tensor:
         """Return ``weight`` times the KL divergence over bins, or times GIoU loss for heads without distributions."""
-        crossed, weight_A = pair.cross(self.spec.convs), self.focus(pair)
+        crossed, weight_A = pair.cross(self.spec.point), self.focus(pair)
         if gives_distributions(pair):
             loss = cross_distribution_distillation(crossed.distributions_A4K, pair.teacher.distributions_A4K, weight_A)
         else:

@@ -239,6 +239,20 @@ def test_a_wrong_baseline_stops_every_row_of_its_student(agenda):
     assert all("wrong weights, data or evaluation" in reason for reason in ending.stopped.values())
 
 
+def test_weights_of_another_ap_may_be_accepted_which_is_said(agenda, caplog):
+    found, ran = agenda("A6", accept_teacher_ap=True), []
+    ending = execute(found, "label", run_with({R101: 0.341, R50: 0.365}, ran))
+    assert ending.stopped == {}
+    assert {"retina_r50_gid", "retina_r50_bckd"} <= set(ran)
+    assert f"--accept-teacher-ap: accepted: {R101} gives AP 34.1 here, and 38.5 in its zoo" in caplog.text
+
+
+def test_weights_that_could_not_be_evaluated_are_never_accepted(agenda):
+    found, ran = agenda("A6", accept_teacher_ap=True), []
+    ending = execute(found, "label", run_with({R101: float("nan"), R50: 0.365}, ran))
+    assert set(ending.stopped) == {"retina_r50_gid", "retina_r50_bckd"}
+
+
 def test_students_of_a_teacher_that_failed_do_not_run(agenda):
     found, ran = agenda("A4"), []
     ending = execute(found, "label", run_with({}, ran))

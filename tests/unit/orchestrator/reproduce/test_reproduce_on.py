@@ -32,7 +32,8 @@ def agenda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Age
 
 
 def test_the_driver_gets_the_command_that_was_given(agenda):
-    chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "switches": {"iou": "iou", "retina_teacher": "own"}}
+    switches = {"iou": "iou", "retina_teacher": "own"}
+    chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "switches": switches, "accept_teacher_ap": True}
     further = further_words(fetch_data=True, tracker_wait_s=5.0)
     order = order_of(agenda("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
     attempt = parse_attempt(f"{order.key}-1")
