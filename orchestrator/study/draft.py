@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue, ValidationError
 
@@ -37,8 +37,18 @@ class Draft:
         return self.unusable.isdisjoint(sections)
 
     def means(self, problem: Problem) -> bool:
-        """Tell whether a problem is about what the study says, not about what stands in for a wrong value."""
-        return not is_below(problem.path, self.left_out)
+        """Tell whether a problem is about what the study says, not about what stands in for a wrong value.
+
+        A mapping that a wrong value was taken out of is not judged as a whole, and a searched key with a wrong value
+        says nothing about the key that it sets.
+        """
+        wrong = (*self.left_out, *filter(None, map(_set_by, self.left_out)))
+        keys = (problem.path, *problem.rests_on)
+        return not any(is_below(key, wrong) for key in keys) and not any(is_below(path, keys) for path in wrong)
+
+    def doubting(self, wrong: Iterable[KeyPath]) -> "Draft":
+        """Return this draft with more wrong values."""
+        return replace(self, left_out=(*self.left_out, *wrong))
 
 
 def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Draft, list[Problem]]:
@@ -63,6 +73,11 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
 def is_below(path: KeyPath, parents: Iterable[KeyPath]) -> bool:
     """Tell whether ``path`` is one of ``parents`` or lies within one."""
     return any(path[: len(parent)] == parent for parent in parents if parent)
+
+
+def _set_by(path: KeyPath) -> KeyPath:
+    """Return the key that a searched one sets, or nothing for a path outside of the search space."""
+    return tuple(str(path[2]).split(".")) if path[:2] == ("search", "space") and len(path) > 2 else ()
 
 
 def _study(data: dict[str, JsonValue]) -> Study:
@@ -91,11 +106,11 @@ def _without(data: dict[str, JsonValue], wrong: Iterable[KeyPath]) -> tuple[dict
 
 def _to_remove(path: KeyPath, data: dict[str, JsonValue]) -> Iterator[KeyPath]:
     """Yield the keys to remove for a mistake: of a mapping that is wrong as a whole, those that it can do without."""
+    sections = [item for item in types_at(Study, path, data) if is_section(item)]
     value = value_at(data, path)
     if path[:2] == ("search", "space"):
         yield path[:3]  # a searched key goes with all its values
-    elif isinstance(value, dict):
-        sections = [item for item in types_at(Study, path, data) if is_section(item)]
+    elif isinstance(value, dict) and sections:
         required = {key for item in sections for key, field in item.model_fields.items() if field.is_required()}
         yield from ((*path, key) for key in value if key not in required)
     else:

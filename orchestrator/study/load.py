@@ -50,8 +50,7 @@ def _examine(source: Source, *, trust_python: bool) -> tuple[Draft | None, list[
     unread = [problem.path for problem in source.problems if problem.hides]
     problems = resolve_paths(source)
     draft, mistakes = validate(source.data, [path for path in unread if path])
-    checked = filter(draft.means, run_checks(draft, trust_python=trust_python))
-    return draft, [*source.problems, *problems, *mistakes, *checked]
+    return draft, [*source.problems, *problems, *mistakes, *run_checks(draft, trust_python=trust_python)]
 
 
 def _findings(problems: Iterable[Problem], locations: Locations) -> tuple[Finding, ...]:

@@ -1,7 +1,7 @@
 """Say what pydantic found in words that fit a study: the rule, what was expected and what was given."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -22,7 +22,7 @@ from orchestrator.study.fields import (
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
-from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
+from orchestrator.study.wording import alternatives, closest, counted, describe, did_you_mean, inline
 
 MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
 TYPES = {
@@ -64,7 +64,8 @@ class Entry:
 
 def explain(error: ValidationError, root: Any, data: JsonValue) -> list[Problem]:
     """Return one problem for each mistake that validating ``data`` as ``root`` has found."""
-    entries = [_entry(details, root) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    found = [_entry(details, root) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    entries = [entry for entry in found if not _follows(entry, found, root, data)]
     plain = [_problem(entry, root, data) for entry in entries if entry.union is None]
     tried = groupby([entry for entry in entries if entry.union is not None], key=lambda entry: entry.union)
     return plain + [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
@@ -88,6 +89,24 @@ def _entry(error: ErrorDetails, root: Any) -> Entry:
             key = rest.pop(0)
             types, path = step(types, key), (*path, key)
     return Entry(path, error, union, member)
+
+
+def _follows(entry: Entry, others: Iterable[Entry], root: Any, data: JsonValue) -> bool:
+    """Tell whether an error is only the consequence of another one, which is told."""
+    kind = entry.error["type"]
+    if kind == "too_short":  # pydantic counts the right items only
+        value = value_at(data, entry.path)
+        return isinstance(value, dict | list) and len(value) >= entry.limits["min_length"]
+    return kind == "missing" and entry.path in {_meant(other, root, data) for other in others}
+
+
+def _meant(entry: Entry, root: Any, data: JsonValue) -> KeyPath | None:
+    """Return the key that an unknown one is likely to be a misspelling of."""
+    *parent, key = entry.path or ("",)
+    if entry.error["type"] != "extra_forbidden":
+        return None
+    close = closest(key, keys_at(root, tuple(parent), data))
+    return (*parent, close) if close else None
 
 
 def _explain_union(entries: list[Entry], root: Any, data: JsonValue) -> Iterator[Problem]:

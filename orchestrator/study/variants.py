@@ -1,7 +1,7 @@
 """Work out which forms the search gives to one section of a study, and which searched values fit in none."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -70,17 +70,26 @@ def forms_of(study: Study, name: SectionName) -> Forms[Any]:
         except ValidationError as error:
             misfits = explain(error, annotation_of(name), raw)
             found = [_misfit(study.search, name, params, misfit) for misfit in misfits]
-            problems |= {(problem.path, problem.message): problem for problem in found}
+            problems |= {(problem.path, problem.message): problem for problem in found if not _drawn(problem, problems)}
         if len(problems) >= MOST_PROBLEMS:
             break
     return Forms(tuple(variants), tuple(problems.values()))
 
 
 def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
-    """Return where a searched value stands: its place in the list, or the key of its distribution."""
-    domain = search.space[key]
+    """Return where a searched value stands: its place in a list, its end of a distribution, or else its key."""
+    domain, values = search.space[key], values_of(search.space[key])
     path: KeyPath = ("search", "space", key)
-    return (*path, domain.index(value)) if isinstance(domain, tuple) and value in domain else path
+    if value not in values:
+        return path  # drawn from a distribution
+    name = () if isinstance(domain, tuple) else tuple(type(domain).model_fields)
+    return (*path, *name, values.index(value))
+
+
+def _drawn(problem: Problem, told: Iterable[tuple[KeyPath, str]]) -> bool:
+    """Tell whether a problem is of a value that was drawn from a distribution whose ends are told to be wrong."""
+    length = len(problem.path)
+    return any(len(path) > length and path[:length] == problem.path for path, _ in told)
 
 
 def _combinations(search: Search, keys: list[str]) -> Iterator[Params]:

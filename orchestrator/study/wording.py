@@ -47,7 +47,19 @@ def alternatives(options: Iterable[str]) -> str:
     return f"{', '.join(head)} or {last}" if head else last
 
 
+def enumeration(items: Iterable[str]) -> str:
+    """List items for a sentence: ``a, b and c``."""
+    *head, last = items
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def closest(word: object, options: Sequence[str]) -> str | None:
+    """Return the option that is spelt most like ``word``, ``None`` when none is close."""
+    close = difflib.get_close_matches(str(word)[:200], options, n=1)
+    return close[0] if close else None
+
+
 def did_you_mean(word: object, options: Sequence[str]) -> str:
     """Return `` (did you mean x?)`` for the closest option, or nothing when none is close."""
-    close = difflib.get_close_matches(str(word)[:200], options, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    close = closest(word, options)
+    return f" (did you mean {close}?)" if close else ""

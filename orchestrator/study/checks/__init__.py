@@ -39,9 +39,13 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
 
 
 def run_checks(draft: Draft, *, trust_python: bool) -> Iterator[Problem]:
-    """Yield everything that the sections which are right in themselves do wrong together."""
-    context, problems = gather(draft, trust_python=trust_python)
-    yield from problems
+    """Yield everything that the sections which are right in themselves do wrong together.
+
+    What only follows from a value that is reported already is left out.
+    """
+    context, misfits = gather(draft, trust_python=trust_python)
+    yield from filter(draft.means, misfits)
+    draft = draft.doubting(problem.path for problem in misfits)
     for sections, check in CHECKS:
         if draft.has(sections):
-            yield from check(context)
+            yield from filter(draft.means, check(context))

@@ -102,4 +102,5 @@ def _check_overrides(site: Site, config: ZooConfig) -> Iterator[Problem]:
     if detector.width != 1.0 and (problem := width_problem(config.backbone)):
         yield Problem(site.at("width"), problem)
     if site.starts_fresh and detector.weights == "imagenet" and pretrained_weights(detector) is None:
-        yield Problem(site.at("weights"), none_known(config.backbone, detector.backbone_depth or config.depth))
+        message = none_known(config.backbone, detector.backbone_depth or config.depth)
+        yield Problem(site.at("weights"), message, rests_on=(site.at("backbone_depth"), site.at("width")))

@@ -15,6 +15,8 @@ from trainers.spec.pyramid import Pyramid, pyramid_of
 from trainers.spec.terms import CrossKdBox, CrossKdCls, Need, TermSpec
 from trainers.spec.zoo import ZooConfig, find_checkpoint, find_config
 
+COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method", "kind"), ("method", "terms"))
+
 
 def check_methods(context: Context) -> Iterator[Problem]:
     """Yield a teacher whose head nothing can distil, and each method that cannot distil it into a student."""
@@ -43,7 +45,7 @@ def _check_pair(
         pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)
         reasons = [reason for term in terms_of(method.section) for reason in _unequal(term, *pyramids)]
     at = config_path(teacher) if mine.head != theirs.head else method.origin("kind")
-    yield from (Problem(at, reason) for reason in dict.fromkeys(reasons))
+    yield from (Problem(at, reason, rests_on=COMPARED) for reason in dict.fromkeys(reasons))
 
 
 def _unequal(term: TermSpec, teacher: Pyramid, student: Pyramid) -> Iterator[str]:

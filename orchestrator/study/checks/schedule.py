@@ -30,7 +30,7 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
         epochs, interval = variant.section.epochs, variant.section.val_interval
         if epochs is not None and grace > epochs:
             message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
-            yield Problem(("search", "scheduler", "grace_epochs"), message)
+            yield Problem(("search", "scheduler", "grace_epochs"), message, rests_on=(("schedule", "epochs"),))
         if interval != 1:
             message = f"asha decides on evaluations, and there is one every {interval} epochs only"
             yield Problem(variant.origin("val_interval"), message, "warning")

@@ -63,7 +63,7 @@ def _check_algorithm(search: Search) -> Iterator[Problem]:
     if search.samples is None:
         yield Problem(("search", "algorithm"), f"{search.algorithm} needs samples: {SAMPLES[search.algorithm]}")
     if not search.space:
-        yield Problem(("search", "algorithm"), f"{search.algorithm} needs a search.space to draw from")
+        yield Problem(SPACE, f"algorithm {search.algorithm} needs values to draw from: give keys and their values")
 
 
 def check_open_search(context: Context) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Check that the teacher exists and can teach these students about this dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,8 +11,10 @@ from orchestrator.study.inherit import is_file
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import CheckpointTeacher, TrainedTeacher, ZooTeacher
-from orchestrator.study.wording import did_you_mean
+from orchestrator.study.variants import Variant
+from orchestrator.study.wording import did_you_mean, enumeration
 from trainers.spec.dataset import class_count
+from trainers.spec.method import MethodSpec
 from trainers.spec.zoo import checkpoint_names, find_checkpoint
 
 
@@ -20,10 +22,18 @@ def check_presence(context: Context) -> Iterator[Problem]:
     """Yield methods without the teacher that they need, and a teacher whom no method asks."""
     distilling = context.distilling()
     if context.study.teacher is None:
-        for variant in distilling:
-            yield Problem(variant.origin("kind"), f"{variant.section.kind} needs a teacher: add a section teacher")
+        yield from _lacking(distilling)
     elif context.methods and not distilling:
-        yield Problem(("teacher",), "is not used: the method is none", "warning")
+        yield Problem(("teacher",), "is not used: the method is none", "warning", rests_on=(("method", "kind"),))
+
+
+def _lacking(distilling: Sequence[Variant[MethodSpec]]) -> Iterator[Problem]:
+    """Yield once, at the first method that needs a teacher, that there is none."""
+    kinds = list(dict.fromkeys(variant.section.kind for variant in distilling))
+    if kinds:
+        verb = "needs" if len(kinds) == 1 else "need"
+        message = f"{enumeration(kinds)} {verb} a teacher: add a section teacher"
+        yield Problem(distilling[0].origin("kind"), message)
 
 
 def check_checkpoint(context: Context) -> Iterator[Problem]:

@@ -43,7 +43,6 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
         "study.yaml:8: method.alhpa1",
         "study.yaml:9: schedule.epochs",
         "study.yaml:12: search.space.method.alpha3",
-        "study.yaml:13: search.space.schedule.lr.uniform",
         "study.yaml:13: search.space.schedule.lr.unifrm",
         "study.yaml:14: tracking.uri",
     ]

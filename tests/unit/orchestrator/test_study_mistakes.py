@@ -386,9 +386,9 @@ MISTAKES = [
         "random without space",
         "space:\n    method.alpha2: [2.0, 4.0]",
         "algorithm: random\n  samples: 3",
-        19,
-        "search.algorithm",
+        18,
         "search.space",
+        "algorithm random needs values to draw from",
     ),
     Mistake(
         "too many trials",
