@@ -12,10 +12,10 @@ from orchestrator.store import Store
 from orchestrator.study.load import LoadedStudy, load_study
 
 if TYPE_CHECKING:
+    from orchestrator.results.result import TrialResult
     from orchestrator.submit.order import Order
     from orchestrator.submit.shipment import Shipment
     from orchestrator.submit.submissions import Receipt, Submissions
-    from orchestrator.tracking.results import TrialResult
 
 
 @dataclass(frozen=True)

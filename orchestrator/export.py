@@ -7,10 +7,11 @@ from pathlib import Path
 
 from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.summary import best_student, lacks_best
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_results
-from orchestrator.tracking.results import best_student, read_results
+from orchestrator.tracking.results import read_results
 from trainers.spec.manifest import require_whole
 from trainers.spec.record import BEST, CONFIG, DamagedFile
 
@@ -62,9 +63,10 @@ def require_undamaged(trial: PlannedTrial) -> None:
 def choose(plan: Plan, store: Store, wanted: str) -> PlannedTrial:
     """Return the trial that ``wanted`` names."""
     if wanted == "best":
-        best = best_student(read_results(plan, open_results(plan, store)))
+        results = read_results(plan, open_results(plan, store))
+        best = best_student(results)
         if best is None:
-            raise OperationError("no student of this study has been evaluated yet: run the study first")
+            raise OperationError(lacks_best(results))
         wanted = best.id
     found = [trial for trial in plan.trials if trial.id.startswith(wanted)]
     if len(found) != 1:

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import lacks_best
+from orchestrator.results.trial import is_final
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
+from orchestrator.tracking.results import read_results, results_on_disk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,12 +23,14 @@ log = logging.getLogger(__name__)
 
 
 def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
-    """Return what draws AP over the epochs; raise ``OperationError`` when no student has been evaluated."""
+    """Return what draws AP over the epochs; raise ``OperationError`` when no student is finished."""
     from orchestrator.reports.figures.phases import draw_phases, panels_of
 
-    panels = panels_of(plan, curves_of(plan, store))
+    curves, results = curves_of(plan, store), results_of(plan, store)
+    final = {result.id for result in results if is_final(result)}
+    panels = panels_of(plan, {trial: curve for trial, curve in curves.items() if trial in final})
     if not panels:
-        raise OperationError("no student of this study has been evaluated yet: run the study first")
+        raise OperationError(lacks_best(results))
     return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
 
 
@@ -35,6 +41,14 @@ def curves_of(plan: Plan, store: Store) -> Curves:
     except Unreachable as error:
         log.warning("%s; the figure is made from the directories", error)
         return curves_on_disk(plan)
+
+
+def results_of(plan: Plan, store: Store) -> list[TrialResult]:
+    """Return the results of the plan's trials, from their directories when MLflow is away."""
+    try:
+        return read_results(plan, open_results(plan, store))
+    except Unreachable:
+        return results_on_disk(plan, {})
 
 
 def predictions(

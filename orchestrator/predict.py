@@ -13,15 +13,18 @@ from orchestrator.export import require_undamaged, student_files
 from orchestrator.failures import Kind, classify, root_cause
 from orchestrator.machine import Machine, this_machine
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.result import TrialResult
+from orchestrator.results.rows import best_of
+from orchestrator.results.trial import counts
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.names import run_name
 from orchestrator.tracking.predictions import find_study, log_predictions
-from orchestrator.tracking.results import TrialResult, read_results
+from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import FINGERPRINT, find_runs
 from trainers.spec import DatasetSpec
 from trainers.spec.predictions import INDEX, Index, Limits, PredictionJob, Subject
-from trainers.spec.record import BEST, SELECTION_METRIC
+from trainers.spec.record import BEST
 
 NO_RUN = "has no run in MLflow: run the study, or deliver it with stillhouse sync"
 LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
@@ -87,15 +90,10 @@ def predict_shared(
 
 
 def default_trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
-    """Return the teacher and, of each method, the student with the highest AP, the first of equals."""
-    best: dict[str, TrialResult] = {}
-    for result in results:
-        if SELECTION_METRIC not in result.metrics:
-            continue
-        what = result.method if result.role == "student" else result.role
-        if what not in best or result.metrics[SELECTION_METRIC] > best[what].metrics[SELECTION_METRIC]:
-            best[what] = result
-    ids = {result.id for result in best.values()}
+    """Return the teacher and the best student of each method, of those that are finished and evaluated."""
+    methods = dict.fromkeys(result.method for result in results)
+    best = [best_of(result for result in results if result.method == method) for method in methods]
+    ids = {result.id for result in best if result} | {r.id for r in results if r.role == "teacher" and counts(r)}
     return [trial for trial in plan.trials if trial.id in ids]
 
 
@@ -103,7 +101,9 @@ def _chosen(plan: Plan, results: Sequence[TrialResult], names: tuple[str, ...]) 
     if not names:
         found = default_trials(plan, results)
         if not found:
-            raise OperationError("no trial of this study has been evaluated yet: run the study first")
+            raise OperationError(
+                "no finished trial of this study has been evaluated yet: run the study, or name trials with --trials"
+            )
         return found
     chosen = [trial for name in names for trial in _named(plan, name)]
     return list({trial.id: trial for trial in chosen}.values())

@@ -8,25 +8,22 @@ from rich.console import Console
 
 from orchestrator.json_output import print_json
 from orchestrator.plan import Plan
-from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
+from orchestrator.results.metric_names import AP
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import best_student, summarise, summary_json
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.timeline import timeline_lines, timelines_json
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Delivery
-from orchestrator.tracking.results import (
-    COLUMNS,
-    TrialResult,
-    best_student,
-    read_results,
-    results_on_disk,
-    summarise,
-)
+from orchestrator.tracking.results import read_results, results_on_disk
 from orchestrator.tracking.tracker import Tracker
-from trainers.spec.record import ERROR, read_outcome
+from trainers.spec.record import ERROR, SELECTION_METRIC, read_outcome
+
+PIPED_WIDTH = 240  # columns: what reads a pipe folds lines by itself
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
@@ -41,7 +38,7 @@ def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
     if as_json:
         print_json(results_json(plan, results))
     else:
-        print_results(summarise(results), Console(width=None if sys.stdout.isatty() else 140))
+        print_results(summarise(results), Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
         for line in timeline_lines(plan):
             _say(line)
 
@@ -50,7 +47,8 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     """Return results as ``run --json`` and ``compare --json`` print them."""
     events = timelines_json(plan)
     trials = [result.to_json() | {"events": events.get(result.id, [])} for result in results]
-    return {"study": plan.study.name, "fingerprint": plan.fingerprint, "trials": trials}
+    study = {"study": plan.study.name, "fingerprint": plan.fingerprint}
+    return {**study, "trials": trials, **summary_json(results)}
 
 
 def print_end(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery, *, as_json: bool) -> int:
@@ -95,7 +93,6 @@ def _say(line: str) -> None:
 
 def _best_line(best: TrialResult | None) -> str:
     if best is None:
-        return "best:    no student has been evaluated"
-    name = f"{best.method} {point_text(best.params)}".strip()
-    score = 100 * best.metrics[COLUMNS["AP"]]
-    return f"best:    {name} seed={best.seed} (trial {best.id}): AP {score:.1f}, {best.checkpoint}"
+        return "best:    no finished student has been evaluated"
+    score = 100 * best.metrics[SELECTION_METRIC]
+    return f"best:    {best.name} seed={best.seed} (trial {best.id}): {AP} {score:.1f}, {best.checkpoint}"

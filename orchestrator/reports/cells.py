@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from orchestrator.reports.report import Report
-from orchestrator.reports.rows import AP, Row
+from orchestrator.reports.rows import Row
+from orchestrator.results.sample import Sample, is_number
 
 NOTHING = "-"
 
@@ -11,7 +12,8 @@ NOTHING = "-"
 def titles(report: Report) -> list[str]:
     """Return the titles of the columns; the first two or three hold words, the others numbers."""
     paper = ["paper", "vs paper"] if report.has_paper else []
-    return [*word_titles(report), "seeds", *report.columns, "vs none", *paper]
+    rank = ["rank"] if report.has_ranks else []
+    return [*word_titles(report), "seeds", *report.columns, "vs none", *rank, *paper]
 
 
 def word_titles(report: Report) -> list[str]:
@@ -23,7 +25,8 @@ def cells(report: Report, row: Row) -> list[str]:
     """Return a row's cells in the order of ``titles``."""
     words = [row.student, row.label] if report.has_students else [row.label]
     paper = [_printed(row), _signed(row.to_paper)] if report.has_paper else []
-    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *paper]
+    rank = [NOTHING if row.rank is None else str(row.rank)] if report.has_ranks else []
+    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *rank, *paper]
 
 
 def groups(report: Report) -> Iterator[list[Row]]:
@@ -34,20 +37,25 @@ def groups(report: Report) -> Iterator[list[Row]]:
 
 
 def _seeds(row: Row) -> str:
-    return str(row.planned) if row.evaluated == row.planned else f"{row.evaluated} of {row.planned}"
+    return str(row.planned) if row.complete else f"{row.evaluated} of {row.planned}"
 
 
 def _amounts(row: Row, columns: Sequence[str]) -> Iterator[str]:
     for title in columns:
         amount = row.amounts.get(title)
-        if amount is None:
-            yield NOTHING
-        else:
-            yield f"{amount.mean:.1f}" + (f" ± {amount.spread:.1f}" if amount.spread is not None else "")
+        yield NOTHING if amount is None else _amount(amount, row)
+
+
+def _amount(amount: Sample, row: Row) -> str:
+    """Return mean ± spread, with the number of seeds where fewer than the row's have the metric."""
+    if not is_number(amount.mean):
+        return "nan"
+    few = f" ({amount.n} of {row.evaluated})" if not row.mark and amount.n < row.evaluated else ""
+    return f"{amount.mean:.1f}" + (f" ± {amount.spread:.1f}" if amount.spread is not None else "") + few
 
 
 def _printed(row: Row) -> str:
-    value = row.printed.values.get(AP) if row.printed else None
+    value = row.printed.score if row.printed else None
     return NOTHING if value is None else f"{value:.1f}"
 
 

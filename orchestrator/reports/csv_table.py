@@ -27,7 +27,16 @@ def _titles(report: Report) -> list[str]:
     measured = [name for title in report.columns for name in (title, f"{title} spread")]
     paper = [f"paper {title}" for title in report.columns]
     words = ["study", "role", "student", "method", "row", "status", "seeds", "evaluated"]
-    return [*words, *measured, "vs none", *paper, "vs paper", *(name for name, _ in report.provenance), "command"]
+    return [
+        *words,
+        *measured,
+        "vs none",
+        "rank",
+        *paper,
+        "vs paper",
+        *(name for name, _ in report.provenance),
+        "command",
+    ]
 
 
 def _line(report: Report, row: Row) -> list[str | int]:
@@ -36,7 +45,7 @@ def _line(report: Report, row: Row) -> list[str | int]:
     printed = [row.printed.values.get(title) if row.printed else None for title in report.columns]
     words = (report.study, row.role, row.student, row.method, row.label, ", ".join(row.statuses))
     rest = (*(value for _, value in report.provenance), report.command)
-    numbers = [*measured, row.gain, *printed, row.to_paper]
+    numbers = [*measured, row.gain, row.rank, *printed, row.to_paper]
     return [*map(_text, words), row.planned, row.evaluated, *map(_number, numbers), *map(_text, rest)]
 
 

@@ -8,20 +8,30 @@ from typing import Any
 
 from orchestrator.errors import UserError
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.metric_names import AP, printed_metrics, title_of
 from trainers.spec.method import inherits
 from trainers.spec.zoo import configs_dir
 
 TAG = "paper"  # a tag of the study's own: TABLE or TABLE/GROUP
 PREFIX = "paper_"  # of the names of the studies behind the paper's rows
-PRINTED = {"mAP": "AP"} | {name: name for name in ("AP50", "AP75", "APs", "APm", "APl")}
+HEADLINE = "mAP"  # the tables' name for what we call AP
 
 
 @dataclass(frozen=True)
 class Printed:
-    """Hold the figures of one printed row: percent, by the titles of our columns; ``where`` names the table."""
+    """Hold the figures of one printed row: percent, by the titles of our columns; ``where`` names the table.
+
+    ``headline`` is the title of the column that the table's AP belongs to: on Pascal VOC it is VOC's own.
+    """
 
     where: str
     values: Mapping[str, float]
+    headline: str
+
+    @property
+    def score(self) -> float | None:
+        """Return the printed AP."""
+        return self.values.get(self.headline)
 
 
 def printed_for(plan: Plan, trial: PlannedTrial) -> Printed | None:
@@ -33,10 +43,16 @@ def printed_for(plan: Plan, trial: PlannedTrial) -> Printed | None:
     Raises ``UserError`` for a tag that names no table or group.
     """
     found = [(table, row) for table, row in _group_of(plan) if _is_row_of(row, trial)]
-    values = [{PRINTED[key]: row[key] for key in PRINTED if key in row} for _, row in found]
-    if not values or any(other != values[0] for other in values[1:]):
+    printed = [_printed(table, row) for table, row in found]
+    if not printed or any(other.values != printed[0].values for other in printed[1:]):
         return None
-    return Printed(f"Table {found[0][0]}", values[0])
+    return printed[0]
+
+
+def _printed(table: str, row: Mapping[str, Any]) -> Printed:
+    metrics = printed_metrics(_tables()[table]["dataset"])
+    ours = {HEADLINE if title == AP else title: title_of(metric) for title, metric in metrics.items()}
+    return Printed(f"Table {table}", {ours[key]: row[key] for key in ours if key in row}, ours[HEADLINE])
 
 
 def _group_of(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:

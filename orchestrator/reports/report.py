@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from orchestrator.plan import Plan
 from orchestrator.reports.rows import Row, make_rows
+from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
+from orchestrator.results.ranking import RANK_RULE
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import state_of
 from orchestrator.store import Store
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.recorded import Recorded, read_recorded, recorded_on_disk
-from orchestrator.tracking.results import TrialResult, read_results, results_on_disk
+from orchestrator.tracking.results import read_results, results_on_disk
 
 UNKNOWN = "not recorded"
 log = logging.getLogger(__name__)
@@ -34,6 +38,11 @@ class Report:
     def has_paper(self) -> bool:
         """Tell whether some row has a figure of the paper beside it."""
         return any(row.printed for row in self.rows)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Tell whether seeds were repeated, so that rows have ranks."""
+        return any(row.rank is not None for row in self.rows)
 
     @property
     def has_students(self) -> bool:
@@ -64,22 +73,29 @@ def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, co
         description=plan.study.description,
         columns=tuple(columns),
         rows=tuple(rows),
-        notes=tuple(_notes(rows)),
+        notes=tuple(_notes(rows, results)),
         provenance=tuple(_provenance(plan, results, recorded)),
         command=command,
     )
 
 
-def _notes(rows: Sequence[Row]) -> list[str]:
+def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
     notes = [
         "AP in percent, of each trial's best epoch by AP on the validation split; mean ± sample standard deviation over seeds."
     ]
+    if any(title in VOC_COLUMNS for row in rows for title in row.amounts):
+        notes.append(f"AP, AP50 and the like are COCO's; {', '.join(VOC_COLUMNS)}: {VOC_MEANING}.")
     if any(row.gain is not None for row in rows):
         notes.append("vs none: difference of mean AP to the same student trained alone.")
+    if any(row.rank is not None for row in rows):
+        notes.append(f"rank: by mean AP; {RANK_RULE}.")
     printed = sorted({row.printed.where for row in rows if row.printed})
     if printed:
-        notes.append(f"paper: AP as the paper prints it ({', '.join(printed)}); vs paper: ours minus theirs.")
-    ends = [status for row in rows for status in row.statuses]
+        headlines = ", ".join(dict.fromkeys(row.printed.headline for row in rows if row.printed))
+        notes.append(f"paper: {headlines} as the paper prints it ({', '.join(printed)}); vs paper: ours minus theirs.")
+    if any(row.mark for row in rows):
+        notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
+    ends = [state_of(result) for result in results]
     other = {kind: ends.count(kind) for kind in dict.fromkeys(ends) if kind != "finished"}
     if other:
         said = ", ".join(f"{count} {kind}" for kind, count in other.items())

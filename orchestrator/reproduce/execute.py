@@ -9,7 +9,8 @@ from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.reproduce.agenda import Agenda, merged
 from orchestrator.reproduce.gate import ACCEPT, objection
 from orchestrator.reproduce.measured import ap_values
-from orchestrator.tracking.results import TrialResult, results_on_disk
+from orchestrator.results.result import TrialResult
+from orchestrator.tracking.results import results_on_disk
 
 log = logging.getLogger(__name__)
 RunPlan = Callable[[Plan], bool]  # says whether MLflow has all of it

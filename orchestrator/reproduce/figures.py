@@ -1,6 +1,5 @@
 """Draw a reproduction as the paper's supplement does: AP over the epochs, and what is found in the same images."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +15,10 @@ from orchestrator.reports.figures.phases import Panel, draw_phases, panels_of
 from orchestrator.reproduce.agenda import Agenda, distinct, merged
 from orchestrator.reproduce.measured import Results
 from orchestrator.reproduce.pairs import ROW, Pair, pairs_of
+from orchestrator.results.rows import best_of
+from orchestrator.results.trial import is_final
 from orchestrator.store import Store
 from orchestrator.tracking.curves import Curves
-from trainers.spec.record import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def _finished(pair: Pair, results: Results) -> Pair:
 
 
 def _is_finished(trial: PlannedTrial, results: Results) -> bool:
-    return trial.id in results and results[trial.id].status == "finished"
+    return trial.id in results and is_final(results[trial.id])
 
 
 def _lacking(agenda: Agenda, pair: Pair, results: Results) -> list[str]:
@@ -135,19 +135,12 @@ def _columns(pair: Pair, results: Results) -> list[PlannedTrial]:
 
 
 def _best(trials: Sequence[PlannedTrial], results: Results) -> list[PlannedTrial]:
-    """Return of each method and row the trial with the highest AP, the first of equals."""
-    best: dict[tuple[str, object], PlannedTrial] = {}
+    """Return the best trial of each method and row, the first where none has a number."""
+    rows: dict[tuple[str, object], dict[str, PlannedTrial]] = {}
     for trial in trials:
-        row = (trial.spec.method.kind, trial.params.get(ROW))
-        if row not in best or _ap(trial, results) > _ap(best[row], results):
-            best[row] = trial
-    return list(best.values())
-
-
-def _ap(trial: PlannedTrial, results: Results) -> float:
-    """Return the AP of a trial's best epoch, -1 where it is no number."""
-    value = results[trial.id].metrics.get(SELECTION_METRIC, math.nan)
-    return value if math.isfinite(value) else -1.0
+        rows.setdefault((trial.spec.method.kind, trial.params.get(ROW)), {})[trial.id] = trial
+    best = [(row, best_of(results[trial_id] for trial_id in row)) for row in rows.values()]
+    return [row[found.id] if found else next(iter(row.values())) for row, found in best]
 
 
 def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) -> dict[Path, str]:

@@ -1,30 +1,43 @@
 """Read what the trials of rows have come to, in percent, from MLflow or from their directories."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.plan import Plan
+from orchestrator.reports.paper import HEADLINE
 from orchestrator.reproduce.agenda import Agenda, merged, unit_name
 from orchestrator.reproduce.book import METRICS, Row
 from orchestrator.reproduce.verdict import Verdict, judge
+from orchestrator.results.metric_names import AP, VOC_MEANING, printed_metrics
+from orchestrator.results.result import TrialResult
+from orchestrator.results.sample import is_number
+from orchestrator.results.trial import is_final
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.faults import Unreachable
-from orchestrator.tracking.results import COLUMNS, TrialResult, read_results, results_on_disk
+from orchestrator.tracking.results import read_results, results_on_disk
 
-COCO = dict(zip(METRICS, COLUMNS.values(), strict=True))
-VOC = {"mAP": "voc/mAP", "AP50": "voc/AP50", "AP75": "voc/AP75"}
 Results = Mapping[str, TrialResult]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Hold one row with a verdict for each metric. ``variant`` tells a searched point of the study from its others."""
+    """Hold one row with a verdict for each metric. ``variant`` tells a searched point of the study from its others.
+
+    ``measured`` names the metric behind each cell: on Pascal VOC it is VOC's own AP.
+    """
 
     row: Row
     variant: str
     seeds: int
     cells: dict[str, Verdict]
+    measured: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """Return what there is to say of the row's numbers."""
+        own = [VOC_MEANING] if any(metric.startswith("voc/") for metric in self.measured.values()) else []
+        return ", ".join(filter(None, [self.cells[HEADLINE].note, *own]))
 
 
 def read_all(agenda: Agenda, store: Store) -> Results:
@@ -55,12 +68,13 @@ def ap_values(agenda: Agenda, unit: str, results: Results) -> list[float]:
 
 def metric_names(agenda: Agenda, unit: str) -> dict[str, str]:
     """Return which measured metric stands for which printed one: Pascal VOC's tables print its own AP."""
-    return VOC if agenda.units[unit].plan.study.dataset.kind == "voc" else COCO
+    found = printed_metrics(agenda.units[unit].plan.study.dataset.kind)
+    return {HEADLINE if title == AP else title: metric for title, metric in found.items()}
 
 
 def values_of(results: list[TrialResult], metric: str) -> list[float]:
     """Return a metric of the last epoch, in percent, of each finished trial; one that lacks it counts as no number."""
-    return [100 * result.last.get(metric, float("nan")) for result in results if result.status == "finished"]
+    return [100 * result.last.get(metric, float("nan")) for result in results if is_final(result)]
 
 
 def _judged_row(agenda: Agenda, row: Row, results: Results) -> list[Judged]:
@@ -81,10 +95,10 @@ def _judge(row: Row, variant: str, group: list[TrialResult | None], names: Mappi
         metric: judge(row.printed.get(metric), _where_defined(known, row, metric, names[metric]), len(group))
         for metric in shown
     }
-    return Judged(row, variant, sum(result.status == "finished" for result in known), cells)
+    return Judged(row, variant, sum(map(is_final, known)), cells, names)
 
 
 def _where_defined(known: list[TrialResult], row: Row, metric: str, name: str) -> list[float]:
     """Return a metric's values; a size that no box of the data has is no failure where nothing is printed either."""
     values = values_of(known, name)
-    return values if metric in row.printed else [value for value in values if value == value]
+    return values if metric in row.printed else [value for value in values if is_number(value)]

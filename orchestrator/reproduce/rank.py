@@ -1,11 +1,10 @@
 """Measure how well a shortened reproduction ranks its rows: Spearman's correlation with the full one."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.measured import Results, judged
+from orchestrator.results.rank_correlation import spearman
 
 
 @dataclass(frozen=True)
@@ -23,23 +22,6 @@ def agreement(short: tuple[Agenda, Results], full: tuple[Agenda, Results]) -> Ag
     if len(both) < 3:
         return Agreement(len(both), None)
     return Agreement(len(both), spearman([few[name] for name in both], [whole[name] for name in both]))
-
-
-def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Return Spearman's rank correlation of two lists of equal length, equal values sharing their mean rank.
-
-    ``None`` when all values of a list are equal, which leaves nothing to rank.
-    """
-    x, y = ranks(first), ranks(second)
-    middle = (len(x) + 1) / 2
-    covariance = sum((a - middle) * (b - middle) for a, b in zip(x, y, strict=True))
-    variances = [sum((rank - middle) ** 2 for rank in each) for each in (x, y)]
-    return covariance / math.sqrt(variances[0] * variances[1]) if all(variances) else None
-
-
-def ranks(values: Sequence[float]) -> list[float]:
-    """Return the rank of each value from 1, the mean of their ranks for equal ones."""
-    return [sum(other < value for other in values) + (values.count(value) + 1) / 2 for value in values]
 
 
 def _means(agenda: Agenda, results: Results) -> dict[tuple[str, str], float]:

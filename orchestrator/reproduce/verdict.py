@@ -1,10 +1,10 @@
 """Compare a measured number with the printed one: reproduced, off, not run, or not printed."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from orchestrator.results.sample import sample_of
 
 LEAST, ONE_SEED, STANDARD_ERRORS = 0.3, 0.5, 2.0  # of AP, in percent
 ROUNDING = 1e-9  # numbers of one decimal place are no sums of powers of two
@@ -39,22 +39,17 @@ def judge(printed: float | None, values: Sequence[float], asked: int) -> Verdict
     The printed number is reproduced when the mean differs from it by no more than 0.3, or two standard errors of the mean
     where that is more; one seed has no standard error and may differ by 0.5. A value that is no number counts as none.
     """
-    numbers = [value for value in values if math.isfinite(value)]
-    note = _note(len(values), len(numbers), asked)
-    if not numbers:
+    sample = sample_of(values)
+    note = _note(len(values), sample.n if sample else 0, asked)
+    if sample is None:
         kind: Kind = "not printed" if printed is None and not values else "not run"
         return Verdict(kind, printed, note=note)
-    mean, error = statistics.fmean(numbers), standard_error(numbers)
+    mean, error = sample.mean, sample.standard_error
     if printed is None:
         return Verdict("not printed", None, mean, error, note=note)
     tolerance = ONE_SEED if error is None else max(LEAST, STANDARD_ERRORS * error)
     within = abs(mean - printed) <= tolerance + ROUNDING
     return Verdict("reproduced" if within else "off", printed, mean, error, tolerance, note)
-
-
-def standard_error(numbers: Sequence[float]) -> float | None:
-    """Return the standard error of a mean, ``None`` for a single number."""
-    return statistics.stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
 
 
 def _note(finished: int, numbers: int, asked: int) -> str:

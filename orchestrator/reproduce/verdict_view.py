@@ -102,7 +102,7 @@ def _table(rows: Sequence[Judged]) -> Table:
     for found in rows:
         cells = [cell_text(found.cells[metric]) if metric in found.cells else "" for metric in METRICS]
         name = f"{found.row.label} {found.variant}".strip()
-        table.add_row(*map(Text, (found.row.table, name, str(found.seeds), *cells, found.cells["mAP"].note)))
+        table.add_row(*map(Text, (found.row.table, name, str(found.seeds), *cells, found.note)))
     return table
 
 
@@ -117,6 +117,7 @@ def _row_content(found: Judged) -> dict[str, Any]:
         "variant": found.variant,
         "seeds": found.seeds,
         "cells": cells,
+        "measured": dict(found.measured),
     }
 
 
@@ -129,7 +130,7 @@ def _check_line(check: Check) -> str:
 def _claim_line(claim: Claim, judgement: Judgement) -> str:
     if judgement.difference is None:
         return f"{claim.better} above {claim.than}? not run"
-    margin = "one seed" if judgement.margin is None else f"two standard errors: {judgement.margin:.1f}"
+    margin = "one seed" if judgement.margin is None else f"clear from {judgement.margin:.1f}"
     return f"{claim.better} above {claim.than}? {judgement.answer} ({judgement.difference:+.1f} AP; {margin})"
 
 

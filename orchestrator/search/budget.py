@@ -3,6 +3,7 @@
 from typing import Any
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.sample import numbers_in
 from trainers.spec.record import read_history
 
 HOUR_S = 3600.0
@@ -39,8 +40,7 @@ class Budget:
         history = read_history(trial.directory)
         self._hours[trial.id] = self._plan.devices * sum(sum(r.timing.values()) for r in history) / HOUR_S
         goal = self._search.stop_when
-        values = [record.metrics.get(goal.metric) for record in history] if goal else []
-        best = max((value for value in values if value is not None), default=None)
+        best = max(numbers_in(record.metrics.get(goal.metric) for record in history), default=None) if goal else None
         if goal and best is not None and best >= goal.at_least:
             self._reached = (
                 f"search.stop_when: trial {trial.id} has {goal.metric} {best:.4g}, at least {goal.at_least:g}"

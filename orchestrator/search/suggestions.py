@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.sample import is_number
 from orchestrator.search.advisor import Advisor, Values, advisor_of
 from orchestrator.search.log import SearchLog
 from orchestrator.search.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
@@ -114,7 +115,7 @@ def values_of(trials: Iterable[PlannedTrial], study: Study) -> Values | None:
 
 def _value(trial: PlannedTrial, objective: Objective, *, last: bool) -> float | None:
     history = read_history(trial.directory)
-    scored = [record for record in history if SELECTION_METRIC in record.metrics]
+    scored = [record for record in history if is_number(record.metrics.get(SELECTION_METRIC))]
     if not scored or read_status(trial.directory) == "failed":
         return None
     if objective == "steps":

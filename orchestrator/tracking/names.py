@@ -1,15 +1,12 @@
 """Name trials and their settings as people read them in MLflow."""
 
-import json
-from collections.abc import Iterable
-from typing import Any
-
 from pydantic import BaseModel
 
 from orchestrator.plan import PlannedTrial
 from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
+from orchestrator.results.settings import flatten
 
 
 def flat_params(trial: PlannedTrial) -> dict[str, str]:
@@ -22,16 +19,8 @@ def flat_params(trial: PlannedTrial) -> dict[str, str]:
     found = {"seed": str(spec.seed)}
     for name, section in sections.items():
         if section is not None:
-            found |= dict(_flatten(name, section.model_dump(mode="json")))
+            found |= {key: redacted(text) for key, text in flatten(name, section)}
     return found
-
-
-def _flatten(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flatten(f"{prefix}.{key}", inner)
-    else:
-        yield prefix, redacted(value if isinstance(value, str) else json.dumps(value))
 
 
 def run_name(trial: PlannedTrial) -> str:

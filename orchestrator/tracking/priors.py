@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from statistics import fmean
 from typing import Any
 
 from mlflow.entities import Run
@@ -12,6 +11,7 @@ from orchestrator.digests import dataset_digest
 from orchestrator.errors import OperationError
 from orchestrator.fingerprint import canonical_json
 from orchestrator.plan import Plan
+from orchestrator.results.sample import sample_of
 from orchestrator.tracking.cursor import BEST_PREFIX
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.names import flat_params
@@ -39,7 +39,8 @@ def read_priors(plan: Plan, client: MlflowClient) -> list[tuple[dict[str, Any], 
     found: dict[str, tuple[dict[str, Any], list[float]]] = {}
     for params, value in _comparable(plan, runs):
         found.setdefault(canonical_json(params), (params, []))[1].append(value)
-    return [(params, (fmean(values),)) for _, (params, values) in sorted(found.items())]
+    samples = [(params, sample_of(values)) for _, (params, values) in sorted(found.items())]
+    return [(params, (sample.mean,)) for params, sample in samples if sample is not None]
 
 
 def _comparable(plan: Plan, runs: list[Run]) -> Iterator[tuple[dict[str, Any], float]]:

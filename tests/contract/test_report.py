@@ -53,7 +53,7 @@ def test_the_table_and_what_it_rests_on_come_from_mlflow(study, stillhouse):
     assert teacher.startswith("| teacher | 1 | 50.0 |")
     assert none.startswith("| none | 2 | 28.1 ± 4.4 |")
     assert bckd.startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
-    assert bckd.endswith("| +12.5 |")
+    assert bckd.endswith("| +12.5 | 1 |")
     root = Path(__file__).parents[2]
     assert f"- lock (SHA-256): {hashlib.sha256((root / 'requirements.lock').read_bytes()).hexdigest()}" in answer.out
     assert f"- teacher (SHA-256): {weights}, trial {plan.trials[0].id}" in answer.out

@@ -14,11 +14,14 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.errors import OperationError
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import best_student, summary_json
 from orchestrator.store import Store
 from orchestrator.study.schema import Study
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.names import flat_params
-from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, read_results, results_on_disk
+from orchestrator.tracking.results import read_results, results_on_disk
 from orchestrator.tracking.runs import find_runs
 from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.command import Answer, runner
@@ -414,7 +417,7 @@ def expected(trial: PlannedTrial, best: Record, last: Record) -> dict[str, objec
     return {
         "id": trial.id, "role": trial.role, "method": trial.spec.method.kind, "params": trial.params,
         "seed": trial.spec.seed, "status": "finished", "epoch": last.epoch, "metrics": scores(best),
-        "last": scores(last), "checkpoint": str(trial.directory / BEST),
+        "last": scores(last), "checkpoint": str(trial.directory / BEST), "counts": True,
     }  # fmt: skip
 
 
@@ -434,7 +437,8 @@ def test_results_are_the_directories_numbers_to_the_last_bit(plan, store, client
     printed = answer.json
     for item in printed["trials"]:
         item.pop("events", None)  # stands in the store only
-    assert printed == {"study": "demo", "fingerprint": plan.fingerprint, "trials": results}
+    summary = summary_json(read_results(plan, client))
+    assert printed == {"study": "demo", "fingerprint": plan.fingerprint, "trials": results, **summary}
     assert [
         result.to_json() for result in results_on_disk(plan, {i: run.info.run_id for i, run in runs.items()})
     ] == results

@@ -10,10 +10,11 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.errors import OperationError
 from orchestrator.plan import Plan
+from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_client
-from orchestrator.tracking.results import COLUMNS, read_results
+from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import FINGERPRINT, KIND, TRIAL
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.mlflow_server import MlflowServer

@@ -1,6 +1,7 @@
 """Name the files that a trial leaves in its directory, and read the light ones: what drivers need to know of it."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -45,8 +46,11 @@ class Outcome:
 
 
 def best_record(history: list[Record], metric: str = SELECTION_METRIC) -> Record | None:
-    """Return the record with the highest ``metric``, the earliest of equals; 0.0 is a value like any other."""
-    scored = [record for record in history if metric in record.metrics]
+    """Return the record with the highest ``metric``, the earliest of equals.
+
+    0.0 is a value like any other; NaN and infinities are failed measurements, never the best.
+    """
+    scored = [record for record in history if math.isfinite(record.metrics.get(metric, math.nan))]
     return max(scored, key=lambda record: record.metrics[metric], default=None)
 
 

@@ -12,6 +12,7 @@ from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.reports.figures.canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from orchestrator.reports.rows import student_name
+from orchestrator.results.sample import is_number, sample_of
 from orchestrator.tracking.curves import Curves
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
@@ -25,7 +26,8 @@ COLUMNS = 3
 class Curve:
     """Hold AP in percent at epochs that all seeds have: mean, and sample standard deviation (0 for a single seed).
 
-    ``row`` is the row of the paper that the trials belong to, where several are drawn at once.
+    ``row`` is the row of the paper that the trials belong to, where several are drawn at once; ``best`` is the mean of
+    the seeds' best epochs, as tables show it.
     """
 
     method: str
@@ -34,11 +36,12 @@ class Curve:
     mean: tuple[float, ...]
     spread: tuple[float, ...]
     row: str = ""
+    best: float = 0.0
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold one student's curves: alone first, then of each method the point whose mean gets highest.
+    """Hold one student's curves: alone first, then of each method the point with the highest mean of best epochs.
 
     ``subtitle`` says what else tells the panel from others, such as the teacher.
     """
@@ -61,18 +64,19 @@ def panels_of(plan: Plan, curves: Curves) -> list[Panel]:
 def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Curves) -> list[Curve]:
     found = []
     for (method, point), trials in points.items():
-        seeds = [curves[trial.id] for trial in trials]
+        seeds = [{epoch: v for epoch, v in curves[trial.id].items() if is_number(v)} for trial in trials]
         epochs = sorted(set.intersection(*(set(seed) for seed in seeds)))
-        values = [[100 * seed[epoch] for seed in seeds] for epoch in epochs]
+        samples = list(filter(None, (sample_of(100 * seed[epoch] for seed in seeds) for epoch in epochs)))
         if epochs:
             found.append(
                 Curve(
                     method=method,
                     label=f"{method} {point}".strip() + (f", {len(seeds)} seeds" if len(seeds) > 1 else ""),
                     epochs=tuple(epochs),
-                    mean=tuple(map(statistics.fmean, values)),
-                    spread=tuple(statistics.stdev(some) if len(some) > 1 else 0.0 for some in values),
+                    mean=tuple(sample.mean for sample in samples),
+                    spread=tuple(sample.spread or 0.0 for sample in samples),
                     row=str(trials[0].params.get(ROW, "")),
+                    best=statistics.fmean(100 * max(seed.values()) for seed in seeds),
                 )
             )
     return found
@@ -80,7 +84,7 @@ def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Cu
 
 def _best(curves: Sequence[Curve]) -> list[Curve]:
     kinds = sorted(dict.fromkeys(map(_kind, curves)), key=lambda kind: kind[0] != ALONE)
-    return [max((c for c in curves if _kind(c) == kind), key=lambda c: max(c.mean)) for kind in kinds]
+    return [max((c for c in curves if _kind(c) == kind), key=lambda c: c.best) for kind in kinds]
 
 
 def draw_phases(panels: Sequence[Panel], title: str) -> Figure:

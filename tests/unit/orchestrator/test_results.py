@@ -1,23 +1,30 @@
-"""Results are summarised over seeds and printed in percent, with the gain over the student trained alone."""
+"""Results are summarised over finished seeds and printed in percent, with the gain over the student trained alone."""
 
 import io
+import itertools
+import json
 import math
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
+from orchestrator.results.result import TrialResult
+from orchestrator.results.sample import Sample
+from orchestrator.results.summary import best_student, summarise, summary_json
 from orchestrator.table import print_results
-from orchestrator.tracking.results import COLUMNS, TrialResult, best_student, summarise
 
 AP, AP50 = COLUMNS["AP"], COLUMNS["AP50"]
+NUMBERS = itertools.count()
+NAN = math.nan
 
 
 def result(ap: float | None = None, **changes: Any) -> TrialResult:
     """Return one student's result; ``ap`` stands for all of COCO's metrics."""
-    metrics = {} if ap is None else dict.fromkeys(COLUMNS.values(), ap)
+    metrics = changes.get("metrics", {} if ap is None else dict.fromkeys(COLUMNS.values(), ap))
     common: dict[str, Any] = {
-        "id": "0" * 12, "role": "student", "method": "bckd", "params": {}, "seed": 0, "status": "finished",
+        "id": f"{next(NUMBERS):012x}", "role": "student", "method": "bckd", "params": {}, "seed": 0, "status": "finished",
         "epoch": 3, "metrics": metrics, "last": metrics, "mlflow_run_id": "r", "checkpoint": None,
     }  # fmt: skip
     return TrialResult(**(common | changes))
@@ -39,37 +46,51 @@ def test_rows_differ_in_more_than_the_seed():
         result(params={"method.alpha1": 2.0, "schedule.lr": 0.1}),
         result(method="none", seed=2),
     ]
-    rows = summarise(results)
-    assert [(row.role, row.method, row.seeds) for row in rows] == [
+    rows = [summary.row for summary in summarise(results)]
+    found = [(row.kind, row.first.method, tuple(trial.seed for trial in row.trials)) for row in rows]
+    assert found == [
         ("teacher", "none", (0,)),
-        ("student", "none", (0, 1, 2)),
-        ("student", "bckd", (0, 1)),
-        ("student", "bckd", (0,)),
+        ("baseline", "none", (0, 1, 2)),
+        ("distilled", "bckd", (0, 1)),
+        ("distilled", "bckd", (0,)),
     ]
-    assert rows[2].params == results[3].params
+    assert rows[2].first.params == results[3].params
 
 
 def test_mean_and_sample_standard_deviation_over_seeds():
-    [row] = summarise([result(0.1, seed=0), result(0.2, seed=1), result(0.6, seed=2)])
-    assert row.mean[AP] == pytest.approx(0.3)
-    assert row.spread[AP] == pytest.approx(math.sqrt((0.04 + 0.01 + 0.09) / 2))
+    [sample] = [one.row.score for one in summarise([result(0.1, seed=0), result(0.2, seed=1), result(0.6, seed=2)])]
+    assert sample is not None
+    assert sample.mean == pytest.approx(0.3)
+    assert sample.spread == pytest.approx(math.sqrt((0.04 + 0.01 + 0.09) / 2))
 
 
 def test_one_seed_has_no_spread():
-    [row] = summarise([result(0.25)])
-    assert row.mean[AP] == 0.25
-    assert row.spread == {}
+    [sample] = [one.row.score for one in summarise([result(0.25)])]
+    assert sample == Sample(0.25, None, 1)
 
 
 def test_metrics_that_some_trials_lack_are_averaged_over_those_that_have_them():
-    [row] = summarise([result(0.2, metrics={AP: 0.2, AP50: 0.5}), result(seed=1, metrics={AP: 0.4}), result(seed=2)])
-    assert row.mean == {AP: pytest.approx(0.3), AP50: 0.5}
-    assert set(row.spread) == {AP}
-    assert row.seeds == (0, 1, 2)
+    results = [result(metrics={AP: 0.2, AP50: 0.5}), result(seed=1, metrics={AP: 0.4}), result(seed=2)]
+    [row] = [summary.row for summary in summarise(results)]
+    assert {key: (sample.mean, sample.n) for key, sample in row.samples.items()} == {
+        AP: (pytest.approx(0.3), 2), AP50: (0.5, 1),
+    }  # fmt: skip
+    assert table(results).splitlines()[1].split()[:4] == ["bckd", "2", "of", "3"]
+    assert "50.0 (1 of 2)" in table(results)
 
 
 @pytest.mark.parametrize(
-    ("aps", "winner"), [((0.0, 0.0), 0), ((None, 0.0), 1), ((0.1, 0.3, 0.3), 1), ((0.0, 0.1), 1), ((), None)]
+    ("aps", "winner"),
+    [
+        ((0.0, 0.0), 0),
+        ((None, 0.0), 1),
+        ((0.1, 0.3, 0.3), 1),
+        ((0.0, 0.1), 1),
+        ((NAN, 0.1), 1),
+        ((0.1, NAN), 0),
+        ((NAN,), None),
+        ((), None),
+    ],
 )
 def test_the_best_student_is_the_first_with_the_highest_ap(aps, winner):
     results = [result(0.9, role="teacher"), *(result(ap, seed=n) for n, ap in enumerate(aps))]
@@ -79,12 +100,15 @@ def test_the_best_student_is_the_first_with_the_highest_ap(aps, winner):
 
 
 GOLDEN = """\
-trial                       seeds    status                           AP  AP50  AP75  APs  APm  APl  vs none  rank
-teacher                     0        finished                       44.7  62.1  48.5    -    -    -
-none                        3 seeds  1 failed, 2 finished     40.0 ± 1.4  60.0     -    -    -    -              1
-bckd alpha1=1.0 alpha2=2.0  2 seeds  finished                 43.2 ± 0.0     -     -    -    -    -     +3.2     1
-bckd alpha1=1.0 alpha2=4.0  2 seeds  1 stopped, 1 unfinished        38.5     -     -    -    -    -     -1.5     1
-bckd alpha1=2.0             0        new                               -     -     -    -    -    -"""
+trial                                   seeds         status                           AP           AP50  AP75  APs  APm  APl  vs none  rank
+teacher                                 0             finished                       44.7           62.1  48.5    -    -    -
+none                                    2 of 3 seeds  1 failed, 2 finished     40.0 ± 1.4  60.0 (1 of 2)     -    -    -    -              1
+bckd alpha1=1.0 alpha2=2.0              2 seeds       finished                 43.2 ± 0.3              -     -    -    -    -     +3.2     1
+bckd alpha1=1.0 alpha2=4.0              0 of 2 seeds  1 stopped, 1 unfinished           -              -     -    -    -    -
+bckd alpha1=1.0 alpha2=4.0 (not final)  0             stopped                        38.5              -     -    -    -    -
+bckd alpha1=2.0                         0             new                               -              -     -    -    -    -
+bckd alpha1=3.0 (not final)             0             unfinished                     50.0              -     -    -    -    -
+bckd alpha1=4.0 (failed measurement)    0             finished                        nan              -     -    -    -    -"""
 
 
 def test_the_table_as_people_see_it():
@@ -95,13 +119,98 @@ def test_the_table_as_people_see_it():
         result(method="none", metrics={AP: 0.39, AP50: 0.6}),
         result(method="none", seed=1, metrics={AP: 0.41}),
         result(method="none", seed=2, metrics={}, status="failed"),
-        result(params=two, metrics={AP: 0.432}),
-        result(params=two, seed=1, metrics={AP: 0.432}),
+        result(params=two, metrics={AP: 0.43}),
+        result(params=two, seed=1, metrics={AP: 0.434}),
         result(params=four, metrics={AP: 0.385}, status="stopped"),
         result(params=four, seed=1, metrics={}, status="unfinished"),
         result(params={"method.alpha1": 2.0}, metrics={}, status="new"),
+        result(params={"method.alpha1": 3.0}, metrics={AP: 0.5}, status="unfinished"),
+        result(params={"method.alpha1": 4.0}, metrics={AP: NAN}),
     ]
-    assert table(results, width=118) == GOLDEN
+    assert table(results, width=200) == GOLDEN
+
+
+# Trials that do not count ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["stopped", "unfinished", "failed"])
+def test_a_trial_that_was_cut_short_is_shown_and_enters_nothing(status):
+    """A trial measured at half its length, however well it did, changes no mean, no rank and no gain."""
+    whole = [
+        result(0.20, method="none"), result(0.22, method="none", seed=1),
+        result(0.30), result(0.32, seed=1),
+    ]  # fmt: skip
+    cut = [
+        result(0.9, method="none", seed=2, status=status),
+        result(0.9, seed=2, status=status),
+        result(0.9, params={"method.alpha1": 9.0}, status=status),
+    ]
+    wanted = {one.row.first.id: (one.row.score, one.gain, one.rank) for one in summarise(whole)}
+    found = {one.row.first.id: (one.row.score, one.gain, one.rank) for one in summarise([*whole, *cut])}
+    assert found == wanted | {cut[2].id: (None, None, None)}
+    assert best_student([*cut, *whole]) == whole[3]
+    lines = table([*whole, *cut], width=200).splitlines()
+    assert [line.split()[:5] for line in lines if "not final" in line] == [
+        ["none", "(not", "final)", "2", status],
+        ["bckd", "(not", "final)", "2", status],
+        ["bckd", "alpha1=9.0", "(not", "final)", "0"],
+    ]
+    assert sum("90.0" in line for line in lines) == 3
+    assert sum("2 of 3 seeds" in line for line in lines) == 2
+
+
+def test_a_student_that_only_stopped_ones_beat_is_the_best_and_none_is_where_all_were_stopped():
+    stopped = [result(0.5, seed=n, status="stopped") for n in range(3)]
+    finished = result(0.1, seed=3)
+    assert best_student([*stopped, finished]) == finished
+    assert best_student(stopped) is None
+
+
+def test_a_segment_of_a_population_is_no_result_before_the_schedules_end():
+    flat = {"method.kind": "bckd", "schedule.epochs": "12", "segment.until_epoch": "6"}
+    early = result(0.5, params={"epochs": "1-6"}, flat=flat)
+    late = result(0.4, params={"epochs": "7-12"}, flat=flat | {"segment.until_epoch": "12"})
+    assert best_student([early, late]) == late
+    assert "not final" in table([early, late], width=200).splitlines()[1]
+
+
+def test_a_measurement_that_is_no_number_is_shown_as_failed_and_enters_no_mean():
+    results = [result(0.3), result(NAN, seed=1), result(0.5, seed=2)]
+    [row] = summarise(results)
+    assert row.row.score == Sample(0.4, pytest.approx(math.sqrt(0.02)), 2)
+    lines = table(results, width=200).splitlines()
+    assert "2 of 3 seeds" in lines[1]
+    assert "1 failed measurement, 2 finished" in lines[1]
+    assert lines[2].split()[:3] == ["bckd", "(failed", "measurement)"]
+    assert "nan" in lines[2]
+
+
+def test_trials_of_other_lengths_are_not_ranked_together_and_lend_no_baseline():
+    short, long = {"schedule.epochs": "6"}, {"schedule.epochs": "12"}
+    results = [
+        result(0.20, method="none", params=short), result(0.21, method="none", params=short, seed=1),
+        result(0.30, params=short), result(0.31, params=short, seed=1),
+        result(0.50, params=long), result(0.51, params=long, seed=1),
+    ]  # fmt: skip
+    found = {one.row.first.id: (one.rank, one.gain) for one in summarise(results)}
+    assert found == {
+        results[0].id: (2, None),
+        results[2].id: (1, pytest.approx(0.1)),
+        results[4].id: (None, None),
+    }
+
+
+def test_json_holds_the_rows_and_no_number_that_json_lacks():
+    results = [result(0.2, method="none"), result(0.3), result(NAN, seed=1), result(0.9, seed=2, status="stopped")]
+    content = json.loads(json.dumps([summary_json(results), *(one.to_json() for one in results)], allow_nan=False))
+    summary, *trials = content
+    assert [trial["counts"] for trial in trials] == [True, True, False, False]
+    assert trials[2]["metrics"][AP] is None
+    assert summary["best"] == results[1].id
+    taught = summary["rows"][1]
+    assert (taught["name"], taught["n"], taught["mean"][AP], taught["counted"]) == ("bckd", 1, 0.3, [results[1].id])
+    assert taught["vs_none"] == pytest.approx(0.1)
+    assert taught["statuses"] == ["finished", "failed measurement", "stopped"]
 
 
 def test_an_ap_of_zero_is_a_number_and_a_baseline():

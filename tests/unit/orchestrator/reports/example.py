@@ -5,8 +5,9 @@ from pathlib import Path
 
 from orchestrator.plan import Plan
 from orchestrator.reports.report import Report, report_of
+from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
+from orchestrator.results.result import TrialResult
 from orchestrator.tracking.recorded import Recorded
-from orchestrator.tracking.results import COLUMNS, TrialResult
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 

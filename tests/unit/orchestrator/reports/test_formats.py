@@ -94,7 +94,7 @@ def test_latex_groups_rows_between_rules_and_says_the_numbers(tmp_path):
     last = (
         r"bckd alpha2=4.0 & 2 & 40.6 $\pm$ 4.4 & 53.1 $\pm$ 4.4 & 40.6 $\pm$ 4.4 & -- & 40.6 $\pm$ 4.4 & 40.6 $\pm$ 4.4"
     )
-    assert body[end - 1] == last + r" & $+$12.5 & 36.2 & $+$4.4 \\"
+    assert body[end - 1] == last + r" & $+$12.5 & 1 & 36.2 & $+$4.4 \\"
     assert r"& $-$7.7 \\" in body[end - 3]
 
 

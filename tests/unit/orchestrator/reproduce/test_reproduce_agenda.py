@@ -24,9 +24,9 @@ from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan_view import plan_content
 from orchestrator.reproduce.rank import agreement
+from orchestrator.results.result import TrialResult
 from orchestrator.store import Store
 from orchestrator.study.load import load_study
-from orchestrator.tracking.results import TrialResult
 from tests.unit.orchestrator.command import runner
 from trainers.spec.record import Outcome, Record, to_lines, write_outcome
 from trainers.spec.zoo import find_checkpoint

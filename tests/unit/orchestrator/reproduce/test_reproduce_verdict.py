@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.reproduce.claim import compare
 from orchestrator.reproduce.gate import check_of, objection
-from orchestrator.reproduce.rank import spearman
 from orchestrator.reproduce.verdict import judge
+from orchestrator.results.rank_correlation import spearman
 
 NAN = float("nan")
 ZOO = "retinanet_r101_fpn_1x_coco"  # 38.5 in its zoo, 38.1 in the paper
@@ -128,18 +128,19 @@ def test_wrong_weights_are_named_with_both_figures():
         ([44.0, 44.2], [50.0, 50.2], "no"),
         ([45.0, 47.0], [44.0, 46.0], "undecided"),
         ([50.0], [44.0], "undecided"),
+        ([24.28, 23.72], [22.88, 22.32], "undecided"),  # 24.0 ± 0.4 and 22.6 ± 0.4: a tie, as everywhere
         ([50.0, 50.2], [], "not run"),
         ([NAN], [44.0], "not run"),
     ],
 )
-def test_a_claim_is_decided_only_beyond_two_standard_errors(better, than, answer):
+def test_a_claim_is_decided_only_where_rows_would_rank_apart(better, than, answer):
     assert compare(better, than).answer == answer
 
 
-def test_the_margin_of_a_claim_joins_both_standard_errors():
-    # Standard errors 1 and 1: two of their root sum of squares are 2 sqrt(2).
+def test_the_margin_of_a_claim_is_students_t_times_the_standard_error_of_the_difference():
+    # Standard errors 1 and 1, and 4.303 for the two degrees of freedom.
     judgement = compare([46.0, 48.0], [44.0, 46.0])
-    assert judgement.margin == pytest.approx(2 * math.sqrt(2))
+    assert judgement.margin == pytest.approx(4.3027 * math.sqrt(2), abs=1e-4)
     assert judgement.difference == pytest.approx(2.0)
 
 

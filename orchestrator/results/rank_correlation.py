@@ -1,0 +1,28 @@
+"""Correlate the order of two lists: Spearman's rank correlation."""
+
+import math
+from collections.abc import Sequence
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Return the correlation of ranks, equal values sharing the mean of theirs; ``None`` where one side is constant."""
+    a, b = average_ranks(one), average_ranks(other)
+    middle = (len(a) + 1) / 2
+    covariance = math.fsum((x - middle) * (y - middle) for x, y in zip(a, b, strict=True))
+    variances = [math.fsum((x - middle) ** 2 for x in ranks) for ranks in (a, b)]
+    return covariance / math.sqrt(variances[0] * variances[1]) if all(variances) else None
+
+
+def average_ranks(values: Sequence[float]) -> list[float]:
+    """Return the rank of each value from 1, equal ones sharing the mean of theirs."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks = [0.0] * len(values)
+    begin = 0
+    while begin < len(order):
+        end = begin
+        while end + 1 < len(order) and values[order[end + 1]] == values[order[begin]]:
+            end += 1
+        for index in order[begin : end + 1]:
+            ranks[index] = (begin + end) / 2 + 1
+        begin = end + 1
+    return ranks

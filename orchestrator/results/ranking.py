@@ -1,0 +1,69 @@
+"""Rank rows so that a difference within the spread over seeds is no difference: the only ranking that there is.
+
+Studies repeat a point with two to five seeds. A row's own standard deviation says little then: that of two seeds is too
+small by half or more in 38 % of all cases, and an interval of two standard errors around each mean covers far less than
+the 95 % that it is taken for. Hence:
+
+- all rows that are ranked together share one spread, pooled over their degrees of freedom;
+- a row is clearly better than another when its mean is above by more than Student's t (95 %, two-sided, with the pooled
+  degrees of freedom) times the standard error of the difference;
+- a row's rank is one more than the number of rows that are clearly better, so equal ranks are ties;
+- a row of one seed takes the pooled spread of the others; where no row was repeated nothing is known of the spread,
+  and there are no ranks at all.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from orchestrator.results.sample import Sample
+
+CONFIDENCE = 0.95
+RANK_RULE = "rows share a rank where their difference is within Student's t (95 %) of the pooled spread over seeds"
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Hold the spread that rows have in common, and its degrees of freedom."""
+
+    spread: float
+    freedom: int
+
+    def margin(self, one: Sample, other: Sample) -> float:
+        """Return how far apart two means have to be to be clearly different."""
+        return student_t(self.freedom) * self.spread * math.sqrt(1 / one.n + 1 / other.n)
+
+    def interval(self, sample: Sample) -> tuple[float, float]:
+        """Return the confidence interval of a mean."""
+        half = student_t(self.freedom) * self.spread / math.sqrt(sample.n)
+        return sample.mean - half, sample.mean + half
+
+
+def pooled(samples: Sequence[Sample]) -> Pooled | None:
+    """Return the common spread of ``samples``, ``None`` where none was repeated."""
+    repeated = [(sample.spread, sample.n - 1) for sample in samples if sample.spread is not None]
+    freedom = sum(n for _, n in repeated)
+    if not freedom:
+        return None
+    return Pooled(math.sqrt(math.fsum(n * spread**2 for spread, n in repeated) / freedom), freedom)
+
+
+def ranks(samples: Sequence[Sample]) -> list[int] | None:
+    """Return each sample's rank, 1 for the best; ``None`` where nothing was repeated or there is nothing to compare."""
+    common = pooled(samples)
+    if common is None or len(samples) < 2:
+        return None
+    return [1 + sum(_beats(other, one, common) for other in samples) for one in samples]
+
+
+def _beats(one: Sample, other: Sample, common: Pooled) -> bool:
+    return one.mean - other.mean > common.margin(one, other)
+
+
+@cache
+def student_t(freedom: int) -> float:
+    """Return the two-sided 95 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -1,0 +1,90 @@
+"""Hold what is known of one planned trial, wherever it was read."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import JsonValue
+
+from orchestrator.points import point_text
+from orchestrator.results.settings import flatten
+from orchestrator.results.trial import counts
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Hold what is known of one trial. ``metrics`` are those of its best epoch, ``last`` those of its last evaluation.
+
+    ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
+    both out, then what was searched stands for all settings.
+    """
+
+    id: str
+    role: str
+    method: str
+    params: dict[str, JsonValue]
+    seed: int
+    status: str
+    epoch: int | None
+    metrics: dict[str, float]
+    last: dict[str, float]
+    mlflow_run_id: str | None
+    checkpoint: str | None
+    flat: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    searches: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the trial ended as planned."""
+        return self.status == "finished"
+
+    @property
+    def best(self) -> Mapping[str, float]:
+        """Return the metrics of the best epoch."""
+        return self.metrics
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """Return all settings as dotted keys and texts."""
+        searched = [pair for key, value in self.params.items() for pair in flatten(key, value)]
+        return self.flat or {**dict(searched), "method.kind": self.method, "seed": str(self.seed)}
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the settings that the study varies on purpose."""
+        return self.searches if self.flat else tuple(self.params)
+
+    @property
+    def study(self) -> str:
+        """Return nothing: all results of a plan belong to its study."""
+        return ""
+
+    @property
+    def data(self) -> str:
+        """Return nothing: all trials of a plan see the same data."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """Return what tells the trial's row apart: the teacher, or the method and its searched values."""
+        return "teacher" if self.role == "teacher" else f"{self.method} {point_text(self.params)}".strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trial as ``run --json`` and ``compare --json`` print it; a failed measurement is null.
+
+        ``counts`` says whether the trial enters means and ranks.
+        """
+        shown = {key: value for key, value in vars(self).items() if key in _SHOWN}
+        numbers = {key: _as_json(shown[key]) for key in ("metrics", "last")}
+        return shown | numbers | {"counts": counts(self)}
+
+
+_SHOWN = (
+    "id", "role", "method", "params", "seed", "status", "epoch", "metrics", "last", "mlflow_run_id", "checkpoint",
+)  # fmt: skip
+
+
+def _as_json(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in metrics.items()}

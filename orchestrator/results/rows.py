@@ -1,0 +1,144 @@
+"""Gather trials into rows, and compare the rows: mean, spread, baseline, gain, rank and best."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, Literal, TypeVar
+
+from orchestrator.results.comparability import Comparable, without_repeats
+from orchestrator.results.ranking import pooled, ranks
+from orchestrator.results.sample import Sample, sample_of
+from orchestrator.results.trial import Trial, counts
+from trainers.spec.record import SELECTION_METRIC
+
+T = TypeVar("T", bound=Trial)
+Kind = Literal["teacher", "baseline", "distilled"]
+NOT_IDENTITY = ("seed", "dataset.", "teacher.")  # the seed, where files are, and what the rows of a group share
+
+
+@dataclass(frozen=True)
+class Row(Generic[T]):
+    """Hold trials that differ in the seed only. ``metric`` selects their best epochs."""
+
+    kind: Kind
+    trials: tuple[T, ...]
+    metric: str = SELECTION_METRIC
+
+    @property
+    def first(self) -> T:
+        """Return the trial that stands for the row's settings."""
+        return self.trials[0]
+
+    @cached_property
+    def counted(self) -> tuple[T, ...]:
+        """Return the trials behind the row's numbers."""
+        return tuple(trial for trial in self.trials if counts(trial, self.metric))
+
+    @cached_property
+    def others(self) -> tuple[T, ...]:
+        """Return the trials that are shown beside the row: not final, or without a number."""
+        return tuple(trial for trial in self.trials if not counts(trial, self.metric))
+
+    @cached_property
+    def score(self) -> Sample | None:
+        """Return mean and spread of the selection metric."""
+        return self.sample(self.metric)
+
+    @cached_property
+    def samples(self) -> Mapping[str, Sample]:
+        """Return mean and spread of every metric at the best epochs."""
+        keys = sorted({key for trial in self.counted for key in trial.best})
+        found = {key: self.sample(key) for key in keys}
+        return {key: sample for key, sample in found.items() if sample is not None}
+
+    def sample(self, metric: str) -> Sample | None:
+        """Return mean and spread of a metric at the best epochs of the trials that count."""
+        return sample_of(trial.best.get(metric) for trial in self.counted)
+
+    def last_sample(self, metric: str) -> Sample | None:
+        """Return the same at the last evaluation."""
+        return sample_of(trial.last.get(metric) for trial in self.counted)
+
+    @cached_property
+    def identity(self) -> object:
+        """Return the settings that tell the row from others of its group; without any the trial stands for itself."""
+        return identity_of(self.first)
+
+
+@dataclass(frozen=True)
+class Standing(Generic[T]):
+    """Hold a row with all that follows from comparing it within its group.
+
+    ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (a fraction),
+    ``rank`` 1 for the best, ``interval`` the 95 % confidence interval of the mean. Each is ``None`` where it is not
+    known; a row without a trial that counts has none of them.
+    """
+
+    row: Row[T]
+    group: str
+    baseline: Row[T] | None = None
+    rank: int | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """Return the difference of the mean to that of the student trained alone."""
+        own, alone = self.row.score, self.baseline.score if self.baseline else None
+        return own.mean - alone.mean if own and alone else None
+
+
+def standings(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[Standing[T]]:
+    """Return the rows of a group, compared: teachers, students alone, distilled ones, each in order of appearance."""
+    kinds: list[tuple[Kind, Sequence[T]]] = [
+        ("teacher", group.teachers), ("baseline", group.baselines), ("distilled", group.distilled),
+    ]  # fmt: skip
+    rows = [row for kind, trials in kinds for row in _rows(kind, trials, metric)]
+    scored = [row for row in rows if row.kind != "teacher" and row.score is not None]
+    samples = [row.score for row in scored if row.score is not None]
+    common, places = pooled(samples), ranks(samples)
+    ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
+    baselines = [row for row in rows if row.kind == "baseline"]
+    return [
+        Standing(
+            row, group.id, baseline_of(row, baselines), ranked.get(id(row)),
+            common.interval(row.score) if common and row.score and row.kind != "teacher" else None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def baseline_of(row: Row[T], baselines: Sequence[Row[T]]) -> Row[T] | None:
+    """Return the student trained alone at the row's student and schedule, else the only one of that student."""
+    if row.kind != "distilled":
+        return None
+    alike = [other for other in baselines if _settings(other, "student.") == _settings(row, "student.")]
+    exact = [other for other in alike if _settings(other, "schedule.") == _settings(row, "schedule.")]
+    if exact:
+        return exact[0]
+    return alike[0] if len(alike) == 1 else None
+
+
+def best_of(trials: Iterable[T], metric: str = SELECTION_METRIC) -> T | None:
+    """Return the student with the highest metric among those that count, of equals the one with the smallest id.
+
+    An AP of 0.0 counts like any other.
+    """
+    found = [trial for trial in trials if trial.role != "teacher" and counts(trial, metric)]
+    return min(found, key=lambda trial: (-trial.best[metric], trial.id), default=None)
+
+
+def identity_of(trial: Trial) -> object:
+    """Return the settings that tell a trial's row from others of its group."""
+    settings = tuple(sorted((k, v) for k, v in trial.settings.items() if not k.startswith(NOT_IDENTITY)))
+    return settings or trial.id
+
+
+def _rows(kind: Kind, trials: Sequence[T], metric: str) -> list[Row[T]]:
+    found: dict[object, list[T]] = {}
+    for trial in without_repeats(trials):
+        found.setdefault(identity_of(trial), []).append(trial)
+    return [Row(kind, tuple(group), metric) for group in found.values()]
+
+
+def _settings(row: Row[T], prefix: str) -> dict[str, str]:
+    return {key: value for key, value in row.first.settings.items() if key.startswith(prefix)}

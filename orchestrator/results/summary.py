@@ -1,0 +1,140 @@
+"""Summarise a study: its rows compared, as tables show them, and its best student."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.results.comparability import comparable_groups
+from orchestrator.results.metric_names import columns_for
+from orchestrator.results.result import TrialResult
+from orchestrator.results.rows import Row, Standing, best_of, standings
+from orchestrator.results.sample import Sample, is_number
+from orchestrator.results.trial import NOT_A_NUMBER, counts, is_final, shown_values
+from trainers.spec.record import SELECTION_METRIC
+
+NOT_FINAL = "not final"
+Summary = Standing[TrialResult]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Hold one line of a table: a row's means, or by itself a trial that enters none, marked in its name."""
+
+    summary: Summary
+    name: str
+    seeds: str
+    states: tuple[str, ...]
+    samples: Mapping[str, Sample]
+    gain: float | None = None
+    rank: int | None = None
+    mark: str = ""
+
+    @property
+    def status(self) -> str:
+        """Return the states of the line's trials, counted where they differ."""
+        kinds = Counter(self.states)
+        if len(kinds) == 1:
+            return self.states[0]
+        return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+
+    @property
+    def marked_name(self) -> str:
+        """Return the name, with the mark of a line that is no result of the study."""
+        return f"{self.name} ({self.mark})" if self.mark else self.name
+
+
+def summarise(results: Sequence[TrialResult]) -> list[Summary]:
+    """Return the rows of a study in order of appearance, compared where they may be."""
+    groups = comparable_groups(results)
+    found = [standing for group in groups for standing in standings(group)]
+    grouped = {trial.id for group in groups for trial in group.teachers}
+    alone = [result for result in results if result.role == "teacher" and result.id not in grouped]
+    found += [Standing(Row("teacher", (teacher,)), "") for teacher in alone]
+    places = {id(result): place for place, result in enumerate(results)}
+    first = {id(standing.row.first): standing for standing in reversed(found)}  # a teacher of several groups once
+    return sorted(first.values(), key=lambda standing: places[id(standing.row.first)])
+
+
+def best_student(results: Sequence[TrialResult]) -> TrialResult | None:
+    """Return the best finished student by AP."""
+    return best_of(results)
+
+
+def lacks_best(results: Sequence[TrialResult]) -> str:
+    """Return why a study has no best student, and what to do about it."""
+    measured = Counter(state_of(trial) for trial in results if trial.role != "teacher" and trial.best)
+    if not measured:
+        return "no student of this study has been evaluated yet: run the study first"
+    said = ", ".join(f"{count} {state}" for state, count in sorted(measured.items()))
+    return f"no student of this study has been trained to its end ({said}): run the study, or name a trial by its id"
+
+
+def lines_of(summaries: Sequence[Summary]) -> list[Line]:
+    """Return the lines of a table: each row, and below it the trials that were measured but do not count."""
+    return [line for summary in summaries for line in _lines(summary)]
+
+
+def columns_of(lines: Sequence[Line]) -> dict[str, str]:
+    """Return which metrics a table shows, by title."""
+    return columns_for(metric for line in lines for metric in line.samples)
+
+
+def summary_json(results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Return rows and best student as ``compare --json`` prints them and the study's run in MLflow keeps them."""
+    best = best_student(results)
+    return {"rows": [_row_json(summary) for summary in summarise(results)], "best": best.id if best else None}
+
+
+def _lines(summary: Summary) -> list[Line]:
+    row = summary.row
+    shown = [trial for trial in row.others if shown_values(trial)]
+    apart = [_trial_line(summary, trial) for trial in shown]
+    if len(row.trials) == len(shown) == 1:
+        return apart
+    states = tuple(map(state_of, row.trials))
+    return [Line(summary, row.first.name, _seeds(row), states, row.samples, summary.gain, summary.rank), *apart]
+
+
+def _trial_line(summary: Summary, trial: TrialResult) -> Line:
+    samples = {key: Sample(value, None, 1) for key, value in shown_values(trial).items()}
+    mark = NOT_A_NUMBER if is_final(trial) else NOT_FINAL
+    return Line(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark)
+
+
+def _seeds(row: Row[TrialResult]) -> str:
+    planned, counted = len(row.trials), len(row.counted)
+    if planned == 1:
+        return str(row.first.seed)
+    return f"{planned} seeds" if counted == planned else f"{counted} of {planned} seeds"
+
+
+def state_of(trial: TrialResult) -> str:
+    """Return a trial's status; a finished one whose AP is no number is a failed measurement."""
+    value = trial.last.get(SELECTION_METRIC, trial.metrics.get(SELECTION_METRIC))
+    failed = is_final(trial) and not counts(trial) and value is not None and not is_number(value)
+    return NOT_A_NUMBER if failed else trial.status
+
+
+def _row_json(summary: Summary) -> dict[str, Any]:
+    row, baseline = summary.row, summary.baseline
+    return {
+        "name": row.first.name,
+        "kind": row.kind,
+        "role": row.first.role,
+        "method": row.first.method,
+        "params": row.first.params,
+        "group": summary.group,
+        "trials": [trial.id for trial in row.trials],
+        "counted": [trial.id for trial in row.counted],
+        "seeds": [trial.seed for trial in row.trials],
+        "statuses": [state_of(trial) for trial in row.trials],
+        "n": row.score.n if row.score else 0,
+        "mean": {key: sample.mean for key, sample in row.samples.items()},
+        "spread": {key: sample.spread for key, sample in row.samples.items() if sample.spread is not None},
+        "counts": {key: sample.n for key, sample in row.samples.items()},
+        "vs_none": summary.gain,
+        "none": [trial.id for trial in baseline.trials] if baseline else None,
+        "rank": summary.rank,
+        "interval": list(summary.interval) if summary.interval else None,
+    }

@@ -1,0 +1,75 @@
+"""Say which trials count: the only answer to the question whose numbers enter means, ranks and gains."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from orchestrator.results.sample import is_number
+from trainers.spec.record import SELECTION_METRIC
+
+NOT_A_NUMBER = "failed measurement"
+
+
+class Trial(Protocol):
+    """Describe one trial to the statistics, wherever it was read: from a plan's results or from a tracking store.
+
+    ``settings`` are dotted keys and texts, as MLflow holds them; ``searched`` are the settings that its study varies on
+    purpose. ``best`` holds the metrics of the best epoch, ``last`` those of the last evaluation. ``study`` tells studies
+    apart, ``data`` is the data's digest; both may be empty.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def is_finished(self) -> bool: ...
+
+    @property
+    def epoch(self) -> int | None: ...
+
+    @property
+    def settings(self) -> Mapping[str, str]: ...
+
+    @property
+    def searched(self) -> Sequence[str]: ...
+
+    @property
+    def best(self) -> Mapping[str, float]: ...
+
+    @property
+    def last(self) -> Mapping[str, float]: ...
+
+    @property
+    def study(self) -> str: ...
+
+    @property
+    def data(self) -> str: ...
+
+
+def is_final(trial: Trial) -> bool:
+    """Tell whether a trial was trained to the end of its schedule, as planned.
+
+    One that failed, was stopped by a scheduler or has not ended was measured at a part of its length. So was a segment
+    of a population that ends before the schedule does, although it is finished.
+    """
+    return trial.is_finished and not _is_part(trial.settings)
+
+
+def counts(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
+    """Tell whether a trial's result can be the best, enter a mean, be ranked or be a baseline."""
+    return is_final(trial) and is_number(trial.best.get(metric))
+
+
+def shown_values(trial: Trial) -> Mapping[str, float]:
+    """Return the numbers to show of a trial: of its best epoch where it counts, else of its last evaluation."""
+    return trial.best if counts(trial) else trial.last
+
+
+def _is_part(settings: Mapping[str, str]) -> bool:
+    until, epochs = (settings.get(key, "") for key in ("segment.until_epoch", "schedule.epochs"))
+    return until.isdecimal() and epochs.isdecimal() and int(until) < int(epochs)
