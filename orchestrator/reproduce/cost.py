@@ -35,7 +35,7 @@ def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
 
 def gpu_price() -> float:
     """Return the price of a GPU hour in US dollars that is assumed where none is given."""
-    return float(_rates()["usd_per_gpu_hour"])
+    return float(rates()["usd_per_gpu_hour"])
 
 
 def total(costs: Iterable[Cost]) -> Cost:
@@ -46,15 +46,17 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def _given_hours(trial: PlannedTrial) -> float:
+    return training_hours(trial) if images_of(trial) else float(rates()["evaluation_gpu_h"])
+
+
+def training_hours(trial: PlannedTrial) -> float:
+    """Return the GPU hours that a trial trains, from given rates."""
     spec = trial.spec
-    images = _images(trial)
-    if images == 0:
-        return float(_rates()["evaluation_gpu_h"])
     seconds = _train_s(spec.student) + (_teacher_s(spec.teacher.detector) if spec.teacher else 0.0)
-    return images * seconds * _size(spec) / HOUR_S
+    return images_of(trial) * seconds * _size(spec) / HOUR_S
 
 
-def _images(trial: PlannedTrial) -> float:
+def images_of(trial: PlannedTrial) -> float:
     """Return how many images a trial trains on, as often as it sees them."""
     schedule = trial.spec.schedule
     if trial.estimate.steps is not None:
@@ -74,29 +76,29 @@ def _images_of_epoch(spec: TrialSpec) -> float:
     passes = dataset.repeat / 3 if dataset.kind == "voc" else dataset.repeat
     part = SHARE if "-quarter-" in dataset.root else 1
     known = dataset.kind if dataset.classes in ("coco80", "voc20") else "other"
-    return float(_rates()["images"][known]) * passes / part
+    return float(rates()["images"][known]) * passes / part
 
 
 def _train_s(detector: Detector) -> float:
-    return float(_rates()["train_s"][_kind(detector)]) * detector.width**2
+    return float(rates()["train_s"][backbone_kind(detector)]) * detector.width**2
 
 
 def _teacher_s(detector: Detector) -> float:
-    return _train_s(detector) * float(_rates()["teacher_share"])
+    return _train_s(detector) * float(rates()["teacher_share"])
 
 
 def _disk_gb(detector: Detector) -> float:
-    rates = _rates()
-    return float(rates["checkpoint_gb"][_kind(detector)]) * detector.width**2 * int(rates["copies"])
+    given = rates()
+    return float(given["checkpoint_gb"][backbone_kind(detector)]) * detector.width**2 * int(given["copies"])
 
 
 def _size(spec: TrialSpec) -> float:
     """Return the images' area as a share of that of the rates; YOLOX's are given for its own."""
     width, height = spec.dataset.image_size
-    return 1.0 if _kind(spec.student).startswith("yolox") else width * height / FULL_SIZE
+    return 1.0 if backbone_kind(spec.student).startswith("yolox") else width * height / FULL_SIZE
 
 
-def _kind(detector: Detector) -> str:
+def backbone_kind(detector: Detector) -> str:
     """Return the name by which the rates know a detector: its backbone."""
     config = find_config(detector.config)
     backbone, depth = (config.backbone or "", detector.backbone_depth or config.depth) if config else ("", None)
@@ -107,5 +109,6 @@ def _kind(detector: Detector) -> str:
 
 
 @cache
-def _rates() -> dict[str, Any]:
+def rates() -> dict[str, Any]:
+    """Return the given figures that a plan reckons with where nothing has been measured."""
     return read_yaml("rates.yaml")

@@ -12,6 +12,7 @@ from orchestrator.reproduce.agenda import Agenda
 from orchestrator.reproduce.book import Switch, switches
 from orchestrator.reproduce.cost import Cost, cost_of, total
 from orchestrator.reproduce.gate import described
+from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
 from orchestrator.weights import zoo_checkpoint
 
@@ -30,6 +31,7 @@ def plan_content(agenda: Agenda, price: float) -> dict[str, Any]:
         "usd": whole.gpu_hours * price,
         "disk_gb": whole.disk_gb,
         "measured": whole.measured,
+        "loading": [dict(vars(loading)) for loading in starving(agenda)],
         "missing": [_lack(lack) for lack in lacking(agenda)],
         "random_weights": replaced_weights(agenda),
         "switches": {switch.name: _choice(agenda, switch) for switch in open_questions(agenda)},
@@ -42,7 +44,8 @@ def print_plan(agenda: Agenda, price: float) -> None:
     for suite in agenda.suites:
         console.print(f"[bold]{suite.name}[/bold]  {suite.title}", highlight=False)
     console.print(_table(agenda))
-    for line in (*_cost_lines(agenda, price), *_missing_lines(agenda), *_switch_lines(agenda)):
+    lines = (*_cost_lines(agenda, price), *_loading_lines(agenda), *_missing_lines(agenda), *_switch_lines(agenda))
+    for line in lines:
         console.print(line, markup=False, highlight=False)
 
 
@@ -113,6 +116,11 @@ def _cost_lines(agenda: Agenda, price: float) -> list[str]:
         f"left to do: {hours}, about {whole.gpu_hours * price:.0f} USD at {price:g} an hour; {sure}",
         f"disk: {whole.disk_gb:.0f} GB of students and teachers beside the data",
     ]
+
+
+def _loading_lines(agenda: Agenda) -> list[str]:
+    lines = [f"  {loading.describe()}" for loading in starving(agenda)]
+    return lines and ["images may come too slowly for the GPUs:", *lines]
 
 
 def _missing_lines(agenda: Agenda) -> list[str]:

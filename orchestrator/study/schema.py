@@ -178,7 +178,7 @@ class Scaling(Section):
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
     number of threads that train. ``channels_last`` keeps images and convolutions in the order of memory that tensor cores
     want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
-    alone. ``loader_workers: auto`` is up to four beside a GPU, as many as its share of
+    alone. ``loader_workers: auto`` is up to eight beside a GPU, as many as its share of
     the machine's CPUs allows, and none on CPUs. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
     saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.

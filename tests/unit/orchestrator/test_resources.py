@@ -146,7 +146,8 @@ def test_this_machine_has_a_cpu_and_hides_its_gpus_on_demand(monkeypatch):
 @pytest.mark.parametrize(
     ("machine", "scaling", "loaders"),
     [
-        (NODE, {}, 4),
+        (NODE, {}, 7),
+        (Machine(128, 8), {}, 8),
         (Machine(24, 8), {}, 2),
         (Machine(8, 8), {}, 0),
         (Machine(8, 1), {"gpus_per_worker": 0.25}, 1),

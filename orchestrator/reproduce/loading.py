@@ -1,0 +1,71 @@
+"""Estimate how long trials read their images, and warn where GPUs would wait for them."""
+
+import math
+from dataclasses import dataclass
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.reproduce.agenda import Agenda
+from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
+
+MARGIN = 0.5  # of the training's time: given rates may be off by a factor of two, and newer GPUs are faster
+
+
+@dataclass(frozen=True)
+class Loading:
+    """Hold the hours that one trial trains, and those that it reads images beside it.
+
+    ``loaders`` are the processes that read for each GPU, ``None`` where the machine of the run decides (one is counted);
+    ``needed`` is how many keep up with it.
+    """
+
+    name: str
+    workers: int
+    loaders: int | None
+    hours: float
+    training_hours: float
+    needed: int
+
+    @property
+    def starves(self) -> bool:
+        """Tell whether GPUs would wait for images."""
+        return (self.loaders or 1) < self.needed
+
+    def describe(self) -> str:
+        """Return one sentence with both times, and what would do."""
+        readers = "1 loader" if (self.loaders or 1) == 1 else f"{self.loaders} loaders"
+        return (
+            f"{self.name}: {self.hours:.1f} hours of loading by {readers} a GPU beside {self.training_hours:.1f} of "
+            f"training on {self.workers} GPUs; {self.needed} loaders keep up: {self.needed + 1} CPUs a GPU"
+            f"{'' if self.loaders is None else ' and scaling.loader_workers: auto'}"
+        )
+
+
+def starving(agenda: Agenda) -> list[Loading]:
+    """Return the trials whose GPUs would wait for images, one for each study and length, in the order of the plan."""
+    found = (_loading(agenda, trial) for trial in agenda.trials if trial.status in ("new", "unfinished"))
+    return list(dict.fromkeys(one for one in found if one is not None and one.starves))
+
+
+def _loading(agenda: Agenda, trial: PlannedTrial) -> Loading | None:
+    """Return a trial's estimate; none for evaluations, and for studies that want no loaders: those train on CPUs."""
+    unit, images = agenda.source(trial), images_of(trial)
+    granted, wanted = unit.plan.resources, unit.plan.study.scaling.loader_workers
+    if images == 0 or wanted == 0:
+        return None
+    loaders = None if wanted == "auto" and not granted.gpus_per_worker else granted.loader_workers
+    reading, training = images * _item_s(trial) / HOUR_S, training_hours(trial)
+    return Loading(
+        name=unit.name,
+        workers=granted.workers,
+        loaders=loaders,
+        hours=reading / granted.workers / (loaders or 1),
+        training_hours=training / granted.workers,
+        needed=math.ceil(reading / (MARGIN * training)),
+    )
+
+
+def _item_s(trial: PlannedTrial) -> float:
+    """Return the CPU seconds that one training image takes: decoding, scaling, augmentation."""
+    known = rates()["load_s"]
+    mosaic = trial.spec.dataset.augmentation == "mosaic"
+    return float(known[backbone_kind(trial.spec.student)] if mosaic else known["flip"])
