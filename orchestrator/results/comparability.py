@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import Trial
-from trainers.spec.view import LATER_KEYS, View
+from trainers.spec.dataset import CocoDataset, VocDataset
+from trainers.spec.view import LATER_KEYS
 
 T = TypeVar("T", bound=Trial)
 Settings = tuple[tuple[str, str], ...]
@@ -158,5 +159,6 @@ def _add_teachers(groups: Iterable[Comparable[T]], teachers: Sequence[T]) -> Non
 @cache
 def _later_defaults() -> dict[str, str]:
     """Return the defaults of settings that older releases did not record: absent and default are the same setting."""
-    defaults = {key: View.model_fields[key].default for key in LATER_KEYS}
+    fields = {name: field for kind in (CocoDataset, VocDataset) for name, field in kind.model_fields.items()}
+    defaults = {key: fields[key].default for key in LATER_KEYS if key in fields}
     return {name: text for key, value in defaults.items() for name, text in flatten(f"dataset.{key}", value)}
