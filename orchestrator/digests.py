@@ -10,14 +10,14 @@ from trainers.spec.voc_layout import names_in, set_file, xml_file
 MISSING = "missing"
 
 
-def dataset_digest(dataset: DatasetSpec) -> str:
+def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = None) -> str:
     """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
 
-    Of VOC datasets these are the lists of images and every XML file that they name. Images are not read (COCO's are
+    ``annotations`` is what ``annotation_digests`` returned, for callers that need both. Of VOC datasets these are the lists of images and every XML file that they name. Images are not read (COCO's are
     19 GB): their names, and mostly sizes, stand in the annotations. The shapes dataset is a function of its settings.
     """
     if isinstance(dataset, CocoDataset):
-        return _coco_digest(dataset)
+        return _coco_digest(dataset, annotation_digests(dataset) if annotations is None else annotations)
     return _voc_digest(dataset) if isinstance(dataset, VocDataset) else fingerprint(dataset.identity())
 
 
@@ -26,11 +26,21 @@ def file_digest(path: str | Path) -> str:
     return digest.file_digest(Path(path)) if Path(path).is_file() else MISSING
 
 
-def _coco_digest(dataset: CocoDataset) -> str:
-    files = [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
-    if not all(file.is_file() for file in files):
+def annotation_digests(dataset: DatasetSpec) -> dict[str, str]:
+    """Return the SHA-256 of each annotation file of a COCO dataset that is here; nothing for other datasets."""
+    files = _coco_files(dataset) if isinstance(dataset, CocoDataset) else []
+    return {str(file): file_digest(file) for file in files if file.is_file()}
+
+
+def _coco_files(dataset: CocoDataset) -> list[Path]:
+    return [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
+
+
+def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
+    files = [str(file) for file in _coco_files(dataset)]
+    if not all(file in annotations for file in files):
         return MISSING
-    return fingerprint([file_digest(file) for file in files])
+    return fingerprint([annotations[file] for file in files])
 
 
 def _voc_digest(dataset: VocDataset) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from orchestrator.digests import dataset_digest, file_digest
+from orchestrator.digests import annotation_digests, dataset_digest, file_digest
 from orchestrator.estimate import Estimate, estimate
 from orchestrator.findings import Finding
 from orchestrator.fingerprint import fingerprint, trial_fingerprint
@@ -19,9 +19,16 @@ from orchestrator.search.suggestion import suggestions_in
 from orchestrator.store import Store
 from orchestrator.study.expand import Point, expand, point_of
 from orchestrator.study.load import LoadedStudy
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher, ZooTeacher
+from orchestrator.study.schema import (
+    CheckpointTeacher,
+    RandomTeacher,
+    Study,
+    TeacherSection,
+    TrainedTeacher,
+    ZooTeacher,
+)
 from orchestrator.study.space import is_open
-from orchestrator.weights import config_digest, in_other_order, zoo_checkpoint, zoo_detector
+from orchestrator.weights import config_digest, config_inputs, in_other_order, zoo_checkpoint, zoo_detector
 from trainers.spec import DatasetSpec, Job, NoDistillation, Placement, Schedule, Teacher, TrialSpec, Weights
 from trainers.spec.record import BEST, Status, read_status
 from trainers.spec.trial import Origin, Segment
@@ -34,7 +41,10 @@ WORST_FIRST = ("error", "missing", "warning", "note")
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """Hold one trial of a plan. ``params`` are the searched keys and their values; ``directory`` is its own."""
+    """Hold one trial of a plan. ``params`` are the searched keys and their values; ``directory`` is its own.
+
+    ``inputs`` are the files of its detectors that its id stands for, by their SHA-256.
+    """
 
     id: str
     role: Role
@@ -43,6 +53,7 @@ class PlannedTrial:
     directory: Path
     status: Status
     estimate: Estimate
+    inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,13 @@ class Plan:
     def job(self, trial: PlannedTrial) -> Job:
         """Return what a worker group gets to run ``trial``."""
         directory = str(trial.directory)
-        return Job(trial=trial.spec, trial_id=trial.id, directory=directory, placement=self.placement(trial.role))
+        return Job(
+            trial=trial.spec,
+            trial_id=trial.id,
+            directory=directory,
+            placement=self.placement(trial.role),
+            inputs=self.planner.inputs | trial.inputs,
+        )
 
     def placement(self, role: Role) -> Placement:
         """Return how trials in ``role`` are placed."""
@@ -91,9 +108,10 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     machine = machine or this_machine()
     granted = resources(study, machine)
     findings = (*loaded.warnings, *preflight(loaded, granted, machine))
-    digest = dataset_digest(study.dataset)
+    annotations = annotation_digests(study.dataset)
+    digest = dataset_digest(study.dataset, annotations)
     teacher, model, model_digest = _plan_teacher(study, store, digest)
-    planner = Planner(study, store, digest, model, model_digest)
+    planner = Planner(study, store, digest, model, model_digest, annotations)
     students, left_out = _within_budget(study, planner.students())
     distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     trials = ([teacher] if teacher and distils else []) + students
@@ -121,9 +139,18 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 class Planner:
     """Make trials of points: everything that all students of a study have in common is looked up once."""
 
-    def __init__(self, study: Study, store: Store, digest: str, teacher: Teacher | None, teacher_digest: str | None):
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        digest: str,
+        teacher: Teacher | None,
+        teacher_digest: str | None,
+        annotations: dict[str, str] | None = None,
+    ) -> None:
         self._study, self._store, self._digest = study, store, digest
         self._teacher, self._teacher_digest = teacher, teacher_digest
+        self.inputs = annotations or {}
 
     def students(self) -> list[PlannedTrial]:
         """Return the students that are known before anything has run; of equal trials the first."""
@@ -172,7 +199,8 @@ class Planner:
             segment=segment,
         )
         identity = _identity(spec, self._digest, teacher_digest=None if alone else self._teacher_digest)
-        return _planned("student", spec, dict(point.params), self._store, identity)
+        checkpoint = {} if alone else _checkpoint(self._study.teacher, self._teacher_digest)
+        return _planned("student", spec, dict(point.params), self._store, identity, checkpoint)
 
 
 def _within_budget(study: Study, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
@@ -239,7 +267,8 @@ def _plan_public_teacher(
         method=NoDistillation(kind="none"),
         schedule=EVALUATION_ONLY,
     )
-    trial = _planned("teacher", spec, {}, store, _identity(spec, digest, init_digest=model_digest))
+    identity = _identity(spec, digest, init_digest=model_digest)
+    trial = _planned("teacher", spec, {}, store, identity, _checkpoint(section, model_digest))
     return trial, Teacher(detector=detector, weights=weights), model_digest
 
 
@@ -256,10 +285,26 @@ def _identity(
     )
 
 
-def _planned(role: Role, spec: TrialSpec, params: dict[str, JsonValue], store: Store, identity: str) -> PlannedTrial:
+def _checkpoint(teacher: TeacherSection | None, digest: str | None) -> dict[str, str]:
+    """Return the file of a teacher that is a checkpoint of the user's, and its SHA-256."""
+    return {teacher.path: digest} if isinstance(teacher, CheckpointTeacher) and digest else {}
+
+
+def _planned(
+    role: Role,
+    spec: TrialSpec,
+    params: dict[str, JsonValue],
+    store: Store,
+    identity: str,
+    checkpoint: dict[str, str] | None = None,
+) -> PlannedTrial:
     trial_id = identity[:ID_LENGTH]
     directory = store.trial_dir(trial_id)
-    return PlannedTrial(trial_id, role, spec, params, directory, read_status(directory), estimate(spec, directory))
+    detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
+    inputs = config_inputs(*detectors) | (checkpoint or {})
+    return PlannedTrial(
+        trial_id, role, spec, params, directory, read_status(directory), estimate(spec, directory), inputs
+    )
 
 
 def refreshed(trial: PlannedTrial) -> PlannedTrial:

@@ -70,6 +70,12 @@ def config_digest(detector: Detector) -> str:
     return file_digest(config.path) if config.stands_alone else fingerprint(config.identity())
 
 
+def config_inputs(*detectors: Detector) -> dict[str, str]:
+    """Return the SHA-256 of each file that the detectors' local configs read."""
+    local = [Path(detector.config) for detector in detectors if "::" not in detector.config]
+    return {name: found for path in local for name, found in read_config(path).digests.items()}
+
+
 def needed_urls(study: Study) -> dict[str, str]:
     """Return what has to be fetched before the study can run: URL -> study key, for files not in the cache."""
     wanted = {_imagenet(student): "student.weights" for student in students_of(study)}

@@ -16,6 +16,7 @@ from trainers.data import TrainStream
 from trainers.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
+from trainers.inputs import require_unchanged
 from trainers.lesson import Lesson
 from trainers.member import Member
 from trainers.seeding import derive, seed_everything
@@ -150,6 +151,7 @@ class Group:
         """Build a student, or go on with it; several workers all meet the same obstacles."""
         together = len(self._jobs) > 1
         with self._leaving(job.trial_id):
+            require_unchanged(job)
             member = Member(job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together)
             member.train_mode()
             self._members.append(member)

@@ -38,13 +38,14 @@ class Line(NamedTuple):
 class LocalConfig:
     """Hold what a local config says and reads.
 
-    ``files`` are the files that count by content, the config first; ``shipped`` are configs of installed packages that
+    ``files`` are the files that count by content, the config first, ``digests`` their SHA-256; ``shipped`` are configs of installed packages that
     it builds on, by name; ``values`` are its keys and those of its bases as mmengine merges them, ``lines`` where they
     are given. ``missing`` are modules that lead nowhere. ``problems`` say why its identity cannot be told from its text.
     """
 
     path: Path
     files: dict[Path, None] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     shipped: dict[str, None] = field(default_factory=dict)
     imported: Imported = field(default_factory=Imported)
     missing: dict[str, None] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class LocalConfig:
     def identity(self) -> dict[str, Any]:
         """Return everything that affects what the config says, as JSON: contents and versions, no paths."""
         return {
-            "files": [file_digest(path) for path in self.files if path.is_file()],
+            "files": list(self.digests.values()),
             "shipped": [[name, _version_of(name.partition("::")[0])] for name in self.shipped],
             "packages": sorted(self.imported.packages.values()),
             "missing": sorted(self.missing),
@@ -113,6 +114,7 @@ class _Reading:
         self.config.values, self.config.lines = self._read(path, shipped=False)
         self._custom_imports()
         self._named_files()
+        self.config.digests = {str(path): file_digest(path) for path in self.config.files if path.is_file()}
 
     def _read(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, Line]]:
         """Return the merged values of a config, and where each key is given."""

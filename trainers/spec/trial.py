@@ -82,9 +82,13 @@ class Placement(Section):
 
 
 class Job(Section):
-    """Ask a worker group for one trial: the trial, its directory and its placement."""
+    """Ask a worker group for one trial: the trial, its directory and its placement.
+
+    ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given.
+    """
 
     trial: TrialSpec
     trial_id: str
     directory: str
     placement: Placement = Placement()
+    inputs: dict[str, str] = {}

@@ -269,6 +269,17 @@ def test_editing_a_base_plans_another_trial(folder: Folder) -> None:
     assert not set(ids(plan(leaf))[1:]) & set(before)
 
 
+def test_a_job_holds_a_trial_to_the_files_that_its_id_stands_for(folder: Folder) -> None:
+    leaf = folder(leaf_py="_base_ = 'base.py'\n", base_py=f"_base_ = '{GFL}'\n")
+    made = plan(leaf)
+    base = leaf.parent / "base.py"
+    held = {trial.role: made.job(trial).inputs for trial in made.trials}
+    assert held["teacher"] == {}
+    assert held["student"] == {str(leaf): file_digest(leaf), str(base): file_digest(base)}
+    base.write_text(f"_base_ = '{GFL}'\nmodel = dict(bbox_head=dict(reg_max=4))\n")
+    assert made.job(made.students[0]).inputs == held["student"]  # the plan is older than the edit
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
