@@ -1,5 +1,6 @@
 """Say what a study's local detector configs ask for and do not get, and why one cannot be used."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from orchestrator.findings import Finding, Level
 from orchestrator.study.expand import students_of
 from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher
 from trainers.spec import Detector, class_count
-from trainers.spec.config_files import LocalConfig, read_config
+from trainers.spec.config_files import Line, LocalConfig, read_config
 from trainers.spec.config_values import Unknown
 from trainers.spec.pretrained import find_pretrained, none_known
 
@@ -97,10 +98,25 @@ def _said(config: LocalConfig, detector: Detector, classes: int, *, starts_fresh
     yield from _misplaced(config)
     unused = [*_sections(config), *_inside(config, classes)]
     if unused:
-        lines = (config.line_of(*key.split(".")) for key, _ in unused)
-        first = min(lines, key=lambda line: (line.path != config.path, line.number))
-        named = ", ".join(text for _, text in unused)
-        yield Finding("note", str(first), f"not used, {BY_THE_STUDY} instead: {named}")
+        yield Finding(
+            "note", str(_first(config, unused)), f"not used, {BY_THE_STUDY} instead: {_by_file(config, unused)}"
+        )
+
+
+def _first(config: LocalConfig, unused: list[tuple[str, str]]) -> Line:
+    """Return the first line of the config itself that gives one of these keys, its first line where its bases do."""
+    lines = [line for key, _ in unused if (line := config.line_of(*key.split("."))).path == config.path]
+    return min(lines, key=lambda line: line.number, default=config.line_of())
+
+
+def _by_file(config: LocalConfig, unused: list[tuple[str, str]]) -> str:
+    """Return the keys that are not used, those of a base with the base's name."""
+    files: dict[Path, list[str]] = {}
+    for key, text in unused:
+        files.setdefault(config.line_of(*key.split(".")).path, []).append(text)
+    own = ", ".join(files.pop(config.path, []))
+    others = [f"{', '.join(texts)} in {os.path.relpath(path, config.path.parent)}" for path, texts in files.items()]
+    return "; ".join(filter(None, (own, *others)))
 
 
 def _start(config: LocalConfig) -> Iterator[Finding]:
@@ -108,7 +124,7 @@ def _start(config: LocalConfig) -> Iterator[Finding]:
     for key in ("load_from", "resume_from", "resume"):
         value = config.values.get(key)
         if value:
-            message = f"the student would not start from {_shown(value)}: delete {key} from the config"
+            message = f"training would not start from {_shown(value)}: delete {key} from the config"
             if key == "load_from":
                 message += "; a study starts from ImageNet weights or random ones (student.weights)"
             yield _at(config, "error", (key,), message)
@@ -176,7 +192,13 @@ def _inside(config: LocalConfig, classes: int) -> Iterator[tuple[str, str]]:
         section = model.get(parent)
         value = section.get(key) if isinstance(section, dict) else None
         path = ("model", parent, key)
-        if value and value != classes and path in config.lines and not config.line_of(*path).shipped:
+        if (
+            value
+            and not isinstance(value, Unknown)
+            and value != classes
+            and path in config.lines
+            and not config.line_of(*path).shipped
+        ):
             yield ".".join(path), f"{'.'.join(path)} ({why})"
     if isinstance(model.get("init_cfg"), dict) and _checkpoint(model["init_cfg"]) is None:
         yield "model.init_cfg", "model.init_cfg"

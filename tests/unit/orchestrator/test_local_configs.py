@@ -283,7 +283,7 @@ def test_a_job_holds_a_trial_to_the_files_that_its_id_stands_for(folder: Folder)
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("load_from = 'coco.pth'\n", "leaf.py:2: load_from: the student would not start from coco.pth"),
+        ("load_from = 'coco.pth'\n", "leaf.py:2: load_from: training would not start from coco.pth"),
         ("load_from = f()\n", "leaf.py:2: load_from: "),
         ("resume = True\n", "leaf.py:2: resume: "),
         ("resume_from = 'last.pth'\n", "leaf.py:2: resume_from: "),
@@ -306,7 +306,7 @@ def test_what_would_change_the_meaning_is_an_error(text: str, where: str, folder
 
 def test_an_error_of_a_base_names_the_bases_line_and_a_leaf_can_mend_it(folder: Folder) -> None:
     leaf = folder(leaf_py="_base_ = 'base.py'\n", base_py=f"_base_ = '{GFL}'\nload_from = 'x.pth'\n")
-    assert [line.split(": the")[0] for line in told(leaf)] == ["base.py:2: load_from"]
+    assert [line.split(": training")[0] for line in told(leaf)] == ["base.py:2: load_from"]
     folder(leaf_py="_base_ = 'base.py'\nload_from = None\n")
     assert told(leaf) == []
 
@@ -319,7 +319,8 @@ def test_sections_that_the_study_replaces_are_named_in_one_note(folder: Folder) 
     )
     [note] = told(leaf)
     assert note.startswith("leaf.py:2: note: not used")
-    for name in ("max_epochs", "train_dataloader", "momentum_config", "model.bbox_head.num_classes (the dataset has "):
+    assert note.endswith("; momentum_config in schedule.py")
+    for name in ("max_epochs", "train_dataloader", "model.bbox_head.num_classes (the dataset has "):
         assert name in note
 
 
@@ -367,7 +368,7 @@ def test_check_plan_and_json_say_it(folder: Folder, capsys: pytest.CaptureFixtur
     ):
         answer = stillhouse(*command, "--trust-config")
         assert answer.code == 2
-        assert (answer.out + answer.err).count("load_from: the student would not start") == 1
+        assert (answer.out + answer.err).count("load_from: training would not start") == 1
     answer = stillhouse("check", study, "--trust-config", "--json")
     assert [finding["level"] for finding in answer.json["findings"]] == ["error"]
     leaf.write_text(f"_base_ = '{GFL}'\noptim_wrapper = dict()\n")
