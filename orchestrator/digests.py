@@ -2,9 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from typing import get_args
 
 from orchestrator.fingerprint import fingerprint
+from orchestrator.readings import reading
 from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart, digest
+from trainers.spec.annotations import SplitName
 from trainers.spec.voc_layout import names_in, set_file, xml_file
 
 MISSING = "missing"
@@ -13,8 +16,11 @@ MISSING = "missing"
 def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = None) -> str:
     """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
 
-    ``annotations`` is what ``annotation_digests`` returned, for callers that need both. Of VOC datasets these are the lists of images and every XML file that they name. Images are not read (COCO's are
-    19 GB): their names, and mostly sizes, stand in the annotations. The shapes dataset is a function of its settings.
+    ``annotations`` is what ``annotation_digests`` returned, for callers that need both. Of VOC datasets these are the
+    lists of images and every XML file that they name. Images are not read (COCO's are 19 GB): their names, and mostly
+    sizes, stand in the annotations. Where a COCO file holds something that earlier releases read otherwise, the digest
+    covers that, too (not of files too large for a plan, see ``readings``). The shapes dataset is a function of its
+    settings.
     """
     if isinstance(dataset, CocoDataset):
         return _coco_digest(dataset, annotation_digests(dataset) if annotations is None else annotations)
@@ -40,7 +46,15 @@ def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
     files = [str(file) for file in _coco_files(dataset)]
     if not all(file in annotations for file in files):
         return MISSING
-    return fingerprint([annotations[file] for file in files])
+    digests: list[object] = [annotations[file] for file in files]
+    changed = _changed_readings(dataset)
+    return fingerprint([*digests, changed] if changed else digests)
+
+
+def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
+    """Return what of the files earlier releases read otherwise: their results stand under another identity."""
+    splits = {name: reading(dataset, name) for name in get_args(SplitName)}
+    return {name: list(found.changed) for name, found in splits.items() if found is not None and found.changed}
 
 
 def _voc_digest(dataset: VocDataset) -> str:

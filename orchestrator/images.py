@@ -16,7 +16,7 @@ from typing import Any
 from orchestrator.errors import UserError
 from orchestrator.findings import Finding
 from orchestrator.plan import Plan, PlannedTrial, worst_first
-from orchestrator.training_images import READABLE
+from orchestrator.readings import READABLE
 from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.spec.atomic import write_text
 from trainers.spec.dataset import CocoSplit

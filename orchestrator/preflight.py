@@ -1,9 +1,10 @@
 """Look for what a study needs and this machine lacks, before anything is started."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+from orchestrator.annotation_findings import annotation_findings
 from orchestrator.findings import Finding
 from orchestrator.local_configs import config_findings
 from orchestrator.machine import Machine
@@ -11,9 +12,9 @@ from orchestrator.resources import Resources
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.torch_file import problem_with
-from orchestrator.training_images import READABLE
 from orchestrator.weights import needed_urls, teacher_order
-from trainers.spec import CocoDataset, ShapesDataset, VocDataset, VocPart, class_count
+from trainers.spec import ShapesDataset, VocDataset, VocPart
+from trainers.spec.annotations import FileDataset, SplitName
 from trainers.spec.checkpoint_classes import OtherClasses
 from trainers.spec.dataset import CocoSplit
 from trainers.spec.voc_layout import names_in, set_file, xml_file
@@ -30,16 +31,21 @@ def _data(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = loaded.study.dataset
     if isinstance(dataset, ShapesDataset) or "${" in dataset.root or not Path(dataset.root).is_dir():
         return  # a missing root is reported with the study itself
+    for split in get_args(SplitName):
+        where = loaded.where(f"dataset.{split}")
+        missing = list(_missing(dataset, split, where))
+        yield from missing
+        if not (missing and isinstance(dataset, VocDataset)):  # XML files that are missing would be told twice
+            yield from annotation_findings(dataset, split, where)
+
+
+def _missing(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
+    root = Path(dataset.root)
     if isinstance(dataset, VocDataset):
-        yield from _voc(dataset, loaded)
+        for part in dataset.train if split == "train" else dataset.val:
+            yield from _part(root, part, where)
     else:
-        yield from _coco(dataset, loaded)
-
-
-def _voc(dataset: VocDataset, loaded: LoadedStudy) -> Iterator[Finding]:
-    for name, parts in (("train", dataset.train), ("val", dataset.val)):
-        for part in parts:
-            yield from _part(Path(dataset.root), part, loaded.where(f"dataset.{name}"))
+        yield from _split(root, dataset.train if split == "train" else dataset.val, where)
 
 
 def _part(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
@@ -71,34 +77,11 @@ def _listed(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
         yield Finding("error", where, f"{set_file(root, part)} names no image")
 
 
-def _coco(dataset: CocoDataset, loaded: LoadedStudy) -> Iterator[Finding]:
-    for name, split in (("train", dataset.train), ("val", dataset.val)):
-        where = loaded.where(f"dataset.{name}")
-        yield from _split(Path(dataset.root), split, where)
-        yield from _classes(Path(dataset.root) / split.annotations, dataset, where)
-
-
 def _split(root: Path, split: CocoSplit, where: str) -> Iterator[Finding]:
     if not (root / split.annotations).is_file():
         yield Finding("missing", where, f"no annotation file {root / split.annotations}")
     if not (root / split.images).is_dir():
         yield Finding("missing", where, f"no image folder {root / split.images}")
-
-
-def _classes(path: Path, dataset: CocoDataset, where: str) -> Iterator[Finding]:
-    """Compare the study's classes with the file's, unless it is too large to be read in a moment."""
-    if not path.is_file() or path.stat().st_size > READABLE:
-        return
-    try:
-        found = tuple(category["name"] for category in json.loads(path.read_bytes())["categories"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        yield Finding("error", where, f"{path} is not a COCO annotation file: {type(error).__name__}: {error}")
-        return
-    classes = dataset.classes
-    if classes == "coco80" and len(found) < class_count(dataset):
-        yield Finding("error", where, f"dataset.classes are coco80, the file {path} has {len(found)} classes only")
-    if classes != "coco80" and tuple(name for name in found if name in classes) != classes:
-        yield Finding("error", where, f"dataset.classes are {list(classes)}, the file {path} has {list(found)}")
 
 
 def _weights(loaded: LoadedStudy) -> Iterator[Finding]:

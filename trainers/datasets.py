@@ -9,30 +9,16 @@ from trainers import coco as _coco  # noqa: F401  (registers the COCO dataset wi
 from trainers import image_loading as _image_loading  # noqa: F401  (registers the step that reads images with mmdet)
 from trainers import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
 from trainers import voc as _voc  # noqa: F401  (registers the VOC dataset with mmdet)
-from trainers.errors import TrialError
 from trainers.mosaic import MosaicData
 from trainers.pipelines import Config, finishing, loading, mixing, test_pipeline, train_pipeline
 from trainers.repeated import Repeated
-from trainers.spec import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, class_names
-
-# What reading a file of JSON raises where it does not hold what was expected.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    RecursionError,
-)
-SMALLEST_TRAINING_SIDE = 32  # pixels; mmdet's own filter for training images
+from trainers.spec import DatasetSpec, ShapesDataset, VocDataset
 
 
 def build_dataset(spec: DatasetSpec, split: str) -> Any:
     """Return the dataset of ``split`` (``train`` or ``val``); training has ``repeat`` passes and mixtures of images.
 
-    Raises ``TrialError`` when files are missing, damaged, or their categories are not the study's classes.
+    Raises ``TrialError`` when files are missing or damaged, lack a class of the study, or hold nothing to learn.
     """
     init_default_scope("mmdet")
     if split != "train":
@@ -46,11 +32,10 @@ def build_dataset(spec: DatasetSpec, split: str) -> Any:
 
 def _read_dataset(spec: DatasetSpec, split: str, pipeline: list[Config]) -> Any:
     common: Config = {"pipeline": pipeline, "test_mode": split != "train", "serialize_data": True}
-    if split == "train":  # YOLOX also mixes images without boxes
-        common["filter_cfg"] = {"filter_empty_gt": spec.augmentation != "mosaic", "min_size": SMALLEST_TRAINING_SIDE}
     if isinstance(spec, ShapesDataset):
         return DATASETS.build(_shapes_config(spec, split) | common)
-    dataset = _build_voc(spec, split, common) if isinstance(spec, VocDataset) else _build_coco(spec, split, common)
+    kind = "StillhouseVoc" if isinstance(spec, VocDataset) else "StillhouseCoco"
+    dataset = DATASETS.build({"type": kind, "spec": spec, "split": split} | common)
     dataset.pipeline.transforms[0].settle(dataset)
     return dataset
 
@@ -65,30 +50,3 @@ def _shapes_config(spec: ShapesDataset, split: str) -> Config:
         "seed": spec.seed,
         "metainfo": {"classes": spec.classes},
     }
-
-
-def _build_coco(spec: CocoDataset, split: str, common: Config) -> Any:
-    files = spec.train if split == "train" else spec.val
-    config = {
-        "type": "StillhouseCoco",
-        "data_root": spec.root,
-        "ann_file": files.annotations,
-        "data_prefix": {"img": files.images},
-        "metainfo": {"classes": class_names(spec)},
-    }
-    where = f"{spec.root}/{files.annotations}"
-    try:
-        return DATASETS.build(config | common)
-    except UNREADABLE as error:
-        raise TrialError(f"cannot read {where} as COCO annotations: {error}") from error
-
-
-def _build_voc(spec: VocDataset, split: str, common: Config) -> Any:
-    config = {
-        "type": "StillhouseVoc",
-        "root": spec.root,
-        "parts": spec.train if split == "train" else spec.val,
-        "first_pixel": spec.first_pixel,
-        "metainfo": {"classes": class_names(spec)},
-    }
-    return DATASETS.build(config | common)

@@ -9,12 +9,14 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from trainers.detection_limit import limit_detections
 from trainers.errors import TrialError
 from trainers.explain import explained
 from trainers.overrides import override
 from trainers.pretrained import imagenet_weights, load_imagenet
 from trainers.seeding import seed_everything
 from trainers.spec import Detector
+from trainers.spec.view import COCO_DETECTIONS
 from trainers.spec.zoo import OWN, PREFIX, own_config
 
 
@@ -31,7 +33,7 @@ def config_path(name: str) -> Path:
     return _mmdet_config(name) if name.startswith(PREFIX) else Path(name)
 
 
-def model_config(detector: Detector, num_classes: int) -> Any:
+def model_config(detector: Detector, num_classes: int, max_detections: int = COCO_DETECTIONS) -> Any:
     """Return mmdet's model config with the overrides applied and no pretrained weights named in it.
 
     Raises ``TrialError`` when the config cannot be read, or cannot take the overrides.
@@ -44,6 +46,7 @@ def model_config(detector: Detector, num_classes: int) -> Any:
         # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
         model.data_preprocessor.pop("batch_augments", None)
         override(model, detector)
+        limit_detections(model, max_detections)
     return model
 
 
@@ -67,25 +70,31 @@ def _mmdet_config(name: str) -> Path:
     return path
 
 
-def build_student(detector: Detector, num_classes: int, seed: int, pretrained: bool = True) -> Any:
+def build_student(
+    detector: Detector,
+    num_classes: int,
+    seed: int,
+    pretrained: bool = True,
+    max_detections: int = COCO_DETECTIONS,
+) -> Any:
     """Return a freshly initialised detector; its weights are a function of (detector, num_classes, seed).
 
     ``pretrained=False`` skips ImageNet weights that the detector asks for: all weights are about to be replaced.
     """
-    model = build_empty(detector, num_classes, seed)
+    model = build_empty(detector, num_classes, seed, max_detections)
     if detector.weights == "imagenet" and pretrained:
         load_imagenet(model.backbone, imagenet_weights(_read_model(detector).backbone, detector.backbone_depth))
     return model
 
 
-def build_empty(detector: Detector, num_classes: int, seed: int = 0) -> Any:
+def build_empty(detector: Detector, num_classes: int, seed: int = 0, max_detections: int = COCO_DETECTIONS) -> Any:
     """Return the detector with mmdet's random initialisation, for weights to be loaded over.
 
     Raises ``TrialError`` when mmdet cannot build what the config describes.
     """
     init_default_scope("mmdet")
     seed_everything(seed)
-    config = model_config(detector, num_classes)
+    config = model_config(detector, num_classes, max_detections)
     with explained(f"build detector {detector.config}"):
         model = MODELS.build(config)
         model.init_weights()

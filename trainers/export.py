@@ -26,7 +26,7 @@ def mmdet_config(trial: TrialSpec) -> Any:
     return Config(
         {
             "default_scope": "mmdet",
-            "model": model_config(trial.student, class_count(trial.dataset)),
+            "model": model_config(trial.student, class_count(trial.dataset), trial.dataset.max_detections),
             "classes": classes,
             "train_pipeline": [_plain_load_step(trial.dataset), *train_pipeline(trial.dataset)[1:]],
             "test_pipeline": pipeline,

@@ -235,8 +235,10 @@ class Group:
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        evaluator = self._trial.dataset.evaluator
-        return evaluate(member.result, self._validation, evaluator, self._watchdog.alive) or {}
+        data = self._trial.dataset
+        alive = self._watchdog.alive
+        found = evaluate(member.result, self._validation, data.evaluator, alive, max_detections=data.max_detections)
+        return found or {}
 
     def _show_progress(self, active: list[Member]) -> None:
         now = time.monotonic()

@@ -49,7 +49,11 @@ class Member:
     ) -> None:
         trial = job.trial
         student = build_student(
-            trial.student, class_count(trial.dataset), derive(trial.seed, "init"), trial.init is None
+            trial.student,
+            class_count(trial.dataset),
+            derive(trial.seed, "init"),
+            trial.init is None,
+            trial.dataset.max_detections,
         )
         self._loaded: dict[str, Coverage] = {}
         if trial.init is not None:

@@ -12,7 +12,8 @@ from orchestrator.errors import UserError
 from orchestrator.json_output import print_json
 
 if TYPE_CHECKING:
-    from orchestrator.data_check.check import FileDataset, Report
+    from orchestrator.data_check.check import Report
+    from trainers.spec.annotations import FileDataset
 
 OK, WRONG = 0, 2
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.data_check.reason import reason
+from trainers.spec.annotations.reason import reason
 from trainers.spec.image_header import Header, read_header
 from trainers.spec.image_pixels import is_transparent, read_pixels, size_of
 from trainers.spec.image_rule import ImageError, PixelRule, Size

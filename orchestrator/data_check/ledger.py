@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.findings import Finding, Level
-
-MOST = 20  # findings of one kind that are told one by one
+from trainers.spec.annotations import Kind, Notes
+from trainers.spec.annotations.notes import MOST  # findings of one kind that are told one by one
 
 
 @dataclass(slots=True)
@@ -23,6 +23,17 @@ class Ledger:
     def warning(self, kind: str, where: str, message: str) -> None:
         """Note something that may be meant."""
         self._add(kind, Finding("warning", where, message))
+
+    def take(self, kind: Kind, notes: Notes) -> None:
+        """Take over what a reader has noted of one kind."""
+        told, count = notes.told[kind], notes.counts[kind]
+        if kind.once:
+            more = f" (and {count - 1} more)" if count > 1 else ""
+            told = [told[0]._replace(message=f"{told[0].message}{more}")]
+        for note in told:
+            self._add(kind.name, Finding(kind.level, note.where, note.message))
+        if not kind.once:
+            self.counts[kind.name] += count - len(told)
 
     @property
     def has_errors(self) -> bool:

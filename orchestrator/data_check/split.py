@@ -4,6 +4,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainers.spec.annotations import Kind
+from trainers.spec.annotations.usage import Usage
+
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
 Size = tuple[float, float]  # width, height in pixels
 
@@ -19,20 +22,28 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Hold one box of the study's classes; ``ignored`` are crowds and difficult objects."""
+    """Hold one box of the study's classes; ``ignored`` are crowds, difficult objects and those marked to be ignored.
+
+    ``left_out`` is why training does without it.
+    """
 
     image: Hashable
     label: str
     corners: Corners
     ignored: bool
     where: str
+    left_out: Kind | None
 
 
 @dataclass(slots=True)
 class Split:
-    """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are."""
+    """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
+
+    ``usage`` counts what of it is used.
+    """
 
     name: str
     images: dict[Hashable, Image] = field(default_factory=dict)
     boxes: list[Box] = field(default_factory=list)
     other_boxes: int = 0
+    usage: Usage = field(default_factory=lambda: Usage(""))

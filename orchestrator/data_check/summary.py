@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Split
+from trainers.spec.annotations.kinds import IN_SMALL_IMAGES, SMALL_IMAGES, WITHOUT_BOXES
+from trainers.spec.annotations.usage import Usage, listed
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds and difficult ones."""
+    """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds and difficult ones.
+
+    ``used`` counts what of it is used.
+    """
 
     split: str
     images: int
@@ -18,13 +23,23 @@ class Summary:
     ignored: int
     other_boxes: int
     by_class: dict[str, int]
+    used: Usage
 
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {count}" for name, count in self.by_class.items())
         parts = f"{self.images} images ({self.without_boxes} without boxes), {self.boxes} boxes"
         ignored = f", {self.ignored} of them crowds or difficult" if self.ignored else ""
         others = f", {self.other_boxes} boxes of other classes" if self.other_boxes else ""
-        return f"{self.split}: {parts}{ignored}{others}: {classes}"
+        return f"{self.split}: {parts}{ignored}{others}: {classes}{self._rest()}"
+
+    def _rest(self) -> str:
+        """Return a line about what is left out or mended, where anything is."""
+        lists = {"left out": self.used.left_out, "mended": self.used.mended}
+        told = [f"{what}: {listed(counts)}" for what, counts in lists.items() if counts]
+        if not told:
+            return ""
+        verb = "learned" if self.split == "train" else "evaluated"
+        return f"\n{self.split}: {self.used.boxes_used} boxes in {self.used.images_used} images are {verb}; {'; '.join(told)}"
 
 
 def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
@@ -39,17 +54,20 @@ def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
         sum(box.ignored for box in split.boxes),
         split.other_boxes,
         {name: counts[name] for name in classes},
+        split.usage,
     )
 
 
-def check_counts(summary: Summary, ledger: Ledger, *, trains_on_empty: bool) -> None:
-    """Note what is legal but rarely meant: classes without a box, training images without one."""
-    where = f"dataset.{summary.split}"
-    if summary.images == 0:
-        ledger.error("splits without images", where, "no image could be read")
-        return
-    for name in [name for name, count in summary.by_class.items() if count == 0]:
-        ledger.warning(f"classes without boxes in {summary.split}", where, f"no box of class {name!r}")
-    if summary.without_boxes and summary.split == "train" and not trains_on_empty:
-        message = f"{summary.without_boxes} of {summary.images} images have no box and are not trained on"
+def check_counts(summary: Summary, ledger: Ledger, min_side: int) -> None:
+    """Note training images that are legal but not used."""
+    where, left_out = f"dataset.{summary.split}", summary.used.left_out
+    if empty := left_out.get(WITHOUT_BOXES.name):
+        message = f"{empty} of {summary.images} images have no box and are not trained on"
         ledger.warning("training images without boxes", where, message)
+    if small := left_out.get(SMALL_IMAGES.name):
+        boxes = left_out.get(IN_SMALL_IMAGES.name, 0)
+        message = (
+            f"{small} of {summary.images} images have a side below {min_side} pixels (dataset.min_side) and are not "
+            f"trained on, nor are their {boxes} boxes"
+        )
+        ledger.warning("small training images", where, message)

@@ -10,32 +10,31 @@ from trainers.detector import build_empty
 from trainers.predictions.matching import match
 from trainers.spec import Weights, class_count, class_names
 from trainers.spec.predictions import ImagePredictions, Picture, Subject
+from trainers.spec.view import COCO_DETECTIONS
 from trainers.weights import load_weights
-
-MOST_BOXES = 100  # an image, as in COCO's evaluation
 
 
 def load_subject(subject: Subject, device: torch.device) -> Any:
     """Return a trial's best student, ready to detect; raise ``TrialError`` when its checkpoint does not fit."""
-    detector = build_empty(subject.spec.student, class_count(subject.spec.dataset))
-    what, classes = f"student of trial {subject.id}", class_names(subject.spec.dataset)
-    load_weights(detector, Weights(path=subject.checkpoint), what, classes)
+    data, what = subject.spec.dataset, f"student of trial {subject.id}"
+    detector = build_empty(subject.spec.student, class_count(data), max_detections=data.max_detections)
+    load_weights(detector, Weights(path=subject.checkpoint), what, class_names(data))
     return detector.to(device).eval()
 
 
 @torch.no_grad()
-def detect(detector: Any, item: Any, picture: Picture, trial: str) -> ImagePredictions:
+def detect(detector: Any, item: Any, picture: Picture, trial: str, most: int = COCO_DETECTIONS) -> ImagePredictions:
     """Return what ``detector`` finds in a dataset's item, in pixels of the original image, matched with the objects.
 
-    Boxes are rounded to hundredths of a pixel and scores to four digits after they were matched; boxes that are not
-    finite are left out.
+    The ``most`` boxes of the highest scores are kept. Boxes are rounded to hundredths of a pixel and scores to four
+    digits after they were matched; boxes that are not finite are left out.
     """
     data = detector.data_preprocessor(pseudo_collate([item]), False)
     [sample] = detector.predict(data["inputs"], data["data_samples"], rescale=True)
     found = sample.pred_instances.cpu().numpy()
     boxes, scores = np.asarray(found.bboxes, np.float64), np.asarray(found.scores, np.float64)
     order = np.argsort(-scores, kind="stable")
-    order = order[np.isfinite(boxes[order]).all(axis=1) & np.isfinite(scores[order])][:MOST_BOXES]
+    order = order[np.isfinite(boxes[order]).all(axis=1) & np.isfinite(scores[order])][:most]
     return _matched(boxes[order], scores[order], np.asarray(found.labels)[order], picture, trial)
 
 

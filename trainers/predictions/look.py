@@ -49,6 +49,6 @@ def _look_once(
     detector = load_subject(subject, device)
     found = []
     for place, picture in zip(places, pictures, strict=True):
-        found.append(detect(detector, dataset[place], picture, subject.id))
+        found.append(detect(detector, dataset[place], picture, subject.id, subject.spec.dataset.max_detections))
         (folder / f"{picture.key}.json").write_text(found[-1].model_dump_json())
     (folder / SCORES).write_text(count_scores(subject.id, pictures, found).model_dump_json())

@@ -14,6 +14,8 @@ from trainers.spec.view import Side, View
 ShapeClass = Literal["circle", "square", "triangle"]
 ClassNames = Annotated[tuple[str, ...], Field(min_length=1)]
 Path = Annotated[str, Field(min_length=1)]
+MinSide = Annotated[int, Field(ge=1, le=4096)]
+SMALLEST_SIDE = 32  # pixels; mmdet's own filter for training images
 LONGEST_PART = 255  # bytes of a file's name, Linux's own limit
 
 
@@ -59,8 +61,9 @@ class CocoDataset(ImageFiles):
     """Read any dataset in COCO's JSON format.
 
     ``root`` may contain ``${VARIABLE}``; a relative path is relative to the study file. ``classes`` are category names
-    as the annotation files spell them, or ``coco80`` for the 80 classes of MS COCO. ``images_digest`` says which images
-    are meant, by the digest of their names and sizes that ``plan`` shows.
+    as the annotation files spell them, or ``coco80`` for the 80 classes of MS COCO. Images with a side below ``min_side``
+    pixels are not trained on. ``images_digest`` says which images are meant, by the digest of their names and sizes that
+    ``plan`` shows.
     """
 
     kind: Literal["coco"]
@@ -69,6 +72,7 @@ class CocoDataset(ImageFiles):
     val: CocoSplit = CocoSplit(annotations="annotations/instances_val2017.json", images="val2017")
     classes: Literal["coco80"] | ClassNames = "coco80"
     images_digest: ImagesDigest = None
+    min_side: MinSide = SMALLEST_SIDE
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> "CocoDataset":
@@ -98,7 +102,7 @@ class VocDataset(ImageFiles):
 
     A split is one part after the other. ``root`` as for COCO; ``classes`` are object names as the XML files spell
     them, or ``voc20`` for Pascal VOC's 20. Objects of other names are left out. ``first_pixel`` is the coordinate of
-    an image's first pixel: 1 in Pascal VOC, 0 in files of many tools.
+    an image's first pixel: 1 in Pascal VOC, 0 in files of many tools. ``min_side`` as for COCO.
     """
 
     kind: Literal["voc"]
@@ -108,6 +112,7 @@ class VocDataset(ImageFiles):
     classes: Literal["voc20"] | ClassNames = "voc20"
     first_pixel: Literal[0, 1] = 1
     images_digest: ImagesDigest = None
+    min_side: MinSide = SMALLEST_SIDE
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> "VocDataset":

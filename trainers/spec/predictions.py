@@ -66,7 +66,7 @@ class Index(Section):
 
 
 class ImagePredictions(Section):
-    """Hold what one trial finds in one image: parallel lists, highest score first, at most 100 boxes.
+    """Hold what one trial finds in one image: parallel lists, highest score first, at most ``dataset.max_detections``.
 
     ``kinds`` follows COCO's matching at an IoU of 0.5, class by class: ``tp`` met an object that no better box had met,
     ``ignored`` met a crowd or a difficult object, ``fp`` neither. ``matches`` is the position of the object met in

@@ -8,6 +8,7 @@ from trainers.spec.base import Section
 
 Side = Annotated[int, Field(ge=32, le=4096)]
 Factor = Annotated[float, Field(gt=0.0, le=10.0)]
+COCO_DETECTIONS = 100  # detections of an image, as in COCO's evaluation
 LATER_KEYS = (
     "repeat",
     "augmentation",
@@ -17,6 +18,8 @@ LATER_KEYS = (
     "pad_to_square",
     "test_size",
     "images_digest",
+    "max_detections",
+    "min_side",
 )
 
 
@@ -82,6 +85,7 @@ class View(Section):
     ``Resize(scale, keep_ratio=True)`` (long and short side, in either orientation). ``flip`` is the probability of a
     horizontal flip in training. ``augmentation: mosaic`` is YOLOX's pipeline and needs a square ``image_size``, to
     which it pads, in training and evaluation. ``test_size`` takes the place of ``image_size`` in evaluation.
+    ``max_detections`` is how many detections of an image are kept and evaluated.
     """
 
     image_size: tuple[Side, Side] = (1333, 800)
@@ -95,6 +99,7 @@ class View(Section):
     batch_scales: BatchScales | None = None
     pad_to_square: bool = False
     test_size: tuple[Side, Side] | None = None
+    max_detections: int = Field(COCO_DETECTIONS, ge=1, le=10_000)
 
     @model_validator(mode="after")
     def _settings_go_together(self) -> "View":

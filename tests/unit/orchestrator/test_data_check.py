@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.cli import main
-from orchestrator.data_check.ledger import MOST
 from tests.unit.orchestrator.broken_data import coco, cut, edit, picture, put, voc
 from tests.unit.trainers.voc_folder import xml
+from trainers.spec.annotations.notes import MOST
 from trainers.spec.zoo import configs_dir
 
 Break = Callable[[Path], None]
@@ -27,13 +27,14 @@ def check(file: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tupl
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(("write", "ignored"), [(coco, 0), (voc, 2)])
+@pytest.mark.parametrize(("write", "ignored"), [(coco, 0), (voc, 1)])
 @pytest.mark.parametrize("options", [(), ("--decode",)])
 def test_a_right_dataset_is_counted(write: Any, ignored: int, options: Any, tmp_path: Path, capsys: Any) -> None:
     code, said = check(write(tmp_path), capsys, *options)
     assert (code, said["ok"], said["findings"]) == (0, True, [])
     train, val = said["splits"]
-    assert {**train, "split": "val"} == val
+    used = {**train.pop("used"), "split": "val", "densest": val["used"]["densest"]}
+    assert (used, {**train, "split": "val"}) == (val.pop("used"), val)
     assert (train["images"], train["without_boxes"], train["ignored"], train["other_boxes"]) == (2, 0, ignored, 0)
     assert train["by_class"] == {"cat": 2, "dog": 1 if write is coco else 2}
 
@@ -86,7 +87,7 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("an annotation id twice", of("annotations", id=2), "duplicate annotation ids", "annotation 2"),
     ("no file name", of("images", file_name=None), "images without file name", "image 1: has the file_name None"),
     ("a number as file name", of("images", file_name=7), "images without file name", "has the file_name 7"),
-    ("NUL in the file name", of("images", file_name="a\0b"), "images without file name", "'a\\x00b'"),
+    ("NUL in the file name", of("images", file_name="a\0b"), "images outside of the root", "'a\\x00b'"),
     ("a name that leads out", of("images", file_name="../../x.jpg"), "images outside of the root", "'../../x.jpg'"),
     ("an absolute name", of("images", file_name="/etc/hostname"), "images outside of the root", "'/etc/hostname'"),
     ("a terminal's escape", of("images", file_name="\x1b[2J.jpg"), "images outside of the root", "'\\x1b[2J.jpg'"),
@@ -108,10 +109,18 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("no width of a box", of("annotations", bbox=[1, 1, 0, 9]), "boxes without area", "corners (1, 1, 1, 10)"),
     ("a negative box", of("annotations", bbox=[9, 9, -4, 4]), "boxes without area", "corners (9, 9, 5, 13)"),
     ("a box outside", of("annotations", bbox=[64, 1, 9, 9]), "boxes outside of their images", "image of 64 x 48"),
-    ("no area", of("annotations", area=None), "annotations without area", "has the area None"),
+    ("an unclear iscrowd", of("annotations", iscrowd="no"), "annotations with an unclear iscrowd or ignore", "'no'"),
+    ("an unclear ignore", of("annotations", ignore=2), "annotations with an unclear iscrowd or ignore", "ignore 2"),
     ("no category name", of("categories", name=None), "categories without name", "category 1"),
     ("an absent class", of("categories", name="Cat"), "absent classes", "class 'cat' is not among them"),
-    ("another order", edit(lambda c: c["categories"].reverse()), "classes in another order", "['dog', 'cat']"),
+    ("no box of a class", edit(lambda c: c["annotations"].pop(1) and None), "classes without boxes in train",
+     "no box of class 'dog'"),
+    ("nothing but small images", edit(lambda c: [image.update(width=31) for image in c["images"]] and None),
+     "splits without images", "no image is left to train on (2 images and 3 boxes of the classes were read; left out: 2"),
+    ("nothing but crowds", edit(lambda c: [item.update(iscrowd=1) for item in c["annotations"]] and None),
+     "splits without boxes", "no box is left to learn"),
+    ("nothing to evaluate", edit(lambda c: c["annotations"].clear(), "val.json"), "splits without boxes",
+     "no box is left to evaluate on"),
     ("no image", edit(lambda content: {**content, "images": []}), "splits without images", "no image could be read"),
     ("a missing image", lambda root: (root / IMAGE).unlink(), "missing images", "train1.jpg does not exist"),
     ("an empty image", put(IMAGE, b""), "damaged images", "train1.jpg is empty"),
@@ -200,7 +209,7 @@ VOC_CASES: list[tuple[str, Break, str, str]] = [
     ("a box outside", annotated(("cat", (70, 9, 90, 20), 0)), "boxes outside of their images", "lies outside"),
     ("another size", annotated(size=(640, 480)), "images of another size", "annotated are 640 x 480"),
     ("a missing image", lambda root: (root / "JPEGImages/train1.jpg").unlink(), "missing images", "does not exist"),
-    ("no such class", lambda root: rename(root), "classes without any box", "class 'bird'"),
+    ("no such class", lambda root: rename(root), "classes without boxes in train", "class 'bird'"),
 ]  # fmt: skip
 
 
@@ -227,7 +236,12 @@ def test_a_mistake_in_a_voc_dataset_is_found(spoil: Break, kind: str, says: str,
     [
         (coco, of("annotations", bbox=[60, 1, 9, 9]), "boxes partly outside of their images", "reaches out"),
         (coco, edit(lambda c: c["annotations"].pop(0) and None), "training images without boxes", "1 of 2 images"),
-        (coco, edit(lambda c: c["annotations"].pop(1) and None), "classes without boxes in train", "class 'dog'"),
+        (coco, edit(lambda c: c["annotations"].pop(1) and None, "val.json"), "classes without boxes in val", "'dog'"),
+        (coco, of("annotations", area=None), "annotations without area", "has no area: it follows from the box, 81"),
+        (coco, of("annotations", area=0), "annotations without area", "has the area 0: it follows from the box, 81"),
+        (coco, of("annotations", area="81"), "annotations without area", "has the area '81'"),
+        (coco, of("annotations", bbox=[1, 1, 9, 0.5]), "boxes below a pixel", "has a side below a pixel"),
+        (coco, edit(lambda c: c["categories"].append({"id": 3, "name": "cat"})), "categories that share a name", "one"),
         (voc, annotated(("cat", (1, 1, 9, 9), 0), ("bird", (1, 1, 9, 9), 0)), "objects of other names", "bird (1)"),
         (voc, annotated(("cat", (0, 1, 9, 9), 0)), "boxes partly outside of their images", "(-1, 0, 8, 8)"),
         (voc, annotated(("cat", (1, 1, 9, 9), 0), size=None), "images without size", "gives no size"),
@@ -324,6 +338,7 @@ def test_a_mistake_made_often_is_told_twenty_times(tmp_path: Path, capsys: Any) 
     assert lines[-1] == "boxes without area: 5 more"
     assert output.out.splitlines() == [
         "train: 2 images (0 without boxes), 28 boxes: cat 27, dog 1",
+        "train: 3 boxes in 2 images are learned; left out: 25 boxes without area",
         "val: 2 images (0 without boxes), 3 boxes: cat 2, dog 1",
     ]
 

@@ -22,6 +22,7 @@ from trainers.spec import (
     VocDataset,
     VocPart,
 )
+from trainers.spec.class_names import COCO80
 from trainers.spec.record import HISTORY, Record, to_lines
 
 NOWHERE = Path("nowhere")
@@ -116,7 +117,7 @@ def test_nothing_is_known_of_voc_images_when_one_cannot_be_read(tmp_path, text):
 
 
 def test_all_categories_count_for_coco80(tmp_path):
-    write_coco(tmp_path, boxes=[(1,), (2,), ()])
+    write_coco(tmp_path, boxes=[(1,), (2,), ()], classes=COCO80)
     assert estimate(coco(tmp_path, classes="coco80", batch_size=1, epochs=12), NOWHERE).steps == 12 * 2
 
 
@@ -147,7 +148,7 @@ def test_nothing_is_known_of_a_missing_file_except_a_limit_in_the_study(tmp_path
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
     write_coco(tmp_path, boxes=[(1,)])
-    monkeypatch.setattr("orchestrator.training_images.READABLE", (tmp_path / "train.json").stat().st_size - 1)
+    monkeypatch.setattr("orchestrator.readings.READABLE", (tmp_path / "train.json").stat().st_size - 1)
     assert estimate(coco(tmp_path), NOWHERE).steps is None
 
 

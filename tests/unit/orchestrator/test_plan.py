@@ -12,6 +12,7 @@ from orchestrator.study.load import load_study
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.planning import LAPTOP, STUDIES, brief, ids, plan_file, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import TRAINED, VALID, ZOO, edit, write
+from trainers.spec.class_names import COCO80
 from trainers.spec.record import BEST, HISTORY, Outcome, Record, to_lines, write_outcome
 
 PAPER = STUDIES / "gfl_r50_from_r101_coco.yaml"
@@ -280,7 +281,7 @@ def test_on_a_machine_with_everything_nothing_is_missing(tmp_path, monkeypatch):
     cache.mkdir(parents=True)
     (cache / "resnet50-0676ba61.pth").touch()
     (cache / "gfl_r101_fpn_mstrain_2x_coco_20200629_200126-dd12f847.pth").touch()
-    data = write_coco(tmp_path / "coco", boxes=[(1,)], classes=[str(number) for number in range(80)])
+    data = write_coco(tmp_path / "coco", boxes=[range(1, 81)], classes=COCO80)
     (data / "annotations").mkdir()
     for split in ("train", "val"):
         (data / f"{split}.json").rename(data / "annotations" / f"instances_{split}2017.json")
@@ -323,7 +324,7 @@ def test_random_weights_leave_alone_what_is_here(tmp_path):
 
 
 def test_findings_are_listed_worst_first(tmp_path):
-    root = write_coco(tmp_path / "data", classes=("dog", "cat"))
+    root = write_coco(tmp_path / "data", classes=("dog", "cow"))
     (root / "images").rmdir()
     text = VALID.replace(SHAPES, section(root)) + "search: {space: {method: [{kind: none}]}}\n"
     text = text.replace("search:\n  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n", "")

@@ -62,33 +62,34 @@ def test_a_missing_root_is_reported_once(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("classes", "found"),
-    [(("dog", "cat"), "['dog', 'cat']"), (("cat",), "['cat']"), (("Cat", "dog"), "['Cat', 'dog']")],
-)
-def test_classes_that_the_file_lacks_or_orders_otherwise_are_an_error(root, classes, found):
+@pytest.mark.parametrize(("classes", "absent"), [(("cat",), "dog"), (("Cat", "dog"), "cat")])
+def test_classes_that_the_file_lacks_are_an_error(root, classes, absent):
     (root / "val.json").write_text(json.dumps(annotations([(1,)], classes)))
-    message = f"dataset.classes are ['cat', 'dog'], the file data/val.json has {found}"
+    message = f"data/val.json: categories: the study's class {absent!r} is not among them"
     assert findings_for(root) == [Finding("error", f"study.yaml:{VAL}: dataset.val", message)]
+
+
+def test_the_file_may_have_the_classes_in_another_order(root):
+    (root / "val.json").write_text(json.dumps(annotations([(1, 2)], ("dog", "cat"))))
+    assert findings_for(root) == []
 
 
 def test_a_file_may_have_classes_that_the_study_leaves_out(root):
     for split in ("train", "val"):
-        (root / f"{split}.json").write_text(json.dumps(annotations([(1,)], ("bird", "cat", "cow", "dog"))))
+        (root / f"{split}.json").write_text(json.dumps(annotations([(1, 2), (4,)], ("bird", "cat", "cow", "dog"))))
     assert findings_for(root) == []
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "JSONDecodeError"),
-        (b'{"images": [', "JSONDecodeError"),
-        (b"\xff\xfe\x00", "UnicodeDecodeError"),
-        (b"[]", "TypeError"),
-        (b"{}", "KeyError: 'categories'"),
-        (b'{"categories": [1]}', "TypeError"),
-        (b'{"categories": [{"id": 1}]}', "KeyError: 'name'"),
-        (b"[" * 100_000, "RecursionError"),
+        (b"", "cannot be read as JSON: Expecting value"),
+        (b'{"images": [', "cannot be read as JSON: Expecting value"),
+        (b"\xff\xfe\x00", "begins with a byte order mark"),
+        (b"[]", "holds [] instead of an object"),
+        (b"{}", "has no list of images"),
+        (b'{"images": [], "annotations": [], "categories": 1}', "categories is no list"),
+        (b"[" * 100_000, "is nested too deeply"),
     ],
     ids=lambda value: str(value[:20]),
 )
@@ -99,18 +100,19 @@ def test_damaged_annotations_are_an_error(root, content, says, classes):
     [damaged] = [finding for finding in found if "train.json" in finding.message]
     assert damaged.level == "error"
     assert damaged.where == f"study.yaml:{TRAIN}: dataset.train"
-    assert damaged.message.startswith(f"data/train.json is not a COCO annotation file: {says}")
+    assert damaged.message.startswith(f"data/train.json: {says}")
 
 
 def test_coco80_needs_eighty_classes(root):
     found = findings_for(root, "dataset.classes=coco80")
     assert [finding.level for finding in found] == ["error", "error"]
-    assert found[0].message == "dataset.classes are coco80, the file data/train.json has 2 classes only"
+    message = "data/train.json: categories: the study's class 'person' is not among them (and 77 more absent classes)"
+    assert found[0].message == message
 
 
 def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
     (root / "train.json").write_bytes(b"{")
-    monkeypatch.setattr("orchestrator.preflight.READABLE", 0)
+    monkeypatch.setattr("orchestrator.readings.READABLE", 0)
     assert findings_for(root) == []
 
 

@@ -200,26 +200,19 @@ def damage(folder: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (lambda folder: (folder / "annotations.json").unlink(), r"annotations.json: cannot be read .*No such file"),
+        (lambda folder: (folder / "annotations.json").write_text('{"images": ['), "cannot be read as JSON"),
+        (lambda folder: (folder / "annotations.json").write_text(""), "annotations.json: cannot be read as JSON"),
+        (lambda folder: (folder / "annotations.json").write_text("[]"), "annotations.json: holds .* of an object"),
+        (lambda folder: damage(folder, lambda c: {"info": {}}), "annotations.json: has no list of images"),
         (
-            lambda folder: (folder / "annotations.json").unlink(),
-            r"annotations.json as COCO annotations: .*No such file",
+            lambda folder: damage(folder, lambda c: {**c, "categories": c["categories"][:1]}),
+            "annotations.json: categories: the study's class 'dog' is not among them",
         ),
-        (
-            lambda folder: (folder / "annotations.json").write_text('{"images": ['),
-            "annotations.json as COCO annotations",
-        ),
-        (lambda folder: (folder / "annotations.json").write_text(""), "annotations.json as COCO annotations"),
-        (lambda folder: (folder / "annotations.json").write_text("[]"), "annotations.json as COCO annotations"),
-        (lambda folder: damage(folder, lambda c: {"info": {}}), "annotations.json as COCO annotations"),
-        (
-            lambda folder: damage(folder, lambda c: {**c, "categories": c["categories"][::-1]}),
-            r"classes are \['cat', 'dog'\], the file's, in its order, \['dog', 'cat'\]",
-        ),
-        (lambda folder: damage(folder, lambda c: {**c, "categories": c["categories"][:1]}), r"in its order, \['cat'\]"),
         (lambda folder: damage(folder, lambda c: {**c, "annotations": []}), "no image is left"),
-        (lambda folder: damage(folder, lambda c: {**c, "images": []}), "no image is left"),
+        (lambda folder: damage(folder, lambda c: {**c, "images": [], "annotations": []}), "no image is left"),
     ],
-    ids=["absent", "cut-off", "empty", "a-list", "no-images", "other-order", "fewer-classes", "no-boxes", "no-image"],
+    ids=["absent", "cut-off", "empty", "a-list", "no-images", "fewer-classes", "no-boxes", "no-image"],
 )
 def test_annotations_that_cannot_be_used_are_told_in_one_sentence(spoil: Any, message: str, tmp_path: Path) -> None:
     spec = write_coco_folder(tmp_path, sizes=[(64, 48), (48, 64)])

@@ -14,7 +14,7 @@ from tests.unit.trainers.tiny import dataset, detector
 from trainers.datasets import build_dataset
 from trainers.detector import build_empty
 from trainers.errors import TrialError
-from trainers.evaluate import Detection, coco_metrics, dataset_category_ids, evaluate, ground_truth
+from trainers.evaluate import Detection, coco_metrics, evaluate, ground_truth
 from trainers.spec import class_count
 from trainers.spec.class_metrics import class_of_metric
 
@@ -233,7 +233,6 @@ def test_a_detector_that_knows_a_coco_folder_has_an_ap_of_one(evaluator: str, tm
 def test_category_ids_follow_the_annotations() -> None:
     data = build_dataset(dataset(classes=("square", "circle")), "val")
     truth = ground_truth(data)
-    assert dataset_category_ids(data) == [category["id"] for category in truth["categories"]]
-    assert [category["name"] for category in truth["categories"]] == ["square", "circle"]
+    assert [(category["id"], category["name"]) for category in truth["categories"]] == [(1, "square"), (2, "circle")]
     labels = [i["bbox_label"] for n in range(len(data)) for i in data.get_data_info(n)["instances"]]
     assert [annotation["category_id"] - 1 for annotation in truth["annotations"]] == labels

@@ -39,8 +39,9 @@ def write_part(root: Path, part: VocPart, images: dict[str, str], suffix: str = 
 
 
 def write_voc_folder(root: Path, count: int = 4, **changes: Any) -> VocDataset:
-    """Write ``count`` images with a cat and a difficult dog each; they serve as both splits."""
+    """Write ``count`` images with a cat and a difficult dog each, in the last a plain one; they serve as both splits."""
     part = VocPart(folder="VOC2007", set="trainval")
-    write_part(root, part, {f"{number:06}": xml(SOME) for number in range(count)})
+    texts = {f"{number:06}": xml(SOME) for number in range(count)}
+    write_part(root, part, {**texts, f"{count - 1:06}": xml([(name, box, 0) for name, box, _ in SOME])})
     settings = {"classes": CLASSES, "image_size": (64, 64), "train": (part,), "val": (part,), **changes}
     return VocDataset(kind="voc", root=str(root), **settings)

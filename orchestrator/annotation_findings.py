@@ -1,0 +1,43 @@
+"""Say in a plan what the annotations of its dataset are worth: what stops training, and what is left out of it."""
+
+from collections.abc import Iterator
+
+from orchestrator.findings import Finding
+from orchestrator.readings import Reading, reading
+from trainers.spec.annotations import FileDataset, SplitName
+from trainers.spec.annotations.kinds import UNREADABLE, WITHOUT_BOXES
+from trainers.spec.annotations.problems import problems
+from trainers.spec.annotations.usage import Usage, listed
+
+
+def annotation_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
+    """Yield what is wrong with a split's annotations, or worth knowing; nothing of files that are too large."""
+    found = reading(dataset, split)
+    if found is None:
+        return
+    yield from _stopping(found, where)
+    if found.notes.stopping is None:
+        yield from (Finding(problem.level, where, problem.message) for problem in problems(found.usage, dataset))
+        yield from _left_out(found.usage, where)
+
+
+def _stopping(found: Reading, where: str) -> Iterator[Finding]:
+    """Yield each kind of mistake once, by its first place; what cannot be read explains all the others."""
+    told_kinds = [UNREADABLE] if UNREADABLE in found.notes.told else found.notes.told
+    for kind in told_kinds:
+        if kind.stops:
+            told = found.notes.told[kind]
+            more = found.notes.counts[kind] - 1 if kind is not UNREADABLE else len({note.where for note in told}) - 1
+            yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.name})' if more else ''}")
+
+
+def _left_out(counts: Usage, where: str) -> Iterator[Finding]:
+    """Yield what is left out or mended; images without boxes are left out by everybody and no reason to warn."""
+    odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
+    if odd:
+        what = "trained on" if counts.split == "train" else "evaluated"
+        yield Finding("warning", where, f"not {what}: {listed(odd)}; `stillhouse data check` names them")
+    if counts.mended:
+        yield Finding(
+            "warning", where, f"mended on reading: {listed(counts.mended)}; `stillhouse data check` tells how"
+        )

@@ -1,0 +1,254 @@
+"""Read a file in COCO's JSON format."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trainers.spec.annotations import kinds
+from trainers.spec.annotations.files import image_path
+from trainers.spec.annotations.json_file import JsonFileError, read_json
+from trainers.spec.annotations.kinds import Kind
+from trainers.spec.annotations.numbers import finite, number, shown
+from trainers.spec.annotations.place import reason_to_leave_out, told
+from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
+from trainers.spec.dataset import CocoSplit
+
+OTHER = -1  # the label of categories that are no class of the study
+
+
+def read_coco(root: str, files: CocoSplit, classes: tuple[str, ...], name: str) -> AnnotatedSplit:
+    """Return the split ``name`` of a COCO dataset as far as it can be read; what cannot be is among its notes.
+
+    Categories are known by their names: labels follow the order of ``classes``, whatever ids and order the file has.
+    """
+    split = AnnotatedSplit(name)
+    path = Path(root) / files.annotations
+    try:
+        content = read_json(path)
+    except JsonFileError as error:
+        split.notes.add(kinds.UNREADABLE, str(path), str(error))
+        return split
+    _Reader(path, root, files.images, classes, split).read(content)
+    return split
+
+
+class _Reader:
+    """Turn a file's content into a split."""
+
+    def __init__(self, path: Path, root: str, folder: str, classes: tuple[str, ...], split: AnnotatedSplit) -> None:
+        self._path, self._root, self._folder = path, root, folder
+        self._classes, self._split = classes, split
+        self._images: dict[Any, Image] = {}
+        self._labels: dict[Any, int] = {}
+        self._names: dict[Any, str] = {}
+        self._keys: set[Any] = set()
+        self._boxes_where = f"{path}: annotation"
+
+    def read(self, content: Any) -> None:
+        if not isinstance(content, dict):
+            self._note(kinds.UNREADABLE, "", f"holds {shown(content)} instead of an object")
+            return
+        images, annotations, categories = (self._list(content, key) for key in ("images", "annotations", "categories"))
+        if self._split.notes.stopping is not None:
+            return
+        self._read_categories(categories)
+        self._read_images(images)
+        for position, entry in enumerate(annotations):
+            self._annotation(position, entry)
+
+    def _list(self, content: dict[str, Any], key: str) -> list[Any]:
+        found = content.get(key)
+        if isinstance(found, list):
+            return found
+        self._note(kinds.UNREADABLE, "", f"has no list of {key}" if found is None else f"{key} is no list")
+        return []
+
+    def _entries(self, entries: list[Any], what: str, nameless: Kind, twice: Kind) -> Iterator[tuple[Any, Any]]:
+        """Yield id and content of the entries that are objects with an id, each id once."""
+        seen: set[Any] = set()
+        for position, entry in enumerate(entries):
+            given = entry.get("id") if isinstance(entry, dict) else None
+            key = _key(given)
+            if key is None:
+                absent = isinstance(entry, dict) and given is None
+                message = "has no id" if absent else f"is wrong: {shown(entry if given is None else given)}"
+                self._note(nameless, f"{what} at position {position}", message)
+            elif key in seen:
+                self._note(twice, f"{what} {shown(key)}", "has the id of an earlier one")
+            else:
+                seen.add(key)
+                yield key, entry
+
+    # ------------------------------------------------------------------------------------------------- categories
+
+    def _read_categories(self, entries: list[Any]) -> None:
+        numbers = {name: label for label, name in enumerate(self._classes)}
+        for key, entry in self._entries(entries, "category", kinds.CATEGORIES_WITHOUT_ID, kinds.DUPLICATE_CATEGORIES):
+            name = entry.get("name")
+            if not isinstance(name, str):
+                self._note(kinds.NAMELESS_CATEGORIES, f"category {shown(key)}", f"has the name {shown(name)}")
+                continue
+            self._names[key] = name
+            self._labels[key] = numbers.get(name, OTHER)
+        self._split.names = tuple(self._names.values())
+        self._compare()
+
+    def _compare(self) -> None:
+        """Compare the file's categories with the study's classes."""
+        found = self._split.names
+        for name in self._classes:
+            if name not in found:
+                self._note(kinds.ABSENT_CLASSES, "categories", f"the study's class {name!r} is not among them")
+            elif (times := found.count(name)) > 1:
+                self._note(kinds.SHARED_NAMES, "categories", f"{times} have the name {name!r}: they are one class")
+        ids = [key for key, label in self._labels.items() if label != OTHER]
+        if all(isinstance(key, int) for key in ids) and ids != sorted(ids):
+            self._split.readings["category-order"] += 1
+
+    # ----------------------------------------------------------------------------------------------------- images
+
+    def _read_images(self, entries: list[Any]) -> None:
+        for key, entry in self._entries(entries, "image", kinds.IMAGES_WITHOUT_ID, kinds.DUPLICATE_IMAGES):
+            image = self._image(key, entry)
+            if image is not None:
+                self._images[key] = image
+        self._split.images = list(self._images.values())
+
+    def _image(self, key: Any, entry: dict[str, Any]) -> Image | None:
+        where = f"image {shown(key)}"
+        name = entry.get("file_name")
+        if not isinstance(name, str) or not name:
+            self._note(kinds.NAMELESS_IMAGES, where, f"has the file_name {shown(name)}")
+            return None
+        try:
+            path = image_path(self._root, self._folder, name)
+        except ValueError as error:
+            self._note(kinds.IMAGES_OUTSIDE, where, f"has the file_name {shown(name)}, which {error}")
+            return None
+        width, height = self._size(entry, where)
+        return Image(key, path, width, height, f"{self._path}: {where}", self._boxes_where)
+
+    def _size(self, entry: dict[str, Any], where: str) -> tuple[Any, Any]:
+        width, height = (finite(entry.get(side)) for side in ("width", "height"))
+        if width is None or height is None or width <= 0 or height <= 0:
+            given = f"{shown(entry.get('width'))} x {shown(entry.get('height'))}"
+            self._note(kinds.IMAGES_WITHOUT_SIZE, where, f"has the size {given}")
+            return None, None
+        return _whole(entry["width"]), _whole(entry["height"])
+
+    # ------------------------------------------------------------------------------------------------ annotations
+
+    def _annotation(self, position: int, entry: Any) -> None:
+        if not isinstance(entry, dict):
+            self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation at position {position}", f"is wrong: {shown(entry)}")
+            return
+        key = self._annotation_key(position, entry.get("id"))
+        image = self._known(entry, "image_id", self._images, kinds.UNKNOWN_IMAGES, key)
+        label = self._known(entry, "category_id", self._labels, kinds.UNKNOWN_CATEGORIES, key)
+        if label == OTHER:
+            self._split.others[self._names[_key(entry["category_id"])]] += 1
+        elif image is not None and label is not None:
+            image.annotated = True
+            box = self._box(key, label, entry, image)
+            if box is not None:
+                image.boxes.append(box)
+                self._compare_with_earlier_readings(box, entry)
+
+    def _annotation_key(self, position: int, given: Any) -> Any:
+        """Return what an annotation is called in messages; ids are not needed for anything else."""
+        key = _key(given)
+        if key is None:
+            name = f"at position {position}"
+            if given is not None:
+                self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation {name}", f"is wrong: {shown(given)}")
+            return _Place(name)
+        if key in self._keys:
+            self._note(kinds.DUPLICATE_ANNOTATIONS, f"annotation {shown(key)}", "has the id of an earlier one")
+        self._keys.add(key)
+        return key
+
+    def _known(self, entry: dict[str, Any], name: str, among: dict[Any, Any], kind: Kind, key: Any) -> Any:
+        value = entry.get(name)
+        found = among.get(value) if isinstance(value, int | str | float) and not isinstance(value, bool) else None
+        if found is None:
+            self._note(kind, f"annotation {shown(key)}", f"has the {name} {shown(value)}, which does not exist")
+        return found
+
+    def _box(self, key: Any, label: int, entry: dict[str, Any], image: Image) -> Box | None:
+        given = entry.get("bbox")
+        if not isinstance(given, list) or len(given) != 4 or any(number(value) is None for value in given):
+            message = f"has the bbox {shown(given)} instead of four numbers"
+            self._note(kinds.NO_BOX, f"annotation {shown(key)}", message)
+            return None
+        x, y, width, height = given
+        if not _is_finite(x, y, width, height):
+            left, top, wide, high = (number(value) or 0.0 for value in given)
+            message = f"has the corners {told((left, top, left + wide, top + high))}"
+            self._note(kinds.NO_NUMBERS, f"annotation {shown(key)}", message)
+            return None
+        reason = reason_to_leave_out(x, y, width, height, image.size)
+        ignored = self._flag(entry, "iscrowd", key) | self._flag(entry, "ignore", key)
+        area = self._area(key, entry.get("area"), width * height, told_of=reason is None)
+        return Box(label, x, y, width, height, area, ignored, key, reason)
+
+    def _flag(self, entry: dict[str, Any], name: str, key: Any) -> bool:
+        value = entry.get(name)
+        if value is None or value in (0, 1):
+            return bool(value)
+        self._note(kinds.UNCLEAR_FLAGS, f"annotation {shown(key)}", f"has the {name} {shown(value)}, not 0 or 1")
+        return False
+
+    def _area(self, key: Any, given: Any, of_box: float, *, told_of: bool) -> float:
+        """Return an annotation's area; what is no number above 0 is replaced by the box's own area."""
+        found = finite(given)
+        if found is not None and found > 0:
+            return given  # type: ignore[no-any-return]  # a number, as the file writes it
+        if told_of:
+            what = "no area" if given is None else f"the area {shown(given)}"
+            self._note(kinds.AREAS, f"annotation {shown(key)}", f"has {what}: it follows from the box, {of_box:g}")
+        return of_box
+
+    def _compare_with_earlier_readings(self, box: Box, entry: dict[str, Any]) -> None:
+        """Count what releases before this reader trained on or scored otherwise."""
+        readings = self._split.readings
+        if isinstance(box.key, int) and not 0 < box.key < 2**63:
+            readings["annotation-id"] += box.evaluated
+        area = number(entry.get("area"))
+        if area is None or not (0 < area < math.inf):
+            readings["area"] += box.trained if area is not None and area <= 0 else 0
+            readings["area-in-evaluation"] += box.evaluated
+        if entry.get("ignore"):
+            readings["ignore"] += box.evaluated
+        if not box.evaluated:
+            readings["no-area"] += 1
+
+    def _note(self, kind: Kind, where: str, message: str) -> None:
+        self._split.notes.add(kind, f"{self._path}: {where}" if where else str(self._path), message)
+
+
+class _Place(str):
+    """Name an annotation by its position: shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _key(value: Any) -> int | str | None:
+    """Return an id: a whole number, or text; ``None`` for anything else."""
+    if isinstance(value, int | str):
+        return None if isinstance(value, bool) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_finite(x: Any, y: Any, width: Any, height: Any) -> bool:
+    try:
+        return math.isfinite(x + width) and math.isfinite(y + height)
+    except OverflowError:  # an integer that no float can hold
+        return False

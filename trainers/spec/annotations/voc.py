@@ -1,0 +1,109 @@
+"""Read a split of folders in Pascal VOC's layout."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from trainers.spec.annotations import kinds
+from trainers.spec.annotations.numbers import shown
+from trainers.spec.annotations.place import reason_to_leave_out, told
+from trainers.spec.annotations.reason import reason
+from trainers.spec.annotations.records import AnnotatedSplit, Box, Image, SizeOf
+from trainers.spec.dataset import VocDataset, VocPart, require_below
+from trainers.spec.voc_layout import image_file, names_in, set_file, xml_file
+from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, read_voc_xml, whole_box
+
+
+def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: SizeOf | None = None) -> AnnotatedSplit:
+    """Return the split ``name`` of a VOC dataset as far as it can be read; what cannot be is among its notes.
+
+    Images are numbered from 1 in the order of the lists. Coordinates are cut to whole pixels, as mmdet does.
+    """
+    split = AnnotatedSplit(name)
+    reader = _Reader(dataset, classes, split, size_of)
+    for part in dataset.train if name == "train" else dataset.val:
+        reader.read(part)
+    return split
+
+
+class _Reader:
+    """Turn lists and XML files into a split."""
+
+    def __init__(
+        self, dataset: VocDataset, classes: tuple[str, ...], split: AnnotatedSplit, size_of: SizeOf | None
+    ) -> None:
+        self._root, self._first_pixel = Path(dataset.root), dataset.first_pixel
+        self._labels = {name: label for label, name in enumerate(classes)}
+        self._split, self._size_of = split, size_of
+        self._numbers = count(1)
+
+    def read(self, part: VocPart) -> None:
+        """Add one part."""
+        for name in self._names(part):
+            self._read_image(part, name)
+
+    def _names(self, part: VocPart) -> Iterator[str]:
+        listed, notes = set_file(self._root, part), self._split.notes
+        try:
+            names = names_in(self._root, part)
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"cannot be read as a list of images: {reason(error)}"
+            notes.add(kinds.UNREADABLE, str(listed), message)
+            return
+        if not names:
+            notes.add(kinds.UNREADABLE, str(listed), "names no image")
+        times = Counter(names)
+        for name in names:
+            where = f"{listed}: image {shown(name)}"
+            if times[name] > 1:
+                notes.add(kinds.LISTED_TWICE, where, f"is listed {times.pop(name)} times")
+            try:
+                yield require_below(name)
+            except ValueError as error:
+                notes.add(kinds.IMAGES_OUTSIDE, where, str(error))
+
+    def _read_image(self, part: VocPart, name: str) -> None:
+        path, notes = xml_file(self._root, part, name), self._split.notes
+        try:
+            found = read_voc_xml(path)
+            file = image_file(self._root, part, name, found.file_name)
+            size = found.size or self._size(file, path)
+        except VocXmlError as error:
+            notes.add(kinds.UNREADABLE, str(path), str(error))
+            return
+        except (OSError, ValueError, OverflowError) as error:
+            notes.add(kinds.UNREADABLE, str(path), f"cannot be read: {reason(error)}")
+            return
+        width, height = size or (None, None)
+        image = Image(next(self._numbers), str(file), width, height, str(path), f"{path}: object")
+        self._add(found, image)
+
+    def _size(self, file: Path, path: Path) -> tuple[int, int] | None:
+        """Return an image's size from its file, where the annotation does not give it."""
+        self._split.notes.add(kinds.UNKNOWN_SIZE, str(path), "gives no size of the image, which is read to learn it")
+        return self._size_of(file) if self._size_of else None
+
+    def _add(self, found: VocImage, image: Image) -> None:
+        for position, item in enumerate(found.objects, start=1):
+            if item.name not in self._labels:
+                self._split.others[item.name] += 1
+                continue
+            box = self._box(item, position, image)
+            if box is not None:
+                image.boxes.append(box)
+        image.annotated = any(box.trained for box in image.boxes)
+        self._split.images.append(image)
+
+    def _box(self, item: VocObject, position: int, image: Image) -> Box | None:
+        try:
+            x1, y1, x2, y2 = whole_box(item, self._first_pixel)
+        except (ValueError, OverflowError):
+            a, b, c, d = item.box
+            message = f"has the corners {told((a, b, c, d))}"
+            self._split.notes.add(kinds.NO_NUMBERS, f"{image.boxes_where} {position}", message)
+            return None
+        width, height = x2 - x1, y2 - y1
+        left_out = reason_to_leave_out(x1, y1, width, height, image.size)
+        label = self._labels[item.name]
+        return Box(label, x1, y1, width, height, width * height, item.difficult, position, left_out)
