@@ -107,6 +107,9 @@ class _Given:
     def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
         return self.tracking.curves(runs)
 
+    def notes(self, runs: Sequence[RecordedRun]) -> list[str]:
+        return self.tracking.notes(runs)
+
 
 def _body(content: Any) -> Body:
     plain = as_json(content).encode()

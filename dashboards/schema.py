@@ -268,7 +268,7 @@ class Snapshot(Ranked):
     first. Trials that several versions share stand in each of them.
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
-    metric. ``notes`` are sentences about what could not be read. ``histories`` is left out of ``/api/snapshot`` and
+    metric. ``notes`` are sentences about what is not shown, and why. ``histories`` is left out of ``/api/snapshot`` and
     comes from ``/api/histories``; the export holds it. ``live`` is false in an export.
     """
 

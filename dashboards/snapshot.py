@@ -54,7 +54,8 @@ def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
     """
     query = query or Query()
     query = query if query.now is not None else replace(query, now=time.time())
-    studies = _wanted(sort_into_studies(tracking.runs()), query.studies)
+    runs = tracking.runs()
+    studies = _wanted(sort_into_studies(runs), query.studies)
     curves = tracking.curves(list({run.run_id: run for study in studies for run in study.trials}.values()))
     seen = {
         study.id: [
@@ -63,6 +64,7 @@ def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
         for study in studies
     }
     content = _content(studies, seen, query)
+    content["notes"] = [*tracking.notes(runs), *content["notes"]]
     content["source"] = tracking.source
     content["revision"] = _revision(content)
     content["generated_at"] = number(query.now)

@@ -11,7 +11,7 @@ from orchestrator.results.summary import best_student, lacks_best
 from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_results
-from orchestrator.tracking.results import read_results
+from orchestrator.tracking.reading import read_study
 from trainers.spec.manifest import require_whole
 from trainers.spec.record import BEST, CONFIG, DamagedFile
 
@@ -63,7 +63,7 @@ def require_undamaged(trial: PlannedTrial) -> None:
 def choose(plan: Plan, store: Store, wanted: str) -> PlannedTrial:
     """Return the trial that ``wanted`` names."""
     if wanted == "best":
-        results = read_results(plan, open_results(plan, store))
+        results = read_study(plan, store).results
         best = best_student(results)
         if best is None:
             raise OperationError(lacks_best(results))

@@ -1,54 +1,43 @@
 """Gather what a figure shows, from MLflow."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan
-from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import lacks_best
 from orchestrator.results.trial import is_final
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
-from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
-from orchestrator.tracking.results import read_results, results_on_disk
+from orchestrator.tracking.reading import Reading, read_study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-log = logging.getLogger(__name__)
 
 
 def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
     """Return what draws AP over the epochs; raise ``OperationError`` when no student is finished."""
     from orchestrator.reports.figures.phases import draw_phases, panels_of
 
-    curves, results = curves_of(plan, store), results_of(plan, store)
-    final = {result.id for result in results if is_final(result)}
-    panels = panels_of(plan, {trial: curve for trial, curve in curves.items() if trial in final})
+    found = read_study(plan, store)
+    final = {result.id for result in found.results if is_final(result)}
+    panels = panels_of(plan, {trial: curve for trial, curve in _curves(plan, found).items() if trial in final})
     if not panels:
-        raise OperationError(lacks_best(results))
+        raise OperationError(lacks_best(found.results))
     return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
 
 
 def curves_of(plan: Plan, store: Store) -> Curves:
-    """Return AP over the epochs of the plan's trials, from their directories when MLflow is away."""
-    try:
-        return read_curves(plan, open_results(plan, store))
-    except Unreachable as error:
-        log.warning("%s; the figure is made from the directories", error)
-        return curves_on_disk(plan)
+    """Return AP over the epochs of the plan's trials, from their directories where those know more than MLflow."""
+    return _curves(plan, read_study(plan, store))
 
 
-def results_of(plan: Plan, store: Store) -> list[TrialResult]:
-    """Return the results of the plan's trials, from their directories when MLflow is away."""
-    try:
-        return read_results(plan, open_results(plan, store))
-    except Unreachable:
-        return results_on_disk(plan, {})
+def _curves(plan: Plan, found: Reading) -> Curves:
+    recorded = read_curves(found.client, found.runs) if found.client else {}
+    return {**recorded, **curves_on_disk(trial for trial in plan.trials if trial.id not in found.runs)}
 
 
 def predictions(
@@ -65,7 +54,10 @@ def predictions(
     study = find_study(client, kept_by or plan.fingerprint)
     index = read_index(client, study) if study else None
     if study is None or index is None:
-        raise OperationError(f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does")
+        deleted = "" if study else study_is_deleted(plan, store, client, kept_by or plan.fingerprint)
+        raise OperationError(
+            deleted or f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does"
+        )
     columns = _columns(plan, index.trials, trials)
     shown = [
         Shown(

@@ -18,9 +18,10 @@ from orchestrator.results.rows import best_of
 from orchestrator.results.trial import counts
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
+from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.names import run_name
 from orchestrator.tracking.predictions import find_study, log_predictions
-from orchestrator.tracking.results import read_results
+from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.runs import FINGERPRINT, find_runs
 from trainers.spec import DatasetSpec
 from trainers.spec.predictions import INDEX, Index, Limits, PredictionJob, Subject
@@ -54,11 +55,13 @@ def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = 
     MLflow, and when an image, a checkpoint or MLflow cannot be read.
     """
     client = open_results(plan, store)
-    trials = _chosen(plan, read_results(plan, client), wanted.trials)
-    study, runs = find_study(client, plan.fingerprint), find_runs(client, [trial.id for trial in trials])
-    _require_runs(trials, runs)
+    study = find_study(client, plan.fingerprint)
     if study is None:
-        raise OperationError(f"study {plan.study.name} {NO_RUN}")
+        deleted = study_is_deleted(plan, store, client, plan.fingerprint)
+        raise OperationError(deleted or f"study {plan.study.name} {NO_RUN}")
+    trials = _chosen(plan, read_study(plan, store).results, wanted.trials)
+    runs = find_runs(client, [trial.id for trial in trials])
+    _require_runs(trials, runs)
     index = _show(plan, store, trials, wanted, machine, lambda folder: log_predictions(client, study, runs, folder))
     return Predicted(index, str(study.info.run_id))
 

@@ -1,6 +1,5 @@
 """Print what a study has produced, and where to look for more."""
 
-import contextlib
 import sys
 from typing import Any
 
@@ -16,10 +15,9 @@ from orchestrator.results.summary import best_student, summarise, summary_json
 from orchestrator.store import Store
 from orchestrator.table import print_results
 from orchestrator.timeline import timeline_lines, timelines_json
-from orchestrator.tracking.client import open_results
-from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Delivery
-from orchestrator.tracking.results import read_results, results_on_disk
+from orchestrator.tracking.reading import read_study
+from orchestrator.tracking.results import results_on_disk
 from orchestrator.tracking.tracker import Tracker
 from trainers.spec.record import ERROR, SELECTION_METRIC, read_outcome
 
@@ -27,8 +25,8 @@ PIPED_WIDTH = 240  # columns: what reads a pipe folds lines by itself
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
-    """Print the study's results as MLflow has them, and return them."""
-    results = read_results(plan, open_results(plan, store))
+    """Print the study's results as MLflow has them, or as its trials' directories where those know more."""
+    results = read_study(plan, store).results
     print_all(plan, results, as_json=as_json)
     return results
 
@@ -75,8 +73,7 @@ def print_end(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery, *,
 def end_results(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery) -> list[TrialResult]:
     """Return a run's results from MLflow, or from the trials' directories when it lacks some or is away by now."""
     if delivery.complete:
-        with contextlib.suppress(Unreachable):
-            return read_results(plan, open_results(plan, store))
+        return read_study(plan, store).results
     return results_on_disk(plan, tracker.known_runs)
 
 

@@ -23,7 +23,12 @@ class Store:
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the directory of a trial; trials of all studies lie side by side, so that studies share them."""
-        return self.root / "trials" / trial_id
+        return self.trials / trial_id
+
+    @property
+    def trials(self) -> Path:
+        """Return the folder of all trials."""
+        return self.root / "trials"
 
     def search_log(self, identity: str) -> Path:
         """Return where a study's search writes down what it decides; losing the file loses no result."""

@@ -100,7 +100,12 @@ def tracking_of(arguments: argparse.Namespace) -> "MlflowTracking":
 
     if arguments.tracking_uri and arguments.store:
         raise UserError("--store and --tracking-uri name two places to read from: give one")
-    return MlflowTracking(arguments.tracking_uri or store_of(arguments).tracking_uri)
+    if arguments.tracking_uri:
+        return MlflowTracking(arguments.tracking_uri)
+    store = store_of(arguments)
+    if not store.database.exists() and any(store.trials.glob("*")):
+        raise UserError(f"the store {store.root} has no tracking database: stillhouse sync STUDY writes one")
+    return MlflowTracking(store.tracking_uri, store.trials)
 
 
 def port(text: str) -> int:

@@ -1,6 +1,7 @@
 """Deliver to MLflow what it lacks of a study: after an outage, or from a store that was moved."""
 
 import argparse
+import contextlib
 import sys
 
 from orchestrator.commands.common import add_store, add_study, add_tracker_wait, add_workers, load, store_of
@@ -26,10 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"the store {store.root} holds no trial of this study: run it first, or name another --store")
     with store.only_run():
         from orchestrator.report import print_waiting
+        from orchestrator.tracking.faults import Unreachable
         from orchestrator.tracking.flusher import Flusher
         from orchestrator.tracking.tracker import Tracker
 
         tracker = Tracker(plan, store)
+        with contextlib.suppress(Unreachable):  # that is waited for below; a refusal is final, and said once
+            tracker.connect()
         delivery = Flusher(tracker, begun).close(arguments.tracker_wait)
     if not delivery.complete:
         print_waiting(tracker, delivery)

@@ -1,6 +1,5 @@
 """Gather everything that a study's report says, whatever the format that it is written in."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,13 +11,10 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import state_of
 from orchestrator.store import Store
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
-from orchestrator.tracking.client import open_results
-from orchestrator.tracking.faults import Unreachable
-from orchestrator.tracking.recorded import Recorded, read_recorded, recorded_on_disk
-from orchestrator.tracking.results import read_results, results_on_disk
+from orchestrator.tracking.reading import read_study
+from orchestrator.tracking.recorded import Recorded, read_recorded
 
 UNKNOWN = "not recorded"
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,17 +47,12 @@ class Report:
 
 
 def make_report(plan: Plan, store: Store, command: str) -> Report:
-    """Read the study's results from MLflow, from the trials' directories when it is away.
+    """Read the study's results from MLflow, or from the trials' directories where those know more.
 
-    ``command`` is what repeats the study. The same results make the same report. Raises as ``open_results`` does.
+    ``command`` is what repeats the study. The same results make the same report. Raises as ``read_study`` does.
     """
-    try:
-        client = open_results(plan, store)
-        results, recorded = read_results(plan, client), read_recorded(plan, client)
-    except Unreachable as error:
-        log.warning("%s; the report is made from the directories", error)
-        results, recorded = results_on_disk(plan, {}), recorded_on_disk(plan)
-    return report_of(plan, results, recorded, command)
+    found = read_study(plan, store)
+    return report_of(plan, found.results, read_recorded(plan, found.runs), command)
 
 
 def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, command: str) -> Report:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.plan import Plan
 from orchestrator.reports.paper import HEADLINE
 from orchestrator.reproduce.agenda import Agenda, merged, unit_name
 from orchestrator.reproduce.book import METRICS, Row
@@ -13,9 +12,7 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import is_number
 from orchestrator.results.trial import is_final
 from orchestrator.store import Store
-from orchestrator.tracking.client import open_results
-from orchestrator.tracking.faults import Unreachable
-from orchestrator.tracking.results import read_results, results_on_disk
+from orchestrator.tracking.reading import read_study
 
 Results = Mapping[str, TrialResult]
 
@@ -44,15 +41,8 @@ def read_all(agenda: Agenda, store: Store) -> Results:
     """Return the results of all trials by id, from MLflow; from the trials' directories when it is away."""
     found: dict[str, TrialResult] = {}
     for plan in merged(agenda, agenda.trials, "verdict"):
-        found |= {result.id: result for result in _read(plan, store)}
+        found |= {result.id: result for result in read_study(plan, store).results}
     return found
-
-
-def _read(plan: Plan, store: Store) -> list[TrialResult]:
-    try:
-        return read_results(plan, open_results(plan, store))
-    except Unreachable:
-        return results_on_disk(plan, {})
 
 
 def judged(agenda: Agenda, results: Results) -> list[Judged]:

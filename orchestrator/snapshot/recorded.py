@@ -55,7 +55,7 @@ class RecordedRun:
 
 
 class Tracking(Protocol):
-    """Read a tracking store. Both calls may be slow, and raise ``OperationError`` when the store does not answer."""
+    """Read a tracking store. All calls may be slow, and raise ``OperationError`` when the store does not answer."""
 
     @property
     def source(self) -> str:
@@ -66,3 +66,6 @@ class Tracking(Protocol):
 
     def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
         """Return every point of every metric of these runs, by run id."""
+
+    def notes(self, runs: Sequence[RecordedRun]) -> list[str]:
+        """Return sentences about trials that are known elsewhere and not among these runs, and how they come back."""

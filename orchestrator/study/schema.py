@@ -3,8 +3,9 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
+from orchestrator.study.tracking_address import require_known_scheme
 from trainers.spec.base import Section
 from trainers.spec.dataset import DatasetSpec
 from trainers.spec.detector import Detector
@@ -203,7 +204,7 @@ class Scaling(Section):
 class Tracking(Section):
     """Say where results go; without ``uri`` they go to an SQLite store inside the study's store folder."""
 
-    uri: str | None = None
+    uri: Annotated[str, AfterValidator(require_known_scheme)] | None = None
     experiment: str | None = Field(None, min_length=1)
     tags: dict[str, str] = {}
 

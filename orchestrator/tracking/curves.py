@@ -1,20 +1,19 @@
 """Read how trials came along: one metric over the epochs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan
+from orchestrator.plan import PlannedTrial
 from orchestrator.tracking.faults import plainly
-from orchestrator.tracking.runs import find_runs
 from trainers.spec.record import SELECTION_METRIC, read_history
 
 Curves = Mapping[str, Mapping[int, float]]  # by trial id, by epoch
 
 
-def read_curves(plan: Plan, client: MlflowClient, metric: str = SELECTION_METRIC) -> Curves:
-    """Return the metric of each of the plan's trials that MLflow has any of."""
-    runs = find_runs(client, [trial.id for trial in plan.trials])
+def read_curves(client: MlflowClient, runs: Mapping[str, Run], metric: str = SELECTION_METRIC) -> Curves:
+    """Return the metric of each of these runs, by trial id, that has any of it."""
     with plainly():
         return {
             trial: {point.step: point.value for point in client.get_metric_history(run.info.run_id, metric)}
@@ -23,9 +22,9 @@ def read_curves(plan: Plan, client: MlflowClient, metric: str = SELECTION_METRIC
         }
 
 
-def curves_on_disk(plan: Plan, metric: str = SELECTION_METRIC) -> Curves:
-    """Return the same from the trials' directories."""
-    histories = {trial.id: read_history(trial.directory) for trial in plan.trials}
+def curves_on_disk(trials: Iterable[PlannedTrial], metric: str = SELECTION_METRIC) -> Curves:
+    """Return the same from trials' directories."""
+    histories = {trial.id: read_history(trial.directory) for trial in trials}
     found = {
         trial: {record.epoch: record.metrics[metric] for record in history if metric in record.metrics}
         for trial, history in histories.items()

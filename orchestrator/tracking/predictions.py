@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orchestrator.errors import OperationError
 from orchestrator.tracking.faults import plainly
+from orchestrator.tracking.pages import all_experiments
 from orchestrator.tracking.runs import FINGERPRINT, KIND, find_runs
 from trainers.spec.predictions import FOLDER, IMAGES, INDEX, TRIALS, ImagePredictions, Index, Picture
 
@@ -20,7 +21,7 @@ PREDICTIONS = "stillhouse.predictions"  # of a trial's and a study's run: on how
 def find_study(client: MlflowClient, fingerprint: str) -> Run | None:
     """Return a study's own run, ``None`` where MLflow has none; of several, in any experiment, the oldest."""
     with plainly():
-        experiments = [e.experiment_id for e in client.search_experiments()]
+        experiments = [experiment.experiment_id for experiment in all_experiments(client)]
         wanted = f"tags.`{FINGERPRINT}` = '{fingerprint}' and tags.`{KIND}` = 'study'"
         runs = client.search_runs(experiments, wanted, max_results=100)
     return min(runs, key=lambda run: int(run.info.start_time), default=None)

@@ -1,13 +1,13 @@
 """Read what a study's results were made with: from MLflow, which knows, or from the directories, which know less."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow.tracking import MlflowClient
+from mlflow.entities import Run
 
 from orchestrator.digests import dataset_digest
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.tracking.runs import DATA, LOCK_DIGEST, REVISION, STUDENT, find_runs
+from orchestrator.tracking.runs import DATA, LOCK_DIGEST, REVISION, STUDENT
 from trainers.spec.manifest import read_manifest
 from trainers.spec.record import BEST, DamagedFile
 
@@ -22,25 +22,21 @@ class Recorded:
     teacher: str | None
 
 
-def read_recorded(plan: Plan, client: MlflowClient) -> Recorded:
-    """Return what the runs of the plan's trials say."""
-    runs = find_runs(client, [trial.id for trial in plan.trials])
+def read_recorded(plan: Plan, runs: Mapping[str, Run]) -> Recorded:
+    """Return what the runs of the plan's trials say, by trial id, and what can be known without MLflow where they do not."""
     tags = [run.data.tags for run in runs.values()]
     teacher = runs.get(plan.teacher.id) if plan.teacher else None
     return Recorded(
         revisions=_values(tags, REVISION),
         locks=_values(tags, LOCK_DIGEST),
-        data=_values(tags, DATA),
-        teacher=teacher.data.tags.get(STUDENT) if teacher else None,
+        data=_values(tags, DATA) or (dataset_digest(plan.study.dataset),),
+        teacher=teacher.data.tags.get(STUDENT) if teacher else _student(plan.teacher),
     )
 
 
-def recorded_on_disk(plan: Plan) -> Recorded:
-    """Return what can be known without MLflow: the data, and the teacher's checkpoint."""
-    return Recorded((), (), (dataset_digest(plan.study.dataset),), _student(plan.teacher) if plan.teacher else None)
-
-
-def _student(trial: PlannedTrial) -> str | None:
+def _student(trial: PlannedTrial | None) -> str | None:
+    if trial is None:
+        return None
     try:
         manifest = read_manifest(trial.directory)
     except DamagedFile:

@@ -18,15 +18,16 @@ from trainers.spec.record import BEST, read_history, read_outcome, read_status
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
     """Return one result a planned trial, in the plan's order; a trial without a run counts as not run."""
     runs = find_runs(client, [trial.id for trial in plan.trials])
-    return [_result_of_run(plan, trial, runs.get(trial.id)) for trial in plan.trials]
+    return [result_of_run(plan, trial, runs.get(trial.id)) for trial in plan.trials]
 
 
 def results_on_disk(plan: Plan, run_ids: Mapping[str, str]) -> list[TrialResult]:
     """Return the same from the trials' directories: MLflow is away or behind. ``run_ids`` are those known so far."""
-    return [_result_on_disk(plan, trial, run_ids.get(trial.id)) for trial in plan.trials]
+    return [result_on_disk(plan, trial, run_ids.get(trial.id)) for trial in plan.trials]
 
 
-def _result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> TrialResult:
+def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> TrialResult:
+    """Return what a trial's directory says of it; raise ``DamagedFile`` where that cannot be told."""
     history = read_history(trial.directory)
     metrics = {point.key: point.value for point in (*points_of(history), *best_points(history))}
     if read_outcome(trial.directory) is None:  # the best epoch is known at the end
@@ -34,7 +35,8 @@ def _result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> Tria
     return _result(plan, trial, metrics, read_status(trial.directory), run_id)
 
 
-def _result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResult:
+def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResult:
+    """Return what a trial's run in MLflow says of it; without one it counts as not run."""
     if run is None:
         return _result(plan, trial, {}, "new", None)
     return _result(plan, trial, run.data.metrics, run.data.tags.get(STATUS, "unfinished"), str(run.info.run_id))

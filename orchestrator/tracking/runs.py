@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 from orchestrator.redact import redacted
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly
+from orchestrator.tracking.pages import all_experiments, all_runs
 
 STUDY, TRIAL, FINGERPRINT = "stillhouse.study", "stillhouse.trial", "stillhouse.study_fingerprint"
 KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.status", "stillhouse.reason"
@@ -72,8 +73,8 @@ def find_runs(client: MlflowClient, trial_ids: Iterable[str]) -> dict[str, Run]:
     """Return the run of each of these trials, by trial id: of several, in any experiment, the one that is furthest."""
     wanted = set(trial_ids)
     with plainly():
-        experiments = [e.experiment_id for e in client.search_experiments()]
-        runs = client.search_runs(experiments, f"tags.`{KIND}` = 'trial'", max_results=50_000)
+        experiments = [experiment.experiment_id for experiment in all_experiments(client)]
+        runs = list(all_runs(client, experiments, f"tags.`{KIND}` = 'trial'"))
     return {run.data.tags[TRIAL]: run for run in sorted(runs, key=progress) if run.data.tags.get(TRIAL) in wanted}
 
 

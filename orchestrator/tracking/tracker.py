@@ -18,7 +18,7 @@ from orchestrator.events import read_events
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.redact import redacted
 from orchestrator.store import Store
-from orchestrator.tracking.client import SERVERS, open_client, tracking_uri
+from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
@@ -53,6 +53,7 @@ from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_hist
 
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+SERVERS = ("http://", "https://", "databricks")  # they know where their artifacts go
 LONGEST_PARAM, LONGEST_REASON = 6000, 5000  # characters; MLflow's limits
 
 
@@ -272,8 +273,14 @@ class Tracker:
 
     def _experiment_id(self, client: MlflowClient) -> str:
         name = self._plan.study.tracking.experiment or self._plan.study.name
-        serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)  # a server knows where its artifacts go
+        serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)
         found = client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "deleted":
+            restore = f"MLFLOW_TRACKING_URI='{self.address}' mlflow experiments restore --experiment-id"
+            raise OperationError(
+                f"experiment {name} is deleted in MLflow: {restore} {found.experiment_id} brings it back, "
+                "tracking.experiment names another"
+            )
         if found is None:
             location = None if serves else self._store.artifacts.as_uri()
             try:

@@ -76,7 +76,7 @@ def test_an_mlflow_that_is_away_is_replaced_by_the_directories(study, stillhouse
     away = ("--set", f"tracking.uri=http://127.0.0.1:{free_port()}")
     answer = stillhouse("report", path, *SETS, *away, "--store", store.root)
     assert answer.code == 0
-    assert "the report is made from the directories" in answer.err
+    assert "numbers come from the trials' directories" in answer.err
     assert table(answer)[2].startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
     assert "- revision: not recorded" in answer.out
 

@@ -39,6 +39,9 @@ class FakeTracking:
     def curves(self, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
         return {run.run_id: self._curves[run.run_id] for run in runs}
 
+    def notes(self, runs: Sequence[RecordedRun]) -> list[str]:
+        return []
+
     def study(self, name: str, **given: Any) -> str:
         """Add a study's own run and return its id."""
         run_id = f"{len(self._runs):032x}"

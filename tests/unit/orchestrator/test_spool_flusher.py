@@ -14,7 +14,6 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DEN
 from orchestrator.errors import OperationError
 from orchestrator.plan import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
-from orchestrator.tracking.client import without_user
 from orchestrator.tracking.faults import Unreachable, first_line, plainly
 from orchestrator.tracking.flusher import Flusher
 from tests.unit.orchestrator.planning import plan_text
@@ -167,8 +166,3 @@ def test_what_passes_is_told_from_what_is_refused(error, passes):
 def test_messages_hold_no_password():
     error = OSError("cannot connect to postgresql://me:pa/ss@host/db\nmore")
     assert first_line(error) == "cannot connect to postgresql://***@host/db"
-
-
-def test_an_address_without_its_user():
-    assert without_user("http://me:pass@host:5000/base") == "http://host:5000/base"
-    assert without_user("https://host/a@b") == "https://host/a@b"

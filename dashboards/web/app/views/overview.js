@@ -18,12 +18,15 @@ export const view = {
     const { snapshot, study } = context;
     const shown = study ? [snapshot.byStudy.get(study)] : snapshot.studies;
     if (shown.length === 0) {
-      return empty(
-        "No study is recorded yet",
-        "Start one with ",
-        h("code", {}, "stillhouse run STUDY"),
-        "; it appears here with its first trial.",
-      );
+      return [
+        notes(snapshot),
+        empty(
+          "No study is recorded yet",
+          "Start one with ",
+          h("code", {}, "stillhouse run STUDY"),
+          "; it appears here with its first trial.",
+        ),
+      ];
     }
     return [notes(snapshot), ...shown.map((one) => card(one, context)), running(context)];
   },
