@@ -5,8 +5,8 @@ from trainers.spec.annotations.records import AnnotatedSplit
 # What earlier releases trained on otherwise: they dropped boxes whose area was 0 or below, and boxes marked "ignore".
 IN_TRAINING = ("area", "ignore")
 # What they scored otherwise: annotation ids that the evaluators take for "unmatched", areas that are no numbers above 0,
-# "ignore", boxes that nobody can find, and the APs of classes whose ids do not rise.
-IN_EVALUATION = ("annotation-id", "area-in-evaluation", "ignore", "no-area", "category-order")
+# "ignore", and the APs of classes whose ids do not rise.
+IN_EVALUATION = ("annotation-id", "area-in-evaluation", "ignore", "category-order")
 
 
 def changed_readings(split: AnnotatedSplit) -> tuple[str, ...]:

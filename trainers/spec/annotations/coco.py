@@ -213,15 +213,13 @@ class _Reader:
         """Count what releases before this reader trained on or scored otherwise."""
         readings = self._split.readings
         if isinstance(box.key, int) and not 0 < box.key < 2**63:
-            readings["annotation-id"] += box.evaluated
+            readings["annotation-id"] += 1
         area = number(entry.get("area"))
         if area is None or not (0 < area < math.inf):
             readings["area"] += box.trained if area is not None and area <= 0 else 0
-            readings["area-in-evaluation"] += box.evaluated
+            readings["area-in-evaluation"] += 1
         if entry.get("ignore"):
-            readings["ignore"] += box.evaluated
-        if not box.evaluated:
-            readings["no-area"] += 1
+            readings["ignore"] += 1
 
     def _note(self, kind: Kind, where: str, message: str) -> None:
         self._split.notes.add(kind, f"{self._path}: {where}" if where else str(self._path), message)

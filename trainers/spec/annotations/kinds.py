@@ -40,6 +40,8 @@ UNCLEAR_FLAGS = Kind("annotations with an unclear iscrowd or ignore", stops=True
 # What is left out, of training and evaluation alike.
 UNKNOWN_IMAGES = Kind("annotations of unknown images")
 UNKNOWN_CATEGORIES = Kind("annotations of unknown categories")
+
+# What is left out of training, and of VOC folders also of evaluation.
 NO_AREA = Kind("boxes without area")
 OUTSIDE = Kind("boxes outside of their images")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from trainers.spec.annotations.kinds import BELOW_PIXEL, Kind
+from trainers.spec.annotations.kinds import Kind
 from trainers.spec.annotations.notes import Notes
 from trainers.spec.annotations.numbers import shown
 
@@ -21,7 +21,8 @@ class Box(NamedTuple):
     ``label`` counts the study's classes from 0. ``area`` is in square pixels and above 0: the file's own where that
     is usable. ``ignored`` marks crowds, difficult objects and those marked to be ignored: they are nothing to learn, and
     a detection inside of one counts neither way. ``key`` is the annotation's id, or the object's position from 1.
-    ``left_out`` is why the box is not trained on.
+    ``left_out`` is why the box is not trained on. ``evaluated`` tells whether evaluation knows the box: every one of a COCO
+    file, as in pycocotools.
     """
 
     label: int
@@ -33,6 +34,7 @@ class Box(NamedTuple):
     ignored: bool
     key: object
     left_out: Kind | None = None
+    evaluated: bool = True
 
     @property
     def corners(self) -> Corners:
@@ -43,11 +45,6 @@ class Box(NamedTuple):
     def trained(self) -> bool:
         """Tell whether training is given the box."""
         return self.left_out is None
-
-    @property
-    def evaluated(self) -> bool:
-        """Tell whether evaluation knows the box: a box below a pixel can be found, one without any area cannot."""
-        return self.left_out is None or self.left_out is BELOW_PIXEL
 
 
 @dataclass(slots=True)

@@ -106,4 +106,5 @@ class _Reader:
         width, height = x2 - x1, y2 - y1
         left_out = reason_to_leave_out(x1, y1, width, height, image.size)
         label = self._labels[item.name]
-        return Box(label, x1, y1, width, height, width * height, item.difficult, position, left_out)
+        area, evaluated = width * height, left_out is None
+        return Box(label, x1, y1, width, height, area, item.difficult, position, left_out, evaluated)
