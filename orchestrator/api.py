@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.build_check import checked_plan
 from orchestrator.findings import Finding
-from orchestrator.images import compared
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.study.load import LoadedStudy, load_study
@@ -51,8 +51,11 @@ class Study:
         return self.loaded.warnings
 
     def plan(self, store: str | Path | None = None) -> Plan:
-        """Return the trials that ``run`` would run in the store, their states, and what is missing for them."""
-        return compared(make_plan(self.loaded, Store(store)), self.loaded.where("dataset"))
+        """Return the trials that ``run`` would run in the store, their states, and what is wrong or missing for them.
+
+        Detectors that have never been built here are built once, in a process of their own.
+        """
+        return checked_plan(self.loaded, Store(store))
 
     def run(
         self,
@@ -74,8 +77,7 @@ class Study:
         from orchestrator.succession import sole_writer
 
         place = Store(store)
-        plan = make_plan(self.loaded, place, cluster_at(address) if address else None)
-        plan = compared(plan, self.loaded.where("dataset"))
+        plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
         require_runnable(plan)
         fetch_weights(plan)
         place.prepare()
@@ -131,7 +133,7 @@ class Study:
         place = shared_store(str(store) if store else None)
         trust = ("--trust-config",) if self.trust_config else ()
         return Order(
-            key=submission_key(self.plan(place).fingerprint, place),
+            key=submission_key(make_plan(self.loaded, Store(place)).fingerprint, place),
             study=self.name,
             shipment=shipment or ship(self.path, self.sets),
             store=place,

@@ -131,8 +131,13 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     )
 
 
+def with_findings(plan: Plan, found: Iterable[Finding]) -> Plan:
+    """Return the plan with more findings."""
+    return replace(plan, findings=worst_first((*plan.findings, *found)))
+
+
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings in the order in which people should read them."""
+    """Return findings in the order of their weight."""
     return tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level)))
 
 
@@ -151,6 +156,11 @@ class Planner:
         self._study, self._store, self._digest = study, store, digest
         self._teacher, self._teacher_digest = teacher, teacher_digest
         self.inputs = annotations or {}
+
+    @property
+    def teacher(self) -> Teacher | None:
+        """Return the teacher as students see it."""
+        return self._teacher
 
     def students(self) -> list[PlannedTrial]:
         """Return the students that are known before anything has run; of equal trials the first."""

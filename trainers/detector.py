@@ -53,7 +53,9 @@ def model_config(detector: Detector, num_classes: int, max_detections: int = COC
 def _read_model(detector: Detector) -> Any:
     path = config_path(detector.config)
     with explained(f"read detector config {detector.config}"):
-        model = Config.fromfile(path).model
+        model = Config.fromfile(path).get("model")
+    if not isinstance(model, dict):
+        raise TrialError(f"cannot read detector config {detector.config}: it describes no model")
     if "bbox_head" not in model:
         raise TrialError(f"detector config {detector.config} has no bbox_head: only one-stage detectors are supported")
     return model

@@ -15,6 +15,7 @@ from trainers.detector import build_student, placed
 from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
+from trainers.distill.pairing import require_pair
 from trainers.ema import StudentAverage
 from trainers.errors import NonFiniteLoss
 from trainers.export import student_checkpoint, write_config
@@ -66,6 +67,8 @@ class Member:
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
         self.asks_in = trial.schedule.asks_in if trial.teacher is not None else None
         self.distiller = Distiller(student, trial.method, trial.schedule.precision).to(device)
+        if trial.teacher is not None and teacher is not None:
+            require_pair(trial.method, teacher.adapter, self.distiller.adapter)
         self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
         self._optimizer = build_optimizer(student, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)

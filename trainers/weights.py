@@ -16,12 +16,11 @@ from trainers.spec import Weights
 from trainers.spec.manifest import require_whole
 from trainers.spec.pickled_objects import Opaque
 from trainers.spec.record import DamagedFile
-from trainers.spec.remote import FetchError, fetch
+from trainers.spec.remote import URL, FetchError, fetch
 from trainers.state_loading import Misshapen, load_through_hooks
 from trainers.torch_data import read_data, require_stored
 
 BACKBONE = "backbone."
-URL = ("https://", "http://")
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
+    from orchestrator.build_check import checked_plan
     from orchestrator.forecast import forecast, forecast_json, total_line
-    from orchestrator.images import compared
-    from orchestrator.plan import make_plan
     from orchestrator.plan_view import plan_json, print_plan
     from orchestrator.rates import known_rates
 
     store = store_of(arguments)
-    loaded = load(arguments)
-    plan = compared(make_plan(loaded, store), loaded.where("dataset"))
+    plan = checked_plan(load(arguments), store)
     expected = forecast(plan, known_rates(store.rates))
     if arguments.json:
         content: dict[str, Any] = plan_json(plan)

@@ -5,6 +5,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
+from orchestrator.build_check import checked_plan
 from orchestrator.commands.common import (
     add_images_changed,
     add_json,
@@ -19,10 +20,9 @@ from orchestrator.commands.common import (
 )
 from orchestrator.errors import OperationError, UserError
 from orchestrator.findings import StudyErrors
-from orchestrator.images import compared
 from orchestrator.interruption import Interruption, raise_interrupt
 from orchestrator.machine import Machine
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan
 from orchestrator.store import Store
 from orchestrator.succession import sole_writer
 from orchestrator.weights import needed_urls
@@ -56,8 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         return run_on(arguments)
     loaded, store = load(arguments), store_of(arguments)
-    plan = make_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
-    plan = compared(plan, loaded.where("dataset"))
+    plan = checked_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
     print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
     require_runnable(plan)
     fetch_weights(plan)

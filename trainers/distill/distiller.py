@@ -6,7 +6,7 @@ import torch
 from mmdet.models.utils import unpack_gt_instances
 from torch import Tensor, nn
 
-from trainers.distill.adapters.base import TargetCache, adapter_for
+from trainers.distill.adapters.base import Adapter, TargetCache, adapter_for
 from trainers.distill.probe import probe
 from trainers.distill.terms import terms
 from trainers.distill.views import Pair, View
@@ -33,6 +33,11 @@ class FrozenTeacher:
     def detector(self) -> Any:
         """Return the detector, for its preprocessing and for tests."""
         return self._detector
+
+    @property
+    def adapter(self) -> Adapter:
+        """Return the adapter of the teacher's head."""
+        return self._adapter
 
     def serve(self, method: MethodSpec) -> None:
         """Prepare to be asked what ``method`` needs, and nothing that no method served so far needs."""

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from trainers.spec.digest import file_digest, recorded_digest
 
 VARIABLE = "STILLHOUSE_CACHE"
+URL = ("https://", "http://")
 TIMEOUT_S = 60
 BLOCK = 1 << 20
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.pth$")

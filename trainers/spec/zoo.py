@@ -1,6 +1,7 @@
 """Know the detector configs that mmdet and Stillhouse ship, and the public checkpoints, without importing mmdet.
 
-The lists are data files below ``configs``; ``python -m trainers.zoo_index`` writes those of the configs.
+The lists are data files below ``configs``; ``python -m trainers.zoo_index`` writes those of the configs, and
+``python -m trainers.build_zoo`` the one of those that cannot be built.
 """
 
 import json
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from trainers.spec.heads import find_head
 
 PREFIX = "mmdet::"
 OWN = "stillhouse::"  # a config of the folder ``configs/detectors``
@@ -96,6 +99,15 @@ def checkpoint_names() -> tuple[str, ...]:
     return tuple(_checkpoints())
 
 
+def is_proven(name: str) -> bool:
+    """Tell whether a shipped detector could be built and trained, with any overrides, when the lists were made.
+
+    Says so only of heads that can be distilled; the others were not tried.
+    """
+    config = find_config(name)
+    return config is not None and find_head(config.head) is not None and name not in _unproven()
+
+
 def mmdet_version() -> str:
     """Return the version of mmdet whose configs are listed."""
     return str(_index()["mmdet"])
@@ -105,6 +117,13 @@ def mmdet_version() -> str:
 def _index() -> dict[str, Any]:
     index: dict[str, Any] = json.loads((configs_dir() / "zoo" / "configs.json").read_text(encoding="utf-8"))
     return index
+
+
+@cache
+def _unproven() -> dict[str, str]:
+    content = json.loads((configs_dir() / "zoo" / "unproven.json").read_text(encoding="utf-8"))
+    found: dict[str, str] = content["configs"]
+    return found
 
 
 @cache

@@ -1,0 +1,205 @@
+"""A plan has exactly those detectors built that are not known to be sound, each once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestrator import build_check
+from orchestrator.build_check import End, build_findings, checked_plan
+from orchestrator.findings import Finding, StudyErrors
+from orchestrator.plan import make_plan
+from orchestrator.store import Store
+from orchestrator.study.load import LoadedStudy, load_study
+from tests.unit.orchestrator.planning import LAPTOP
+from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, write
+from trainers.spec.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.spec.record import Outcome, write_outcome
+from trainers.spec.zoo import configs_dir
+
+STUDENT = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n"
+LOCAL = "student:\n  config: own.py\n"
+OWN_TEACHER = TRAINED.replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", "teacher.py")
+Asked = list[BuildUnit]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
+    for name in ("own.py", "teacher.py"):
+        (tmp_path / name).write_text(f"model = dict(type='GFL', name={name!r})\n")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Stand in for the process, which finds nothing wrong, and note what it was asked."""
+    return answering(monkeypatch, {})
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, problems: dict[str, list[BuildProblem]]) -> Asked:
+    """Let the process answer with problems, by the file of a unit's student."""
+    found: Asked = []
+
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+        found.extend(request.units)
+        named = [(unit.key, tuple(problems.get(Path(unit.student.config).name, ()))) for unit in request.units]
+        return [BuildAnswer(key=key, problems=told) for key, told in named], End(0, "")
+
+    monkeypatch.setattr(build_check, "_run", run)
+    return found
+
+
+def loaded(folder: Path, text: str, *sets: str) -> LoadedStudy:
+    return load_study(write(folder, text), sets, trust_python=True)
+
+
+def findings(folder: Path, text: str, *sets: str) -> list[str]:
+    study = loaded(folder, text, *sets)
+    found = build_findings(study, make_plan(study, Store(folder / "store"), LAPTOP))
+    return [str(finding).replace(f"{folder}/", "") for finding in found]
+
+
+def configs(units: Asked) -> list[tuple[str, str | None]]:
+    """Return the files of each unit's student and teacher."""
+    return [(Path(u.student.config).name, u.teacher and Path(u.teacher.detector.config).name) for u in units]
+
+
+PAPER = sorted(configs_dir().glob("studies/*.yaml")) + sorted(configs_dir().glob("paper/*/*.yaml"))
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_nothing_of_a_shipped_study_is_built(path: Path, asked: Asked, tmp_path: Path) -> None:
+    try:
+        study = load_study(path)
+    except StudyErrors:
+        pytest.skip("a part, which is a study only together with others")
+    assert build_findings(study, make_plan(study, Store(tmp_path / "store"), LAPTOP)) == []
+    # a teacher that codes boxes otherwise: whether that matters is for building to say
+    if not path.stem.endswith("_center"):
+        assert asked == []
+
+
+def test_a_local_detector_is_built_alone_and_against_the_teacher_once(asked: Asked, tmp_path: Path) -> None:
+    text = edit(STUDENT, LOCAL)
+    assert findings(tmp_path, text) == []
+    assert configs(asked) == [("own.py", "gfl_r50_fpn_1x_coco.py")]
+    [unit] = asked
+    assert [method.kind for method in unit.methods] == ["bckd"]  # weights of the search decide nothing about shapes
+    assert findings(tmp_path, text) == []
+    assert len(asked) == 1
+    (tmp_path / "own.py").write_text("model = dict(type='ATSS')\n")
+    findings(tmp_path, text)
+    assert len(asked) == 2
+
+
+def test_a_local_teacher_is_built_and_paired_with_every_student(asked: Asked, tmp_path: Path) -> None:
+    findings(
+        tmp_path,
+        VALID.replace(TRAINED, OWN_TEACHER).replace("method.alpha2: [2.0, 4.0]", "student.backbone_depth: [18, 34]"),
+    )
+    names = [("teacher.py", None), *[("gfl_r50_fpn_1x_coco.py", "teacher.py")] * 2]
+    assert configs(asked) == names
+    assert [unit.student.backbone_depth for unit in asked] == [None, 18, 34]
+
+
+def test_methods_of_other_structure_are_each_tried(asked: Asked, tmp_path: Path) -> None:
+    search = 'method: [{kind: bckd}, {kind: bckd, alpha1: 3.0}, {kind: pkd}, {kind: "none"}]'
+    findings(tmp_path, edit(STUDENT, LOCAL).replace("method.alpha2: [2.0, 4.0]", search))
+    assert [method.kind for method in asked[0].methods] == ["bckd", "pkd"]
+
+
+def test_a_shipped_detector_that_is_known_to_fail_is_built(asked: Asked, tmp_path: Path) -> None:
+    dyhead = STUDENT.replace("gfl/gfl_r50_fpn_1x_coco", "dyhead/atss_r50_fpn_dyhead_1x_coco")
+    findings(tmp_path, edit(STUDENT, dyhead).replace(TRAINED, ""), "method={'kind': 'none'}", "search.space={}")
+    assert [Path(unit.student.config).parent.name for unit in asked] == ["mmdet::dyhead"]
+
+
+def test_a_checkpoint_has_to_fit_its_detector(asked: Asked, tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(1)}, tmp_path / "teacher.pth")
+    teacher = TRAINED.replace("kind: train\n", "kind: checkpoint\n  path: teacher.pth\n  coverage: 0.5\n")
+    findings(tmp_path, VALID.replace(TRAINED, teacher))
+    [unit] = asked
+    assert unit.init is not None
+    assert (unit.init.path, unit.init.coverage) == (str(tmp_path / "teacher.pth"), 0.5)
+
+
+def test_each_problem_stands_where_the_study_has_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(
+        monkeypatch,
+        {
+            "teacher.py": [BuildProblem(part="student", message="no teacher")],
+            "own.py": [
+                BuildProblem(part="teacher", message="no teacher"),
+                BuildProblem(part="method", method=0, message="other strides"),
+            ],
+        },
+    )
+    text = VALID.replace(TRAINED, OWN_TEACHER).replace(STUDENT, LOCAL)
+    lines = text.splitlines()
+    at = {key: lines.index(key) + 1 for key in ("teacher:", "method:")}
+    expected = [
+        f"study.yaml:{at['teacher:'] + 2}: teacher.detector: no teacher",
+        f"study.yaml:{at['method:'] + 1}: method.kind: other strides",
+    ]
+    assert findings(tmp_path, text) == expected
+    assert findings(tmp_path, text) == expected  # only what could be built is remembered
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (End(-11, ""), "error: study.yaml:9: student: building it ended the process that did so (SIGSEGV)"),
+        (End(-9, ""), "warning: study.yaml:9: student: warning: building it ended the process that did so (SIGKILL)"),
+        (End(None, ""), "warning: study.yaml:9: student: warning: building it was given up"),
+        (End(1, "ImportError: libx.so"), "error: study.yaml:9: student: it cannot be built: ImportError: libx.so"),
+    ],
+    ids=["crash", "killed", "slow", "broken"],
+)
+def test_a_process_that_dies_is_told_in_one_sentence(
+    end: End, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_check, "_run", lambda request, folder: ([], end))
+    line = VALID.splitlines().index("student:") + 1
+    study = loaded(tmp_path, edit(STUDENT, LOCAL))
+    [finding] = build_findings(study, make_plan(study, Store(tmp_path / "store"), LAPTOP))
+    told = f"{finding.level}: {finding}".replace(f"{tmp_path}/", "")
+    assert told.startswith(says.replace(":9:", f":{line}:"))
+
+
+def test_units_after_a_crash_are_built_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+        rounds.append(len(request.units))
+        answers = [BuildAnswer(key=unit.key) for unit in request.units]
+        return (answers[:1], End(-6, "")) if len(rounds) == 1 else (answers, End(0, ""))
+
+    monkeypatch.setattr(build_check, "_run", run)
+    text = VALID.replace(TRAINED, OWN_TEACHER).replace(STUDENT, LOCAL)
+    [told] = findings(tmp_path, text.replace("method.alpha2: [2.0, 4.0]", "student.width: [0.5, 1.0, 2.0]"))
+    assert rounds == [4, 2]
+    assert "SIGABRT" in told
+
+
+def test_without_torch_a_note_says_that_nothing_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_check, "find_spec", lambda name: None)
+    [told] = findings(tmp_path, edit(STUDENT, LOCAL))
+    assert told.endswith("student: note: no detector was built: torch is not installed here")
+
+
+def test_a_study_that_is_finished_builds_nothing(asked: Asked, tmp_path: Path) -> None:
+    study, store = loaded(tmp_path, edit(STUDENT, LOCAL)), Store(tmp_path / "store")
+    plan = make_plan(study, store, LAPTOP)
+    for trial in plan.trials:
+        trial.directory.mkdir(parents=True)
+        write_outcome(trial.directory, Outcome("finished"))
+    checked_plan(study, store, LAPTOP)
+    assert asked == []
+
+
+def test_findings_of_building_are_among_the_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, {"own.py": [BuildProblem(part="student", message="no")]})
+    plan = checked_plan(loaded(tmp_path, edit(STUDENT, LOCAL)), Store(tmp_path / "store"), LAPTOP)
+    [error] = [finding for finding in plan.findings if finding.level == "error"]
+    assert isinstance(error, Finding)
+    assert error.message == "no"
