@@ -1,10 +1,11 @@
 """Build the data stream: batches that are functions of (seed, step) alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.dataset import pseudo_collate
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
@@ -12,6 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 from trainers.errors import TrialError
 from trainers.repeated import without_mixing
 from trainers.seeding import derive, seed_everything
+
+MOST_EVALUATION_LOADERS = 2
+WORTH = 256  # images of one worker
 
 
 class SeededDataset(Dataset[Any]):
@@ -114,20 +118,8 @@ class TrainStream:
 
     def batches(self, first_step: int, last_step: int) -> Iterator[Any]:
         """Yield raw (not yet preprocessed) batches for steps ``first_step`` up to, not including, ``last_step``."""
-        loader = DataLoader(
-            self._dataset,
-            batch_sampler=self._addresses(first_step, last_step),
-            collate_fn=pseudo_collate,
-            num_workers=self._loader_workers,
-            multiprocessing_context="forkserver" if self._loader_workers else None,
-            worker_init_fn=_calm_worker,
-            pin_memory=self._pinned,
-        )
-        try:
-            yield from loader
-        except TrialError as error:  # from a loader process it comes with that process's traceback before it
-            sentence = str(error).strip().splitlines()[-1]
-            raise TrialError(sentence.removeprefix(f"{TrialError.__module__}.{TrialError.__name__}: ")) from error
+        addresses = self._addresses(first_step, last_step)
+        yield from _loaded(_loader(self._dataset, addresses, self._loader_workers, pinned=self._pinned))
 
     def _addresses(self, first_step: int, last_step: int) -> Iterator[list[tuple[int, int]]]:
         per_epoch = self.steps_per_epoch
@@ -138,15 +130,87 @@ class TrainStream:
                 yield [(epoch, int(index)) for index in batch[self._mine]]
 
 
+def _loader(dataset: Any, sampler: Iterable[Any], workers: int, *, pinned: bool, stay: bool = False) -> DataLoader[Any]:
+    """Return what reads batches of ``sampler`` by so many processes, which ``stay`` from one pass to the next."""
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,  # type: ignore[arg-type]  # torch asks for a sampler and takes any iterable
+        collate_fn=pseudo_collate,
+        num_workers=workers,
+        multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=_calm_worker,
+        pin_memory=pinned,
+        persistent_workers=stay and workers > 0,
+        generator=torch.Generator(),  # else it draws a number from the one that training uses
+    )
+
+
+def _loaded(loader: Iterable[Any]) -> Iterator[Any]:
+    """Yield what a loader does; an error from one of its processes comes with that process's traceback before it."""
+    try:
+        yield from loader
+    except TrialError as error:
+        sentence = str(error).strip().splitlines()[-1]
+        raise TrialError(sentence.removeprefix(f"{TrialError.__module__}.{TrialError.__name__}: ")) from error
+
+
 def _calm_worker(_: int) -> None:
     """Keep OpenCV from starting threads of its own in a loader process."""
     cv2.setNumThreads(0)
 
 
+class EvaluationStream:
+    """Yield this worker's share of a dataset in batches of equally large images, as often as it is iterated.
+
+    None is padded for another. ``loader_workers`` processes read ahead; they stay from one evaluation to the next, until
+    ``close``, for starting them takes seconds. 0: whoever iterates reads.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        rank: int,
+        world: int,
+        loader_workers: int = 0,
+        pinned: bool = False,
+        batch_size: int = 8,
+    ) -> None:
+        runs = list(_same_size_runs(dataset, range(rank, len(dataset), world), batch_size))
+        self._loader: DataLoader[Any] | None = _loader(Items(dataset), runs, loader_workers, pinned=pinned, stay=True)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._loader is None:
+            raise RuntimeError("the stream has been closed")
+        return _loaded(self._loader)
+
+    def close(self) -> None:
+        """End the processes that read ahead."""
+        self._loader = None
+
+
+class Items(Dataset[Any]):
+    """Read a dataset's items by index, with errors that name the image."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> Any:
+        return _read(self.dataset, index)
+
+
+def evaluation_loaders(images: int, loader_workers: int) -> int:
+    """Return how many processes read ``images`` of this worker's for an evaluation, of those that training has.
+
+    Reading an image takes 6 ms and finding its objects several times that, so two keep up; below ``WORTH`` images they
+    would take longer to start than to read.
+    """
+    return min(loader_workers, MOST_EVALUATION_LOADERS) if images >= WORTH else 0
+
+
 def evaluation_batches(dataset: Any, *, rank: int, world: int, batch_size: int = 8) -> Iterator[Any]:
-    """Yield this worker's share of the dataset in batches of equally large images, so that none is padded for another."""
-    for indices in _same_size_runs(dataset, range(rank, len(dataset), world), batch_size):
-        yield pseudo_collate([_read(dataset, index) for index in indices])
+    """Yield this worker's share of the dataset once, read by this process (see ``EvaluationStream``)."""
+    yield from EvaluationStream(dataset, rank=rank, world=world, batch_size=batch_size)
 
 
 def _same_size_runs(dataset: Any, indices: Sequence[int], longest: int) -> Iterator[list[int]]:

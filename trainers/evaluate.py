@@ -3,7 +3,7 @@
 import contextlib
 import gc
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,15 +38,18 @@ def evaluate(
     alive: Callable[[], None] = lambda: None,
     *,
     max_detections: int = COCO_DETECTIONS,
+    batches: Iterable[Any] | None = None,
 ) -> Metrics | None:
     """Return COCO box metrics of ``detector`` on ``dataset`` as ``coco/bbox_mAP`` and so on, 0 to 1.
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
     has (small, medium, large) has no metric. Each class's AP is ``class_AP/<name>``. ``alive`` is called with every batch.
-    VOC datasets also get ``voc/mAP`` and ``voc/AP50``. Of each class, ``max_detections`` count in an image.
+    VOC datasets also get ``voc/mAP`` and ``voc/AP50``. Of each class, ``max_detections`` count in an image. ``batches`` is
+    what reads this worker's share (by default this process does, see ``trainers.data.EvaluationStream``).
     """
     detector.eval()
-    shares = list(_detect(detector, dataset, alive))
+    own = evaluation_batches(dataset, rank=get_rank(), world=get_world_size()) if batches is None else batches
+    shares = list(_detect(detector, own, alive))
     # mmengine's "gpu" means: over the process group, whatever its backend; "cpu": through files in the working directory
     images = collect_results(shares, len(dataset), device="gpu") if get_world_size() > 1 else shares
     if images is None:
@@ -60,9 +63,9 @@ def evaluate(
 
 
 @torch.no_grad()
-def _detect(detector: Any, dataset: Any, alive: Callable[[], None]) -> Iterator[tuple[int | str, VocFound]]:
+def _detect(detector: Any, batches: Iterable[Any], alive: Callable[[], None]) -> Iterator[tuple[int | str, VocFound]]:
     """Yield id and detections of each of this worker's images."""
-    for batch in evaluation_batches(dataset, rank=get_rank(), world=get_world_size()):
+    for batch in batches:
         alive()
         data = detector.data_preprocessor(batch, False)
         for sample in detector.predict(data["inputs"], data["data_samples"], rescale=True):

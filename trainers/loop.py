@@ -12,7 +12,7 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.logging import MMLogger
 
-from trainers.data import TrainStream
+from trainers.data import EvaluationStream, TrainStream, evaluation_loaders
 from trainers.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
@@ -94,6 +94,14 @@ class Group:
             closing_from_epoch=trial.schedule.closing_epoch,
         )
         self._validation = build_dataset(trial.dataset, "val")
+        loaders = evaluation_loaders(len(self._validation) // get_world_size(), placement.loader_workers)
+        self._evaluation = EvaluationStream(
+            self._validation,
+            rank=get_rank(),
+            world=get_world_size(),
+            loader_workers=loaders,
+            pinned=placement.cuda and loaders > 0,
+        )
         self._lesson = Lesson(jobs, self._device)
         self._jobs = jobs
         self._members: list[Member] = []
@@ -111,6 +119,7 @@ class Group:
                 self._watchdog.rest()
                 yield found
         finally:
+            self._evaluation.close()
             self._watchdog.rest()
 
     def run(self) -> Iterator[tuple[str, Record | Failed]]:
@@ -235,10 +244,9 @@ class Group:
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        data = self._trial.dataset
-        alive = self._watchdog.alive
-        found = evaluate(member.result, self._validation, data.evaluator, alive, max_detections=data.max_detections)
-        return found or {}
+        spec, alive = self._trial.dataset, self._watchdog.alive
+        settings = {"max_detections": spec.max_detections, "batches": self._evaluation}
+        return evaluate(member.result, self._validation, spec.evaluator, alive, **settings) or {}
 
     def _show_progress(self, active: list[Member]) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """Prove that the data stream is a function of (seed, step), whoever reads it and wherever it starts."""
 
 import json
+import os
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.unit.trainers.coco_folder import write_coco_folder
+from tests.unit.trainers.pids import Pids, wait_for_end
 from tests.unit.trainers.tiny import dataset
-from trainers.data import TrainStream, epoch_batches, evaluation_batches, orientations
+from trainers.data import (
+    EvaluationStream,
+    TrainStream,
+    epoch_batches,
+    evaluation_batches,
+    evaluation_loaders,
+    orientations,
+)
 from trainers.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.spec import CocoDataset, ShapesDataset
@@ -152,6 +161,70 @@ def test_images_of_different_size_do_not_share_an_evaluation_batch(tmp_path: Pat
         [(64, 48)],
         [(48, 64)],
     ]
+
+
+def bare(batches: Any) -> list[list[tuple[int, str, bytes]]]:
+    """Return image id, what is known of the image, and pixels of every image of every batch."""
+    return [
+        [
+            (sample.img_id, str(sorted(sample.metainfo.items())), pixels.numpy().tobytes())
+            for pixels, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
+        ]
+        for batch in batches
+    ]
+
+
+def test_loader_processes_give_the_same_evaluation_batches_each_time_and_the_same_errors(tmp_path: Path) -> None:
+    data = build_dataset(write_coco_folder(tmp_path, sizes=[(64, 48)] * 7), "val")
+    wanted = bare(evaluation_batches(data, rank=1, world=2, batch_size=1))
+    stream = EvaluationStream(data, rank=1, world=2, loader_workers=2, batch_size=1)
+    assert bare(stream) == wanted
+    assert next(iter(stream))  # an evaluation that is cut off
+    assert bare(stream) == wanted
+    path = Path(data.get_data_info(3)["img_path"])
+    path.write_bytes(b"")
+    messages = []
+    for batches in (stream, evaluation_batches(data, rank=1, world=2, batch_size=1)):
+        with pytest.raises(TrialError) as caught:
+            list(batches)
+        messages.append(str(caught.value))
+    stream.close()
+    assert messages[0] == messages[1]
+    assert path.name in messages[0]
+
+
+def test_loader_processes_stay_between_evaluations_and_end_with_the_stream() -> None:
+    stream = EvaluationStream(Pids(8), rank=0, world=1, loader_workers=2, batch_size=1)
+    first, second = ({pid for batch in stream for pid in batch["pid"]} for _ in range(2))
+    assert len(first) == 2
+    assert first == second
+    assert os.getpid() not in first
+    stream.close()
+    wait_for_end(first)
+    with pytest.raises(RuntimeError, match="closed"):
+        iter(stream)
+
+
+def test_without_loader_processes_this_one_reads() -> None:
+    stream = EvaluationStream(Pids(3), rank=0, world=1, loader_workers=0)
+    assert {pid for batch in stream for pid in batch["pid"]} == {os.getpid()}
+
+
+def test_reading_for_an_evaluation_draws_nothing_from_the_generators_of_training() -> None:
+    data = build_dataset(dataset(val_images=3), "val")
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    list(EvaluationStream(data, rank=0, world=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("images", "loader_workers", "found"), [(5000, 0, 0), (5000, 1, 1), (5000, 8, 2), (87, 8, 0), (625, 4, 2)]
+)
+def test_evaluation_has_loader_processes_where_they_save_more_than_they_cost(
+    images: int, loader_workers: int, found: int
+) -> None:
+    assert evaluation_loaders(images, loader_workers) == found
 
 
 # ------------------------------------------------------------------------------------------------- the shapes data

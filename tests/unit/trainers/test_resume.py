@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, results, sgd, trial
+from trainers import data
 from trainers.distill.meters import LossMeter
 from trainers.loop import train, train_alone
 from trainers.member import Member
@@ -94,12 +95,17 @@ def test_the_time_of_an_epoch_counts_its_beginning_too(plain: TrialSpec, tmp_pat
 
 
 @pytest.mark.slow
-def test_loader_processes_do_not_matter(plain: TrialSpec, train_once: TrainOnce, tmp_path: Path) -> None:
+def test_loader_processes_do_not_matter(
+    plain: TrialSpec, train_once: TrainOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They read for training and, here of few images too, for evaluation."""
+    monkeypatch.setattr(data, "WORTH", 1)
     wanted = job(plain, tmp_path, checkpoint_steps=1, loader_workers=2)
     for step in (1, 4):
         die_at(wanted, step)
     train_alone(wanted)
     assert_same_run(train_once(plain), tmp_path)
+    assert multiprocessing.active_children() == []
 
 
 # ------------------------------------------------------------------------------------------------------ two workers
@@ -126,9 +132,14 @@ def test_another_number_of_workers_gets_the_losses_of_all_that_there_were() -> N
 @pytest.mark.slow
 def test_two_workers_go_on_to_the_bit_and_one_from_their_means(plain: TrialSpec, tmp_path: Path) -> None:
     names = ("whole", "killed", "shrunk")
-    jobs = [job(plain, tmp_path / name, workers=WORKERS, checkpoint_steps=1).model_dump_json() for name in names]
+    loaders = {"whole": 1, "killed": 0, "shrunk": 0}  # who reads does not matter
+    jobs = [
+        job(plain, tmp_path / name, workers=WORKERS, checkpoint_steps=1, loader_workers=loaders[name]).model_dump_json()
+        for name in names
+    ]
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(work, range(WORKERS), [str(tmp_path)] * WORKERS, [jobs] * WORKERS))
+        left_over = list(pool.map(work, range(WORKERS), [str(tmp_path)] * WORKERS, [jobs] * WORKERS))
+    assert left_over == [0, 0]
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
     records = train_alone(job(plain, tmp_path / "shrunk"))
     whole = read_history(tmp_path / "whole")
@@ -139,8 +150,12 @@ def test_two_workers_go_on_to_the_bit_and_one_from_their_means(plain: TrialSpec,
     assert [note["detail"] for note in notes] == ["the epoch was begun by 2 workers and goes on with 1"]
 
 
-def work(rank: int, folder: str, texts: list[str]) -> None:
-    """Train one trial as a whole, one that dies twice, and leave one in its first epoch."""
+def work(rank: int, folder: str, texts: list[str]) -> int:
+    """Train one trial as a whole, one that dies twice, and leave one in its first epoch.
+
+    Returns how many loader processes outlive the first.
+    """
+    data.WORTH = 1
     if "lo" in (name for _, name in socket.if_nameindex()):
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     limit = timedelta(seconds=120)
@@ -148,9 +163,11 @@ def work(rank: int, folder: str, texts: list[str]) -> None:
     try:
         whole, killed, shrunk = (Job.model_validate_json(text) for text in texts)
         list(train([whole]))
+        left_over = len(multiprocessing.active_children())
         for step in (2, 5):
             die_at(killed, step)
         list(train([killed]))
         die_at(shrunk, 2)
+        return left_over
     finally:
         dist.destroy_process_group()
