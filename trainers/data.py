@@ -134,7 +134,7 @@ def _loader(dataset: Any, sampler: Iterable[Any], workers: int, *, pinned: bool,
     """Return what reads batches of ``sampler`` by so many processes, which ``stay`` from one pass to the next."""
     return DataLoader(
         dataset,
-        batch_sampler=sampler,  # type: ignore[arg-type]  # torch asks for a sampler and takes any iterable
+        batch_sampler=sampler,
         collate_fn=pseudo_collate,
         num_workers=workers,
         multiprocessing_context="forkserver" if workers else None,

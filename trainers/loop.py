@@ -244,9 +244,16 @@ class Group:
         return record
 
     def _evaluate(self, member: Member) -> dict[str, float]:
-        spec, alive = self._trial.dataset, self._watchdog.alive
-        settings = {"max_detections": spec.max_detections, "batches": self._evaluation}
-        return evaluate(member.result, self._validation, spec.evaluator, alive, **settings) or {}
+        data, alive = self._trial.dataset, self._watchdog.alive
+        found = evaluate(
+            member.result,
+            self._validation,
+            data.evaluator,
+            alive,
+            max_detections=data.max_detections,
+            batches=self._evaluation,
+        )
+        return found or {}
 
     def _show_progress(self, active: list[Member]) -> None:
         now = time.monotonic()
