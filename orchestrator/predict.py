@@ -54,7 +54,7 @@ def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = 
     Raises ``UserError`` for trials that the study lacks, ``OperationError`` when a trial has no student or no run in
     MLflow, and when an image, a checkpoint or MLflow cannot be read.
     """
-    client = open_results(plan, store)
+    client = open_results(plan, store, adding=True)
     study = find_study(client, plan.fingerprint)
     if study is None:
         deleted = study_is_deleted(plan, store, client, plan.fingerprint)
@@ -74,7 +74,7 @@ def predict_shared(
     Every study that one of the trials belongs to keeps the images and names all the trials; its fingerprint is
     returned, the first trial's. ``plan`` says where MLflow is. Raises ``OperationError`` as ``predict`` does.
     """
-    client = open_results(plan, store)
+    client = open_results(plan, store, adding=True)
     runs = find_runs(client, [trial.id for trial in trials])
     _require_runs(trials, runs)
     homes = {trial.id: runs[trial.id].data.tags.get(FINGERPRINT, "") for trial in trials}

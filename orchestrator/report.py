@@ -1,5 +1,6 @@
 """Print what a study has produced, and where to look for more."""
 
+import shlex
 import sys
 from typing import Any
 
@@ -58,7 +59,7 @@ def print_end(plan: Plan, store: Store, tracker: Tracker, delivery: Delivery, *,
     print_all(plan, results, as_json=as_json)
     uri = plan.study.tracking.uri or store.tracking_uri
     _say(_best_line(best_student(results)))
-    _say(f"MLflow:  mlflow ui --backend-store-uri {uri}")
+    _say(f"MLflow:  mlflow ui --backend-store-uri {shlex.quote(uri)}")
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
         directory = store.trial_dir(result.id)

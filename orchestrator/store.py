@@ -3,23 +3,34 @@
 import contextlib
 import fcntl
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.errors import OperationError
+from orchestrator.errors import OperationError, UserError
 
 VARIABLE = "STILLHOUSE_STORE"
 MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
 DEFAULT = "stillhouse-runs"
+UNUSABLE = re.compile(r"\?|%[0-9A-Fa-f]{2}|[\x00-\x1f]")  # what follows "?" are options, "%41" is decoded
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # of the embedded tracking store
 
 
 class Store:
-    """Name the folders of one store; nothing is written before ``prepare``."""
+    """Name the folders of one store; nothing is written before ``prepare``.
+
+    Raises ``UserError`` for a path that MLflow would read as another one: it would write beside the store.
+    """
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT).expanduser().absolute()
+        if found := UNUSABLE.search(str(self.root)):
+            raise UserError(
+                f"the store {str(self.root)!r} has {found[0]!r} in its path, which MLflow takes for something else in the "
+                "address of its database: rename the folder, or give another --store"
+            )
 
     def trial_dir(self, trial_id: str) -> Path:
         """Return the directory of a trial; trials of all studies lie side by side, so that studies share them."""
@@ -47,7 +58,7 @@ class Store:
     @property
     def database(self) -> Path:
         """Return the SQLite file of the embedded tracking store."""
-        return self.root / "mlflow.db"
+        return self.root / DATABASE
 
     @property
     def tracking_uri(self) -> str:
@@ -57,7 +68,7 @@ class Store:
     @property
     def artifacts(self) -> Path:
         """Return where the embedded tracking store keeps artifacts."""
-        return self.root / "mlartifacts"
+        return self.root / ARTIFACTS
 
     def prepare(self) -> None:
         """Create the store's folder; raise ``OperationError`` when it cannot be written or holds a damaged database."""

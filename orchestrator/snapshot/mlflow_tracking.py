@@ -14,6 +14,7 @@ from orchestrator.snapshot.mlflow_curves import read_curves
 from orchestrator.snapshot.mlflow_database import RunRow, database_runs
 from orchestrator.snapshot.mlflow_runs import row_of, to_recorded
 from orchestrator.snapshot.recorded import Curves, RecordedRun
+from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.lacking import SYNC, counted, deleted_trials, note_of_deleted
 from orchestrator.tracking.pages import all_experiments, all_runs
@@ -88,13 +89,14 @@ class MlflowTracking:
         """Return a file of a run, ``None`` when there is none or it has more than ``largest`` bytes."""
         with plainly():
             try:
-                listed = self._client.list_artifacts(run, path.rpartition("/")[0])
+                kept = artifacts_of(self._client, self._client.get_run(run))
+                listed = kept.list_artifacts(path.rpartition("/")[0])
                 if not any(
                     item.path == path and not item.is_dir and (item.file_size or 0) <= largest for item in listed
                 ):
                     return None
                 with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
-                    return Path(self._client.download_artifacts(run, path, folder)).read_bytes()
+                    return Path(kept.download_artifacts(path, folder)).read_bytes()
             except MlflowException as error:
                 if error.error_code in ABSENT:
                     return None

@@ -7,6 +7,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from orchestrator.errors import OperationError
+from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import first_line
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
 from orchestrator.tracking.tracker import STUDENT_FOLDER, sha256
@@ -22,7 +23,7 @@ def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path
     try:
         if run is None or not has_student(client, run):
             raise OperationError(f"trial {trial_id} has no student yet, neither in the store nor in MLflow")
-        folder = Path(client.download_artifacts(run.info.run_id, STUDENT_FOLDER, str(scratch)))
+        folder = Path(artifacts_of(client, run).download_artifacts(STUDENT_FOLDER, str(scratch)))
         wanted = run.data.tags.get(STUDENT)
         if wanted is not None and sha256(folder / BEST) != wanted:
             raise OperationError(f"the student of trial {trial_id} is only partly in MLflow: run the study again")
@@ -37,4 +38,4 @@ def has_student(client: MlflowClient, run: Run) -> bool:
     """Tell whether a run says that its student is there, and it is; runs of earlier releases say it by their end."""
     if not {STUDENT, STATUS} & set(run.data.tags):
         return False
-    return {BEST, CONFIG} <= {Path(item.path).name for item in client.list_artifacts(run.info.run_id, STUDENT_FOLDER)}
+    return {BEST, CONFIG} <= {Path(item.path).name for item in artifacts_of(client, run).list_artifacts(STUDENT_FOLDER)}

@@ -8,6 +8,7 @@ from orchestrator.errors import OperationError, UserError
 from orchestrator.plan import Plan
 from orchestrator.redact import redacted
 from orchestrator.store import Store
+from orchestrator.tracking.artifact_places import bring_home
 from orchestrator.tracking.faults import first_line, plainly
 from orchestrator.tracking.probe import require_answer
 
@@ -18,7 +19,9 @@ def tracking_uri(plan: Plan, store: Store) -> str:
 
 
 def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowClient:
-    """Return a client of the study's tracking store; ``reading`` creates no database and no tables.
+    """Return a client of the study's tracking store; ``reading`` writes nothing.
+
+    Otherwise tables are created, and a store that was moved is told where its artifacts are.
 
     Raises ``Unreachable`` when it does not answer now, ``OperationError`` when it never will at this address.
     """
@@ -30,13 +33,18 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
         try:
             client = MlflowClient(tracking_uri=uri)
             client.search_experiments(max_results=1)
+            if not reading:
+                bring_home(client, store)
         except ImportError as error:
             raise OperationError(f"the tracking store {redacted(uri)} needs a package: {first_line(error)}") from error
     return client
 
 
-def open_results(plan: Plan, store: Store) -> MlflowClient:
-    """Return a client that reads results; raise ``UserError`` where there are none, instead of creating a database."""
+def open_results(plan: Plan, store: Store, *, adding: bool = False) -> MlflowClient:
+    """Return a client that reads results, or is ``adding`` to them.
+
+    Raises ``UserError`` where there are none, instead of creating a database.
+    """
     if plan.study.tracking.uri is None and not store.database.exists():
         raise UserError(f"the store {store.root} holds no results yet: run the study first, or name another --store")
-    return open_client(plan, store, reading=True)
+    return open_client(plan, store, reading=not adding)

@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
 from orchestrator.errors import OperationError
+from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.pages import all_experiments
 from orchestrator.tracking.runs import FINGERPRINT, KIND, find_runs
@@ -80,7 +81,7 @@ def _fetched(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
     """Download one artifact for as long as it is read; raise ``OperationError`` when it is not what was written."""
     with tempfile.TemporaryDirectory(prefix="stillhouse-") as scratch:
         with plainly():
-            path = Path(client.download_artifacts(run.info.run_id, name, scratch))
+            path = Path(artifacts_of(client, run).download_artifacts(name, scratch))
         try:
             yield path
         except (ValidationError, ValueError) as error:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mlflow.exceptions import InvalidUrlException, MlflowException
 from mlflow.utils.credentials import get_default_host_creds
@@ -20,7 +20,7 @@ from orchestrator.tracking.faults import Unreachable, first_line, will_pass
 TIMEOUT_S = (10, 30)  # to connect, and without a byte
 SERVERS = ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
-SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
+SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?!file:)([^?]+)")
 ASKED = "/api/2.0/mlflow/experiments/search"  # what the client asks next; proxies may serve nothing but the API
 LOGIN = (
     "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to what the server accepts"
@@ -38,12 +38,18 @@ def require_answer(uri: str, *, reading: bool = False) -> None:
         require_known_scheme(uri)
     except ValueError as error:
         raise UserError(str(error)) from error
-    if match := SQLITE.match(uri):
-        require_usable_file(Path(match[1]).absolute(), uri, reading=reading)
+    if path := sqlite_file(uri):
+        require_usable_file(path, uri, reading=reading)
     if uri.startswith(SERVERS):
         require_server(uri)
     if uri.startswith(DATABASES):
         require_database(uri, reading=reading)
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of an SQLite database, ``None`` for every other address."""
+    match = SQLITE.match(uri)
+    return Path(unquote(match[1])).absolute() if match else None
 
 
 def require_usable_file(path: Path, uri: str, *, reading: bool) -> None:
