@@ -1,23 +1,22 @@
 """Lay the selection metric out over (alpha1, alpha2)."""
 
-import statistics
 from collections.abc import Iterator
 
-from dashboards.comparability import Comparable
-from dashboards.leaderboard import spread, without_repeats
 from dashboards.numbers import is_finite, number
 from dashboards.paper import paper_alphas
 from dashboards.schema import AlphaGrid
 from dashboards.seen import Seen
+from orchestrator.results.comparability import Comparable, without_repeats
+from orchestrator.results.sample import sample_of
 
 X, Y = "method.alpha1", "method.alpha2"
 Point = tuple[float, float]
 
 
-def alpha_grids(group: Comparable) -> Iterator[AlphaGrid]:
+def alpha_grids(group: Comparable[Seen]) -> Iterator[AlphaGrid]:
     """Yield one grid for each method and student of a group that was trained at two points or more.
 
-    A cell's value is the mean over all its trials: seeds, and whatever else was searched.
+    A cell's value is the mean over all its trials that count: seeds, and whatever else was searched.
     """
     found: dict[tuple[str, str], dict[Point, list[Seen]]] = {}
     for trial in without_repeats(group.distilled):
@@ -40,7 +39,7 @@ def _point(trial: Seen) -> Point | None:
 def _grid(group: str, method: str, student: str, cells: dict[Point, list[Seen]]) -> AlphaGrid:
     xs, ys = sorted({x for x, _ in cells}), sorted({y for _, y in cells})
     trials = [[cells.get((x, y), []) for x in xs] for y in ys]
-    scores = [[[t.score for t in cell if t.score is not None] for cell in line] for line in trials]
+    samples = [[sample_of(trial.score for trial in cell) for cell in line] for line in trials]
     return {
         "group": group,
         "method": method,
@@ -49,9 +48,10 @@ def _grid(group: str, method: str, student: str, cells: dict[Point, list[Seen]])
         "y": Y,
         "xs": xs,
         "ys": ys,
-        "mean": [[number(statistics.fmean(cell)) if cell else None for cell in line] for line in scores],
-        "spread": [[number(spread(cell)) for cell in line] for line in scores],
-        "n": [[len(cell) for cell in line] for line in scores],
+        "mean": [[number(cell.mean) if cell else None for cell in line] for line in samples],
+        "spread": [[number(cell.spread) if cell else None for cell in line] for line in samples],
+        "n": [[cell.n if cell else 0 for cell in line] for line in samples],
+        "others": [[sum(not trial.counts for trial in cell) for cell in line] for line in trials],
         "runs": [[[t.run.run_id for t in cell] for cell in line] for line in trials],
         "paper": paper_alphas(method),
     }

@@ -12,7 +12,6 @@ BACKBONES = (
     (re.compile(r"(?:^|_)mobilenet-?v2"), "MobileNetV2"),
     (re.compile(r"^yolox_(tiny|nano|s|m|l|x)(?=[_-]|$)"), "{}"),
 )
-TRAINED = re.compile(r"(?:^|/)trials/([0-9a-f]{12})/[^/]+$")
 
 
 def detector_label(params: Mapping[str, str], prefix: str) -> str:
@@ -26,16 +25,6 @@ def detector_label(params: Mapping[str, str], prefix: str) -> str:
     label = f"{head}-{backbone}" if head and backbone else stem
     width = params.get(f"{prefix}width", "1.0")
     return label if width in ("1.0", "1") or not label else f"{label} x{width}"
-
-
-def teacher_of(params: Mapping[str, str]) -> str:
-    """Return what identifies the teacher's weights, wherever they lie: a trial's id or a file's name; empty without."""
-    path = params.get("teacher.weights.path", "")
-    if match := TRAINED.search(path):
-        return match[1]
-    if path:
-        return path.rpartition("/")[2]
-    return "random weights" if any(key.startswith("teacher.detector.") for key in params) else ""
 
 
 def _backbone(stem: str, depth: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from dashboards.comparability import FACTS, NO_TEACHER, UNKNOWN, Comparable, Settings
 from dashboards.detectors import detector_label
+from dashboards.seen import Seen
+from orchestrator.results.comparability import FACTS, NO_TEACHER, UNKNOWN, Comparable, Settings
 
 NOT_RECORDED = "not recorded"
 
 
-def facts_in_words(group: Comparable) -> dict[str, str]:
+def facts_in_words(group: Comparable[Seen]) -> dict[str, str]:
     """Return one text for each fact of a group."""
     return {fact: _words(fact, group.facts[fact]) for fact in FACTS}
 

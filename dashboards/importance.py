@@ -4,19 +4,18 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 
-from dashboards.comparability import Comparable
-from dashboards.leaderboard import without_repeats
 from dashboards.numbers import number
 from dashboards.optuna_importance import optuna_importance
 from dashboards.schema import Importance
 from dashboards.seen import Seen
 from dashboards.studies import NOT_SEARCHED, varying_settings
+from orchestrator.results.comparability import Comparable, without_repeats
 
 EVALUATOR = "PED-ANOVA (Optuna)"
 FEWEST = 10  # trials: below, the best tenth of them is no sample
 
 
-def importances(group: Comparable) -> Iterator[Importance]:
+def importances(group: Comparable[Seen]) -> Iterator[Importance]:
     """Yield one estimate for each method of a group in which some setting varies.
 
     PED-ANOVA compares how a setting is distributed among the best tenth of trials with its distribution among all:
@@ -53,7 +52,7 @@ def _importance(group: str, method: str, trials: Sequence[Seen], keys: Sequence[
 def _reason(trials: Sequence[Seen]) -> str:
     """Return why nothing can be estimated, empty when it can."""
     if len(trials) < FEWEST:
-        return f"needs {FEWEST} trials with a result, there are {len(trials)}"
+        return f"needs {FEWEST} trials with a final result, there are {len(trials)}"
     return "all trials have the same result" if len({trial.score for trial in trials}) == 1 else ""
 
 

@@ -8,14 +8,12 @@ from typing import Any
 
 from dashboards.schema import PaperCell
 from dashboards.seen import Seen
+from orchestrator.results.metric_names import AP, COCO_COLUMNS, printed_beside
+from orchestrator.results.sample import Sample
 from orchestrator.study.inherit import SHIPPED, shipped_file
 
 TABLES = f"{SHIPPED}paper/tables.json"
-COLUMNS = {"mAP": "AP", "AP": "AP", "AP50": "AP50", "AP75": "AP75", "APs": "APs", "APm": "APm", "APl": "APl"}
-PRINTED = {
-    "coco/bbox_mAP": "AP", "coco/bbox_mAP_50": "AP50", "coco/bbox_mAP_75": "AP75", "coco/bbox_mAP_s": "APs",
-    "coco/bbox_mAP_m": "APm", "coco/bbox_mAP_l": "APl", "voc/mAP": "AP", "voc/AP50": "AP50",
-}  # fmt: skip
+COLUMNS = {"mAP": AP} | {title: title for title in COCO_COLUMNS}  # what the tables print, by our titles
 SCHEDULES = {"12": "1x", "24": "2x"}
 CLASSES = {"coco": "coco80", "voc": "voc20"}
 ALPHAS = {"bckd": (1.0, 4.0), "pkd+bckd": (0.25, 2.0)}  # the paper's, by method
@@ -39,10 +37,12 @@ class Paper:
             return None
         return next((cell for cell in self.cells if self._data[cell["id"]] == kind and _matches(cell, trial)), None)
 
-    def value(self, cell: PaperCell, metric: str) -> float | None:
-        """Return what is printed for a metric, as a fraction."""
-        percent = cell["values"].get(PRINTED.get(metric, ""))
-        return None if percent is None else percent / 100
+    def difference(self, cell: PaperCell, metric: str, measured: Mapping[str, Sample]) -> float | None:
+        """Return a row's mean less what is printed for ``metric``, as a fraction; on Pascal VOC that is VOC's own AP."""
+        beside = printed_beside(metric, self._data[cell["id"]])
+        if beside is None or beside[0] not in cell["values"] or beside[1] not in measured:
+            return None
+        return measured[beside[1]].mean - cell["values"][beside[0]] / 100
 
 
 def paper_alphas(method: str) -> list[float] | None:

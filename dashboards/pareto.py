@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from dashboards.comparability import Comparable
-from dashboards.leaderboard import without_repeats
 from dashboards.schema import Pareto
+from dashboards.seen import Seen
+from orchestrator.results.comparability import Comparable, without_repeats
 
 Point = tuple[str, float, float]  # name, cost, value
 
 
-def pareto(group: Comparable) -> Pareto:
-    """Return the front of a group's students, cost in GPU-hours against the selection metric."""
+def pareto(group: Comparable[Seen]) -> Pareto:
+    """Return the front of a group's students that count, cost in GPU-hours against the selection metric."""
     trials = without_repeats([*group.baselines, *group.distilled])
     points = [
         (trial.run.run_id, trial.gpu_hours, trial.score)

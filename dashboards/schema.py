@@ -25,7 +25,8 @@ class Study(TypedDict):
 
     ``params`` are the settings that most of its trials have; a trial's full settings are ``study.params | trial.params``,
     where null in the latter takes a key away.
-    ``searched`` are the settings in which its distilled students differ, the seed left out. ``runs`` are all of its trials,
+    ``searched`` are the settings that it varies on purpose, the seed left out. ``best`` is the run of its best student:
+    the highest selection metric of those that count. ``runs`` are all of its trials,
     those included that another study has trained. ``planned`` is null where nobody recorded how many trials there will
     be. ``run_at`` is when it was run last. ``eta_s`` is null when nothing runs or no epoch has been timed.
     """
@@ -41,6 +42,7 @@ class Study(TypedDict):
     params: dict[str, str]
     searched: list[str]
     runs: list[str]
+    best: str | None
     planned: int | None
     counts: dict[str, int]
     eta_s: Number
@@ -63,6 +65,7 @@ class Trial(TypedDict):
     ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
     the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
+    ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number.
     ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance.
     """
 
@@ -75,6 +78,7 @@ class Trial(TypedDict):
     point: str
     seed: int | None
     status: str
+    counts: bool
     reason: str
     student: str
     teacher: str
@@ -121,13 +125,29 @@ class Difference(TypedDict):
     sentences: list[str]
 
 
+class OtherTrial(TypedDict):
+    """Hold a trial that does not count, ``values`` at its last evaluation. ``mark`` says why in words.
+
+    It failed, was stopped early, has not ended or gave no number.
+    """
+
+    run: str
+    seed: int | None
+    status: str
+    mark: str
+    epoch: int | None
+    values: Numbers
+
+
 class Row(TypedDict):
     """Hold one row of the leaderboard: runs of a group that differ in the seed only.
 
-    ``mean`` and ``spread`` (sample standard deviation, null for one seed) are over the runs' best epochs, ``n`` counts
-    the values of the selection metric. ``to_none`` and ``to_paper`` are differences of the selection metric's mean, as
-    fractions; ``none_key`` names the row compared with. ``rank`` is null for baselines, teachers and rows without a
-    value. Rows whose intervals (mean ± two standard errors) overlap with the best of a rank share it.
+    ``mean`` and ``spread`` (sample standard deviation, null for one seed) are over the best epochs of the ``counted``
+    runs, as are all other numbers; ``others`` are the runs that do not count. ``n`` counts the values of the selection
+    metric. ``to_none`` and ``to_paper`` are differences of its mean, as fractions; ``none_key`` names the row compared
+    with. ``rank`` is one more than the number of rows that are clearly better, by Student's t and the spread that all
+    students of the group share; it is null for teachers, for rows without a value, and where no seed was repeated.
+    ``interval`` is the 95 % confidence interval of the mean, empty where ``rank`` is null for want of a spread.
     """
 
     key: str
@@ -138,6 +158,8 @@ class Row(TypedDict):
     point: str
     student: str
     runs: list[str]
+    counted: list[str]
+    others: list[OtherTrial]
     seeds: list[int | None]
     n: int
     mean: Numbers
@@ -172,7 +194,7 @@ class PaperCell(TypedDict):
 class AlphaGrid(TypedDict):
     """Hold the selection metric over (alpha1, alpha2) of one method and student in a group.
 
-    ``mean[i][j]`` belongs to ``ys[i]`` and ``xs[j]``, null where no trial is. ``paper`` is the paper's (alpha1, alpha2).
+    ``mean[i][j]`` belongs to ``ys[i]`` and ``xs[j]``, null where no trial counts; ``others`` counts those that do not. ``paper`` is the paper's (alpha1, alpha2).
     """
 
     group: str
@@ -185,6 +207,7 @@ class AlphaGrid(TypedDict):
     mean: list[Numbers]
     spread: list[Numbers]
     n: list[list[int]]
+    others: list[list[int]]
     runs: list[list[list[str]]]
     paper: list[float] | None
 
@@ -242,10 +265,9 @@ class Dashboard(TypedDict):
     baselines: list[str]
 
 
-class Ranked(TypedDict):
-    """Hold trials and what follows from comparing them with each other, and with no others."""
+class Compared(TypedDict):
+    """Hold what follows from comparing some trials with each other, and with no others."""
 
-    trials: list[Trial]
     groups: list[Group]
     differences: list[Difference]
     rows: list[Row]
@@ -253,6 +275,20 @@ class Ranked(TypedDict):
     importance: list[Importance]
     rungs: list[RungCorrelation]
     pareto: list[Pareto]
+
+
+class Ranked(Compared):
+    """Hold trials, compared with each other."""
+
+    trials: list[Trial]
+
+
+class MetricName(TypedDict):
+    """Hold a metric's title, its meaning, and whether it is a fraction that is shown in percent."""
+
+    title: str
+    meaning: str
+    percent: bool
 
 
 class OlderVersion(Ranked):
@@ -265,7 +301,10 @@ class Snapshot(Ranked):
     """Hold all that a tracking store says about its trials at one moment.
 
     ``studies`` and ``trials`` are those of each study as it was run last; ``older`` are its versions before, the newest
-    first. Trials that several versions share stand in each of them.
+    first. Trials that several versions share stand in each of them. ``alone`` compares the trials of one study, by its id,
+    among themselves, where others may be ranked together with them: that is what a page of this study shows.
+
+    ``metric_names`` are titles and meanings of metrics; one that is not listed goes by its key.
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
     metric. ``notes`` are sentences about what is not shown, and why. ``histories`` is left out of ``/api/snapshot`` and
@@ -279,8 +318,10 @@ class Snapshot(Ranked):
     source: str
     metric: str
     metrics: list[str]
+    metric_names: dict[str, MetricName]
     studies: list[Study]
     older: list[OlderVersion]
+    alone: dict[str, Compared]
     paper: list[PaperCell]
     dashboards: list[Dashboard]
     notes: list[str]

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from dashboards.detectors import detector_label, teacher_of
+from dashboards.detectors import detector_label
 from dashboards.numbers import is_finite
+from orchestrator.results.comparability import teacher_of
+from orchestrator.results.trial import counts
 from orchestrator.snapshot.recorded import Curves, RecordedRun
 from trainers.spec.class_metrics import PREFIX as PER_CLASS
 from trainers.spec.class_metrics import class_of_metric
@@ -37,14 +39,26 @@ class Seen:
         return self.run.method or self.run.params.get("method.kind", "")
 
     @property
-    def is_distilled(self) -> bool:
-        """Tell whether the trial is a student that may be ranked; runs that say nothing of a method may."""
-        return self.role == "student" and self.method != "none"
+    def settings(self) -> Mapping[str, str]:
+        """Return all settings as dotted keys and texts."""
+        return self.run.params
 
     @property
-    def is_baseline(self) -> bool:
-        """Tell whether the trial is a student trained alone."""
-        return self.role == "student" and self.method == "none"
+    def data(self) -> str:
+        """Return the data's digest."""
+        return self.run.data
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the trial ended as planned: as it recorded, of a run made elsewhere as MLflow says."""
+        if self.run.outcome:
+            return self.run.outcome == "finished"
+        return self.run.kind == "" and self.run.status == "FINISHED"
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the trial enters means and ranks."""
+        return counts(self, self.metric)
 
     @property
     def id(self) -> str:
@@ -74,7 +88,9 @@ class Seen:
 
     @cached_property
     def point(self) -> str:
-        """Return the searched settings on one line."""
+        """Return the searched settings on one line: as the study recorded them, if it is the one that was run last."""
+        if self.run.point is not None and self.run.parent == self.study:
+            return self.run.point
         params = self.run.params
         found = [key for key in self.searched if key in params and key != "method.kind"]
         return " ".join(f"{key.removeprefix('method.')}={params[key]}" for key in found)
@@ -109,9 +125,8 @@ class Seen:
 
     @property
     def score(self) -> float | None:
-        """Return the selection metric of the best epoch, ``None`` where there is no number."""
-        value = self.best.get(self.metric)
-        return value if is_finite(value) else None
+        """Return the selection metric of the best epoch of a trial that counts, ``None`` of any other."""
+        return self.best[self.metric] if self.counts else None
 
     @cached_property
     def per_class(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dashboards.alpha import alpha_grids
-from dashboards.comparability import Comparable, comparable_groups, differences
+from dashboards.comparability import differences
 from dashboards.curves import packed
 from dashboards.facts_text import facts_in_words, group_label
 from dashboards.importance import importances
@@ -19,10 +19,24 @@ from dashboards.paper import Paper, shipped_paper
 from dashboards.pareto import pareto
 from dashboards.progress import counts, eta_s, status_of
 from dashboards.rungs import rung_correlation
-from dashboards.schema import VERSION, Dashboard, Group, OlderVersion, Ranked, Snapshot, Study, Trial
+from dashboards.schema import (
+    VERSION,
+    Compared,
+    Dashboard,
+    Group,
+    MetricName,
+    OlderVersion,
+    Ranked,
+    Snapshot,
+    Study,
+    Trial,
+)
 from dashboards.seen import BEST, EPOCH, Seen
 from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
+from orchestrator.results.comparability import Comparable, comparable_groups
+from orchestrator.results.metric_names import METRIC_NAMES, is_fraction
+from orchestrator.results.rows import best_of
 from orchestrator.snapshot.recorded import Tracking
 from trainers.spec.class_metrics import PREFIX as PER_CLASS
 
@@ -99,8 +113,10 @@ def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], query: Query
         "source": "",
         "metric": query.metric,
         "metrics": metrics,
+        "metric_names": {key: _metric_name(key) for key in dict.fromkeys((query.metric, *metrics)) if _is_named(key)},
         "studies": [_study(study, seen[study.id], query) for study in present],
         "older": [_older(study, seen, metrics, query) for study in older],
+        "alone": _alone(present, seen, metrics, query),
         "paper": query.paper.cells,
         "dashboards": list(query.dashboards),
         "notes": notes,
@@ -116,11 +132,30 @@ def _ranked(studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: 
     """Compare the trials of some studies with each other; one that several of them share counts once."""
     home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in seen[study.id]}
     trials = [trial for study in studies for trial in seen[study.id] if home[trial.run.run_id] is trial]
-    groups = comparable_groups(trials)
     teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
     usual = {study.id: study.usual for study in studies}
     return {
         "trials": [_trial(trial, usual[trial.study], metrics, teachers, query) for trial in trials],
+        **_compared(comparable_groups(trials), metrics, query),
+    }
+
+
+def _alone(
+    studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query
+) -> dict[str, Compared]:
+    """Compare the trials of each study that shares a group with another one among themselves."""
+    groups = comparable_groups([trial for study in studies for trial in seen[study.id]])
+    found: dict[str, Compared] = {}
+    for study in studies:
+        own = {trial.run.run_id for trial in seen[study.id]}
+        members = [{trial.run.run_id for trial in group.members} for group in groups]
+        if any(runs & own and runs - own for runs in members):
+            found[study.id] = _compared(comparable_groups(seen[study.id]), metrics, query)
+    return found
+
+
+def _compared(groups: Sequence[Comparable[Seen]], metrics: Sequence[str], query: Query) -> Compared:
+    return {
         "groups": [_group(group) for group in groups],
         "differences": differences(groups),
         "rows": [row for group in groups for row in leaderboard(group, metrics, query.paper, query.now or 0.0)],
@@ -129,6 +164,16 @@ def _ranked(studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: 
         "rungs": [one for group in groups if (one := rung_correlation(group)) is not None],
         "pareto": [pareto(group) for group in groups],
     }
+
+
+def _is_named(metric: str) -> bool:
+    return metric in METRIC_NAMES or is_fraction(metric)
+
+
+def _metric_name(metric: str) -> MetricName:
+    name = METRIC_NAMES.get(metric)
+    title, meaning = (name.title, name.meaning) if name else (metric, "")
+    return {"title": title, "meaning": meaning, "percent": is_fraction(metric)}
 
 
 def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
@@ -145,6 +190,7 @@ def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
 
 def _study(study: StudyRuns, trials: list[Seen], query: Query) -> Study:
     own, now = study.own, query.now or 0.0
+    best = best_of(trials, query.metric)
     hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
     moments = [run.started for run in ([own] if own else study.trials) if run.started is not None]
     return {
@@ -159,6 +205,7 @@ def _study(study: StudyRuns, trials: list[Seen], query: Query) -> Study:
         "params": study.usual,
         "searched": list(study.searched),
         "runs": [trial.run.run_id for trial in trials],
+        "best": best.run.run_id if best else None,
         "planned": own.planned if own else None,
         "counts": counts(trials, now),
         "eta_s": number(eta_s(trials, own.planned if own else None, now)),
@@ -179,6 +226,7 @@ def _trial(trial: Seen, usual: dict[str, str], metrics: Sequence[str], teachers:
         "point": trial.point,
         "seed": trial.seed,
         "status": status_of(trial, now),
+        "counts": trial.counts,
         "reason": run.reason,
         "student": trial.student,
         "teacher": trial.teacher,
@@ -201,7 +249,7 @@ def _trial(trial: Seen, usual: dict[str, str], metrics: Sequence[str], teachers:
     }
 
 
-def _group(group: Comparable) -> Group:
+def _group(group: Comparable[Seen]) -> Group:
     facts = facts_in_words(group)
     return {
         "id": group.id,

@@ -27,7 +27,12 @@ class StudyRuns:
 
     @cached_property
     def searched(self) -> tuple[str, ...]:
-        """Return the settings in which distilled students differ, the seed and the teacher left out."""
+        """Return the settings that the study varies on purpose, the seed and the teacher left out.
+
+        Where it did not record them they are those in which its distilled students differ.
+        """
+        if self.own is not None and self.own.searched is not None:
+            return tuple(key for key in self.own.searched if not key.startswith(NOT_SEARCHED))
         settings = [t.params for t in self.trials if t.role != "teacher" and method_of(t) != "none"]
         return tuple(key for key in varying_settings(settings) if not key.startswith(NOT_SEARCHED))
 

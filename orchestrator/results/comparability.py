@@ -51,13 +51,6 @@ class Comparable(Generic[T]):
         """Return all trials, teachers first."""
         return [*self.teachers, *self.baselines, *self.distilled]
 
-    def only(self, study: str) -> "Comparable[T]":
-        """Return the part of the group that belongs to one study; its students have the same teachers."""
-        distilled, baselines = (
-            [trial for trial in trials if trial.study == study] for trials in (self.distilled, self.baselines)
-        )
-        return Comparable(self.facts, distilled, baselines, self.teachers if distilled else [])
-
 
 def comparable_groups(trials: Sequence[T]) -> list[Comparable[T]]:
     """Return the groups, the one with most trials first; baselines stand in each group that differs in the teacher only."""

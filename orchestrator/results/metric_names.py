@@ -55,6 +55,13 @@ def columns_for(measured: Iterable[str]) -> dict[str, str]:
     return COCO_COLUMNS | {title: key for title, key in VOC_COLUMNS.items() if key in present}
 
 
+def printed_beside(metric: str, dataset_kind: str) -> tuple[str, str] | None:
+    """Return the title under which a paper prints what corresponds to ``metric``, and the metric that it prints there."""
+    title = title_of(metric).removeprefix("VOC ")
+    printed = printed_metrics(dataset_kind)
+    return (title, printed[title]) if title in printed else None
+
+
 def printed_metrics(dataset_kind: str) -> dict[str, str]:
     """Return which measured metric a paper's table prints under each title.
 

@@ -9,11 +9,9 @@ from orchestrator.results.comparability import comparable_groups
 from orchestrator.results.metric_names import columns_for
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import Row, Standing, best_of, standings
-from orchestrator.results.sample import Sample, is_number
-from orchestrator.results.trial import NOT_A_NUMBER, counts, is_final, shown_values
-from trainers.spec.record import SELECTION_METRIC
+from orchestrator.results.sample import Sample
+from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 
-NOT_FINAL = "not final"
 Summary = Standing[TrialResult]
 
 
@@ -98,8 +96,7 @@ def _lines(summary: Summary) -> list[Line]:
 
 def _trial_line(summary: Summary, trial: TrialResult) -> Line:
     samples = {key: Sample(value, None, 1) for key, value in shown_values(trial).items()}
-    mark = NOT_A_NUMBER if is_final(trial) else NOT_FINAL
-    return Line(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark)
+    return Line(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark_of(trial))
 
 
 def _seeds(row: Row[TrialResult]) -> str:
@@ -111,9 +108,7 @@ def _seeds(row: Row[TrialResult]) -> str:
 
 def state_of(trial: TrialResult) -> str:
     """Return a trial's status; a finished one whose AP is no number is a failed measurement."""
-    value = trial.last.get(SELECTION_METRIC, trial.metrics.get(SELECTION_METRIC))
-    failed = is_final(trial) and not counts(trial) and value is not None and not is_number(value)
-    return NOT_A_NUMBER if failed else trial.status
+    return NOT_A_NUMBER if failed_measurement(trial) else trial.status
 
 
 def _row_json(summary: Summary) -> dict[str, Any]:

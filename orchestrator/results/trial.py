@@ -6,7 +6,7 @@ from typing import Protocol
 from orchestrator.results.sample import is_number
 from trainers.spec.record import SELECTION_METRIC
 
-NOT_A_NUMBER = "failed measurement"
+NOT_A_NUMBER, NOT_FINAL = "failed measurement", "not final"
 
 
 class Trial(Protocol):
@@ -65,9 +65,20 @@ def counts(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
     return is_final(trial) and is_number(trial.best.get(metric))
 
 
-def shown_values(trial: Trial) -> Mapping[str, float]:
+def failed_measurement(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
+    """Tell whether a trial was trained to its end and its metric is no number."""
+    value = trial.last.get(metric, trial.best.get(metric))
+    return is_final(trial) and not counts(trial, metric) and value is not None and not is_number(value)
+
+
+def mark_of(trial: Trial) -> str:
+    """Return the words that mark a trial that does not count, beside its name."""
+    return NOT_A_NUMBER if is_final(trial) else NOT_FINAL
+
+
+def shown_values(trial: Trial, metric: str = SELECTION_METRIC) -> Mapping[str, float]:
     """Return the numbers to show of a trial: of its best epoch where it counts, else of its last evaluation."""
-    return trial.best if counts(trial) else trial.last
+    return trial.best if counts(trial, metric) else trial.last
 
 
 def _is_part(settings: Mapping[str, str]) -> bool:

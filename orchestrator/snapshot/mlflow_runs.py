@@ -12,6 +12,7 @@ from orchestrator.snapshot.mlflow_database import RunRow, unclipped
 from orchestrator.snapshot.recorded import Latest, RecordedRun
 from orchestrator.tracking.notes import MARK, NOTE
 from orchestrator.tracking.runs import (
+    BEST_TRIAL,
     DATA,
     DEVICES,
     DIGITS,
@@ -23,9 +24,12 @@ from orchestrator.tracking.runs import (
     PARENT,
     PART,
     PLANNED,
+    POINT,
     REASON,
+    RESULTS,
     ROLE,
     RUN_AT,
+    SEARCHED,
     STATUS,
     STUDY,
     TRIAL,
@@ -46,6 +50,10 @@ OWN_FIELDS = {
     EVENTS,
     RUN_AT,
     PART,
+    SEARCHED,
+    POINT,
+    RESULTS,
+    BEST_TRIAL,
 }
 INTERNAL = "mlflow."
 KEPT = ("mlflow.user", "mlflow.source.name", "mlflow.source.git.commit")
@@ -83,6 +91,8 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         parent=tags.get(PARENT, ""),
         studies=_studies(tags),
         run_at=_seconds(_count(tags.get(RUN_AT), 16)),
+        searched=_names(tags.get(SEARCHED)),
+        point=cut(tags[POINT]) if POINT in tags else None,
         part=tags.get(PART) == "yes",
         kind=_kind(tags.get(KIND, "")),
         study=cut(tags.get(STUDY, "")),
@@ -132,6 +142,15 @@ def _seconds(milliseconds: int | None) -> float | None:
 
 def _count(text: str | None, longest: int = 9) -> int | None:
     return int(text) if text is not None and text.isdecimal() and len(text) <= longest else None
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Return the names that a tag lists, ``None`` where it does not."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else None
 
 
 def _events(text: str | None) -> list[dict[str, Any]]:

@@ -16,7 +16,10 @@ from orchestrator.digests import dataset_digest
 from orchestrator.errors import OperationError
 from orchestrator.events import read_events
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.redact import redacted
+from orchestrator.points import point_text
+from orchestrator.redact import redacted, redacted_data
+from orchestrator.results.settings import searched_settings
+from orchestrator.results.summary import summary_json
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
@@ -26,7 +29,9 @@ from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.notes import NOTE, study_note, trial_note
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
+from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import (
+    BEST_TRIAL,
     DATA,
     DESCRIBED,
     DEVICES,
@@ -37,10 +42,13 @@ from orchestrator.tracking.runs import (
     PARENT,
     PART,
     PLANNED,
+    POINT,
     REASON,
+    RESULTS,
     REVISION,
     ROLE,
     RUN_AT,
+    SEARCHED,
     STATUS,
     STUDENT,
     STUDY,
@@ -51,6 +59,7 @@ from orchestrator.tracking.runs import (
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
+RESULTS_FILE = "results.json"  # of a study's run: rows and best student
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
 MLFLOW_STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 SERVERS = ("http://", "https://", "databricks")  # they know where their artifacts go
@@ -138,10 +147,21 @@ class Tracker:
         with plainly():
             run = self._study(client)  # asked again, for the sake of a second run that came late
             self._lead_to_trials(client, run)
+            self._summarise(client, run)
             if run.data.tags.get(PLANNED) != self._planned:  # a search has come to further trials
                 client.set_tag(run.info.run_id, PLANNED, self._planned)
             if run.info.status != status:
                 client.set_terminated(run.info.run_id, status)
+
+    def _summarise(self, client: MlflowClient, study: Run) -> None:
+        """Keep the study's rows and its best student with its run, as ``compare --json`` gives them."""
+        content = summary_json(read_results(self._plan, client))
+        text = json.dumps(redacted_data(content), indent=2, allow_nan=False)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if study.data.tags.get(RESULTS) != digest:
+            client.log_text(study.info.run_id, text, RESULTS_FILE)
+            tags = {BEST_TRIAL: content["best"] or "", RESULTS: digest}
+            client.log_batch(study.info.run_id, tags=[RunTag(tag, value) for tag, value in tags.items()])
 
     def _lead_to_trials(self, client: MlflowClient, study: Run) -> None:
         """Write links to the trials below the study's description."""
@@ -211,19 +231,22 @@ class Tracker:
             run = self._trial_run(client, trial)
             if not run.data.params:
                 self._describe(client, run.info.run_id, trial)
-            self._join(client, run)
+            self._join(client, run, trial)
             self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""))
         return self._copies[trial.id]
 
-    def _join(self, client: MlflowClient, run: Run) -> None:
+    def _join(self, client: MlflowClient, run: Run, trial: PlannedTrial) -> None:
         """Let the trial's run belong to this study too; MLflow's pages nest it below the study that was run last."""
-        absent = {tag: value for tag, value in self._membership.items() if run.data.tags.get(tag) != value}
+        absent = {tag: value for tag, value in self._membership(trial).items() if run.data.tags.get(tag) != value}
         if absent:
             client.log_batch(run.info.run_id, tags=[RunTag(tag, value) for tag, value in absent.items()])
 
-    @property
-    def _membership(self) -> dict[str, str]:
-        return {member_tag(self._plan.fingerprint): "yes", PARENT: self._parent}
+    def _membership(self, trial: PlannedTrial) -> dict[str, str]:
+        return {
+            member_tag(self._plan.fingerprint): "yes",
+            PARENT: self._parent,
+            POINT: redacted(point_text(trial.params))[:LONGEST_REASON],
+        }
 
     def _describe(self, client: MlflowClient, run_id: str, trial: PlannedTrial) -> None:
         """Write what the trial is; the parameters last, since they say that the rest is there."""
@@ -238,7 +261,7 @@ class Tracker:
         note = trial_note(trial, self._plan.study.name)
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind, NOTE: note}
         tags = {
-            **self._plan.study.tracking.tags, **own, **self._membership,
+            **self._plan.study.tracking.tags, **own, **self._membership(trial),
             FINGERPRINT: self._plan.fingerprint, DEVICES: str(self._plan.placement(trial.role).workers), **self._provenance,
         }  # fmt: skip
         return find_or_create(client, self._experiment, "trial", trial.id, run_name(trial), tags)
@@ -263,7 +286,8 @@ class Tracker:
             client.update_run(run_id, status="RUNNING")
         client.log_text(run_id, shown(self._plan.study), "study.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
-        written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned}
+        searched = json.dumps(searched_settings(self._plan.study.search.space))
+        written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned, SEARCHED: searched}
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in written.items()])
         return run_id
 

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { counted, isNumber } from "./format.js";
 import { change } from "./hash.js";
-import { nameOf } from "./snapshot.js";
+import { markedName } from "./snapshot.js";
 
 export const FACTS = ["data", "evaluation", "schedule", "batch", "teacher"];
 const UNKNOWN = "not recorded";
@@ -55,12 +55,16 @@ export function chooseGroup(context) {
   return { group, control };
 }
 
-/** Return trials with the best first: distilled students, then those trained alone, then teachers. */
+/**
+ * Return trials with the best first: distilled students, then those trained alone, then teachers; of each those that count
+ * before those that do not.
+ */
 export function bestFirst({ snapshot }, trials) {
   const { metric } = snapshot.data; // of any other nobody said whether more is better
   const kind = ({ role, method }) => (role === "teacher" ? 2 : Number(method === "none"));
   const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
-  return [...trials].sort((a, b) => kind(a) - kind(b) || value(b) - value(a) || 0);
+  const place = (trial) => 2 * kind(trial) + Number(!trial.counts);
+  return [...trials].sort((a, b) => place(a) - place(b) || value(b) - value(a) || 0);
 }
 
 /** Return the chosen trial of some (the first to begin with) and the control. */
@@ -71,7 +75,7 @@ export function chooseTrial(key, title, trials, wish) {
     control: choice(
       key,
       title,
-      trials.map((found) => [found.run, nameOf(found)]),
+      trials.map((found) => [found.run, markedName(found)]),
       trial?.run,
     ),
   };

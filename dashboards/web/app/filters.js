@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { change, joined, list, settings } from "./hash.js";
-import { counted, moment } from "./format.js";
+import { counted, moment, titleOf } from "./format.js";
 import { nameOf } from "./snapshot.js";
 
 const FILTERS = ["study", "methods", "states", "q", "metric", "pinned"];
@@ -78,7 +78,7 @@ export function filterBar(form) {
     const wish = settings();
     study.fill([["", "all studies"], ...present(snapshot), ...older(snapshot)], chosen.study ?? "");
     metric.fill(
-      metricsInOrder(snapshot).map((name) => [name, name]),
+      metricsInOrder(snapshot).map((name) => [name, titleOf(name)]),
       chosen.metric,
     );
     boards = snapshot.data.dashboards ?? [];

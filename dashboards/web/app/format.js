@@ -2,6 +2,7 @@
 
 export const NOTHING = "–";
 const LONGEST = 120;
+let names = new Map(); // of metrics: {title, meaning, percent}, as the snapshot brings them
 
 /** Tell whether a value is a finite number; NaN and infinities arrive as null or as text. */
 export function isNumber(value) {
@@ -19,9 +20,24 @@ export function metricText(key, value, digits = 1) {
   return isPrecision(key) ? (100 * value).toFixed(digits) : number(value);
 }
 
-/** Tell whether a metric is an average precision, kept as a fraction. */
+/** Take the names of metrics from a snapshot. */
+export function nameMetrics(found) {
+  names = new Map(Object.entries(found ?? {}));
+}
+
+/** Return a metric's title, as every table and report of Stillhouse calls it; its key where it has none. */
+export function titleOf(key) {
+  return names.get(key)?.title ?? key;
+}
+
+/** Return what a metric measures, and its key in MLflow. */
+export function meaningOf(key) {
+  return [names.get(key)?.meaning, key].filter(Boolean).join("; ");
+}
+
+/** Tell whether a metric is an average precision, kept as a fraction and shown in percent. */
 export function isPrecision(key) {
-  return /(^|\/)(coco|voc)\//.test(`/${key}`);
+  return names.get(key)?.percent ?? false;
 }
 
 /** Return a metric's value on the scale that the page shows. */

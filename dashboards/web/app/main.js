@@ -72,16 +72,16 @@ function show() {
   keepingPlace(content.dataset.view === view.id, () => {
     disposeCharts();
     navigation(view);
-    const heading = [h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), earlier(held)].filter(Boolean);
+    const heading = [h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), earlier(wish.study)].filter(Boolean);
     content.replaceChildren(...heading, ...body(view, held, chosen, wish));
   });
   content.dataset.view = view.id;
 }
 
 /** Say that what is shown is an older version of a study, and lead to the present one. */
-function earlier(held) {
-  if (held === snapshot) return null;
-  const [study] = held.studies;
+function earlier(id) {
+  const study = snapshot.olderVersion(id)?.study;
+  if (!study) return null;
   const present = snapshot.studies.find(({ name, experiment }) => name === study.name && experiment === study.experiment);
   return h(
     "p",

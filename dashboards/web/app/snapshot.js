@@ -1,14 +1,13 @@
 // Look things up in a snapshot: trials by run, values by metric, curves, groups that may be ranked together.
 
-import { isNumber } from "./format.js";
-
-const EVALUATION = /^(coco|voc)\//;
+import { isNumber, isPrecision, nameMetrics } from "./format.js";
 
 /** Index a snapshot; it stays as it came, and missing parts count as empty. */
 export class Snapshot {
   constructor(data) {
     this.data = data;
     this.metrics = data.metrics ?? [];
+    nameMetrics(data.metric_names);
     this.trials = data.trials ?? [];
     this.studies = data.studies ?? [];
     this.older = data.older ?? [];
@@ -34,16 +33,25 @@ export class Snapshot {
     for (const version of this.versions.values()) version.setHistories(histories);
   }
 
-  /** Return what holds a study: this snapshot, or for an older version one of its trials alone. */
+  /**
+   * Return what holds a study: this snapshot, or one in which its trials are compared among themselves, because it is an
+   * older version or because others are ranked together with them.
+   */
   holding(id) {
-    const version = this.older.find(({ study }) => study.id === id);
-    if (!version) return this;
+    const version = this.olderVersion(id);
+    const alone = this.data.alone?.[id];
+    if (!version && !alone) return this;
     if (!this.versions.has(id)) {
-      const { study, ...ranked } = version;
-      const data = { ...this.data, ...ranked, studies: [study], older: [], histories: this.histories };
-      this.versions.set(id, new Snapshot(data));
+      const { study, ...compared } = version ?? alone;
+      const whole = { ...this.data, ...compared, older: [], alone: {}, histories: this.histories };
+      this.versions.set(id, new Snapshot(version ? { ...whole, studies: [study] } : whole));
     }
     return this.versions.get(id);
+  }
+
+  /** Return an older version of a study, undefined for a present one. */
+  olderVersion(id) {
+    return this.older.find(({ study }) => study.id === id);
   }
 
   /** Return the older versions of a study, the newest first. */
@@ -59,7 +67,7 @@ export class Snapshot {
 
   /** Return the metrics that compare detectors; the others are losses and times. */
   get evaluations() {
-    return this.metrics.filter((name) => EVALUATION.test(name));
+    return this.metrics.filter(isPrecision);
   }
 
   /** Return one of a list of values in the order of `metrics`. */
@@ -121,6 +129,12 @@ export function nameOf(trial) {
   if (trial.role === "teacher") return trial.name || `teacher ${trial.student}`;
   const seed = trial.seed === null || trial.seed === undefined ? "" : `seed=${trial.seed}`;
   return [trial.method, trial.point, seed].filter(Boolean).join(" ") || trial.name || trial.run;
+}
+
+/** Return the same, marked where the trial is no result of its study: it enters no mean and is never ranked. */
+export function markedName(trial) {
+  if (trial.counts) return nameOf(trial);
+  return `${nameOf(trial)} (${trial.status === "finished" ? "failed measurement" : trial.status})`;
 }
 
 /** Return the settings that differ among trials, and have a value in two or more of them. */

@@ -9,9 +9,9 @@ from scipy.stats import spearmanr
 
 from dashboards.curves import packed, thinned
 from dashboards.pareto import front
-from dashboards.rungs import spearman
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, snapshot
+from orchestrator.results.rank_correlation import spearman
 from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_by
 
 TEACHER = taught_by("0000000000aa")

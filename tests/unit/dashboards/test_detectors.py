@@ -1,6 +1,7 @@
 import pytest
 
-from dashboards.detectors import detector_label, teacher_of
+from dashboards.detectors import detector_label
+from orchestrator.results.comparability import teacher_of
 
 
 @pytest.mark.parametrize(

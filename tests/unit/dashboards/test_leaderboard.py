@@ -104,18 +104,129 @@ def test_the_paper_says_nothing_about_other_data():
     assert taken(store)["rows"][0]["paper"] is None
 
 
-def test_teacher_and_baseline_are_not_ranked_and_students_are():
+def test_the_teacher_is_not_ranked_and_students_are_alone_or_distilled():
     store = FakeTracking()
     study = store.study("s")
     store.trial(
         study, "none", {AP: [0.45]}, role="teacher", trial="0000000000aa", params={"student.config": TEACHER_CONFIG}
     )
-    add(store, study, "none", 0.40, seed="0")
-    add(store, study, "bckd", 0.39, seed="0", method__alpha1="1")
-    add(store, study, "bckd", 0.42, seed="0", method__alpha1="2")
+    for seed, shift in (("0", 0.0), ("1", 0.001)):
+        add(store, study, "none", 0.40 + shift, seed=seed)
+        add(store, study, "bckd", 0.39 + shift, seed=seed, method__alpha1="1")
+        add(store, study, "bckd", 0.42 + shift, seed=seed, method__alpha1="2")
     assert [(row["kind"], row["rank"]) for row in taken(store)["rows"]] == [
-        ("teacher", None), ("baseline", None), ("distilled", 1), ("distilled", 2),
+        ("teacher", None), ("baseline", 2), ("distilled", 1), ("distilled", 3),
     ]  # fmt: skip
+
+
+def test_one_seed_ranks_nobody_and_the_highest_mean_stands_first():
+    store = FakeTracking()
+    study = store.study("s")
+    for alpha, ap in (("1", 0.39), ("2", 0.42)):
+        add(store, study, "bckd", ap, seed="0", method__alpha1=alpha)
+    rows = taken(store)["rows"]
+    assert [(row["mean"][0], row["rank"], row["interval"]) for row in rows] == [(0.42, None, []), (0.39, None, [])]
+
+
+def test_two_seeds_that_tie_in_the_table_tie_on_the_page():
+    store = FakeTracking()
+    study = store.study("s")
+    for alpha, aps in (("1", (0.2428, 0.2372)), ("2", (0.2288, 0.2232))):  # 24.0 ± 0.4 and 22.6 ± 0.4
+        for seed, ap in enumerate(aps):
+            add(store, study, "bckd", ap, seed=str(seed), method__alpha1=alpha)
+    rows = taken(store)["rows"]
+    assert [row["rank"] for row in rows] == [1, 1]
+    assert [round(row["spread"][0], 3) for row in rows] == [0.004, 0.004]
+
+
+@pytest.mark.parametrize("outcome", ["stopped", "failed", ""])
+def test_a_trial_that_was_cut_short_enters_no_mean_rank_best_front_or_grid(outcome):
+    store = FakeTracking()
+    study = store.study("s")
+    curves = {AP: [0.8], "time/train_s": [1.0]}
+    whole = {AP: [0.4], "time/train_s": [9.0]}
+    for alpha in ("1", "2"):
+        params = TEACHER | {"method.alpha1": alpha, "method.alpha2": "4", "seed": "0"}
+        store.trial(study, "bckd", whole, params=params)
+        cut = store.trial(study, "bckd", curves, params=params | {"seed": "1"}, outcome=outcome)
+    alone = TEACHER | {"method.alpha1": "3", "method.alpha2": "4", "seed": "0"}
+    store.trial(study, "bckd", curves, params=alone, outcome=outcome)
+    found = taken(store)
+    rows = rows_by_label(found)
+    row, never = rows["bckd alpha1=2"], rows["bckd alpha1=3"]
+    assert (row["n"], row["mean"][0], row["spread"][0], row["counted"]) == (1, 0.4, None, row["runs"][:1])
+    [other] = row["others"]
+    assert (other["run"], other["mark"], other["values"][0]) == (cut, "not final", 0.8)
+    assert (never["n"], never["mean"][0], never["rank"], never["counted"]) == (0, None, None, [])
+    counted = [trial["run"] for trial in found["trials"] if trial["counts"]]
+    assert len(counted) == 2
+    assert found["studies"][0]["best"] == counted[0]
+    assert set(found["pareto"][0]["front"]) <= set(counted)
+    assert found["alpha"][0]["mean"] == [[0.4, 0.4, None]]
+    assert found["alpha"][0]["others"] == [[1, 1, 1]]
+
+
+def test_a_measurement_that_is_no_number_is_marked_as_failed():
+    store = FakeTracking()
+    study = store.study("s")
+    store.trial(study, "bckd", {AP: [0.4]}, params=TEACHER | {"seed": "0"})
+    store.trial(study, "bckd", {AP: [float("nan")]}, params=TEACHER | {"seed": "1"})
+    [row] = taken(store)["rows"]
+    assert (row["n"], row["mean"][0], row["statuses"]) == (1, 0.4, {"finished": 1, "failed measurement": 1})
+    assert [(other["mark"], other["values"][0]) for other in row["others"]] == [("failed measurement", "NaN")]
+
+
+def test_a_segment_that_ends_before_the_schedule_is_no_result():
+    store = FakeTracking()
+    study = store.study("s")
+    for until in ("6", "12"):
+        store.trial(study, "bckd", {AP: [0.4]}, params=TEACHER | {"segment.until_epoch": until})
+    assert [trial["counts"] for trial in taken(store)["trials"]] == [False, True]
+
+
+def test_a_study_is_compared_by_itself_where_another_has_further_seeds():
+    store = FakeTracking()
+    one, other = store.study("one"), store.study("other")
+    add(store, one, "bckd", 0.40, seed="0")
+    add(store, other, "bckd", 0.44, seed="1")
+    found = taken(store)
+    assert [(row["n"], row["mean"][0]) for row in found["rows"]] == [(2, 0.42)]
+    assert {study: [(row["n"], row["mean"][0]) for row in held["rows"]] for study, held in found["alone"].items()} == {
+        one: [(1, 0.40)], other: [(1, 0.44)],
+    }  # fmt: skip
+
+
+def test_a_study_that_shares_no_group_needs_no_ranking_of_its_own():
+    store = FakeTracking()
+    for name, epochs in (("one", "12"), ("other", "24")):
+        add(store, store.study(name), "bckd", 0.4, seed="0", schedule__epochs=epochs)
+    assert taken(store)["alone"] == {}
+
+
+def test_metrics_have_one_name_each_and_vocs_are_not_cocos():
+    store = FakeTracking()
+    store.trial(store.study("s"), "bckd", {AP: [0.4], "coco/bbox_mAP_50": [0.5], "voc/AP50": [0.6], "loss": [1.0]})
+    names = taken(store)["metric_names"]
+    assert {key: (name["title"], name["percent"]) for key, name in names.items()} == {
+        AP: ("AP", True), "coco/bbox_mAP_50": ("AP50", True), "voc/AP50": ("VOC AP50", True),
+    }  # fmt: skip
+
+
+def test_on_voc_the_papers_figure_is_beside_vocs_own_ap():
+    store = FakeTracking()
+    params = {
+        "dataset.kind": "voc", "dataset.classes": "voc20", "seed": "0", "schedule.epochs": "12",
+        "student.config": "mmdet::gfl/gfl_r18_fpn_1x_coco.py",
+    }  # fmt: skip
+    printed = {
+        (cell["detector"], cell["role"]): cell["values"]["AP"]
+        for cell in taken(store)["paper"]
+        if cell["table"] == "A4"
+    }
+    curves = {AP: [0.30], "voc/mAP": [0.50]}
+    store.trial(store.study("s"), "none", curves, params=params | {"student.config": "stillhouse::gfl_r18_fpn.py"})
+    [row] = taken(store)["rows"]
+    assert row["to_paper"] == pytest.approx(0.50 - printed["GFL-R18", "student"] / 100)
 
 
 def test_failed_trial_without_a_value_stays_in_its_row():

@@ -3,7 +3,7 @@
 import { axis, chart, tip } from "../chart.js";
 import { choice, groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, metricText, number, shownValue } from "../format.js";
+import { isNumber, metricText, number, shownValue, titleOf } from "../format.js";
 import { empty, filteredOut } from "../states.js";
 
 export const view = {
@@ -25,6 +25,8 @@ export const view = {
       );
     }
     const label = groupNames(groupsShown(context));
+    if (grids.every(({ n }) => n.flat().every((count) => count === 0)))
+      return empty("No trial is finished yet", "A cell is the mean over finished trials.");
     const index = grids[Number(wish.grid)] ? Number(wish.grid) : 0;
     const names = grids.map((grid, i) => [
       String(i),
@@ -41,26 +43,35 @@ function heatMap(grid, metric) {
   const [xs, ys] = [positions(grid.xs, grid.paper?.[0]), positions(grid.ys, grid.paper?.[1])];
   const cells = grid.ys
     .flatMap((y, i) =>
-      grid.xs.map((x, j) => ({ x, y, mean: grid.mean[i][j], spread: grid.spread[i][j], n: grid.n[i][j] })),
+      grid.xs.map((x, j) => ({
+        x,
+        y,
+        mean: grid.mean[i][j],
+        spread: grid.spread[i][j],
+        n: grid.n[i][j],
+        others: grid.others[i][j],
+      })),
     )
-    .filter(({ mean }) => isNumber(mean));
+    .filter(({ n, others }) => n > 0 || others > 0);
+  const measured = cells.filter(({ mean }) => isNumber(mean));
   const paper = grid.paper
     ? `the paper's (${grid.paper.map(number).join(", ")}) ringed`
     : "the paper names no values for it";
   return chart({
     id: "alpha",
-    title: `${metric} over ${grid.x} and ${grid.y}`,
+    title: `${titleOf(metric)} over ${grid.x} and ${grid.y}`,
     note: `${grid.method} on ${grid.student}; ${paper}`,
     height: 136 + 48 * Math.max(ys.length, 4),
-    options: (shade) => options(grid, cells, xs, ys, metric, shade),
+    options: (shade) => options(grid, measured, xs, ys, metric, shade),
     numbers: () => ({
       rows: cells,
       columns: [
         { key: "x", title: grid.x, numeric: true },
         { key: "y", title: grid.y, numeric: true },
-        { key: "mean", title: metric, numeric: true, text: (value) => metricText(metric, value, 2) },
+        { key: "mean", title: titleOf(metric), numeric: true, text: (value) => metricText(metric, value, 2) },
         { key: "spread", title: "Spread", numeric: true, text: (value) => metricText(metric, value, 2) },
         { key: "n", title: "Seeds", numeric: true },
+        { key: "others", title: "Not final", numeric: true },
       ],
     }),
   });
@@ -96,7 +107,7 @@ function options(grid, cells, xs, ys, metric, shade) {
       formatter: ({ data }) =>
         data.cell
           ? tip(`${grid.x} ${data.cell.x}, ${grid.y} ${data.cell.y}`, [
-              [metric, metricText(metric, data.cell.mean, 2)],
+              [titleOf(metric), metricText(metric, data.cell.mean, 2)],
               ["spread", metricText(metric, data.cell.spread, 2)],
               ["seeds", data.cell.n],
             ])

@@ -24,7 +24,7 @@ export const view = {
       return empty("No AP by class is recorded", "Trials record it when their evaluation is classwise.");
     const { trial, control } = chooseTrial("trial", "Student", bestFirst(context, students), wish);
     const group = snapshot.groupsOf(trial.run)[0];
-    const pick = (runs) => runs.map((run) => snapshot.byRun.get(run)).find(has);
+    const pick = (runs) => bestFirst(context, runs.map((run) => snapshot.byRun.get(run)).filter(has))[0];
     const teacher = pick([trial.teacher_run, ...(group?.teachers ?? [])].filter(Boolean));
     const alone = pick(
       (group?.baselines ?? []).filter((run) => run !== trial.run && snapshot.byRun.get(run)?.student === trial.student),

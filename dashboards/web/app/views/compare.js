@@ -2,9 +2,20 @@
 
 import { bestFirst, chooseTrial } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, metricText, NOTHING, number, short, shownValue, signed } from "../format.js";
+import {
+  isNumber,
+  isPrecision,
+  meaningOf,
+  metricText,
+  NOTHING,
+  number,
+  short,
+  shownValue,
+  signed,
+  titleOf,
+} from "../format.js";
 import { lines } from "../lines.js";
-import { nameOf, points } from "../snapshot.js";
+import { markedName, points } from "../snapshot.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
@@ -20,7 +31,7 @@ export const view = {
     const ordered = bestFirst(context, trials);
     const one = chooseTrial("a", "First", ordered, wish);
     const others = ordered.filter(({ run }) => run !== one.trial.run);
-    const alone = others.find(({ method, role }) => method === "none" && role === "student");
+    const alone = others.find(({ method, role }) => method === "none" && role === "student"); // those that count first
     const other = chooseTrial("b", "Second", others, { b: alone?.run, ...wish });
     const pair = [one.trial, other.trial];
     return [
@@ -100,7 +111,7 @@ function metricsOf(snapshot, [a, b]) {
       rows,
       sortable: true,
       columns: [
-        { key: "key", title: "Metric" },
+        { key: "key", title: "Metric", node: (key) => h("span", { title: meaningOf(key) }, titleOf(key)) },
         { key: "a", title: "First, best", numeric: true, text },
         { key: "b", title: "Second, best", numeric: true, text },
         { key: "change", title: "Difference", numeric: true, value: (row) => change(row, "a", "b"), text: difference },
@@ -118,14 +129,14 @@ function withSign(value) {
 
 function overlay(snapshot, pair, metric) {
   const curves = pair.map((trial, index) => ({
-    name: `${["First", "Second"][index]}: ${nameOf(trial)}`,
+    name: `${["First", "Second"][index]}: ${markedName(trial)}`,
     data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
   }));
   if (curves.every(({ data }) => data.length === 0))
-    return empty(`No curve of ${metric}`, "Neither run recorded it by epoch.");
+    return empty(`No curve of ${titleOf(metric)}`, "Neither run recorded it by epoch.");
   return lines({
     id: "overlay",
-    title: metric,
+    title: titleOf(metric),
     note: "Both runs over epochs",
     curves,
     decimals: isPrecision(metric) ? 2 : null,

@@ -3,9 +3,9 @@
 import { axis, chart, tip } from "../chart.js";
 import { chooseGroup } from "../choose.js";
 import { methodOf } from "../filters.js";
-import { isNumber, isPrecision, metricText, number, shownValue } from "../format.js";
+import { isNumber, isPrecision, metricText, number, shownValue, titleOf } from "../format.js";
 import { change } from "../hash.js";
-import { nameOf } from "../snapshot.js";
+import { markedName } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 import { SYMBOLS } from "../theme.js";
 
@@ -33,7 +33,7 @@ export const view = {
       control,
       chart({
         id: "cost",
-        title: `${metric} against GPU-hours`,
+        title: `${titleOf(metric)} against GPU-hours`,
         height: 440,
         note: `${trials.length} trials${front.length > 0 ? `, ${front.length} on the front` : ""}; a click compares a trial with the best`,
         onpick: ({ data }) => data?.run && change({ view: "compare", a: null, b: data.run }),
@@ -41,11 +41,11 @@ export const view = {
         numbers: () => ({
           rows: trials.map((trial) => ({ trial, front: front.includes(trial.run) })),
           columns: [
-            { key: "name", title: "Trial", value: ({ trial }) => nameOf(trial) },
+            { key: "name", title: "Trial", value: ({ trial }) => markedName(trial) },
             { key: "hours", title: "GPU-hours", numeric: true, value: ({ trial }) => trial.gpu_hours },
             {
               key: "metric",
-              title: metric,
+              title: titleOf(metric),
               numeric: true,
               value: ({ trial }) => snapshot.best(trial, metric),
               text: (v) => metricText(metric, v, 2),
@@ -65,7 +65,7 @@ function options(snapshot, trials, front, metric, shade) {
   const wide = Math.min(...hours) > 0 && Math.max(...hours) / Math.min(...hours) > 50;
   return {
     xAxis: axis("GPU-hours", { type: wide ? "log" : "value" }),
-    yAxis: axis(metric, { type: "value", nameGap: 40 }),
+    yAxis: axis(titleOf(metric), { type: "value", nameGap: 40 }),
     grid: { left: 64, right: 24, top: 40, bottom: 48 },
     legend: { itemWidth: 14 },
     tooltip: {
@@ -74,7 +74,7 @@ function options(snapshot, trials, front, metric, shade) {
         data.run
           ? tip(data.name, [
               ["GPU-hours", number(data.value[0])],
-              [metric, isPrecision(metric) ? data.value[1].toFixed(2) : number(data.value[1])],
+              [titleOf(metric), isPrecision(metric) ? data.value[1].toFixed(2) : number(data.value[1])],
             ])
           : seriesName,
     },
@@ -86,7 +86,7 @@ function options(snapshot, trials, front, metric, shade) {
         symbolSize: trials.length > 200 ? 6 : 10,
         data: trials
           .filter((trial) => methodOf(trial) === method)
-          .map((trial) => ({ run: trial.run, name: nameOf(trial), value: at(trial) })),
+          .map((trial) => ({ run: trial.run, name: markedName(trial), value: at(trial) })),
       })),
       {
         type: "line",

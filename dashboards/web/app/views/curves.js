@@ -2,10 +2,10 @@
 
 import { bestFirst } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, shownValue } from "../format.js";
+import { isNumber, isPrecision, shownValue, titleOf } from "../format.js";
 import { change, list } from "../hash.js";
 import { lines } from "../lines.js";
-import { nameOf, points } from "../snapshot.js";
+import { markedName, points } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 
 const MOST = 14; // lines that colours and dashes keep apart
@@ -26,9 +26,9 @@ export const view = {
       .filter(({ run }) => snapshot.curve(run, metric))
       .slice(0, MOST);
     if (drawn.length === 0)
-      return [back(named), empty(`No curve of ${metric}`, "None of these trials recorded it by epoch.")];
+      return [back(named), empty(`No curve of ${titleOf(metric)}`, "None of these trials recorded it by epoch.")];
     const curves = drawn.map((trial) => ({
-      name: nameOf(trial),
+      name: markedName(trial),
       data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
     }));
     const groups = new Set(drawn.map(({ run }) => snapshot.groupsOf(run)[0]?.id).filter(Boolean));
@@ -38,7 +38,7 @@ export const view = {
     return [
       back(named),
       groups.size > 1 && guard(groups.size),
-      lines({ id: "curves", title: metric, note, curves, height: 440, decimals: isPrecision(metric) ? 2 : null }),
+      lines({ id: "curves", title: titleOf(metric), note, curves, height: 440, decimals: isPrecision(metric) ? 2 : null }),
     ];
   },
 };

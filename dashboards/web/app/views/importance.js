@@ -3,7 +3,7 @@
 import { axis, chart } from "../chart.js";
 import { groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
-import { counted } from "../format.js";
+import { counted, titleOf } from "../format.js";
 import { empty, filteredOut } from "../states.js";
 
 export const view = {
@@ -29,7 +29,7 @@ function figure(entry, group, index, metric) {
   return chart({
     id: `importance-${index}`,
     title,
-    note: `For ${metric}: ${entry.evaluator}, ${counted(entry.trials, "trial")}`,
+    note: `For ${titleOf(metric)}: ${entry.evaluator}, ${counted(entry.trials, "trial")}`,
     height: 80 + 32 * values.length,
     options: () => ({
       grid: { left: 12, right: 56, top: 8, bottom: 44, containLabel: true },

@@ -3,7 +3,18 @@
 import { choice, FACTS, groupNames, groupsShown } from "../choose.js";
 import { h } from "../dom.js";
 import { boardOf } from "../filters.js";
-import { counted, isNumber, isNumeric, metricText, NOTHING, number, shownValue, signed } from "../format.js";
+import {
+  counted,
+  isNumber,
+  isNumeric,
+  meaningOf,
+  metricText,
+  NOTHING,
+  number,
+  shownValue,
+  signed,
+  titleOf,
+} from "../format.js";
 import { linkTo } from "../hash.js";
 import { empty, filteredOut } from "../states.js";
 import { table } from "../table.js";
@@ -84,7 +95,7 @@ function section(group, name, context) {
     table({
       id: `rows-${group.id}`,
       caption: `Leaderboard of ${group.label}`,
-      rows: inRank(rows),
+      rows: inRank(rows).flatMap((row) => withOthers(snapshot, row)),
       columns: columns(context, rows),
       sortable: true,
       rowClass: ({ kind }) => kind,
@@ -92,8 +103,10 @@ function section(group, name, context) {
     h(
       "p",
       { class: "note" },
-      `${counted(rows.length, "row")}. Mean ± sample standard deviation over seeds, of each seed's ` +
-        "best epoch. Rows whose intervals (mean ± two standard errors) overlap share a rank.",
+      `${counted(rows.length, "row")}. Mean ± sample standard deviation over finished seeds, of each seed's best epoch. ` +
+        "Rows share a rank where their difference is within Student's t (95 %) of the spread that all of them share; " +
+        "where no seed was repeated there are no ranks. A line marked in brackets is one trial at its last evaluation: " +
+        "it enters no mean and no rank.",
     ),
     h(
       "details",
@@ -113,9 +126,40 @@ function inRank(rows) {
   return [...rows].sort((a, b) => order[a.kind] - order[b.kind] || (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0);
 }
 
+/** Return a row, and after it a line for each of its trials that was measured and does not count. */
+function withOthers(snapshot, row) {
+  const evaluated = ({ values }) => snapshot.evaluations.some((key) => snapshot.pick(values, key) !== null);
+  const shown = (row.others ?? []).filter(evaluated);
+  const apart = shown.map((other) => ({
+    ...row,
+    label: `${row.label} (${other.mark})`,
+    runs: [other.run],
+    seeds: [other.seed],
+    n: 0,
+    mean: other.values,
+    spread: null,
+    best: null,
+    last_mean: other.values,
+    last_spread: null,
+    to_none: null,
+    to_paper: null,
+    none_key: null,
+    rank: null,
+    gpu_hours: null,
+    statuses: { [other.status]: 1 },
+    others: [],
+    mark: other.mark,
+  }));
+  return row.runs.length === 1 && apart.length === 1 ? apart : [row, ...apart];
+}
+
+function seeds(row) {
+  if (row.mark) return row.seeds[0] === null ? NOTHING : `seed ${row.seeds[0]}`;
+  return row.n === row.runs.length ? String(row.n) : `${row.n} of ${row.runs.length}`;
+}
+
 function columns({ snapshot, metric, wish }, rows) {
   const selected = snapshot.data.metric;
-  const name = (key) => key.replace(/^(coco|voc)\//, "");
   const others = snapshot.evaluations.filter((key) => key !== metric).slice(0, OTHERS);
   const settings = boardOf(snapshot, wish.pinned)?.group_by ?? [];
   const mean = (row) => snapshot.pick(row.mean, metric);
@@ -129,12 +173,12 @@ function columns({ snapshot, metric, wish }, rows) {
     key: "paper",
     title: "To paper",
     numeric: true,
-    hint: `${selected} less the paper's`,
+    hint: `${titleOf(selected)} less the paper's; on Pascal VOC that is VOC's own AP`,
     value: (row) => row.to_paper,
     node: (value, row) => toPaper(snapshot, value, row),
   };
   return [
-    { key: "rank", title: "Rank", numeric: true, hint: `By ${selected}`, text: (value) => value ?? NOTHING },
+    { key: "rank", title: "Rank", numeric: true, hint: `By ${titleOf(selected)}`, text: (value) => value ?? NOTHING },
     { key: "label", title: "Trials", node: label },
     ...(several ? [student] : []),
     ...settings.map((key) => ({
@@ -144,7 +188,8 @@ function columns({ snapshot, metric, wish }, rows) {
     })),
     {
       key: "mean",
-      title: name(metric),
+      title: titleOf(metric),
+      hint: meaningOf(metric),
       numeric: true,
       value: mean,
       text: (value, row) => spread(snapshot, metric, value, row.spread),
@@ -153,11 +198,11 @@ function columns({ snapshot, metric, wish }, rows) {
       key: "none",
       title: "To none",
       numeric: true,
-      hint: `${metric} less that of the same student trained alone`,
+      hint: `${titleOf(metric)} less that of the same student trained alone`,
       value: (row) => toNone(snapshot, metric, row),
       text: (value) => signed(shownValue(metric, value)),
     },
-    { key: "n", title: "Seeds", numeric: true },
+    { key: "n", title: "Seeds", numeric: true, text: (value, row) => seeds(row) },
     {
       key: "best",
       title: "Best",
@@ -175,7 +220,8 @@ function columns({ snapshot, metric, wish }, rows) {
     ...(rows.some((row) => isNumber(row.to_paper)) ? [paper] : []),
     ...others.map((key) => ({
       key,
-      title: name(key),
+      title: titleOf(key),
+      hint: meaningOf(key),
       numeric: true,
       value: (row) => snapshot.pick(row.mean, key),
       text: (value) => metricText(key, value),

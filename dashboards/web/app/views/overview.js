@@ -1,7 +1,7 @@
 // Each study at a glance: how far it is, how long it will take, what it found.
 
 import { h } from "../dom.js";
-import { counted, duration, isNumber, metricText, moment, number } from "../format.js";
+import { counted, duration, isNumber, metricText, moment, number, titleOf } from "../format.js";
 import { linkTo } from "../hash.js";
 import { nameOf } from "../snapshot.js";
 import { empty } from "../states.js";
@@ -51,7 +51,7 @@ function card(study, context) {
         "Time left",
         isNumber(study.eta_s) ? `about ${duration(study.eta_s)}` : done === planned ? "none" : "not known yet",
       ),
-      fact(`Best ${context.snapshot.data.metric}`, best(study, context)),
+      fact(`Best ${titleOf(context.snapshot.data.metric)}`, best(study, context)),
       fact("GPU-hours", number(study.gpu_hours)),
       fact("Started", moment(study.started)),
       fact("Experiment", study.experiment),
@@ -87,10 +87,8 @@ function fact(name, value) {
 
 function best(study, { snapshot }) {
   const { metric } = snapshot.data;
-  const students = study.runs.map((run) => snapshot.byRun.get(run)).filter((trial) => trial?.role === "student");
-  const measured = students.filter((trial) => isNumber(snapshot.best(trial, metric)));
-  if (measured.length === 0) return "nothing measured yet";
-  const winner = measured.reduce((a, b) => (snapshot.best(b, metric) > snapshot.best(a, metric) ? b : a));
+  const winner = snapshot.byRun.get(study.best);
+  if (!winner) return "no student is finished yet";
   return h(
     "span",
     {},
@@ -118,7 +116,7 @@ function running({ snapshot, trials, metric }) {
         { key: "epoch_s", title: "An epoch takes", numeric: true, text: duration },
         {
           key: "last",
-          title: `Last ${metric}`,
+          title: `Last ${titleOf(metric)}`,
           numeric: true,
           value: (row) => snapshot.last(row, metric),
           text: (value) => metricText(metric, value),

@@ -2,8 +2,8 @@
 
 import { chart } from "../chart.js";
 import { chooseGroup } from "../choose.js";
-import { isNumber, isNumeric, isPrecision, metricText, shownValue } from "../format.js";
-import { nameOf, varying } from "../snapshot.js";
+import { isNumber, isNumeric, isPrecision, metricText, shownValue, titleOf } from "../format.js";
+import { markedName, varying } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 
 const AXES = 8;
@@ -40,18 +40,18 @@ export const view = {
       control,
       chart({
         id: "parallel",
-        title: `${keys.length} settings and ${metric}`,
+        title: `${keys.length} settings and ${titleOf(metric)}`,
         height: 460,
         note: `${measured.length} trials${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
         options: (shade) => options(measured, values, axes, snapshot, metric, shade),
         numbers: () => ({
           rows: measured.map((trial, index) => ({ trial, values: values[index] })),
           columns: [
-            { key: "name", title: "Trial", value: ({ trial }) => nameOf(trial) },
+            { key: "name", title: "Trial", value: ({ trial }) => markedName(trial) },
             ...keys.map((key) => ({ key, title: key, value: (row) => row.values[key] })),
             {
               key: "metric",
-              title: metric,
+              title: titleOf(metric),
               numeric: true,
               value: ({ trial }) => snapshot.best(trial, metric),
               text: (v) => metricText(metric, v, 2),
@@ -95,7 +95,7 @@ function options(trials, values, axes, snapshot, metric, shade) {
   const short = (name) => name.split(".").slice(-2).join(".").slice(0, 24);
   const drawn = [
     ...axes.map(({ read, ...axis }) => ({ ...axis, name: short(axis.name) })),
-    { name: short(metric.split("/").at(-1)), type: "value", scale: true },
+    { name: short(titleOf(metric)), type: "value", scale: true },
   ];
   const label = {
     color: shade.text,

@@ -2,7 +2,7 @@
 
 import { chooseGroup } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, shownValue } from "../format.js";
+import { isNumber, isPrecision, shownValue, titleOf } from "../format.js";
 import { lines } from "../lines.js";
 import { points } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
@@ -39,7 +39,7 @@ function figure(context, group, student, index) {
     .filter(({ kind }) => kind === "distilled")
     .sort((a, b) => mean(snapshot, b, metric) - mean(snapshot, a, metric));
   const curves = [...alone, ...distilled.slice(0, METHODS)]
-    .map((row) => ({ name: `${row.label} (n=${row.runs.length})`, data: over(context, row) }))
+    .map((row) => ({ name: `${row.label} (n=${row.counted.length})`, data: over(context, row) }))
     .filter(({ data }) => data.length > 0);
   if (curves.length === 0) return null;
   const note = alone.length > 0 ? "alone (none) and distilled" : "no trial of this student alone in this group";
@@ -48,7 +48,7 @@ function figure(context, group, student, index) {
     title: student,
     note,
     curves,
-    y: metric,
+    y: titleOf(metric),
     height: 320,
     decimals: isPrecision(metric) ? 2 : null,
   });
@@ -59,10 +59,9 @@ function mean(snapshot, row, metric) {
   return isNumber(value) ? value : -Infinity;
 }
 
-/** Return the mean over seeds at each epoch that all seeds which recorded the metric have reached. */
-function over({ snapshot, metric, runs }, row) {
-  const curves = row.runs
-    .filter((run) => runs.has(run))
+/** Return the mean over the seeds that count at each epoch that all of them have recorded. */
+function over({ snapshot, metric }, row) {
+  const curves = row.counted
     .map((run) => points(snapshot.curve(run, metric), shownValue(metric, 1)))
     .map((curve) => new Map(curve.filter(([, value]) => isNumber(value))))
     .filter((curve) => curve.size > 0);

@@ -1,7 +1,7 @@
 // How early the final order shows: what stopping at an epoch would have cost.
 
 import { groupNames, groupsShown } from "../choose.js";
-import { isNumber } from "../format.js";
+import { isNumber, titleOf } from "../format.js";
 import { lines } from "../lines.js";
 import { empty, filteredOut } from "../states.js";
 
@@ -25,7 +25,7 @@ export const view = {
     const note = found.length > MOST ? `${MOST} of ${found.length} groups` : "finished trials of each group";
     return lines({
       id: "rungs",
-      title: `Rank correlation with the final ${snapshot.data.metric}`,
+      title: `Rank correlation with the final ${titleOf(snapshot.data.metric)}`,
       note,
       curves,
       y: "Spearman's ρ",
