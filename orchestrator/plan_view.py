@@ -13,12 +13,13 @@ from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.resources import Resources
 from orchestrator.study.space import is_open
+from orchestrator.totals import further, totals
 
 
 def print_plan(plan: Plan) -> None:
     """Print trials, resources and findings on stdout."""
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
-    console.print(f"[bold]{plan.study.name}[/bold]  {len(plan.trials)} trials  fingerprint {plan.fingerprint[:12]}")
+    console.print(f"[bold]{plan.study.name}[/bold]  {describe_size(plan)}  fingerprint {plan.fingerprint[:12]}")
     console.print(describe_resources(plan.resources))
     table = Table(box=None, pad_edge=False)
     for title in ("id", "trial", "seed", "epochs", "steps", "status"):
@@ -30,6 +31,12 @@ def print_plan(plan: Plan) -> None:
         console.print(sentence, markup=False, highlight=False)
     for finding in plan.findings:
         console.print(str(finding), markup=False, highlight=False)
+
+
+def describe_size(plan: Plan) -> str:
+    """Return how many trials the plan has, and how many an open search may come to."""
+    known, most = len(plan.trials), totals(plan).trials
+    return f"{known} trials" if known == most else f"{known} trials by now, at most {most}"
 
 
 def describe_resources(granted: Resources) -> str:
@@ -47,13 +54,10 @@ def describe_search(plan: Plan) -> list[str]:
     if not is_open(search):
         return []
     known = len(plan.suggested)
+    most = known + sum(one.count for one in further(plan))
     if search.algorithm == "pbt":
-        barriers = -(-(plan.study.schedule.epochs or 0) // search.population.every_epochs)
-        return [
-            f"population of {search.samples}: {known} of {barriers * (search.samples or 0)} segments are known by now"
-        ]
-    trials = (search.samples or 0) * len(search.seeds)
-    return [f"optuna: up to {trials} trials, {known} are known by now; the others follow from their results"]
+        return [f"population of {search.samples}: {known} of {most} segments are known by now"]
+    return [f"optuna: up to {most} trials, {known} are known by now; the others follow from their results"]
 
 
 def describe_cohorts(plan: Plan) -> list[str]:

@@ -62,13 +62,17 @@ def said(cluster: Cluster) -> str:
     )
 
 
-def forecast(cluster: Cluster, gpu_hours: float) -> str:
-    """Return one sentence about what ``gpu_hours`` of a V100-class GPU, an estimate, take on the cluster."""
+def forecast(cluster: Cluster, gpu_hours: float, *, at_most: bool = False) -> str:
+    """Return one sentence about what ``gpu_hours`` of a V100-class GPU, an estimate, take on the cluster.
+
+    ``at_most`` tells that the study may end with less.
+    """
+    bound = "at most " if at_most else ""
     found = bill(cluster, gpu_hours)
     if found is None:
         return "its workers have no GPUs: nothing is known of how long the study takes there"
     costs = f", {found.dollars:.2f} $" if is_priced(cluster) else ""
     return (
-        f"an estimate that may be off by a factor of two: {gpu_hours:.1f} GPU hours, "
+        f"an estimate that may be off by a factor of two: {bound}{gpu_hours:.1f} GPU hours, "
         f"{found.hours:.1f} hours with all GPUs busy{costs}"
     )

@@ -99,7 +99,8 @@ def run_on(arguments: argparse.Namespace) -> int:
     from orchestrator.clusters.errand import ON_THE_HEAD, Errand, exit_code
     from orchestrator.clusters.load import load_cluster
     from orchestrator.findings import StudyErrors
-    from orchestrator.reproduce.cost import cost_of, total
+    from orchestrator.reproduce.cost import study_hours
+    from orchestrator.totals import totals
 
     if arguments.address:
         raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
@@ -110,8 +111,10 @@ def run_on(arguments: argparse.Namespace) -> int:
     errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
         raise StudyErrors(errors)
-    hours = total(cost_of(trial, gpus=1) for trial in plan.trials).gpu_hours
-    log.info("%s: %s", cluster.name, forecast(cluster, hours))
+    whole = totals(plan)
+    bound = "at most " if whole.at_most else ""
+    said = forecast(cluster, study_hours(plan), at_most=whole.at_most)
+    log.info("%s: %s; %s%s trials left", cluster.name, said, bound, whole.trials_left)
     options = [
         "--tracker-wait",
         str(arguments.tracker_wait),

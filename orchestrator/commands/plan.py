@@ -28,19 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
     from orchestrator.build_check import checked_plan
-    from orchestrator.forecast import forecast, forecast_json, total_line
+    from orchestrator.forecast import forecast, forecast_json, total_line, totals_json
     from orchestrator.plan_view import plan_json, print_plan
     from orchestrator.rates import known_rates
 
     store = store_of(arguments)
     plan = checked_plan(load(arguments), store)
-    expected = forecast(plan, known_rates(store.rates))
+    rates = known_rates(store.rates)
+    expected = forecast(plan, rates)
     if arguments.json:
         content: dict[str, Any] = plan_json(plan)
         content["forecast"] = forecast_json(plan, expected)
+        content["totals"] = totals_json(plan, expected, rates)
         content["findings"] = findings_json(plan.findings)
         print_json(content)
     else:
         print_plan(plan)
-        print(total_line(plan, expected))
+        print(total_line(plan, expected, rates))
     return 2 if any(finding.level == "error" for finding in plan.findings) else 0

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.reproduce.book import read_yaml
+from orchestrator.search.budget import Budget
+from orchestrator.totals import further, left
 from trainers.spec import CocoDataset, Detector, TrialSpec, VocDataset
 from trainers.spec.zoo import find_config
 
@@ -31,6 +33,19 @@ def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
     if trial.estimate.seconds is not None:
         return Cost(trial.estimate.seconds * gpus / HOUR_S, disk, measured=True)
     return Cost(_given_hours(trial), disk, measured=False)
+
+
+def study_hours(plan: Plan) -> float:
+    """Return how many GPU hours are left of a study: of known trials, and at most of those that a search may come to.
+
+    What its students take is at most what ``search.max_gpu_hours`` leaves.
+    """
+    rest = left(plan)
+    teacher, students = (total(cost_of(t, gpus=1) for t in rest if t.role == role) for role in ("teacher", "student"))
+    longest = [(one.count, max(cost_of(probe, gpus=1).gpu_hours for probe in one.probes)) for one in further(plan)]
+    hours = students.gpu_hours + sum(count * each for count, each in longest)
+    most = Budget(plan).hours_left
+    return teacher.gpu_hours + (hours if most is None else min(hours, most))
 
 
 def gpu_price() -> float:

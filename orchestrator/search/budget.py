@@ -29,6 +29,12 @@ class Budget:
                 self._take(trial)
 
     @property
+    def hours_left(self) -> float | None:
+        """Return how many GPU hours ``search.max_gpu_hours`` leaves, ``None`` where it sets no limit."""
+        most = self._search.max_gpu_hours
+        return None if most is None else max(0.0, most - sum(self._hours.values()))
+
+    @property
     def reason(self) -> str | None:
         """Return why no more is to be trained, ``None`` while there is no such reason."""
         most = self._search.max_gpu_hours

@@ -21,6 +21,7 @@ from orchestrator.redact import redacted, redacted_data
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
 from orchestrator.store import Store
+from orchestrator.totals import totals
 from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.datasets import dataset_inputs
@@ -293,7 +294,7 @@ class Tracker:
 
     @property
     def _planned(self) -> str:
-        return str(len(self._plan.trials))
+        return str(totals(self._plan).trials)
 
     def _experiment_id(self, client: MlflowClient) -> str:
         name = self._plan.study.tracking.experiment or self._plan.study.name

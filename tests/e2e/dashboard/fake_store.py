@@ -32,13 +32,15 @@ method: {kind: bckd}
 schedule: {epochs: 8, batch_size: 8, lr: 1e-3, policy: {kind: cosine}}
 search:
   space:
-    method.alpha1: [0.5, 1.0, 2.0]
+    method.alpha1: [0.5, 1.0, 2.0, 4.0]
     method.alpha2: [2.0, 4.0]
   seeds: [0, 1]
   baseline: true
 """
 OTHER = (
-    STUDY.replace("name: sweep", "name: longer").replace("epochs: 8", "epochs: 12").replace("[0.5, 1.0, 2.0]", "[1.0]")
+    STUDY.replace("name: sweep", "name: longer")
+    .replace("epochs: 8", "epochs: 12")
+    .replace("[0.5, 1.0, 2.0, 4.0]", "[1.0]")
 )
 EPOCHS = 8
 
