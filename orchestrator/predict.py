@@ -36,7 +36,7 @@ class Wanted:
     """Hold what the user asks for: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
 
     trials: tuple[str, ...] = ()
-    image_ids: tuple[int, ...] | None = None
+    image_ids: tuple[str, ...] | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -17,6 +17,7 @@ from trainers.spec.record import (
     BEST,
     CARRIED,
     CONFIG,
+    COUNTS,
     HISTORY,
     LAST,
     OUTCOME,
@@ -32,7 +33,7 @@ from trainers.spec.record import (
 from trainers.weights import read_checkpoint
 
 KEPT = 2  # resume states: the second is for when the first turns out to be damaged
-OURS = (BEST, CARRIED, CONFIG, HISTORY, LAST, MANIFEST, OUTCOME, PROGRESS, WEIGHTS)
+OURS = (BEST, CARRIED, CONFIG, COUNTS, HISTORY, LAST, MANIFEST, OUTCOME, PROGRESS, WEIGHTS)
 DAMAGED = "damaged checkpoint"
 Student = Callable[[], dict[str, Any]]
 
@@ -142,6 +143,10 @@ class TrialFiles:
     def report_weights(self, found: dict[str, Any]) -> None:
         """Write which of the student's tensors came from elsewhere, and which did not fit."""
         write_text(self.directory / WEIGHTS, json.dumps(found, indent=1))
+
+    def report_data(self, found: dict[str, Any]) -> None:
+        """Write on which images and boxes the trial is trained and evaluated."""
+        write_text(self.directory / COUNTS, json.dumps(found, indent=1))
 
     def _list(self, manifest: Manifest) -> None:
         write_manifest(self.directory, manifest)

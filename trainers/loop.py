@@ -13,6 +13,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.logging import MMLogger
 
 from trainers.data import EvaluationStream, TrainStream, evaluation_loaders
+from trainers.data_record import data_record, require_learnable
 from trainers.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.evaluate import evaluate
@@ -83,8 +84,12 @@ class Group:
         placement, trial = jobs[0].placement, jobs[0].trial
         self._device = prepare_process(placement.threads, placement.cuda)
         self._trial, self._staying = trial, staying
+        training = build_dataset(trial.dataset, "train")
+        self._validation = build_dataset(trial.dataset, "val")
+        require_learnable(trial.dataset, training, self._validation)
+        self._data = data_record(training, self._validation)
         self._stream = TrainStream(
-            build_dataset(trial.dataset, "train"),
+            training,
             batch_size=trial.schedule.batch_size,
             seed=derive(trial.seed, "data"),
             rank=get_rank(),
@@ -93,7 +98,6 @@ class Group:
             pinned=placement.cuda,
             closing_from_epoch=trial.schedule.closing_epoch,
         )
-        self._validation = build_dataset(trial.dataset, "val")
         loaders = evaluation_loaders(len(self._validation) // get_world_size(), placement.loader_workers)
         self._evaluation = EvaluationStream(
             self._validation,
@@ -163,6 +167,8 @@ class Group:
             require_unchanged(job)
             member = Member(job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together)
             member.train_mode()
+            if get_rank() == 0:
+                member.files.report_data(self._data)
             self._members.append(member)
 
     @contextmanager

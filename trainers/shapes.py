@@ -1,5 +1,6 @@
 """Draw the synthetic shapes dataset: every image is a function of (seed, split, index)."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from mmcv.transforms import BaseTransform
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS, TRANSFORMS
 from numpy.typing import NDArray
+
+from trainers.spec.annotations.usage import Usage
 
 Image = NDArray[np.uint8]
 SMALLEST, LARGEST = 0.12, 0.45  # side of a shape, as a share of the image's shorter side
@@ -76,7 +79,9 @@ def _draw_one(image: Image, shape: Shape, name: str) -> None:
 
 @DATASETS.register_module(name="StillhouseShapes")
 class ShapesData(BaseDetDataset):
-    """Serve the shapes as an mmdet dataset whose pipeline begins with ``DrawShapes``."""
+    """Serve the shapes as an mmdet dataset whose pipeline begins with ``DrawShapes``; ``usage`` counts them."""
+
+    usage: Usage
 
     def __init__(self, *, split: str, count: int, size: tuple[int, int], max_objects: int, seed: int, **kwargs: Any):
         self.split, self.count, self.size = split, count, (size[0], size[1])
@@ -85,7 +90,14 @@ class ShapesData(BaseDetDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one record an image; pixels are drawn later, by the pipeline."""
-        return [self._record(index) for index in range(self.count)]
+        records = [self._record(index) for index in range(self.count)]
+        self.usage = self._count(records)
+        return records
+
+    def _count(self, records: list[dict[str, Any]]) -> Usage:
+        labels = Counter(instance["bbox_label"] for record in records for instance in record["instances"])
+        by_class = {name: labels[label] for label, name in enumerate(self.metainfo["classes"])}
+        return Usage(self.split, len(records), len(records), labels.total(), by_class=by_class)
 
     def _record(self, index: int) -> dict[str, Any]:
         shapes = scene(

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="N", type=positive, default=24,
         help="how many images of the validation split, the same for all trials (default: 24)",
     )  # fmt: skip
-    parser.add_argument("--image-ids", metavar="N,N", type=numbers, help="these images, by the dataset's own numbers")
+    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="these images, by the dataset's own ids")
     parser.add_argument(
         "--budget-mb", metavar="MB", type=megabytes, default=64_000_000,
         help="what all files may take together; images that do not fit are left out (default: 64)",
@@ -45,11 +45,19 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if arguments.json:
-        images = [picture.key for picture in index.images]
+        images = [picture.id or picture.key for picture in index.images]
         print_json({"run": found.run_id, "trials": index.trials, "images": images, "left_out": index.left_out})
         return 0
     print(f"{len(index.trials)} trials looked at {len(index.images)} images: predictions/ of run {found.run_id}")
     return 0
+
+
+def ids(text: str) -> tuple[str, ...]:
+    """Return ids of images that are separated by commas, for argparse."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("names no image")
+    return found
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -58,11 +66,6 @@ def names(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError("names no trial")
     return found
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Return whole numbers that are separated by commas, for argparse."""
-    return tuple(int(part) for part in text.split(","))
 
 
 def megabytes(text: str) -> int:

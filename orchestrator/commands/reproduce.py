@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
 from orchestrator.commands.figure import ENDINGS, scores
-from orchestrator.commands.predict import numbers
+from orchestrator.commands.predict import ids
 from orchestrator.errors import OperationError, UserError
 from orchestrator.json_output import print_json
 from orchestrator.printable import printable
@@ -78,9 +78,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
         help="format of --figures (default: png)",
     )
     parser.add_argument("--images", metavar="N", type=positive, default=2, help="how many images --figures shows")
-    parser.add_argument(
-        "--image-ids", metavar="N,N", type=numbers, help="show these images, by the dataset's own numbers"
-    )
+    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="show these images, by the dataset's own ids")
     parser.add_argument(
         "--thresholds", metavar="S,S", type=scores, default=(0.1, 0.3, 0.5),
         help="show boxes from which score on, one line each (default: 0.1,0.3,0.5)",

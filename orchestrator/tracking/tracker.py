@@ -58,7 +58,7 @@ from orchestrator.tracking.runs import (
     member_tag,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
-from trainers.spec.record import BEST, CONFIG, ERROR, Outcome, Record, read_history, read_outcome, read_status
+from trainers.spec.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
 RESULTS_FILE = "results.json"  # of a study's run: rows and best student
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
@@ -223,6 +223,8 @@ class Tracker:
             if (trial.directory / CONFIG).exists():
                 client.log_artifact(run_id, str(trial.directory / CONFIG), STUDENT_FOLDER)
             client.set_tag(run_id, STUDENT, digest)
+        if (trial.directory / COUNTS).exists():
+            client.log_artifact(run_id, str(trial.directory / COUNTS))
         if (trial.directory / ERROR).exists():
             client.log_text(run_id, redacted((trial.directory / ERROR).read_text(errors="replace")), ERROR)
 

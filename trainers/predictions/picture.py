@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import TrialError
-from trainers.spec.predictions import IMAGES, Limits, Picture, TruthBox
+from trainers.spec.predictions import IMAGES, Limits, Picture, TruthBox, key_of
 
 
 def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Picture:
@@ -19,12 +19,13 @@ def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Pict
     factor = min(1.0, limits.longest_side / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1.0 else image
+    key, name = key_of(info["img_id"]), str(info["img_id"])
     done, content = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, limits.quality])
     if not done:
         raise TrialError(f"cannot write image {info['img_id']} as JPEG")
-    picture_file(folder, str(info["img_id"])).write_bytes(content.tobytes())
+    picture_file(folder, key).write_bytes(content.tobytes())
     return Picture(
-        key=str(info["img_id"]), width=width, height=height, shown_width=size[0], shown_height=size[1],
+        key=key, id="" if key == name else name, width=width, height=height, shown_width=size[0], shown_height=size[1],
         truth=tuple(map(_truth, info["instances"])),
     )  # fmt: skip
 

@@ -11,11 +11,14 @@ file                             in the run of     holds
 ``scores.json``                  a trial           ``ScoreCounts``: how scores of right and wrong boxes spread
 ===============================  ================  ==========================================================
 
-``<key>`` is the dataset's own number of the image, the same for every trial of a dataset. Boxes are (x1, y1, x2, y2) in
+``<key>`` is the dataset's own number of the image, the same for every trial of a dataset; of ids that are text or below
+0, which no file may have as its name, it is a digest. ``Picture.id`` is the id for people. Boxes are (x1, y1, x2, y2) in
 pixels of the original image (``Picture.width`` x ``Picture.height``), counted from 0: scale them by ``shown_width /
 width`` to draw them over the JPEG. A trial's files may be about more images than an index lists, and about fewer.
 """
 
+import hashlib
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -26,10 +29,19 @@ from trainers.spec.trial import TrialSpec
 FOLDER, INDEX, SCORES, IMAGES, TRIALS = "predictions", "index.json", "scores.json", "images", "trials"
 BINS = 20  # of the score, equally wide over 0 to 1
 
-Key = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+NUMBER = "[0-9]{1,20}"
+Key = Annotated[str, Field(pattern=rf"^({NUMBER}|x[0-9a-f]{{16}})$")]
 Box = tuple[float, float, float, float]
 Count = Annotated[int, Field(ge=0)]
 Kind = Literal["tp", "fp", "ignored"]
+
+
+def key_of(image_id: int | str) -> str:
+    """Return the key of an image: its number, or a digest where that cannot be a file's name."""
+    text = str(image_id)
+    if isinstance(image_id, int) and re.fullmatch(NUMBER, text):
+        return text
+    return f"x{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 class TruthBox(Section):
@@ -41,9 +53,13 @@ class TruthBox(Section):
 
 
 class Picture(Section):
-    """Hold one chosen image: its original size, the size of the JPEG (pixels), and what is annotated in it."""
+    """Hold one chosen image: its original size, the size of the JPEG (pixels), and what is annotated in it.
+
+    ``id`` is the dataset's own id as people write it; it is empty where it is the key.
+    """
 
     key: Key
+    id: str = ""
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     shown_width: int = Field(ge=1)
@@ -134,7 +150,7 @@ class PredictionJob(Section):
     """
 
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]
-    image_ids: tuple[int, ...] | None = None
+    image_ids: tuple[int | str, ...] | None = None
     limits: Limits = Limits()
     directory: str
     threads: int = Field(1, ge=1)

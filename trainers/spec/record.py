@@ -11,7 +11,7 @@ from trainers.spec.atomic import write_text
 BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
 CARRIED = "carried.pt"  # the state at the end of a segment, for those who go on from there
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
-WEIGHTS = "weights.json"
+WEIGHTS, COUNTS = "weights.json", "data.json"
 SELECTION_METRIC = "coco/bbox_mAP"
 Ended = Literal["finished", "stopped", "failed"]
 Status = Literal["new", "unfinished", Ended]

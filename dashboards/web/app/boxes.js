@@ -27,7 +27,7 @@ export function panel({ heading, address, picture, found, classes, summary }) {
   const image = address
     ? h("img", {
         src: address,
-        alt: `${heading}: image ${picture.key}`,
+        alt: `${heading}: image ${picture.id || picture.key}`,
         width: picture.shown_width,
         height: picture.shown_height,
       })

@@ -139,7 +139,7 @@ function controls(index, picture, trials, slider) {
     choice(
       "image",
       "Image",
-      index.images.map(({ key }, n) => [key, `${n + 1} of ${index.images.length} (${key})`]),
+      index.images.map(({ key, id }, n) => [key, `${n + 1} of ${index.images.length} (${id || key})`]),
       picture.key,
     ),
     step(-1, "Previous", "image-previous"),

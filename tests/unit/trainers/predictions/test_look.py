@@ -1,6 +1,7 @@
 """Predictions are those of the exported student, on the same images for every trial, within their budget."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset, trial
 from trainers.datasets import build_dataset
 from trainers.detector import build_student
@@ -17,12 +19,12 @@ from trainers.export import student_checkpoint
 from trainers.predictions.choice import chosen
 from trainers.predictions.look import look
 from trainers.spec import class_count
-from trainers.spec.predictions import ImagePredictions, Index, Limits, PredictionJob, ScoreCounts, Subject
+from trainers.spec.predictions import ImagePredictions, Index, Limits, PredictionJob, ScoreCounts, Subject, key_of
 
 
-def subject(folder: Path, name: str, seed: int = 0) -> Subject:
+def subject(folder: Path, name: str, seed: int = 0, **changes) -> Subject:
     """Leave an untrained student that is sure of itself, so that it has something to show."""
-    spec = trial(seed=seed)
+    spec = trial(seed=seed, **changes)
     student = build_student(spec.student, class_count(spec.dataset), seed)
     torch.nn.init.constant_(student.bbox_head.gfl_cls.bias, -1.5)
     path = folder / f"{name}.pth"
@@ -130,6 +132,38 @@ def test_images_can_be_named(tmp_path):
     assert [picture.key for picture in index.images] == ["3", "1"]
     with pytest.raises(TrialError, match=r"no image 9: it has 8 images, numbered from 1 to 8"):
         look(job(tmp_path, subject(tmp_path, "aaa"), image_ids=(9,)))
+
+
+def test_ids_that_no_file_may_have_as_its_name_are_shown_as_the_user_writes_them(tmp_path):
+    spec = write_coco_folder(tmp_path / "data", sizes=[(64, 48)] * 2)
+    path = tmp_path / "data" / "annotations.json"
+    names = {0: "../escape/1", 1: "-7"}
+    content = json.loads(path.read_text())
+    for entry in content["images"]:
+        entry["id"] = names[entry["id"]]
+    for entry in content["annotations"]:
+        entry["image_id"] = names[entry["image_id"]]
+    path.write_text(json.dumps(content))
+    one = subject(tmp_path, "aaa", dataset=spec)
+    index = look(job(tmp_path, one, image_ids=("-7", "../escape/1")))
+    assert [picture.id for picture in index.images] == ["-7", "../escape/1"]
+    for picture in index.images:
+        assert picture.key == key_of(picture.id)
+        assert read(tmp_path, "aaa", picture.key).image == picture.key
+        assert (tmp_path / "out" / "images" / f"{picture.key}.jpg").is_file()
+    with pytest.raises(TrialError, match=r"no image 9: it has 2 images, among them \.\./escape/1, -7"):
+        look(job(tmp_path, one, image_ids=("9",)))
+
+
+@pytest.mark.parametrize(("image_id", "key"), [(0, "0"), (2**62, str(2**62)), (139, "139")])
+def test_numbers_are_their_own_keys(image_id, key):
+    assert key_of(image_id) == key
+
+
+def test_other_ids_have_keys_of_their_own():
+    keys = {key_of(image_id) for image_id in (1, "1", -1, 10**30, "a", "a/b", "\udc80", "")}
+    assert len(keys) == 8
+    assert all(re.fullmatch("1|x[0-9a-f]{16}", key) for key in keys)
 
 
 def test_a_few_images_are_a_part_of_many_and_empty_ones_come_last():
