@@ -37,4 +37,7 @@ def require_learnable(spec: DatasetSpec, train: Any, val: Any) -> None:
 
 def _content(found: Usage) -> dict[str, Any]:
     content = asdict(found)
-    return {"boxes_used": found.boxes_used, **{key: content[key] for key in content if key not in ("split", "densest")}}
+    return {
+        "boxes_used": found.boxes_used,
+        **{key: content[key] for key in content if key not in ("split", "densest", "unreachable")},
+    }

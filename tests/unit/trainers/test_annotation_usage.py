@@ -108,18 +108,24 @@ def test_a_flag_that_is_absent_means_no(value: Any, tmp_path: Path) -> None:
     assert build_dataset(write(tmp_path, found), "val").usage.ignored == 0
 
 
-def test_evaluation_leaves_out_what_nobody_can_find_and_nothing_else(tmp_path: Path) -> None:
+def test_what_training_leaves_out_is_counted_and_evaluation_counts_every_box(tmp_path: Path) -> None:
     found = content()
     mine = [entry for entry in found["annotations"] if entry["category_id"] == 1]
     for entry, box in zip(mine, ([300, 3, 9, 9], [3, 3, 0, 9], [3, 3, -9, 9], [3, 3, 0.5, 0.5]), strict=False):
-        entry["bbox"] = box
+        entry.update(bbox=box, iscrowd=0)
     spec = write(tmp_path, found)
-    kept = [entry["bbox"] for entry in ground_truth(build_dataset(spec, "val"))["annotations"]]
-    assert [box in kept for box in (entry["bbox"] for entry in mine[:4])] == [False, False, False, True]
-    assert build_dataset(spec, "val").usage.left_out == {"boxes outside of their images": 1, "boxes without area": 2}
-    train = build_dataset(spec, "train").usage
-    assert train.left_out["boxes below a pixel"] == 1
-    assert train.boxes_used + train.ignored == train.boxes - 4
+    train, val = build_dataset(spec, "train"), build_dataset(spec, "val")
+    assert train.usage.left_out == {
+        "boxes outside of their images": 1,
+        "boxes without area": 2,
+        "boxes below a pixel": 1,
+        "images without boxes": 1,
+    }
+    assert train.usage.boxes_used + train.usage.ignored == train.usage.boxes - 4
+    assert val.usage.left_out == {}
+    assert val.usage.unreachable == 3
+    kept = [entry["bbox"] for entry in ground_truth(val)["annotations"]]
+    assert kept == [entry["bbox"] for entry in found["annotations"] if entry["category_id"] <= len(CLASSES)]
 
 
 @pytest.mark.parametrize(("min_side", "used"), [(1, 7), (28, 7), (29, 5), (150, 5), (151, 0)])
@@ -135,7 +141,7 @@ def test_the_smallest_side_is_a_setting(min_side: int, used: int, tmp_path: Path
     data = build_dataset(spec, "train")
     assert len(data) == used == training_images(spec) == data.usage.images_used
     assert len(build_dataset(spec, "val")) == 8
-    small = sum(len(image) for image in boxes(build_dataset(write(tmp_path, found), "val"))[:2])
+    small = sum(len(image) for image in boxes(build_dataset(write(tmp_path, found, min_side=1), "train"))[:2])
     assert data.usage.left_out.get("boxes in small images", 0) == (small if used < 7 else 0)
 
 

@@ -44,6 +44,7 @@ UNKNOWN_CATEGORIES = Kind("annotations of unknown categories")
 # What is left out of training, and of VOC folders also of evaluation.
 NO_AREA = Kind("boxes without area")
 OUTSIDE = Kind("boxes outside of their images")
+UNREACHABLE = (NO_AREA, OUTSIDE)
 
 # What is left out of training only.
 BELOW_PIXEL = Kind("boxes below a pixel", "warning", once=True)

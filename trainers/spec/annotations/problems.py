@@ -62,6 +62,12 @@ def _of_evaluation(counts: Usage) -> Iterator[Problem]:
     elif absent := [name for name, count in counts.by_class.items() if not count]:
         message = f"no box of {len(absent)} of {len(counts.by_class)} classes in val, which have no AP: {_some(absent)}"
         yield Problem("classes without boxes in val", "warning", message)
+    if counts.unreachable:
+        message = (
+            f"{counts.unreachable} boxes have no area or lie outside of their images: nobody can find them, and COCO's "
+            "evaluation counts them as missed"
+        )
+        yield Problem("boxes that nobody can find", "warning", message)
 
 
 def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ class Usage:
 
     ``boxes`` are all of the study's classes that could be read, ``by_class`` those that are learned (train) or count in
     evaluation (val), ``ignored`` crowds, difficult objects and those marked to be ignored among the used images' boxes.
+    ``unreachable`` are boxes without area, or outside of their images, that evaluation counts all the same.
     """
 
     split: str
@@ -36,6 +37,7 @@ class Usage:
     by_class: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
+    unreachable: int = 0
     densest: Densest = Densest()
 
     @property
@@ -85,6 +87,7 @@ def usage(split: AnnotatedSplit, dataset: FileDataset) -> Usage:
         by_class={name: by_label[label] for label, name in enumerate(names)},
         left_out=_by_name(_left_out(split, dataset)),
         mended={kind.name: split.notes.counts[kind] for kind in kinds.MENDED if split.notes.counts[kind]},
+        unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes),
         densest=_densest(split.images, dataset.max_detections),
     )
 
