@@ -4,6 +4,7 @@ import re
 from importlib.metadata import entry_points
 
 from orchestrator.redact import redacted
+from orchestrator.study.wording import did_you_mean
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+\w+)?:")
 KNOWN = ("databricks", "file", "http", "https", "mssql", "mysql", "postgresql", "sqlite")
@@ -18,4 +19,7 @@ def require_known_scheme(uri: str) -> str:
     if scheme[1] in {point.name for point in entry_points(group="mlflow.tracking_store")}:
         return uri
     known = ", ".join(f"{name}:" for name in KNOWN)
-    raise ValueError(f"MLflow knows no addresses that begin with {scheme[1]}:, got {redacted(uri)}; it knows {known}")
+    hint = did_you_mean(scheme[1], KNOWN)
+    raise ValueError(
+        f"MLflow knows no addresses that begin with {scheme[1]}:{hint}, got {redacted(uri)}; it knows {known}"
+    )

@@ -13,7 +13,7 @@ from tests.unit.orchestrator.planning import STUDIES
     ("machine", "says"),
     [
         (Machine(2, 0), "each trial: 1 worker x 1 CPU; 2 at once here"),
-        (Machine(16, 2), "each trial: 1 worker x 5 CPU + 1 GPU (with 4 loading images); 2 at once here"),
+        (Machine(16, 2), "each trial: 1 worker x 8 CPU + 1 GPU (with 7 loading images); 2 at once here"),
         (Machine(16, 0), "each trial: 1 worker x 1 CPU; 16 at once here"),
     ],
 )
