@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrator.findings import Finding
 from orchestrator.readings import Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
-from trainers.spec.annotations.kinds import UNREADABLE, WITHOUT_BOXES
+from trainers.spec.annotations.kinds import MISSING_IMAGES, UNREADABLE, WITHOUT_BOXES
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import Usage, listed
 
@@ -16,6 +16,7 @@ def annotation_findings(dataset: FileDataset, split: SplitName, where: str) -> I
     if found is None:
         return
     yield from _stopping(found, where)
+    yield from _missing(found, where)
     if found.notes.stopping is None:
         yield from (Finding(problem.level, where, problem.message) for problem in problems(found.usage, dataset))
         yield from _left_out(found.usage, where)
@@ -29,6 +30,13 @@ def _stopping(found: Reading, where: str) -> Iterator[Finding]:
             told = found.notes.told[kind]
             more = found.notes.counts[kind] - 1 if kind is not UNREADABLE else len({note.where for note in told}) - 1
             yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.name})' if more else ''}")
+
+
+def _missing(found: Reading, where: str) -> Iterator[Finding]:
+    told, count = found.notes.told.get(MISSING_IMAGES), found.notes.counts[MISSING_IMAGES]
+    if told:
+        more = f" (and {count - 1} more of {found.usage.images_used})" if count > 1 else ""
+        yield Finding("missing", where, f"{told[0].message}{more}")
 
 
 def _left_out(counts: Usage, where: str) -> Iterator[Finding]:

@@ -1,14 +1,13 @@
 """Digest the data that a trial reads, so that its identity is the content and not the path."""
 
-import hashlib
 from pathlib import Path
 from typing import get_args
 
 from orchestrator.fingerprint import fingerprint
 from orchestrator.readings import reading
-from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart, digest
+from trainers.spec import CocoDataset, DatasetSpec, VocDataset, digest
 from trainers.spec.annotations import SplitName
-from trainers.spec.voc_layout import names_in, set_file, xml_file
+from trainers.spec.voc_layout import PartFiles
 
 MISSING = "missing"
 
@@ -60,13 +59,8 @@ def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
 def _voc_digest(dataset: VocDataset) -> str:
     root = Path(dataset.root)
     try:
-        return fingerprint([[_part_digest(root, part) for part in parts] for parts in (dataset.train, dataset.val)])
+        return fingerprint(
+            [[PartFiles(root, part).digest() for part in parts] for parts in (dataset.train, dataset.val)]
+        )
     except (OSError, ValueError):  # what is damaged is told by the preflight and by `data check`
         return MISSING
-
-
-def _part_digest(root: Path, part: VocPart) -> str:
-    total = hashlib.sha256(set_file(root, part).read_bytes())
-    for name in names_in(root, part):
-        total.update(hashlib.sha256(xml_file(root, part, name).read_bytes()).digest())
-    return total.hexdigest()

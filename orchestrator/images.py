@@ -20,8 +20,9 @@ from orchestrator.readings import READABLE
 from trainers.spec import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.spec.atomic import write_text
 from trainers.spec.dataset import CocoSplit
+from trainers.spec.image_names import locate
 from trainers.spec.record import HISTORY
-from trainers.spec.voc_layout import SUFFIXES, names_in
+from trainers.spec.voc_layout import SUFFIXES, PartFiles
 
 FILE = "images.json"  # in a trial's directory
 PREFIX = "img-"  # so that YAML takes no digest for a number
@@ -187,12 +188,15 @@ def _coco_names(root: Path, split: CocoSplit) -> list[str] | None:
     path = root / split.annotations
     if path.stat().st_size > READABLE:
         return None
-    return [str(item["file_name"]) for item in json.loads(path.read_bytes())["images"]]
+    names = [str(item["file_name"]) for item in json.loads(path.read_bytes())["images"]]
+    folder = f"{root / split.images}/"
+    found = zip(names, locate(str(root), split.images, names), strict=True)
+    return [name if f"{folder}{name}" == file.path else os.path.relpath(file.path, folder) for name, file in found]
 
 
 def _voc_names(root: Path, part: VocPart) -> list[str]:
     """Return the files of a list's images; their suffixes are those that the folder has."""
-    listed = {name.split()[0] for name in names_in(root, part)}
+    listed = set(PartFiles(root, part).names)
     there = _images_below(root / part.folder / part.images)
     return [name for name in there if os.path.splitext(name)[0] in listed]  # noqa: PTH122  pathlib takes four times as long
 

@@ -6,6 +6,7 @@ from typing import get_args
 
 from orchestrator.annotation_findings import annotation_findings
 from orchestrator.findings import Finding
+from orchestrator.image_findings import image_findings
 from orchestrator.local_configs import config_findings
 from orchestrator.machine import Machine
 from orchestrator.resources import Resources
@@ -17,7 +18,7 @@ from trainers.spec import ShapesDataset, VocDataset, VocPart
 from trainers.spec.annotations import FileDataset, SplitName
 from trainers.spec.checkpoint_classes import OtherClasses
 from trainers.spec.dataset import CocoSplit
-from trainers.spec.voc_layout import names_in, set_file, xml_file
+from trainers.spec.voc_layout import PartFiles
 
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
@@ -37,6 +38,7 @@ def _data(loaded: LoadedStudy) -> Iterator[Finding]:
         yield from missing
         if not (missing and isinstance(dataset, VocDataset)):  # XML files that are missing would be told twice
             yield from annotation_findings(dataset, split, where)
+            yield from image_findings(dataset, split, where)
 
 
 def _missing(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
@@ -49,32 +51,38 @@ def _missing(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Fin
 
 
 def _part(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
-    annotations, listed = root / part.folder / part.annotations, set_file(root, part)
-    folders = [annotations, root / part.folder / part.images]
-    missing = [f"no folder {folder}" for folder in folders if not folder.is_dir()]
-    if not listed.is_file():
-        missing.insert(0, f"no list of images {listed}")
+    files = PartFiles(root, part)
+    missing = [f"no folder {folder}" for folder in (files.annotations, files.images) if not folder.is_dir()]
+    if files.list_file is not None and not files.list_file.is_file():
+        missing.insert(0, f"no list of images {files.list_file}{_without_a_list(files)}")
     yield from (Finding("missing", where, message) for message in missing)
     if not missing:
-        yield from _listed(root, part, where)
+        yield from _listed(files, where)
 
 
-def _listed(root: Path, part: VocPart, where: str) -> Iterator[Finding]:
+def _without_a_list(files: PartFiles) -> str:
+    """Return how to do without a list, where there are XML files."""
+    found = PartFiles(files.folder, files.part.model_copy(update={"folder": ".", "set": None}))
+    try:
+        count = len(found.names)
+    except OSError:
+        return ""
+    return f": leave out set to take all {count} XML files of {files.annotations}" if count else ""
+
+
+def _listed(files: PartFiles, where: str) -> Iterator[Finding]:
     """Compare a part's list with its annotation files, by one look into their folder."""
     try:
-        names = names_in(root, part)
+        names = files.names
     except (OSError, UnicodeDecodeError) as error:
-        yield Finding("error", where, f"{set_file(root, part)} is not a list of images: {error}")
+        yield Finding("error", where, f"{files.source} is not a list of images: {error}")
         return
-    there = {file.name for file in (root / part.folder / part.annotations).iterdir()}
-    absent = [name for name in names if "/" not in name and f"{name}.xml" not in there]
+    absent = [name for name in names if not files.has_xml(name)]
     if absent:
-        first = xml_file(root, part, absent[0])
-        yield Finding(
-            "missing", where, f"{len(absent)} of {len(names)} annotation files are missing, the first {first}"
-        )
+        message = f"{len(absent)} of {len(names)} annotation files are missing, the first {files.xml_file(absent[0])}"
+        yield Finding("missing", where, message)
     if not names:
-        yield Finding("error", where, f"{set_file(root, part)} names no image")
+        yield Finding("error", where, f"{files.source} names no image")
 
 
 def _split(root: Path, split: CocoSplit, where: str) -> Iterator[Finding]:

@@ -3,23 +3,32 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from trainers.spec import VocDataset
 from trainers.spec.annotations import FileDataset, Notes, SplitName, read_split
 from trainers.spec.annotations.changed import changed_readings
-from trainers.spec.annotations.usage import Usage, usage
-from trainers.spec.voc_layout import set_file
+from trainers.spec.annotations.usage import Usage, usage, used_images
+from trainers.spec.voc_layout import PartFiles
 
 READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
 REMEMBERED = 16  # splits
+LOOKED_AT = 200  # images of a split whose files a plan looks at
 Stamp = tuple[tuple[str, int, int], ...]  # path, size and time of what tells that a split has changed
+
+
+class FirstImage(NamedTuple):
+    """Hold an image's file, and the (width, height) that its annotation gives."""
+
+    file: Path
+    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Hold what a split's annotations say: counts, oddities, category names, and what is read otherwise than before.
 
-    ``others`` counts the boxes of names that are no class of the study.
+    ``others`` counts the boxes of names that are no class of the study. ``first`` are the first images that are used.
     """
 
     usage: Usage
@@ -27,6 +36,7 @@ class Reading:
     names: tuple[str, ...]
     others: dict[str, int]
     changed: tuple[str, ...]
+    first: tuple[FirstImage, ...]
 
 
 def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
@@ -44,13 +54,15 @@ def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
 
 
 def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
-    """Return the size and time of a COCO file; of VOC folders those of the lists and of the folders with XML files."""
+    """Return the size and time of annotation files, lists, and folders: names are compared with what the folders hold."""
     root = Path(dataset.root)
     if not isinstance(dataset, VocDataset):
-        return (_stamp_of(root / (dataset.train if split == "train" else dataset.val).annotations),)
+        files = dataset.train if split == "train" else dataset.val
+        images = root / files.images
+        return (_stamp_of(root / files.annotations), *([_stamp_of(images)] if images.exists() else []))
     parts = dataset.train if split == "train" else dataset.val
-    lists = [_stamp_of(set_file(root, part)) for part in parts]
-    return (*lists, *(_stamp_of(root / part.folder / part.annotations) for part in parts))
+    found = [PartFiles(root, part) for part in parts]
+    return tuple(_stamp_of(path) for part in found for path in (part.source, part.annotations, part.images))
 
 
 def _stamp_of(path: Path) -> tuple[str, int, int]:
@@ -62,4 +74,6 @@ def _stamp_of(path: Path) -> tuple[str, int, int]:
 def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
     found = read_split(dataset, split)
     counts = usage(found, dataset)
-    return Reading(counts, found.notes, found.names, dict(found.others), changed_readings(found))
+    used = used_images(found, dataset)[:LOOKED_AT]
+    first = tuple(FirstImage(Path(image.path), image.size) for image in used)
+    return Reading(counts, found.notes, found.names, dict(found.others), changed_readings(found), first)

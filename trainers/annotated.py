@@ -1,9 +1,10 @@
 """Serve a split that is described by annotation files, as an mmdet dataset."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mmcv
 from mmdet.datasets import BaseDetDataset
 
 from trainers.errors import TrialError
@@ -11,6 +12,8 @@ from trainers.spec import class_names
 from trainers.spec.annotations import Box, FileDataset, Image, SplitName, read_split, source
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import Usage, usage, used_boxes, used_images
+from trainers.spec.image_pixels import read_pixels, size_of
+from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
 
 class AnnotatedData(BaseDetDataset):
@@ -28,7 +31,8 @@ class AnnotatedData(BaseDetDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one record an image that is used."""
-        found = read_split(self._spec, self._split, _size_of)
+        rule = replace(self._spec.pixel_rule, bit_depth=FULL_DEPTH)  # which has no part in sizes
+        found = read_split(self._spec, self._split, partial(_size_of, rule=rule))
         if (note := found.notes.stopping) is not None:
             raise TrialError(str(note))
         self.usage = usage(found, self._spec)
@@ -55,10 +59,9 @@ def _instance(box: Box) -> dict[str, Any]:
     return {"bbox": list(box.corners), "bbox_label": box.label, "ignore_flag": int(box.ignored)}
 
 
-def _size_of(file: Path) -> tuple[int, int]:
+def _size_of(file: Path, rule: PixelRule) -> tuple[int, int]:
     """Return an image's (width, height) by reading it, where the annotation does not say."""
-    pixels = mmcv.imread(file)
-    if pixels is None:
-        raise ValueError(f"{file} is damaged")
-    height, width = pixels.shape[:2]
-    return width, height
+    try:
+        return size_of(read_pixels(file, rule))
+    except ImageError as error:
+        raise ValueError(f"{file} {error}") from error

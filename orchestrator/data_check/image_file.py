@@ -9,6 +9,7 @@ from trainers.spec.image_header import Header, read_header
 from trainers.spec.image_pixels import is_transparent, read_pixels, size_of
 from trainers.spec.image_rule import ImageError, PixelRule, Size
 
+MISSING = "does not exist"
 TAIL = 4096  # bytes at a file's end in which its end mark has to be
 END_MARKS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 
@@ -37,7 +38,7 @@ def look_at(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool
     try:
         return _look(path, rule, annotated, decode=decode)
     except FileNotFoundError:
-        return Look(problem="does not exist")
+        return Look(problem=MISSING)
     except ImageError as error:
         return Look(problem=str(error))
     except OSError as error:

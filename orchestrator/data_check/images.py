@@ -5,18 +5,15 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from orchestrator.data_check.image_file import Look, look_at
+from orchestrator.data_check.image_file import MISSING, Look, look_at
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Image, Split
+from orchestrator.data_check.turns import turned_by_exif
 from trainers.spec.image_pixels import settled
 from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
 Advance = Callable[[], None]
 Digests = dict[Hashable, str]
-TURN_UNKNOWN = (
-    "by EXIF, and sizes do not tell whether the boxes are turned too: they are taken to belong to the image as viewers "
-    "show it; set dataset.exif to apply if that is right, to ignore if they belong to the stored pixels"
-)
 TRANSPARENT = "transparent pixels: training sees the colours that are stored beneath"
 
 
@@ -49,9 +46,8 @@ def _settled(split: Split, rule: PixelRule, ledger: Ledger) -> PixelRule:
 
 
 def _note(image: Image, look: Look, ledger: Ledger) -> None:
-    if look.problem is not None:
-        kind = "missing images" if look.problem == "does not exist" else "damaged images"
-        ledger.error(kind, image.where, f"{image.file} {look.problem}")
+    if look.problem is not None and look.problem != MISSING:
+        ledger.error("damaged images", image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
         ledger.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
     if look.sizes and image.size is not None and image.size not in look.sizes:
@@ -60,13 +56,16 @@ def _note(image: Image, look: Look, ledger: Ledger) -> None:
 
 
 def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:
-    """Note what one setting or one look settles for all images of a split."""
+    """Note what has one cause in all images of a split."""
+    missing = [image for image, look in zip(split.images.values(), looks, strict=True) if look.problem == MISSING]
+    if missing and not split.told_missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        ledger.error("missing images", missing[0].where, f"{missing[0].file} {MISSING}{more}")
     files = [image.file for image in split.images.values()]
     turned = [file for file, look in zip(files, looks, strict=True) if look.turn_unknown]
     clear = [file for file, look in zip(files, looks, strict=True) if look.transparent]
     where = f"dataset.{split.name}"
     if turned:
-        message = f"{len(turned)} images are turned {TURN_UNKNOWN} (the first is {turned[0]})"
-        ledger.warning("images turned by EXIF", where, message)
+        ledger.warning("images turned by EXIF", where, turned_by_exif(turned))
     if clear:
         ledger.warning("transparent images", where, f"{len(clear)} images have {TRANSPARENT} (the first is {clear[0]})")

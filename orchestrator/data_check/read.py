@@ -6,6 +6,7 @@ from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
 from trainers.spec.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
+from trainers.spec.annotations.kinds import MISSING_IMAGES
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
 
@@ -17,7 +18,8 @@ def read(dataset: FileDataset, name: SplitName, ledger: Ledger) -> Split:
         ledger.take(kind, found.notes)
     _note_others(found, dataset, ledger)
     counts = usage(found, dataset)
-    split = Split(name, other_boxes=found.others.total(), usage=counts)
+    told_missing = MISSING_IMAGES in found.notes.told
+    split = Split(name, other_boxes=found.others.total(), told_missing=told_missing, usage=counts)
     names = class_names(dataset)
     for image in found.images:
         split.images[image.id] = Image(Path(image.path), image.size, image.where)

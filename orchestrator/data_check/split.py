@@ -39,11 +39,12 @@ class Box:
 class Split:
     """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
 
-    ``usage`` counts what of it is used.
+    ``usage`` counts what of it is used. ``told_missing``: the reader has noted that image files are missing.
     """
 
     name: str
     images: dict[Hashable, Image] = field(default_factory=dict)
     boxes: list[Box] = field(default_factory=list)
     other_boxes: int = 0
+    told_missing: bool = False
     usage: Usage = field(default_factory=lambda: Usage(""))

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.study.schema import Study
 from trainers.spec import CocoDataset, VocDataset
 from trainers.spec.atomic import write_text
-from trainers.spec.voc_layout import names_in, set_file
+from trainers.spec.voc_layout import PartFiles, standard_list
 
 SHARE = 4  # one image of so many
 WHOLE_BELOW = ("coco80", "voc20")  # only these large datasets are cut
@@ -63,10 +63,11 @@ def _write_voc(dataset: VocDataset, root: Path, target: Path) -> None:
         for below in (part.annotations, part.images):
             _link(root / part.folder / below, target / part.folder / below)
     for part in dataset.val:
-        _link(set_file(root, part), set_file(target, part))
+        _link(standard_list(root, part), standard_list(target, part))
     for part in dataset.train:
-        if not set_file(target, part).exists():
-            _write(set_file(target, part), "".join(f"{name}\n" for name in names_in(root, part) if chosen(name)))
+        if not standard_list(target, part).exists():
+            names = filter(chosen, PartFiles(root, part).names)
+            _write(standard_list(target, part), "".join(f"{name}\n" for name in names))
 
 
 def _link(source: Path, target: Path) -> None:

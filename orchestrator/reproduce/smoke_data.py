@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from trainers.spec import CocoDataset, VocDataset, class_names
 from trainers.spec.atomic import write_text
-from trainers.spec.voc_layout import set_file
+from trainers.spec.voc_layout import standard_list
 
 TRAIN, VAL = 4, 2  # images
 SIZE = (128, 96)
@@ -69,7 +69,7 @@ def _write_voc(root: Path) -> None:
         for image in images:
             _draw(root / part.folder / part.images / f"{image:06d}.jpg", image)
             _write(root / part.folder / part.annotations / f"{image:06d}.xml", _xml(image, names))
-        _write(set_file(root, part), "".join(f"{image:06d}\n" for image in images))
+        _write(standard_list(root, part), "".join(f"{image:06d}\n" for image in images))
 
 
 def _xml(image: int, names: tuple[str, ...]) -> str:

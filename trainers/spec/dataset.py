@@ -1,13 +1,13 @@
 """Say which images and boxes a trial sees."""
 
 from collections import Counter
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from trainers.spec.base import Section
 from trainers.spec.class_names import COCO80, VOC20
+from trainers.spec.file_names import require_below
 from trainers.spec.image_rule import ImageFiles
 from trainers.spec.view import Side, View
 
@@ -16,19 +16,6 @@ ClassNames = Annotated[tuple[str, ...], Field(min_length=1)]
 Path = Annotated[str, Field(min_length=1)]
 MinSide = Annotated[int, Field(ge=1, le=4096)]
 SMALLEST_SIDE = 32  # pixels; mmdet's own filter for training images
-LONGEST_PART = 255  # bytes of a file's name, Linux's own limit
-
-
-def require_below(name: str) -> str:
-    """Return a file name that stays below the folder it starts at; raise ``ValueError`` for any other."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not name.isprintable():
-        raise ValueError(f"must stay below root, got {name[:60]!a}")
-    if max((len(part.encode()) for part in path.parts), default=0) > LONGEST_PART:
-        raise ValueError(f"no file can have this name: a part is longer than {LONGEST_PART} bytes")
-    return name
-
-
 ImagesDigest = Annotated[str, Field(pattern=r"^img-[0-9a-f]{12}$")] | None
 Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
 
@@ -84,12 +71,12 @@ class CocoDataset(ImageFiles):
 class VocPart(Section):
     """Name one part of a Pascal VOC split: a folder below ``root`` and one of its lists of images.
 
-    ``set`` is the list ``ImageSets/Main/<set>.txt``. ``annotations`` and ``images`` are the folder's subfolders with
-    XML files and images.
+    ``set`` is the list ``ImageSets/Main/<set>.txt``; without it the part is every XML file in ``annotations``.
+    ``annotations`` and ``images`` are the folder's subfolders with XML files and images; they may be the same.
     """
 
     folder: Below
-    set: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")]
+    set: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")] | None = None
     annotations: Below = "Annotations"
     images: Below = "JPEGImages"
 

@@ -84,7 +84,7 @@ def settled(rule: PixelRule, paths: Iterable[Path]) -> PixelRule:
     if bits < FULL_DEPTH:
         raise ImageError(
             f"16-bit images whose values reach only {max(tops)} of 65535 would be nearly black: "
-            f"set dataset.bit_depth to the bits that the values use ({bits}?)"
+            f"set dataset.bit_depth to the bits that the values use ({bits}?), or to 16 if the images are that dark"
         )
     return replace(rule, bit_depth=FULL_DEPTH)
 

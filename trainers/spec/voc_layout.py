@@ -1,36 +1,131 @@
-"""Find the files of a folder in Pascal VOC's layout."""
+"""Find the files of a folder in Pascal VOC's layout, or one that is near to it."""
 
+import hashlib
+import posixpath
+import re
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 from trainers.spec.dataset import VocPart
+from trainers.spec.tree import Tree, without_repeats
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+XML = ".xml"
+LISTS = ("ImageSets/Main", "ImageSets", ".")  # where lists lie: in Pascal VOC, and as tools write them
+FLAGGED = re.compile(r"(.+?)[ \t]+(?:-1|0|1)")  # a line of one class's list: absent, difficult, present
 
 
-def set_file(root: Path, part: VocPart) -> Path:
-    """Return the list of the part's images, one name without suffix a line."""
-    return root / part.folder / "ImageSets" / "Main" / f"{part.set}.txt"
+def standard_list(root: Path, part: VocPart) -> Path:
+    """Return where Pascal VOC has the list of a part's images."""
+    return root / part.folder / LISTS[0] / f"{part.set}.txt"
 
 
-def names_in(root: Path, part: VocPart) -> list[str]:
-    """Return the names of a part's images in the order of its list; raises ``OSError`` or ``UnicodeDecodeError``."""
-    lines = set_file(root, part).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+class PartFiles:
+    """Find the files of one part of a split. Folders are listed once: make a new one to see what has changed."""
+
+    def __init__(self, root: str | Path, part: VocPart) -> None:
+        self.part = part
+        self.folder = Path(root) / part.folder
+        self.annotations, self.images = self.folder / part.annotations, self.folder / part.images
+        self._xml, self._pictures = Tree(self.annotations), Tree(self.images)
+
+    @cached_property
+    def list_file(self) -> Path | None:
+        """Return the part's list of images, where VOC has it if there is none; ``None`` for a part without ``set``."""
+        name = self.part.set
+        if name is None:
+            return None
+        stems = dict.fromkeys((name, name.removesuffix(".txt")))
+        places = [self.folder / place / f"{stem}.txt" for place in LISTS for stem in stems if stem]
+        return next((path for path in places if path.is_file()), places[0])
+
+    @property
+    def source(self) -> Path:
+        """Return the file or folder that names the images, for a message."""
+        return self.list_file or self.annotations
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the images' names in order, each the path of an XML file in ``annotations`` without its suffix.
+
+        A line that names no XML file is kept as it is. Raises ``OSError`` or ``UnicodeDecodeError``.
+        """
+        if self.list_file is None:
+            return tuple(sorted(name[: -len(XML)] for name in self._listed_xml() if name.lower().endswith(XML)))
+        return tuple(map(self._name, self._lines(self.list_file)))
+
+    def xml_file(self, name: str) -> Path:
+        """Return the annotation file of one image."""
+        found = self._xml.find(f"{name}{XML}")
+        return self.annotations / (found or f"{name}{XML}")
+
+    def has_xml(self, name: str) -> bool:
+        """Tell whether an image has an annotation file."""
+        return self._xml.find(f"{name}{XML}") is not None
+
+    def image_file(self, name: str, file_name: str | None) -> Path:
+        """Return one image's file: ``name`` with the suffix of ``file_name``, as the annotation gives it, else ``.jpg``.
+
+        Where there is none, it is the one image of that name with another suffix, or the file that is called ``file_name``.
+        """
+        suffix = PurePosixPath(file_name or "").suffix
+        usual = f"{name}{suffix if suffix.lower() in SUFFIXES else '.jpg'}"
+        if self._pictures.has(usual):
+            return self.images / usual
+        found = set(self._same_stem(name)) or set(self._called(file_name))
+        return self.images / (found.pop() if len(found) == 1 else usual)
+
+    def has_image(self, path: Path) -> bool:
+        """Tell whether a path that ``image_file`` returned exists."""
+        return self._pictures.has(path.relative_to(self.images).as_posix())
+
+    def digest(self) -> str:
+        """Return a digest of everything that the part is read from, but for the images; raises as ``names`` does."""
+        named = "\n".join(self.names).encode() if self.list_file is None else self.list_file.read_bytes()
+        total = hashlib.sha256(named)
+        for name in self.names:
+            total.update(hashlib.sha256(self.xml_file(name).read_bytes()).digest())
+        return total.hexdigest()
+
+    def _listed_xml(self) -> Iterator[str]:
+        return (path.name for path in self.annotations.iterdir())
+
+    @staticmethod
+    def _lines(path: Path) -> Iterator[str]:
+        for line in path.read_text(encoding="utf-8-sig").replace("\r", "\n").split("\n"):
+            if line.strip():
+                yield line.strip()
+
+    def _name(self, line: str) -> str:
+        """Return the name that a line means: itself where its XML file exists, else the one that others write so."""
+        if self._xml.has(f"{line}{XML}"):
+            return line
+        found = {hit[: -len(XML)] for name in self._variants(line) if (hit := self._xml.find(f"{name}{XML}"))}
+        return found.pop() if len(found) == 1 else line
+
+    def _variants(self, line: str) -> Iterator[str]:
+        """Yield what a line may mean: without a flag, a suffix, or the folders that it begins with."""
+        flagged = FLAGGED.fullmatch(line)
+        for text in (line, flagged[1]) if flagged else (line,):
+            path = text.replace("\\", "/")
+            for folder in (self.annotations, self.images):
+                for short in (path, *without_repeats(path, folder.absolute().as_posix())):
+                    yield from (short, _without_suffix(short))
+
+    def _same_stem(self, name: str) -> Iterator[str]:
+        folder, _, stem = name.rpartition("/")
+        for file in self._pictures.names(folder):
+            path = PurePosixPath(file)
+            if path.stem == stem and path.suffix.lower() in SUFFIXES:
+                yield posixpath.join(folder, file)
+
+    def _called(self, file_name: str | None) -> Iterator[str]:
+        found = self._pictures.find(posixpath.basename((file_name or "").replace("\\", "/")))
+        if found:
+            yield found
 
 
-def xml_file(root: Path, part: VocPart, name: str) -> Path:
-    """Return the annotation file of one image."""
-    return root / part.folder / part.annotations / f"{name}.xml"
-
-
-def image_file(root: Path, part: VocPart, name: str, file_name: str | None) -> Path:
-    """Return one image's file: its suffix is that of ``file_name``, as the annotation gives it, else ``.jpg``."""
-    suffix = PurePath(file_name or "").suffix
-    return root / part.folder / part.images / f"{name}{suffix if suffix.lower() in SUFFIXES else '.jpg'}"
-
-
-def xml_files(root: Path, parts: tuple[VocPart, ...]) -> Iterator[Path]:
-    """Yield the annotation files of all parts in order; raises ``OSError`` or ``UnicodeDecodeError``."""
-    for part in parts:
-        yield from (xml_file(root, part, name) for name in names_in(root, part))
+def _without_suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in (*SUFFIXES, XML) else name

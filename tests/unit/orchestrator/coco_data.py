@@ -1,9 +1,12 @@
-"""Write folders in COCO's layout that hold annotations, but no pixel."""
+"""Write folders in COCO's layout."""
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 CLASSES = ("cat", "dog")
 
@@ -24,11 +27,20 @@ def annotations(boxes: Sequence[Sequence[int]], classes: Sequence[str] = CLASSES
 
 
 def write_coco(root: Path, boxes: Sequence[Sequence[int]] = ((1, 2), (2,)), classes: Sequence[str] = CLASSES) -> Path:
-    """Write ``train.json``, ``val.json`` and an empty ``images`` folder; return ``root``."""
+    """Write ``train.json``, ``val.json`` and the images, grey all of them; return ``root``."""
     (root / "images").mkdir(parents=True)
+    for number in range(1, len(boxes) + 1):
+        (root / "images" / f"{number}.jpg").write_bytes(grey_image((64, 48), "JPEG"))
     for split in ("train", "val"):
         (root / f"{split}.json").write_text(json.dumps(annotations(boxes, classes)))
     return root
+
+
+def grey_image(size: tuple[int, int], kind: str) -> bytes:
+    """Return a grey image as a file's content."""
+    file = io.BytesIO()
+    Image.new("RGB", size, (128, 128, 128)).save(file, kind)
+    return file.getvalue()
 
 
 def section(root: Path | str, classes: Sequence[str] = CLASSES) -> str:

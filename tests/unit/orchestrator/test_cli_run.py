@@ -2,6 +2,7 @@
 
 import fcntl
 import http.server
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -63,7 +64,7 @@ def test_missing_dataset(stillhouse, store, tmp_path):
 
 
 def test_missing_images(stillhouse, store, tmp_path):
-    (write_coco(tmp_path / "data") / "images").rmdir()
+    shutil.rmtree(write_coco(tmp_path / "data") / "images")
     path = write(tmp_path, ONE_WORKER.replace(SHAPES, section(tmp_path / "data")))
     answer = stillhouse("run", path, "--store", store)
     assert "as missing above must be there" in sentence(answer, 2)

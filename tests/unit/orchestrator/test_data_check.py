@@ -91,7 +91,7 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("a name that leads out", of("images", file_name="../../x.jpg"), "images outside of the root", "'../../x.jpg'"),
     ("an absolute name", of("images", file_name="/etc/hostname"), "images outside of the root", "'/etc/hostname'"),
     ("a terminal's escape", of("images", file_name="\x1b[2J.jpg"), "images outside of the root", "'\\x1b[2J.jpg'"),
-    ("a file name too long", of("images", file_name="a" * 5000), "damaged images", "File name too long"),
+    ("a file name too long", of("images", file_name="a" * 5000), "images outside of the root", "no file can have"),
     ("no width", of("images", width=None), "images without size", "has the size None x 48"),
     ("a height of text", of("images", height="48"), "images without size", "64 x '48'"),
     ("a negative width", of("images", width=-64), "images without size", "-64 x 48"),
@@ -183,8 +183,8 @@ VOC_CASES: list[tuple[str, Break, str, str]] = [
     ("a name twice", put(LIST, b"train1\ntrain1\n"), "duplicate image ids", "is listed 2 times"),
     ("a name with NUL", put(LIST, b"train1\na\0b\n"), "images outside of the root", "must stay below root"),
     ("a name that leads out", put(LIST, b"train1\n../x\n"), "images outside of the root", "must stay below root"),
-    ("a class list's line", put(LIST, b"train1 -1\ntrain2  1\n"), UNREADABLE, "No such file"),
-    ("no XML file", lambda root: (root / XML).unlink(), UNREADABLE, "train1.xml: cannot be read: No such file"),
+    ("no XML file", lambda root: (root / XML).unlink(), "missing annotation files", "no annotation file"),
+    ("a missing image", lambda root: (root / "JPEGImages/train1.jpg").unlink(), "missing images", "does not exist"),
     ("empty", put(XML, b""), UNREADABLE, "is not XML: no element found"),
     ("cut", cut(XML, 0.6), UNREADABLE, "is not XML"),
     ("flipped bits", lambda root: flip(root / XML), UNREADABLE, "is not XML"),
@@ -317,6 +317,35 @@ def test_size_is_that_of_the_image_as_stored_or_as_turned(
     Image.effect_noise((64, 48), 30).save(tmp_path / IMAGE, exif=exif)
     of("images", width=size[0], height=size[1])(tmp_path)
     assert check(file, capsys)[0] == code
+
+
+@pytest.mark.parametrize(
+    "content", [b"train1 -1\ntrain2  1\n", b"train1.jpg\r\ntrain2.jpg\r\n", b"\xef\xbb\xbftrain1\n\ntrain2"]
+)
+def test_lists_may_be_written_by_any_tool(content: bytes, tmp_path: Path, capsys: Any) -> None:
+    file = voc(tmp_path)
+    put(LIST, content)(tmp_path)
+    code, said = check(file, capsys)
+    assert (code, said["findings"]) == (0, [])
+    assert said["splits"][0]["images"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("D:\\data\\{}", "images outside of the root"),
+        ("/home/me/{}", "images outside of the root"),
+        ("gone/{}", "missing images"),
+    ],
+)
+def test_a_mistake_in_every_file_name_is_told_once(name: str, kind: str, tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    edit(lambda c: [image.update(file_name=name.format(image["file_name"])) for image in c["images"]] and None)(
+        tmp_path
+    )
+    code, said = check(file, capsys)
+    assert (code, said["counts"][kind]) == (2, 1)
+    assert next(found["message"] for found in said["findings"]).endswith("(and 1 more)")
 
 
 # -------------------------------------------------------------------------------------------------------- the command

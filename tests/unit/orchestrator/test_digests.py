@@ -39,6 +39,31 @@ def test_files_that_no_list_names_do_not_count(tmp_path: Path) -> None:
     assert dataset_digest(dataset) == before
 
 
+def test_without_a_list_all_xml_files_and_their_names_count(tmp_path: Path) -> None:
+    dataset = write_voc_folder(tmp_path)
+    part = VocPart(folder="VOC2007")
+    dataset = dataset.model_copy(update={"train": (part,), "val": (part,)})
+    folder = tmp_path / "VOC2007" / "Annotations"
+    digests = [dataset_digest(dataset)]
+    (folder / "other.xml").write_text(xml(SOME))
+    digests.append(dataset_digest(dataset))
+    (folder / "other.xml").rename(folder / "another.xml")
+    digests.append(dataset_digest(dataset))
+    (folder / "another.xml").write_text(xml(SOME[:1]))
+    digests.append(dataset_digest(dataset))
+    assert MISSING not in digests
+    assert len(set(digests)) == 4
+
+
+def test_a_list_with_suffixes_covers_the_files_that_it_means(tmp_path: Path) -> None:
+    dataset = write_voc_folder(tmp_path)
+    listed = tmp_path / "VOC2007" / "ImageSets" / "Main" / "trainval.txt"
+    listed.write_text("".join(f"{name}.jpg\n" for name in listed.read_text().split()))
+    before = dataset_digest(dataset)
+    (tmp_path / "VOC2007" / "Annotations" / "000001.xml").write_text(xml(SOME[:1]))
+    assert dataset_digest(dataset) not in (before, MISSING)
+
+
 def test_parts_and_splits_are_told_apart(tmp_path: Path) -> None:
     parts = tuple(VocPart(folder=name, set="all") for name in ("a", "b"))
     for part in parts:

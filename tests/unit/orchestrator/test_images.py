@@ -12,6 +12,7 @@ from orchestrator.images import ImageRecorder, compared, look, present_digest, r
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.study.load import LoadedStudy, load_study
+from tests.unit.orchestrator.coco_data import grey_image
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP, ids
 from tests.unit.orchestrator.study_text import findings_of, write
@@ -52,7 +53,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def write_image(path: Path, content: str, at: int) -> None:
-    path.write_text(content)
+    path.write_bytes(grey_image((64, 64), "PNG") + content.encode())  # readers stop at the image's end
     os.utime(path, (at, at))
 
 

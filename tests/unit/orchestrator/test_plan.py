@@ -1,5 +1,6 @@
 """A plan holds exactly the trials that a run would run, known by what affects their results."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -285,7 +286,7 @@ def test_on_a_machine_with_everything_nothing_is_missing(tmp_path, monkeypatch):
     (data / "annotations").mkdir()
     for split in ("train", "val"):
         (data / f"{split}.json").rename(data / "annotations" / f"instances_{split}2017.json")
-        (data / f"{split}2017").mkdir()
+        shutil.copytree(data / "images", data / f"{split}2017")
     monkeypatch.setenv("STILLHOUSE_DATA", str(tmp_path))
     plan = plan_file(PAPER, store=tmp_path / "store", machine=Machine(64, 8))
     assert plan.findings == ()
@@ -325,7 +326,7 @@ def test_random_weights_leave_alone_what_is_here(tmp_path):
 
 def test_findings_are_listed_worst_first(tmp_path):
     root = write_coco(tmp_path / "data", classes=("dog", "cow"))
-    (root / "images").rmdir()
+    shutil.rmtree(root / "images")
     text = VALID.replace(SHAPES, section(root)) + "search: {space: {method: [{kind: none}]}}\n"
     text = text.replace("search:\n  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n", "")
     levels = [finding.level for finding in plan_text(tmp_path, text).findings]

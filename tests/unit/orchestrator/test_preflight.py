@@ -4,7 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
 
 from orchestrator.findings import Finding
 from orchestrator.machine import Machine
@@ -47,13 +50,110 @@ def test_missing_files_and_folders_are_named_one_by_one(root):
 def test_a_folder_is_no_annotation_file_and_a_file_is_no_image_folder(root):
     (root / "val.json").unlink()
     (root / "val.json").mkdir()
-    (root / "images").rmdir()
+    shutil.rmtree(root / "images")
     (root / "images").touch()
     assert [finding.message for finding in findings_for(root)] == [
         "no image folder data/images",
         "no annotation file data/val.json",
         "no image folder data/images",
     ]
+
+
+def rename(root: Path, **names: str) -> None:
+    """Give the first image of each file another name in the annotations."""
+    for split in ("train", "val"):
+        content = json.loads((root / f"{split}.json").read_text())
+        for image in content["images"]:
+            image["file_name"] = names["format"].format(image["file_name"])
+        (root / f"{split}.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("name", ["images\\{}", "images/{}", "./{}", "{}".upper()])
+def test_names_of_other_systems_are_understood(name, root):
+    rename(root, format=name)
+    assert findings_for(root) == []
+
+
+def test_names_of_another_machine_are_told_once_and_guessed_at(root):
+    rename(root, format="C:\\Users\\me\\images\\{}")
+    found = findings_for(root)
+    assert [finding.level for finding in found] == ["error", "error"]
+    assert (
+        "is a path of a Windows machine: leave out everything up to the image folder ('1.jpg' exists)"
+        in found[0].message
+    )
+    assert "(and 1 more images outside of the root)" in found[0].message
+
+
+def test_images_that_lie_elsewhere_are_told_once_with_their_place(root):
+    (root / "images").rename(root / "photos")
+    (root / "images").mkdir()
+    found = findings_for(root)
+    assert [(finding.level, finding.message) for finding in found] == [
+        ("missing", "data/images/1.jpg does not exist (the folder 'photos' has a file of this name) (and 1 more of 2)"),
+    ] * 2
+
+
+def deep(root: Path, top: int) -> None:
+    """Make the images 16 bits deep, with values up to ``top``."""
+    for path in (root / "images").iterdir():
+        path.write_bytes(
+            cv2.imencode(".png", np.linspace(0, top, 64 * 48).reshape(48, 64).astype(np.uint16))[1].tobytes()
+        )
+
+
+def test_images_that_would_be_black_are_an_error_until_the_user_says_more(root):
+    deep(root, 4000)
+    found = findings_for(root)
+    assert [finding.level for finding in found] == ["error", "error"]
+    assert "set dataset.bit_depth" in found[0].message
+    assert findings_for(root, "dataset.bit_depth=12") == []
+    deep(root, 65535)
+    assert findings_for(root) == []
+
+
+@pytest.mark.parametrize(("orientation", "level"), [(1, []), (3, ["warning"] * 2), (6, [])])
+def test_images_that_exif_turns_are_warned_of_where_sizes_do_not_tell(orientation, level, root):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for path in (root / "images").iterdir():
+        Image.new("RGB", (64, 48)).save(path, exif=exif)
+    assert [finding.level for finding in findings_for(root)] == level
+    assert findings_for(root, "dataset.exif=ignore") == []
+
+
+def test_a_first_image_that_cannot_be_read_is_an_error(root):
+    (root / "images" / "1.jpg").write_bytes(b"<html>404</html>")
+    assert [finding.message for finding in findings_for(root)] == [
+        "data/images/1.jpg is a web page: its download went wrong"
+    ] * 2
+
+
+def test_a_voc_folder_without_lists_needs_none(tmp_path):
+    voc = write_voc_folder(tmp_path / "data")
+    shutil.rmtree(Path(voc.root) / "VOC2007" / "ImageSets")
+    text = "\n".join(
+        (
+            "dataset:",
+            "  kind: voc",
+            "  root: data",
+            "  classes: [cat, dog]",
+            "  image_size: [64, 64]",
+            "  {}: [{}]",
+            "  {}: [{}]",
+            "",
+        )
+    )
+    listed, unlisted = "{folder: VOC2007, set: trainval}", "{folder: VOC2007}"
+    said = [
+        finding.message
+        for finding in plan_text(tmp_path, edit(SHAPES, text.format("train", listed, "val", unlisted))).findings
+    ]
+    folder = tmp_path / "data" / "VOC2007"
+    assert said == [
+        f"no list of images {folder}/ImageSets/Main/trainval.txt: leave out set to take all 4 XML files of {folder}/Annotations"
+    ]
+    assert plan_text(tmp_path, edit(SHAPES, text.format("train", unlisted, "val", unlisted))).findings == ()
 
 
 def test_a_missing_root_is_reported_once(tmp_path):

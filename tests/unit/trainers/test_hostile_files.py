@@ -130,7 +130,8 @@ def test_annotations_do_not_lead_out_of_the_dataset(name: str, tmp_path: Path) -
         tmp_path / "x" / "annotations.json",
         put("images", 0, "file_name", value=f"../{name}" if "secret" in name else name),
     )
-    with pytest.raises(TrialError, match="does not lie below the dataset's root") as caught:
+    refused = "does not lie below the dataset's root|is the path on one machine|holds control characters"
+    with pytest.raises(TrialError, match=refused) as caught:
         first_item(spec)
     assert_is_a_sentence(caught.value)
 

@@ -53,6 +53,20 @@ def seen(record: dict[str, Any]) -> tuple[Any, ...]:
     return Path(record["img_path"]).name, record["width"], record["height"], objects
 
 
+def test_xml_files_beside_the_images_need_no_list(tmp_path: Path) -> None:
+    usual = write_voc_folder(tmp_path / "usual")
+    beside = tmp_path / "beside" / "train"
+    beside.mkdir(parents=True)
+    for file in (*(tmp_path / "usual").rglob("*.xml"), *(tmp_path / "usual").rglob("*.jpg")):
+        file.rename(beside / file.name.upper())
+    part = VocPart(folder=".", annotations="train", images="train")
+    spec = usual.model_copy(update={"root": str(tmp_path / "beside"), "train": (part,), "val": (part,)})
+    for split in ("train", "val"):
+        data = build_dataset(spec, split)
+        assert [Path(record["img_path"]).name for record in records(data)] == [f"{n:06}.JPG" for n in range(4)]
+        assert data[0]["inputs"].shape[0] == 3
+
+
 @needs_bccd
 @pytest.mark.parametrize(("split", "images", "boxes"), [("train", 205, 2793 + 11), ("val", 87, 1124 + 13)])
 @pytest.mark.parametrize("use", ["train", "val"])

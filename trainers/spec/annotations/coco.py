@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from trainers.spec.annotations import kinds
-from trainers.spec.annotations.files import image_path
 from trainers.spec.annotations.json_file import JsonFileError, read_json
 from trainers.spec.annotations.kinds import Kind
 from trainers.spec.annotations.numbers import finite, number, shown
 from trainers.spec.annotations.place import reason_to_leave_out, told
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
 from trainers.spec.dataset import CocoSplit
+from trainers.spec.image_names import Located, elsewhere, locate
 
 OTHER = -1  # the label of categories that are no class of the study
 
@@ -43,6 +43,7 @@ class _Reader:
         self._labels: dict[Any, int] = {}
         self._names: dict[Any, str] = {}
         self._keys: set[Any] = set()
+        self._absent: list[Image] = []
         self._boxes_where = f"{path}: annotation"
 
     def read(self, content: Any) -> None:
@@ -56,6 +57,17 @@ class _Reader:
         self._read_images(images)
         for position, entry in enumerate(annotations):
             self._annotation(position, entry)
+        self._note_absent()
+
+    def _note_absent(self) -> None:
+        """Note the files that will be missed; images without boxes may be away. A missing folder is told by itself."""
+        there = (Path(self._root) / self._folder).is_dir()
+        for image in self._absent if there else ():
+            if image.annotated or self._split.name != "train":
+                message = f"{image.path} does not exist"
+                if not self._split.notes.counts[kinds.MISSING_IMAGES]:
+                    message += elsewhere(self._root, image.path)
+                self._split.notes.add(kinds.MISSING_IMAGES, image.where, message)
 
     def _list(self, content: dict[str, Any], key: str) -> list[Any]:
         found = content.get(key)
@@ -109,25 +121,31 @@ class _Reader:
     # ----------------------------------------------------------------------------------------------------- images
 
     def _read_images(self, entries: list[Any]) -> None:
-        for key, entry in self._entries(entries, "image", kinds.IMAGES_WITHOUT_ID, kinds.DUPLICATE_IMAGES):
-            image = self._image(key, entry)
+        known = dict(self._entries(entries, "image", kinds.IMAGES_WITHOUT_ID, kinds.DUPLICATE_IMAGES))
+        given = [entry.get("file_name") for entry in known.values()]
+        names = list(dict.fromkeys(name for name in given if isinstance(name, str) and name))
+        files = dict(zip(names, locate(self._root, self._folder, names), strict=True))
+        for key, entry in known.items():
+            image = self._image(key, entry, files)
             if image is not None:
                 self._images[key] = image
         self._split.images = list(self._images.values())
 
-    def _image(self, key: Any, entry: dict[str, Any]) -> Image | None:
+    def _image(self, key: Any, entry: dict[str, Any], files: dict[str, Located]) -> Image | None:
         where = f"image {shown(key)}"
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
             self._note(kinds.NAMELESS_IMAGES, where, f"has the file_name {shown(name)}")
             return None
-        try:
-            path = image_path(self._root, self._folder, name)
-        except ValueError as error:
-            self._note(kinds.IMAGES_OUTSIDE, where, f"has the file_name {shown(name)}, which {error}")
+        file = files[name]
+        if file.refused is not None:
+            self._note(kinds.IMAGES_OUTSIDE, where, f"has the file_name {shown(name)}, which {file.refused}")
             return None
         width, height = self._size(entry, where)
-        return Image(key, path, width, height, f"{self._path}: {where}", self._boxes_where)
+        image = Image(key, file.path, width, height, f"{self._path}: {where}", self._boxes_where)
+        if not file.there:
+            self._absent.append(image)
+        return image
 
     def _size(self, entry: dict[str, Any], where: str) -> tuple[Any, Any]:
         width, height = (finite(entry.get(side)) for side in ("width", "height"))

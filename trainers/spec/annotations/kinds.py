@@ -22,6 +22,7 @@ class Kind:
 
 # What stops training and evaluation.
 UNREADABLE = Kind("unreadable annotation files", stops=True)
+MISSING_XML = Kind("missing annotation files", stops=True, once=True)
 IMAGES_WITHOUT_ID = Kind("images without id", stops=True)
 CATEGORIES_WITHOUT_ID = Kind("categories without id", stops=True)
 ANNOTATIONS_WITHOUT_ID = Kind("annotations without id", stops=True)
@@ -31,11 +32,14 @@ DUPLICATE_ANNOTATIONS = Kind("duplicate annotation ids", stops=True)
 NAMELESS_CATEGORIES = Kind("categories without name", stops=True)
 ABSENT_CLASSES = Kind("absent classes", stops=True)
 NAMELESS_IMAGES = Kind("images without file name", stops=True)
-IMAGES_OUTSIDE = Kind("images outside of the root", stops=True)
+IMAGES_OUTSIDE = Kind("images outside of the root", stops=True, once=True)
 IMAGES_WITHOUT_SIZE = Kind("images without size", stops=True)
 NO_BOX = Kind("annotations without box", stops=True)
 NO_NUMBERS = Kind("boxes that are no numbers", stops=True)
 UNCLEAR_FLAGS = Kind("annotations with an unclear iscrowd or ignore", stops=True)
+
+# What fails when the image is read.
+MISSING_IMAGES = Kind("missing images", once=True)
 
 # What is left out, of training and evaluation alike.
 UNKNOWN_IMAGES = Kind("annotations of unknown images")

@@ -7,7 +7,7 @@ from trainers.spec.annotations.coco import read_coco
 from trainers.spec.annotations.records import AnnotatedSplit, SizeOf
 from trainers.spec.annotations.voc import read_voc
 from trainers.spec.dataset import CocoDataset, VocDataset, class_names
-from trainers.spec.voc_layout import set_file
+from trainers.spec.voc_layout import PartFiles
 
 FileDataset = CocoDataset | VocDataset
 SplitName = Literal["train", "val"]
@@ -29,5 +29,7 @@ def source(dataset: FileDataset, name: SplitName) -> str:
     """Return the files that a split is read from, for a message."""
     root = Path(dataset.root)
     if isinstance(dataset, VocDataset):
-        return ", ".join(str(set_file(root, part)) for part in (dataset.train if name == "train" else dataset.val))
+        return ", ".join(
+            str(PartFiles(root, part).source) for part in (dataset.train if name == "train" else dataset.val)
+        )
     return str(root / (dataset.train if name == "train" else dataset.val).annotations)

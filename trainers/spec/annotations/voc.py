@@ -10,8 +10,9 @@ from trainers.spec.annotations.numbers import shown
 from trainers.spec.annotations.place import reason_to_leave_out, told
 from trainers.spec.annotations.reason import reason
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image, SizeOf
-from trainers.spec.dataset import VocDataset, VocPart, require_below
-from trainers.spec.voc_layout import image_file, names_in, set_file, xml_file
+from trainers.spec.dataset import VocDataset, VocPart
+from trainers.spec.file_names import require_below
+from trainers.spec.voc_layout import PartFiles
 from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, read_voc_xml, whole_box
 
 
@@ -40,13 +41,14 @@ class _Reader:
 
     def read(self, part: VocPart) -> None:
         """Add one part."""
-        for name in self._names(part):
-            self._read_image(part, name)
+        files = PartFiles(self._root, part)
+        for name in self._names(files):
+            self._read_image(files, name)
 
-    def _names(self, part: VocPart) -> Iterator[str]:
-        listed, notes = set_file(self._root, part), self._split.notes
+    def _names(self, files: PartFiles) -> Iterator[str]:
+        listed, notes = files.source, self._split.notes
         try:
-            names = names_in(self._root, part)
+            names = files.names
         except (OSError, UnicodeDecodeError) as error:
             message = f"cannot be read as a list of images: {reason(error)}"
             notes.add(kinds.UNREADABLE, str(listed), message)
@@ -63,12 +65,15 @@ class _Reader:
             except ValueError as error:
                 notes.add(kinds.IMAGES_OUTSIDE, where, str(error))
 
-    def _read_image(self, part: VocPart, name: str) -> None:
-        path, notes = xml_file(self._root, part, name), self._split.notes
+    def _read_image(self, files: PartFiles, name: str) -> None:
+        path, notes = files.xml_file(name), self._split.notes
         try:
             found = read_voc_xml(path)
-            file = image_file(self._root, part, name, found.file_name)
+            file = files.image_file(name, found.file_name)
             size = found.size or self._size(file, path)
+        except FileNotFoundError:
+            notes.add(kinds.MISSING_XML, f"{files.source}: image {shown(name)}", f"has no annotation file {path}")
+            return
         except VocXmlError as error:
             notes.add(kinds.UNREADABLE, str(path), str(error))
             return
@@ -78,6 +83,8 @@ class _Reader:
         width, height = size or (None, None)
         image = Image(next(self._numbers), str(file), width, height, str(path), f"{path}: object")
         self._add(found, image)
+        if not files.has_image(file) and (image.annotated or self._split.name != "train"):
+            notes.add(kinds.MISSING_IMAGES, image.where, f"{file} does not exist")
 
     def _size(self, file: Path, path: Path) -> tuple[int, int] | None:
         """Return an image's size from its file, where the annotation does not give it."""
