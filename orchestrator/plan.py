@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from orchestrator.digests import annotation_digests, dataset_digest, file_digest
+from orchestrator.digests import MISSING, annotation_digests, dataset_digest, file_digest
 from orchestrator.estimate import Estimate, estimate
 from orchestrator.findings import Finding
 from orchestrator.fingerprint import fingerprint, trial_fingerprint
@@ -110,8 +110,9 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     findings = (*loaded.warnings, *preflight(loaded, granted, machine))
     annotations = annotation_digests(study.dataset)
     digest = dataset_digest(study.dataset, annotations)
-    teacher, model, model_digest = _plan_teacher(study, store, digest)
-    planner = Planner(study, store, digest, model, model_digest, annotations)
+    checkpoint = _checkpoint(study.teacher)
+    teacher, model, model_digest = _plan_teacher(study, store, digest, checkpoint)
+    planner = Planner(study, store, digest, model, model_digest, annotations, checkpoint)
     students, left_out = _within_budget(study, planner.students())
     distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     trials = ([teacher] if teacher and distils else []) + students
@@ -151,11 +152,12 @@ class Planner:
         digest: str,
         teacher: Teacher | None,
         teacher_digest: str | None,
-        annotations: dict[str, str] | None = None,
+        annotations: dict[str, str],
+        checkpoint: dict[str, str],
     ) -> None:
         self._study, self._store, self._digest = study, store, digest
-        self._teacher, self._teacher_digest = teacher, teacher_digest
-        self.inputs = annotations or {}
+        self._teacher, self._teacher_digest, self._checkpoint = teacher, teacher_digest, checkpoint
+        self.inputs = annotations
 
     @property
     def teacher(self) -> Teacher | None:
@@ -209,7 +211,7 @@ class Planner:
             segment=segment,
         )
         identity = _identity(spec, self._digest, teacher_digest=None if alone else self._teacher_digest)
-        checkpoint = {} if alone else _checkpoint(self._study.teacher, self._teacher_digest)
+        checkpoint = {} if alone else self._checkpoint
         return _planned("student", spec, dict(point.params), self._store, identity, checkpoint)
 
 
@@ -232,7 +234,9 @@ def _study_identity(study: Study, planner: Planner, trials: Sequence[PlannedTria
     return fingerprint([ids, planner.at({}, 0).id, content])
 
 
-def _plan_teacher(study: Study, store: Store, digest: str) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
+def _plan_teacher(
+    study: Study, store: Store, digest: str, checkpoint: dict[str, str]
+) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
     """Return the trial that trains or evaluates the teacher, the teacher as students see it, and its identity."""
     section = study.teacher
     if section is None:
@@ -250,7 +254,7 @@ def _plan_teacher(study: Study, store: Store, digest: str) -> tuple[PlannedTrial
         trial = _planned("teacher", spec, {}, store, _identity(spec, digest))
         weights = Weights(path=str(trial.directory / BEST))
         return trial, Teacher(detector=section.detector, weights=weights), trial.id
-    return _plan_public_teacher(study, section, store, digest)
+    return _plan_public_teacher(study, section, store, digest, checkpoint)
 
 
 def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSpec:
@@ -259,14 +263,14 @@ def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSp
 
 
 def _plan_public_teacher(
-    study: Study, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str
+    study: Study, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, checkpoint: dict[str, str]
 ) -> tuple[PlannedTrial, Teacher, str]:
     """Plan a teacher that exists already: it is evaluated once, before students are trained."""
     if isinstance(section, ZooTeacher):
         detector, path = zoo_detector(section.name), zoo_checkpoint(section.name).url
         model_digest = fingerprint(["zoo", section.name, path])
     else:
-        detector, path, model_digest = section.detector, section.path, file_digest(section.path)
+        detector, path, model_digest = section.detector, section.path, checkpoint.get(section.path, MISSING)
     if in_other_order(study):  # these rows were not permuted once, and results of such a teacher were wrong
         model_digest = fingerprint(["rows in the dataset's order of classes", model_digest])
     weights = Weights(path=path, coverage=section.coverage)
@@ -278,7 +282,7 @@ def _plan_public_teacher(
         schedule=EVALUATION_ONLY,
     )
     identity = _identity(spec, digest, init_digest=model_digest)
-    trial = _planned("teacher", spec, {}, store, identity, _checkpoint(section, model_digest))
+    trial = _planned("teacher", spec, {}, store, identity, checkpoint)
     return trial, Teacher(detector=detector, weights=weights), model_digest
 
 
@@ -295,9 +299,11 @@ def _identity(
     )
 
 
-def _checkpoint(teacher: TeacherSection | None, digest: str | None) -> dict[str, str]:
-    """Return the file of a teacher that is a checkpoint of the user's, and its SHA-256."""
-    return {teacher.path: digest} if isinstance(teacher, CheckpointTeacher) and digest else {}
+def _checkpoint(teacher: TeacherSection | None) -> dict[str, str]:
+    """Return the file of a teacher that is a checkpoint of the user's, and its SHA-256; nothing if it is not here."""
+    if not isinstance(teacher, CheckpointTeacher) or not Path(teacher.path).is_file():
+        return {}
+    return {teacher.path: file_digest(teacher.path)}
 
 
 def _planned(

@@ -9,6 +9,8 @@ import torch
 from orchestrator.plan import Plan
 from tests.unit.orchestrator.planning import ids, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit
+from trainers.inputs import require_unchanged
+from trainers.spec.digest import file_digest
 
 TEACHER = """\
 teacher:
@@ -59,6 +61,16 @@ def test_only_a_permuted_teacher_has_another_identity(tmp_path, monkeypatch):
     assert changed == ["teacher", *["student"] * 4]
     kept = [new for new, old in zip(asked.trials, before.trials, strict=True) if new.id == old.id]
     assert {trial.spec.method.kind for trial in kept} == {"none"}
+
+
+@pytest.mark.parametrize("classes", [["circle", "square", "triangle"], ["square", "circle", "triangle"], None])
+def test_a_worker_that_reads_the_planned_checkpoint_accepts_it(classes, tmp_path):
+    found = plan(tmp_path, classes)
+    distilled = [trial for trial in found.trials if trial.role == "teacher" or trial.spec.teacher]
+    assert len(distilled) > 1
+    for trial in distilled:
+        assert found.job(trial).inputs == {str(tmp_path / "teacher.pth"): file_digest(tmp_path / "teacher.pth")}
+        require_unchanged(found.job(trial))
 
 
 @pytest.mark.parametrize(
