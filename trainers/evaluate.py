@@ -1,7 +1,6 @@
 """Evaluate a detector on a dataset and return COCO metrics, and Pascal VOC's for its datasets."""
 
 import contextlib
-import gc
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from mmengine.dist import collect_results, get_rank, get_world_size
 from trainers.data import evaluation_batches
 from trainers.errors import TrialError
 from trainers.spec.class_metrics import class_metric
+from trainers.spec.collector import collector_paused
 from trainers.spec.view import COCO_DETECTIONS
 from trainers.voc import VocData
 from trainers.voc_metrics import VocFound, VocTruth, voc_metrics
@@ -163,7 +163,7 @@ def coco_metrics(
     2.2e-16 to the denominator of each precision). Without any detection every metric is 0. ``per_class`` adds the AP of
     each class that has a ground-truth box, as ``class_AP/<name>``.
     """
-    with contextlib.redirect_stdout(io.StringIO()), _collector_paused():  # both libraries print tables
+    with contextlib.redirect_stdout(io.StringIO()), collector_paused():  # both libraries print tables
         evaluation = _evaluated(annotations, detections, evaluator, category_ids, max_detections)
     # (thresholds, recalls, classes, areas); pycocotools' own summary knows 100 detections only
     precisions = evaluation.eval["precision"][..., -1]
@@ -221,18 +221,6 @@ def _annotation(number: int, detection: Detection) -> dict[str, Any]:
     """
     _, _, width, height = detection["bbox"]
     return {**detection, "id": number, "area": width * height, "iscrowd": 0}
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking through millions of records that stay alive until the end."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _backend(evaluator: str) -> tuple[Any, Any]:

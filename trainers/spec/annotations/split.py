@@ -6,6 +6,7 @@ from typing import Literal
 from trainers.spec.annotations.coco import read_coco
 from trainers.spec.annotations.records import AnnotatedSplit, SizeOf
 from trainers.spec.annotations.voc import read_voc
+from trainers.spec.collector import collector_paused
 from trainers.spec.dataset import CocoDataset, VocDataset, class_names
 from trainers.spec.voc_layout import PartFiles
 
@@ -22,7 +23,8 @@ def read_split(dataset: FileDataset, name: SplitName, size_of: SizeOf | None = N
     classes = class_names(dataset)
     if isinstance(dataset, VocDataset):
         return read_voc(dataset, name, classes, size_of)
-    return read_coco(dataset.root, dataset.train if name == "train" else dataset.val, classes, name)
+    with collector_paused():  # it takes longer than all the rest where annotations are many
+        return read_coco(dataset.root, dataset.train if name == "train" else dataset.val, classes, name)
 
 
 def source(dataset: FileDataset, name: SplitName) -> str:
