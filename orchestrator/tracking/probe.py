@@ -17,7 +17,7 @@ from orchestrator.study.tracking_address import require_known_scheme
 from orchestrator.tracking.database_schema import require_present_schema, sqlite_revision
 from orchestrator.tracking.faults import Unreachable, first_line, will_pass
 
-TIMEOUT_S = (10, 30)  # to connect, and without a byte
+CONNECT_TIMEOUT_S = 10  # to connect, and without a byte
 SERVERS = ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
 SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?!file:)([^?]+)")
@@ -72,7 +72,7 @@ def require_server(uri: str) -> None:
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
-            credentials, ASKED, "GET", max_retries=0, timeout=TIMEOUT_S, raise_on_status=False,
+            credentials, ASKED, "GET", max_retries=0, timeout=CONNECT_TIMEOUT_S, raise_on_status=False,
             params={"max_results": 1},
         )  # fmt: skip
     except (MlflowException, ValueError) as error:

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from mlflow.tracking import MlflowClient
 
 from dashboards.snapshot import snapshot
+from orchestrator.errors import UserError
 from orchestrator.plan import Plan
 from orchestrator.snapshot.mlflow_tracking import MlflowTracking
 from orchestrator.store import Store
-from orchestrator.tracking.database_schema import _revisions
+from orchestrator.tracking.database_schema import OtherSchema, _revisions
+from orchestrator.tracking.probe import require_answer
 from orchestrator.tracking.reading import read_study
 from tests.contract.mlflow_server import free_port
+from tests.contract.postgres import postgres
 from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
     AP,
     SMALL,
@@ -209,3 +213,31 @@ def test_trials_are_found_however_many_experiments_there_are(plan, store, client
     for number in range(5):
         client.create_experiment(f"other {number}")
     assert read_study(plan, store).note == ""
+
+
+def test_a_database_that_is_locked_is_read_around(plan, store, stillhouse, tmp_path):  # noqa: F811
+    for trial in plan.trials:
+        finish(trial, 0.3)
+    sync(plan, store)
+    with contextlib.closing(sqlite3.connect(store.database)) as other:
+        other.execute("begin exclusive")
+        answer = stillhouse("compare", tmp_path / "study.yaml", *options(store))
+    assert answer.code == 0
+    assert [f"{store.database} is locked" in line for line in answer.complaints] == [True]
+
+
+def test_a_database_server_is_not_migrated_either():
+    """Nor are tables created by who only reads."""
+    with postgres() as uri:
+        engine = sqlalchemy.create_engine(uri)
+        with pytest.raises(UserError, match="holds nothing yet"):
+            require_answer(uri, reading=True)
+        require_answer(uri)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("create table alembic_version (version_num varchar(32))"))
+            connection.execute(sqlalchemy.text("insert into alembic_version values (:old)"), {"old": _revisions()[1]})
+        for reading in (True, False):
+            with pytest.raises(OtherSchema, match="older MLflow"):
+                require_answer(uri, reading=reading)
+        assert sqlalchemy.inspect(engine).get_table_names() == ["alembic_version"]
+        engine.dispose()
