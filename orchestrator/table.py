@@ -1,6 +1,5 @@
 """Print results as a table for people: percent, one row for each point of the search."""
 
-import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -8,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.printable import printable
-from orchestrator.results.sample import Sample
+from orchestrator.results.sample import Sample, is_number
 from orchestrator.results.summary import Line, Summary, columns_of, lines_of
 
 NOTHING = "-"
@@ -51,6 +50,6 @@ def amount_text(line: Line, metric: str) -> str:
 
 def percent(sample: Sample) -> str:
     """Return mean ± spread in percent; a failed measurement is ``nan``."""
-    if not math.isfinite(sample.mean):
+    if not is_number(sample.mean):
         return "nan"
     return f"{100 * sample.mean:.1f}" + ("" if sample.spread is None else f" ± {100 * sample.spread:.1f}")

@@ -20,6 +20,7 @@ from functools import cache
 from orchestrator.results.sample import Sample
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12  # equal means of different numbers of seeds differ in the last bit
 RANK_RULE = "rows share a rank where their difference is within Student's t (95 %) of the pooled spread over seeds"
 
 
@@ -58,7 +59,7 @@ def ranks(samples: Sequence[Sample]) -> list[int] | None:
 
 
 def _beats(one: Sample, other: Sample, common: Pooled) -> bool:
-    return one.mean - other.mean > common.margin(one, other)
+    return one.mean - other.mean > common.margin(one, other) + ROUNDING
 
 
 @cache

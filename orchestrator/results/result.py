@@ -1,6 +1,5 @@
 """Hold what is known of one planned trial, wherever it was read."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from orchestrator.points import point_text
+from orchestrator.results.sample import is_number
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
 
@@ -87,4 +87,4 @@ _SHOWN = (
 
 
 def _as_json(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return {key: value if math.isfinite(value) else None for key, value in metrics.items()}
+    return {key: value if is_number(value) else None for key, value in metrics.items()}

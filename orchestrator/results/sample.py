@@ -2,8 +2,11 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,16 @@ class Sample:
 
 
 def is_number(value: float | None) -> bool:
-    """Tell whether a measurement gave a number: NaN and infinities are failed measurements."""
-    return value is not None and math.isfinite(value)
+    """Tell whether a measurement gave a number: NaN and infinities are failed measurements.
+
+    MLflow's databases hold the largest float in the place of infinity.
+    """
+    return value is not None and math.isfinite(value) and abs(value) < LARGEST
 
 
 def numbers_in(values: Iterable[float | None]) -> list[float]:
     """Return the values that are numbers."""
-    return [value for value in values if value is not None and math.isfinite(value)]
+    return [value for value in values if value is not None and is_number(value)]
 
 
 def sample_of(values: Iterable[float | None]) -> Sample | None:

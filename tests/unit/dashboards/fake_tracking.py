@@ -80,6 +80,11 @@ class FakeTracking:
         self._curves[run_id] = points
         return run_id
 
+    def add(self, run: RecordedRun, curves: Curves) -> None:
+        """Add a run as it is."""
+        self._runs.append(run)
+        self._curves[run.run_id] = curves
+
     def foreign(self, name: str, curves: Mapping[str, Sequence[float]], **given: Any) -> str:
         """Add a run that Stillhouse did not make and return its id."""
         empty = {"kind": "", "trial": "", "role": "", "method": "", "outcome": "", "data": "", "parent": ""}
