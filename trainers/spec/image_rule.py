@@ -40,7 +40,6 @@ class ImageFiles(View):
         return PixelRule(self.exif, self.bit_depth)
 
     def identity(self) -> dict[str, Any]:
-        """Return what changes a result; settings that give the pixels of earlier releases are left out."""
+        """Return what changes a result; all 16 bits are what earlier releases used of 16-bit images."""
         content = super().identity()
-        usual = {"exif": self.exif == "auto", "bit_depth": self.bit_depth in (None, FULL_DEPTH)}
-        return {key: value for key, value in content.items() if not usual.get(key)}
+        return {key: value for key, value in content.items() if (key, value) != ("bit_depth", FULL_DEPTH)}

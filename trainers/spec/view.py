@@ -20,6 +20,8 @@ LATER_KEYS = (
     "images_digest",
     "max_detections",
     "min_side",
+    "exif",
+    "bit_depth",
 )
 
 

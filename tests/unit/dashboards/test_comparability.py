@@ -57,6 +57,8 @@ def test_other_data_under_the_same_settings_keeps_runs_apart():
     [
         ("dataset.root", "/elsewhere/coco"),
         ("dataset.evaluator", "pycocotools"),
+        ("dataset.exif", "auto"),  # which earlier releases did not record
+        ("dataset.bit_depth", "null"),
         ("method.alpha1", "2.0"),
         ("seed", "7"),
         ("teacher.weights.path", "/other/store/trials/0000000000aa/best.pth"),

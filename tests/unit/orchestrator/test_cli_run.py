@@ -74,8 +74,8 @@ def test_missing_images(stillhouse, store, tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('{"images": [', "is not a COCO annotation file"),
-        ('{"categories": [{"id": 1, "name": "dog"}]}', "dataset.classes are ['cat', 'dog']"),
+        ('{"images": [', "cannot be read as JSON"),
+        ('{"categories": [{"id": 1, "name": "dog"}]}', "has no list of images"),
     ],
 )
 def test_wrong_annotations_are_findings_and_each_is_said_once(stillhouse, store, tmp_path, content, says):
@@ -272,7 +272,7 @@ def test_help_check_and_plan_load_nothing_heavy():
 
 
 def test_runs_that_stop_early_load_nothing_heavier_than_they_need(store, tmp_path):
-    write_coco(tmp_path / "data", classes=("dog", "cat"))
+    write_coco(tmp_path / "data", classes=("dog", "cow"))
     no_data = write(tmp_path, ONE_WORKER.replace(SHAPES, section(tmp_path / "nowhere")), "no_data.yaml")
     wrong_data = write(tmp_path, ONE_WORKER.replace(SHAPES, section(tmp_path / "data")), "wrong_data.yaml")
     sound = write(tmp_path, ONE_WORKER)
