@@ -30,6 +30,11 @@ class Deleted:
     experiment: Experiment
 
     @property
+    def to_restore(self) -> Experiment | Run:
+        """Return the experiment where it is deleted as a whole, else the run."""
+        return self.experiment if self.with_experiment else self.run
+
+    @property
     def with_experiment(self) -> bool:
         """Tell whether the whole experiment is deleted."""
         return bool(self.experiment.lifecycle_stage == "deleted")
@@ -52,15 +57,15 @@ def study_is_deleted(plan: Plan, store: Store, client: MlflowClient, fingerprint
     if found is None:
         return ""
     what = f"experiment {found.experiment.name}" if found.with_experiment else f"run {found.run.info.run_name}"
-    return f"{what} is deleted in MLflow: {restoring(tracking_uri(plan, store), found)}"
+    return f"{what} is deleted in MLflow: {restoring(tracking_uri(plan, store), found.to_restore)}"
 
 
-def restoring(uri: str, found: Deleted) -> str:
+def restoring(uri: str, found: Experiment | Run) -> str:
     """Return the command that brings back what was deleted; MLflow's commands know it by its id only."""
-    if found.with_experiment:
-        what = f"experiments restore --experiment-id {found.experiment.experiment_id}"
+    if isinstance(found, Experiment):
+        what = f"experiments restore --experiment-id {found.experiment_id}"
     else:
-        what = f"runs restore --run-id {found.run.info.run_id}"
+        what = f"runs restore --run-id {found.info.run_id}"
     return f"MLFLOW_TRACKING_URI='{redacted(uri)}' mlflow {what} brings it back"
 
 
@@ -94,15 +99,17 @@ def note_of_deleted(uri: str, group: Sequence[Deleted]) -> str:
     first = group[0]
     what = counted(len({one.run.data.tags[TRIAL] for one in group}))
     if first.with_experiment:
-        return f"experiment {first.experiment.name} is deleted in MLflow with {what}: {restoring(uri, first)}"
+        return (
+            f"experiment {first.experiment.name} is deleted in MLflow with {what}: {restoring(uri, first.to_restore)}"
+        )
     which = "" if len(group) == 1 else " (the first one)"
-    return f"runs of {what} in experiment {first.experiment.name} are deleted in MLflow: {restoring(uri, first)}{which}"
+    return f"runs of {what} in experiment {first.experiment.name} are deleted in MLflow: {restoring(uri, first.to_restore)}{which}"
 
 
 def _deleted_part(plan: Plan, store: Store, trials: Sequence[PlannedTrial], deleted: dict[str, Deleted]) -> str:
     first = deleted[trials[0].id]
     names = list(dict.fromkeys(deleted[trial.id].experiment.name for trial in trials))
-    restore = restoring(tracking_uri(plan, store), first)
+    restore = restoring(tracking_uri(plan, store), first.to_restore)
     if first.with_experiment:
         return f"experiment {' and '.join(names)} is deleted in MLflow with {counted(len(trials))}: {restore}"
     also = f", and {SYNC}" if len(trials) == 1 else f" (the first one), and {SYNC}"

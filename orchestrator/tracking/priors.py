@@ -14,6 +14,7 @@ from orchestrator.plan import Plan
 from orchestrator.results.sample import sample_of
 from orchestrator.tracking.cursor import BEST_PREFIX
 from orchestrator.tracking.faults import plainly
+from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import DATA, KIND, ROLE, STATUS
 from trainers.spec.record import SELECTION_METRIC
@@ -34,6 +35,10 @@ def read_priors(plan: Plan, client: MlflowClient) -> list[tuple[dict[str, Any], 
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             raise OperationError(f"search.warm_start: the tracking store has no experiment {name}")
+        if experiment.lifecycle_stage == "deleted":
+            raise OperationError(
+                f"search.warm_start: experiment {name} is deleted in MLflow: {restoring(client.tracking_uri, experiment)}"
+            )
         wanted = f"tags.`{KIND}` = 'trial' and tags.`{ROLE}` = 'student' and tags.`{STATUS}` = 'finished'"
         runs = client.search_runs([experiment.experiment_id], wanted, max_results=MOST_RUNS)
     found: dict[str, tuple[dict[str, Any], list[float]]] = {}

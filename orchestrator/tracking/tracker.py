@@ -26,6 +26,7 @@ from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
+from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.notes import NOTE, study_note, trial_note
@@ -303,11 +304,8 @@ class Tracker:
         serves = (self._plan.study.tracking.uri or "").startswith(SERVERS)
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
-            restore = f"MLFLOW_TRACKING_URI='{self.address}' mlflow experiments restore --experiment-id"
-            raise OperationError(
-                f"experiment {name} is deleted in MLflow: {restore} {found.experiment_id} brings it back, "
-                "tracking.experiment names another"
-            )
+            back = restoring(self.address, found)
+            raise OperationError(f"experiment {name} is deleted in MLflow: {back}, tracking.experiment names another")
         if found is None:
             location = None if serves else self._store.artifacts.as_uri()
             try:

@@ -73,3 +73,11 @@ def test_an_experiment_that_is_not_there_is_named(store: Store, tmp_path: Path) 
     plan = searching(tmp_path, store, "nowhere")
     with pytest.raises(OperationError, match=r"search.warm_start: .* no experiment nowhere"):
         read_priors(plan, open_client(plan, store))
+
+
+def test_a_deleted_experiment_is_not_taken_for_an_empty_one(store: Store, tmp_path: Path) -> None:
+    plan = searching(tmp_path, store, "gone")
+    client = open_client(plan, store)
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(OperationError, match=r"search.warm_start: experiment gone is deleted in MLflow: .*restore"):
+        read_priors(plan, client)
