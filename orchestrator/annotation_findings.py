@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from orchestrator.findings import Finding
 from orchestrator.readings import Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
-from trainers.spec.annotations.kinds import MISSING_IMAGES, UNREADABLE, WITHOUT_BOXES
+from trainers.spec.annotations.kinds import (
+    MISSING_IMAGES,
+    UNKNOWN_CATEGORIES,
+    UNKNOWN_IMAGES,
+    UNREADABLE,
+    WITHOUT_BOXES,
+)
 from trainers.spec.annotations.problems import problems
-from trainers.spec.annotations.usage import Usage, listed
+from trainers.spec.annotations.usage import listed
 
 
 def annotation_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
@@ -19,7 +25,7 @@ def annotation_findings(dataset: FileDataset, split: SplitName, where: str) -> I
     yield from _missing(found, where)
     if found.notes.stopping is None:
         yield from (Finding(problem.level, where, problem.message) for problem in problems(found.usage, dataset))
-        yield from _left_out(found.usage, where)
+        yield from _left_out(found, where)
 
 
 def _stopping(found: Reading, where: str) -> Iterator[Finding]:
@@ -39,13 +45,20 @@ def _missing(found: Reading, where: str) -> Iterator[Finding]:
         yield Finding("missing", where, f"{told[0].message}{more}")
 
 
-def _left_out(counts: Usage, where: str) -> Iterator[Finding]:
+def _left_out(found: Reading, where: str) -> Iterator[Finding]:
     """Yield what is left out or mended; images without boxes are left out by everybody and no reason to warn."""
+    counts = found.usage
     odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
     if odd:
         what = "trained on" if counts.split == "train" else "evaluated"
-        yield Finding("warning", where, f"not {what}: {listed(odd)}; `stillhouse data check` names them")
+        message = f"not {what}: {listed(odd)}{_example(found)}; `stillhouse data check` tells more"
+        yield Finding("warning", where, message)
     if counts.mended:
-        yield Finding(
-            "warning", where, f"mended on reading: {listed(counts.mended)}; `stillhouse data check` tells how"
-        )
+        message = f"mended on reading: {listed(counts.mended)}; `stillhouse data check` tells how"
+        yield Finding("warning", where, message)
+
+
+def _example(found: Reading) -> str:
+    """Return the first annotation that refers to nothing: all of them mostly have one cause."""
+    notes = [found.notes.told[kind][0] for kind in (UNKNOWN_IMAGES, UNKNOWN_CATEGORIES) if kind in found.notes.told]
+    return f" ({notes[0]})" if notes else ""

@@ -6,7 +6,7 @@ from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
 from trainers.spec.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
-from trainers.spec.annotations.kinds import MISSING_IMAGES
+from trainers.spec.annotations.kinds import MISSING_IMAGES, UNREADABLE
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
 
@@ -26,7 +26,7 @@ def read(dataset: FileDataset, name: SplitName, ledger: Ledger) -> Split:
         for box in image.boxes:
             where = image.where_of(box)
             split.boxes.append(Box(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
-    if found.notes.stopping is None or not split.images:
+    if found.notes.stopping is None or (not split.images and UNREADABLE not in found.notes.told):
         _note_problems(split, dataset, ledger)
     return split
 

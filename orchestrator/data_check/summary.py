@@ -11,7 +11,7 @@ from trainers.spec.annotations.usage import Usage, listed
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds and difficult ones.
+    """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds, difficult ones and those marked to be ignored.
 
     ``used`` counts what of it is used.
     """
@@ -28,7 +28,7 @@ class Summary:
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {count}" for name, count in self.by_class.items())
         parts = f"{self.images} images ({self.without_boxes} without boxes), {self.boxes} boxes"
-        ignored = f", {self.ignored} of them crowds or difficult" if self.ignored else ""
+        ignored = f", {self.ignored} of them to be ignored (crowds, difficult)" if self.ignored else ""
         others = f", {self.other_boxes} boxes of other classes" if self.other_boxes else ""
         return f"{self.split}: {parts}{ignored}{others}: {classes}{self._rest()}"
 

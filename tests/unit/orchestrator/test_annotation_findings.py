@@ -83,6 +83,14 @@ def test_a_split_or_class_with_nothing_to_learn_is_an_error(root: Path, edited: 
     assert error.startswith(f"error: {message}")
 
 
+def test_ids_of_another_type_are_told_by_their_cause(root: Path) -> None:
+    change(root, each(image_id="1"))
+    assert said(root)[1].endswith(
+        "(train.json: annotation 1: has the image_id '1', which does not exist as text, but as a number); "
+        "`stillhouse data check` tells more"
+    )
+
+
 def test_run_starts_nothing(root: Path, capsys: Any) -> None:
     change(root, each(iscrowd=1))
     study = root.parent / "study.yaml"
@@ -205,6 +213,6 @@ def test_a_file_is_read_once_while_it_stays_what_it_is(root: Path, monkeypatch: 
     )
     assert said(root) == []
     assert sorted(reads) == ["train", "val"]
-    (root / "train.json").write_text(json.dumps(annotations([(1,), (2,), (1, 2, 2)])))
+    (root / "train.json").write_text(json.dumps(annotations([(1, 2), (1, 2, 2)])))
     assert said(root) == []
     assert sorted(reads) == ["train", "train", "val"]

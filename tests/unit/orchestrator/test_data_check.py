@@ -82,7 +82,7 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("images as text", edit(lambda content: {**content, "images": "many"}), UNREADABLE, "images is no list"),
     ("an image as text", edit(lambda c: c["images"].append("one")), "images without id", "'one'"),
     ("an image without id", of("images", id=None), "images without id", "image at position 0: has no id"),
-    ("an id as list", of("images", id=[1]), "images without id", "is wrong: [1]"),
+    ("an id as list", of("images", id=[1]), "images without id", "has the id [1], which is neither"),
     ("an image id twice", of("images", id=2), "duplicate image ids", "image 2: has the id of an earlier one"),
     ("an annotation id twice", of("annotations", id=2), "duplicate annotation ids", "annotation 2"),
     ("no file name", of("images", file_name=None), "images without file name", "image 1: has the file_name None"),

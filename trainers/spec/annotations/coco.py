@@ -14,6 +14,7 @@ from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
 from trainers.spec.dataset import CocoSplit
 from trainers.spec.image_names import Located, elsewhere, locate
 
+DIGITS = 30  # no id that somebody counts has more
 OTHER = -1  # the label of categories that are no class of the study
 
 
@@ -83,9 +84,7 @@ class _Reader:
             given = entry.get("id") if isinstance(entry, dict) else None
             key = _key(given)
             if key is None:
-                absent = isinstance(entry, dict) and given is None
-                message = "has no id" if absent else f"is wrong: {shown(entry if given is None else given)}"
-                self._note(nameless, f"{what} at position {position}", message)
+                self._note(nameless, f"{what} at position {position}", _no_id(entry, given))
             elif key in seen:
                 self._note(twice, f"{what} {shown(key)}", "has the id of an earlier one")
             else:
@@ -159,7 +158,7 @@ class _Reader:
 
     def _annotation(self, position: int, entry: Any) -> None:
         if not isinstance(entry, dict):
-            self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation at position {position}", f"is wrong: {shown(entry)}")
+            self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation at position {position}", _no_id(entry, None))
             return
         key = self._annotation_key(position, entry.get("id"))
         image = self._known(entry, "image_id", self._images, kinds.UNKNOWN_IMAGES, key)
@@ -179,7 +178,7 @@ class _Reader:
         if key is None:
             name = f"at position {position}"
             if given is not None:
-                self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation {name}", f"is wrong: {shown(given)}")
+                self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation {name}", _no_id({}, given))
             return _Place(name)
         if key in self._keys:
             self._note(kinds.DUPLICATE_ANNOTATIONS, f"annotation {shown(key)}", "has the id of an earlier one")
@@ -190,7 +189,8 @@ class _Reader:
         value = entry.get(name)
         found = among.get(value) if isinstance(value, int | str | float) and not isinstance(value, bool) else None
         if found is None:
-            self._note(kind, f"annotation {shown(key)}", f"has the {name} {shown(value)}, which does not exist")
+            message = f"has the {name} {shown(value)}, which does not exist{_other_form(value, among)}"
+            self._note(kind, f"annotation {shown(key)}", message)
         return found
 
     def _box(self, key: Any, label: int, entry: dict[str, Any], image: Image) -> Box | None:
@@ -257,6 +257,20 @@ def _key(value: Any) -> int | str | None:
     if isinstance(value, int | str):
         return None if isinstance(value, bool) else value
     return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _no_id(entry: Any, given: Any) -> str:
+    """Return what is wrong with an entry that has no id."""
+    if not isinstance(entry, dict):
+        return f"is {shown(entry)} instead of an object"
+    return "has no id" if given is None else f"has the id {shown(given)}, which is neither a whole number nor text"
+
+
+def _other_form(value: Any, among: dict[Any, Any]) -> str:
+    """Return a hint where an id exists as text instead of as a number, or the other way round."""
+    if isinstance(value, str) and len(value) < DIGITS and value.isascii() and value.isdecimal() and int(value) in among:
+        return " as text, but as a number"
+    return " as a number, but as text" if isinstance(value, int) and str(value) in among else ""
 
 
 def _whole(value: Any) -> Any:
