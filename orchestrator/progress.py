@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as Bars
 
 from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.results.metric_names import AP
 from orchestrator.tracking.names import run_name
 from trainers.spec.record import PROGRESS, SELECTION_METRIC
 
@@ -59,7 +60,7 @@ class Progress:
         """Show the newest AP."""
         trial = self._trials[trial_id]
         score = result.get(SELECTION_METRIC)
-        text = "" if score is None else f"AP {100 * score:.1f}"
+        text = "" if score is None else f"{AP} {100 * score:.1f}"
         self._say(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
         if text and trial_id in self._running:
             self._bars.update(self._running[trial_id], score=text)
