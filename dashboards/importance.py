@@ -52,7 +52,7 @@ def _importance(group: str, method: str, trials: Sequence[Seen], keys: Sequence[
 def _reason(trials: Sequence[Seen]) -> str:
     """Return why nothing can be estimated, empty when it can."""
     if len(trials) < FEWEST:
-        return f"needs {FEWEST} trials with a final result, there are {len(trials)}"
+        return f"needs {FEWEST} trials with a result, there are {len(trials)}"
     return "all trials have the same result" if len({trial.score for trial in trials}) == 1 else ""
 
 
