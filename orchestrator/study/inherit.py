@@ -145,6 +145,14 @@ def shipped_file(name: str) -> Path:
     return path if os.path.normpath(path).startswith(f"{root}{os.sep}") else root / "no such file"
 
 
+def absent(path: str | Path) -> str:
+    """Return why there is no file at ``path``."""
+    try:
+        return f"a folder, not a file: {path}" if Path(path).is_dir() else f"no such file: {path}"
+    except (OSError, ValueError):
+        return f"no such file: {path}"
+
+
 def is_file(path: Path) -> bool:
     """Tell whether a file is there, for any text that a study may give as a path."""
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.study.checks.context import Context
-from orchestrator.study.inherit import is_file
+from orchestrator.study.inherit import absent, is_file
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import TrainedTeacher, ZooTeacher
@@ -80,7 +80,7 @@ def _check_file(site: Site, *, trust: bool) -> Iterator[Problem]:
     if is_unresolved(path):
         return
     if not is_file(Path(path)):
-        yield Problem(site.at("config"), f"no such file: {path}{_shipped_as(Path(path))}")
+        yield Problem(site.at("config"), f"{absent(path)}{_shipped_as(Path(path))}")
     elif not trust:
         yield Problem(site.at("config"), "a local detector config can run code: pass --trust-config if you trust it")
 

@@ -55,12 +55,12 @@ def _unequal(term: TermSpec, teacher: Pyramid, student: Pyramid) -> Iterator[str
     if isinstance(term, CrossKdCls | CrossKdBox):
         if teacher.head_channels != student.head_channels:
             yield (
-                f"{term.kind} needs heads of equal channels: the teacher's has {teacher.head_channels}, "
+                f"crosskd needs heads of equal channels: the teacher's has {teacher.head_channels}, "
                 f"the student's {student.head_channels}"
             )
         convs = [pyramid.convs for pyramid in (teacher, student) if pyramid.convs is not None]
         if convs and term.convs > min(convs):
-            yield f"{term.kind} reads features after {term.convs} convolutions, a head here has {min(convs)}"
+            yield f"crosskd reads features after {term.convs} convolutions, a head here has {min(convs)}"
 
 
 def teacher_detector(teacher: TeacherSection) -> Detector:

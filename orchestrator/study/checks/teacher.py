@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.checks.method import config_of
-from orchestrator.study.inherit import is_file
+from orchestrator.study.inherit import absent, is_file
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import CheckpointTeacher, TrainedTeacher, ZooTeacher
@@ -43,7 +43,7 @@ def check_checkpoint(context: Context) -> Iterator[Problem]:
         hint = did_you_mean(teacher.name, checkpoint_names())
         yield Problem(("teacher", "name"), f"no public checkpoint of this name is known{hint}")
     if isinstance(teacher, CheckpointTeacher) and not is_unresolved(teacher.path) and not is_file(Path(teacher.path)):
-        yield Problem(("teacher", "path"), f"no such file: {teacher.path}")
+        yield Problem(("teacher", "path"), absent(teacher.path))
 
 
 def check_scales(context: Context) -> Iterator[Problem]:

@@ -264,6 +264,14 @@ MISTAKES = [
         "no such file: best.pth",
     ),
     Mistake(
+        "checkpoint that is a folder",
+        "kind: train",
+        "kind: checkpoint\n  path: /",
+        7,
+        "teacher.path",
+        "a folder, not a file: /",
+    ),
+    Mistake(
         "unset variable in a checkpoint's path",
         "kind: train",
         "kind: checkpoint\n  path: ${STILLHOUSE_UNSET}/best.pth",
