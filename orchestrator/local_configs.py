@@ -159,21 +159,39 @@ def _backbone(config: LocalConfig, detector: Detector) -> Iterator[Finding]:
 
 def _misplaced(config: LocalConfig) -> Iterator[Finding]:
     """Yield settings of the head that stand outside ``model``, as the first releases of mmdet had them."""
-    for key, signs in INSIDE_MODEL.items():
-        value = config.values.get(key)
-        if isinstance(value, dict) and any(sign in value for sign in signs) and key not in _model(config):
-            yield _at(config, "error", (key,), f"mmdet 3 reads these settings as model.{key}: move them into model")
+    for key in filter(lambda key: _is_misplaced(config, key), INSIDE_MODEL):
+        yield _at(config, "error", (key,), f"mmdet 3 reads these settings as model.{key}: move them into model")
+
+
+def _is_misplaced(config: LocalConfig, key: str) -> bool:
+    """Tell whether ``key`` holds settings of the head, and the user's files give the model none of that name.
+
+    A shipped base has given the loop's settings under the same key, and the head's in the model.
+    """
+    value = config.values.get(key)
+    if not isinstance(value, dict) or not any(sign in value for sign in INSIDE_MODEL.get(key, ())):
+        return False
+    return not _gives(config, ("model", key))
 
 
 def _sections(config: LocalConfig) -> Iterator[tuple[str, str]]:
     """Yield the top-level keys that are not used, of those that the user's own files give."""
     for key in config.values:
-        mine = (key,) in config.lines and not config.line_of(key).shipped
-        if mine and key in SECTIONS and not _is_models(config, key):
+        if (
+            key in SECTIONS
+            and _gives(config, (key,))
+            and not _is_models(config, key)
+            and not _is_misplaced(config, key)
+        ):
             yield key, key
     scope = config.values.get("default_scope")
     if isinstance(scope, str) and scope != "mmdet" and not config.line_of("default_scope").shipped:
         yield "default_scope", f"default_scope ({_shown(scope)}: types are looked up in mmdet)"
+
+
+def _gives(config: LocalConfig, path: tuple[str, ...]) -> bool:
+    """Tell whether a file of the user's gives a key."""
+    return path in config.lines and not config.line_of(*path).shipped
 
 
 def _is_models(config: LocalConfig, key: str) -> bool:
@@ -192,13 +210,7 @@ def _inside(config: LocalConfig, classes: int) -> Iterator[tuple[str, str]]:
         section = model.get(parent)
         value = section.get(key) if isinstance(section, dict) else None
         path = ("model", parent, key)
-        if (
-            value
-            and not isinstance(value, Unknown)
-            and value != classes
-            and path in config.lines
-            and not config.line_of(*path).shipped
-        ):
+        if value and not isinstance(value, Unknown) and value != classes and _gives(config, path):
             yield ".".join(path), f"{'.'.join(path)} ({why})"
     if isinstance(model.get("init_cfg"), dict) and _checkpoint(model["init_cfg"]) is None:
         yield "model.init_cfg", "model.init_cfg"

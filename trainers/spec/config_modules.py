@@ -9,7 +9,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-from trainers.spec.config_text import imported_names, is_python, parse, source_of
+from trainers.spec.config_names import is_python
+from trainers.spec.config_text import imported_names, parse, source_of
 from trainers.spec.config_values import dotted_name
 
 # Part of the environment, as Python is: identity leaves their versions out for configs that name their classes, too.

@@ -4,17 +4,18 @@ import ast
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainers.spec.config_values import UNKNOWN, Unknown, dotted_name, merged, value_of, variable_read
+from trainers.spec.config_names import is_python, spell_out
+from trainers.spec.config_values import UNKNOWN, Unknown, dotted_name, is_environ, merged, value_of, variable_read
 
 LARGEST = 1 << 20  # bytes of one config
 BASE = "_base_"
 VARIABLE = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S*?)\s*['\"]?\}\}")  # {{$NAME:default}}, as mmengine finds it
+EXPANDED = re.compile(r"\$\{?(\w+)")  # as os.path.expandvars finds them
 BASE_VALUE = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 DATA_FORMATS = (".json", ".yaml", ".yml")
 RUNS = ("exec", "eval", "__import__")
@@ -124,6 +125,7 @@ class PythonConfig:
         self.text.lazy = _is_lazy(self._tree)
         if not self.text.lazy:
             self._tree = parse(path, _substituted(source, self.text))
+        self._tree = spell_out(self._tree)
         self._scope: dict[str, Any] = {"__file__": str(path)}
         self._find_bases()
 
@@ -213,6 +215,7 @@ class PythonConfig:
 
     def _find_outside(self) -> None:
         bases, guarded = _base_imports(self._tree), _guarded(self._tree)
+        named = _renamed(self._tree)  # mentions of os.environ beside which stands which variable, or that read none
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Import | ast.ImportFrom) and node not in bases:
                 modules, members = imported_names(node)
@@ -221,8 +224,12 @@ class PythonConfig:
                 self.text.members += [Mention(name, node.lineno) for name in members]
             elif (read := variable_read(node)) is not None:
                 self._variable(value_of(read, self._scope), getattr(node, "lineno", 1))
+                named += ast.iter_child_nodes(node)
+                named += [part for child in ast.iter_child_nodes(node) for part in ast.iter_child_nodes(child)]
             elif isinstance(node, ast.Call):
                 self._call(node)
+            elif is_environ(node) and node not in named:
+                self._variable(UNKNOWN, getattr(node, "lineno", 1))
 
     def _variable(self, name: Any, line: int) -> None:
         if isinstance(name, str):
@@ -239,10 +246,19 @@ class PythonConfig:
             self._problem(node, "runs something that its text does not hold")
         elif last in LISTS:
             self._problem(node, "lists a folder")
+        elif last == "expandvars":
+            self._expand(node)
         elif isinstance(opened := self._opened(node, name, last), str):
             self.text.reads.append(Mention(opened, node.lineno))
         elif opened is not None:
             self._problem(node, "opens a file whose name only running it tells")
+
+    def _expand(self, node: ast.Call) -> None:
+        """Take note of the variables in ``os.path.expandvars("$NAME/...")``."""
+        text = self._argument(node)
+        names = EXPANDED.findall(text) if isinstance(text, str) else [UNKNOWN]
+        for name in names:
+            self._variable(name, node.lineno)
 
     def _opened(self, node: ast.Call, name: str, last: str) -> str | Unknown | None:
         """Return the file that a call opens, ``UNKNOWN`` when its name cannot be told, ``None`` when it opens none."""
@@ -263,11 +279,6 @@ class PythonConfig:
 
     def _problem(self, node: ast.Call, message: str) -> None:
         self.text.problems.append(Mention(f"{message} ({ast.unparse(node)[:60]})", node.lineno))
-
-
-def is_python(name: str) -> bool:
-    """Tell whether a module is one of Python's own."""
-    return name.partition(".")[0] in sys.stdlib_module_names
 
 
 def imported_names(node: ast.Import | ast.ImportFrom) -> tuple[list[str], list[str]]:
@@ -337,6 +348,14 @@ def _base_blocks(tree: ast.Module) -> list[ast.stmt]:
 def _base_imports(tree: ast.Module) -> list[ast.ImportFrom]:
     blocks = _base_blocks(tree)
     return [node for block in blocks for node in ast.walk(block) if isinstance(node, ast.ImportFrom)]
+
+
+def _renamed(tree: ast.Module) -> list[ast.AST]:
+    """Return what has been given another name that no other statement uses, since names are spelled out."""
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    given = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)]
+    unused = [node for node in given if isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used]
+    return [part for node in unused for part in ast.walk(node.value)]
 
 
 def _guarded(tree: ast.Module) -> list[ast.AST]:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 Scope = Mapping[str, Any]
 
+READ_VARIABLES = ("getenv", "environ.get", "environ.pop", "environ.setdefault")
+
 
 class Unknown:
     """Stand for a value that only running the config would tell."""
@@ -39,12 +41,22 @@ def dotted_name(node: ast.expr) -> str:
 
 def variable_read(node: ast.AST) -> ast.expr | None:
     """Return the expression that names the environment variable which ``node`` reads, ``None`` when it reads none."""
-    if isinstance(node, ast.Subscript) and _is(node.value, "environ"):
+    if isinstance(node, ast.Subscript) and is_environ(node.value):
         return node.slice
-    if isinstance(node, ast.Call) and node.args:
-        reads = _is(node.func, "getenv") or _is(node.func, "environ.get")
-        return node.args[0] if reads else None
+    if isinstance(node, ast.Compare) and is_environ(node.comparators[0]):
+        return node.left  # 'NAME' in os.environ
+    if isinstance(node, ast.Call) and (given := _arguments(node)):
+        return given[0] if any(_is(node.func, name) for name in READ_VARIABLES) else None
     return None
+
+
+def is_environ(node: ast.AST) -> bool:
+    """Tell whether ``node`` is ``os.environ``."""
+    return isinstance(node, ast.Attribute) and _is(node, "os.environ")
+
+
+def _arguments(node: ast.Call) -> list[ast.expr]:
+    return [*node.args, *(keyword.value for keyword in node.keywords)]
 
 
 def merged(top: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
@@ -186,9 +198,10 @@ def _call(node: ast.Call, scope: Scope) -> Any:
     name = dotted_name(node.func)
     if name == "dict":
         return _keywords(node, scope)
-    values = [value_of(argument, scope) for argument in node.args]
     if variable_read(node) is not None:
-        return _environment(values[0], values[1] if len(values) > 1 else None)
+        given = [value_of(argument, scope) for argument in _arguments(node)]
+        return _environment(given[0], given[1] if len(given) > 1 else None)
+    values = [value_of(argument, scope) for argument in node.args]
     for function, (kind, result) in FUNCTIONS.items():
         if (name == function or name.endswith(f".{function}")) and values and all(isinstance(v, kind) for v in values):
             return result(*values)

@@ -133,6 +133,14 @@ def test_environment_variables_count_by_value(folder: Folder, monkeypatch: pytes
         "x = {{'$REG_MAX:16'}}\n",
         "import os\nx = os.environ['REG_MAX']\n",
         "import os\nx = os.getenv('REG_MAX')\n",
+        "import os\nx = os.getenv(key='REG_MAX', default='2')\n",
+        "import os as o\nx = o.environ.setdefault('REG_MAX', '2')\n",
+        "from os import getenv as g\nx = g('REG_MAX')\n",
+        "from os import environ as e\nx = e.get('REG_MAX')\n",
+        "import os\nenvironment = os.environ\nx = environment['REG_MAX']\n",
+        "import os\nget = os.environ.get\nx = get('REG_MAX')\n",
+        "import os\nx = 1 if 'REG_MAX' in os.environ and os.environ['REG_MAX'] == '4' else 2\n",
+        "from os.path import expandvars\nx = expandvars('${REG_MAX}')\n",
     ):
         leaf = folder(leaf_py="_base_ = []\n" + text)
         found = set()
@@ -192,6 +200,8 @@ def test_installed_packages_count_by_release(folder: Folder, monkeypatch: pytest
         "import json\nwith open('extra.txt') as f:\n    x = json.load(f)\n",
         "from pathlib import Path\nx = Path('extra.txt').read_text()\n",
         "import os.path as osp\nx = open(osp.join('{{fileDirname}}', 'extra.txt'))\n",
+        "import json as j\nfrom io import open as o\nx = j.load(o('extra.txt'))\n",
+        "from json import load\nx = load(open('extra.txt'))\n",
         "from mmengine import fileio\nx = fileio.load('extra.txt')\n",
         "from mmengine.config import Config\nx = Config.fromfile('extra.txt')\n",
         "model = dict(bbox_head=dict(init_cfg=dict(type='Pretrained', checkpoint='extra.txt')))\n",
@@ -225,6 +235,13 @@ def test_files_that_a_config_opens_or_its_model_names_count_by_content(text: str
         ("exec(text)\n", "runs something"),
         ("_base_ = []\nx = '{{$STILLHOUSE_NO_SUCH:}}'\n", "STILLHOUSE_NO_SUCH"),
         ("import os\nx = os.environ[name]\n", "environment variable"),
+        ("import os\nx = dict(os.environ)\n", "environment variable"),
+        ("import os\ne = os.environ\nx = sorted(e)\n", "environment variable"),
+        ("import os\nx = os.path.expandvars(name)\n", "environment variable"),
+        ("import subprocess as sp\nx = sp.run(['git'])\n", "runs something"),
+        ("from subprocess import check_output\nx = check_output(['git'])\n", "runs something"),
+        ("from os import popen as ask\nx = ask('nproc').read()\n", "runs something"),
+        ("from os import listdir as names\nx = names('.')\n", "lists a folder"),
         ("model = dict(\n", "was never closed"),
     ],
 )
@@ -289,6 +306,11 @@ def test_a_job_holds_a_trial_to_the_files_that_its_id_stands_for(folder: Folder)
         ("resume_from = 'last.pth'\n", "leaf.py:2: resume_from: "),
         ("model = dict(\n    init_cfg=dict(type='Pretrained', checkpoint='x.pth'))\n", "leaf.py:3: model.init_cfg: "),
         ("model = dict(pretrained='torchvision://resnet50')\n", "leaf.py:2: model.pretrained: "),
+        (
+            "train_cfg = dict(assigner=dict(type='X', topk=3))\n",
+            "leaf.py:2: train_cfg: mmdet 3 reads these settings as model",
+        ),
+        ("test_cfg = dict(score_thr=0.5)\n", "leaf.py:2: test_cfg: mmdet 3 reads these settings as model.test_cfg"),
         ("train_cfg = dict(assigner=dict(type='X'), _delete_=True)\nmodel = dict(train_cfg=None)\n", ""),
     ],
 )
