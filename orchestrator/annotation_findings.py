@@ -1,11 +1,12 @@
 """Say in a plan what the annotations of its dataset are worth: what stops training, and what is left out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from orchestrator.findings import Finding
 from orchestrator.readings import Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
 from trainers.spec.annotations.kinds import (
+    ABSENT_CLASSES,
     MISSING_IMAGES,
     UNKNOWN_CATEGORIES,
     UNKNOWN_IMAGES,
@@ -16,23 +17,28 @@ from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import listed
 
 
-def annotation_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
-    """Yield what is wrong with a split's annotations, or worth knowing; nothing of files that are too large."""
+def annotation_findings(
+    dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]
+) -> Iterator[Finding]:
+    """Yield what is wrong with a split's annotations, or worth knowing; nothing of files that are too large.
+
+    ``unknown`` are classes of which it is told already that no box has their name.
+    """
     found = reading(dataset, split)
     if found is None:
         return
-    yield from _stopping(found, where)
+    yield from _stopping(found, where, unknown)
     yield from _missing(found, where)
     if found.notes.stopping is None:
-        yield from (Finding(problem.level, where, problem.message) for problem in problems(found.usage, dataset))
+        yield from (Finding(item.level, where, item.message) for item in problems(found.usage, dataset, unknown))
         yield from _left_out(found, where)
 
 
-def _stopping(found: Reading, where: str) -> Iterator[Finding]:
+def _stopping(found: Reading, where: str, unknown: Collection[str]) -> Iterator[Finding]:
     """Yield each kind of mistake once, by its first place; what cannot be read explains all the others."""
     told_kinds = [UNREADABLE] if UNREADABLE in found.notes.told else found.notes.told
     for kind in told_kinds:
-        if kind.stops:
+        if kind.stops and not (kind is ABSENT_CLASSES and found.names.undeclared <= set(unknown)):
             told = found.notes.told[kind]
             more = found.notes.counts[kind] - 1 if kind is not UNREADABLE else len({note.where for note in told}) - 1
             yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.name})' if more else ''}")

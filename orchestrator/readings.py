@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from orchestrator.class_names import Names, names_of
 from trainers.spec import VocDataset
 from trainers.spec.annotations import FileDataset, Notes, SplitName, read_split
 from trainers.spec.annotations.changed import changed_readings
@@ -26,15 +27,15 @@ class FirstImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold what a split's annotations say: counts, oddities, category names, and what is read otherwise than before.
+    """Hold what a split's annotations say: counts, oddities, names, images, and what is read otherwise than before.
 
-    ``others`` counts the boxes of names that are no class of the study. ``first`` are the first images that are used.
+    ``first`` are the first images that are used.
     """
 
     usage: Usage
     notes: Notes
-    names: tuple[str, ...]
-    others: dict[str, int]
+    names: Names
+    paths: tuple[str, ...]
     changed: tuple[str, ...]
     first: tuple[FirstImage, ...]
 
@@ -74,6 +75,13 @@ def _stamp_of(path: Path) -> tuple[str, int, int]:
 def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
     found = read_split(dataset, split)
     counts = usage(found, dataset)
+    paths = tuple(image.path for image in found.images)
     used = used_images(found, dataset)[:LOOKED_AT]
     first = tuple(FirstImage(Path(image.path), image.size) for image in used)
-    return Reading(counts, found.notes, found.names, dict(found.others), changed_readings(found), first)
+    return Reading(counts, found.notes, names_of(found, dataset), paths, changed_readings(found), first)
+
+
+def known_names(dataset: FileDataset) -> dict[str, Names]:
+    """Return the names in each split whose annotations can be read."""
+    found = {split: reading(dataset, split) for split in get_args(SplitName)}
+    return {split: item.names for split, item in found.items() if item is not None and item.usage.images}

@@ -3,6 +3,7 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
+from orchestrator.data_files import missing_files
 from orchestrator.findings import Finding, StudyErrors
 from orchestrator.json_output import print_json
 from orchestrator.local_configs import config_findings
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _findings(loaded: LoadedStudy) -> tuple[Finding, ...]:
     """Return everything that is worth knowing; raise ``StudyErrors`` when a local config cannot be used."""
-    findings = (*loaded.warnings, *config_findings(loaded.study))
+    findings = (*loaded.warnings, *missing_files(loaded), *config_findings(loaded.study))
     if any(finding.level == "error" for finding in findings):
         raise StudyErrors(findings)
     return findings

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.both_splits import common_source
 from orchestrator.data_check.boxes import check_boxes
 from orchestrator.data_check.images import Advance, check_images
 from orchestrator.data_check.ledger import Ledger
@@ -30,12 +31,15 @@ def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report
     images, and returns what to call after each.
     """
     ledger = Ledger()
-    train, val = read(dataset, "train", ledger), read(dataset, "val", ledger)
+    train, val = read(dataset, ledger)
     summaries = tuple(summarise(split, class_names(dataset)) for split in (train, val))
     for split, summary in zip((train, val), summaries, strict=True):
         check_boxes(split, ledger)
         check_counts(summary, ledger, dataset.min_side)
-    check_twins(train, val, ledger)
+    if (common := common_source(dataset)) is not None:
+        ledger.error("splits of one source", "dataset.val", common)
+    else:
+        check_twins(train, val, ledger)
     digests = tuple(
         check_images(split, dataset.pixel_rule, ledger, decode=decode, advance=begin(split.name, len(split.images)))
         for split in (train, val)

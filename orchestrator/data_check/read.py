@@ -1,25 +1,39 @@
-"""Read a split as training and evaluation do, noting what is wrong with it."""
+"""Note what is wrong with a split that was read as training and evaluation do."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from orchestrator.class_names import names_of, told_of, unknown_classes
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
-from trainers.spec.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
-from trainers.spec.annotations.kinds import MISSING_IMAGES, UNREADABLE
+from trainers.spec.annotations import AnnotatedSplit, FileDataset, read_split
+from trainers.spec.annotations.kinds import ABSENT_CLASSES, MISSING_IMAGES, UNREADABLE
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
 
 
-def read(dataset: FileDataset, name: SplitName, ledger: Ledger) -> Split:
-    """Return the split ``name`` as far as it can be read."""
-    found = read_split(dataset, name)
+def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
+    """Return the training and the validation split as far as they can be read."""
+    train, val = read_split(dataset, "train"), read_split(dataset, "val")
+    unknown = unknown_classes(dataset, {split.name: names_of(split, dataset) for split in (train, val) if split.images})
+    for item in unknown:
+        ledger.error("unknown class names", "dataset.classes", item.message)
+    return (
+        _noted(dataset, train, told_of(unknown, "train"), ledger),
+        _noted(dataset, val, told_of(unknown, "val"), ledger),
+    )
+
+
+def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Ledger) -> Split:
+    """Note what is odd about a split, except that no box has the name of the ``unknown`` classes."""
     for kind in found.notes.told:
-        ledger.take(kind, found.notes)
+        if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
+            ledger.take(kind, found.notes)
     _note_others(found, dataset, ledger)
     counts = usage(found, dataset)
     told_missing = MISSING_IMAGES in found.notes.told
-    split = Split(name, other_boxes=found.others.total(), told_missing=told_missing, usage=counts)
+    split = Split(found.name, other_boxes=found.others.total(), told_missing=told_missing, usage=counts)
     names = class_names(dataset)
     for image in found.images:
         split.images[image.id] = Image(Path(image.path), image.size, image.where)
@@ -27,7 +41,7 @@ def read(dataset: FileDataset, name: SplitName, ledger: Ledger) -> Split:
             where = image.where_of(box)
             split.boxes.append(Box(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
     if found.notes.stopping is None or (not split.images and UNREADABLE not in found.notes.told):
-        _note_problems(split, dataset, ledger)
+        _note_problems(split, dataset, unknown, ledger)
     return split
 
 
@@ -39,7 +53,7 @@ def _note_others(found: AnnotatedSplit, dataset: FileDataset, ledger: Ledger) ->
         ledger.warning("objects of other names", f"dataset.{found.name}", message)
 
 
-def _note_problems(split: Split, dataset: FileDataset, ledger: Ledger) -> None:
-    for problem in problems(split.usage, dataset):
+def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], ledger: Ledger) -> None:
+    for problem in problems(split.usage, dataset, unknown):
         add = ledger.error if problem.level == "error" else ledger.warning
         add(problem.kind, f"dataset.{split.name}", problem.message)

@@ -53,9 +53,9 @@ def enumeration(items: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
-def closest(word: object, options: Sequence[str]) -> str | None:
-    """Return the option that is spelt most like ``word``, ``None`` when none is close."""
-    close = difflib.get_close_matches(str(word)[:200], options, n=1)
+def closest(word: object, options: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """Return the option that is spelt most like ``word``, ``None`` when none is close; ``cutoff`` is difflib's."""
+    close = difflib.get_close_matches(str(word)[:200], options, n=1, cutoff=cutoff)
     return close[0] if close else None
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from trainers.spec.base import Section
 from trainers.spec.class_names import COCO80, VOC20
@@ -12,7 +12,18 @@ from trainers.spec.image_rule import ImageFiles
 from trainers.spec.view import Side, View
 
 ShapeClass = Literal["circle", "square", "triangle"]
-ClassNames = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return class names; raise ``ValueError`` when one is given twice."""
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        raise ValueError(f"class given twice: {', '.join(repeated)}")
+    return names
+
+
+ClassNames = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(require_distinct)]
+ShapeClasses = Annotated[tuple[ShapeClass, ...], Field(min_length=1), AfterValidator(require_distinct)]
 Path = Annotated[str, Field(min_length=1)]
 MinSide = Annotated[int, Field(ge=1, le=4096)]
 SMALLEST_SIDE = 32  # pixels; mmdet's own filter for training images
@@ -24,17 +35,12 @@ class ShapesDataset(View):
     """Draw images of coloured shapes on the fly; every pixel is a function of (seed, split, index)."""
 
     kind: Literal["shapes"]
-    classes: Annotated[tuple[ShapeClass, ...], Field(min_length=1)] = ("circle", "square", "triangle")
+    classes: ShapeClasses = ("circle", "square", "triangle")
     train_images: int = Field(160, ge=1, le=1_000_000)
     val_images: int = Field(64, ge=1, le=1_000_000)
     max_objects: int = Field(4, ge=1, le=50)
     image_size: tuple[Side, Side] = (128, 128)
     seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _classes_are_distinct(self) -> "ShapesDataset":
-        require_distinct(self.classes)
-        return self
 
 
 class CocoSplit(Section):
@@ -60,12 +66,6 @@ class CocoDataset(ImageFiles):
     classes: Literal["coco80"] | ClassNames = "coco80"
     images_digest: ImagesDigest = None
     min_side: MinSide = SMALLEST_SIDE
-
-    @model_validator(mode="after")
-    def _classes_are_distinct(self) -> "CocoDataset":
-        if self.classes != "coco80":
-            require_distinct(self.classes)
-        return self
 
 
 class VocPart(Section):
@@ -101,21 +101,8 @@ class VocDataset(ImageFiles):
     images_digest: ImagesDigest = None
     min_side: MinSide = SMALLEST_SIDE
 
-    @model_validator(mode="after")
-    def _classes_are_distinct(self) -> "VocDataset":
-        if self.classes != "voc20":
-            require_distinct(self.classes)
-        return self
-
 
 DatasetSpec = Annotated[ShapesDataset | CocoDataset | VocDataset, Field(discriminator="kind")]
-
-
-def require_distinct(names: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` when a class name is given twice."""
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
-        raise ValueError(f"class given twice: {', '.join(repeated)}")
 
 
 def class_names(dataset: DatasetSpec) -> tuple[str, ...]:

@@ -492,9 +492,33 @@ def images_whose_exif_was_not_looked_at(data: Coco) -> None:
 
 
 @painted
+def file_names_of_screenshots(data: Coco) -> None:
+    for half in data:
+        half.rename([f"Screenshot at 9.{n}\u202fPM.png" for n in range(5)])
+
+
+@painted
+def file_names_with_wide_spaces(data: Coco) -> None:
+    for half in data:
+        half.rename([f"写真\u3000{n}\u00a0枚.png" for n in range(5)])
+
+
+@painted
 def file_names_end_in_capitals(data: Coco) -> None:
     for half in data:
         half.rename([f"{n}.PNG" for n in range(5)])
+
+
+@painted
+def file_names_of_windows(data: Coco) -> None:
+    for half in data:
+        half.rename([f"day/{n}.png" for n in range(5)], [f"day\\{n}.png" for n in range(5)])
+
+
+@painted
+def the_folder_is_repeated_in_file_names(data: Coco) -> None:
+    for half in data:
+        half.rename([f"{n}.png" for n in range(5)], [f"{half.name}/{n}.png" for n in range(5)])
 
 
 @painted

@@ -188,9 +188,26 @@ def images_without_objects(data: Voc) -> None:
 
 
 @painted
+def lists_with_suffixes(data: Voc) -> None:
+    for file in data:
+        file.listed = f"{file.name}.jpg"
+
+
+@painted
+def lists_as_of_one_class(data: Voc) -> None:
+    for number, file in enumerate(data):
+        file.listed = f"{file.name} {1 if number % 2 else -1:2}"
+
+
+@painted
 def lists_with_spaces_and_empty_lines(data: Voc) -> None:
     for file in data:
         file.listed = f"  {file.name}\t\r\n"
+
+
+@painted
+def set_with_a_suffix(data: Voc) -> None:
+    data.sets = {"train": "trainval.txt", "val": "test.txt"}
 
 
 @painted
@@ -216,6 +233,12 @@ def grey_images_of_16_bits(data: Voc) -> None:
 @painted
 def images_turned_by_exif(data: Voc) -> None:
     data.store = pictures.turned(6)
+
+
+@painted
+def names_with_wide_spaces(data: Voc) -> None:
+    for file in data:
+        file.name = f"IMG\u3000{file.name}\u202fa.b"
 
 
 @painted

@@ -1,4 +1,4 @@
-"""Write folders in COCO's layout."""
+"""Write folders in COCO's and in VOC's layout."""
 
 import io
 import json
@@ -8,15 +8,21 @@ from typing import Any
 
 from PIL import Image
 
+from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
+from trainers.spec import VocDataset, VocPart
+
 CLASSES = ("cat", "dog")
 
 
-def annotations(boxes: Sequence[Sequence[int]], classes: Sequence[str] = CLASSES) -> dict[str, Any]:
+def annotations(
+    boxes: Sequence[Sequence[int]], classes: Sequence[str] = CLASSES, *, prefix: str = ""
+) -> dict[str, Any]:
     """Return a COCO annotation file with one image for each item of ``boxes``: the categories of its boxes."""
     numbered = [(image, category) for image, found in enumerate(boxes, start=1) for category in found]
     return {
         "images": [
-            {"id": image, "file_name": f"{image}.jpg", "width": 64, "height": 48} for image in range(1, len(boxes) + 1)
+            {"id": image, "file_name": f"{prefix}{image}.jpg", "width": 64, "height": 48}
+            for image in range(1, len(boxes) + 1)
         ],
         "categories": [{"id": number, "name": name} for number, name in enumerate(classes, start=1)],
         "annotations": [
@@ -29,11 +35,20 @@ def annotations(boxes: Sequence[Sequence[int]], classes: Sequence[str] = CLASSES
 def write_coco(root: Path, boxes: Sequence[Sequence[int]] = ((1, 2), (2,)), classes: Sequence[str] = CLASSES) -> Path:
     """Write ``train.json``, ``val.json`` and the images, grey all of them; return ``root``."""
     (root / "images").mkdir(parents=True)
-    for number in range(1, len(boxes) + 1):
-        (root / "images" / f"{number}.jpg").write_bytes(grey_image((64, 48), "JPEG"))
-    for split in ("train", "val"):
-        (root / f"{split}.json").write_text(json.dumps(annotations(boxes, classes)))
+    for split, prefix in (("train", ""), ("val", "v")):
+        content = annotations(boxes, classes, prefix=prefix)
+        for image in content["images"]:
+            (root / "images" / image["file_name"]).write_bytes(grey_image((64, 48), "JPEG"))
+        (root / f"{split}.json").write_text(json.dumps(content))
     return root
+
+
+def write_voc_splits(root: Path) -> VocDataset:
+    """Write four images for each split in VOC's layout: the lists ``trainval`` and ``test`` of one folder."""
+    dataset = write_voc_folder(root)
+    images = {f"00100{number}": xml([(name, box, 0) for name, box, _ in SOME]) for number in range(4)}
+    write_part(root, VocPart(folder="VOC2007", set="test"), images)
+    return dataset
 
 
 def grey_image(size: tuple[int, int], kind: str) -> bytes:

@@ -132,8 +132,8 @@ def test_smaller_images_are_used_where_the_study_says_so(root: Path) -> None:
 
 
 def test_a_class_that_a_preset_has_may_be_absent(root: Path) -> None:
-    for split in ("train", "val"):
-        (root / f"{split}.json").write_text(json.dumps(annotations([(1, 2)], COCO80)))
+    for split, prefix in (("train", ""), ("val", "v")):
+        (root / f"{split}.json").write_text(json.dumps(annotations([(1, 2)], COCO80, prefix=prefix)))
     assert [text.partition(":")[0] for text in said(root, "dataset.classes=coco80")] == ["warning", "warning"]
 
 

@@ -201,11 +201,11 @@ def test_random_weights_are_announced(stillhouse):
 
 
 def test_the_plan_of_wrong_data_is_printed_and_refused(stillhouse, tmp_path):
-    root = write_coco(tmp_path / "data", classes=("dog", "cat"))
+    root = write_coco(tmp_path / "data", classes=("dog", "cow"))
     path = write(tmp_path, edit(SHAPES, section(root)))
     answer = stillhouse("plan", path)
     assert answer.code == 2
-    assert answer.out.count("dataset.classes are ['cat', 'dog']") == 2
+    assert answer.out.count("no box is called cat; the files have cow (4), dog (2)") == 1
     assert stillhouse("plan", path, "--json").json["findings"][0]["level"] == "error"
 
 

@@ -112,7 +112,8 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("an unclear iscrowd", of("annotations", iscrowd="no"), "annotations with an unclear iscrowd or ignore", "'no'"),
     ("an unclear ignore", of("annotations", ignore=2), "annotations with an unclear iscrowd or ignore", "ignore 2"),
     ("no category name", of("categories", name=None), "categories without name", "category 1"),
-    ("an absent class", of("categories", name="Cat"), "absent classes", "class 'cat' is not among them"),
+    ("an absent class", of("categories", name="Cat"), "unknown class names",
+     "no box of train is called cat; its files have Cat (2): did you mean it?"),
     ("no box of a class", edit(lambda c: c["annotations"].pop(1) and None), "classes without boxes in train",
      "no box of class 'dog'"),
     ("nothing but small images", edit(lambda c: [image.update(width=31) for image in c["images"]] and None),
@@ -209,7 +210,7 @@ VOC_CASES: list[tuple[str, Break, str, str]] = [
     ("a box outside", annotated(("cat", (70, 9, 90, 20), 0)), "boxes outside of their images", "lies outside"),
     ("another size", annotated(size=(640, 480)), "images of another size", "annotated are 640 x 480"),
     ("a missing image", lambda root: (root / "JPEGImages/train1.jpg").unlink(), "missing images", "does not exist"),
-    ("no such class", lambda root: rename(root), "classes without boxes in train", "class 'bird'"),
+    ("no such class", lambda root: rename(root), "unknown class names", "no box is called bird; the files have"),
 ]  # fmt: skip
 
 

@@ -330,4 +330,4 @@ def test_findings_are_listed_worst_first(tmp_path):
     text = VALID.replace(SHAPES, section(root)) + "search: {space: {method: [{kind: none}]}}\n"
     text = text.replace("search:\n  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n", "")
     levels = [finding.level for finding in plan_text(tmp_path, text).findings]
-    assert levels == ["error", "error", "missing", "missing", "warning"]
+    assert levels == ["error", "missing", "missing", "warning"]

@@ -11,14 +11,14 @@ from PIL import Image
 
 from orchestrator.findings import Finding
 from orchestrator.machine import Machine
-from tests.unit.orchestrator.coco_data import annotations, section, write_coco
+from tests.unit.orchestrator.coco_data import annotations, section, write_coco, write_voc_splits
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import VALID, edit
 from tests.unit.trainers.voc_folder import write_voc_folder
 from trainers.spec import VocDataset
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
-TRAIN, VAL = 7, 10  # lines of the study that name the splits
+CLASSES, TRAIN, VAL = 5, 7, 10  # lines of the study that name the splits
 
 
 @pytest.fixture
@@ -90,8 +90,12 @@ def test_images_that_lie_elsewhere_are_told_once_with_their_place(root):
     (root / "images").mkdir()
     found = findings_for(root)
     assert [(finding.level, finding.message) for finding in found] == [
-        ("missing", "data/images/1.jpg does not exist (the folder 'photos' has a file of this name) (and 1 more of 2)"),
-    ] * 2
+        (
+            "missing",
+            f"data/images/{name} does not exist (the folder 'photos' has a file of this name) (and 1 more of 2)",
+        )
+        for name in ("1.jpg", "v1.jpg")
+    ]
 
 
 def deep(root: Path, top: int) -> None:
@@ -126,12 +130,13 @@ def test_a_first_image_that_cannot_be_read_is_an_error(root):
     (root / "images" / "1.jpg").write_bytes(b"<html>404</html>")
     assert [finding.message for finding in findings_for(root)] == [
         "data/images/1.jpg is a web page: its download went wrong"
-    ] * 2
+    ]
 
 
 def test_a_voc_folder_without_lists_needs_none(tmp_path):
     voc = write_voc_folder(tmp_path / "data")
     shutil.rmtree(Path(voc.root) / "VOC2007" / "ImageSets")
+    shutil.copytree(Path(voc.root) / "VOC2007", Path(voc.root) / "VOC2012")
     text = "\n".join(
         (
             "dataset:",
@@ -144,16 +149,16 @@ def test_a_voc_folder_without_lists_needs_none(tmp_path):
             "",
         )
     )
-    listed, unlisted = "{folder: VOC2007, set: trainval}", "{folder: VOC2007}"
+    listed, unlisted, other = "{folder: VOC2007, set: trainval}", "{folder: VOC2007}", "{folder: VOC2012}"
     said = [
         finding.message
-        for finding in plan_text(tmp_path, edit(SHAPES, text.format("train", listed, "val", unlisted))).findings
+        for finding in plan_text(tmp_path, edit(SHAPES, text.format("train", listed, "val", other))).findings
     ]
     folder = tmp_path / "data" / "VOC2007"
     assert said == [
         f"no list of images {folder}/ImageSets/Main/trainval.txt: leave out set to take all 4 XML files of {folder}/Annotations"
     ]
-    assert plan_text(tmp_path, edit(SHAPES, text.format("train", unlisted, "val", unlisted))).findings == ()
+    assert plan_text(tmp_path, edit(SHAPES, text.format("train", unlisted, "val", other))).findings == ()
 
 
 def test_a_missing_root_is_reported_once(tmp_path):
@@ -162,21 +167,62 @@ def test_a_missing_root_is_reported_once(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("classes", "absent"), [(("cat",), "dog"), (("Cat", "dog"), "cat")])
-def test_classes_that_the_file_lacks_are_an_error(root, classes, absent):
-    (root / "val.json").write_text(json.dumps(annotations([(1,)], classes)))
-    message = f"data/val.json: categories: the study's class {absent!r} is not among them"
+def test_a_class_that_the_file_lacks_is_an_error(root):
+    (root / "val.json").write_text(json.dumps(annotations([(1,)], ("cat",), prefix="v")))
+    message = "data/val.json: categories: the study's class 'dog' is not among them"
     assert findings_for(root) == [Finding("error", f"study.yaml:{VAL}: dataset.val", message)]
 
 
+def test_a_class_that_is_spelt_otherwise_is_told_once(root):
+    assert findings_for(root, "dataset.classes=[cat, dogs]") == [
+        Finding("error", "--set dataset.classes", "no box is called dogs; the files have dog (4): did you mean it?")
+    ]
+    (root / "val.json").write_text(json.dumps(annotations([(1,)], ("Cat", "dog"), prefix="v")))
+    assert findings_for(root)[0] == Finding(
+        "error",
+        f"study.yaml:{CLASSES}: dataset.classes",
+        "no box of val is called cat; its files have Cat (1): did you mean it?",
+    )
+
+
+def test_classes_that_no_file_has_are_told_once(root):
+    assert findings_for(root, "dataset.classes=[bolt, nut]") == [
+        Finding("error", "--set dataset.classes", "no box is called bolt or nut; the files have dog (4), cat (2)")
+    ]
+
+
+def test_one_file_for_both_splits_is_an_error(root):
+    (root / "link.json").symlink_to("train.json")
+    for name in ("train.json", "link.json"):
+        [found] = findings_for(root, f"dataset.val={{annotations: {name}, images: images}}")
+        assert (found.level, found.message) == (
+            "error",
+            f"both splits are read from {name}: AP would be that of images which are trained on",
+        )
+
+
+def test_images_in_both_splits_are_counted(root):
+    (root / "more").symlink_to("images")
+    (root / "val.json").write_text(json.dumps(annotations([(1, 2), (1,), (2,)])))
+    grey = (root / "images" / "1.jpg").read_bytes()
+    (root / "images" / "3.jpg").write_bytes(grey)
+    [found] = findings_for(root, "dataset.val.images=more")
+    assert found == Finding(
+        "error",
+        f"study.yaml:{VAL}: dataset.val",
+        "2 of 3 images are trained on too, the first data/more/1.jpg: AP would be that of images which are trained on",
+    )
+
+
 def test_the_file_may_have_the_classes_in_another_order(root):
-    (root / "val.json").write_text(json.dumps(annotations([(1, 2)], ("dog", "cat"))))
+    (root / "val.json").write_text(json.dumps(annotations([(1, 2)], ("dog", "cat"), prefix="v")))
     assert findings_for(root) == []
 
 
 def test_a_file_may_have_classes_that_the_study_leaves_out(root):
-    for split in ("train", "val"):
-        (root / f"{split}.json").write_text(json.dumps(annotations([(1, 2), (4,)], ("bird", "cat", "cow", "dog"))))
+    for split, prefix in (("train", ""), ("val", "v")):
+        content = annotations([(1, 2), (4,)], ("bird", "cat", "cow", "dog"), prefix=prefix)
+        (root / f"{split}.json").write_text(json.dumps(content))
     assert findings_for(root) == []
 
 
@@ -204,10 +250,8 @@ def test_damaged_annotations_are_an_error(root, content, says, classes):
 
 
 def test_coco80_needs_eighty_classes(root):
-    found = findings_for(root, "dataset.classes=coco80")
-    assert [finding.level for finding in found] == ["error", "error"]
-    message = "data/train.json: categories: the study's class 'person' is not among them (and 77 more absent classes)"
-    assert found[0].message == message
+    message = "no box is called person, bicycle, car or 75 more; the files have dog (4), cat (2)"
+    assert findings_for(root, "dataset.classes=coco80") == [Finding("error", "--set dataset.classes", message)]
 
 
 def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
@@ -218,14 +262,14 @@ def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
 
 @pytest.fixture
 def voc(tmp_path: Path) -> VocDataset:
-    return write_voc_folder(tmp_path / "data")
+    return write_voc_splits(tmp_path / "data")
 
 
 def voc_findings(dataset: VocDataset) -> list[str]:
     """Plan a study of a VOC folder and return the level and message of its findings, names relative to its folder."""
     root = Path(dataset.root)
-    parts = "[{folder: VOC2007, set: trainval}]"
-    text = f"dataset:\n  kind: voc\n  root: {root}\n  classes: [cat, dog]\n  train: {parts}\n  val: {parts}\n"
+    train, val = (f"[{{folder: VOC2007, set: {name}}}]" for name in ("trainval", "test"))
+    text = f"dataset:\n  kind: voc\n  root: {root}\n  classes: [cat, dog]\n  train: {train}\n  val: {val}\n"
     plan = plan_text(root.parent, edit(SHAPES, text), machine=LAPTOP)
     assert {f.where.rpartition("dataset.")[2] for f in plan.findings} <= {"train", "val"}
     return [f"{f.level}: {f.message.replace(f'{root}/VOC2007/', '')}" for f in plan.findings]
@@ -237,15 +281,17 @@ def test_nothing_is_missing_in_a_whole_voc_folder(voc):
 
 def test_missing_voc_lists_and_folders_are_named(voc):
     shutil.rmtree(Path(voc.root) / "VOC2007")
-    missing = ["list of images ImageSets/Main/trainval.txt", "folder Annotations", "folder JPEGImages"]
-    assert voc_findings(voc) == 2 * [f"missing: no {what}" for what in missing]
+    assert voc_findings(voc) == [
+        f"missing: no {what}"
+        for name in ("trainval", "test")
+        for what in (f"list of images ImageSets/Main/{name}.txt", "folder Annotations", "folder JPEGImages")
+    ]
 
 
 def test_missing_voc_annotations_are_counted(voc):
     for name in ("000001", "000003"):
         (Path(voc.root) / "VOC2007" / "Annotations" / f"{name}.xml").unlink()
-    message = "missing: 2 of 4 annotation files are missing, the first Annotations/000001.xml"
-    assert voc_findings(voc) == [message, message]
+    assert voc_findings(voc) == ["missing: 2 of 4 annotation files are missing, the first Annotations/000001.xml"]
 
 
 @pytest.mark.parametrize(
@@ -254,8 +300,8 @@ def test_missing_voc_annotations_are_counted(voc):
 )
 def test_voc_lists_that_say_nothing_are_an_error(voc, content, says):
     (Path(voc.root) / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").write_bytes(content)
-    found = voc_findings(voc)
-    assert [finding.startswith(f"error: {says}") for finding in found] == [True, True]
+    [found] = voc_findings(voc)
+    assert found.startswith(f"error: {says}")
 
 
 @pytest.mark.parametrize(

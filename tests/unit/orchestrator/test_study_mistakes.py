@@ -123,7 +123,12 @@ MISTAKES = [
         "milestones [8, 11] lie at or after the last epoch (5)",
     ),
     Mistake(
-        "class given twice", "train_images: 8", "classes: [circle, circle]", 2, "dataset", "class given twice: circle"
+        "class given twice",
+        "train_images: 8",
+        "classes: [circle, circle]",
+        4,
+        "dataset.classes",
+        "class given twice: circle",
     ),
     # YAML
     Mistake("syntax", "lr: 1e-2", "lr: [1e-2", 17, "", "not valid YAML"),

@@ -16,6 +16,7 @@ from trainers.spec.image_names import Located, elsewhere, locate
 
 DIGITS = 30  # no id that somebody counts has more
 OTHER = -1  # the label of categories that are no class of the study
+NUMBERS = frozenset({int, float})  # what JSON's numbers become; ``bool`` is none of them
 
 
 def read_coco(root: str, files: CocoSplit, classes: tuple[str, ...], name: str) -> AnnotatedSplit:
@@ -195,7 +196,7 @@ class _Reader:
 
     def _box(self, key: Any, label: int, entry: dict[str, Any], image: Image) -> Box | None:
         given = entry.get("bbox")
-        if not isinstance(given, list) or len(given) != 4 or any(number(value) is None for value in given):
+        if not isinstance(given, list) or len(given) != 4 or not NUMBERS.issuperset(map(type, given)):
             message = f"has the bbox {shown(given)} instead of four numbers"
             self._note(kinds.NO_BOX, f"annotation {shown(key)}", message)
             return None
@@ -219,8 +220,7 @@ class _Reader:
 
     def _area(self, key: Any, given: Any, of_box: float, *, told_of: bool) -> float:
         """Return an annotation's area; what is no number above 0 is replaced by the box's own area."""
-        found = finite(given)
-        if found is not None and found > 0:
+        if type(given) in NUMBERS and 0 < given < math.inf:
             return given  # type: ignore[no-any-return]  # a number, as the file writes it
         if told_of:
             what = "no area" if given is None else f"the area {shown(given)}"
@@ -232,9 +232,9 @@ class _Reader:
         readings = self._split.readings
         if isinstance(box.key, int) and not 0 < box.key < 2**63:
             readings["annotation-id"] += 1
-        area = number(entry.get("area"))
-        if area is None or not (0 < area < math.inf):
-            readings["area"] += box.trained if area is not None and area <= 0 else 0
+        area: Any = entry.get("area")
+        if type(area) not in NUMBERS or not 0 < area < math.inf:
+            readings["area"] += box.trained and type(area) in NUMBERS and area <= 0
             readings["area-in-evaluation"] += 1
         if entry.get("ignore"):
             readings["ignore"] += 1

@@ -1,7 +1,7 @@
 """Say what is wrong with a split's counts: nothing to learn, nothing to score, more objects than detections."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from trainers.spec.annotations.kinds import Level
 from trainers.spec.annotations.split import FileDataset
@@ -19,8 +19,15 @@ class Problem:
     message: str
 
 
-def problems(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
-    """Yield what a split's counts say against training or evaluating with it; errors make the result worthless."""
+def problems(counts: Usage, dataset: FileDataset, unknown: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what a split's counts say against training or evaluating with it; errors make the result worthless.
+
+    Nothing is said of ``unknown`` classes, which are told already.
+    """
+    known = {name: count for name, count in counts.by_class.items() if name not in unknown}
+    if unknown and not known:
+        return
+    counts = replace(counts, by_class=known)
     if counts.split == "train":
         yield from _of_training(counts, dataset)
     else:

@@ -1,0 +1,117 @@
+"""Compare the classes of a study with the names that its annotation files have."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.study.wording import alternatives, closest
+from trainers.spec.annotations import AnnotatedSplit, FileDataset
+from trainers.spec.annotations.problems import PRESETS
+from trainers.spec.dataset import class_names
+
+SHOWN_CLASSES, SHOWN_NAMES = 3, 10  # names of each side that one message gives
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Count the boxes of one split by name: of the study's classes (``called``) and of all ``others``.
+
+    ``categories`` are the names that a COCO file declares, with boxes or without; ``None`` where nothing is declared.
+    """
+
+    called: Mapping[str, int]
+    others: Mapping[str, int]
+    categories: frozenset[str] | None
+
+    @property
+    def undeclared(self) -> frozenset[str]:
+        """Return the classes of the study that a COCO file does not declare."""
+        return frozenset(self.called) - self.categories if self.categories is not None else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownClasses:
+    """Say in ``message`` that no box of these splits has the name of these classes."""
+
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+    message: str
+
+
+def names_of(split: AnnotatedSplit, dataset: FileDataset) -> Names:
+    """Return the names in a split, those of boxes that are not used among them."""
+    labels = Counter(box.label for image in split.images for box in image.boxes)
+    called = {name: labels[label] for label, name in enumerate(class_names(dataset))}
+    return Names(called, dict(split.others), frozenset(split.names) if dataset.kind == "coco" else None)
+
+
+def unknown_classes(dataset: FileDataset, found: Mapping[str, Names]) -> list[UnknownClasses]:
+    """Return the classes that are likely to be misspelt, or that the files do not know at all.
+
+    ``found`` holds the splits that could be read. Of a list such as ``coco80`` files may well lack some classes.
+    """
+    classes = class_names(dataset)
+    absent = {split: [name for name in classes if not names.called[name]] for split, names in found.items()}
+    nowhere = [name for name in classes if found and all(name in lacking for lacking in absent.values())]
+    told = list(_nowhere(dataset, nowhere, found))
+    for split, names in found.items():
+        elsewhere = {name for other, its in found.items() if other != split for name in its.others}
+        fresh = {name: count for name, count in names.others.items() if name not in elsewhere}
+        here = [name for name in absent[split] if name not in nowhere]
+        told += [
+            UnknownClasses((split,), (name,), f"no box of {split} is called {name}; its files have {guess}")
+            for name, guess in _guesses(here, fresh)
+        ]
+    return told
+
+
+def told_of(found: Iterable[UnknownClasses], split: str) -> frozenset[str]:
+    """Return the classes of which something is said for a split."""
+    return frozenset(name for item in found if split in item.splits for name in item.classes)
+
+
+def _nowhere(dataset: FileDataset, nowhere: Sequence[str], found: Mapping[str, Names]) -> Iterator[UnknownClasses]:
+    """Yield a guess for each class without boxes that is likely to be misspelt, and one message for all others."""
+    splits, others = tuple(found), _total(names.others for names in found.values())
+    guesses = {} if dataset.classes in PRESETS else dict(_guesses(nowhere, others))
+    for name, guess in guesses.items():
+        yield UnknownClasses(splits, (name,), f"no box is called {name}; the files have {guess}")
+    rest = [name for name in nowhere if name not in guesses and _is_wanted(name, dataset, found)]
+    every = _total([others, *(names.called for names in found.values())])
+    if rest and +every:
+        shown = [*rest[:SHOWN_CLASSES], *([f"{len(rest) - SHOWN_CLASSES} more"] if len(rest) > SHOWN_CLASSES else [])]
+        message = f"no box is called {alternatives(shown)}; the files have {_listed(every)}"
+        yield UnknownClasses(splits, tuple(rest), message)
+
+
+def _is_wanted(name: str, dataset: FileDataset, found: Mapping[str, Names]) -> bool:
+    """Tell whether a class without boxes is a mistake: it is listed by the study itself, or no file declares it."""
+    return dataset.classes not in PRESETS or all(name in names.undeclared for names in found.values())
+
+
+def _guesses(classes: Iterable[str], others: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield each class with the name that is probably meant, worded as a question."""
+    spellings = {_folded(name): name for name in others}
+    for name in classes:
+        meant = spellings.get(closest(_folded(name), list(spellings), cutoff=0.7) or "")
+        if meant is not None:
+            yield name, f"{meant} ({others[meant]}): did you mean it?"
+
+
+def _folded(name: str) -> str:
+    """Return a name without what people spell differently: case, accents' form, hyphens and underscores for spaces."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").replace("-", " ").split())
+
+
+def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for some in counts:
+        total.update(some)
+    return total
+
+
+def _listed(counts: Counter[str]) -> str:
+    shown = [f"{name} ({count})" for name, count in (+counts).most_common(SHOWN_NAMES)]
+    more = len(+counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

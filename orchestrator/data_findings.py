@@ -1,0 +1,75 @@
+"""Say in a plan what is missing or wrong in its dataset, as far as two seconds tell."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import get_args
+
+from orchestrator.annotation_findings import annotation_findings
+from orchestrator.both_splits import WORTHLESS, common_source, shared_images
+from orchestrator.class_names import told_of, unknown_classes
+from orchestrator.data_files import file_dataset, missing_files, missing_from, missing_part
+from orchestrator.findings import Finding
+from orchestrator.image_findings import image_findings
+from orchestrator.readings import known_names, reading
+from orchestrator.study.load import LoadedStudy
+from trainers.spec import VocDataset
+from trainers.spec.annotations import FileDataset, SplitName
+from trainers.spec.voc_layout import PartFiles
+
+
+def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
+    """Yield what keeps the study's dataset from being trained and evaluated on, or is worth knowing of it.
+
+    Each mistake is told once: a class name that no box has at ``dataset.classes`` and not for each split, a file that
+    both splits are read from instead of each image in it.
+    """
+    dataset = file_dataset(loaded.study.dataset)
+    if dataset is None:
+        return
+    yield from missing_files(loaded)
+    unknown = unknown_classes(dataset, known_names(dataset))
+    yield from (Finding("error", loaded.where("dataset.classes"), item.message) for item in unknown)
+    for split in get_args(SplitName):
+        yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
+    yield from _of_both(dataset, loaded.where("dataset.val"))
+
+
+def _of_split(dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]) -> Iterator[Finding]:
+    lists = list(_lists(dataset, split, where))
+    yield from lists
+    # XML files that are missing would be told twice
+    if not (isinstance(dataset, VocDataset) and (lists or missing_from(dataset, split))):
+        yield from annotation_findings(dataset, split, where, unknown)
+        yield from image_findings(dataset, split, where)
+
+
+def _lists(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
+    """Compare VOC's lists with their annotation files, by one look into each folder."""
+    if isinstance(dataset, VocDataset):
+        for part in dataset.train if split == "train" else dataset.val:
+            if not missing_part(Path(dataset.root), part):
+                yield from _listed(PartFiles(dataset.root, part), where)
+
+
+def _listed(files: PartFiles, where: str) -> Iterator[Finding]:
+    try:
+        names = files.names
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("error", where, f"{files.source} is not a list of images: {error}")
+        return
+    absent = [name for name in names if not files.has_xml(name)]
+    if absent:
+        message = f"{len(absent)} of {len(names)} annotation files are missing, the first {files.xml_file(absent[0])}"
+        yield Finding("missing", where, message)
+    if not names:
+        yield Finding("error", where, f"{files.source} names no image")
+
+
+def _of_both(dataset: FileDataset, where: str) -> Iterator[Finding]:
+    """Yield that both splits are read from one file, or else that images are in both."""
+    train, val = reading(dataset, "train"), reading(dataset, "val")
+    if (message := common_source(dataset)) is not None:
+        yield Finding("error", where, message)
+    elif train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
+        count = f"{len(shared)} of {len(val.paths)} images are trained on too, the first {shared[0]}"
+        yield Finding("error", where, f"{count}: {WORTHLESS}")

@@ -1,0 +1,87 @@
+"""Class names that no box has are found before training, once, with the name that was probably meant."""
+
+import pytest
+
+from orchestrator.class_names import Names, told_of, unknown_classes
+from trainers.spec import CocoDataset, VocDataset
+from trainers.spec.class_names import COCO80
+
+
+def coco(*classes: str) -> CocoDataset:
+    return CocoDataset(kind="coco", root="x", classes=classes)
+
+
+def names(dataset: CocoDataset | VocDataset, declared: bool = True, **counts: int) -> Names:
+    """Return the names in a split with this many boxes of each."""
+    called = {name: counts.get(name, 0) for name in dataset.classes}
+    others = {name: count for name, count in counts.items() if name not in called}
+    return Names(called, others, frozenset(counts) if declared else None)
+
+
+def messages(dataset: CocoDataset | VocDataset, train: Names, val: Names) -> list[str]:
+    return [found.message for found in unknown_classes(dataset, {"train": train, "val": val})]
+
+
+def test_a_misspelt_class_is_told_once_with_what_is_meant() -> None:
+    dataset = coco("zebbra", "dog")
+    found = unknown_classes(
+        dataset, {"train": names(dataset, zebra=150, dog=9), "val": names(dataset, zebra=24, dog=2)}
+    )
+    assert [item.message for item in found] == ["no box is called zebbra; the files have zebra (174): did you mean it?"]
+    assert told_of(found, "train") == told_of(found, "val") == {"zebbra"}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("rbc", "RBC"),
+        ("traffic_light", "Traffic-Light"),
+        ("cafe\u0301", "café"),
+        ("bolt ", "bolt"),
+        ("bolts", "bolt"),
+    ],
+)
+def test_other_spellings_are_recognised(written: str, meant: str) -> None:
+    dataset = coco(written)
+    counts = {meant: 3, "something else": 90}
+    assert messages(dataset, names(dataset, **counts), names(dataset, **counts)) == [
+        f"no box is called {written}; the files have {meant} (6): did you mean it?"
+    ]
+
+
+def test_classes_that_resemble_nothing_share_one_message() -> None:
+    dataset = coco(*"abcde")
+    split = names(dataset, a=1, screw=4, washer=7)
+    assert messages(dataset, split, split) == [
+        "no box is called b, c, d or 1 more; the files have washer (14), screw (8), a (2)"
+    ]
+
+
+def test_a_preset_list_may_lack_classes_but_not_all_of_them() -> None:
+    dataset = CocoDataset(kind="coco", root="x")
+    part = Names({name: int(name in ("person", "dog")) for name in COCO80}, {}, frozenset(COCO80))
+    own = Names(dict.fromkeys(COCO80, 0), {"bolt": 12}, frozenset({"bolt"}))
+    assert messages(dataset, part, part) == []
+    assert messages(dataset, own, own) == ["no box is called person, bicycle, car or 77 more; the files have bolt (24)"]
+
+
+def test_a_name_that_differs_in_one_split_alone_is_told_for_it() -> None:
+    dataset = coco("car", "dog")
+    train, val = names(dataset, car=5, dog=3), names(dataset, cars=4, dog=1)
+    found = unknown_classes(dataset, {"train": train, "val": val})
+    assert [item.message for item in found] == [
+        "no box of val is called car; its files have cars (4): did you mean it?"
+    ]
+    assert (told_of(found, "train"), told_of(found, "val")) == (frozenset(), {"car"})
+
+
+def test_a_class_that_one_split_lacks_is_not_taken_for_its_neighbour() -> None:
+    """Both splits have vans, which the study leaves out; val has no van by another name."""
+    dataset = coco("car", "dog")
+    train, val = names(dataset, car=5, cars=1, dog=3), names(dataset, cars=4, dog=1)
+    assert messages(dataset, train, val) == []
+
+
+def test_files_without_any_box_are_no_matter_of_names() -> None:
+    dataset = coco("car")
+    assert messages(dataset, names(dataset), names(dataset)) == []
