@@ -253,3 +253,19 @@ def test_link_finder_sees_markdown_html_and_headings():
     text = '# A b-c: d\n[x](y.md#z "t") [x](y.md) <img src="p.svg"> `[no](code)`\n```\n# no\n[no](code)\n```\n'
     assert targets_in(text) == ["y.md#z", "y.md", "p.svg"]
     assert anchors(text) == {"a-b-c-d"}
+
+
+INPUTS = re.findall(
+    r"`(tests/[\w/.]+)(?: -k \"?([\w ]+)\"?)?`", (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize(("path", "words"), INPUTS)
+def test_each_odd_input_names_tests_that_exist(path, words):
+    place = ROOT / path
+    files = sorted(place.glob("*.py")) if place.is_dir() else [place]
+    tests = " ".join(
+        re.findall(r"^def (\w+)", "\n".join(file.read_text(encoding="utf-8") for file in files), re.MULTILINE)
+    )
+    assert all(word in tests for word in words.split() if word != "or")
+    assert "test_" in tests
