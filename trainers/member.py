@@ -58,7 +58,7 @@ class Member:
         )
         self._loaded: dict[str, Coverage] = {}
         if trial.init is not None:
-            self._loaded["init"] = load_weights(student, trial.init, "student", class_names(trial.dataset))
+            self._loaded["init"] = load_weights(student, trial.init, "detector", class_names(trial.dataset))
         if trial.teacher is not None and teacher is not None and teacher.loaded is not None:
             self._loaded["teacher"] = teacher.loaded
         if inherits(trial.method) and teacher is not None:

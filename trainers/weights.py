@@ -145,8 +145,8 @@ def load_weights(model: nn.Module, weights: Weights, what: str, classes: tuple[s
     """Load ``weights`` into ``model``, a detector of ``classes``; return what was covered.
 
     A checkpoint that names the same classes in another order has the rows of its classifier put into the order of
-    ``classes``. Raises ``TrialError`` when it names other classes, when it does not fill the classifier, and when it covers
-    less than ``weights.coverage`` of the model.
+    ``classes``. Raises ``TrialError`` when it names other classes, when it does not fill the classifier, when it covers less
+    than ``weights.coverage`` of the model, and when it holds NaN or infinity.
     """
     found = read_weights(weights.path)
     order = order_for(found.classes, classes, weights.path)
@@ -157,10 +157,23 @@ def load_weights(model: nn.Module, weights: Weights, what: str, classes: tuple[s
             f"(at least {weights.coverage:.1%} asked for)"
         )
     _require_classifier(model, coverage, weights.path, what)
+    _require_numbers(model, coverage, weights.path)
     if order is None or not order.differs:
         return coverage
     reorder(model, order)
     return replace(coverage, note="; ".join(filter(None, (found.note, order.describe()))))
+
+
+def _require_numbers(model: nn.Module, coverage: Coverage, path: str) -> None:
+    """Raise ``TrialError`` when loaded weights are NaN or infinite: such a detector finds nothing and teaches NaN."""
+    own = {*coverage.missing, *(odd.key for odd in coverage.misshapen)}
+    loaded = {key: tensor for key, tensor in model.state_dict().items() if key not in own}
+    broken = tuple(key for key, tensor in loaded.items() if tensor.is_floating_point() and not tensor.isfinite().all())
+    if broken:
+        raise TrialError(
+            f"checkpoint {path} holds NaN or infinity in {len(broken)} of {len(loaded)} tensors ({_first(broken)}): "
+            "its training diverged"
+        )
 
 
 def _require_classifier(model: nn.Module, coverage: Coverage, path: str, what: str) -> None:

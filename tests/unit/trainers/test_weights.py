@@ -50,6 +50,18 @@ def test_coverage_names_what_is_missing_misshapen_and_unused() -> None:
         assert torch.equal(after[name], old if kept else state[name])
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_loaded_weights_that_are_no_numbers_are_refused(value: float, tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    broken = torch.tensor([0.0, value])
+    torch.save({"state_dict": {**model.state_dict(), "ema_bias": broken}}, tmp_path / "weights.pth")
+    assert load_weights(model, Weights(path=str(tmp_path / "weights.pth")), "teacher").unused == ("ema_bias",)
+    state = {**model.state_dict(), "bias": broken}
+    torch.save({"state_dict": state}, tmp_path / "weights.pth")
+    with pytest.raises(TrialError, match=r"NaN or infinity in 1 of 2 tensors \(bias\): its training diverged"):
+        load_weights(model, Weights(path=str(tmp_path / "weights.pth"), coverage=0.1), "teacher")
+
+
 def test_whole_weights_are_loaded_whole(tmp_path: Path) -> None:
     source, target = model(), model()
     for content in (source.state_dict(), {"state_dict": source.state_dict(), "meta": {"epoch": 3}}):
