@@ -31,10 +31,14 @@ def saved(path: Path, model: Any, meta: Any, legacy: bool = False) -> Weights:
 
 
 def seen(model: Any, classes: tuple[str, ...]) -> dict[str, list[torch.Tensor]]:
-    """Return a detector's classification logits of two images by the name of the class, a list over levels."""
-    inputs = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    """Return a detector's classification logits of two images by the name of the class, a list over levels.
+
+    In float64, of which nothing but rounding is left: which kernel multiplies which columns together depends on the number
+    of threads, so float32's last bits may follow a class's place.
+    """
+    inputs = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0)).double()
     with torch.no_grad():
-        levels = model.eval().bbox_head(model.extract_feat(inputs))[0]
+        levels = model.double().eval().bbox_head(model.extract_feat(inputs))[0]
     outputs = model.bbox_head.cls_out_channels
     named = (*classes, "background")[:outputs]
     assert len(named) == outputs
@@ -50,7 +54,7 @@ def seen(model: Any, classes: tuple[str, ...]) -> dict[str, list[torch.Tensor]]:
     ],
     ids=["gfl", "atss", "fcos", "fcos-normed", "retinanet", "retinanet-softmax", "yolox"],
 )  # fmt: skip
-def test_a_teacher_of_another_order_answers_the_same_to_the_bit(
+def test_a_teacher_of_another_order_answers_the_same(
     head: str, changes: dict[str, Any], tmp_path: Path
 ) -> None:
     config = tmp_path / "detector.py"
@@ -59,8 +63,9 @@ def test_a_teacher_of_another_order_answers_the_same_to_the_bit(
     coverage = load_weights(ours, saved(tmp_path / "w.pth", theirs, {"CLASSES": THEIRS}), "teacher", OURS)
     before, after = seen(theirs, THEIRS), seen(ours, OURS)
     assert before.keys() == after.keys()
-    assert all(torch.equal(*pair) for name in before for pair in zip(before[name], after[name], strict=True))
-    assert not torch.equal(before["cat"][0], before["pig"][0])
+    for name, levels in before.items():
+        torch.testing.assert_close(after[name], levels, rtol=1e-11, atol=1e-11)
+    assert (before["cat"][0] - before["pig"][0]).abs().max() > 1e-6
     assert "another order (cat, dog, cow, pig)" in coverage.note
 
 

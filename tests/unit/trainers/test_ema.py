@@ -156,7 +156,7 @@ def work(rank: int, folder: str, text: str) -> list[dict[str, Tensor]]:
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
     seen: list[dict[str, Tensor]] = []
 
-    def note(detector: Any, *_: object) -> None:
+    def note(detector: Any, *_: object, **__: object) -> None:
         seen.append({name: tensor.clone() for name, tensor in detector.state_dict().items()})
 
     loop.evaluate = note  # type: ignore[assignment]
