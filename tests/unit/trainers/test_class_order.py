@@ -54,9 +54,7 @@ def seen(model: Any, classes: tuple[str, ...]) -> dict[str, list[torch.Tensor]]:
     ],
     ids=["gfl", "atss", "fcos", "fcos-normed", "retinanet", "retinanet-softmax", "yolox"],
 )  # fmt: skip
-def test_a_teacher_of_another_order_answers_the_same(
-    head: str, changes: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_teacher_of_another_order_answers_the_same(head: str, changes: dict[str, Any], tmp_path: Path) -> None:
     config = tmp_path / "detector.py"
     config.write_text(f"_base_ = {str(config_of(head))!r}\nmodel = {changes!r}\n")
     theirs, ours = (woken(config, seed, len(THEIRS)) for seed in (1, 2))

@@ -66,7 +66,7 @@ class _Reader:
                 notes.add(kinds.IMAGES_OUTSIDE, where, str(error))
 
     def _read_image(self, files: PartFiles, name: str) -> None:
-        path, notes = files.xml_file(name), self._split.notes
+        path, notes = files.xml_path(name), self._split.notes
         try:
             found = read_voc_xml(path)
             file = files.image_file(name, found.file_name)
@@ -75,20 +75,20 @@ class _Reader:
             notes.add(kinds.MISSING_XML, f"{files.source}: image {shown(name)}", f"has no annotation file {path}")
             return
         except VocXmlError as error:
-            notes.add(kinds.UNREADABLE, str(path), str(error))
+            notes.add(kinds.UNREADABLE, path, str(error))
             return
         except (OSError, ValueError, OverflowError) as error:
-            notes.add(kinds.UNREADABLE, str(path), f"cannot be read: {reason(error)}")
+            notes.add(kinds.UNREADABLE, path, f"cannot be read: {reason(error)}")
             return
         width, height = size or (None, None)
-        image = Image(next(self._numbers), str(file), width, height, str(path), f"{path}: object")
+        image = Image(next(self._numbers), str(file), width, height, path, f"{path}: object")
         self._add(found, image)
         if not files.has_image(file) and (image.annotated or self._split.name != "train"):
             notes.add(kinds.MISSING_IMAGES, image.where, f"{file} does not exist")
 
-    def _size(self, file: Path, path: Path) -> tuple[int, int] | None:
+    def _size(self, file: Path, path: str) -> tuple[int, int] | None:
         """Return an image's size from its file, where the annotation does not give it."""
-        self._split.notes.add(kinds.UNKNOWN_SIZE, str(path), "gives no size of the image, which is read to learn it")
+        self._split.notes.add(kinds.UNKNOWN_SIZE, path, "gives no size of the image, which is read to learn it")
         return self._size_of(file) if self._size_of else None
 
     def _add(self, found: VocImage, image: Image) -> None:
