@@ -23,12 +23,13 @@ def test_a_broken_image_fails_the_trial_with_its_name(tmp_path: Path) -> None:
     assert answer.code == 1
     assert "Traceback" not in answer.err
     [sentence] = [line for line in answer.err.splitlines() if line.startswith("failed:")]
-    assert "cannot read image" in sentence
+    assert "is no image" in sentence
     assert broken.name in sentence
     [trial] = answer.json["trials"]
     assert (trial["status"], trial["checkpoint"]) == ("failed", None)
     directory = tmp_path / "store" / "trials" / trial["id"]
     assert sorted(path.name for path in directory.iterdir()) == [
+        "data.json",
         "error.txt",
         "events.jsonl",
         "images.json",
