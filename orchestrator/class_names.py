@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.study.wording import alternatives, closest
+from orchestrator.study.wording import alternatives, closest, counted, enumeration
 from trainers.spec.annotations import AnnotatedSplit, FileDataset
 from trainers.spec.annotations.problems import PRESETS
 from trainers.spec.dataset import class_names
@@ -28,6 +28,18 @@ class Names:
     def undeclared(self) -> frozenset[str]:
         """Return the classes of the study that a COCO file does not declare."""
         return frozenset(self.called) - self.categories if self.categories is not None else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSpellings:
+    """Say in ``message`` that boxes of a split are called like classes of the study, but for the spelling.
+
+    ``names`` are the files' spellings. This is a warning: the study may mean two classes by them.
+    """
+
+    split: str
+    names: tuple[str, ...]
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,38 @@ def unknown_classes(dataset: FileDataset, found: Mapping[str, Names]) -> list[Un
             for name, guess in _guesses(here, fresh)
         ]
     return told
+
+
+def other_spellings(
+    dataset: FileDataset, found: Mapping[str, Names], unknown: Iterable[UnknownClasses]
+) -> list[OtherSpellings]:
+    """Return the boxes that are left out because the files spell their class in a second way.
+
+    ``unknown`` are the classes that no box has: of those it is told already which name is meant.
+    """
+    unknown, classes = list(unknown), {_folded(name): name for name in class_names(dataset)}
+    told = []
+    for split, names in found.items():
+        known = told_of(unknown, split)
+        meant = {other: classes.get(_folded(other)) for other, count in names.others.items() if count}
+        pairs = {other: name for other, name in meant.items() if name is not None and name not in known}
+        if pairs:
+            told.append(OtherSpellings(split, tuple(pairs), _spelt(split, pairs, names)))
+    return told
+
+
+def _spelt(split: str, pairs: Mapping[str, str], names: Names) -> str:
+    """Word what a split calls otherwise; of many classes it gives the first ones."""
+    shown = list(pairs)[:SHOWN_CLASSES]
+    others = [f"{_boxes(names.others[other])} called {other!r}" for other in shown]
+    asked = [f"{name!r} ({names.called[name]})" for name in dict.fromkeys(pairs[other] for other in shown)]
+    more = f"; {counted(len(pairs) - len(shown), 'more name')} like these" if len(pairs) > len(shown) else ""
+    question = "same class in another spelling?" if len(asked) == 1 else "same classes in another spelling?"
+    return f"{split}: {enumeration(others)}; the study asks for {enumeration(asked)}: {question}{more}"
+
+
+def _boxes(count: int) -> str:
+    return "1 box is" if count == 1 else f"{count} boxes are"
 
 
 def told_of(found: Iterable[UnknownClasses], split: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import get_args
 
 from orchestrator.annotation_findings import annotation_findings
 from orchestrator.both_splits import WORTHLESS, common_source, shared_images
-from orchestrator.class_names import told_of, unknown_classes
+from orchestrator.class_names import other_spellings, told_of, unknown_classes
 from orchestrator.data_files import file_dataset, missing_files, missing_from, missing_part
 from orchestrator.findings import Finding
 from orchestrator.image_findings import image_findings
@@ -27,8 +27,10 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     if dataset is None:
         return
     yield from missing_files(loaded)
-    unknown = unknown_classes(dataset, known_names(dataset))
-    yield from (Finding("error", loaded.where("dataset.classes"), item.message) for item in unknown)
+    names, classes = known_names(dataset), loaded.where("dataset.classes")
+    unknown = unknown_classes(dataset, names)
+    yield from (Finding("error", classes, item.message) for item in unknown)
+    yield from (Finding("warning", classes, item.message) for item in other_spellings(dataset, names, unknown))
     for split in get_args(SplitName):
         yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
     yield from _of_both(dataset, loaded.where("dataset.val"))

@@ -1,9 +1,10 @@
 """Note what is wrong with a split that was read as training and evaluation do."""
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from orchestrator.class_names import names_of, told_of, unknown_classes
+from orchestrator.class_names import names_of, other_spellings, told_of, unknown_classes
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
@@ -16,9 +17,17 @@ from trainers.spec.annotations.usage import usage
 def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
     """Return the training and the validation split as far as they can be read."""
     train, val = read_split(dataset, "train"), read_split(dataset, "val")
-    unknown = unknown_classes(dataset, {split.name: names_of(split, dataset) for split in (train, val) if split.images})
+    names = {split.name: names_of(split, dataset) for split in (train, val) if split.images}
+    unknown = unknown_classes(dataset, names)
     for item in unknown:
         ledger.error("unknown class names", "dataset.classes", item.message)
+    spelt = other_spellings(dataset, names, unknown)
+    for spelling in spelt:
+        ledger.warning("classes in several spellings", "dataset.classes", spelling.message)
+    for split in (train, val):
+        _note_others(
+            split, dataset, [name for item in spelt if item.split == split.name for name in item.names], ledger
+        )
     return (
         _noted(dataset, train, told_of(unknown, "train"), ledger),
         _noted(dataset, val, told_of(unknown, "val"), ledger),
@@ -30,7 +39,6 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
     for kind in found.notes.told:
         if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
             ledger.take(kind, found.notes)
-    _note_others(found, dataset, ledger)
     counts = usage(found, dataset)
     told_missing = MISSING_IMAGES in found.notes.told
     split = Split(found.name, other_boxes=found.others.total(), told_missing=told_missing, usage=counts)
@@ -45,10 +53,14 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
     return split
 
 
-def _note_others(found: AnnotatedSplit, dataset: FileDataset, ledger: Ledger) -> None:
-    """Note objects of names that are no class of the study; COCO files list such names among their categories."""
-    if found.others and isinstance(dataset, VocDataset):
-        names = ", ".join(f"{other} ({count})" for other, count in found.others.most_common(10))
+def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], ledger: Ledger) -> None:
+    """Note objects of names that are no class of the study; COCO files list such names among their categories.
+
+    Nothing is said of the names that are ``spelt`` like a class, which are told already.
+    """
+    others = Counter({name: count for name, count in found.others.items() if name not in spelt})
+    if others and isinstance(dataset, VocDataset):
+        names = ", ".join(f"{other} ({count})" for other, count in others.most_common(10))
         message = f"objects that are no class of the study: {names}"
         ledger.warning("objects of other names", f"dataset.{found.name}", message)
 

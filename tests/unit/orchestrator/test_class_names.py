@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.class_names import Names, told_of, unknown_classes
+from orchestrator.class_names import Names, other_spellings, told_of, unknown_classes
 from trainers.spec import CocoDataset, VocDataset
 from trainers.spec.class_names import COCO80
 
@@ -85,3 +85,45 @@ def test_a_class_that_one_split_lacks_is_not_taken_for_its_neighbour() -> None:
 def test_files_without_any_box_are_no_matter_of_names() -> None:
     dataset = coco("car")
     assert messages(dataset, names(dataset), names(dataset)) == []
+
+
+def spellings(dataset: CocoDataset | VocDataset, train: Names, val: Names) -> list[str]:
+    found = {"train": train, "val": val}
+    return [item.message for item in other_spellings(dataset, found, unknown_classes(dataset, found))]
+
+
+def test_a_class_in_two_spellings_of_one_split_is_a_question() -> None:
+    dataset = coco("Red", "dog")
+    train, val = names(dataset, Red=40, red=12, dog=3), names(dataset, red=1, dog=1)
+    question = "same class in another spelling?"
+    assert spellings(dataset, train, val) == [
+        f"train: 12 boxes are called 'red'; the study asks for 'Red' (40): {question}",
+        f"val: 1 box is called 'red'; the study asks for 'Red' (0): {question}",
+    ]
+
+
+def test_many_classes_in_two_spellings_share_one_message() -> None:
+    dataset = coco("cat", "hot dog", "bird", "cow")
+    split = names(
+        dataset, **{"cat": 4, "cat ": 2, "hot dog": 5, "hot_dog": 3, "bird": 1, "Bird": 1, "cow": 1, "COW": 6}
+    )
+    clean = names(dataset, **dict.fromkeys(("cat", "hot dog", "bird", "cow"), 1))
+    assert spellings(dataset, split, clean) == [
+        (
+            "train: 2 boxes are called 'cat ', 3 boxes are called 'hot_dog' and 1 box is called 'Bird'; the study asks "
+            "for 'cat' (4), 'hot dog' (5) and 'bird' (1): same classes in another spelling?; 1 more name like these"
+        )
+    ]
+
+
+def test_neighbours_without_boxes_or_with_a_class_of_their_own_are_no_other_spelling() -> None:
+    dataset = coco("car", "Car")
+    split = names(dataset, car=5, Car=2, cars=4, CAR=0)
+    assert spellings(dataset, split, split) == []
+
+
+def test_what_is_an_error_already_is_no_warning() -> None:
+    dataset = coco("Red", "dog")
+    split = names(dataset, red=12, dog=3)
+    assert messages(dataset, split, split) == ["no box is called Red; the files have red (24): did you mean it?"]
+    assert spellings(dataset, split, split) == []

@@ -232,6 +232,11 @@ def test_a_mistake_in_a_voc_dataset_is_found(spoil: Break, kind: str, says: str,
 # ----------------------------------------------------------------------------------------------------------- warnings
 
 
+def second_spelling(content: Content) -> None:
+    content["categories"].append({"id": 3, "name": "Cat"})
+    content["annotations"].append({**content["annotations"][0], "id": 9, "category_id": 3})
+
+
 @pytest.mark.parametrize(
     ("write", "spoil", "kind", "says"),
     [
@@ -243,6 +248,13 @@ def test_a_mistake_in_a_voc_dataset_is_found(spoil: Break, kind: str, says: str,
         (coco, of("annotations", area="81"), "annotations without area", "has the area '81'"),
         (coco, of("annotations", bbox=[1, 1, 9, 0.5]), "boxes below a pixel", "has a side below a pixel"),
         (coco, edit(lambda c: c["categories"].append({"id": 3, "name": "cat"})), "categories that share a name", "one"),
+        (
+            coco,
+            edit(second_spelling),
+            "classes in several spellings",
+            "train: 1 box is called 'Cat'; the study asks for 'cat' (2)",
+        ),
+        (voc, annotated(("cat", (1, 1, 9, 9), 0), ("Cat", (1, 1, 9, 9), 0)), "classes in several spellings", "'Cat'"),
         (voc, annotated(("cat", (1, 1, 9, 9), 0), ("bird", (1, 1, 9, 9), 0)), "objects of other names", "bird (1)"),
         (voc, annotated(("cat", (0, 1, 9, 9), 0)), "boxes partly outside of their images", "(-1, 0, 8, 8)"),
         (voc, annotated(("cat", (1, 1, 9, 9), 0), size=None), "images without size", "gives no size"),

@@ -185,6 +185,12 @@ def test_a_class_that_is_spelt_otherwise_is_told_once(root):
     )
 
 
+def test_a_class_in_two_spellings_is_warned_of(root):
+    (root / "train.json").write_text(json.dumps(annotations([(1, 2, 3)], ("cat", "dog", "Cat"))))
+    message = "train: 1 box is called 'Cat'; the study asks for 'cat' (1): same class in another spelling?"
+    assert findings_for(root) == [Finding("warning", f"study.yaml:{CLASSES}: dataset.classes", message)]
+
+
 def test_classes_that_no_file_has_are_told_once(root):
     assert findings_for(root, "dataset.classes=[bolt, nut]") == [
         Finding("error", "--set dataset.classes", "no box is called bolt or nut; the files have dog (4), cat (2)")
