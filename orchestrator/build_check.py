@@ -20,6 +20,7 @@ from orchestrator.findings import Finding, Level
 from orchestrator.fingerprint import fingerprint
 from orchestrator.images import compared
 from orchestrator.machine import Machine
+from orchestrator.other_records import differing_records
 from orchestrator.plan import Plan, make_plan, with_findings
 from orchestrator.store import Store
 from orchestrator.study.checks.method import config_path
@@ -63,6 +64,7 @@ def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = No
     Nothing is built for a study whose trials have all been trained.
     """
     plan = compared(make_plan(loaded, store, machine), loaded.where("dataset"))
+    plan = with_findings(plan, differing_records(plan, store))
     if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
         return plan
     return with_findings(plan, build_findings(loaded, plan))

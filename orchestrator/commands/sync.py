@@ -5,6 +5,7 @@ import contextlib
 import sys
 
 from orchestrator.commands.common import add_store, add_study, add_tracker_wait, add_workers, load, store_of
+from orchestrator.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         from orchestrator.report import print_waiting
         from orchestrator.tracking.faults import Unreachable
         from orchestrator.tracking.flusher import Flusher
+        from orchestrator.tracking.reading import further_in_mlflow
         from orchestrator.tracking.tracker import Tracker
 
         tracker = Tracker(plan, store)
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not delivery.complete:
         print_waiting(tracker, delivery)
         return 1
+    for sentence in further_in_mlflow(plan, store):
+        print(printable(f"warning: {sentence}"), file=sys.stderr)
     print(
         f"MLflow at {tracker.address} has all of {len(begun)} trials: {tracker.sent} points were sent", file=sys.stderr
     )

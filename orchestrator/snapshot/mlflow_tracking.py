@@ -16,7 +16,8 @@ from orchestrator.snapshot.mlflow_runs import row_of, to_recorded
 from orchestrator.snapshot.recorded import Curves, RecordedRun
 from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import plainly
-from orchestrator.tracking.lacking import SYNC, counted, deleted_trials, note_of_deleted
+from orchestrator.tracking.lacking import SYNC, deleted_trials, note_of_deleted
+from orchestrator.tracking.names import counted
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.probe import require_answer
 from orchestrator.tracking.runs import TRIAL

@@ -13,11 +13,10 @@ from orchestrator.store import Store
 from orchestrator.tracking.client import tracking_uri
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly
-from orchestrator.tracking.names import run_name
+from orchestrator.tracking.names import counted, named
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.runs import FINGERPRINT, KIND, TRIAL
 
-MOST_NAMED = 3  # trials in a sentence
 FROM_STORE = "numbers come from the trials' directories"
 SYNC = "stillhouse sync STUDY delivers them"
 
@@ -47,7 +46,7 @@ def why_lacking(plan: Plan, store: Store, client: MlflowClient, trials: Sequence
     behind = [trial for trial in trials if trial.id not in deleted]
     parts = [_deleted_part(plan, store, gone, deleted)] if gone else []
     if behind:
-        parts.append(f"MLflow lacks results of {_named(behind)}, and {SYNC}")
+        parts.append(f"MLflow lacks results of {named(behind)}, and {SYNC}")
     return f"{'; '.join(parts)}; {FROM_STORE}" if parts else ""
 
 
@@ -113,15 +112,4 @@ def _deleted_part(plan: Plan, store: Store, trials: Sequence[PlannedTrial], dele
     if first.with_experiment:
         return f"experiment {' and '.join(names)} is deleted in MLflow with {counted(len(trials))}: {restore}"
     also = f", and {SYNC}" if len(trials) == 1 else f" (the first one), and {SYNC}"
-    return f"MLflow's runs of {_named(trials)} in experiment {names[0]} are deleted: {restore}{also}"
-
-
-def counted(number: int) -> str:
-    """Return a number of trials in words."""
-    return "1 trial" if number == 1 else f"{number} trials"
-
-
-def _named(trials: Sequence[PlannedTrial]) -> str:
-    names = ", ".join(run_name(trial) for trial in trials[:MOST_NAMED])
-    more = f" and {len(trials) - MOST_NAMED} more" if len(trials) > MOST_NAMED else ""
-    return f"{counted(len(trials))} ({names}{more})"
+    return f"MLflow's runs of {named(trials)} in experiment {names[0]} are deleted: {restore}{also}"

@@ -1,5 +1,7 @@
 """Name trials and their settings as people read them in MLflow."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
 from orchestrator.plan import PlannedTrial
@@ -7,6 +9,8 @@ from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.redact import redacted
 from orchestrator.results.settings import flatten
+
+MOST_NAMED = 3  # trials in a sentence
 
 
 def flat_params(trial: PlannedTrial) -> dict[str, str]:
@@ -29,3 +33,15 @@ def run_name(trial: PlannedTrial) -> str:
         return f"teacher-{trial.id[:6]}"
     words = (trial.spec.method.kind, point_text(trial.params), f"seed={trial.spec.seed}")
     return printable(" ".join(word for word in words if word))
+
+
+def counted(number: int) -> str:
+    """Return a number of trials in words."""
+    return "1 trial" if number == 1 else f"{number} trials"
+
+
+def named(trials: Sequence[PlannedTrial]) -> str:
+    """Return how many trials there are, and the names of the first."""
+    names = ", ".join(run_name(trial) for trial in trials[:MOST_NAMED])
+    more = f" and {len(trials) - MOST_NAMED} more" if len(trials) > MOST_NAMED else ""
+    return f"{counted(len(trials))} ({names}{more})"

@@ -1,4 +1,4 @@
-"""Read a study's results for any command: from MLflow, and from the trials' directories where those know more."""
+"""Read a study's results for any command: from MLflow where it agrees with the trials' directories, else as ``deciding`` says."""
 
 import logging
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from orchestrator.plan import Plan, PlannedTrial, refreshed
 from orchestrator.results.result import TrialResult
 from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
+from orchestrator.tracking.deciding import Deciding
 from orchestrator.tracking.lacking import FROM_STORE, why_lacking
 from orchestrator.tracking.results import result_of_run, result_on_disk
 from orchestrator.tracking.runs import find_runs
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reading:
-    """Hold one result a trial, in the plan's order. ``runs`` are MLflow's, by trial id, where those know most.
+    """Hold one result a trial, in the plan's order. ``runs`` are MLflow's, by trial id, where those count.
 
-    ``client`` is ``None`` where MLflow could not be asked; ``note`` says in a sentence why numbers come from the store.
+    ``client`` is ``None`` where MLflow could not be asked; ``note`` says in a sentence what differs between the
+    two, and which of them counts.
     """
 
     results: list[TrialResult]
@@ -51,16 +53,29 @@ def _read(plan: Plan, store: Store) -> Reading:
     try:
         client = open_results(plan, store)
         runs = find_runs(client, [trial.id for trial in plan.trials])
-        results, ahead = _furthest(plan, runs)
-        note = why_lacking(plan, store, client, ahead) if ahead else ""
+        decided = _decide(plan, runs)
+        lacking = why_lacking(plan, store, client, decided.lacking) if decided.lacking else ""
     except (OperationError, UserError) as error:
         if not begun:
             raise
         return Reading(
             [_on_disk(plan, trial) for trial in plan.trials], {}, None, f"{_plainly(error, store)}; {FROM_STORE}"
         )
-    behind = {trial.id for trial in ahead}
-    return Reading(results, {id_: run for id_, run in runs.items() if id_ not in behind}, client, note)
+    counting = {id_: run for id_, run in runs.items() if id_ not in decided.of_the_store}
+    note = "; ".join(filter(None, [lacking, *decided.sentences]))
+    return Reading(decided.results, counting, client, note)
+
+
+def further_in_mlflow(plan: Plan, store: Store) -> list[str]:
+    """Say in sentences which trials MLflow has more of than the store, for commands that go by the store alone.
+
+    An MLflow that is not there, or does not answer, has nothing to say.
+    """
+    try:
+        client = open_results(plan, store)
+        return _decide(plan, find_runs(client, [trial.id for trial in plan.trials])).sentences
+    except (OperationError, UserError):
+        return []
 
 
 def _plainly(error: Exception, store: Store) -> str:
@@ -69,35 +84,29 @@ def _plainly(error: Exception, store: Store) -> str:
     return str(error)
 
 
-def _furthest(plan: Plan, runs: Mapping[str, Run]) -> tuple[list[TrialResult], list[PlannedTrial]]:
-    """Return each trial as MLflow or its directory has it, and the trials whose directory is further."""
-    results, ahead = [], []
+def _decide(plan: Plan, runs: Mapping[str, Run]) -> Deciding:
+    """Return for each trial the record that counts; directories are read last, so that no live trial seems cut back."""
+    decided = Deciding()
     for trial in plan.trials:
-        recorded, kept = result_of_run(plan, trial, runs.get(trial.id)), _kept(plan, trial, runs.get(trial.id))
-        is_ahead = kept is not None and _is_ahead(kept, recorded)
-        results.append(kept if kept is not None and is_ahead else recorded)
-        ahead += [trial] if is_ahead else []
-    return results, ahead
+        run = runs.get(trial.id)
+        recorded = result_of_run(plan, trial, run)
+        try:
+            decided.add(trial, _kept(plan, trial, recorded.mlflow_run_id), recorded)
+        except DamagedFile as error:
+            if run is None:
+                raise OperationError(str(error)) from error
+            decided.add_damaged(str(error), recorded)
+    return decided
 
 
-def _kept(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResult | None:
-    """Return what the trial's directory says; ``None`` where it says nothing, or is damaged and MLflow has a run."""
-    try:
-        kept = result_on_disk(plan, trial, str(run.info.run_id) if run else None)
-    except DamagedFile as error:
-        if run is None:
-            raise OperationError(str(error)) from error
-        return None
+def _kept(plan: Plan, trial: PlannedTrial, run_id: str | None) -> TrialResult | None:
+    """Return what the trial's directory says; ``None`` where it says nothing."""
+    kept = result_on_disk(plan, trial, run_id)
     return None if kept.status == "new" else kept
 
 
 def _on_disk(plan: Plan, trial: PlannedTrial) -> TrialResult:
-    return _kept(plan, trial, None) or result_of_run(plan, trial, None)
-
-
-def _is_ahead(kept: TrialResult, recorded: TrialResult) -> bool:
-    """Tell whether a directory knows more than MLflow: more epochs, or with as many another end."""
-    if recorded.mlflow_run_id is None:
-        return True
-    ours, theirs = (-1 if result.epoch is None else result.epoch for result in (kept, recorded))
-    return ours > theirs or (ours == theirs and recorded.status not in (kept.status, "finished"))
+    try:
+        return result_on_disk(plan, trial, None)
+    except DamagedFile as error:
+        raise OperationError(str(error)) from error

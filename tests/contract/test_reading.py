@@ -1,6 +1,7 @@
 """Trials that were trained are shown with their numbers, whatever has become of MLflow, and nothing is written."""
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from dashboards.snapshot import snapshot
 from orchestrator.errors import UserError
-from orchestrator.plan import Plan
+from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.snapshot.mlflow_tracking import MlflowTracking
 from orchestrator.store import Store
 from orchestrator.tracking.database_schema import OtherSchema, _revisions
@@ -157,7 +158,7 @@ def test_what_is_restored_is_read_from_mlflow_again(plan, store, client):  # noq
     assert found.results[1].mlflow_run_id == run_of(client, plan.students[0]).info.run_id
 
 
-def test_the_further_record_of_each_trial_counts(plan, store, client):  # noqa: F811
+def test_the_record_of_the_store_counts_for_each_trial_that_it_knows(plan, store, client):  # noqa: F811
     """One is further in the store, one in MLflow, one ended since, one is equal, one is in neither."""
     teacher, one, two, three, _ = plan.trials
     for trial in (teacher, one, two, three):
@@ -171,10 +172,66 @@ def test_the_further_record_of_each_trial_counts(plan, store, client):  # noqa: 
     found = read_study(plan, store)
     states = [(result.status, result.epoch, result.last.get(AP)) for result in found.results]
     assert states == [
-        ("unfinished", 1, 0.1), ("unfinished", 3, 0.3), ("finished", 2, 0.4), ("finished", 1, 0.1), ("new", None, None),
+        ("unfinished", 1, 0.1), ("unfinished", 3, 0.3), ("unfinished", 1, 0.1), ("finished", 1, 0.1), ("new", None, None),
     ]  # fmt: skip
     assert "MLflow lacks results of 2 trials (none seed=0, bckd alpha2=4.0 seed=0)" in found.note
     assert "stillhouse sync STUDY" in found.note
+    assert "MLflow has more of 1 trial (none seed=1) than the store: the store's record counts" in found.note
+    assert set(found.runs) == {teacher.id}
+
+
+def remove_the_end(trial: PlannedTrial) -> None:
+    (trial.directory / "outcome.json").unlink()
+
+
+def remove_the_directory(trial: PlannedTrial) -> None:
+    shutil.rmtree(trial.directory)
+
+
+DIFFERING = {
+    "end": (remove_the_end, "MLflow has more of 1 trial (none seed=0) than the store", {"unfinished": "unfinished"}),
+    "weights": (remove_the_directory, "only MLflow has a record of 1 trial (none seed=0)", {"new": "finished"}),
+}
+
+
+@pytest.mark.parametrize("lost", DIFFERING)
+def test_every_command_says_the_same_of_a_trial_that_the_store_has_lost(plan, store, stillhouse, tmp_path, lost):  # noqa: F811
+    """What is left to train is the store's to say, numbers without a record there come from MLflow."""
+    for trial in plan.trials:
+        finish(trial, 0.3)
+    sync(plan, store).finish()
+    lose, says, states = DIFFERING[lost]
+    lose(plan.students[0])
+    study, before = tmp_path / "study.yaml", files(store.root)
+    planned = stillhouse("plan", study, "--json", *options(store)).json
+    compared = stillhouse("compare", study, "--json", *options(store))
+    assert files(store.root) == before
+    [(to_train, shown)] = states.items()
+    assert [trial["status"] for trial in planned["trials"]] == ["finished", to_train, *["finished"] * 3]
+    assert [trial["status"] for trial in compared.json["trials"]] == ["finished", shown, *["finished"] * 3]
+    assert planned["totals"]["trials_left"] == 1
+    [sentence] = [item["message"] for item in planned["findings"] if item["where"] == "tracking"]
+    assert says in sentence
+    assert [sentence in line for line in compared.complaints] == [True]
+    assert sentence in stillhouse("sync", study, *options(store)).err
+
+
+def test_a_trial_that_has_only_begun_is_new_to_every_command(plan, store, stillhouse, tmp_path, client):  # noqa: F811
+    """Its run is in MLflow before its first epoch is in the store."""
+    sync(plan, store, plan.students[0])
+    found = read_study(plan, store)
+    assert ([result.status for result in found.results], found.note) == (["new"] * 5, "")
+    assert found.results[1].mlflow_run_id == run_of(client, plan.students[0]).info.run_id
+
+
+def test_numbers_in_place_of_a_damaged_record_are_said_to_be_mlflows(plan, store, client):  # noqa: F811
+    one = plan.students[0]
+    finish(one, 0.3)
+    sync(plan, store, one)
+    (one.directory / "history.jsonl").write_text("no record")
+    found = read_study(plan, store)
+    assert (found.results[1].status, found.results[1].metrics[AP]) == ("finished", 0.3)
+    assert f"{one.directory}/history.jsonl is damaged in line 1" in found.note
 
 
 def test_a_tracker_that_is_away_or_refuses_is_one_sentence(plan, store, stillhouse, tmp_path):  # noqa: F811

@@ -1,0 +1,87 @@
+"""Decide which record of a trial counts: the store's, and MLflow's for a trial of which the store has none.
+
+The store holds the weights, so it alone says what is left to train. Every command that tells the state of trials asks
+here, and says in the same sentence where MLflow has more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import get_args
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.results.result import TrialResult
+from orchestrator.tracking.names import named
+from trainers.spec.record import Ended
+
+ENDED = get_args(Ended)
+OVER = ("finished", "stopped")
+
+
+@dataclass
+class Deciding:
+    """Hold the result of each trial that counts, and the trials about which the two records differ.
+
+    ``lacking`` in MLflow are trials that are further in the store; ``cut_back`` are those that are further in MLflow, and
+    ``absent`` those that only MLflow has. ``damaged`` says which files of the store cannot be read.
+    """
+
+    results: list[TrialResult] = field(default_factory=list)
+    lacking: list[PlannedTrial] = field(default_factory=list)
+    cut_back: list[PlannedTrial] = field(default_factory=list)
+    absent: list[PlannedTrial] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    def add(self, trial: PlannedTrial, kept: TrialResult | None, recorded: TrialResult) -> None:
+        """Decide between what the store has ``kept`` of a trial, ``None`` where it has nothing, and what MLflow has."""
+        if kept is None:
+            self._add_absent(trial, recorded)
+            return
+        differs = _order(kept) != _order(recorded) or recorded.mlflow_run_id is None
+        self.results.append(kept if differs else recorded)
+        if differs:
+            (self.cut_back if _is_cut_back(kept, recorded) else self.lacking).append(trial)
+
+    def _add_absent(self, trial: PlannedTrial, recorded: TrialResult) -> None:
+        """Take MLflow's record; a run that has neither an epoch nor an end belongs to a trial that has just begun."""
+        is_record = recorded.epoch is not None or recorded.status in ENDED
+        self.results.append(recorded if is_record else replace(recorded, status="new"))
+        if is_record:
+            self.absent.append(trial)
+
+    def add_damaged(self, message: str, recorded: TrialResult) -> None:
+        """Take what MLflow has of a trial whose record in the store cannot be read."""
+        self.results.append(recorded)
+        self.damaged.append(message)
+
+    @property
+    def of_the_store(self) -> set[str]:
+        """Return the ids of trials whose numbers differ from MLflow's, for the store's count."""
+        return {trial.id for trial in (*self.lacking, *self.cut_back)}
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say which trials MLflow has more of, which record counts, and what ``run`` does with them."""
+        return [*self.damaged, *_about_cut_back(self.cut_back), *_about_absent(self.absent)]
+
+
+def _about_cut_back(trials: Sequence[PlannedTrial]) -> list[str]:
+    says = "the store's record counts, and stillhouse run goes by it"
+    return [f"MLflow has more of {named(trials)} than the store: {says}"] if trials else []
+
+
+def _about_absent(trials: Sequence[PlannedTrial]) -> list[str]:
+    says = "numbers come from MLflow, and stillhouse run trains again what --mirror does not bring back"
+    return [f"only MLflow has a record of {named(trials)}, the store has no weights: {says}"] if trials else []
+
+
+def _order(result: TrialResult) -> tuple[int, str]:
+    return -1 if result.epoch is None else result.epoch, result.status
+
+
+def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:
+    """Tell whether MLflow knows more: further epochs, or the end of a trial that goes on in the store.
+
+    A failed trial goes on whenever it is tried again.
+    """
+    (ours, state), (theirs, end) = _order(kept), _order(recorded)
+    return theirs > ours or (theirs == ours and end in OVER and state not in ENDED)
