@@ -7,6 +7,7 @@ from orchestrator.readings import Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
 from trainers.spec.annotations.kinds import (
     ABSENT_CLASSES,
+    DOUBTFUL,
     MISSING_IMAGES,
     UNKNOWN_CATEGORIES,
     UNKNOWN_IMAGES,
@@ -29,6 +30,7 @@ def annotation_findings(
         return
     yield from _stopping(found, where, unknown)
     yield from _missing(found, where)
+    yield from _doubtful(found, where)
     if found.notes.stopping is None:
         yield from (Finding(item.level, where, item.message) for item in problems(found.usage, dataset, unknown))
         yield from _left_out(found, where)
@@ -49,6 +51,14 @@ def _missing(found: Reading, where: str) -> Iterator[Finding]:
     if told:
         more = f" (and {count - 1} more of {found.usage.images_used})" if count > 1 else ""
         yield Finding("missing", where, f"{told[0].message}{more}")
+
+
+def _doubtful(found: Reading, where: str) -> Iterator[Finding]:
+    """Yield what can be trained on and is mostly a mistake, each kind once."""
+    for kind in DOUBTFUL:
+        if kind in found.notes.told:
+            more = f" (and {found.notes.counts[kind] - 1} more)" if found.notes.counts[kind] > 1 else ""
+            yield Finding("warning", where, f"{found.notes.told[kind][0]}{more}")
 
 
 def _left_out(found: Reading, where: str) -> Iterator[Finding]:

@@ -1,20 +1,27 @@
-"""Say in a plan what the first image files of a split are worth: it reads headers, and few pixels."""
+"""Say in a plan what the image files of a split are worth: it reads the first ones' headers, and few pixels."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from orchestrator.data_check.image_file import look_at
+from orchestrator.data_check.image_file import look_at, other_size
 from orchestrator.data_check.turns import turned_by_exif
+from orchestrator.file_states import states
 from orchestrator.findings import Finding
-from orchestrator.readings import FirstImage, reading
+from orchestrator.readings import FirstImage, Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
-from trainers.spec.image_header import read_header
+from trainers.spec.image_header import Header, read_header
 from trainers.spec.image_pixels import settled
 from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
+LONGEST_S = 1.0  # for the sizes of all files; a slower file system is left alone
+AT_ONCE = 4  # more threads take a local file system twice the time
+
+Headers = list[tuple[FirstImage, Header]]
+
 
 def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
-    """Yield what is wrong with the first image of a split, and what the first images leave for the user to say.
+    """Yield what is wrong with the image files of a split, and what the first ones leave for the user to say.
 
     Nothing is said of images that do not exist, nor of annotations that are too large for a plan.
     """
@@ -27,19 +34,48 @@ def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterat
     except ImageError as error:
         yield Finding("error", where, str(error))
         rule = replace(rule, bit_depth=FULL_DEPTH)
-    first = found.first[0]
-    look = look_at(first.file, rule, first.size, decode=False)
-    if look.suspicion is not None:
-        look = look_at(first.file, rule, first.size, decode=True)
-    if look.problem is not None and first.file.exists():
-        yield Finding("error", where, f"{first.file} {look.problem}")
-    turned = [image.file for image in found.first if _is_left_open(image, rule)]
-    if turned:
-        yield Finding("warning", where, turned_by_exif(turned, f"of the first {len(found.first)} images"))
+    empty = _empty(found)
+    if empty:
+        verb = "is" if len(empty) == 1 else "are"
+        message = f"{len(empty)} of {len(found.used)} image files {verb} empty, the first {empty[0]}"
+        yield Finding("error", where, message)
+    if str(found.first[0].file) not in empty:
+        yield from _unreadable(found.first[0], rule, where)
+    yield from _of_headers(list(_headers(found.first)), f"of the first {len(found.first)} images", rule, where)
 
 
-def _is_left_open(image: FirstImage, rule: PixelRule) -> bool:
+def _empty(found: Reading) -> list[str]:
+    """Return the files that hold nothing, as far as the file system tells in a moment."""
     try:
-        return read_header(image.file).leaves_open(rule, image.size)
-    except (OSError, ImageError):
-        return False
+        sizes = states(found.used, time.time() + LONGEST_S, AT_ONCE)
+    except TimeoutError:
+        return []
+    return [path for path, (size, _) in zip(found.used, sizes, strict=True) if size == 0]
+
+
+def _unreadable(image: FirstImage, rule: PixelRule, where: str) -> Iterator[Finding]:
+    look = look_at(image.file, rule, image.size, decode=False)
+    if look.suspicion is not None:
+        look = look_at(image.file, rule, image.size, decode=True)
+    if look.problem is not None and image.file.exists():
+        yield Finding("error", where, f"{image.file} {look.problem}")
+
+
+def _headers(images: Sequence[FirstImage]) -> Iterator[tuple[FirstImage, Header]]:
+    for image in images:
+        try:
+            yield image, read_header(image.file)
+        except (OSError, ImageError):
+            continue
+
+
+def _of_headers(headers: Headers, among: str, rule: PixelRule, where: str) -> Iterator[Finding]:
+    turned = [image.file for image, header in headers if header.leaves_open(rule, image.size)]
+    if turned:
+        yield Finding("warning", where, turned_by_exif(turned, among))
+    sizes = [other_size(image.file, image.size, header.sizes(rule)) for image, header in headers]
+    others = [message for message in sizes if message is not None]
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        count = f"{len(others)} {among} {verb} of another size than annotated, so that boxes lie elsewhere"
+        yield Finding("warning", where, f"{count}: {others[0]}")

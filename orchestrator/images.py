@@ -5,15 +5,14 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import UserError
+from orchestrator.file_states import states
 from orchestrator.findings import Finding
 from orchestrator.plan import Plan, PlannedTrial, worst_first
 from orchestrator.readings import READABLE
@@ -28,9 +27,7 @@ FILE = "images.json"  # in a trial's directory
 PREFIX = "img-"  # so that YAML takes no digest for a number
 LENGTH = 12  # hexadecimal digits of a digest
 LONGEST_S = 10.0  # for one look; a slower file system is left alone
-AT_ONCE, BLOCK = 16, 500  # shared file systems answer many questions in the time of one
 ADVICE = "--images-changed trains with the present ones, as trials of their own"
-GONE = (-1, -1)
 
 Entry = tuple[str, int, int]  # name, bytes, time of the last change in ns
 
@@ -213,25 +210,9 @@ def _images_below(folder: Path) -> list[str]:
 
 def _entries(folder: Path, names: Iterable[str], deadline: float) -> list[Entry]:
     """Return the state of files; raise ``TimeoutError`` when that takes too long."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        ordered = sorted(set(names))
-        blocks = [ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK)]
-        found = pool.map(lambda block: _block(str(folder), block, deadline), blocks)
-        return list(chain.from_iterable(found))
-
-
-def _block(folder: str, names: Sequence[str], deadline: float) -> list[Entry]:
-    if time.time() > deadline:
-        raise TimeoutError
-    return [(f"{folder.rpartition('/')[2]}/{name}", *_state(f"{folder}/{name}")) for name in names]
-
-
-def _state(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)  # noqa: PTH116  of 100,000 files
-    except OSError:
-        return GONE
-    return status.st_size, status.st_mtime_ns
+    ordered, above = sorted(set(names)), str(folder).rpartition("/")[2]
+    found = states([f"{folder}/{name}" for name in ordered], deadline)
+    return [(f"{above}/{name}", *state) for name, state in zip(ordered, found, strict=True)]
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ class FirstImage(NamedTuple):
 class Reading:
     """Hold what a split's annotations say: counts, oddities, names, images, and what is read otherwise than before.
 
-    ``first`` are the first images that are used.
+    ``used`` are the files of the images that are used, ``first`` the first of these images.
     """
 
     usage: Usage
@@ -37,6 +37,7 @@ class Reading:
     names: Names
     paths: tuple[str, ...]
     changed: tuple[str, ...]
+    used: tuple[str, ...]
     first: tuple[FirstImage, ...]
 
 
@@ -76,9 +77,10 @@ def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
     found = read_split(dataset, split)
     counts = usage(found, dataset)
     paths = tuple(image.path for image in found.images)
-    used = used_images(found, dataset)[:LOOKED_AT]
-    first = tuple(FirstImage(Path(image.path), image.size) for image in used)
-    return Reading(counts, found.notes, names_of(found, dataset), paths, changed_readings(found), first)
+    images = used_images(found, dataset)
+    used = tuple(image.path for image in images)
+    first = tuple(FirstImage(Path(image.path), image.size) for image in images[:LOOKED_AT])
+    return Reading(counts, found.notes, names_of(found, dataset), paths, changed_readings(found), used, first)
 
 
 def known_names(dataset: FileDataset) -> dict[str, Names]:

@@ -1,6 +1,7 @@
 """Look at one image file: its header, or every pixel as training sees it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def look_at(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool
         return Look(problem=str(error))
     except OSError as error:
         return Look(problem=f"cannot be read: {reason(error)}")
+
+
+def other_size(path: Path, annotated: Size | None, sizes: Sequence[tuple[int, int]]) -> str | None:
+    """Return a phrase where an image has none of the sizes that its annotation may give."""
+    if annotated is None or not sizes or annotated in sizes:
+        return None
+    given, found = (f"{size[0]:g} x {size[1]:g}" for size in (annotated, sizes[0]))
+    return f"{path} has {found} pixels, annotated are {given}"
 
 
 def _look(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) -> Look:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from orchestrator.data_check.image_file import MISSING, Look, look_at
+from orchestrator.data_check.image_file import MISSING, Look, look_at, other_size
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Image, Split
 from orchestrator.data_check.turns import turned_by_exif
@@ -50,9 +50,8 @@ def _note(image: Image, look: Look, ledger: Ledger) -> None:
         ledger.error("damaged images", image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
         ledger.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
-    if look.sizes and image.size is not None and image.size not in look.sizes:
-        given, found = (f"{size[0]:g} x {size[1]:g}" for size in (image.size, look.sizes[0]))
-        ledger.error("images of another size", image.where, f"{image.file} has {found} pixels, annotated are {given}")
+    if (message := other_size(image.file, image.size, look.sizes)) is not None:
+        ledger.error("images of another size", image.where, message)
 
 
 def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.digests import dataset_digest, file_digest
 from orchestrator.fingerprint import fingerprint
-from tests.unit.orchestrator.coco_data import annotations, section, write_coco
+from tests.unit.orchestrator.coco_data import annotations, grey_image, section, write_coco
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import edit
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
@@ -128,6 +128,7 @@ def test_more_detections_are_enough_for_more_objects(root: Path) -> None:
 
 def test_smaller_images_are_used_where_the_study_says_so(root: Path) -> None:
     change(root, small)
+    (root / "images" / "1.jpg").write_bytes(grey_image((64, 31), "JPEG"))
     assert said(root, "dataset.min_side=31") == []
 
 

@@ -303,6 +303,12 @@ def test_decoding_finds_equal_contents(twin: str, kind: str, code: int, tmp_path
     assert (found, said["counts"]) == (code, {kind: 1})
 
 
+def test_decoding_does_not_tell_one_file_under_two_ids_again(tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    edit(lambda c: first(c, "images", file_name="train2.jpg"))(tmp_path)
+    assert check(file, capsys, "--decode")[1]["counts"] == {"images that share a file": 1}
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_damaged_pixels_never_end_in_a_traceback(suffix: str, tmp_path: Path, capsys: Any) -> None:
     """Each byte in turn of a small image is changed; what the check says is read as JSON or the test fails."""

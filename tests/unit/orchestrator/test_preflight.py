@@ -133,6 +133,63 @@ def test_a_first_image_that_cannot_be_read_is_an_error(root):
     ]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_images_without_a_byte_are_counted_wherever_they_stand(number, root):
+    (root / "images" / f"{number}.jpg").write_bytes(b"")
+    message = f"1 of 2 image files is empty, the first data/images/{number}.jpg"
+    assert findings_for(root) == [Finding("error", f"study.yaml:{TRAIN}: dataset.train", message)]
+
+
+def test_empty_images_that_are_not_used_stop_nothing(root):
+    (root / "images" / "2.jpg").write_bytes(b"")
+    (root / "train.json").write_text(json.dumps(annotations([(1, 2), ()])))
+    assert findings_for(root) == []
+
+
+def test_a_slow_file_system_is_not_asked_for_every_image(root, monkeypatch):
+    (root / "images" / "2.jpg").write_bytes(b"")
+    monkeypatch.setattr("orchestrator.image_findings.LONGEST_S", -1.0)
+    assert findings_for(root) == []
+
+
+def twice_as_large(content):
+    for image in content["images"]:
+        image.update(width=128, height=96)
+
+
+def two_more_ids(content):
+    """Give the first image's file two more ids, each with a box."""
+    for number in (7, 8):
+        content["images"].append({**content["images"][0], "id": number})
+        content["annotations"].append({**content["annotations"][0], "id": number, "image_id": number})
+
+
+@pytest.mark.parametrize(
+    ("edited", "message"),
+    [
+        (
+            twice_as_large,
+            (
+                "2 of the first 2 images are of another size than annotated, so that boxes lie elsewhere: "
+                "data/images/1.jpg has 64 x 48 pixels, annotated are 128 x 96"
+            ),
+        ),
+        (
+            two_more_ids,
+            (
+                "data/train.json: image 7: has the file data/images/1.jpg, as image 1 has: each is without the other's "
+                "boxes (and 1 more)"
+            ),
+        ),
+    ],
+)
+def test_other_sizes_and_files_with_several_ids_are_told_once(edited, message, root):
+    content = json.loads((root / "train.json").read_text())
+    edited(content)
+    (root / "train.json").write_text(json.dumps(content))
+    assert findings_for(root) == [Finding("warning", f"study.yaml:{TRAIN}: dataset.train", message)]
+
+
 def test_a_voc_folder_without_lists_needs_none(tmp_path):
     voc = write_voc_folder(tmp_path / "data")
     shutil.rmtree(Path(voc.root) / "VOC2007" / "ImageSets")

@@ -130,6 +130,18 @@ class _Reader:
             if image is not None:
                 self._images[key] = image
         self._split.images = list(self._images.values())
+        self._note_shared_files()
+
+    def _note_shared_files(self) -> None:
+        """Note the images whose file another one has: each then lacks the other's boxes."""
+        first: dict[str, Image] = {}
+        for image in self._split.images:
+            other = first.setdefault(image.path, image)
+            if other is not image:
+                message = (
+                    f"has the file {image.path}, as image {shown(other.id)} has: each is without the other's boxes"
+                )
+                self._split.notes.add(kinds.SHARED_FILES, image.where, message)
 
     def _image(self, key: Any, entry: dict[str, Any], files: dict[str, Located]) -> Image | None:
         where = f"image {shown(key)}"
