@@ -12,7 +12,8 @@ def check_boxes(split: Split, ledger: Ledger) -> None:
     """Note boxes that have no area, lie outside of their images, wholly or in part, or are below a pixel."""
     for box in split.boxes:
         if box.left_out is None:
-            _check_edges(box, split, ledger)
+            if not split.told_corners:
+                _check_edges(box, split, ledger)
         elif box.left_out is not BELOW_PIXEL:
             ledger.error(box.left_out.name, box.where, _message(box, split))
     _note_small_ones([box for box in split.boxes if box.left_out is BELOW_PIXEL], ledger)

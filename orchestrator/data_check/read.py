@@ -9,7 +9,7 @@ from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
 from trainers.spec.annotations import AnnotatedSplit, FileDataset, read_split
-from trainers.spec.annotations.kinds import ABSENT_CLASSES, MISSING_IMAGES, UNREADABLE
+from trainers.spec.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES, UNREADABLE
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
 
@@ -40,8 +40,13 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
         if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
             ledger.take(kind, found.notes)
     counts = usage(found, dataset)
-    told_missing = MISSING_IMAGES in found.notes.told
-    split = Split(found.name, other_boxes=found.others.total(), told_missing=told_missing, usage=counts)
+    split = Split(
+        found.name,
+        other_boxes=found.others.total(),
+        told_missing=MISSING_IMAGES in found.notes.told,
+        told_corners=CORNERS in found.notes.told,
+        usage=counts,
+    )
     names = class_names(dataset)
     for image in found.images:
         split.images[image.id] = Image(Path(image.path), image.size, image.where)

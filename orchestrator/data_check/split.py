@@ -39,7 +39,8 @@ class Box:
 class Split:
     """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
 
-    ``usage`` counts what of it is used. ``told_missing``: the reader has noted that image files are missing.
+    ``usage`` counts what of it is used. ``told_missing``: the reader has noted that image files are missing; ``told_corners``:
+    that the boxes seem to be given as corners.
     """
 
     name: str
@@ -47,4 +48,5 @@ class Split:
     boxes: list[Box] = field(default_factory=list)
     other_boxes: int = 0
     told_missing: bool = False
+    told_corners: bool = False
     usage: Usage = field(default_factory=lambda: Usage(""))

@@ -164,9 +164,22 @@ def two_more_ids(content):
         content["annotations"].append({**content["annotations"][0], "id": number, "image_id": number})
 
 
+def as_corners(content):
+    """Write boxes by their corners: two that reach out if these are taken for sizes, and one that does not."""
+    for entry, box in zip(content["annotations"], ([20, 9, 60, 40], [30, 9, 50, 20], [1, 1, 9, 9]), strict=True):
+        entry["bbox"] = box
+
+
 @pytest.mark.parametrize(
     ("edited", "message"),
     [
+        (
+            as_corners,
+            (
+                "data/train.json: 2 of 3 boxes looked at, such as [20, 9, 60, 40], reach out of their images as x, y, "
+                "width, height and fit as x1, y1, x2, y2: does the file give corners? COCO's bbox is x, y, width, height"
+            ),
+        ),
         (
             twice_as_large,
             (
@@ -183,7 +196,7 @@ def two_more_ids(content):
         ),
     ],
 )
-def test_other_sizes_and_files_with_several_ids_are_told_once(edited, message, root):
+def test_what_is_wrong_as_a_whole_is_told_once(edited, message, root):
     content = json.loads((root / "train.json").read_text())
     edited(content)
     (root / "train.json").write_text(json.dumps(content))

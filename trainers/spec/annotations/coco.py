@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.spec.annotations import kinds
+from trainers.spec.annotations.corners import guess_of_corners
 from trainers.spec.annotations.json_file import JsonFileError, read_json
 from trainers.spec.annotations.kinds import Kind
 from trainers.spec.annotations.numbers import finite, number, shown
@@ -59,6 +60,8 @@ class _Reader:
         self._read_images(images)
         for position, entry in enumerate(annotations):
             self._annotation(position, entry)
+        if (guess := guess_of_corners(self._split)) is not None:
+            self._note(kinds.CORNERS, "", guess)
         self._note_absent()
 
     def _note_absent(self) -> None:

@@ -40,6 +40,7 @@ UNCLEAR_FLAGS = Kind("annotations with an unclear iscrowd or ignore", stops=True
 
 # What may be meant, and mostly is not.
 SHARED_FILES = Kind("images that share a file", "warning", once=True)
+CORNERS = Kind("files that seem to give corners", "warning", once=True)
 
 # What fails when the image is read.
 MISSING_IMAGES = Kind("missing images", once=True)
@@ -67,4 +68,4 @@ UNKNOWN_SIZE = Kind("images without size", "warning")
 
 LEFT_OUT = (UNKNOWN_IMAGES, UNKNOWN_CATEGORIES, NO_AREA, OUTSIDE, BELOW_PIXEL)
 MENDED = (AREAS, SHARED_NAMES)
-DOUBTFUL = (SHARED_FILES,)
+DOUBTFUL = (SHARED_FILES, CORNERS)
