@@ -13,7 +13,7 @@ from orchestrator.points import point_text
 from orchestrator.printable import printable
 from orchestrator.resources import Resources
 from orchestrator.study.space import is_open
-from orchestrator.totals import further, totals
+from orchestrator.totals import further, students_left, totals
 
 
 def print_plan(plan: Plan) -> None:
@@ -61,11 +61,15 @@ def describe_search(plan: Plan) -> list[str]:
 
 
 def describe_cohorts(plan: Plan) -> list[str]:
-    """Return how many students train side by side, and what keeps others apart; nothing where none was asked for."""
-    proposed = is_open(plan.study.search)
-    if plan.study.search.cohort == 1 or not (plan.students or proposed):
+    """Return how many students will train side by side, and what keeps others apart.
+
+    Nothing where no cohort was asked for, or no student is left to train.
+    """
+    students, to_come = students_left(plan), further(plan)
+    if plan.study.search.cohort == 1 or not (students or to_come):
         return []
-    found = cohorts(plan, (*plan.students, *probes(plan)) if proposed else plan.students)
+    proposed = is_open(plan.study.search)
+    found = cohorts(plan, (*students, *probes(plan)) if proposed else students)
     sizes = ", ".join(str(len(group)) for group in found.groups[:8]) + (", ..." if len(found.groups) > 8 else "")
     apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
     if proposed:
@@ -85,7 +89,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "study": plan.study.name,
         "fingerprint": plan.fingerprint,
         "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
-        "cohorts": [[trial.id for trial in group] for group in cohorts(plan, plan.students).groups],
+        "cohorts": [[trial.id for trial in group] for group in cohorts(plan, students_left(plan)).groups],
     }
 
 

@@ -14,6 +14,7 @@ from orchestrator.search.suggestions import Suggestions
 from orchestrator.store import Store
 from orchestrator.study.space import is_open
 from orchestrator.sweep import Watcher, run_trials, start_ray, stop_ray
+from orchestrator.totals import to_train
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
@@ -22,7 +23,6 @@ from trainers.spec.tidy import drop_carried, tidy_finished
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
 log = logging.getLogger(__name__)
-TO_RUN = ("new", "unfinished", "failed")
 
 
 def run_plan(
@@ -42,7 +42,7 @@ def run_plan(
     leaves Ray up for another plan; the caller stops it. Raises
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
-    pending = [trial for trial in map(refreshed, plan.trials) if trial.status in TO_RUN and not is_lost(trial)]
+    pending = to_train(map(refreshed, plan.trials))
     enough = Budget(plan).reason
     if enough:
         pending = []
@@ -86,11 +86,6 @@ def learn(plan: Plan, tracker: Tracker) -> None:
     priors = read_priors(plan, tracker.connect())
     log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
     suggestions.knows(priors)
-
-
-def is_lost(trial: PlannedTrial) -> bool:
-    """Tell whether a trial has failed that is not tried again: the population has gone on without it."""
-    return trial.spec.segment is not None and trial.status == "failed"
 
 
 def _train(

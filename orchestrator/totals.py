@@ -74,8 +74,22 @@ def totals(plan: Plan) -> Totals:
 
 def left(plan: Plan) -> list[PlannedTrial]:
     """Return the known trials that ``run`` would train; none where the study's budget is spent or its goal reached."""
-    pending = [trial for trial in plan.trials if trial.status not in OVER]
+    pending = to_train(plan.trials)
     return [] if pending and Budget(plan).reason else pending
+
+
+def to_train(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
+    """Return the trials that have still to be trained, as far as their states tell; a failed one is tried again.
+
+    A population goes on without a segment that has failed.
+    """
+    pending = [trial for trial in trials if trial.status not in OVER]
+    return [trial for trial in pending if trial.spec.segment is None or trial.status != "failed"]
+
+
+def students_left(plan: Plan) -> list[PlannedTrial]:
+    """Return the students among the trials that ``run`` would train."""
+    return [trial for trial in left(plan) if trial.role == "student"]
 
 
 def steps_left(trial: PlannedTrial) -> int | None:

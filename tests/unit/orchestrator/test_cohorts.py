@@ -1,15 +1,17 @@
 """Prove which trials a plan puts side by side, and what it says about the others."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cohorts import cohorts
-from orchestrator.plan import Plan, make_plan
-from orchestrator.plan_view import describe_cohorts
+from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan_view import describe_cohorts, plan_json
 from orchestrator.store import Store
 from orchestrator.study.load import load_study
+from trainers.spec.record import Outcome, write_outcome
 
 STUDY = """
 name: together
@@ -79,6 +81,24 @@ def test_lengths_may_differ_unless_augmentation_ends_at_another_epoch(tmp_path: 
 
 def test_trials_alone_need_no_words(tmp_path: Path) -> None:
     assert describe_cohorts(plan_of(tmp_path, RATES)) == []
+
+
+def test_a_plan_counts_the_cohorts_that_are_still_to_train(tmp_path: Path) -> None:
+    before = plan_of(tmp_path, RATES, "search.cohort=2")
+    end(before.students[:2])
+    plan = plan_of(tmp_path, RATES, "search.cohort=2")
+    left = [trial.id for trial in plan.students[2:]]
+    assert describe_cohorts(plan) == ["cohorts: 2, of 2, 1 students side by side"]
+    assert plan_json(plan)["cohorts"] == [left[:2], left[2:]]
+    end(plan.students)
+    plan = plan_of(tmp_path, RATES, "search.cohort=2")
+    assert (describe_cohorts(plan), plan_json(plan)["cohorts"]) == ([], [])
+
+
+def end(trials: Iterable[PlannedTrial]) -> None:
+    for trial in trials:
+        trial.directory.mkdir(parents=True, exist_ok=True)
+        write_outcome(trial.directory, Outcome("finished"))
 
 
 OPEN = "search={algorithm: %s, samples: %d, cohort: %s, seeds: %s, space: {schedule.lr: {loguniform: [0.001, 0.1]}}}"

@@ -106,6 +106,16 @@ def test_a_population_is_counted_in_segments(tmp_path: Path) -> None:
     assert [one.count for one in further(plan)] == [1, 4, 4]
 
 
+def test_a_segment_that_failed_is_not_left_because_a_population_goes_on_without_it(tmp_path: Path) -> None:
+    sets = ("search.samples=4", "search.seeds=[0]", "search.population={every_epochs: 4}", "search.baseline=false")
+    Suggestions(planned(tmp_path, "pbt", *sets)).ask(3)
+    before = planned(tmp_path, "pbt", *sets)
+    lost = before.suggested[0]
+    lost.directory.mkdir(parents=True)
+    write_outcome(lost.directory, Outcome("failed"))
+    assert totals(planned(tmp_path, "pbt", *sets)).trials_left == totals(before).trials_left - 1
+
+
 @pytest.mark.parametrize(("most", "students"), [(2, 2), (3, 4), (10, 10), (41, 42), (100, 42)])
 def test_max_trials_bounds_the_points(most: int, students: int, tmp_path: Path) -> None:
     """A point is asked for while there is room, and brings all of its seeds."""
