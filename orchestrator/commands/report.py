@@ -1,12 +1,14 @@
 """Write a study's table as a paper would print it, with what it rests on: Markdown, LaTeX, CSV or HTML."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, add_study, add_workers, load, store_of
+from orchestrator.store import DEFAULT, VARIABLE
 
 if TYPE_CHECKING:
     from orchestrator.reports.report import Report
@@ -44,6 +46,7 @@ def repeating_command(arguments: argparse.Namespace) -> str:
     words = ["stillhouse", "run", arguments.study]
     words += [word for setting in arguments.sets for word in ("--set", setting)]
     words += ["--workers", str(arguments.workers)] if arguments.workers else []
+    words += ["--store", given] if (given := arguments.store or os.environ.get(VARIABLE, DEFAULT)) != DEFAULT else []
     words += ["--random-weights"] if arguments.random_weights else []
     words += ["--trust-config"] if arguments.trust_config else []
     return shlex.join(words)

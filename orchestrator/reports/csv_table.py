@@ -4,7 +4,7 @@ import csv
 import io
 
 from orchestrator.printable import printable
-from orchestrator.reports.report import Report
+from orchestrator.reports.report import STUDY, Report
 from orchestrator.reports.rows import Row
 
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
@@ -13,7 +13,8 @@ FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would com
 def csv_table(report: Report) -> str:
     """Return the report as CSV (RFC 4180, without a mark of the byte order).
 
-    Figures are in percent, empty where there is none. A text that a spreadsheet would take for a formula gets an
+    Figures are in percent with all their digits, empty where there is none. The study's name has a column at the start, its
+    fingerprint one among the provenance. A text that a spreadsheet would take for a formula gets an
     apostrophe in front.
     """
     stream = io.StringIO()
@@ -34,7 +35,7 @@ def _titles(report: Report) -> list[str]:
         "rank",
         *paper,
         "vs paper",
-        *(name for name, _ in report.provenance),
+        *(name for name, _ in _provenance(report)),
         "command",
     ]
 
@@ -44,13 +45,20 @@ def _line(report: Report, row: Row) -> list[str | int]:
     measured = [value for found in amounts for value in ((found.mean, found.spread) if found else (None, None))]
     printed = [row.printed.values.get(title) if row.printed else None for title in report.columns]
     words = (report.study, row.role, row.student, row.method, row.label, ", ".join(row.statuses))
-    rest = (*(value for _, value in report.provenance), report.command)
+    rest = (*(value for _, value in _provenance(report)), report.command)
     numbers = [*measured, row.gain, row.rank, *printed, row.to_paper]
     return [*map(_text, words), row.planned, row.evaluated, *map(_number, numbers), *map(_text, rest)]
 
 
+def _provenance(report: Report) -> list[tuple[str, str]]:
+    """Return what the numbers rest on; of the study its fingerprint, because its name stands in every line already."""
+    return [
+        ("fingerprint", report.fingerprint) if name == STUDY else (name, value) for name, value in report.provenance
+    ]
+
+
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None else repr(value)
 
 
 def _text(text: str) -> str:

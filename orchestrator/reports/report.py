@@ -15,6 +15,7 @@ from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.recorded import Recorded, read_recorded
 
 UNKNOWN = "not recorded"
+STUDY = "study"  # the first line of the provenance: name and fingerprint
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
 def _provenance(plan: Plan, results: Sequence[TrialResult], recorded: Recorded) -> list[tuple[str, str]]:
     finished = sum(result.status == "finished" for result in results)
     return [
-        ("study", f"{plan.study.name} {plan.fingerprint[:12]}"),
+        (STUDY, f"{plan.study.name} {plan.fingerprint[:12]}"),
         ("trials", f"{finished} of {len(results)} finished"),
         ("revision", ", ".join(recorded.revisions) or UNKNOWN),
         ("lock (SHA-256)", ", ".join(recorded.locks) or UNKNOWN),

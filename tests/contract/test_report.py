@@ -37,6 +37,25 @@ def study(tmp_path: Path, migrated: Path) -> tuple[Path, Store, Plan]:  # noqa: 
     return path, store, plan
 
 
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_the_command_that_repeats_the_study_names_its_store(study, stillhouse, monkeypatch, by_variable):
+    path, store, _ = study
+    named = () if by_variable else ("--store", store.root)
+    monkeypatch.setenv("STILLHOUSE_STORE", str(store.root) if by_variable else "elsewhere")
+    answer = stillhouse("report", path, *SETS, *named)
+    assert f"alpha2=[4.0]' --store {store.root}\n" in answer.out
+
+
+def test_the_command_that_repeats_a_study_of_the_default_store_names_none(study, stillhouse, monkeypatch):
+    path, store, _ = study
+    monkeypatch.chdir(store.root.parent)
+    monkeypatch.delenv("STILLHOUSE_STORE", raising=False)
+    store.root.rename("stillhouse-runs")
+    answer = stillhouse("report", path, *SETS)
+    assert answer.code == 0, answer.err
+    assert "--store" not in answer.out
+
+
 def table(answer: Answer) -> list[str]:
     return [line for line in answer.out.splitlines() if line.startswith("| ")][2:]
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,7 +15,7 @@ from orchestrator.reports.html_page import html_page
 from orchestrator.reports.latex import escaped, latex
 from orchestrator.reports.markdown import markdown
 from tests.unit.orchestrator.planning import teacher_of
-from tests.unit.orchestrator.reports.example import plan_of, report
+from tests.unit.orchestrator.reports.example import APS, plan_of, report
 
 PAPER = ("description=Does it help | really?", "tracking.tags.paper=A1/gfl-r18")
 HOSTILE = "<script>alert(1)</script> & \"x\" 'y' | `a` *b* _c_ $d$ \\e {f} #g ~h ^i %j [k](l) \x1b[31m"
@@ -119,6 +120,21 @@ def test_csv_holds_full_numbers_and_provenance(tmp_path):
     assert (float(last["vs none"]), float(last["paper AP"])) == (12.5, 36.2)
     assert float(last["vs paper"]) == pytest.approx(4.425)
     assert last["revision"] == "1111aaaa"
+
+
+def test_csv_holds_every_digit_and_each_column_once(tmp_path):
+    thirds = {key: value / 3 for key, value in APS.items()}
+    plain = report(tmp_path, *PAPER, aps=thirds)
+    table = csv_table(plain)
+    titles = next(csv.reader(io.StringIO(table)))
+    assert len(set(titles)) == len(titles)
+    for line, row in zip(csv.DictReader(io.StringIO(table)), plain.rows, strict=True):
+        assert (line["study"], line["fingerprint"]) == (plain.study, plain.fingerprint)
+        assert float(line["AP"]) == row.amounts["AP"].mean
+        assert float(line["AP spread"] or "nan") == pytest.approx(
+            row.amounts["AP"].spread or math.nan, abs=0, nan_ok=True
+        )
+    assert any(len(line["AP"]) > 10 for line in csv.DictReader(io.StringIO(table)))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
