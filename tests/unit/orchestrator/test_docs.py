@@ -14,6 +14,8 @@ from pydantic_core import PydanticUndefined
 from orchestrator.cli import main, parser
 from orchestrator.study import schema
 from orchestrator.study.fields import alternatives_of, is_section
+from tests.unit.orchestrator.command import runner
+from tests.unit.orchestrator.study_text import VALID, write
 from trainers.spec import dataset, detector, method, schedule, terms, view
 from trainers.spec.base import Section
 
@@ -176,6 +178,32 @@ def test_commands_and_their_options_are_documented(name):
     documented = set(re.findall(r"--[a-z][a-z-]*", chapter))
     assert documented == {option for option in options if option.startswith("--")} - {"--help"}
     assert f"stillhouse {name}" in README
+
+
+def test_the_keys_of_plan_json_are_those_of_the_reference(tmp_path, capsys):
+    study = write(tmp_path, VALID)
+    rates = (
+        "--set",
+        "scaling={seconds_per_step: 36, cost_per_gpu_hour: 2}",
+        "--set",
+        "search={cohort: 2, seeds: [0, 1], max_trials: 1}",
+    )
+    plan = runner(capsys)("plan", study, "--store", tmp_path / "store", "--json", *rates).json
+    section = COMMANDS.split("\n## stillhouse plan\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?:each of )?`?([\w ]+)`? \| (`.*`) \|$", section, re.MULTILINE)
+    documented = {part: re.findall(r"`(\w+)`", keys) for part, keys in rows}
+    one = plan["trials"][0]
+    real = {
+        "the object": plan,
+        "trials": one,
+        "resources": one["resources"],
+        "estimate": one["estimate"],
+        "forecast": next(iter(plan["forecast"].values())),
+        "totals": plan["totals"],
+        "hours_left": plan["totals"]["hours_left"],
+        "findings": plan["findings"][0],
+    }
+    assert {part: sorted(keys) for part, keys in documented.items()} == {p: sorted(keys) for p, keys in real.items()}
 
 
 def test_readme_and_reference_name_no_option_that_does_not_exist():
