@@ -10,6 +10,7 @@ from orchestrator.findings import Finding
 from orchestrator.plan import Plan, make_plan
 from orchestrator.store import Store
 from orchestrator.study.load import LoadedStudy, load_study
+from orchestrator.study_check import check_study
 
 if TYPE_CHECKING:
     from orchestrator.results.result import TrialResult
@@ -47,8 +48,11 @@ class Study:
         return self.loaded.study.name
 
     def check(self) -> tuple[Finding, ...]:
-        """Return what is worth knowing of a study without errors: warnings, notes, what is missing here."""
-        return self.loaded.warnings
+        """Return what ``stillhouse check`` says of a study without errors: warnings, notes, what is missing here.
+
+        Raises ``StudyErrors`` when a local detector config cannot be used.
+        """
+        return check_study(self.loaded)
 
     def plan(self, store: str | Path | None = None) -> Plan:
         """Return the trials that ``run`` would run in the store, their states, and what is wrong or missing for them.

@@ -3,12 +3,10 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
-from orchestrator.data_files import missing_files
-from orchestrator.findings import Finding, StudyErrors
+from orchestrator.findings import StudyErrors
 from orchestrator.json_output import print_json
-from orchestrator.local_configs import config_findings
 from orchestrator.printable import printable
-from orchestrator.study.load import LoadedStudy
+from orchestrator.study_check import check_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is wrong with the study; exit code 2 when something is."""
     try:
-        findings = _findings(load(arguments))
+        findings = check_study(load(arguments))
     except StudyErrors as errors:
         if not arguments.json:
             raise
@@ -32,11 +30,3 @@ def run(arguments: argparse.Namespace) -> int:
     print_findings(findings)
     print(printable(f"{arguments.study}: ok"))
     return 0
-
-
-def _findings(loaded: LoadedStudy) -> tuple[Finding, ...]:
-    """Return everything that is worth knowing; raise ``StudyErrors`` when a local config cannot be used."""
-    findings = (*loaded.warnings, *missing_files(loaded), *config_findings(loaded.study))
-    if any(finding.level == "error" for finding in findings):
-        raise StudyErrors(findings)
-    return findings

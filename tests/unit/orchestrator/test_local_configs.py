@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.api import Study
 from orchestrator.commands.run import require_runnable
 from orchestrator.digests import file_digest
 from orchestrator.findings import StudyErrors
@@ -397,6 +398,18 @@ def test_check_plan_and_json_say_it(folder: Folder, capsys: pytest.CaptureFixtur
     answer = stillhouse("check", study, "--trust-config")
     assert answer.code == 0
     assert "note: not used" in answer.err
+
+
+def test_python_hears_what_the_check_command_says(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    leaf = folder(leaf_py=f"_base_ = '{GFL}'\noptim_wrapper = dict()\n")
+    plan(leaf)
+    study = next(leaf.parent.glob("*.yaml"))
+    lines = runner(capsys)("check", study, "--trust-config").complaints
+    assert [str(finding) for finding in Study.load(study, trust_config=True).check()] == lines
+    assert any("note: not used" in line for line in lines)
+    leaf.write_text(f"_base_ = '{GFL}'\nload_from = 'x.pth'\n")
+    with pytest.raises(StudyErrors, match="load_from: training would not start"):
+        Study.load(study, trust_config=True).check()
 
 
 def test_a_change_of_the_working_directory_is_noticed(
