@@ -31,6 +31,7 @@ from orchestrator.weights import config_digest
 from trainers.spec import Detector, MethodSpec, Teacher, Weights, class_names
 from trainers.spec.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.spec.compatibility import ANCHOR_FREE, needs_of
+from trainers.spec.config_files import read_config
 from trainers.spec.remote import URL, cached
 from trainers.spec.zoo import find_config, is_proven, mmdet_version
 
@@ -102,14 +103,14 @@ def _asked(loaded: LoadedStudy, plan: Plan) -> Iterator[Asked]:
     distilling = _distinct(variant for variant in methods if variant.section.kind != "none")
     known: set[str] = set()
     here = None
-    if teacher is not None and distilling and study.teacher is not None:
+    if teacher is not None and distilling and study.teacher is not None and _is_readable(teacher.detector):
         here = Teacher(detector=teacher.detector, weights=_local(teacher.weights))
         where = loaded.locations.where(config_path(study.teacher)[: 2 if study.teacher.kind != "zoo" else None])
         weights = loaded.where("teacher.path") if study.teacher.kind == "checkpoint" else where
         unit = _unit(teacher.detector, here.weights, None, (), study.dataset)
         if not (_is_proven(teacher.detector) and here.weights is None):
             yield Asked(unit, where, weights)
-    for variant in students:
+    for variant in filter(lambda variant: _is_readable(variant.section), students):
         pairs = [
             method
             for method in distilling
@@ -146,6 +147,12 @@ def _local(weights: Weights | None) -> Weights | None:
         return None
     path = cached(weights.path) if weights.path.startswith(URL) else Path(weights.path)
     return weights.model_copy(update={"path": str(path)}) if path.is_file() else None
+
+
+def _is_readable(detector: Detector) -> bool:
+    """Tell whether a config's text can be read; what is wrong with it is said by ``config_findings``, and once is enough."""
+    path = Path(detector.config)
+    return "::" in detector.config or not path.is_file() or not read_config(path).problems
 
 
 def _is_proven(detector: Detector) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from trainers.errors import TrialError
 
 ADVICE = re.compile(r" ?(Please check whether|More details can be found).*")  # mmengine's, longer than the message
+CUSTOM_IMPORTS = "Failed to import custom modules from"  # mmengine's, for whatever a module of custom_imports raised
 SAYS_IT_ALL = (SyntaxError, OSError)
 LASTING = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENAMETOOLONG)
 
@@ -33,11 +34,20 @@ def explanation(error: BaseException) -> str:
     missing = missing_package(error)
     if missing is not None:
         return f"it needs the Python package {missing}, which is not installed here"
+    if isinstance(error, ImportError) and str(error).startswith(CUSTOM_IMPORTS):
+        return _failed_import(error)
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     first = ADVICE.sub("", (text.strip().splitlines() or [""])[0]).rstrip(" .")
     if isinstance(error, SAYS_IT_ALL) and first:
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _failed_import(error: BaseException) -> str:
+    """Return which module of ``custom_imports`` could not be imported, and what it raised: mmengine lists paths instead."""
+    module = error.__cause__ or error.__context__
+    raised = module and (module.__cause__ or module.__context__)
+    return ": ".join([str(module or CUSTOM_IMPORTS), *([explanation(raised)] if raised else [])])
 
 
 def missing_package(error: BaseException) -> str | None:

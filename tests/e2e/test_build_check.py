@@ -48,3 +48,23 @@ def test_a_config_that_ends_the_process_ends_only_that_process(tmp_path: Path) -
     assert answer.code == 2
     assert "student: building it ended the process that did so (SIGABRT)" in answer.out
     assert answer.out.startswith("tiny  ")
+
+
+@pytest.mark.parametrize(
+    ("tail", "line"),
+    [
+        ("import nobodys_package\n", "imports nobodys_package, which is not there"),
+        (
+            "custom_imports = dict(imports=['nobodys_package'])\n",
+            "imports nobodys_package (custom_imports), which is not",
+        ),
+        ("custom_imports = dict(imports=['failing'])\n", "Failed to import failing: ImportError: it was compiled for"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_once(tail: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text("raise ImportError('it was compiled for another Python')\n")
+    path = study(tmp_path, "own.py", tail)
+    answer = command("plan", path, PYTHONPATH=f"{Path(__file__).parents[2]}:{tmp_path}")
+    said = [one for one in answer.out.splitlines() if one.startswith(str(tmp_path)) and ": note: " not in one]
+    assert answer.code == 2
+    assert [line in one for one in said] == [True], answer.out + answer.err

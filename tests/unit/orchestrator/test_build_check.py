@@ -102,6 +102,18 @@ def test_a_local_teacher_is_built_and_paired_with_every_student(asked: Asked, tm
     assert [unit.student.backbone_depth for unit in asked] == [None, 18, 34]
 
 
+@pytest.mark.parametrize(
+    "text", ["_base_ = []\nimport nobodys_package\n", "custom_imports = dict(imports=['nobodys_package'])\n"]
+)
+def test_a_config_that_cannot_be_read_is_not_built(text: str, asked: Asked, tmp_path: Path) -> None:
+    """Reading says why; of a teacher nothing but the students alone is left to build."""
+    (tmp_path / "teacher.py").write_text(text)
+    (tmp_path / "broken.py").write_text(text)
+    study = VALID.replace(TRAINED, OWN_TEACHER).replace(STUDENT, LOCAL)
+    findings(tmp_path, study.replace("method.alpha2: [2.0, 4.0]", "student.config: [own.py, broken.py]"))
+    assert configs(asked) == [("own.py", None)]
+
+
 def test_methods_of_other_structure_are_each_tried(asked: Asked, tmp_path: Path) -> None:
     search = 'method: [{kind: bckd}, {kind: bckd, alpha1: 3.0}, {kind: pkd}, {kind: "none"}]'
     findings(tmp_path, edit(STUDENT, LOCAL).replace("method.alpha2: [2.0, 4.0]", search))
