@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from orchestrator.data_files import missing_from
 from orchestrator.findings import Finding
 from orchestrator.readings import Reading, reading
 from trainers.spec.annotations import FileDataset, SplitName
@@ -29,7 +30,8 @@ def annotation_findings(
     if found is None:
         return
     yield from _stopping(found, where, unknown)
-    yield from _missing(found, where)
+    if not missing_from(dataset, split):  # a folder that is not there explains its images
+        yield from _missing(found, where)
     yield from _doubtful(found, where)
     if found.notes.stopping is None:
         yield from (Finding(item.level, where, item.message) for item in problems(found.usage, dataset, unknown))

@@ -7,7 +7,7 @@ from typing import get_args
 from orchestrator.annotation_findings import annotation_findings
 from orchestrator.both_splits import WORTHLESS, common_source, shared_images
 from orchestrator.class_names import other_spellings, told_of, unknown_classes
-from orchestrator.data_files import file_dataset, missing_files, missing_from, missing_part
+from orchestrator.data_files import file_dataset, missing_from, missing_part
 from orchestrator.findings import Finding
 from orchestrator.image_findings import image_findings
 from orchestrator.readings import known_names, reading
@@ -26,7 +26,9 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = file_dataset(loaded.study.dataset)
     if dataset is None:
         return
-    yield from missing_files(loaded)
+    for split in get_args(SplitName):
+        missing = missing_from(dataset, split, _first_image(dataset, split))
+        yield from (Finding("missing", loaded.where(f"dataset.{split}"), message) for message in missing)
     names, classes = known_names(dataset), loaded.where("dataset.classes")
     unknown = unknown_classes(dataset, names)
     yield from (Finding("error", classes, item.message) for item in unknown)
@@ -34,6 +36,11 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     for split in get_args(SplitName):
         yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
     yield from _of_both(dataset, loaded.where("dataset.val"))
+
+
+def _first_image(dataset: FileDataset, split: SplitName) -> str | None:
+    found = reading(dataset, split)
+    return found.used[0] if found is not None and found.used else None
 
 
 def _of_split(dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]) -> Iterator[Finding]:

@@ -5,14 +5,11 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
 
 from trainers.spec.file_names import NameRefused, require_plain, require_relative
 from trainers.spec.tree import Tree, without_repeats
-
-MOST_FOLDERS = 1000  # that are looked through for an image that is elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +28,6 @@ def locate(root: str, folder: str, names: Sequence[str]) -> list[Located]:
     and letter case, and with its ``%20`` read as a space. It is taken for a file that exactly one name means.
     """
     return _Search(root, folder).locate(names)
-
-
-def elsewhere(root: str, path: str) -> str:
-    """Return where a missing image may be, for the end of a message: another folder below ``root`` that has its name."""
-    name = posixpath.basename(path)
-    for folder, _, files in islice(os.walk(root), MOST_FOLDERS):
-        if name in files:
-            return f" (the folder {os.path.relpath(folder, root)!r} has a file of this name)"
-    return ""
 
 
 class _Search:

@@ -367,6 +367,16 @@ def test_a_mistake_in_every_file_name_is_told_once(name: str, kind: str, tmp_pat
     assert next(found["message"] for found in said["findings"]).endswith("(and 1 more)")
 
 
+@pytest.mark.parametrize(("write", "folder"), [(coco, "images"), (voc, "JPEGImages")])
+def test_the_folder_that_has_the_images_is_named_once(write: Any, folder: str, tmp_path: Path, capsys: Any) -> None:
+    file = write(tmp_path)
+    (tmp_path / folder).rename(tmp_path / "photos")
+    code, said = check(file, capsys)
+    assert (code, said["counts"]) == (2, {"missing images": 2})
+    ends = [f["message"].partition("does not exist")[2] for f in said["findings"]]
+    assert ends == [" (the folder 'photos' has a file of this name) (and 1 more)"] * 2
+
+
 # -------------------------------------------------------------------------------------------------------- the command
 
 

@@ -98,6 +98,21 @@ def test_images_that_lie_elsewhere_are_told_once_with_their_place(root):
     ]
 
 
+def test_a_folder_that_has_another_name_is_told_once_with_it(root):
+    (root / "images").rename(root / "photos")
+    message = "no image folder data/images (the folder 'photos' has a file of this name)"
+    found = findings_for(root)
+    assert [(finding.level, finding.message) for finding in found] == [("missing", message)] * 2
+
+
+def test_images_of_another_suffix_are_told_once(root):
+    for path in (root / "images").iterdir():
+        path.rename(path.with_suffix(".png"))
+    assert [finding.message for finding in findings_for(root)] == [
+        f"data/images/{name}.jpg does not exist (the folder has '{name}.png') (and 1 more of 2)" for name in ("1", "v1")
+    ]
+
+
 def deep(root: Path, top: int) -> None:
     """Make the images 16 bits deep, with values up to ``top``."""
     for path in (root / "images").iterdir():
@@ -362,6 +377,23 @@ def test_missing_voc_lists_and_folders_are_named(voc):
         for name in ("trainval", "test")
         for what in (f"list of images ImageSets/Main/{name}.txt", "folder Annotations", "folder JPEGImages")
     ]
+
+
+def test_a_voc_folder_of_images_that_has_another_name_is_told_with_it(voc):
+    folder = Path(voc.root) / "VOC2007"
+    (folder / "JPEGImages").rename(folder / "images")
+    assert (
+        voc_findings(voc) == ["missing: no folder JPEGImages (the folder 'VOC2007/images' has a file of this name)"] * 2
+    )
+
+
+def test_missing_voc_images_are_told_with_their_place(voc):
+    folder = Path(voc.root) / "VOC2007"
+    (folder / "JPEGImages").rename(folder / "images")
+    (folder / "JPEGImages").mkdir()
+    [train, val] = voc_findings(voc)
+    assert "000000.jpg does not exist (the folder 'VOC2007/images' has a file of this name) (and 3 more of 4)" in train
+    assert "001000.jpg does not exist (the folder 'VOC2007/images' has a file of this name) (and 3 more of 4)" in val
 
 
 def test_missing_voc_annotations_are_counted(voc):

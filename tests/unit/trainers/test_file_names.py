@@ -10,7 +10,7 @@ import pytest
 
 from trainers.spec import VocPart
 from trainers.spec.file_names import require_below
-from trainers.spec.image_names import Located, elsewhere, locate
+from trainers.spec.image_names import Located, locate
 from trainers.spec.voc_layout import PartFiles
 
 NFD, NFC = (unicodedata.normalize(form, "Größe.png") for form in ("NFD", "NFC"))
@@ -138,12 +138,6 @@ def test_many_names_cost_one_look_at_each_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("os.scandir", lambda folder: looked.append(folder) or scandir(folder))
     assert all(one.there for one in locate(str(tmp_path), "images", names))
     assert len(looked) == len(set(looked)) <= 4
-
-
-def test_an_image_elsewhere_is_found(tmp_path: Path) -> None:
-    files(tmp_path, "x/y/a.png", "x/b.png")
-    assert "the folder 'x/y' has" in elsewhere(str(tmp_path), "images/a.png")
-    assert elsewhere(str(tmp_path), "images/c.png") == ""
 
 
 @pytest.mark.parametrize("name", ["a b", "10.04\u202fAM", "ImageSets", "..a", "全角\u3000"])

@@ -13,7 +13,8 @@ from trainers.spec.annotations.numbers import finite, number, shown
 from trainers.spec.annotations.place import reason_to_leave_out, told
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
 from trainers.spec.dataset import CocoSplit
-from trainers.spec.image_names import Located, elsewhere, locate
+from trainers.spec.image_hints import elsewhere
+from trainers.spec.image_names import Located, locate
 
 DIGITS = 30  # no id that somebody counts has more
 OTHER = -1  # the label of categories that are no class of the study
@@ -65,9 +66,8 @@ class _Reader:
         self._note_absent()
 
     def _note_absent(self) -> None:
-        """Note the files that will be missed; images without boxes may be away. A missing folder is told by itself."""
-        there = (Path(self._root) / self._folder).is_dir()
-        for image in self._absent if there else ():
+        """Note the files that will be missed; images without boxes may be away."""
+        for image in self._absent:
             if image.annotated or self._split.name != "train":
                 message = f"{image.path} does not exist"
                 if not self._split.notes.counts[kinds.MISSING_IMAGES]:

@@ -12,6 +12,7 @@ from trainers.spec.annotations.reason import reason
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image, SizeOf
 from trainers.spec.dataset import VocDataset, VocPart
 from trainers.spec.file_names import require_below
+from trainers.spec.image_hints import elsewhere
 from trainers.spec.voc_layout import PartFiles
 from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, read_voc_xml, whole_box
 
@@ -84,7 +85,8 @@ class _Reader:
         image = Image(next(self._numbers), str(file), width, height, path, f"{path}: object")
         self._add(found, image)
         if not files.has_image(file) and (image.annotated or self._split.name != "train"):
-            notes.add(kinds.MISSING_IMAGES, image.where, f"{file} does not exist")
+            hint = "" if notes.counts[kinds.MISSING_IMAGES] else elsewhere(str(self._root), str(file))
+            notes.add(kinds.MISSING_IMAGES, image.where, f"{file} does not exist{hint}")
 
     def _size(self, file: Path, path: str) -> tuple[int, int] | None:
         """Return an image's size from its file, where the annotation does not give it."""
