@@ -58,6 +58,11 @@ def names_of(split: AnnotatedSplit, dataset: FileDataset) -> Names:
     return Names(called, dict(split.others), frozenset(split.names) if dataset.kind == "coco" else None)
 
 
+def names_by_split(dataset: FileDataset, splits: Iterable[AnnotatedSplit]) -> dict[str, Names]:
+    """Return the names in each split that can be compared with the study's classes."""
+    return {split.name: names_of(split, dataset) for split in splits if split.images and split.notes.names_all}
+
+
 def unknown_classes(dataset: FileDataset, found: Mapping[str, Names]) -> list[UnknownClasses]:
     """Return the classes that are likely to be misspelt, or that the files do not know at all.
 

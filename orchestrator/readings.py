@@ -84,6 +84,7 @@ def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
 
 
 def known_names(dataset: FileDataset) -> dict[str, Names]:
-    """Return the names in each split whose annotations can be read."""
+    """Return the names in each split whose annotations can be read and compared with the study's classes."""
     found = {split: reading(dataset, split) for split in get_args(SplitName)}
-    return {split: item.names for split, item in found.items() if item is not None and item.usage.images}
+    known = {split: item for split, item in found.items() if item is not None and item.notes.names_all}
+    return {split: item.names for split, item in known.items() if item.usage.images}

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from orchestrator.class_names import names_of, other_spellings, told_of, unknown_classes
+from orchestrator.class_names import names_by_split, names_of, other_spellings, told_of, unknown_classes
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Box, Image, Split
 from trainers.spec import VocDataset, class_names
 from trainers.spec.annotations import AnnotatedSplit, FileDataset, read_split
-from trainers.spec.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES, UNREADABLE
+from trainers.spec.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
 
@@ -17,7 +17,7 @@ from trainers.spec.annotations.usage import usage
 def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
     """Return the training and the validation split as far as they can be read."""
     train, val = read_split(dataset, "train"), read_split(dataset, "val")
-    names = {split.name: names_of(split, dataset) for split in (train, val) if split.images}
+    names = names_by_split(dataset, (train, val))
     unknown = unknown_classes(dataset, names)
     for item in unknown:
         ledger.error("unknown class names", "dataset.classes", item.message)
@@ -53,7 +53,7 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
         for box in image.boxes:
             where = image.where_of(box)
             split.boxes.append(Box(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
-    if found.notes.stopping is None or (not split.images and UNREADABLE not in found.notes.told):
+    if found.notes.stopping is None:
         _note_problems(split, dataset, unknown, ledger)
     return split
 

@@ -61,7 +61,8 @@ def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
 def check_counts(summary: Summary, ledger: Ledger, min_side: int) -> None:
     """Note training images that are legal but not used."""
     where, left_out = f"dataset.{summary.split}", summary.used.left_out
-    if empty := left_out.get(WITHOUT_BOXES.name):
+    empty = left_out.get(WITHOUT_BOXES.name, 0)
+    if 0 < empty < summary.images:  # where no image has one, an error says why
         message = f"{empty} of {summary.images} images have no box and are not trained on"
         ledger.warning("training images without boxes", where, message)
     if small := left_out.get(SMALL_IMAGES.name):

@@ -96,9 +96,6 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("a height of text", of("images", height="48"), "images without size", "64 x '48'"),
     ("a negative width", of("images", width=-64), "images without size", "-64 x 48"),
     ("another size", of("images", width=65), "images of another size", "has 64 x 48 pixels, annotated are 65 x 48"),
-    ("an unknown image", of("annotations", image_id=77), "annotations of unknown images", "image_id 77"),
-    ("a list as image id", of("annotations", image_id=[1]), "annotations of unknown images", "image_id [1]"),
-    ("an unknown category", of("annotations", category_id=9), "annotations of unknown categories", "category_id 9"),
     ("no box", of("annotations", bbox=None), "annotations without box", "has the bbox None"),
     ("three numbers", of("annotations", bbox=[1, 2, 3]), "annotations without box", "[1, 2, 3] instead of four"),
     ("text in a box", of("annotations", bbox=[1, 2, 3, "4"]), "annotations without box", "'4'"),
@@ -232,6 +229,11 @@ def test_a_mistake_in_a_voc_dataset_is_found(spoil: Break, kind: str, says: str,
 # ----------------------------------------------------------------------------------------------------------- warnings
 
 
+def stray(**changes: Any) -> Break:
+    """Return what adds an annotation that refers to nothing."""
+    return edit(lambda c: c["annotations"].append({**c["annotations"][0], "id": 9, **changes}))
+
+
 def second_spelling(content: Content) -> None:
     content["categories"].append({"id": 3, "name": "Cat"})
     content["annotations"].append({**content["annotations"][0], "id": 9, "category_id": 3})
@@ -240,6 +242,9 @@ def second_spelling(content: Content) -> None:
 @pytest.mark.parametrize(
     ("write", "spoil", "kind", "says"),
     [
+        (coco, stray(image_id=77), "annotations of unknown images", "image_id 77"),
+        (coco, stray(image_id=[1]), "annotations of unknown images", "image_id [1]"),
+        (coco, stray(category_id=9), "annotations of unknown categories", "category_id 9"),
         (coco, of("annotations", bbox=[60, 1, 9, 9]), "boxes partly outside of their images", "reaches out"),
         (coco, edit(lambda c: c["annotations"].pop(0) and None), "training images without boxes", "1 of 2 images"),
         (coco, edit(lambda c: c["annotations"].pop(1) and None, "val.json"), "classes without boxes in val", "'dog'"),
@@ -375,6 +380,38 @@ def test_the_folder_that_has_the_images_is_named_once(write: Any, folder: str, t
     assert (code, said["counts"]) == (2, {"missing images": 2})
     ends = [f["message"].partition("does not exist")[2] for f in said["findings"]]
     assert ends == [" (the folder 'photos' has a file of this name) (and 1 more)"] * 2
+
+
+def each(what: str, **changes: Any) -> Break:
+    """Return what changes all images or categories of a file; ``None`` takes a key away."""
+
+    def apply(content: Content) -> None:
+        for entry in content[what]:
+            entry |= {key: value(entry) for key, value in changes.items()}
+            [entry.pop(key) for key in changes if entry[key] is None]
+
+    return edit(apply)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "counts"),
+    [
+        (each("images", file_name=lambda image: f"C:\\data\\{image['file_name']}"), {"images outside of the root": 1}),
+        (each("images", file_name=lambda image: f"../../{image['file_name']}"), {"images outside of the root": 1}),
+        (of("images", file_name="https://x/y.jpg"), {"images outside of the root": 1}),
+        (each("images", file_name=lambda image: None), {"images without file name": 2}),
+        (each("images", id=lambda image: None), {"images without id": 2}),
+        (each("categories", name=lambda category: None), {"categories without name": 2}),
+        (of("categories", name=None), {"categories without name": 1}),
+        (of("categories", id=None), {"categories without id": 1}),
+    ],
+)
+def test_what_follows_from_a_mistake_is_not_told(
+    spoil: Break, counts: dict[str, int], tmp_path: Path, capsys: Any
+) -> None:
+    file = coco(tmp_path)
+    spoil(tmp_path)
+    assert check(file, capsys)[1]["counts"] == counts
 
 
 # -------------------------------------------------------------------------------------------------------- the command

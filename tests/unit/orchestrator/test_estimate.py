@@ -76,6 +76,13 @@ def test_small_images_are_not_trained_on(tmp_path):
     assert training_images(coco(tmp_path).dataset) == 2
 
 
+def test_a_split_without_an_image_to_learn_is_no_evaluation(tmp_path):
+    write_coco(tmp_path, boxes=[(), ()])
+    assert training_images(coco(tmp_path).dataset) is None
+    assert estimate(coco(tmp_path, batch_size=2, epochs=12), NOWHERE) == Estimate(12, None, None)
+    assert estimate(coco(tmp_path, batch_size=2, epochs=12, iterations=0), NOWHERE).steps == 0
+
+
 def test_each_repeat_is_a_pass(tmp_path):
     write_coco(tmp_path, boxes=[(1,), (2,), ()])
     for dataset, images in ((coco(tmp_path).dataset, 2), (shapes(5).dataset, 5)):

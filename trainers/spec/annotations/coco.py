@@ -47,6 +47,8 @@ class _Reader:
         self._labels: dict[Any, int] = {}
         self._names: dict[Any, str] = {}
         self._keys: set[Any] = set()
+        # Ids of entries that are there and of no use, for which that is told already.
+        self._unusable: dict[str, set[Any]] = {"image_id": set(), "category_id": set()}
         self._absent: list[Image] = []
         self._boxes_where = f"{path}: annotation"
 
@@ -103,11 +105,13 @@ class _Reader:
             name = entry.get("name")
             if not isinstance(name, str):
                 self._note(kinds.NAMELESS_CATEGORIES, f"category {shown(key)}", f"has the name {shown(name)}")
+                self._unusable["category_id"].add(key)
                 continue
             self._names[key] = name
             self._labels[key] = numbers.get(name, OTHER)
         self._split.names = tuple(self._names.values())
-        self._compare()
+        if self._split.notes.names_all:
+            self._compare()
 
     def _compare(self) -> None:
         """Compare the file's categories with the study's classes."""
@@ -132,6 +136,8 @@ class _Reader:
             image = self._image(key, entry, files)
             if image is not None:
                 self._images[key] = image
+            else:
+                self._unusable["image_id"].add(key)
         self._split.images = list(self._images.values())
         self._note_shared_files()
 
@@ -187,6 +193,8 @@ class _Reader:
             if box is not None:
                 image.boxes.append(box)
                 self._compare_with_earlier_readings(box, entry)
+        elif image is not None and self._is_unusable(entry, "category_id"):
+            image.annotated = True  # by a class that nothing tells
 
     def _annotation_key(self, position: int, given: Any) -> Any:
         """Return what an annotation is called in messages; ids are not needed for anything else."""
@@ -204,10 +212,19 @@ class _Reader:
     def _known(self, entry: dict[str, Any], name: str, among: dict[Any, Any], kind: Kind, key: Any) -> Any:
         value = entry.get(name)
         found = among.get(value) if isinstance(value, int | str | float) and not isinstance(value, bool) else None
-        if found is None:
+        if found is None and not self._is_unusable(entry, name):
             message = f"has the {name} {shown(value)}, which does not exist{_other_form(value, among)}"
             self._note(kind, f"annotation {shown(key)}", message)
         return found
+
+    def _is_unusable(self, entry: dict[str, Any], name: str) -> bool:
+        """Tell whether an annotation's image or category is one of which something is told already.
+
+        Where an entry has no id, every id that is unknown may be meant for it.
+        """
+        value, known = entry.get(name), self._split.notes.told
+        nameless = kinds.IMAGES_WITHOUT_ID if name == "image_id" else kinds.CATEGORIES_WITHOUT_ID
+        return nameless in known or (isinstance(value, int | str | float) and value in self._unusable[name])
 
     def _box(self, key: Any, label: int, entry: dict[str, Any], image: Image) -> Box | None:
         given = entry.get("bbox")

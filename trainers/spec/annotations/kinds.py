@@ -45,9 +45,9 @@ CORNERS = Kind("files that seem to give corners", "warning", once=True)
 # What fails when the image is read.
 MISSING_IMAGES = Kind("missing images", once=True)
 
-# What is left out, of training and evaluation alike.
-UNKNOWN_IMAGES = Kind("annotations of unknown images")
-UNKNOWN_CATEGORIES = Kind("annotations of unknown categories")
+# What is left out, of training and evaluation alike; where nothing is left, that is the error.
+UNKNOWN_IMAGES = Kind("annotations of unknown images", "warning")
+UNKNOWN_CATEGORIES = Kind("annotations of unknown categories", "warning")
 
 # What is left out of training, and of VOC folders also of evaluation.
 NO_AREA = Kind("boxes without area")

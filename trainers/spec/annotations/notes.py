@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trainers.spec.annotations.kinds import Kind
+from trainers.spec.annotations.kinds import CATEGORIES_WITHOUT_ID, NAMELESS_CATEGORIES, Kind
 
 MOST = 20  # notes of one kind that are kept; the others are counted
 
@@ -37,3 +37,8 @@ class Notes:
     def stopping(self) -> Note | None:
         """Return the first note that makes training and evaluation impossible."""
         return next((told[0] for kind, told in self.told.items() if kind.stops), None)
+
+    @property
+    def names_all(self) -> bool:
+        """Tell whether all categories have their names: else a name that seems to be missing may be theirs."""
+        return not {NAMELESS_CATEGORIES, CATEGORIES_WITHOUT_ID} & self.told.keys()
