@@ -45,7 +45,7 @@ def _stopping(found: Reading, where: str, unknown: Collection[str]) -> Iterator[
         if kind.stops and not (kind is ABSENT_CLASSES and found.names.undeclared <= set(unknown)):
             told = found.notes.told[kind]
             more = found.notes.counts[kind] - 1 if kind is not UNREADABLE else len({note.where for note in told}) - 1
-            yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.name})' if more else ''}")
+            yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.called(more)})' if more else ''}")
 
 
 def _missing(found: Reading, where: str) -> Iterator[Finding]:

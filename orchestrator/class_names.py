@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.study.wording import alternatives, closest, counted, enumeration
 from trainers.spec.annotations import AnnotatedSplit, FileDataset
 from trainers.spec.annotations.problems import PRESETS
+from trainers.spec.annotations.wording import boxes, visible
 from trainers.spec.dataset import class_names
 
 SHOWN_CLASSES, SHOWN_NAMES = 3, 10  # names of each side that one message gives
@@ -77,7 +78,7 @@ def unknown_classes(dataset: FileDataset, found: Mapping[str, Names]) -> list[Un
         fresh = {name: count for name, count in names.others.items() if name not in elsewhere}
         here = [name for name in absent[split] if name not in nowhere]
         told += [
-            UnknownClasses((split,), (name,), f"no box of {split} is called {name}; its files have {guess}")
+            UnknownClasses((split,), (name,), f"no box of {split} is called {visible(name)}; its files have {guess}")
             for name, guess in _guesses(here, fresh)
         ]
     return told
@@ -104,15 +105,14 @@ def other_spellings(
 def _spelt(split: str, pairs: Mapping[str, str], names: Names) -> str:
     """Word what a split calls otherwise; of many classes it gives the first ones."""
     shown = list(pairs)[:SHOWN_CLASSES]
-    others = [f"{_boxes(names.others[other])} called {other!r}" for other in shown]
+    others = [
+        f"{boxes(names.others[other])} {'is' if names.others[other] == 1 else 'are'} called {other!r}"
+        for other in shown
+    ]
     asked = [f"{name!r} ({names.called[name]})" for name in dict.fromkeys(pairs[other] for other in shown)]
     more = f"; {counted(len(pairs) - len(shown), 'more name')} like these" if len(pairs) > len(shown) else ""
     question = "same class in another spelling?" if len(asked) == 1 else "same classes in another spelling?"
     return f"{split}: {enumeration(others)}; the study asks for {enumeration(asked)}: {question}{more}"
-
-
-def _boxes(count: int) -> str:
-    return "1 box is" if count == 1 else f"{count} boxes are"
 
 
 def told_of(found: Iterable[UnknownClasses], split: str) -> frozenset[str]:
@@ -125,11 +125,14 @@ def _nowhere(dataset: FileDataset, nowhere: Sequence[str], found: Mapping[str, N
     splits, others = tuple(found), _total(names.others for names in found.values())
     guesses = {} if dataset.classes in PRESETS else dict(_guesses(nowhere, others))
     for name, guess in guesses.items():
-        yield UnknownClasses(splits, (name,), f"no box is called {name}; the files have {guess}")
+        yield UnknownClasses(splits, (name,), f"no box is called {visible(name)}; the files have {guess}")
     rest = [name for name in nowhere if name not in guesses and _is_wanted(name, dataset, found)]
     every = _total([others, *(names.called for names in found.values())])
     if rest and +every:
-        shown = [*rest[:SHOWN_CLASSES], *([f"{len(rest) - SHOWN_CLASSES} more"] if len(rest) > SHOWN_CLASSES else [])]
+        shown = [
+            *map(visible, rest[:SHOWN_CLASSES]),
+            *([f"{len(rest) - SHOWN_CLASSES} more"] if len(rest) > SHOWN_CLASSES else []),
+        ]
         message = f"no box is called {alternatives(shown)}; the files have {_listed(every)}"
         yield UnknownClasses(splits, tuple(rest), message)
 
@@ -145,7 +148,7 @@ def _guesses(classes: Iterable[str], others: Mapping[str, int]) -> Iterator[tupl
     for name in classes:
         meant = spellings.get(closest(_folded(name), list(spellings), cutoff=0.7) or "")
         if meant is not None:
-            yield name, f"{meant} ({others[meant]}): did you mean it?"
+            yield name, f"{visible(meant)} ({others[meant]}): did you mean it?"
 
 
 def _folded(name: str) -> str:
@@ -161,6 +164,6 @@ def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
 
 
 def _listed(counts: Counter[str]) -> str:
-    shown = [f"{name} ({count})" for name, count in (+counts).most_common(SHOWN_NAMES)]
+    shown = [f"{visible(name)} ({count})" for name, count in (+counts).most_common(SHOWN_NAMES)]
     more = len(+counts) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -68,7 +68,10 @@ def _listed(files: PartFiles, where: str) -> Iterator[Finding]:
         return
     absent = [name for name in names if not files.has_xml(name)]
     if absent:
-        message = f"{len(absent)} of {len(names)} annotation files are missing, the first {files.xml_file(absent[0])}"
+        verb = "is" if len(absent) == 1 else "are"
+        message = (
+            f"{len(absent)} of {len(names)} annotation files {verb} missing, the first {files.xml_file(absent[0])}"
+        )
         yield Finding("missing", where, message)
     if not names:
         yield Finding("error", where, f"{files.source} names no image")
@@ -80,5 +83,6 @@ def _of_both(dataset: FileDataset, where: str) -> Iterator[Finding]:
     if (message := common_source(dataset)) is not None:
         yield Finding("error", where, message)
     elif train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
-        count = f"{len(shared)} of {len(val.paths)} images are trained on too, the first {shared[0]}"
+        verb = "is" if len(shared) == 1 else "are"
+        count = f"{len(shared)} of {len(val.paths)} images {verb} trained on too, the first {shared[0]}"
         yield Finding("error", where, f"{count}: {WORTHLESS}")

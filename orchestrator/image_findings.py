@@ -41,7 +41,7 @@ def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterat
         yield Finding("error", where, message)
     if str(found.first[0].file) not in empty:
         yield from _unreadable(found.first[0], rule, where)
-    yield from _of_headers(list(_headers(found.first)), f"of the first {len(found.first)} images", rule, where)
+    yield from _of_headers(list(_headers(found.first)), f"of the first {len(found.first)}", rule, where)
 
 
 def _empty(found: Reading) -> list[str]:
@@ -77,5 +77,5 @@ def _of_headers(headers: Headers, among: str, rule: PixelRule, where: str) -> It
     others = [message for message in sizes if message is not None]
     if others:
         verb = "is" if len(others) == 1 else "are"
-        count = f"{len(others)} {among} {verb} of another size than annotated, so that boxes lie elsewhere"
+        count = f"{len(others)} {among} images {verb} of another size than annotated, so that boxes lie elsewhere"
         yield Finding("warning", where, f"{count}: {others[0]}")

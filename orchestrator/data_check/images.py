@@ -9,6 +9,7 @@ from orchestrator.data_check.image_file import MISSING, Look, look_at, other_siz
 from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Image, Split
 from orchestrator.data_check.turns import turned_by_exif
+from trainers.spec.annotations.wording import images as counted_images
 from trainers.spec.image_pixels import settled
 from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
@@ -67,4 +68,6 @@ def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:
     if turned:
         ledger.warning("images turned by EXIF", where, turned_by_exif(turned))
     if clear:
-        ledger.warning("transparent images", where, f"{len(clear)} images have {TRANSPARENT} (the first is {clear[0]})")
+        ledger.warning(
+            "transparent images", where, f"{counted_images(len(clear))} with {TRANSPARENT} (the first is {clear[0]})"
+        )

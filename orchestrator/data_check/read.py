@@ -12,6 +12,7 @@ from trainers.spec.annotations import AnnotatedSplit, FileDataset, read_split
 from trainers.spec.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import usage
+from trainers.spec.annotations.wording import visible
 
 
 def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
@@ -65,7 +66,7 @@ def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[
     """
     others = Counter({name: count for name, count in found.others.items() if name not in spelt})
     if others and isinstance(dataset, VocDataset):
-        names = ", ".join(f"{other} ({count})" for other, count in others.most_common(10))
+        names = ", ".join(f"{visible(other)} ({count})" for other, count in others.most_common(10))
         message = f"objects that are no class of the study: {names}"
         ledger.warning("objects of other names", f"dataset.{found.name}", message)
 

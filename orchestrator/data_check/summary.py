@@ -7,6 +7,7 @@ from orchestrator.data_check.ledger import Ledger
 from orchestrator.data_check.split import Split
 from trainers.spec.annotations.kinds import IN_SMALL_IMAGES, SMALL_IMAGES, WITHOUT_BOXES
 from trainers.spec.annotations.usage import Usage, listed
+from trainers.spec.annotations.wording import boxes, images, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class Summary:
     used: Usage
 
     def __str__(self) -> str:
-        classes = ", ".join(f"{name} {count}" for name, count in self.by_class.items())
-        parts = f"{self.images} images ({self.without_boxes} without boxes), {self.boxes} boxes"
+        classes = ", ".join(f"{visible(name)} {count}" for name, count in self.by_class.items())
+        parts = f"{images(self.images)} ({self.without_boxes} without boxes), {boxes(self.boxes)}"
         ignored = f", {self.ignored} of them to be ignored (crowds, difficult)" if self.ignored else ""
-        others = f", {self.other_boxes} boxes of other classes" if self.other_boxes else ""
+        others = f", {boxes(self.other_boxes)} of other classes" if self.other_boxes else ""
         return f"{self.split}: {parts}{ignored}{others}: {classes}{self._rest()}"
 
     def _rest(self) -> str:
@@ -39,7 +40,8 @@ class Summary:
         if not told:
             return ""
         verb = "learned" if self.split == "train" else "evaluated"
-        return f"\n{self.split}: {self.used.boxes_used} boxes in {self.used.images_used} images are {verb}; {'; '.join(told)}"
+        what = f"{boxes(self.used.boxes_used)} in {images(self.used.images_used)}"
+        return f"\n{self.split}: {what} {'is' if self.used.boxes_used == 1 else 'are'} {verb}; {'; '.join(told)}"
 
 
 def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
@@ -63,12 +65,18 @@ def check_counts(summary: Summary, ledger: Ledger, min_side: int) -> None:
     where, left_out = f"dataset.{summary.split}", summary.used.left_out
     empty = left_out.get(WITHOUT_BOXES.name, 0)
     if 0 < empty < summary.images:  # where no image has one, an error says why
-        message = f"{empty} of {summary.images} images have no box and are not trained on"
+        verbs = ("has", "is") if empty == 1 else ("have", "are")
+        message = f"{empty} of {summary.images} images {verbs[0]} no box and {verbs[1]} not trained on"
         ledger.warning("training images without boxes", where, message)
     if small := left_out.get(SMALL_IMAGES.name):
-        boxes = left_out.get(IN_SMALL_IMAGES.name, 0)
+        inside = left_out.get(IN_SMALL_IMAGES.name, 0)
+        have, are, their = ("has", "is", "its") if small == 1 else ("have", "are", "their")
         message = (
-            f"{small} of {summary.images} images have a side below {min_side} pixels (dataset.min_side) and are not "
-            f"trained on, nor are their {boxes} boxes"
+            f"{small} of {summary.images} images {have} a side below {min_side} pixels (dataset.min_side) and {are} not "
+            f"trained on, nor {_of_images(inside, their)}"
         )
         ledger.warning("small training images", where, message)
+
+
+def _of_images(count: int, whose: str) -> str:
+    return f"is {whose} box" if count == 1 else f"are {whose} {count} boxes"

@@ -70,7 +70,7 @@ def first(**values: Any) -> Change:
         (each(bbox=[1, 1, 0.5, 9]), "no box is left to learn (2 images and 3 boxes of the classes were read; left out: 3"),
         (each(category_id=2), "no box of class 'cat' is left to learn in train"),
         (small, ("no box of class 'cat' is left to learn in train (2 images and 3 boxes of the classes were read; left out: "
-         "1 small images, 2 boxes in small images): leave it out of classes")),
+         "1 small image, 2 boxes in small images): leave it out of classes")),
         (each(image_id="1"), ("no image is left to train on (2 images and 0 boxes of the classes were read; left out: 3 "
          "annotations of unknown images")),
         (first(bbox=[float("nan"), 1, 9, 9]), "train.json: annotation 1: has the corners (nan"),
@@ -105,13 +105,13 @@ def test_run_starts_nothing(root: Path, capsys: Any) -> None:
     ("edited", "split", "messages"),
     [
         (each(category_id=2), "val", ["no box of 1 of 2 classes in val, which have no AP: 'cat'"]),
-        (first(area=0), "train", ["mended on reading: 1 annotations without area; `stillhouse data check` tells how"]),
+        (first(area=0), "train", ["mended on reading: 1 annotation without area; `stillhouse data check` tells how"]),
         (first(bbox=[90, 1, 9, 9]), "val", [
-            ("1 boxes have no area or lie outside of their images: nobody can find them, and COCO's evaluation counts "
-            "them as missed"),
+            ("1 box has no area or lies outside of its image: nobody can find it, and COCO's evaluation counts it as "
+            "missed"),
         ]),
         (lambda c: c["annotations"].extend({**c["annotations"][0], "id": 9 + n} for n in range(100)), "val", [
-            ("1 images hold more than 100 objects (image 1: 102), of which the rest cannot be found: "
+            ("1 image holds more than 100 objects (image 1: 102), of which the rest cannot be found: "
             "set dataset.max_detections: 102"),
         ]),
     ],

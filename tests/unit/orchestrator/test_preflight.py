@@ -82,7 +82,7 @@ def test_names_of_another_machine_are_told_once_and_guessed_at(root):
         "is a path of a Windows machine: leave out everything up to the image folder ('1.jpg' exists)"
         in found[0].message
     )
-    assert "(and 1 more images outside of the root)" in found[0].message
+    assert "(and 1 more image outside of the root)" in found[0].message
 
 
 def test_images_that_lie_elsewhere_are_told_once_with_their_place(root):
@@ -320,7 +320,8 @@ def test_a_file_may_have_classes_that_the_study_leaves_out(root):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "cannot be read as JSON: Expecting value"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
         (b'{"images": [', "cannot be read as JSON: Expecting value"),
         (b"\xff\xfe\x00", "begins with a byte order mark"),
         (b"[]", "holds [] instead of an object"),

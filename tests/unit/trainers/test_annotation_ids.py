@@ -158,7 +158,7 @@ def test_records_and_errors_show_the_users_ids(tmp_path: Path) -> None:
     other = relabelled(content(), lambda n: f"bird/{n}", lambda n: f"a{n}", lambda n: n)
     assert build_dataset(write(tmp_path / "a", other), "val").get_data_info(2)["img_id"] == "bird/3"
     other["annotations"][3]["bbox"] = None
-    with pytest.raises(TrialError, match=r"val\.json: annotation 'a4': has the bbox None"):
+    with pytest.raises(TrialError, match=r"val\.json: annotation 'a4': has no bbox"):
         build_dataset(write(tmp_path / "b", other), "val")
 
 

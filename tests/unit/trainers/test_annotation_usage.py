@@ -171,7 +171,7 @@ def test_the_record_of_a_trial_says_what_was_used(tmp_path: Path) -> None:
 
 def test_a_class_with_nothing_to_learn_stops_a_trial_before_it_trains(tmp_path: Path) -> None:
     spec = write_coco_folder(tmp_path / "data", sizes=[(64, 48), (64, 20)])
-    with pytest.raises(TrialError, match=r"dataset\.train: no box of class 'dog' is left to learn .* 1 small images"):
+    with pytest.raises(TrialError, match=r"dataset\.train: no box of class 'dog' is left to learn .* 1 small image"):
         train_alone(job(trial(dataset=spec), tmp_path / "trial"))
 
 

@@ -12,6 +12,7 @@ from trainers.spec.annotations.kinds import Kind
 from trainers.spec.annotations.numbers import finite, number, shown
 from trainers.spec.annotations.place import reason_to_leave_out, told
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
+from trainers.spec.annotations.wording import has, visible
 from trainers.spec.dataset import CocoSplit
 from trainers.spec.image_hints import elsewhere
 from trainers.spec.image_names import Located, locate
@@ -71,7 +72,7 @@ class _Reader:
         """Note the files that will be missed; images without boxes may be away."""
         for image in self._absent:
             if image.annotated or self._split.name != "train":
-                message = f"{image.path} does not exist"
+                message = f"{visible(image.path)} does not exist"
                 if not self._split.notes.counts[kinds.MISSING_IMAGES]:
                     message += elsewhere(self._root, image.path)
                 self._split.notes.add(kinds.MISSING_IMAGES, image.where, message)
@@ -104,7 +105,7 @@ class _Reader:
         for key, entry in self._entries(entries, "category", kinds.CATEGORIES_WITHOUT_ID, kinds.DUPLICATE_CATEGORIES):
             name = entry.get("name")
             if not isinstance(name, str):
-                self._note(kinds.NAMELESS_CATEGORIES, f"category {shown(key)}", f"has the name {shown(name)}")
+                self._note(kinds.NAMELESS_CATEGORIES, f"category {shown(key)}", has("name", name))
                 self._unusable["category_id"].add(key)
                 continue
             self._names[key] = name
@@ -156,7 +157,7 @@ class _Reader:
         where = f"image {shown(key)}"
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
-            self._note(kinds.NAMELESS_IMAGES, where, f"has the file_name {shown(name)}")
+            self._note(kinds.NAMELESS_IMAGES, where, has("file_name", name))
             return None
         file = files[name]
         if file.refused is not None:
@@ -171,8 +172,11 @@ class _Reader:
     def _size(self, entry: dict[str, Any], where: str) -> tuple[Any, Any]:
         width, height = (finite(entry.get(side)) for side in ("width", "height"))
         if width is None or height is None or width <= 0 or height <= 0:
-            given = f"{shown(entry.get('width'))} x {shown(entry.get('height'))}"
-            self._note(kinds.IMAGES_WITHOUT_SIZE, where, f"has the size {given}")
+            missing = [side for side in ("width", "height") if entry.get(side) is None]
+            size = f"the size {shown(entry.get('width'))} x {shown(entry.get('height'))}"
+            self._note(
+                kinds.IMAGES_WITHOUT_SIZE, where, f"has {' and '.join(f'no {side}' for side in missing) or size}"
+            )
             return None, None
         return _whole(entry["width"]), _whole(entry["height"])
 
@@ -213,8 +217,8 @@ class _Reader:
         value = entry.get(name)
         found = among.get(value) if isinstance(value, int | str | float) and not isinstance(value, bool) else None
         if found is None and not self._is_unusable(entry, name):
-            message = f"has the {name} {shown(value)}, which does not exist{_other_form(value, among)}"
-            self._note(kind, f"annotation {shown(key)}", message)
+            what = "" if value is None else f", which does not exist{_other_form(value, among)}"
+            self._note(kind, f"annotation {shown(key)}", has(name, value) + what)
         return found
 
     def _is_unusable(self, entry: dict[str, Any], name: str) -> bool:
@@ -229,8 +233,8 @@ class _Reader:
     def _box(self, key: Any, label: int, entry: dict[str, Any], image: Image) -> Box | None:
         given = entry.get("bbox")
         if not isinstance(given, list) or len(given) != 4 or not NUMBERS.issuperset(map(type, given)):
-            message = f"has the bbox {shown(given)} instead of four numbers"
-            self._note(kinds.NO_BOX, f"annotation {shown(key)}", message)
+            what = "" if given is None else " instead of four numbers"
+            self._note(kinds.NO_BOX, f"annotation {shown(key)}", has("bbox", given) + what)
             return None
         x, y, width, height = given
         if not _is_finite(x, y, width, height):

@@ -20,6 +20,8 @@ def read_json(path: Path) -> Any:
         content = path.read_bytes()
         if content.startswith(MARKS):
             raise JsonFileError("begins with a byte order mark, which the training cannot read: save it as plain UTF-8")
+        if not content or content.isspace():
+            raise JsonFileError("is empty")
         return json.loads(content.decode("utf-8"))
     except JsonFileError:
         raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from trainers.spec.annotations.kinds import Level
 from trainers.spec.annotations.split import FileDataset
 from trainers.spec.annotations.usage import Usage, listed
+from trainers.spec.annotations.wording import boxes, images
 
 PRESETS = ("coco80", "voc20")  # lists of classes that a study takes as a whole
 
@@ -70,9 +71,11 @@ def _of_evaluation(counts: Usage) -> Iterator[Problem]:
         message = f"no box of {len(absent)} of {len(counts.by_class)} classes in val, which have no AP: {_some(absent)}"
         yield Problem("classes without boxes in val", "warning", message)
     if counts.unreachable:
+        one = counts.unreachable == 1
+        what = "has no area or lies outside of its image" if one else "have no area or lie outside of their images"
+        it = "it" if one else "them"
         message = (
-            f"{counts.unreachable} boxes have no area or lie outside of their images: nobody can find them, and COCO's "
-            "evaluation counts them as missed"
+            f"{boxes(counts.unreachable)} {what}: nobody can find {it}, and COCO's evaluation counts {it} as missed"
         )
         yield Problem("boxes that nobody can find", "warning", message)
 
@@ -81,7 +84,7 @@ def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
     densest = counts.densest
     if counts.split == "val" and densest.above:
         message = (
-            f"{densest.above} images hold more than {dataset.max_detections} objects (image {densest.image!r}: "
+            f"{densest.above} {'image holds' if densest.above == 1 else 'images hold'} more than {dataset.max_detections} objects (image {densest.image!r}: "
             f"{densest.objects}), of which the rest cannot be found: set dataset.max_detections: {densest.objects}"
         )
         yield Problem("images with more objects than detections", "warning", message)
@@ -91,7 +94,7 @@ def _why(counts: Usage) -> str:
     """Return what was read and what was left out."""
     if not counts.images:
         return "no image could be read"
-    found = f"{counts.images} images and {counts.boxes} boxes of the classes were read"
+    found = f"{images(counts.images)} and {boxes(counts.boxes)} of the classes were read"
     return f"{found}; left out: {listed(counts.left_out)}" if counts.left_out else found
 
 

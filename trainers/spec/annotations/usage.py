@@ -122,4 +122,4 @@ def _densest(images: list[Image], most: int) -> Densest:
 
 def listed(counts: dict[str, int]) -> str:
     """Return counts by reason as text: ``4 small images, 2 boxes without area``."""
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    return ", ".join(f"{count} {kinds.COUNTED[name].called(count)}" for name, count in counts.items())

@@ -10,6 +10,7 @@ from trainers.spec.annotations.numbers import shown
 from trainers.spec.annotations.place import reason_to_leave_out, told
 from trainers.spec.annotations.reason import reason
 from trainers.spec.annotations.records import AnnotatedSplit, Box, Image, SizeOf
+from trainers.spec.annotations.wording import visible
 from trainers.spec.dataset import VocDataset, VocPart
 from trainers.spec.file_names import require_below
 from trainers.spec.image_hints import elsewhere
@@ -86,7 +87,7 @@ class _Reader:
         self._add(found, image)
         if not files.has_image(file) and (image.annotated or self._split.name != "train"):
             hint = "" if notes.counts[kinds.MISSING_IMAGES] else elsewhere(str(self._root), str(file))
-            notes.add(kinds.MISSING_IMAGES, image.where, f"{file} does not exist{hint}")
+            notes.add(kinds.MISSING_IMAGES, image.where, f"{visible(str(file))} does not exist{hint}")
 
     def _size(self, file: Path, path: str) -> tuple[int, int] | None:
         """Return an image's size from its file, where the annotation does not give it."""
