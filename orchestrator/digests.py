@@ -57,10 +57,15 @@ def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
 
 
 def _voc_digest(dataset: VocDataset) -> str:
-    root = Path(dataset.root)
     try:
-        return fingerprint(
-            [[PartFiles(root, part).digest() for part in parts] for parts in (dataset.train, dataset.val)]
-        )
+        return fingerprint([_part_digests(dataset, split) for split in get_args(SplitName)])
     except (OSError, ValueError):  # what is damaged is told by the preflight and by `data check`
         return MISSING
+
+
+def _part_digests(dataset: VocDataset, split: SplitName) -> list[str]:
+    """Return the digests of a split's parts; files that a plan has read before are not read again."""
+    parts, found = dataset.train if split == "train" else dataset.val, reading(dataset, split)
+    seen = found.seen if found is not None else [None] * len(parts)
+    files = [PartFiles(dataset.root, part) for part in parts]
+    return [part.digest(one) for part, one in zip(files, seen, strict=True)]

@@ -7,9 +7,11 @@ from typing import NamedTuple, get_args
 
 from orchestrator.class_names import Names, names_of
 from trainers.spec import VocDataset
-from trainers.spec.annotations import FileDataset, Notes, SplitName, read_split
+from trainers.spec.annotations import AnnotatedSplit, FileDataset, Notes, SplitName, read_split
 from trainers.spec.annotations.changed import changed_readings
 from trainers.spec.annotations.usage import Usage, usage, used_images
+from trainers.spec.collector import collector_paused
+from trainers.spec.seen import Seen
 from trainers.spec.voc_layout import PartFiles
 
 READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
@@ -29,7 +31,8 @@ class FirstImage(NamedTuple):
 class Reading:
     """Hold what a split's annotations say: counts, oddities, names, images, and what is read otherwise than before.
 
-    ``used`` are the files of the images that are used, ``first`` the first of these images.
+    ``used`` are the files of the images that are used, ``first`` the first of these images, ``seen`` the digests of a VOC
+    split's parts.
     """
 
     usage: Usage
@@ -39,6 +42,7 @@ class Reading:
     changed: tuple[str, ...]
     used: tuple[str, ...]
     first: tuple[FirstImage, ...]
+    seen: tuple[Seen | None, ...]
 
 
 def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
@@ -74,13 +78,18 @@ def _stamp_of(path: Path) -> tuple[str, int, int]:
 
 @lru_cache(REMEMBERED)
 def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
-    found = read_split(dataset, split)
+    with collector_paused():  # what is read is thrown away before the collector would look at it
+        return _summary(read_split(dataset, split), dataset)
+
+
+def _summary(found: AnnotatedSplit, dataset: FileDataset) -> Reading:
     counts = usage(found, dataset)
     paths = tuple(image.path for image in found.images)
     images = used_images(found, dataset)
     used = tuple(image.path for image in images)
     first = tuple(FirstImage(Path(image.path), image.size) for image in images[:LOOKED_AT])
-    return Reading(counts, found.notes, names_of(found, dataset), paths, changed_readings(found), used, first)
+    names, changed = names_of(found, dataset), changed_readings(found)
+    return Reading(counts, found.notes, names, paths, changed, used, first, tuple(found.seen))
 
 
 def known_names(dataset: FileDataset) -> dict[str, Names]:

@@ -40,6 +40,6 @@ def require_below(name: str) -> str:
         require_relative(name)
     except NameRefused as error:
         raise NameRefused(f"must stay below root, got {name[:60]!a}, which {error}") from error
-    if ".." in PurePosixPath(name).parts:
+    if ".." in name and ".." in PurePosixPath(name).parts:
         raise NameRefused(f"must stay below root, got {name[:60]!a}")
     return name

@@ -34,9 +34,10 @@ class Tree:
 
     def names(self, folder: str) -> frozenset[str]:
         """Return the names in a folder, none where it cannot be read."""
-        if folder not in self._names:
-            self._names[folder] = self._listed(folder)
-        return self._names[folder]
+        found = self._names.get(folder)
+        if found is None:
+            found = self._names[folder] = self._listed(folder)
+        return found
 
     def _listed(self, folder: str) -> frozenset[str]:
         try:

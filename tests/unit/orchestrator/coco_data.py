@@ -51,6 +51,12 @@ def write_voc_splits(root: Path) -> VocDataset:
     return dataset
 
 
+def voc_section(dataset: VocDataset) -> str:
+    """Return the section of a study that reads what ``write_voc_splits`` has written."""
+    train, val = (f"[{{folder: VOC2007, set: {name}}}]" for name in ("trainval", "test"))
+    return f"dataset:\n  kind: voc\n  root: {dataset.root}\n  classes: [cat, dog]\n  train: {train}\n  val: {val}\n"
+
+
 def grey_image(size: tuple[int, int], kind: str) -> bytes:
     """Return a grey image as a file's content."""
     file = io.BytesIO()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from orchestrator.findings import Finding
 from orchestrator.machine import Machine
-from tests.unit.orchestrator.coco_data import annotations, section, write_coco, write_voc_splits
+from tests.unit.orchestrator.coco_data import annotations, section, voc_section, write_coco, write_voc_splits
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import VALID, edit
 from tests.unit.trainers.voc_folder import write_voc_folder
@@ -360,9 +360,7 @@ def voc(tmp_path: Path) -> VocDataset:
 def voc_findings(dataset: VocDataset) -> list[str]:
     """Plan a study of a VOC folder and return the level and message of its findings, names relative to its folder."""
     root = Path(dataset.root)
-    train, val = (f"[{{folder: VOC2007, set: {name}}}]" for name in ("trainval", "test"))
-    text = f"dataset:\n  kind: voc\n  root: {root}\n  classes: [cat, dog]\n  train: {train}\n  val: {val}\n"
-    plan = plan_text(root.parent, edit(SHAPES, text), machine=LAPTOP)
+    plan = plan_text(root.parent, edit(SHAPES, voc_section(dataset)), machine=LAPTOP)
     assert {f.where.rpartition("dataset.")[2] for f in plan.findings} <= {"train", "val"}
     return [f"{f.level}: {f.message.replace(f'{root}/VOC2007/', '')}" for f in plan.findings]
 

@@ -196,6 +196,14 @@ def test_damaged_annotations_end_in_one_sentence(text: str, message: str, tmp_pa
     assert "\n" not in str(caught.value)
 
 
+def test_a_document_type_is_refused_in_any_encoding(tmp_path: Path) -> None:
+    spec = write_voc_folder(tmp_path)
+    path = tmp_path / "VOC2007" / "Annotations" / "000002.xml"
+    path.write_bytes(f'<?xml version="1.0" encoding="utf-16"?>{BOMB}'.encode("utf-16"))
+    with pytest.raises(TrialError, match="declares a document type"):
+        build_dataset(spec, "train")
+
+
 def test_missing_lists_and_files_are_named(tmp_path: Path) -> None:
     spec = write_voc_folder(tmp_path)
     (tmp_path / "VOC2007" / "Annotations" / "000001.xml").unlink()

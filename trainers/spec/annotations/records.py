@@ -9,6 +9,7 @@ from typing import NamedTuple
 from trainers.spec.annotations.kinds import Kind
 from trainers.spec.annotations.notes import Notes
 from trainers.spec.annotations.numbers import shown
+from trainers.spec.seen import Seen
 
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
 ImageId = int | str
@@ -79,7 +80,8 @@ class AnnotatedSplit:
     """Hold a split: its images in the files' order, and everything that is odd about them.
 
     ``others`` counts boxes of names that are no class of the study; ``names`` are the categories of a COCO file.
-    ``readings`` counts the annotations that earlier releases read otherwise, by what is read otherwise now.
+    ``readings`` counts the annotations that earlier releases read otherwise, by what is read otherwise now. ``seen`` are
+    the digests of a VOC split's parts, ``None`` for those with files that could not be read.
     """
 
     name: str
@@ -88,3 +90,4 @@ class AnnotatedSplit:
     names: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter)
     readings: Counter[str] = field(default_factory=Counter)
+    seen: list[Seen | None] = field(default_factory=list)

@@ -21,9 +21,9 @@ def read_split(dataset: FileDataset, name: SplitName, size_of: SizeOf | None = N
     have no size.
     """
     classes = class_names(dataset)
-    if isinstance(dataset, VocDataset):
-        return read_voc(dataset, name, classes, size_of)
     with collector_paused():  # it takes longer than all the rest where annotations are many
+        if isinstance(dataset, VocDataset):
+            return read_voc(dataset, name, classes, size_of)
         return read_coco(dataset.root, dataset.train if name == "train" else dataset.val, classes, name)
 
 

@@ -14,8 +14,9 @@ from trainers.spec.annotations.wording import visible
 from trainers.spec.dataset import VocDataset, VocPart
 from trainers.spec.file_names import require_below
 from trainers.spec.image_hints import elsewhere
+from trainers.spec.seen import SeeingReader
 from trainers.spec.voc_layout import PartFiles
-from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, read_voc_xml, whole_box
+from trainers.spec.voc_xml import VocImage, VocObject, VocXmlError, parse_voc_xml, whole_box
 
 
 def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: SizeOf | None = None) -> AnnotatedSplit:
@@ -43,9 +44,10 @@ class _Reader:
 
     def read(self, part: VocPart) -> None:
         """Add one part."""
-        files = PartFiles(self._root, part)
+        files, reader = PartFiles(self._root, part), SeeingReader()
         for name in self._names(files):
-            self._read_image(files, name)
+            self._read_image(files, name, reader)
+        self._split.seen.append(files.seen_by(reader))
 
     def _names(self, files: PartFiles) -> Iterator[str]:
         listed, notes = files.source, self._split.notes
@@ -67,11 +69,11 @@ class _Reader:
             except ValueError as error:
                 notes.add(kinds.IMAGES_OUTSIDE, where, str(error))
 
-    def _read_image(self, files: PartFiles, name: str) -> None:
+    def _read_image(self, files: PartFiles, name: str, reader: SeeingReader) -> None:
         path, notes = files.xml_path(name), self._split.notes
         try:
-            found = read_voc_xml(path)
-            file = files.image_file(name, found.file_name)
+            found = parse_voc_xml(reader.read(path))
+            file = files.image_path(name, found.file_name)
             size = found.size or self._size(file, path)
         except FileNotFoundError:
             notes.add(kinds.MISSING_XML, f"{files.source}: image {shown(name)}", f"has no annotation file {path}")
@@ -83,16 +85,16 @@ class _Reader:
             notes.add(kinds.UNREADABLE, path, f"cannot be read: {reason(error)}")
             return
         width, height = size or (None, None)
-        image = Image(next(self._numbers), str(file), width, height, path, f"{path}: object")
+        image = Image(next(self._numbers), file, width, height, path, f"{path}: object")
         self._add(found, image)
         if not files.has_image(file) and (image.annotated or self._split.name != "train"):
-            hint = "" if notes.counts[kinds.MISSING_IMAGES] else elsewhere(str(self._root), str(file))
-            notes.add(kinds.MISSING_IMAGES, image.where, f"{visible(str(file))} does not exist{hint}")
+            hint = "" if notes.counts[kinds.MISSING_IMAGES] else elsewhere(str(self._root), file)
+            notes.add(kinds.MISSING_IMAGES, image.where, f"{visible(file)} does not exist{hint}")
 
-    def _size(self, file: Path, path: str) -> tuple[int, int] | None:
+    def _size(self, file: str, path: str) -> tuple[int, int] | None:
         """Return an image's size from its file, where the annotation does not give it."""
         self._split.notes.add(kinds.UNKNOWN_SIZE, path, "gives no size of the image, which is read to learn it")
-        return self._size_of(file) if self._size_of else None
+        return self._size_of(Path(file)) if self._size_of else None
 
     def _add(self, found: VocImage, image: Image) -> None:
         for position, item in enumerate(found.objects, start=1):
