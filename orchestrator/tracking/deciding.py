@@ -4,6 +4,7 @@ The store holds the weights, so it alone says what is left to train. Every comma
 here, and says in the same sentence where MLflow has more.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
@@ -21,13 +22,14 @@ OVER = ("finished", "stopped")
 class Deciding:
     """Hold the result of each trial that counts, and the trials about which the two records differ.
 
-    ``lacking`` in MLflow are trials that are further in the store; ``cut_back`` are those that are further in MLflow, and
-    ``absent`` those that only MLflow has. ``damaged`` says which files of the store cannot be read.
+    ``lacking`` in MLflow are trials that are further in the store; ``cut_back`` are those that are further in MLflow,
+    ``retrained`` those that ended with other numbers there, ``absent`` those that only MLflow has. ``damaged`` says which files of the store cannot be read.
     """
 
     results: list[TrialResult] = field(default_factory=list)
     lacking: list[PlannedTrial] = field(default_factory=list)
     cut_back: list[PlannedTrial] = field(default_factory=list)
+    retrained: list[PlannedTrial] = field(default_factory=list)
     absent: list[PlannedTrial] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -36,10 +38,11 @@ class Deciding:
         if kept is None:
             self._add_absent(trial, recorded)
             return
-        differs = _order(kept) != _order(recorded) or recorded.mlflow_run_id is None
-        self.results.append(kept if differs else recorded)
-        if differs:
+        self.results.append(kept)
+        if recorded.mlflow_run_id is None or _order(kept) != _order(recorded):
             (self.cut_back if _is_cut_back(kept, recorded) else self.lacking).append(trial)
+        elif _has_other_numbers(kept, recorded):
+            self.retrained.append(trial)
 
     def _add_absent(self, trial: PlannedTrial, recorded: TrialResult) -> None:
         """Take MLflow's record; a run that has neither an epoch nor an end belongs to a trial that has just begun."""
@@ -56,17 +59,23 @@ class Deciding:
     @property
     def of_the_store(self) -> set[str]:
         """Return the ids of trials whose numbers differ from MLflow's, for the store's count."""
-        return {trial.id for trial in (*self.lacking, *self.cut_back)}
+        return {trial.id for trial in (*self.lacking, *self.cut_back, *self.retrained)}
 
     @property
     def sentences(self) -> list[str]:
         """Say which trials MLflow has more of, which record counts, and what ``run`` does with them."""
-        return [*self.damaged, *_about_cut_back(self.cut_back), *_about_absent(self.absent)]
+        about = (*_about_cut_back(self.cut_back), *_about_retrained(self.retrained), *_about_absent(self.absent))
+        return [*self.damaged, *about]
 
 
 def _about_cut_back(trials: Sequence[PlannedTrial]) -> list[str]:
     says = "the store's record counts, and stillhouse run goes by it"
     return [f"MLflow has more of {named(trials)} than the store: {says}"] if trials else []
+
+
+def _about_retrained(trials: Sequence[PlannedTrial]) -> list[str]:
+    says = "the store's record counts; once such a run is deleted in MLflow, stillhouse sync STUDY writes it anew"
+    return [f"MLflow has other numbers of {named(trials)}, from an earlier training: {says}"] if trials else []
 
 
 def _about_absent(trials: Sequence[PlannedTrial]) -> list[str]:
@@ -85,3 +94,10 @@ def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:
     """
     (ours, state), (theirs, end) = _order(kept), _order(recorded)
     return theirs > ours or (theirs == ours and end in OVER and state not in ENDED)
+
+
+def _has_other_numbers(kept: TrialResult, recorded: TrialResult) -> bool:
+    """Tell whether a trial that has ended was trained again: a point that MLflow has already is not sent once more."""
+    shared = kept.last.keys() & recorded.last.keys() if kept.status in ENDED else ()
+    pairs = [(kept.last[key], recorded.last[key]) for key in shared]
+    return any(not math.isclose(*pair) for pair in pairs if all(map(math.isfinite, pair)))

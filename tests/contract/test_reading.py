@@ -216,6 +216,23 @@ def test_every_command_says_the_same_of_a_trial_that_the_store_has_lost(plan, st
     assert sentence in stillhouse("sync", study, *options(store)).err
 
 
+def test_numbers_of_a_trial_that_was_trained_again_are_the_stores(plan, store, client):  # noqa: F811
+    """MLflow keeps the points of the first training, because it has those steps already, until its run is deleted."""
+    one = plan.students[0]
+    finish(one, 0.3)
+    sync(plan, store, one)
+    finish(one, 0.4)
+    sync(plan, store, one)
+    found = read_study(plan, store)
+    assert found.results[1].metrics[AP] == 0.4
+    assert "MLflow has other numbers of 1 trial (none seed=0), from an earlier training" in found.note
+    assert found.runs == {}
+    client.delete_run(run_of(client, one).info.run_id)
+    sync(plan, store, one)
+    found = read_study(plan, store)
+    assert (found.results[1].metrics[AP], found.note, set(found.runs)) == (0.4, "", {one.id})
+
+
 def test_a_trial_that_has_only_begun_is_new_to_every_command(plan, store, stillhouse, tmp_path, client):  # noqa: F811
     """Its run is in MLflow before its first epoch is in the store."""
     sync(plan, store, plan.students[0])
