@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from orchestrator.data_files import missing_from
 from orchestrator.findings import Finding
-from orchestrator.readings import Reading, reading
+from orchestrator.readings import READABLE, Reading, is_too_large, reading
 from trainers.spec.annotations import FileDataset, SplitName
 from trainers.spec.annotations.kinds import (
     ABSENT_CLASSES,
@@ -18,16 +18,23 @@ from trainers.spec.annotations.kinds import (
 from trainers.spec.annotations.problems import problems
 from trainers.spec.annotations.usage import listed
 
+UNREAD = (
+    f"annotations above {READABLE >> 20} MiB are checked when training begins; trials' ids stand for their content, not for how "
+    "earlier releases read it"
+)
+
 
 def annotation_findings(
     dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with a split's annotations, or worth knowing; nothing of files that are too large.
+    """Yield what is wrong with a split's annotations, or worth knowing; of files that are too large, that they are.
 
     ``unknown`` are classes of which it is told already that no box has their name.
     """
     found = reading(dataset, split)
     if found is None:
+        if is_too_large(dataset, split):
+            yield Finding("note", where, UNREAD)
         return
     yield from _stopping(found, where, unknown)
     if not missing_from(dataset, split):  # a folder that is not there explains its images

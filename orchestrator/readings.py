@@ -59,6 +59,14 @@ def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
     return _read(dataset, split, stamp)
 
 
+def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
+    """Tell whether a split's annotation file is one that a plan leaves to training."""
+    if isinstance(dataset, VocDataset):
+        return False
+    file = Path(dataset.root) / (dataset.train if split == "train" else dataset.val).annotations
+    return file.is_file() and file.stat().st_size > READABLE
+
+
 def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
     """Return the size and time of annotation files, lists, and folders: names are compared with what the folders hold."""
     root = Path(dataset.root)

@@ -1,5 +1,6 @@
 """A local config counts with everything that it reads, and what it says and does not get is told."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,19 @@ def test_files_that_a_config_opens_or_its_model_names_count_by_content(text: str
     extra.write_text("a b c")
     assert not problems(leaf)
     assert changed(leaf, extra, "d")
+
+
+@pytest.mark.parametrize("text", ["x = open('extra.txt', 'rb').read()\n", "model = dict(neck=dict(x='./extra.txt'))\n"])
+def test_files_count_by_content_whatever_their_size(text: str, folder: Folder) -> None:
+    leaf = folder(leaf_py="_base_ = []\n" + text)
+    extra = leaf.parent / "extra.txt"
+    with extra.open("wb") as stream:
+        stream.truncate(65 << 20)
+    before = digest(leaf)
+    with extra.open("r+b") as stream:
+        stream.seek(-1, os.SEEK_END)
+        stream.write(b"d")
+    assert digest(leaf) != before
 
 
 @pytest.mark.parametrize(

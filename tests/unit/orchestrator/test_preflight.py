@@ -349,7 +349,12 @@ def test_coco80_needs_eighty_classes(root):
 def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
     (root / "train.json").write_bytes(b"{")
     monkeypatch.setattr("orchestrator.readings.READABLE", 0)
-    assert findings_for(root) == []
+    found = findings_for(root)
+    assert [(finding.level, finding.where.split(": ")[-1]) for finding in found] == [
+        ("note", "dataset.train"),
+        ("note", "dataset.val"),
+    ]
+    assert all("above 64 MiB are checked when training begins; trials' ids" in finding.message for finding in found)
 
 
 @pytest.fixture
