@@ -15,7 +15,6 @@ from trainers.spec.image_pixels import settled
 from trainers.spec.image_rule import FULL_DEPTH, ImageError, PixelRule
 
 LONGEST_S = 1.0  # for the sizes of all files; a slower file system is left alone
-AT_ONCE = 4  # more threads take a local file system twice the time
 
 Headers = list[tuple[FirstImage, Header]]
 
@@ -47,7 +46,7 @@ def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterat
 def _empty(found: Reading) -> list[str]:
     """Return the files that hold nothing, as far as the file system tells in a moment."""
     try:
-        sizes = states(found.used, time.time() + LONGEST_S, AT_ONCE)
+        sizes = states(found.used, time.time() + LONGEST_S)
     except TimeoutError:
         return []
     return [path for path, (size, _) in zip(found.used, sizes, strict=True) if size == 0]

@@ -1,0 +1,31 @@
+"""The sizes and times of many files are the same however they are asked for, and asking ends in time."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator import file_states
+from orchestrator.file_states import BLOCK, GONE, states
+
+
+@pytest.mark.parametrize("slow", [-1.0, 9.0])
+@pytest.mark.parametrize("count", [0, 1, 2 * BLOCK + 1])
+def test_files_are_told_in_order(slow: float, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_states, "SLOW_S", slow)
+    paths = [tmp_path / str(number) for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * (number % 7))
+        os.utime(path, (number, number))
+    expected = [(number % 7, number * 10**9) for number in range(count)]
+    assert states([*map(str, paths), str(tmp_path / "gone")], time.time() + 60) == [*expected, GONE]
+
+
+@pytest.mark.parametrize("slow", [-1.0, 9.0])
+def test_a_look_ends_at_its_deadline(slow: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_states, "SLOW_S", slow)
+    clock = iter(range(1000))
+    monkeypatch.setattr("orchestrator.file_states.time.time", lambda: next(clock))
+    with pytest.raises(TimeoutError):
+        states([str(tmp_path)] * 5 * BLOCK, deadline=2)
