@@ -18,6 +18,8 @@ def require_plain(name: str) -> None:
     """Refuse names that no file should have, wherever it lies; raises ``NameRefused``."""
     if not name.isprintable() and any(unicodedata.category(character) in FORBIDDEN for character in name):
         raise NameRefused("holds control characters")
+    if 4 * len(name) <= LONGEST_PART:  # a character has four bytes at most
+        return
     longest = max((len(part.encode()) for part in name.split("/")), default=0)
     if longest > LONGEST_PART:
         raise NameRefused(f"is a name that no file can have: a part is longer than {LONGEST_PART} bytes")

@@ -61,13 +61,12 @@ class _Reader:
             notes.add(kinds.UNREADABLE, str(listed), "names no image")
         times = Counter(names)
         for name in names:
-            where = f"{listed}: image {shown(name)}"
             if times[name] > 1:
-                notes.add(kinds.LISTED_TWICE, where, f"is listed {times.pop(name)} times")
+                notes.add(kinds.LISTED_TWICE, _listed_at(listed, name), f"is listed {times.pop(name)} times")
             try:
                 yield require_below(name)
             except ValueError as error:
-                notes.add(kinds.IMAGES_OUTSIDE, where, str(error))
+                notes.add(kinds.IMAGES_OUTSIDE, _listed_at(listed, name), str(error))
 
     def _read_image(self, files: PartFiles, name: str, reader: SeeingReader) -> None:
         path, notes = files.xml_path(name), self._split.notes
@@ -76,7 +75,7 @@ class _Reader:
             file = files.image_path(name, found.file_name)
             size = found.size or self._size(file, path)
         except FileNotFoundError:
-            notes.add(kinds.MISSING_XML, f"{files.source}: image {shown(name)}", f"has no annotation file {path}")
+            notes.add(kinds.MISSING_XML, _listed_at(files.source, name), f"has no annotation file {path}")
             return
         except VocXmlError as error:
             notes.add(kinds.UNREADABLE, path, str(error))
@@ -120,3 +119,7 @@ class _Reader:
         label = self._labels[item.name]
         area, evaluated = width * height, left_out is None
         return Box(label, x1, y1, width, height, area, item.difficult, position, left_out, evaluated)
+
+
+def _listed_at(source: Path, name: str) -> str:
+    return f"{source}: image {shown(name)}"
