@@ -35,6 +35,13 @@ FIGURES = (
         most_pairs=LEAST_PAIRS,
     ),
     Figure(
+        "plan",
+        "plan of 10,000 VOC images / plan without files, and a plain loop over the XML files",
+        1.8,
+        "plan:against_reading",
+        on_device=False,
+    ),
+    Figure(
         "runs-apart",
         "cohort of 4 / 4 trials run apart, wall time of the commands, quickstart's sizes",
         0.45,

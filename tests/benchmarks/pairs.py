@@ -1,6 +1,7 @@
 """Time two pieces of work in interleaved pairs, and bound the ratio."""
 
 import math
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ class Pairs:
 class Clock:
     """Read the time: on a wall, or (``cpu``) what this process has had of the processors, which other processes cannot slow.
 
-    The two agree for work of one thread on an idle machine. A GPU has only the wall's, once it has done what was asked.
+    Processes that it started and that have ended are counted with it. The two agree for work of one thread on an idle machine. A GPU has only the wall's, once it has done what was asked.
     """
 
     device: torch.device
@@ -47,7 +48,13 @@ class Clock:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
             return time.perf_counter()
-        return time.process_time() if self.cpu else time.perf_counter()
+        return time.process_time() + _ended() if self.cpu else time.perf_counter()
+
+
+def _ended() -> float:
+    """Return the processor time of processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def interleave(ours: Work, theirs: Work, pairs: int, clock: Clock, *, warm_up: int = 1) -> Pairs:
