@@ -21,7 +21,7 @@ def elsewhere(root: str, path: str) -> str:
     folders = list(_folders(root))
     for at in folders:
         if os.path.isfile(f"{at}/{name}"):  # noqa: PTH113  of 1000 folders
-            return f" (the folder {os.path.relpath(at, root)!r} has a file of this name)"
+            return f" (the folder {os.path.relpath(at, root)!r} has {name!r})"
     hits = ((at, found) for at in folders if (found := _other_suffix(at, name)))
     return next((f" (the folder {os.path.relpath(at, root)!r} has {found!r})" for at, found in hits), "")
 

@@ -380,7 +380,7 @@ def test_the_folder_that_has_the_images_is_named_once(write: Any, folder: str, t
     code, said = check(file, capsys)
     assert (code, said["counts"]) == (2, {"missing images": 2})
     ends = [f["message"].partition("does not exist")[2] for f in said["findings"]]
-    assert ends == [" (the folder 'photos' has a file of this name) (and 1 more)"] * 2
+    assert ends == [f" (the folder 'photos' has '{split}1.jpg') (and 1 more)" for split in ("train", "val")]
 
 
 def each(what: str, **changes: Any) -> Break:

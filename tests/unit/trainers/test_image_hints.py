@@ -20,11 +20,11 @@ def files(root: Path, *names: str) -> None:
 @pytest.mark.parametrize(
     ("there", "hint"),
     [
-        (["x/y/a.jpg", "x/b.jpg"], " (the folder 'x/y' has a file of this name)"),
-        (["a.jpg"], " (the folder '.' has a file of this name)"),
+        (["x/y/a.jpg", "x/b.jpg"], " (the folder 'x/y' has 'a.jpg')"),
+        (["a.jpg"], " (the folder '.' has 'a.jpg')"),
         (["images/a.png", "x/a.jpg"], " (the folder has 'a.png')"),
         (["images/a.JPG"], " (the folder has 'a.JPG')"),
-        (["x/a.png", "z/a.jpg"], " (the folder 'z' has a file of this name)"),
+        (["x/a.png", "z/a.jpg"], " (the folder 'z' has 'a.jpg')"),
         (["x/a.png"], " (the folder 'x' has 'a.png')"),
         (["images/b.jpg", "x/a.txt"], NOTHING),
     ],
