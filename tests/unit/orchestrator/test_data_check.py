@@ -234,6 +234,16 @@ def stray(**changes: Any) -> Break:
     return edit(lambda c: c["annotations"].append({**c["annotations"][0], "id": 9, **changes}))
 
 
+def as_corners(content: Content) -> None:
+    for entry in content["annotations"]:
+        entry["bbox"] = [20, 9, 60, 40]
+
+
+def second_id(content: Content) -> None:
+    content["images"].append({**content["images"][0], "id": 3})
+    content["annotations"].append({**content["annotations"][0], "id": 9, "image_id": 3})
+
+
 def second_spelling(content: Content) -> None:
     content["categories"].append({"id": 3, "name": "Cat"})
     content["annotations"].append({**content["annotations"][0], "id": 9, "category_id": 3})
@@ -254,6 +264,8 @@ def second_spelling(content: Content) -> None:
         (coco, of("annotations", area="81"), "annotations without area", "has the area '81'"),
         (coco, of("annotations", bbox=[1, 1, 9, 0.5]), "boxes below a pixel", "has a side below a pixel"),
         (coco, edit(lambda c: c["categories"].append({"id": 3, "name": "cat"})), "categories that share a name", "one"),
+        (coco, edit(as_corners), "files that seem to give corners", "3 of 3 boxes"),
+        (coco, edit(second_id), "images that share a file", "as image 1 has"),
         (
             coco,
             edit(second_spelling),
