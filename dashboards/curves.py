@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dashboards.numbers import CURVE, is_finite, number
 from dashboards.schema import Histories
-from orchestrator.snapshot.recorded import Curve, Curves
+from orchestrator.tracking.history.recorded import Curve, Curves
 
 
 def thinned(curve: Curve, most: int) -> Curve:

@@ -7,9 +7,9 @@ from typing import Any
 from dashboards.predictions import Artifacts, predictions_of
 from dashboards.snapshot import Query, as_json, snapshot
 from dashboards.web import bundle
-from orchestrator.errors import OperationError
-from orchestrator.snapshot.recorded import Tracking
-from trainers.spec.atomic import write_text
+from orchestrator.core.errors import OperationError
+from orchestrator.tracking.history.recorded import Tracking
+from trainers.schema.atomic import write_text
 
 LIMIT = 5_000_000  # bytes of a file: what mail servers pass
 POINTS = (200, 100, 50, 24, 12, 6)  # points of a curve, tried one after the other until the file is small enough

@@ -11,8 +11,8 @@ from typing import Any
 from dashboards.numbers import number
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, as_json, snapshot, without_histories
-from orchestrator.errors import OperationError
-from orchestrator.snapshot.recorded import Curves, RecordedRun, Tracking
+from orchestrator.core.errors import OperationError
+from orchestrator.tracking.history.recorded import Curves, RecordedRun, Tracking
 
 FRESH_S = 5.0  # a snapshot younger than this is handed out without asking the store again
 SHARE = 4.0  # of the time at most one part in so many goes into taking snapshots

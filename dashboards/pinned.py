@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from dashboards.schema import Dashboard
-from orchestrator.errors import UserError
-from orchestrator.findings import StudyErrors
+from orchestrator.core.errors import UserError
+from orchestrator.core.findings import StudyErrors
 from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import Locations, Problem
 from orchestrator.study.messages import explain
-from trainers.spec.base import Section
+from trainers.schema.base import Section
 
 A_DASHBOARD = "a dashboard is a mapping (title:, metric:, view:, filter:, group_by:, baselines:)"
 SHIPPED = Path(__file__).with_name("pinned")

@@ -9,9 +9,9 @@ from dashboards.detectors import detector_label
 from dashboards.numbers import is_finite
 from orchestrator.results.comparability import teacher_of
 from orchestrator.results.trial import counts
-from orchestrator.snapshot.recorded import Curves, RecordedRun
-from trainers.spec.class_metrics import PREFIX as PER_CLASS
-from trainers.spec.class_metrics import class_of_metric
+from orchestrator.tracking.history.recorded import Curves, RecordedRun
+from trainers.schema.class_metrics import PREFIX as PER_CLASS
+from trainers.schema.class_metrics import class_of_metric
 
 BEST, EPOCH = "best/", "epoch"
 HOUR = 3600.0

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from dashboards.live import Body, Live
 from dashboards.predictions import LARGEST, Artifacts, kind_of
 from dashboards.schema import VERSION
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 
 WEB = Path(__file__).with_name("web")
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")

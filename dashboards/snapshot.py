@@ -37,8 +37,8 @@ from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.metric_names import METRIC_NAMES, is_fraction
 from orchestrator.results.rows import best_of
-from orchestrator.snapshot.recorded import Tracking
-from trainers.spec.class_metrics import PREFIX as PER_CLASS
+from orchestrator.tracking.history.recorded import Tracking
+from trainers.schema.class_metrics import PREFIX as PER_CLASS
 
 MOST_METRICS = 100
 USUAL = ("coco/", "voc/")  # metrics that come first

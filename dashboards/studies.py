@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from orchestrator.snapshot.recorded import RecordedRun
+from orchestrator.tracking.history.recorded import RecordedRun
 
 NOT_SEARCHED = ("seed", "dataset.root", "teacher.", "method.kind")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from dashboards.numbers import number
 from dashboards.schema import Event
-from orchestrator.redact import redacted
-from orchestrator.snapshot.recorded import RecordedRun
+from orchestrator.core.redact import redacted
+from orchestrator.tracking.history.recorded import RecordedRun
 
 LONGEST = 500  # characters of a text
 MOST = 100  # events of a run

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.build_check import checked_plan
-from orchestrator.findings import Finding
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.findings import Finding
+from orchestrator.core.store import Store
+from orchestrator.dataset_check.study_check import check_study
+from orchestrator.plan.build_check import checked_plan
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import LoadedStudy, load_study
-from orchestrator.study_check import check_study
 
 if TYPE_CHECKING:
     from orchestrator.results.result import TrialResult
@@ -75,10 +75,10 @@ class Study:
         Ray are read at its import. Raises ``StudyErrors``, ``UserError``, ``OperationError`` as the command would report
         them, ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status ``failed``.
         """
-        from orchestrator import ray_environment
         from orchestrator.commands.run import cluster_at, fetch_weights, require_runnable, require_tracker
+        from orchestrator.core import ray_environment
+        from orchestrator.execution.ownership import sole_writer
         from orchestrator.storage.copier import mirrored
-        from orchestrator.succession import sole_writer
 
         place = Store(store)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
@@ -87,8 +87,8 @@ class Study:
         place.prepare()
         ray_environment.prepare(address)
         with place.only_run(), sole_writer(place), mirrored(plan, mirror) as copiers:
-            from orchestrator.report import end_results
-            from orchestrator.run import run_plan
+            from orchestrator.execution.run import run_plan
+            from orchestrator.reports.study_report import end_results
             from orchestrator.tracking.tracker import Tracker
 
             tracker = Tracker(plan, place)

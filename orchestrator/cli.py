@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.findings import StudyErrors
-from orchestrator.printable import printable, printable_lines
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.printable import printable, printable_lines
+from orchestrator.core.redact import redacted
 
 COMMANDS = (
     "check",

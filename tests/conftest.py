@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from orchestrator.ray_environment import prepare
+from orchestrator.core.ray_environment import prepare
 
 TESTS = Path(__file__).parent
 FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "chaos", "gpu", "benchmarks"})

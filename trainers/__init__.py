@@ -15,18 +15,18 @@ class OperatorFinder(MetaPathFinder):
     """Find ``mmcv._ext`` where no compiled one exists: it stands last, so it is asked only when all others have failed.
 
     In this way importing anything of mmdet works in every process that has imported ``trainers``, at no cost to those
-    that import ``trainers.spec`` alone.
+    that import ``trainers.schema`` alone.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the stand-in of ``trainers.ops`` for ``mmcv._ext``, nothing for any other name."""
+        """Return the stand-in of ``trainers.compat.ops`` for ``mmcv._ext``, nothing for any other name."""
         if fullname != "mmcv._ext":
             return None
-        from trainers.ops import OperatorLoader
+        from trainers.compat.ops import OperatorLoader
 
-        return ModuleSpec(fullname, OperatorLoader(), origin="trainers.ops")
+        return ModuleSpec(fullname, OperatorLoader(), origin="trainers.compat.ops")
 
 
 sys.meta_path.append(OperatorFinder())

@@ -11,8 +11,8 @@ import ray
 from mmengine.dist import broadcast_object_list, get_rank, get_world_size
 from ray.util import get_current_placement_group
 
-from trainers.lean_imports import lean_imports
-from trainers.spec import Job
+from trainers.compat.lean_imports import lean_imports
+from trainers.schema import Job
 
 
 def train_worker(config: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from orchestrator.redact import is_secret_name
-from trainers.spec.base import Section
+from orchestrator.core.redact import is_secret_name
+from trainers.schema.base import Section
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=40)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@+=-]*$", max_length=300)]

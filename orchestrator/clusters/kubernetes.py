@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.clusters.description import Claim, Cluster, Head, Kubernetes, Nfs, Workers
 from orchestrator.clusters.ray_file import SAFE, SAFE_AMOUNT
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 
 API = "ray.io/v1"
 USER = 1000  # of the image

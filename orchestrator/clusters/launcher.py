@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 END_S = 10.0  # that a process gets to end by itself

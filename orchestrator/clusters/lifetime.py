@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 
 from orchestrator.clusters.launcher import Launcher
-from orchestrator.errors import OperationError
-from orchestrator.interruption import raise_interrupt
+from orchestrator.core.errors import OperationError
+from orchestrator.execution.interruption import raise_interrupt
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, somebody's kill, the terminal that closes
 TRIES, PAUSE_S = 3, 10.0

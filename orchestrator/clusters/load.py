@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.clusters.description import Cluster
-from orchestrator.findings import StudyErrors
+from orchestrator.core.findings import StudyErrors
 from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import Locations, Problem
 from orchestrator.study.messages import explain

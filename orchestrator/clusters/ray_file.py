@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestrator.clusters.description import Aws, Cluster, Gcp, Head, Machines, Nfs, Workers
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 
 HEAD = "head"
 PORT = 6379

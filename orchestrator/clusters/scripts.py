@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.clusters.description import Aws, Cluster, Gcp, Slurm
 from orchestrator.clusters.ray_file import mounting
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 
 WAIT_S = 600  # for the other machines; ray symmetric-run itself waits 30 s
 PORT = 6385  # SkyPilot's own Ray has 6380

@@ -3,10 +3,10 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
-from orchestrator.findings import StudyErrors
-from orchestrator.json_output import print_json
-from orchestrator.printable import printable
-from orchestrator.study_check import check_study
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable
+from orchestrator.dataset_check.study_check import check_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

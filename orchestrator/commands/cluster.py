@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, store_of
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 
 if TYPE_CHECKING:
     from orchestrator.clusters.description import Cluster
@@ -74,7 +74,7 @@ def write(path: Path, text: str) -> None:
 def brought_up(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     """Start the cluster's machines and leave them running."""
     from orchestrator.clusters.cost import said
-    from orchestrator.clusters.place import launcher_of
+    from orchestrator.clusters.files import launcher_of
 
     launcher = launcher_of(cluster, store_of(arguments))
     print(said(cluster))
@@ -85,8 +85,8 @@ def brought_up(cluster: "Cluster", arguments: argparse.Namespace) -> int:
 
 def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     """End the cluster's machines."""
+    from orchestrator.clusters.files import launcher_of
     from orchestrator.clusters.lifetime import take_down
-    from orchestrator.clusters.place import launcher_of
 
     take_down(launcher_of(cluster, store_of(arguments)), cluster.name)
     return 0
@@ -96,11 +96,11 @@ def run_on(arguments: argparse.Namespace) -> int:
     """Run a study on a cluster that comes and goes: what ``run --on`` does. Exit code 1 when a trial failed."""
     from orchestrator.api import Study
     from orchestrator.clusters.cost import forecast
-    from orchestrator.clusters.errand import ON_THE_HEAD, Errand, exit_code
     from orchestrator.clusters.load import load_cluster
-    from orchestrator.findings import StudyErrors
+    from orchestrator.clusters.session import ON_THE_HEAD, Errand, exit_code
+    from orchestrator.core.findings import StudyErrors
+    from orchestrator.plan.totals import totals
     from orchestrator.reproduce.cost import study_hours
-    from orchestrator.totals import totals
 
     if arguments.address:
         raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
@@ -125,7 +125,7 @@ def run_on(arguments: argparse.Namespace) -> int:
     store.prepare()
     end = Errand(cluster, order, store, keep=arguments.keep).run()
     if arguments.json:
-        from orchestrator.json_output import print_json
+        from orchestrator.core.json_output import print_json
 
         print_json(end.to_json())
     return exit_code(end)

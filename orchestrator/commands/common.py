@@ -4,8 +4,8 @@ import argparse
 import os
 import sys
 
-from orchestrator.findings import Finding
-from orchestrator.store import VARIABLE, Store
+from orchestrator.core.findings import Finding
+from orchestrator.core.store import VARIABLE, Store
 from orchestrator.study.load import LoadedStudy, load_study
 
 MIRROR = "STILLHOUSE_MIRROR"
@@ -99,7 +99,7 @@ def with_present_images(loaded: LoadedStudy) -> LoadedStudy:
     """Name the images that are here in the study, and say how to keep to them."""
     from dataclasses import replace
 
-    from orchestrator.images import present_digest
+    from orchestrator.plan.images import present_digest
 
     digest = present_digest(loaded.study.dataset)
     dataset = loaded.study.dataset.model_copy(update={"images_digest": digest})
@@ -113,8 +113,8 @@ def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:
     """Replace weights that are not here by random ones, and say so loudly."""
     from dataclasses import replace
 
-    from orchestrator.weights import needed_urls
-    from orchestrator.weights import with_random_weights as randomised
+    from orchestrator.plan.weights import needed_urls
+    from orchestrator.plan.weights import with_random_weights as randomised
 
     missing = needed_urls(loaded.study)
     notes = [

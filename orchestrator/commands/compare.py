@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what MLflow holds of the study's trials."""
-    from orchestrator.plan import make_plan
-    from orchestrator.report import print_results_of
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.reports.study_report import print_results_of
 
     store = store_of(arguments)
     print_results_of(make_plan(load(arguments), store), store, as_json=arguments.json)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, store_of
-from orchestrator.errors import UserError
-from trainers.spec.record import SELECTION_METRIC
+from orchestrator.core.errors import UserError
+from trainers.schema.record import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from dashboards.snapshot import Query
-    from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+    from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 
 HOST, PORT, HIGHEST_PORT = "127.0.0.1", 8280, 65_535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -96,7 +96,7 @@ def query_of(arguments: argparse.Namespace) -> "Query":
 
 def tracking_of(arguments: argparse.Namespace) -> "MlflowTracking":
     """Open the tracking store that the arguments name; raise ``UserError`` where there is none yet."""
-    from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+    from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 
     if arguments.tracking_uri and arguments.store:
         raise UserError("--store and --tracking-uri name two places to read from: give one")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.common import add_json, findings_json, print_findings
-from orchestrator.errors import UserError
-from orchestrator.json_output import print_json
+from orchestrator.core.errors import UserError
+from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
-    from orchestrator.data_check.check import Report
-    from trainers.spec.annotations import FileDataset
+    from orchestrator.dataset_check.check import Report
+    from trainers.schema.annotations import FileDataset
 
 OK, WRONG = 0, 2
 
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the dataset holds and what is wrong with it; exit code 2 when something is."""
-    from orchestrator.data_check.source import read_dataset
-    from trainers.spec import ShapesDataset
+    from orchestrator.dataset_check.source import read_dataset
+    from trainers.schema import ShapesDataset
 
     dataset = read_dataset(Path(arguments.study), arguments.sets)
     if isinstance(dataset, ShapesDataset):
@@ -58,7 +58,7 @@ def _say_nothing_to_check(arguments: argparse.Namespace) -> int:
 
 
 def _check(dataset: "FileDataset", arguments: argparse.Namespace) -> "Report":
-    from orchestrator.data_check.check import check_dataset
+    from orchestrator.dataset_check.check import check_dataset
 
     bars = _bars()
     with bars if bars is not None else nullcontext():

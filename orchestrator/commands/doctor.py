@@ -3,7 +3,7 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_store, store_of
-from orchestrator.json_output import print_json
+from orchestrator.core.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line a check; exit code 1 when one failed, or when something is left of earlier runs."""
-    from orchestrator.doctor import examine
-    from orchestrator.leaks import clean, find_leaks
+    from orchestrator.execution.doctor import examine
+    from orchestrator.execution.leaks import clean, find_leaks
 
     store = store_of(arguments)
     leaks = find_leaks(store)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
-from orchestrator.json_output import print_json
+from orchestrator.core.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the chosen trial's best student."""
-    from orchestrator.export import export_student
-    from orchestrator.plan import make_plan
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.reports.export import export_student
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw what MLflow holds of the study's trials."""
-    from orchestrator import figure
-    from orchestrator.plan import make_plan
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.reports.figures import data as figure
     from orchestrator.reports.figures.canvas import write_figure
 
     store = store_of(arguments)

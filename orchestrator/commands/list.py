@@ -3,7 +3,7 @@
 import argparse
 
 from orchestrator.commands.submission import add_cluster, print_submissions, submissions_of
-from orchestrator.json_output import print_json
+from orchestrator.core.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

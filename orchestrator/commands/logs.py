@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.submission import add_name, name_of, submissions_of
-from orchestrator.errors import OperationError, UserError
-from orchestrator.json_output import print_json
-from orchestrator.printable import printable_lines
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable_lines
+from orchestrator.core.redact import redacted
 
 if TYPE_CHECKING:
     from orchestrator.submit.submissions import Submissions

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.commands.common import add_json
-from orchestrator.json_output import print_json
-from orchestrator.matrix import NO, YES, across, detectors, markdown, matrix, reasons
+from orchestrator.core.json_output import print_json
+from orchestrator.study.compatibility import NO, YES, across, detectors, markdown, matrix, reasons
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from orchestrator.commands.common import (
     load,
     store_of,
 )
-from orchestrator.json_output import print_json
+from orchestrator.core.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
-    from orchestrator.build_check import checked_plan
-    from orchestrator.forecast import forecast, forecast_json, total_line, totals_json
-    from orchestrator.plan_view import plan_json, print_plan
-    from orchestrator.rates import known_rates
+    from orchestrator.plan.build_check import checked_plan
+    from orchestrator.plan.forecast import forecast, forecast_json, total_line, totals_json
+    from orchestrator.plan.rates import known_rates
+    from orchestrator.reports.plan_table import plan_json, print_plan
 
     store = store_of(arguments)
     plan = checked_plan(load(arguments), store)

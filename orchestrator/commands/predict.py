@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, positive, store_of
-from orchestrator.json_output import print_json
+from orchestrator.core.json_output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Let trials look at images and say where the result is."""
-    from orchestrator.plan import make_plan
-    from orchestrator.predict import Wanted, predict
-    from trainers.spec.predictions import Limits
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.reports.predict import Wanted, predict
+    from trainers.schema.predictions import Limits
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, add_study, add_workers, load, store_of
-from orchestrator.store import DEFAULT, VARIABLE
+from orchestrator.core.store import DEFAULT, VARIABLE
 
 if TYPE_CHECKING:
-    from orchestrator.reports.report import Report
+    from orchestrator.reports.document import Report
 
 FORMATS = ("md", "latex", "csv", "html")
 
@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write what MLflow holds of the study's trials."""
-    from orchestrator.plan import make_plan
-    from orchestrator.redact import redacted
-    from orchestrator.reports.report import make_report
+    from orchestrator.core.redact import redacted
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.reports.document import make_report
 
     store = store_of(arguments)
     report = make_report(make_plan(load(arguments), store), store, repeating_command(arguments))
@@ -64,8 +64,8 @@ def writer(name: str) -> "Callable[[Report], str]":
 
 def write(path: Path, text: str) -> None:
     """Write a file whole, or leave what was there; raise ``OperationError`` when it cannot be written."""
-    from orchestrator.errors import OperationError
-    from trainers.spec.atomic import write_text
+    from orchestrator.core.errors import OperationError
+    from trainers.schema.atomic import write_text
 
     try:
         write_text(path, text)

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
 from orchestrator.commands.figure import ENDINGS, scores
 from orchestrator.commands.predict import ids
-from orchestrator.errors import OperationError, UserError
-from orchestrator.json_output import print_json
-from orchestrator.printable import printable
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
-    from orchestrator.machine import Machine
-    from orchestrator.plan import Plan
-    from orchestrator.reproduce.agenda import Agenda
+    from orchestrator.core.store import Store
+    from orchestrator.plan.machine import Machine
+    from orchestrator.plan.plan import Plan
+    from orchestrator.reproduce.agreement import Agreement
     from orchestrator.reproduce.execute import Ending, RunPlan
-    from orchestrator.reproduce.measured import Results
     from orchestrator.reproduce.options import Options
-    from orchestrator.reproduce.rank import Agreement
-    from orchestrator.store import Store
+    from orchestrator.reproduce.plan import Agenda
+    from orchestrator.reproduce.results import Results
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
-    from orchestrator.reproduce.agenda import make_agenda
+    from orchestrator.reproduce.plan import make_agenda
 
     options, store = options_of(arguments), store_of(arguments)
     if arguments.plan:
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def options_of(arguments: argparse.Namespace) -> "Options":
     """Return the command's options; without ``--gpus`` a run takes the GPUs that are here, a plan what the studies say."""
-    from orchestrator.machine import this_machine
+    from orchestrator.plan.machine import this_machine
     from orchestrator.reproduce.options import Options
 
     gpus = arguments.gpus
@@ -127,7 +127,7 @@ def switch(text: str) -> tuple[str, str]:
 def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
     """Print the plan; data, GPU and network are not needed."""
     from orchestrator.reproduce.cost import gpu_price
-    from orchestrator.reproduce.plan_view import plan_content, print_plan
+    from orchestrator.reproduce.plan_table import plan_content, print_plan
 
     price = gpu_price() if arguments.gpu_price is None else arguments.gpu_price
     if arguments.json:
@@ -139,8 +139,8 @@ def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
 
 def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> None:
     """Print what the trials have come to beside what the paper prints."""
-    from orchestrator.reproduce.measured import judged, read_all
-    from orchestrator.reproduce.verdict_view import print_verdicts, verdict_content
+    from orchestrator.reproduce.report import print_verdicts, verdict_content
+    from orchestrator.reproduce.results import judged, read_all
 
     results = read_all(agenda, store)
     rows = judged(agenda, results)
@@ -153,11 +153,11 @@ def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
 
 def show_figures(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> int:
     """Draw what is finished, say what is missing; exit code 1 when there was nothing to draw."""
-    from orchestrator.predict import Wanted
+    from orchestrator.reports.predict import Wanted
     from orchestrator.reproduce.figures import Style, draw_figures
-    from orchestrator.reproduce.measured import read_all
-    from orchestrator.reproduce.verdict_view import MEANINGLESS
-    from trainers.spec.predictions import Limits
+    from orchestrator.reproduce.report import MEANINGLESS
+    from orchestrator.reproduce.results import read_all
+    from trainers.schema.predictions import Limits
 
     if agenda.options.fidelity in MEANINGLESS:
         log.warning(MEANINGLESS[agenda.options.fidelity])
@@ -181,9 +181,9 @@ def ranking_of(
     """Return how a short reproduction ranks its rows beside a full one in the same store; ``None`` for any other."""
     from dataclasses import replace
 
-    from orchestrator.reproduce.agenda import make_agenda
-    from orchestrator.reproduce.measured import read_all
-    from orchestrator.reproduce.rank import agreement
+    from orchestrator.reproduce.agreement import agreement
+    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.results import read_all
 
     if agenda.options.fidelity != "short":
         return None
@@ -193,12 +193,12 @@ def ranking_of(
 
 def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
     """Run what is missing and print the verdict."""
-    from orchestrator import ray_environment
-    from orchestrator.interruption import raise_interrupt
-    from orchestrator.reproduce.agenda import make_agenda
+    from orchestrator.core import ray_environment
+    from orchestrator.execution.interruption import raise_interrupt
+    from orchestrator.execution.ownership import sole_writer
     from orchestrator.reproduce.execute import execute
-    from orchestrator.reproduce.prepare import prepare_data
-    from orchestrator.succession import sole_writer
+    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.prepare_data import prepare_data
 
     machine = machine_at(arguments.address)
     first = make_agenda(arguments.targets, options, store, machine)
@@ -209,7 +209,7 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
     require_runnable(agenda)
     fetch_all(agenda)
     ray_environment.prepare(arguments.address)  # before Ray is imported
-    from orchestrator.sweep import stop_ray
+    from orchestrator.execution.tune import stop_ray
 
     signal.signal(signal.SIGTERM, raise_interrupt)
     with store.only_run(), sole_writer(store):
@@ -223,10 +223,10 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
 
 def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
     """Do the same on a cluster that comes and goes; the verdict stands in the log that is followed."""
-    from orchestrator.clusters import errand
+    from orchestrator.clusters import session as errand
     from orchestrator.clusters.load import load_cluster
-    from orchestrator.reproduce.agenda import make_agenda
     from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
+    from orchestrator.reproduce.plan import make_agenda
 
     if arguments.address:
         raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
@@ -258,9 +258,9 @@ def machine_at(address: str | None) -> "Machine | None":
 def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
     """Return what runs one plan the way ``run`` does, in a Ray that stays up for the next one."""
     from orchestrator.commands.run import require_tracker
-    from orchestrator.interruption import Interruption
-    from orchestrator.progress import Progress
-    from orchestrator.run import run_plan
+    from orchestrator.execution.interruption import Interruption
+    from orchestrator.execution.run import run_plan
+    from orchestrator.reports.progress import Progress
     from orchestrator.tracking.tracker import Tracker
 
     def run_one(plan: "Plan") -> bool:
@@ -304,7 +304,7 @@ def fetch_missing_data(agenda: "Agenda") -> None:
 def fetch_all(agenda: "Agenda") -> None:
     """Fetch public weights; say loudly which ones random weights stand in for."""
     from orchestrator.reproduce.sources import replaced_weights
-    from trainers.spec.remote import FetchError, fetch
+    from trainers.schema.remote import FetchError, fetch
 
     for url in replaced_weights(agenda):
         log.warning("RANDOM WEIGHTS instead of %s: the numbers mean nothing", url)
@@ -317,8 +317,8 @@ def fetch_all(agenda: "Agenda") -> None:
 
 def exit_code(agenda: "Agenda", ending: "Ending") -> int:
     """Return 1 when something that should have run has failed, was stopped, or has not reached MLflow."""
-    from orchestrator.plan import refreshed
-    from trainers.spec.record import read_outcome
+    from orchestrator.plan.plan import refreshed
+    from trainers.schema.record import read_outcome
 
     failed = [trial for trial in agenda.trials if refreshed(trial).status == "failed"]
     for trial in failed:

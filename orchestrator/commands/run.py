@@ -5,7 +5,6 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
-from orchestrator.build_check import checked_plan
 from orchestrator.commands.common import (
     add_images_changed,
     add_json,
@@ -18,14 +17,15 @@ from orchestrator.commands.common import (
     print_findings,
     store_of,
 )
-from orchestrator.errors import OperationError, UserError
-from orchestrator.findings import StudyErrors
-from orchestrator.interruption import Interruption, raise_interrupt
-from orchestrator.machine import Machine
-from orchestrator.plan import Plan
-from orchestrator.store import Store
-from orchestrator.succession import sole_writer
-from orchestrator.weights import needed_urls
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.execution.interruption import Interruption, raise_interrupt
+from orchestrator.execution.ownership import sole_writer
+from orchestrator.plan.build_check import checked_plan
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.weights import needed_urls
 
 if TYPE_CHECKING:
     from orchestrator.tracking.tracker import Tracker
@@ -78,10 +78,10 @@ def require_runnable(plan: Plan) -> None:
 
 def cluster_at(address: str) -> Machine:
     """Connect to a running cluster and return what it has."""
-    from orchestrator import ray_environment
+    from orchestrator.core import ray_environment
 
     ray_environment.prepare(address)
-    from orchestrator.sweep import cluster, start_ray
+    from orchestrator.execution.tune import cluster, start_ray
 
     start_ray(address)
     return cluster()
@@ -89,7 +89,7 @@ def cluster_at(address: str) -> Machine:
 
 def fetch_weights(plan: Plan) -> None:
     """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
-    from trainers.spec.remote import FetchError, fetch
+    from trainers.schema.remote import FetchError, fetch
 
     for url in needed_urls(plan.study):
         try:
@@ -100,7 +100,7 @@ def fetch_weights(plan: Plan) -> None:
 
 def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     """Train, then print; everything heavy is imported here, Ray only once the tracking store has answered."""
-    from orchestrator import ray_environment
+    from orchestrator.core import ray_environment
 
     ray_environment.prepare(arguments.address)
     interruption = Interruption()
@@ -108,14 +108,14 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     from orchestrator.storage.copier import mirrored
 
     with store.only_run(), sole_writer(store), mirrored(plan, arguments.mirror) as copiers:
-        from orchestrator.progress import Progress
-        from orchestrator.report import print_all, print_end
+        from orchestrator.reports.progress import Progress
+        from orchestrator.reports.study_report import print_all, print_end
         from orchestrator.tracking.results import results_on_disk
         from orchestrator.tracking.tracker import Tracker
 
         tracker = Tracker(plan, store)
         require_tracker(tracker)
-        from orchestrator.run import run_plan
+        from orchestrator.execution.run import run_plan
 
         try:
             with Progress(plan) as progress:

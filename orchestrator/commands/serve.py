@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_mirror, add_store, positive
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.service.app import Service
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
+    from orchestrator.core.store import Store
     from orchestrator.service.keeper import Keeper
     from orchestrator.service.server import only_service, serve
-    from orchestrator.store import Store
     from orchestrator.submit.order import shared_store
     from orchestrator.submit.record import Ledger
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, positive
-from orchestrator.errors import UserError
-from orchestrator.json_output import print_json
-from orchestrator.printable import printable
+from orchestrator.core.errors import UserError
+from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.api import Study

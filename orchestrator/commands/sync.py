@@ -5,7 +5,7 @@ import contextlib
 import sys
 
 from orchestrator.commands.common import add_store, add_study, add_tracker_wait, add_workers, load, store_of
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring MLflow up to date with the store; exit code 1 when it still lacks something in the end."""
-    from orchestrator.errors import UserError
-    from orchestrator.plan import make_plan, refreshed
+    from orchestrator.core.errors import UserError
+    from orchestrator.plan.plan import make_plan, refreshed
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not begun:
         raise UserError(f"the store {store.root} holds no trial of this study: run it first, or name another --store")
     with store.only_run():
-        from orchestrator.report import print_waiting
+        from orchestrator.reports.study_report import print_waiting
         from orchestrator.tracking.faults import Unreachable
         from orchestrator.tracking.flusher import Flusher
         from orchestrator.tracking.reading import further_in_mlflow

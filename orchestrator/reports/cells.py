@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.reports.report import Report
+from orchestrator.reports.document import Report
 from orchestrator.reports.rows import Row
 from orchestrator.results.sample import Sample, is_number
 

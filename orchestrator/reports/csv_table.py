@@ -3,8 +3,8 @@
 import csv
 import io
 
-from orchestrator.printable import printable
-from orchestrator.reports.report import STUDY, Report
+from orchestrator.core.printable import printable
+from orchestrator.reports.document import STUDY, Report
 from orchestrator.reports.rows import Row
 
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute

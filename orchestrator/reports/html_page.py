@@ -2,9 +2,9 @@
 
 from html import escape
 
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
 from orchestrator.reports.cells import cells, groups, titles, word_titles
-from orchestrator.reports.report import Report
+from orchestrator.reports.document import Report
 
 STYLE = """
 :root { color-scheme: light dark; --rule: light-dark(#333, #bbb); --quiet: light-dark(#555, #aaa); }

@@ -2,9 +2,9 @@
 
 import re
 
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
 from orchestrator.reports.cells import cells, groups, titles, word_titles
-from orchestrator.reports.report import Report
+from orchestrator.reports.document import Report
 from orchestrator.reports.rows import Row
 
 ESCAPES = {

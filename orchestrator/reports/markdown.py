@@ -2,9 +2,9 @@
 
 import re
 
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
 from orchestrator.reports.cells import cells, titles, word_titles
-from orchestrator.reports.report import Report
+from orchestrator.reports.document import Report
 
 ACTING = re.compile(r"([\\`*_{}\[\]<>|~#&!])")
 

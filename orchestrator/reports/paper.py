@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from orchestrator.errors import UserError
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.core.errors import UserError
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.results.metric_names import AP, printed_metrics, title_of
-from trainers.spec.method import inherits
-from trainers.spec.zoo import configs_dir
+from trainers.schema.method import inherits
+from trainers.schema.zoo import configs_dir
 
 TAG = "paper"  # a tag of the study's own: TABLE or TABLE/GROUP
 PREFIX = "paper_"  # of the names of the studies behind the paper's rows

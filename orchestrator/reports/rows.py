@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.reports.paper import Printed, printed_for
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import Line, columns_of, lines_of, summarise
-from trainers.spec import Detector
+from trainers.schema import Detector
 
 
 @dataclass(frozen=True)

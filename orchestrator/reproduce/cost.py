@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.reproduce.book import read_yaml
-from orchestrator.search.budget import Budget
-from orchestrator.totals import further, left
-from trainers.spec import CocoDataset, Detector, TrialSpec, VocDataset
-from trainers.spec.zoo import find_config
+from orchestrator.plan.budget import Budget
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.totals import further, left
+from orchestrator.reproduce.tables import read_yaml
+from trainers.schema import CocoDataset, Detector, TrialSpec, VocDataset
+from trainers.schema.zoo import find_config
 
 FULL_SIZE = 1333 * 800  # pixels of the images that rates are given for
 HOUR_S = 3600
@@ -83,7 +83,7 @@ def images_of(trial: PlannedTrial) -> float:
 
 
 def _images_of_epoch(spec: TrialSpec) -> float:
-    from orchestrator.reproduce.part_of_data import SHARE
+    from orchestrator.reproduce.data.part_of_data import SHARE
 
     dataset = spec.dataset
     if not isinstance(dataset, CocoDataset | VocDataset):

@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.plan import Plan, PlannedTrial, refreshed
-from orchestrator.reproduce.agenda import Agenda, merged
+from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
 from orchestrator.reproduce.gate import ACCEPT, objection
-from orchestrator.reproduce.measured import ap_values
+from orchestrator.reproduce.plan import Agenda, merged
+from orchestrator.reproduce.results import ap_values
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.results import results_on_disk
 

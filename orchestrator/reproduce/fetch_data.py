@@ -8,9 +8,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from orchestrator.reproduce.sources import FETCHED, MD5, Lack, Source, note_of
-from trainers.spec.remote import download
+from trainers.schema.remote import download
 
 
 def fetch_data(lack: Lack) -> None:

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import figure
-from orchestrator.errors import OperationError, UserError
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.predict import Wanted, predict_shared
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.reports.figures import data as figure
 from orchestrator.reports.figures.canvas import write_figure
 from orchestrator.reports.figures.phases import Panel, draw_phases, panels_of
-from orchestrator.reproduce.agenda import Agenda, distinct, merged
-from orchestrator.reproduce.measured import Results
+from orchestrator.reports.predict import Wanted, predict_shared
 from orchestrator.reproduce.pairs import ROW, Pair, pairs_of
+from orchestrator.reproduce.plan import Agenda, distinct, merged
+from orchestrator.reproduce.results import Results
 from orchestrator.results.rows import best_of
 from orchestrator.results.trial import is_final
-from orchestrator.store import Store
 from orchestrator.tracking.curves import Curves
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from orchestrator.weights import zoo_checkpoint
+from orchestrator.plan.weights import zoo_checkpoint
 
 TOLERANCE = (
     2  # tenths of AP in percent, the precision of published figures: what other versions and roundings may change

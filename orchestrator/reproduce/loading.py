@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from orchestrator.plan import PlannedTrial
-from orchestrator.reproduce.agenda import Agenda
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
+from orchestrator.reproduce.plan import Agenda
 
 MARGIN = 0.5  # of the training's time: given rates may be off by a factor of two, and newer GPUs are faster
 

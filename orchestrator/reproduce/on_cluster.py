@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from orchestrator.clusters.cost import forecast
 from orchestrator.clusters.description import Cluster
-from orchestrator.clusters.errand import ON_THE_HEAD
-from orchestrator.errors import UserError
-from orchestrator.fingerprint import fingerprint
-from orchestrator.reproduce.agenda import Agenda
+from orchestrator.clusters.session import ON_THE_HEAD
+from orchestrator.core.errors import UserError
 from orchestrator.reproduce.cost import cost_of, total
 from orchestrator.reproduce.gate import ACCEPT
 from orchestrator.reproduce.options import Options
+from orchestrator.reproduce.plan import Agenda
+from orchestrator.study.fingerprint import fingerprint
 from orchestrator.submit.identity import submission_key
 from orchestrator.submit.order import Order, shared_store
 from orchestrator.submit.shipment import Shipment

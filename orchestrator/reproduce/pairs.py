@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.reports.rows import student_name
-from orchestrator.reproduce.agenda import Agenda, distinct, unit_name
-from orchestrator.reproduce.unit import Unit
+from orchestrator.reproduce.plan import Agenda, distinct, unit_name
+from orchestrator.reproduce.runs import Unit
 from orchestrator.study.schema import ZooTeacher
 
 ROW = "row"

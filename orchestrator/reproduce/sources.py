@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.reproduce.agenda import Agenda
-from orchestrator.reproduce.book import read_yaml, study_file
+from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.tables import read_yaml, study_file
 from orchestrator.study.load import load_study
-from trainers.spec.remote import cached
-from trainers.spec.zoo import checkpoint_names, find_checkpoint
+from trainers.schema.remote import cached
+from trainers.schema.zoo import checkpoint_names, find_checkpoint
 
 MD5 = "MD5 "
 # In the folder that archives are unpacked in: archives on their way, and notes of those that are done.

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import Trial
-from trainers.spec.dataset import CocoDataset, VocDataset
-from trainers.spec.view import LATER_KEYS
+from trainers.schema.dataset import CocoDataset, VocDataset
+from trainers.schema.view import LATER_KEYS
 
 T = TypeVar("T", bound=Trial)
 Settings = tuple[tuple[str, str], ...]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from trainers.spec.record import SELECTION_METRIC
+from trainers.schema.record import SELECTION_METRIC
 
 FAMILIES = ("coco/", "voc/")  # metrics that compare detectors: fractions in the store, percent in tables
 

@@ -9,7 +9,7 @@ from orchestrator.results.comparability import Comparable, without_repeats
 from orchestrator.results.ranking import pooled, ranks
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import Trial, counts
-from trainers.spec.record import SELECTION_METRIC
+from trainers.schema.record import SELECTION_METRIC
 
 T = TypeVar("T", bound=Trial)
 Kind = Literal["teacher", "baseline", "distilled"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestrator.results.sample import is_number
-from trainers.spec.record import SELECTION_METRIC
+from trainers.schema.record import SELECTION_METRIC
 
 NOT_A_NUMBER, NOT_FINAL = "failed measurement", "not final"
 

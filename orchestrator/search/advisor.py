@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from orchestrator.search.suggestion import Suggestion
+from orchestrator.plan.suggestion import Suggestion
 from orchestrator.study.schema import Study
 
 Values = tuple[float, ...]

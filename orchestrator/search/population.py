@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from orchestrator.plan.draws import seed_of
+from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.advisor import Values
-from orchestrator.search.chance import seed_of
-from orchestrator.search.suggestion import Suggestion
 from orchestrator.study.schema import Domain, LogUniform, Population, Search, Uniform
 from orchestrator.study.space import draw
 

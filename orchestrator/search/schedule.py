@@ -5,11 +5,11 @@ from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.search.log import SearchLog
+from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.study.schema import Asha, HyperBand
-from trainers.spec.record import SELECTION_METRIC, read_history, read_status
+from trainers.schema.record import SELECTION_METRIC, read_history, read_status
 
 
 def make_scheduler(

@@ -6,9 +6,9 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.search.log import Event, SearchLog
+from orchestrator.plan.journal import Event, SearchLog
 from orchestrator.search.member import Member
-from trainers.spec.record import Record, read_outcome
+from trainers.schema.record import Record, read_outcome
 
 log = logging.getLogger(__name__)
 TIME, FAILED_BECAUSE = "epoch", "failed_because"  # keys of a result

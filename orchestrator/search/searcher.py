@@ -5,9 +5,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.search.suggestions import Suggestions
-from trainers.spec.record import read_status
+from trainers.schema.record import read_status
 
 
 class PlannedSearch(Searcher):

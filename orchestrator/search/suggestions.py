@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from statistics import fmean
 
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
 from orchestrator.results.sample import is_number
 from orchestrator.search.advisor import Advisor, Values, advisor_of
-from orchestrator.search.log import SearchLog
-from orchestrator.search.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
 from orchestrator.study.schema import Objective, Study
-from trainers.spec.record import SELECTION_METRIC, best_record, read_history, read_status
+from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
 
 OVER = ("finished", "stopped")
 

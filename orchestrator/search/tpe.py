@@ -6,10 +6,10 @@ from typing import Any
 import optuna
 from pydantic import JsonValue
 
-from orchestrator.fingerprint import canonical_json
+from orchestrator.plan.draws import random_first, seed_of
+from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.advisor import Values
-from orchestrator.search.chance import random_first, seed_of
-from orchestrator.search.suggestion import Suggestion
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

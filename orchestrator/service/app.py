@@ -14,10 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from orchestrator.cli import own_version
-from orchestrator.errors import OperationError, UserError
-from orchestrator.findings import StudyErrors
-from orchestrator.printable import printable
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.printable import printable
+from orchestrator.core.redact import redacted
 from orchestrator.service.intake import Intake, Sent
 from orchestrator.service.queue import Conflict, Entry, Event, Queue, QueueFull
 from orchestrator.submit.cluster import RayCluster

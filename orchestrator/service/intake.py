@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from orchestrator.api import Study
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.study.document import read_file
 from orchestrator.study.inherit import BASE
 from orchestrator.submit.order import Order

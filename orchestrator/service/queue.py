@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from orchestrator.service.transitions import allowed
 from orchestrator.submit.identity import Attempt
 from orchestrator.submit.order import Order

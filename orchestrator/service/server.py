@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 from orchestrator.service.app import Service, make_app
 from orchestrator.service.keeper import Keeper
 

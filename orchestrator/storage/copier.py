@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.core.errors import OperationError
+from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.place import Place, StorageAway
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.storage.place import Place, StorageAway
-from trainers.spec.atomic import partial_of
-from trainers.spec.record import OUTCOME, PROGRESS
+from trainers.schema.atomic import partial_of
+from trainers.schema.record import OUTCOME, PROGRESS
 
 INDEX = "index.json"
 NOT_COPIED = frozenset({PROGRESS, "stop"})  # they mean something to running processes only

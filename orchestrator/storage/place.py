@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.redact import redacted
 
 CONNECT_S, READ_S, TRIES = 10, 60, 3
 SCHEMES = ("file", "s3", "gs")

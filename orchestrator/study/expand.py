@@ -7,13 +7,13 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from orchestrator.fingerprint import canonical_json, canonical_method
+from orchestrator.study.fingerprint import canonical_json, canonical_method
 from orchestrator.study.schema import Study
 from orchestrator.study.space import is_open, points, values_of
 from orchestrator.study.substitute import Searched, SectionName, belonging_to, raw_section, section_of, validated
-from trainers.spec.detector import Detector
-from trainers.spec.method import MethodSpec, NoDistillation
-from trainers.spec.schedule import Schedule
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec, NoDistillation
+from trainers.schema.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)

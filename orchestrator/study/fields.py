@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from orchestrator.study.location import KeyPath
 from orchestrator.study.paths import value_at
-from trainers.spec.base import Section
+from trainers.schema.base import Section
 
 Types = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import KeyPath, Location, Locations, Problem
 from orchestrator.study.merge import merge
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 BASE = "base"
 SHIPPED = "stillhouse::"  # a file of the folder ``configs``, wherever that is installed

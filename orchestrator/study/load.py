@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.findings import Finding, StudyErrors
+from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.checks import run_checks
 from orchestrator.study.draft import Draft, validate
 from orchestrator.study.inherit import Source, read_source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator.findings import Finding, Level
+from orchestrator.core.findings import Finding, Level
 
 KeyPath = tuple[str | int, ...]
 

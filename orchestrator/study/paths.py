@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from orchestrator.findings import Level
-from orchestrator.redact import has_password, is_secret_name
+from orchestrator.core.findings import Level
+from orchestrator.core.redact import has_password, is_secret_name
 from orchestrator.study.inherit import Source
 from orchestrator.study.location import KeyPath, Problem
 

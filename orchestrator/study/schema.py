@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
 from orchestrator.study.tracking_address import require_known_scheme
-from trainers.spec.base import Section
-from trainers.spec.dataset import DatasetSpec
-from trainers.spec.detector import Detector
-from trainers.spec.method import MethodSpec
-from trainers.spec.record import SELECTION_METRIC
-from trainers.spec.schedule import Schedule
-from trainers.spec.view import MultiScale
+from trainers.schema.base import Section
+from trainers.schema.dataset import DatasetSpec
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec
+from trainers.schema.record import SELECTION_METRIC
+from trainers.schema.schedule import Schedule
+from trainers.schema.view import MultiScale
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]

@@ -9,9 +9,9 @@ from pydantic import JsonValue, TypeAdapter
 
 from orchestrator.study.merge import merge
 from orchestrator.study.schema import Study
-from trainers.spec.detector import Detector
-from trainers.spec.method import MethodSpec
-from trainers.spec.schedule import Schedule
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec
+from trainers.schema.schedule import Schedule
 
 SectionName = Literal["method", "student", "schedule"]
 SEARCHABLE: tuple[SectionName, ...] = ("method", "student", "schedule")

@@ -3,7 +3,7 @@
 import re
 from importlib.metadata import entry_points
 
-from orchestrator.redact import redacted
+from orchestrator.core.redact import redacted
 from orchestrator.study.wording import did_you_mean
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+\w+)?:")

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from orchestrator.fingerprint import canonical_json
 from orchestrator.study.fields import known_keys
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
 from orchestrator.study.schema import Search, Study

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.redact import redacted
 from orchestrator.submit.reconcile import RayJob
 
 ADDRESS = "RAY_API_SERVER_ADDRESS"  # Ray's own variable for the address of a cluster's dashboard

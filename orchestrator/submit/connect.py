@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.submit.cluster import ADDRESS, RayCluster
 from orchestrator.submit.direct import Direct
 from orchestrator.submit.record import Ledger
@@ -19,7 +19,7 @@ def connect(address: str | None, store: str) -> Submissions:
     """
     service = os.environ.get(SERVICE)
     if not address and service:
-        from orchestrator.service.client import Remote
+        from orchestrator.submit.service_client import Remote
 
         return Remote(service)
     address = address or os.environ.get(ADDRESS)

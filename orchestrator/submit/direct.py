@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.cli import own_version
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.identity import Attempt, key_in, parse_attempt
 from orchestrator.submit.order import Order, ray_job

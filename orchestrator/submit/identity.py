@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from orchestrator.fingerprint import fingerprint
+from orchestrator.study.fingerprint import fingerprint
 
 PREFIX = "stillhouse-"
 ID = re.compile(rf"(?P<key>{PREFIX}[0-9a-f]{{12}})(?:-(?P<attempt>[1-9][0-9]{{0,5}}))?")

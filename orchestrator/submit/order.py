@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.errors import UserError
-from orchestrator.ray_environment import SETTINGS
-from orchestrator.redact import is_secret_name
+from orchestrator.core.errors import UserError
+from orchestrator.core.ray_environment import SETTINGS
+from orchestrator.core.redact import is_secret_name
 from orchestrator.submit.identity import Attempt
 from orchestrator.submit.shipment import STUDY, Shipment
 
@@ -52,7 +52,7 @@ def ray_job(order: Order, attempt: Attempt, working_dir: str, version: str) -> d
 def entrypoint(order: Order, attempt: Attempt, version: str) -> str:
     """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
     python = shlex.quote(order.python) if order.python else f'"${{{PYTHON}:-{sys.executable}}}"'
-    words = ["-m", "orchestrator.submit.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
+    words = ["-m", "orchestrator.commands.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
     words += ["--command", order.command, "--", *order.subjects]
     words += ["--address", "auto", "--store", order.store, *order.options]
     return f"exec {python} {shlex.join(words)}"
@@ -91,7 +91,7 @@ def resources_of(text: str | None) -> dict[str, float]:
 
 def shared_store(text: str | None) -> str:
     """Return a store's folder as the cluster sees it, from a path or ``file://``; raise ``UserError`` for others."""
-    from orchestrator.store import Store
+    from orchestrator.core.store import Store
 
     path = (text or "").removeprefix("file://")
     if "://" in path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.submit.states import State
-from trainers.spec.atomic import write_text
+from trainers.schema.atomic import write_text
 
 FOLDER = "submissions"  # of the store
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.study.inherit import Source, read_source
 from orchestrator.study.location import KeyPath
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import FILES, file_keys, put, resolve_paths, value_at
-from trainers.spec.config_files import read_config
+from trainers.schema.config_files import read_config
 
 STUDY = "study.yaml"
 LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from sqlalchemy import bindparam, select, update
 
-from orchestrator.store import ARTIFACTS, DATABASE, Store
+from orchestrator.core.store import ARTIFACTS, DATABASE, Store
 from orchestrator.tracking.probe import sqlite_file
 
 ELSEWHERE = re.compile(rf"(?P<root>file:.*?/{ARTIFACTS})(?P<below>/.*)?")

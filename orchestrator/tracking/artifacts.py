@@ -6,12 +6,12 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import first_line
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
 from orchestrator.tracking.tracker import STUDENT_FOLDER, sha256
-from trainers.spec.record import BEST, CONFIG
+from trainers.schema.record import BEST, CONFIG
 
 
 def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from trainers.spec.record import Record, best_record
+from trainers.schema.record import Record, best_record
 
 EPOCH = "epoch"  # logged with every record: where it stands, the record stands
 BEST_PREFIX = "best/"

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.tracking.faults import plainly
-from trainers.spec.record import SELECTION_METRIC, read_history
+from trainers.schema.record import SELECTION_METRIC, read_history
 
 Curves = Mapping[str, Mapping[int, float]]  # by trial id, by epoch
 

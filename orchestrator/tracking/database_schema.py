@@ -9,8 +9,8 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from mlflow.store.db.utils import _get_alembic_config
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.redact import redacted
 
 
 class OtherSchema(OperationError):

@@ -5,8 +5,8 @@ from pathlib import PurePath
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from orchestrator.redact import redacted
-from trainers.spec import DatasetSpec, ShapesDataset
+from orchestrator.core.redact import redacted
+from trainers.schema import DatasetSpec, ShapesDataset
 
 CONTEXT = "mlflow.data.context"
 LONGEST_DIGEST = 36  # characters; MLflow's limit

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.names import named
-from trainers.spec.record import Ended
+from trainers.schema.record import Ended
 
 ENDED = get_args(Ended)
 OVER = ("finished", "stopped")

@@ -6,8 +6,8 @@ from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-from orchestrator.errors import OperationError
-from orchestrator.redact import redacted
+from orchestrator.core.errors import OperationError
+from orchestrator.core.redact import redacted
 
 PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
 

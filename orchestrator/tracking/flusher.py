@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.tracking.backoff import Backoff
 from orchestrator.tracking.faults import Unreachable, first_line
 from orchestrator.tracking.tracker import Tracker
-from trainers.spec.record import read_status
+from trainers.schema.record import read_status
 
 WAIT_S = 60.0  # how long the end of a run waits for a tracking store that does not answer
 LONGEST_REQUEST_S = 600.0  # a request that hangs longer, with time-outs on all that can hang, is given up

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.redact import redacted
-from orchestrator.store import Store
+from orchestrator.core.redact import redacted
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.client import tracking_uri
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly

@@ -7,10 +7,10 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.tracking.cursor import points_of
 from orchestrator.tracking.runs import TRIAL
-from trainers.spec.record import BEST, LAST, Record, best_record
+from trainers.schema.record import BEST, LAST, Record, best_record
 
 CHECKPOINT = "stillhouse.checkpoint"  # of a model: the file that it is
 EXTERNAL = "mlflow.model.isExternal"  # the bytes are an artifact of the run, or stay in the store

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from orchestrator.plan import PlannedTrial
-from orchestrator.points import point_text
-from orchestrator.printable import printable
-from orchestrator.redact import redacted
+from orchestrator.core.printable import printable
+from orchestrator.core.redact import redacted
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.results.settings import flatten
 
 MOST_NAMED = 3  # trials in a sentence

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from orchestrator.plan import PlannedTrial
-from orchestrator.points import point_text
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.tracking.runs import of_study
 
 NOTE = "mlflow.note.content"  # Markdown

@@ -9,12 +9,12 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.pages import all_experiments
 from orchestrator.tracking.runs import FINGERPRINT, KIND, find_runs
-from trainers.spec.predictions import FOLDER, IMAGES, INDEX, TRIALS, ImagePredictions, Index, Picture
+from trainers.schema.predictions import FOLDER, IMAGES, INDEX, TRIALS, ImagePredictions, Index, Picture
 
 PREDICTIONS = "stillhouse.predictions"  # of a trial's and a study's run: on how many images, written behind the files
 

@@ -7,17 +7,17 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.digests import dataset_digest
-from orchestrator.errors import OperationError
-from orchestrator.fingerprint import canonical_json
-from orchestrator.plan import Plan
+from orchestrator.core.errors import OperationError
+from orchestrator.plan.digests import dataset_digest
+from orchestrator.plan.plan import Plan
 from orchestrator.results.sample import sample_of
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.tracking.cursor import BEST_PREFIX
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import DATA, KIND, ROLE, STATUS
-from trainers.spec.record import SELECTION_METRIC
+from trainers.schema.record import SELECTION_METRIC
 
 ELSEWHERE = ("dataset.root", "dataset.evaluator", "seed", "teacher.weights.coverage")  # what may differ
 TEACHER = "teacher.weights.path"

@@ -10,9 +10,9 @@ from mlflow.exceptions import InvalidUrlException, MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.redact import redacted
-from orchestrator.store import require_sound_database
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.redact import redacted
+from orchestrator.core.store import require_sound_database
 from orchestrator.study.tracking_address import require_known_scheme
 from orchestrator.tracking.database_schema import require_present_schema, sqlite_revision
 from orchestrator.tracking.faults import Unreachable, first_line, will_pass

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from orchestrator.redact import redacted_data
-from trainers.spec.digest import file_digest
+from orchestrator.core.redact import redacted_data
+from trainers.schema.digest import file_digest
 
 PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "faster-coco-eval", "stillhouse")
 LOCK = "requirements.lock"

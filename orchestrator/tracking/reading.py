@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.errors import OperationError, UserError
-from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
 from orchestrator.results.result import TrialResult
-from orchestrator.store import Store
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.deciding import Deciding
 from orchestrator.tracking.lacking import FROM_STORE, why_lacking
 from orchestrator.tracking.results import result_of_run, result_on_disk
 from orchestrator.tracking.runs import find_runs
-from trainers.spec.record import DamagedFile
+from trainers.schema.record import DamagedFile
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from mlflow.entities import Run
 
-from orchestrator.digests import dataset_digest
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.digests import dataset_digest
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.runs import DATA, LOCK_DIGEST, REVISION, STUDENT
-from trainers.spec.manifest import read_manifest
-from trainers.spec.record import BEST, DamagedFile
+from trainers.schema.manifest import read_manifest
+from trainers.schema.record import BEST, DamagedFile
 
 
 @dataclass(frozen=True)

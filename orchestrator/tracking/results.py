@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
 from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, best_points, points_of
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import STATUS, find_runs
-from trainers.spec.record import BEST, read_history, read_outcome, read_status
+from trainers.schema.record import BEST, read_history, read_outcome, read_status
 
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:

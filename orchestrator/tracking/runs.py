@@ -6,7 +6,7 @@ from typing import Literal
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.redact import redacted
+from orchestrator.core.redact import redacted
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.pages import all_experiments, all_runs

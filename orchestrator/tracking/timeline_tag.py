@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from orchestrator.events import Event
-from orchestrator.redact import redacted
+from orchestrator.core.redact import redacted
+from orchestrator.failures.events import Event
 
 LONGEST, LONGEST_DETAIL = 7500, 250  # characters; MLflow takes 8000 of a tag
 

@@ -12,16 +12,16 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.digests import dataset_digest
-from orchestrator.errors import OperationError
-from orchestrator.events import read_events
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.points import point_text
-from orchestrator.redact import redacted, redacted_data
+from orchestrator.core.errors import OperationError
+from orchestrator.core.redact import redacted, redacted_data
+from orchestrator.core.store import Store
+from orchestrator.failures.events import read_events
+from orchestrator.plan.digests import dataset_digest
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.totals import totals
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
-from orchestrator.store import Store
-from orchestrator.totals import totals
 from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.datasets import dataset_inputs
@@ -59,7 +59,7 @@ from orchestrator.tracking.runs import (
     member_tag,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
-from trainers.spec.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
+from trainers.schema.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
 RESULTS_FILE = "results.json"  # of a study's run: rows and best student
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint

@@ -9,8 +9,8 @@ from unittest.mock import patch
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
 from trainers.distill.distiller import FrozenTeacher
-from trainers.loop import prepare_process, train
-from trainers.spec import Bckd, Detector, Job, Placement, Schedule, ShapesDataset, Teacher, TrialSpec
+from trainers.loop.loop import prepare_process, train
+from trainers.schema import Bckd, Detector, Job, Placement, Schedule, ShapesDataset, Teacher, TrialSpec
 
 MEMBERS = 4
 IMAGES, SIZE, BATCH = 16, (256, 192), 2

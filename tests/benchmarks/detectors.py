@@ -5,8 +5,8 @@ from typing import Any
 from mmengine.config import Config
 
 from tests.benchmarks.batch import CLASSES
-from trainers.detector import config_path, model_config
-from trainers.spec import Detector
+from trainers.detectors.detector import config_path, model_config
+from trainers.schema import Detector
 
 R50 = Detector(config="mmdet::gfl/gfl_r50_fpn_1x_coco.py")
 R101 = Detector(config="mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py")

@@ -11,7 +11,7 @@ from pycocotools.cocoeval import COCOeval
 from tests.benchmarks.batch import CLASSES, OBJECTS
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
-from trainers.evaluate import STATISTICS, coco_metrics
+from trainers.evaluation.evaluate import STATISTICS, coco_metrics
 
 IMAGES, DETECTIONS = 5000, 100
 SIDE = 640.0

@@ -22,15 +22,15 @@ from tests.benchmarks.detectors import R50, R101, build
 from tests.benchmarks.machine import describe
 from tests.benchmarks.pairs import Clock, Work, median
 from tests.benchmarks.step import METHOD, SCHEDULE, STEPS_PER_EPOCH
-from trainers.accumulate import Chunk
-from trainers.detector import placed
+from trainers.detectors.detector import placed
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
-from trainers.loop import prepare_process
-from trainers.member import Member
-from trainers.precision import network_in
-from trainers.spec import Job, Placement, ShapesDataset, Teacher, TrialSpec
-from trainers.spec.schedule import Precision
+from trainers.distill.half_precision import network_in
+from trainers.loop.accumulate import Chunk
+from trainers.loop.loop import prepare_process
+from trainers.loop.student_trainer import Member
+from trainers.schema import Job, Placement, ShapesDataset, Teacher, TrialSpec
+from trainers.schema.schedule import Precision
 
 HEADER = (
     "| precision | students | images/s, together | images/s, each | memory (GiB) | TFLOP/s | of the ceiling | loss |\n"
@@ -92,7 +92,9 @@ def student(teacher: FrozenTeacher, asked: Asked, precision: Precision) -> Membe
     placement = Placement(cuda=on_gpu, channels_last=on_gpu)
     job = Job(trial=trial, trial_id="benchmark", directory=mkdtemp(), placement=placement)
     torch.manual_seed(1)
-    with patch("trainers.member.build_student", return_value=build(R50)):  # no data set, no ImageNet weights
+    with patch(
+        "trainers.loop.student_trainer.build_student", return_value=build(R50)
+    ):  # no data set, no ImageNet weights
         member = Member(job, STEPS_PER_EPOCH, asked.device, teacher)
     member.train_mode()
     return member

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
 from tests.unit.trainers.voc_folder import Object, write_part, xml
-from trainers.spec import VocPart
+from trainers.schema import VocPart
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 10_000

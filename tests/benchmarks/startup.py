@@ -14,17 +14,17 @@ import time
 from pathlib import Path
 
 from tests.unit.orchestrator.planning import plan_file
-from trainers.spec import Job, TrialSpec
+from trainers.schema import Job, TrialSpec
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "configs" / "studies" / "quickstart.yaml"
 RUNS = 3
 DRIVER = """
-import orchestrator.ray_environment as environment
+import orchestrator.core.ray_environment as environment
 environment.prepare(None)
-import orchestrator.sweep
+import orchestrator.execution.tune
 note("driver: import Ray, Tune and the orchestrator")
-orchestrator.sweep.start_ray(None)
+orchestrator.execution.tune.start_ray(None)
 note("driver: start Ray on this machine")
 import ray
 class Worker:
@@ -39,19 +39,19 @@ ray.shutdown()
 WORKER = """
 import torch
 note("worker: import torch")
-from trainers.lean_imports import lean_imports
+from trainers.compat.lean_imports import lean_imports
 with lean_imports():
-    import trainers.loop
+    import trainers.loop.loop
 note("worker: import mmdet and the rest")
 import tempfile
 from tests.benchmarks.startup import quickstart_job
-from trainers.data import TrainStream
-from trainers.datasets import build_dataset
-from trainers.lesson import Lesson
-from trainers.member import Member
+from trainers.data.loaders import TrainStream
+from trainers.data.datasets import build_dataset
+from trainers.loop.shared_batch import Lesson
+from trainers.loop.student_trainer import Member
 job = quickstart_job(tempfile.mkdtemp())
 note(None)
-device = trainers.loop.prepare_process(job.placement.threads, False)
+device = trainers.loop.loop.prepare_process(job.placement.threads, False)
 data = build_dataset(job.trial.dataset, "train")
 stream = TrainStream(data, batch_size=2, seed=0, rank=0, world=1, loader_workers=0)
 note("worker: build the data set")

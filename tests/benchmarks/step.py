@@ -11,13 +11,13 @@ from tests.benchmarks.batch import batch
 from tests.benchmarks.detectors import R50, R101, build, build_ld
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import Work, interleave, median
-from trainers.accumulate import Chunk
-from trainers.batch_scale import Size
+from trainers.data.batch_scale import Size
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
-from trainers.loop import prepare_process
-from trainers.member import Member
-from trainers.spec import Bckd, Job, Schedule, ShapesDataset, Teacher, TrialSpec
+from trainers.loop.accumulate import Chunk
+from trainers.loop.loop import prepare_process
+from trainers.loop.student_trainer import Member
+from trainers.schema import Bckd, Job, Schedule, ShapesDataset, Teacher, TrialSpec
 
 METHOD = Bckd(kind="bckd")
 STEPS_PER_EPOCH = 1_000_000
@@ -105,5 +105,7 @@ def member(teacher: FrozenTeacher, device: torch.device) -> Member:
         schedule=SCHEDULE,
     )
     job = Job(trial=trial, trial_id="benchmark", directory=mkdtemp())
-    with patch("trainers.member.build_student", return_value=build(R50)):  # no data set, no ImageNet weights
+    with patch(
+        "trainers.loop.student_trainer.build_student", return_value=build(R50)
+    ):  # no data set, no ImageNet weights
         return Member(job, STEPS_PER_EPOCH, device, teacher)

@@ -87,13 +87,13 @@ def main() -> None:
     """Run one sweep of trivial students and print its seconds, Ray's own start left out."""
     from dataclasses import replace
 
-    from orchestrator import ray_environment
-    from orchestrator.plan import make_plan
-    from orchestrator.store import Store
+    from orchestrator.core import ray_environment
+    from orchestrator.core.store import Store
+    from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study
 
     ray_environment.prepare(None)
-    from orchestrator.sweep import run_trials, start_ray, stop_ray
+    from orchestrator.execution.tune import run_trials, start_ray, stop_ray
     from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
     rates = [0.0001 * (1 + number) for number in range(MEMBERS)]

@@ -11,12 +11,12 @@ from tests.benchmarks.batch import CLASSES, OBJECTS
 from tests.benchmarks.detectors import R18, build
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
-from trainers.batch_scale import Size
+from trainers.data.batch_scale import Size
 from trainers.distill.adapters.base import Adapter, Targets, adapter_for
 from trainers.distill.terms import terms
 from trainers.distill.views import Pair, View
-from trainers.loop import prepare_process
-from trainers.spec import Bckd
+from trainers.loop.loop import prepare_process
+from trainers.schema import Bckd
 
 IMAGES, SIZE = 2, (800, 1344)
 BINS = 17

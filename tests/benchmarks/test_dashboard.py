@@ -21,7 +21,7 @@ import pytest
 from dashboards.export import LIMIT
 from dashboards.live import Live
 from dashboards.snapshot import Query
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.benchmarks.many_runs import METRICS, build
 from tests.contract.mlflow_server import MlflowServer
 
@@ -95,7 +95,7 @@ def processor_s() -> float:
 
 def loading_s() -> float:
     before = processor_s()
-    subprocess.run([sys.executable, "-c", "import orchestrator.snapshot.mlflow_tracking"], check=True)
+    subprocess.run([sys.executable, "-c", "import orchestrator.tracking.history.mlflow_tracking"], check=True)
     return processor_s() - before
 
 

@@ -20,7 +20,7 @@ from playwright.sync_api import TimeoutError as Late
 from dashboards.live import Live
 from dashboards.server import application, open_socket
 from dashboards.snapshot import Query
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.benchmarks.many_runs import build
 from tests.contract.mlflow_server import MlflowServer
 from tests.e2e.dashboard.browser import Watched, chromium, watched

@@ -10,8 +10,8 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.mlflow_server import MlflowServer
@@ -19,8 +19,8 @@ from tests.contract.postgres import postgres
 from tests.contract.test_tracking import SMALL, leave, per_epoch, runs_in, without_best
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.checkpoints import TrialFiles
-from trainers.spec.record import Outcome, Record, read_history, write_outcome
+from trainers.schema.record import Outcome, Record, read_history, write_outcome
+from trainers.state.checkpoints import TrialFiles
 
 PAIRS = int(os.environ.get("STILLHOUSE_PAIRS", "16"))
 EPOCHS, STEPS = 12, 12

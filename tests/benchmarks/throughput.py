@@ -11,10 +11,10 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
-from trainers.datasets import build_dataset
-from trainers.detector import build_empty
-from trainers.loop import prepare_process, train
-from trainers.spec import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec, class_count
+from trainers.data.datasets import build_dataset
+from trainers.detectors.detector import build_empty
+from trainers.loop.loop import prepare_process, train
+from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec, class_count
 
 IMAGES, SIZE, BATCH = 32, (256, 192), 4
 EPOCHS = 1000  # far more than are timed, so that none of them is the last, which is evaluated

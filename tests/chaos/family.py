@@ -5,8 +5,8 @@ import os
 import signal
 from random import Random
 
-from orchestrator.processes import Process, descendants, process, processes, variable
-from orchestrator.ray_environment import DRIVER as MARK
+from orchestrator.core.processes import Process, descendants, process, processes, variable
+from orchestrator.core.ray_environment import DRIVER as MARK
 from tests.chaos.flavours import ALL, DRIVER, TITLES
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.processes import process, this_process
-from orchestrator.ray_environment import DRIVER
-from orchestrator.scratch import PREFIX
-from orchestrator.store import Store
-from orchestrator.succession import NOTE, sole_writer
+from orchestrator.core.processes import process, this_process
+from orchestrator.core.ray_environment import DRIVER
+from orchestrator.core.store import Store
+from orchestrator.execution.ownership import NOTE, sole_writer
+from orchestrator.execution.scratch import PREFIX
 
 WAIT = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tests.unit.trainers.tiny_heads import CLASSES, config_of, woken
 from trainers.distill.adapters.base import Adapter, adapter_for
 from trainers.distill.views import View
-from trainers.spec.heads import BUILT_IN, HeadSpec, heads
+from trainers.schema.heads import BUILT_IN, HeadSpec, heads
 
 CONFIGS = {
     "GFLHead": [Path(__file__).with_name("adapter_gfl.py")],

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.plan import Plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from orchestrator.tracking.backoff import Backoff
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.tracker import Tracker

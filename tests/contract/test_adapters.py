@@ -4,7 +4,7 @@ A plug-in's author runs this file on a head that is not built in:
 
 ``pytest tests/contract/test_adapters.py --adapter-head package.module:HEADSPEC --adapter-config tiny_detector.py``
 
-where ``HEADSPEC`` is a ``trainers.spec.heads.HeadSpec`` and the config that of a small detector with two stacked
+where ``HEADSPEC`` is a ``trainers.schema.heads.HeadSpec`` and the config that of a small detector with two stacked
 convolutions. The head's outputs start with class scores and box predictions, lists over levels of (B, channels, H, W).
 """
 
@@ -25,10 +25,10 @@ from tests.unit.trainers.tiny_heads import CLASSES, predictors
 from trainers.distill.adapters.base import Adapter, TargetCache, Targets, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.views import View
-from trainers.spec import Bckd, NoDistillation
-from trainers.spec.compatibility import fits, presets
-from trainers.spec.method import CrossKd, Gid
-from trainers.spec.terms import Need, Tap, TapPoint
+from trainers.schema import Bckd, NoDistillation
+from trainers.schema.compatibility import fits, presets
+from trainers.schema.method import CrossKd, Gid
+from trainers.schema.terms import Need, Tap, TapPoint
 
 BATCHES = pytest.mark.parametrize(
     "scenes",

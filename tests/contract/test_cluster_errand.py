@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clusters.errand import Errand
+from orchestrator.clusters.files import launcher_of, token_of
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.lifetime import cluster_for_a_while, take_down
-from orchestrator.clusters.place import launcher_of, token_of
-from orchestrator.errors import OperationError, UserError
-from orchestrator.store import Store
+from orchestrator.clusters.session import Errand
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
 from orchestrator.submit.order import Order
 from orchestrator.submit.shipment import Shipment
 from orchestrator.submit.states import State

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from dashboards.snapshot import Query, snapshot
-from orchestrator.events import Event, append_event
-from orchestrator.plan import Plan
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.failures.events import Event, append_event
+from orchestrator.plan.plan import Plan
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import AP, SMALL, finish, leave, record, sync
 from tests.unit.orchestrator.planning import plan_text

@@ -9,10 +9,10 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
 from dashboards.snapshot import Query, as_json, snapshot
-from orchestrator.errors import UserError
-from orchestrator.snapshot.mlflow_curves import to_curves
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.snapshot.recorded import RecordedRun
+from orchestrator.core.errors import UserError
+from orchestrator.tracking.history.mlflow_curves import to_curves
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
+from orchestrator.tracking.history.recorded import RecordedRun
 from tests.contract.mlflow_server import MlflowServer
 
 AP = "coco/bbox_mAP"

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_results
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import SMALL, finish, leave, migrated, record, sync  # noqa: F401
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import BEST, LAST, Outcome
+from trainers.schema.record import BEST, LAST, Outcome
 
 SHARED = "tracking.uri=sqlite:///{}/shared.db"
 

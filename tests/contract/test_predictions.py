@@ -9,22 +9,22 @@ import torch
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
 from tests.contract.test_tracking import migrated, record, run_of, sync  # noqa: F401  a fixture
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.datasets import build_dataset
-from trainers.detector import build_student
-from trainers.export import student_checkpoint
+from trainers.data.datasets import build_dataset
+from trainers.detectors.detector import build_student
 from trainers.predictions.detect import detect, load_subject
-from trainers.spec import class_count
-from trainers.spec.atomic import write_text
-from trainers.spec.predictions import Subject
-from trainers.spec.record import BEST, CONFIG, HISTORY, Outcome, to_lines, write_outcome
+from trainers.schema import class_count
+from trainers.schema.atomic import write_text
+from trainers.schema.predictions import Subject
+from trainers.schema.record import BEST, CONFIG, HISTORY, Outcome, to_lines, write_outcome
+from trainers.state.export import student_checkpoint
 
 TINY = str(Path(__file__).parents[1] / "unit" / "trainers" / "tiny_gfl.py")
 TEXT = VALID.replace('"mmdet::gfl/gfl_r50_fpn_1x_coco.py"', TINY).replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", TINY)
@@ -49,7 +49,7 @@ def leave_student(trial: PlannedTrial, ap: float, sure: float) -> None:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> tuple[Path, Store, Plan]:  # noqa: F811
     """A teacher and two seeds of none and of bckd at two points, all finished and in MLflow."""
-    from orchestrator.plan import make_plan
+    from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study
 
     folder = tmp_path_factory.mktemp("predictions")

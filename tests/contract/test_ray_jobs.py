@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.shipment import Shipment
 from tests.e2e.ray_processes import RayProcesses, ray_processes

@@ -12,11 +12,11 @@ import sqlalchemy
 from mlflow.tracking import MlflowClient
 
 from dashboards.snapshot import snapshot
-from orchestrator.errors import UserError
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.errors import UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.database_schema import OtherSchema, _revisions
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.probe import require_answer
 from orchestrator.tracking.reading import read_study
 from tests.contract.mlflow_server import free_port
@@ -35,7 +35,7 @@ from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
     store,
     sync,
 )
-from trainers.spec.record import Outcome
+from trainers.schema.record import Outcome
 
 Spoil = Callable[[MlflowClient, Store], Any]
 

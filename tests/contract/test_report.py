@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
 from tests.contract.mlflow_server import free_port
 from tests.contract.test_tracking import finish, migrated, sync  # noqa: F401  a fixture
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.spec.record import BEST
+from trainers.schema.record import BEST
 
 SETS = ("--set", "scaling.workers=1", "--set", "search.space.method.alpha2=[4.0]")
 

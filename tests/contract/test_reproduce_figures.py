@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from orchestrator.plan import PlannedTrial
-from orchestrator.reproduce.agenda import Agenda, make_agenda, merged
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.reproduce.figures import panels_of_pairs
-from orchestrator.reproduce.measured import read_all
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import pairs_of
-from orchestrator.store import Store
+from orchestrator.reproduce.plan import Agenda, make_agenda, merged
+from orchestrator.reproduce.results import read_all
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index
 from tests.contract.test_predictions import leave_student
 from tests.contract.test_tracking import migrated, sync  # noqa: F401  a fixture
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP
-from trainers.spec.record import HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, Outcome, Record, to_lines, write_outcome
 
 ROWS = ("bccd_gfl_none", "bccd_gfl_ld", "bccd_gfl_bckd", "bccd_gfl_bckd_self", "bccd_atss_none", "bccd_atss_bckd")
 FINISHED = ("bccd_gfl_none", "bccd_gfl_ld", "bccd_gfl_bckd", "bccd_gfl_bckd_self", "bccd_atss_none")

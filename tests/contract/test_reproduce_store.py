@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import Agenda, make_agenda
-from orchestrator.reproduce.measured import judged, read_all
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.verdict_view import checks, verdict_content
-from orchestrator.store import Store
+from orchestrator.reproduce.plan import Agenda, make_agenda
+from orchestrator.reproduce.report import checks, verdict_content
+from orchestrator.reproduce.results import judged, read_all
 
 COCO = {"mAP": "coco/bbox_mAP", "AP50": "coco/bbox_mAP_50", "AP75": "coco/bbox_mAP_75"}
 BIG = Machine(cpus=64, gpus=8)

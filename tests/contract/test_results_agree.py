@@ -11,9 +11,9 @@ from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
 
 from dashboards.snapshot import Query, snapshot
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.store import Store
 from orchestrator.tracking.client import open_client
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.runs import BEST_TRIAL
 from orchestrator.tracking.tracker import RESULTS_FILE, Tracker

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from tests.contract.faulty_proxy import FaultyProxy
 from tests.contract.mlflow_server import MlflowServer
 from tests.contract.postgres import postgres
 from tests.contract.test_tracking import SMALL, leave, logged, per_epoch, runs_in, without_best
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import SELECTION_METRIC, Outcome, Record
+from trainers.schema.record import SELECTION_METRIC, Outcome, Record
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = int(os.environ.get("STILLHOUSE_SOAK", "1"))  # how many times longer than in CI

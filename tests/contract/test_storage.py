@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.place import Place, StorageAway
 from tests.contract.s3_server import BUCKET, S3Server, s3_server

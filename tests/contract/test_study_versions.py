@@ -10,10 +10,10 @@ from mlflow.tracking import MlflowClient
 
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, snapshot
-from orchestrator.plan import Plan
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from orchestrator.tracking.flusher import Flusher
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.notes import study_note
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import (  # noqa: F401  fixtures among them

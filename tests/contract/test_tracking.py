@@ -12,12 +12,12 @@ import pytest
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import best_student, summary_json
-from orchestrator.store import Store
 from orchestrator.study.schema import Study
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.names import flat_params
@@ -27,9 +27,9 @@ from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import plan_text, teacher_of
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec import TrialSpec
-from trainers.spec.atomic import write_text
-from trainers.spec.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema import TrialSpec
+from trainers.schema.atomic import write_text
+from trainers.schema.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
 
 AP, AP50 = COLUMNS["AP"], COLUMNS["AP50"]
 SMALL = (

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan import Plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from orchestrator.tracking.backoff import Backoff
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Flusher
@@ -26,7 +26,7 @@ from tests.contract.test_tracking import SMALL, finish, leave, logged, per_epoch
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import Outcome, Record
+from trainers.schema.record import Outcome, Record
 
 PASSWORD = "correct-horse:battery"
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.store import Store
+from orchestrator.core.store import Store
 from orchestrator.tracking.tracker import Tracker
-from orchestrator.trial.runner import TrialRunner
+from orchestrator.worker_groups.trainable import TrialRunner
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 from trainers.errors import TrialError
-from trainers.spec.record import OUTCOME
+from trainers.schema.record import OUTCOME
 
 SECRET = "hunter2-hunter2"
 PASSWORD = "swordfish-swordfish"

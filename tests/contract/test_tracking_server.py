@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import Plan
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
-from orchestrator.store import Store
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.faults import Unreachable
@@ -61,7 +61,7 @@ from tests.contract.test_tracking_shown import (  # noqa: F401  the same
 )
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import BEST, CONFIG
+from trainers.schema.record import BEST, CONFIG
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

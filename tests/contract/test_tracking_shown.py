@@ -27,7 +27,7 @@ from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
     without_best,
 )
 from tests.unit.orchestrator.planning import teacher_of
-from trainers.spec.record import LAST, Outcome
+from trainers.schema.record import LAST, Outcome
 
 LOST = MlflowException("the reply was lost")  # an internal error: it is asked again
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import Plan
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
 from orchestrator.search.suggestions import Suggestions
-from orchestrator.store import Store
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 
 SPACE = "search.space={method.alpha2: {uniform: [0.0, 8.0]}}"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.processes import descendants
+from orchestrator.core.processes import descendants
 from tests.contract.mlflow_server import free_port
 
 RAY = Path(sys.executable).with_name("ray")

@@ -63,7 +63,7 @@ def write_tiny_coco(root: Path) -> None:
 
 def annotations(names: list[str]) -> dict[str, object]:
     """Return a COCO annotation file: one box of a different class in each image."""
-    from trainers.spec import CocoDataset, class_names
+    from trainers.schema import CocoDataset, class_names
 
     classes = class_names(CocoDataset(kind="coco", root="."))
     return {

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from orchestrator.reproduce.agenda import make_agenda
+from orchestrator.core.store import Store
 from orchestrator.reproduce.on_cluster import order_of
 from orchestrator.reproduce.options import Options
-from orchestrator.store import Store
+from orchestrator.reproduce.plan import make_agenda
 from tests.e2e.stillhouse import stillhouse
 from tests.e2e.test_up_run_down import ROOT, machines, one_machine, require_done  # noqa: F401  a fixture
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.processes import processes
+from orchestrator.core.processes import processes
 from tests.contract.mlflow_server import free_port
 from tests.e2e.conftest import TINY
 from tests.e2e.ray_processes import RayProcesses, ray_processes
@@ -66,7 +66,7 @@ def until(happened: Callable[[], Any], what: str) -> Any:
 
 def driver_of(name: str) -> int | None:
     """Return the process that drives an attempt."""
-    found = [one.pid for one in processes() if "orchestrator.submit.job" in one.title and f"{name} " in one.title]
+    found = [one.pid for one in processes() if "orchestrator.commands.job" in one.title and f"{name} " in one.title]
     return found[0] if found else None
 
 

@@ -101,7 +101,7 @@ def test_the_exported_student_predicts_without_stillhouse(ran: Ran, tmp_path: Pa
 
 PLAIN_MMDET = """
 import sys, torch
-from trainers.ops import install  # stands in for a compiled mmcv
+from trainers.compat.ops import install  # stands in for a compiled mmcv
 install()
 from mmengine.config import Config
 from mmengine.registry import init_default_scope

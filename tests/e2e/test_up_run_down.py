@@ -12,10 +12,10 @@ import yaml
 
 from orchestrator.api import Study
 from orchestrator.clusters.description import Cluster
-from orchestrator.clusters.errand import ON_THE_HEAD, Errand
+from orchestrator.clusters.files import launcher_of
 from orchestrator.clusters.launcher import Launcher
-from orchestrator.clusters.place import launcher_of
-from orchestrator.store import Store
+from orchestrator.clusters.session import ON_THE_HEAD, Errand
+from orchestrator.core.store import Store
 from orchestrator.submit.order import Order
 from orchestrator.submit.states import State
 from tests.contract.mlflow_server import free_port

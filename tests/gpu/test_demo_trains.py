@@ -9,13 +9,13 @@ import torch
 
 from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
 from tests.unit.trainers.tiny import detector, job
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.loop import train, train_alone
-from trainers.spec import Bckd, Detector, NoDistillation, Schedule, ShapesDataset, Teacher, TrialSpec, Weights
-from trainers.spec.record import Record, read_status
-from trainers.spec.schedule import AdamW, CosinePolicy, Precision, Warmup
+from trainers.loop.loop import train, train_alone
+from trainers.schema import Bckd, Detector, NoDistillation, Schedule, ShapesDataset, Teacher, TrialSpec, Weights
+from trainers.schema.record import Record, read_status
+from trainers.schema.schedule import AdamW, CosinePolicy, Precision, Warmup
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 IMAGES = ShapesDataset(kind="shapes", train_images=64, val_images=16)

@@ -8,18 +8,18 @@ import os
 import sys
 from pathlib import Path
 
-from orchestrator import ray_environment
+from orchestrator.core import ray_environment
 from tests.ray.release_times import EPOCHS, ROOT, STUDY
 
 
 def main(folder: Path, workers: int, address: str | None) -> int:
     os.environ["PYTHONPATH"] = str(ROOT)
     ray_environment.prepare(address)
-    from orchestrator.machine import Machine
-    from orchestrator.plan import make_plan
-    from orchestrator.store import Store
+    from orchestrator.core.store import Store
+    from orchestrator.execution.tune import run_trials, start_ray, stop_ray
+    from orchestrator.plan.machine import Machine
+    from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study
-    from orchestrator.sweep import run_trials, start_ray, stop_ray
     from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
     (folder / "study.yaml").write_text(STUDY)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.plan import Plan
-from trainers.spec import Job
+from orchestrator.plan.plan import Plan
+from trainers.schema import Job
 
 COHORTS, BEGAN, HOST = "cohorts", "began", "host"
 

@@ -8,11 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from tests.ray.noted import BEGAN, note_cohort
-from trainers import loop
-from trainers.loop import Failed
-from trainers.member import Member
-from trainers.spec import Job
-from trainers.spec.record import Record
+from trainers.loop import loop
+from trainers.loop.loop import Failed
+from trainers.loop.student_trainer import Member
+from trainers.schema import Job
+from trainers.schema.record import Record
 
 
 class NotedMember(Member):

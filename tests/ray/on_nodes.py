@@ -7,8 +7,8 @@ from pathlib import Path
 import ray
 
 from tests.ray.scripted import ScriptedRunner
-from trainers.spec import Job
-from trainers.spec.record import Record
+from trainers.schema import Job
+from trainers.schema.record import Record
 
 NODES = "nodes"  # in a trial's directory: one line a start
 HOLD = "hold"  # in a trial's directory: while it is there, the trial goes no further

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.trial.runner import TrialRunner
-from trainers.spec import Job, TrialSpec
-from trainers.spec.record import HISTORY, SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
-from trainers.spec.stop import stop_requested
+from orchestrator.worker_groups.trainable import TrialRunner
+from trainers.schema import Job, TrialSpec
+from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
+from trainers.schema.stop import stop_requested
 
 EPOCH_S = 36.0  # as records say: a hundredth of an hour
 

@@ -1,4 +1,4 @@
-"""Stand for ``trainers.loop`` in hosts: students that train on paper, side by side."""
+"""Stand for ``trainers.loop.loop`` in hosts: students that train on paper, side by side."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 from tests.ray.noted import note_cohort
 from tests.ray.paper import record
 from tests.ray.scripted_cohort import Failed  # noqa: F401  hosts ask for it
-from trainers.spec import Job
-from trainers.spec.record import HISTORY, Outcome, Record, read_history, to_lines, write_outcome
-from trainers.spec.stop import stop_requested
+from trainers.schema import Job
+from trainers.schema.record import HISTORY, Outcome, Record, read_history, to_lines, write_outcome
+from trainers.schema.stop import stop_requested
 
 
 class Student:

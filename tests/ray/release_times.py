@@ -18,8 +18,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from orchestrator.processes import Process, descendants, processes
-from trainers.spec.record import Outcome, write_outcome
+from orchestrator.core.processes import Process, descendants, processes
+from trainers.schema.record import Outcome, write_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
@@ -109,10 +109,10 @@ def stop_after_two_epochs(*_: Any) -> Any:
 
 def measure(workers: int, event: str, folder: Path) -> float | None:
     """Run one trial, end it in its midst, and return how long it held on to anything."""
-    import orchestrator.sweep as sweep
-    from orchestrator.machine import Machine
-    from orchestrator.plan import make_plan
-    from orchestrator.store import Store
+    import orchestrator.execution.tune as sweep
+    from orchestrator.core.store import Store
+    from orchestrator.plan.machine import Machine
+    from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study
     from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
@@ -220,13 +220,13 @@ def interruptions(given: argparse.Namespace, places: list[Path]) -> list[tuple[f
 
 def others(given: argparse.Namespace, places: list[Path]) -> list[float | None]:
     """Measure in one Ray what ends a trial while the sweep goes on."""
-    from orchestrator import ray_environment
+    from orchestrator.core import ray_environment
 
     os.environ["PYTHONPATH"] = str(ROOT)
     ray_environment.prepare(None)
     import ray
 
-    from orchestrator.sweep import stop_ray
+    from orchestrator.execution.tune import stop_ray
 
     ray.init("local", num_cpus=2, include_dashboard=given.dashboard, log_to_driver=False, logging_level="ERROR")
     found = [measure(given.workers, given.event, place) for place in places]

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.trial.runner import TrialRunner
-from trainers.spec import Job
-from trainers.spec.record import SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
-from trainers.spec.stop import stop_requested
+from orchestrator.worker_groups.trainable import TrialRunner
+from trainers.schema import Job
+from trainers.schema.record import SELECTION_METRIC, Outcome, Record, read_history, to_lines, write_outcome
+from trainers.schema.stop import stop_requested
 
-COHORT_LOOP = "tests.ray.scripted_cohort"  # stands for trainers.loop in hosts
+COHORT_LOOP = "tests.ray.scripted_cohort"  # stands for trainers.loop.loop in hosts
 SCRIPT = "script.json"  # in a trial's directory: its scores, and where it dies or fails
 
 

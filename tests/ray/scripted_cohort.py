@@ -1,4 +1,4 @@
-"""Stand for ``trainers.loop`` in hosts: students that follow their scripts side by side, and train nothing."""
+"""Stand for ``trainers.loop.loop`` in hosts: students that follow their scripts side by side, and train nothing."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from typing import Any
 from mmengine.dist import broadcast_object_list, get_rank
 
 from tests.ray.scripted import SCRIPT, misbehave, need_memory, record
-from trainers.spec import Job
-from trainers.spec.record import Outcome, Record, read_history, to_lines, write_outcome
-from trainers.spec.stop import stop_requested
+from trainers.schema import Job
+from trainers.schema.record import Outcome, Record, read_history, to_lines, write_outcome
+from trainers.schema.stop import stop_requested
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.events import read_events
-from orchestrator.plan import Plan
+from orchestrator.failures.events import read_events
+from orchestrator.plan.plan import Plan
 from tests.ray.scripted import COHORT_LOOP, ScriptedRunner
 from tests.ray.test_sweep import Events, local_ray, plan_of, study, write_scripts  # noqa: F401  fixtures
-from trainers.spec.record import Outcome, read_history, read_outcome
+from trainers.schema.record import Outcome, read_history, read_outcome
 
 SCORES = [0.1, 0.2, 0.3, 0.4]
 ASHA = "search.scheduler={kind: asha, grace_epochs: 1, reduction_factor: 2}"
@@ -36,7 +36,7 @@ class Killer(Events):
 
 
 def sweep(plan: Plan, tmp_path: Path, events: Events | None = None) -> Events:
-    from orchestrator.sweep import run_trials
+    from orchestrator.execution.tune import run_trials
 
     events = events or Events()
     run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner, loop=COHORT_LOOP)
@@ -118,7 +118,7 @@ def test_a_lost_host_costs_nothing_that_was_reported(study: Path, tmp_path: Path
 
 @pytest.mark.parametrize("what", ["ray::ResourceTrainable", "ray::Exchange"])
 def test_readers_and_the_exchange_may_die_as_well(study: Path, tmp_path: Path, what: str) -> None:  # noqa: F811
-    from orchestrator.processes import descendants
+    from orchestrator.core.processes import descendants
 
     def titled() -> list[int]:
         return [one.pid for one in descendants(os.getpid()) if one.title.startswith(what)][:1]

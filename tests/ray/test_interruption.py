@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.processes import descendants
+from orchestrator.core.processes import descendants
 from tests.ray.release_times import ROOT, await_end, await_epoch
-from trainers.spec.record import read_history, read_status
-from trainers.spec.stop import STOP
+from trainers.schema.record import read_history, read_status
+from trainers.schema.stop import STOP
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from orchestrator.events import read_events
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.execution.tune import cluster as whole_cluster
+from orchestrator.execution.tune import run_trials
+from orchestrator.failures.events import read_events
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
-from orchestrator.sweep import cluster as whole_cluster
-from orchestrator.sweep import run_trials
 from tests.ray.on_nodes import HOLD, RunnerOnNode, starts
 from tests.ray.scripted import SCRIPT
-from trainers.spec.record import read_history, read_outcome
+from trainers.schema.record import read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """

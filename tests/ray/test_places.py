@@ -18,7 +18,7 @@ def test_a_trials_places_are_freed_and_no_others(cluster: None) -> None:
     import ray
     from ray.util import placement_group, placement_group_table
 
-    from orchestrator.trial.places import free_places, new_name
+    from orchestrator.worker_groups.placement_groups import free_places, new_name
 
     kept = placement_group([{"CPU": 1}], name=new_name("a1"))
     placed = placement_group([{"CPU": 1}], name=new_name("a"))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan import Plan, PlannedTrial, make_plan, refreshed
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, refreshed
 from orchestrator.study.load import load_study
 from tests.ray.paper import EPOCH_S, PaperRunner, score
-from trainers.spec.record import read_history, read_outcome
+from trainers.schema.record import read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
@@ -64,7 +64,7 @@ def local_ray() -> Iterator[None]:
     """Start one local Ray whose workers find this checkout."""
     before = dict(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.sweep import start_ray, stop_ray
+    from orchestrator.execution.tune import start_ray, stop_ray
 
     start_ray(None)
     yield
@@ -82,7 +82,7 @@ def plan_in(folder: Path, search: str) -> Plan:
 
 def sweep(folder: Path, search: str, die_at: int | None = None) -> dict[str, Any]:
     """Run what is missing; return how each trial ended and what it reported."""
-    from orchestrator.sweep import run_trials
+    from orchestrator.execution.tune import run_trials
 
     plan = plan_in(folder, search)
     pending = [trial for trial in plan.trials if refreshed(trial).status in ("new", "unfinished")]

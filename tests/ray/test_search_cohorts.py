@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.plan import Plan, make_plan, refreshed
-from orchestrator.ray_environment import SETTINGS
-from orchestrator.store import Store
+from orchestrator.core.ray_environment import SETTINGS
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.study.load import load_study
-from orchestrator.trial.runner import LOOP, TrialRunner
+from orchestrator.worker_groups.trainable import LOOP, TrialRunner
 from tests.ray.noted import BEGAN, noted_cohorts, noted_hosts
 from tests.ray.noted_loop import digest
 from tests.ray.paper import EPOCH_S, PaperRunner
 from tests.ray.test_search import HYPERBAND, state, statuses
 from tests.ray.test_search import STUDY as ON_PAPER
 from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
-from trainers.spec.record import CARRIED, LAST, read_history
+from trainers.schema.record import CARRIED, LAST, read_history
 
 TINY = Path(__file__).resolve().parents[1] / "unit" / "trainers" / "tiny_gfl.py"
 TRAINED = f"""
@@ -71,7 +71,7 @@ def sweep(
     folder: Path, study: str, *sets: str, runner: type[TrialRunner] = TrialRunner, loop: str = PAPER_LOOP
 ) -> Plan:
     """Run what is missing of a study with one host; return its plan, with all trials that the search came to."""
-    from orchestrator.sweep import run_trials
+    from orchestrator.execution.tune import run_trials
 
     plan = plan_in(folder, study, *sets)
     pending = [trial for trial in plan.trials if refreshed(trial).status in ("new", "unfinished")]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.events import read_events
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.failures.events import read_events
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
 from tests.ray.scripted import SCRIPT, ScriptedRunner
-from trainers.spec.record import Outcome, read_history, read_outcome
+from trainers.schema.record import Outcome, read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
@@ -51,7 +51,7 @@ def local_ray() -> Iterator[None]:
     """Start one local Ray whose workers find this checkout."""
     before = dict(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.sweep import start_ray, stop_ray
+    from orchestrator.execution.tune import start_ray, stop_ray
 
     start_ray(None)
     yield
@@ -78,7 +78,7 @@ def write_scripts(plan: Plan, scripts: list[dict[str, Any]]) -> None:
 
 
 def sweep(plan: Plan, tmp_path: Path) -> Events:
-    from orchestrator.sweep import run_trials
+    from orchestrator.execution.tune import run_trials
 
     events = Events()
     run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner)
@@ -151,24 +151,24 @@ def test_a_trial_without_room_fails_after_its_deadline_and_says_what_there_is(st
 
 
 def cpus() -> int:
-    from orchestrator.machine import this_machine
+    from orchestrator.plan.machine import this_machine
 
     return this_machine().cpus
 
 
 def test_the_driver_of_a_sweep_needs_no_torch() -> None:
-    assert "orchestrator.sweep" in sys.modules
+    assert "orchestrator.execution.tune" in sys.modules
     import subprocess
 
-    code = "import sys, orchestrator.sweep, orchestrator.run; sys.exit('torch' in sys.modules)"
+    code = "import sys, orchestrator.execution.tune, orchestrator.execution.run; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:6379", "127.0.0.1:99999"])
 def test_a_dead_address_is_told_at_once(address: str) -> None:
-    from orchestrator.errors import OperationError
-    from orchestrator.sweep import require_listener
+    from orchestrator.core.errors import OperationError
+    from orchestrator.execution.tune import require_listener
 
     with pytest.raises(OperationError, match=f"no Ray cluster can be reached at {address}"):
         require_listener(address)

@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from orchestrator.plan import make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import load_study
 from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
-from trainers.spec.record import read_history, read_status
+from trainers.schema.record import read_history, read_status
 
 STUDY = """
 name: group
@@ -23,7 +23,7 @@ scaling: {workers: 2}
 def test_a_group_serves_cohorts_until_there_are_no_more_and_frees_its_cpus(tmp_path: Path) -> None:
     import ray
 
-    from orchestrator.sweep import run_trials
+    from orchestrator.execution.tune import run_trials
 
     (tmp_path / "study.yaml").write_text(STUDY)
     plan = make_plan(load_study(tmp_path / "study.yaml", []), Store(tmp_path / "store"))

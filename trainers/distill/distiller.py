@@ -11,11 +11,11 @@ from trainers.distill.probe import probe
 from trainers.distill.terms import terms
 from trainers.distill.views import Pair, View
 from trainers.errors import TrialError
-from trainers.spec import MethodSpec
-from trainers.spec.method import terms_of
-from trainers.spec.schedule import Precision
-from trainers.spec.terms import CrossKdBox, CrossKdCls, Need, TapPoint
-from trainers.weights import Coverage
+from trainers.formats.weights import Coverage
+from trainers.schema import MethodSpec
+from trainers.schema.method import terms_of
+from trainers.schema.schedule import Precision
+from trainers.schema.terms import CrossKdBox, CrossKdCls, Need, TapPoint
 
 Losses = dict[str, Tensor]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from trainers.codings import coding
 from trainers.distill.adapters.base import Adapter
 from trainers.errors import TrialError
-from trainers.spec.compatibility import ANCHOR_FREE, misfits, needs_of
-from trainers.spec.heads import HeadSpec, find_head
-from trainers.spec.method import MethodSpec
-from trainers.spec.terms import Need
+from trainers.formats.codings import coding
+from trainers.schema.compatibility import ANCHOR_FREE, misfits, needs_of
+from trainers.schema.heads import HeadSpec, find_head
+from trainers.schema.method import MethodSpec
+from trainers.schema.terms import Need
 
 # Settings of both heads that must be equal, by what a term needs; terms that compare anchor by anchor need a common grid.
 GRID = ("strides",)

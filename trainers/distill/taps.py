@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from trainers.distill.views import HeadFeatures
-from trainers.spec.terms import Tap as Where
+from trainers.schema.terms import Tap as Where
 
 
 class Tap:

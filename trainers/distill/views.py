@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from trainers.spec.terms import Need, TapPoint
+from trainers.schema.terms import Need, TapPoint
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainers.errors import TrialError
 from trainers.predictions.picture import picture_file
-from trainers.spec.predictions import TRIALS, Limits, Picture
+from trainers.schema.predictions import TRIALS, Limits, Picture
 
 
 def fitting(folder: Path, pictures: Sequence[Picture], limits: Limits) -> list[Picture]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from trainers.spec.predictions import BINS, ImagePredictions, Kind, Picture, ScoreCounts
+from trainers.schema.predictions import BINS, ImagePredictions, Kind, Picture, ScoreCounts
 
 
 def count_scores(trial: str, pictures: Sequence[Picture], found: Sequence[ImagePredictions]) -> ScoreCounts:

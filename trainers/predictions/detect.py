@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
+from trainers.formats.weights import load_weights
 from trainers.predictions.matching import match
-from trainers.spec import Weights, class_count, class_names
-from trainers.spec.predictions import ImagePredictions, Picture, Subject
-from trainers.spec.view import COCO_DETECTIONS
-from trainers.weights import load_weights
+from trainers.schema import Weights, class_count, class_names
+from trainers.schema.predictions import ImagePredictions, Picture, Subject
+from trainers.schema.view import COCO_DETECTIONS
 
 
 def load_subject(subject: Subject, device: torch.device) -> Any:

@@ -5,19 +5,19 @@ from typing import Any
 
 import torch
 
-from trainers.datasets import build_dataset
-from trainers.loop import prepare_process
+from trainers.data.datasets import build_dataset
+from trainers.loop.loop import prepare_process
 from trainers.predictions.budget import fitting
 from trainers.predictions.choice import chosen
 from trainers.predictions.counts import count_scores
 from trainers.predictions.detect import detect, load_subject
 from trainers.predictions.picture import keep_picture
-from trainers.spec import class_names
-from trainers.spec.predictions import IMAGES, INDEX, SCORES, TRIALS, Index, Picture, PredictionJob, Subject
+from trainers.schema import class_names
+from trainers.schema.predictions import IMAGES, INDEX, SCORES, TRIALS, Index, Picture, PredictionJob, Subject
 
 
 def look(job: PredictionJob) -> Index:
-    """Write the files that ``trainers.spec.predictions`` describes and return the index.
+    """Write the files that ``trainers.schema.predictions`` describes and return the index.
 
     One detector is in memory at a time. The index is written last: where it is, everything is. Raises ``TrialError``
     when an image or a checkpoint cannot be read, and when the budget is too small for a single image.

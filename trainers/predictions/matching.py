@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.spec.predictions import Kind
+from trainers.schema.predictions import Kind
 
 Boxes = NDArray[np.float64]
 IOU = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import TrialError
-from trainers.spec.predictions import IMAGES, Limits, Picture, TruthBox, key_of
+from trainers.schema.predictions import IMAGES, Limits, Picture, TruthBox, key_of
 
 
 def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Picture:

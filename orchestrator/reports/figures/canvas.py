@@ -7,8 +7,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from orchestrator.errors import OperationError
-from trainers.spec.atomic import write_atomically
+from orchestrator.core.errors import OperationError
+from trainers.schema.atomic import write_atomically
 
 # Okabe and Ito's colours: told apart with any kind of colour vision
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (

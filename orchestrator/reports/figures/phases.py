@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.points import point_text
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.reports.figures.canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from orchestrator.reports.rows import student_name
 from orchestrator.results.sample import is_number, sample_of

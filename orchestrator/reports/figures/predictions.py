@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from orchestrator.printable import printable
+from orchestrator.core.printable import printable
 from orchestrator.reports.figures.canvas import BLUE, GREEN, GREY, VERMILION
-from trainers.spec.predictions import Box, ImagePredictions, Picture
+from trainers.schema.predictions import Box, ImagePredictions, Picture
 
 LOOKS_OF = {"tp": (GREEN, "-"), "fp": (VERMILION, "--"), "ignored": (GREY, ":")}  # colour, and lines for who sees none
 CELL_INCHES = 2.0

@@ -7,9 +7,9 @@ from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
 from orchestrator.study.schema import Study
 from orchestrator.study.variants import Forms, Variant, forms_of
-from trainers.spec.detector import Detector
-from trainers.spec.method import MethodSpec
-from trainers.spec.schedule import Schedule
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec
+from trainers.schema.schedule import Schedule
 
 NO_FORMS: Forms[Any] = Forms((), ())
 

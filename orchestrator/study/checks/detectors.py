@@ -10,11 +10,11 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import alternatives, did_you_mean
-from trainers.spec.detector import Detector
-from trainers.spec.heads import find_head, heads
-from trainers.spec.overrides import depth_problem, width_problem
-from trainers.spec.pretrained import none_known, pretrained_weights
-from trainers.spec.zoo import OWN, PREFIX, ZooConfig, config_names, find_config, mmdet_version
+from trainers.schema.detector import Detector
+from trainers.schema.heads import find_head, heads
+from trainers.schema.overrides import depth_problem, width_problem
+from trainers.schema.pretrained import none_known, pretrained_weights
+from trainers.schema.zoo import OWN, PREFIX, ZooConfig, config_names, find_config, mmdet_version
 
 
 @dataclass(frozen=True, slots=True)

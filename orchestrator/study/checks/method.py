@@ -7,13 +7,13 @@ from orchestrator.study.checks.detectors import check_head
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import TeacherSection, ZooTeacher
 from orchestrator.study.variants import Variant
-from trainers.spec.compatibility import misfits
-from trainers.spec.detector import Detector
-from trainers.spec.heads import find_head
-from trainers.spec.method import MethodSpec, terms_of
-from trainers.spec.pyramid import Pyramid, pyramid_of
-from trainers.spec.terms import CrossKdBox, CrossKdCls, Need, TermSpec
-from trainers.spec.zoo import ZooConfig, find_checkpoint, find_config
+from trainers.schema.compatibility import misfits
+from trainers.schema.detector import Detector
+from trainers.schema.heads import find_head
+from trainers.schema.method import MethodSpec, terms_of
+from trainers.schema.pyramid import Pyramid, pyramid_of
+from trainers.schema.terms import CrossKdBox, CrossKdCls, Need, TermSpec
+from trainers.schema.zoo import ZooConfig, find_checkpoint, find_config
 
 COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method", "kind"), ("method", "terms"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, TrainedTeacher
-from trainers.spec.schedule import CosinePolicy, Schedule, StepPolicy
+from trainers.schema.schedule import CosinePolicy, Schedule, StepPolicy
 
 Origin = Callable[..., KeyPath]  # where a schedule got the value of a field
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from orchestrator.fingerprint import canonical_json
 from orchestrator.study.checks.context import Context
 from orchestrator.study.fields import known_keys
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, Study
 from orchestrator.study.space import MAX_TRIALS, is_open, size

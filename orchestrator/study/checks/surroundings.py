@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.redact import has_password
+from orchestrator.core.redact import has_password
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.wording import alternatives, did_you_mean
-from trainers.spec.dataset import ShapesDataset
+from trainers.schema.dataset import ShapesDataset
 
 SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks")  # MLflow's, without its file store
 ELSEWHERE = "let MLFLOW_TRACKING_USERNAME and _PASSWORD, or the database's own password file, give it"

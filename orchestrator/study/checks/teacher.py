@@ -13,9 +13,9 @@ from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import CheckpointTeacher, TrainedTeacher, ZooTeacher
 from orchestrator.study.variants import Variant
 from orchestrator.study.wording import did_you_mean, enumeration
-from trainers.spec.dataset import class_count
-from trainers.spec.method import MethodSpec
-from trainers.spec.zoo import checkpoint_names, find_checkpoint
+from trainers.schema.dataset import class_count
+from trainers.schema.method import MethodSpec
+from trainers.schema.zoo import checkpoint_names, find_checkpoint
 
 
 def check_presence(context: Context) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from tests.contract.scores import pictures
 from tests.contract.scores.odd_data import Table, Written
 from tests.contract.scores.pictures import CLASSES, COLOURS, Picture, Store, random_pictures
 from tests.contract.scores.plain_scores import read_coco
-from trainers.spec import CocoDataset, CocoSplit
+from trainers.schema import CocoDataset, CocoSplit
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainers.spec import DatasetSpec
+from trainers.schema import DatasetSpec
 
 Truth = dict[str, Any]  # COCO's JSON form, with the image's file beside its number
 

@@ -10,7 +10,7 @@ from tests.contract.scores import pictures
 from tests.contract.scores.odd_data import Table, Written
 from tests.contract.scores.pictures import CLASSES, COLOURS, Picture, Store, random_pictures
 from tests.contract.scores.plain_scores import read_voc
-from trainers.spec import VocDataset, VocPart
+from trainers.schema import VocDataset, VocPart
 
 
 @dataclass(slots=True)

@@ -17,9 +17,9 @@ from mmengine.structures import InstanceData
 from tests.contract.scores import detections, odd_coco, odd_voc, plain_scores
 from tests.contract.scores.odd_data import Odd, Truth, Written
 from tests.contract.scores.pictures import brightness
-from trainers.datasets import build_dataset
-from trainers.evaluate import evaluate
-from trainers.spec.class_metrics import class_metric
+from trainers.data.datasets import build_dataset
+from trainers.evaluation.evaluate import evaluate
+from trainers.schema.class_metrics import class_metric
 
 ROWS = [*odd_coco.TABLE.rows, *odd_voc.TABLE.rows]
 METRICS = {f"AP{part}": f"coco/bbox_mAP{'_' if part else ''}{part}" for part in ("", "50", "75", "s", "m", "l")}

@@ -13,8 +13,8 @@ from dashboards.live import Live
 from dashboards.pinned import all_dashboards
 from dashboards.server import application, open_socket
 from dashboards.snapshot import Query
-from orchestrator.snapshot.mlflow_tracking import MlflowTracking
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.e2e.conftest import Ran
 from tests.e2e.dashboard.browser import Watched, chromium, watched
 from tests.e2e.dashboard.fake_store import build

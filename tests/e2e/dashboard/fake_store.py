@@ -7,16 +7,16 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.runs import find_runs
 from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.planning import plan_text
-from trainers.spec.atomic import write_text
-from trainers.spec.predictions import BINS, ImagePredictions, Index, Picture, ScoreCounts, TruthBox
-from trainers.spec.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.atomic import write_text
+from trainers.schema.predictions import BINS, ImagePredictions, Index, Picture, ScoreCounts, TruthBox
+from trainers.schema.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
 
 HOSTILE = "<script>window.hacked = 1</script>"
 CLASSES = ("circle", "square", "triangle")

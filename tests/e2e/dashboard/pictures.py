@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser
 
-from orchestrator.store import Store
+from orchestrator.core.store import Store
 from tests.e2e.dashboard.browser import PHONE, WIDE, chromium, watched
 from tests.e2e.dashboard.conftest import served
 from tests.e2e.dashboard.fake_store import build

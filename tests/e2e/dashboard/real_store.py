@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from orchestrator.tracking.runs import DEVICES, KIND, METHOD, ROLE
-from trainers.spec.predictions import FOLDER
+from trainers.schema.predictions import FOLDER
 
 AP = "coco/bbox_mAP"
 TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")

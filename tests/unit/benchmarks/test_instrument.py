@@ -13,7 +13,7 @@ from tests.benchmarks import document, evaluation, terms
 from tests.benchmarks.figure import Figure, Measured, Row, Setting
 from tests.benchmarks.figures import FIGURES
 from tests.benchmarks.pairs import Clock, interleave, upper_bound
-from trainers.evaluate import STATISTICS, coco_metrics
+from trainers.evaluation.evaluate import STATISTICS, coco_metrics
 
 CPU = torch.device("cpu")
 SETTING = Setting(CPU, pairs=5, threads=1)

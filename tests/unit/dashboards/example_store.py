@@ -67,7 +67,7 @@ def _add_troubled(store: FakeTracking, study: str, chance: random.Random, teache
 
 
 def _recent(curves: dict[str, list[float]]) -> dict[str, object]:
-    from orchestrator.snapshot.recorded import Latest
+    from orchestrator.tracking.history.recorded import Latest
 
     return {key: Latest(values[-1], len(values), NOW - 60) for key, values in curves.items()}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.snapshot.recorded import Curves, Latest, RecordedRun
+from orchestrator.tracking.history.recorded import Curves, Latest, RecordedRun
 
 START = 1_790_000_000.0
 AP = "coco/bbox_mAP"

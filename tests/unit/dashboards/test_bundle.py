@@ -5,7 +5,7 @@ import pytest
 
 from dashboards.web.bundle import page, read, script
 from dashboards.web.escape import in_script
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 HOSTILE = {"name": "</script><script>alert(1)</script><!-- & \u2028", "nested": ["<", ">", "&"]}
 WEB = configs_dir().parent / "dashboards" / "web"

@@ -8,7 +8,7 @@ import pytest
 from dashboards.export import LIMIT, document, export
 from dashboards.predictions import TAG
 from dashboards.snapshot import Query, as_json, snapshot
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from tests.unit.dashboards.example_store import HOSTILE, NOW, example_store
 from tests.unit.dashboards.fake_tracking import AP, FakeTracking
 

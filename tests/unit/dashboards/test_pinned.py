@@ -1,8 +1,8 @@
 import pytest
 
 from dashboards.pinned import all_dashboards, read_dashboard, shipped_dashboards
-from orchestrator.errors import UserError
-from orchestrator.findings import StudyErrors
+from orchestrator.core.errors import UserError
+from orchestrator.core.findings import StudyErrors
 
 
 def test_shipped_dashboards_are_right():

@@ -2,7 +2,7 @@ import pytest
 
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, snapshot
-from orchestrator.snapshot.recorded import Latest
+from orchestrator.tracking.history.recorded import Latest
 from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_by
 
 TEACHER = taught_by("0000000000aa")

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from dashboards.live import FRESH_S, Live
 from dashboards.server import allowed_hosts, application, open_socket
 from dashboards.snapshot import Query
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 from tests.unit.dashboards.example_store import NOW, example_store
 from tests.unit.dashboards.fake_tracking import AP, FakeTracking
 

@@ -10,7 +10,7 @@ from dashboards.schema import Snapshot
 from dashboards.snapshot import MOST_METRICS, Query, as_json, snapshot, without_histories
 from tests.unit.dashboards.example_store import FILE, NOW, example_snapshot, example_store
 from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_by
-from trainers.spec.class_metrics import class_metric
+from trainers.schema.class_metrics import class_metric
 
 SCHEMA = TypeAdapter(Snapshot)
 TEXT = st.text(max_size=40)

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.spec import VocDataset, VocPart
+from trainers.schema import VocDataset, VocPart
 
 CLASSES = ("cat", "dog")
 

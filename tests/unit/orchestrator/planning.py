@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from orchestrator.machine import Machine
-from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import write
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 LAPTOP = Machine(cpus=2, gpus=0)
 STUDIES = configs_dir() / "studies"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchestrator.findings import Finding, StudyErrors
+from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.load import load_study
 
 VALID = """\

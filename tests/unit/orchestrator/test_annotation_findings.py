@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.digests import dataset_digest, file_digest
-from orchestrator.fingerprint import fingerprint
+from orchestrator.plan.digests import dataset_digest, file_digest
+from orchestrator.study.fingerprint import fingerprint
 from tests.unit.orchestrator.coco_data import annotations, grey_image, section, write_coco
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import edit
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.spec import CocoDataset, CocoSplit
-from trainers.spec.annotations import read_split
-from trainers.spec.class_names import COCO80
+from trainers.schema import CocoDataset, CocoSplit
+from trainers.schema.annotations import read_split
+from trainers.schema.class_names import COCO80
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 Content = dict[str, Any]
@@ -203,14 +203,15 @@ def test_all_other_files_keep_theirs(root: Path, split: str, edited: Change) -> 
 
 def test_files_that_a_plan_does_not_read_keep_theirs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(root, first(area=0))
-    monkeypatch.setattr("orchestrator.readings.READABLE", 10)
+    monkeypatch.setattr("orchestrator.dataset_check.readings.READABLE", 10)
     assert dataset_digest(dataset(root)) == as_before(root)
 
 
 def test_a_file_is_read_once_while_it_stays_what_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     monkeypatch.setattr(
-        "orchestrator.readings.read_split", lambda data, name: reads.append(name) or read_split(data, name)
+        "orchestrator.dataset_check.readings.read_split",
+        lambda data, name: reads.append(name) or read_split(data, name),
     )
     assert said(root) == []
     assert sorted(reads) == ["train", "val"]

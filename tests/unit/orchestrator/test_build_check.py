@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator import build_check
-from orchestrator.build_check import End, build_findings, checked_plan
-from orchestrator.findings import Finding, StudyErrors
-from orchestrator.plan import make_plan
-from orchestrator.store import Store
+from orchestrator.core.findings import Finding, StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.plan import build_check
+from orchestrator.plan.build_check import End, build_findings, checked_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import LoadedStudy, load_study
 from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, write
-from trainers.spec.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
-from trainers.spec.record import Outcome, write_outcome
-from trainers.spec.zoo import configs_dir
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.record import Outcome, write_outcome
+from trainers.schema.zoo import configs_dir
 
 STUDENT = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n"
 LOCAL = "student:\n  config: own.py\n"

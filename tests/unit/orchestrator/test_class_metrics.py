@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric
 
-from trainers.spec.class_metrics import class_metric, class_of_metric
+from trainers.schema.class_metrics import class_metric, class_of_metric
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 LOOKALIKES = st.text(st.sampled_from("_x0041ABFx_/.\x00+"), max_size=30)

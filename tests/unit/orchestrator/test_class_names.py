@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.class_names import Names, other_spellings, told_of, unknown_classes
-from trainers.spec import CocoDataset, VocDataset
-from trainers.spec.class_names import COCO80
+from orchestrator.dataset_check.class_names import Names, other_spellings, told_of, unknown_classes
+from trainers.schema import CocoDataset, VocDataset
+from trainers.schema.class_names import COCO80
 
 
 def coco(*classes: str) -> CocoDataset:

@@ -8,13 +8,13 @@ import pytest
 
 from orchestrator.cli import COMMANDS
 from orchestrator.commands.run import require_runnable
-from orchestrator.errors import UserError
-from orchestrator.machine import Machine
+from orchestrator.core.errors import UserError
+from orchestrator.plan.machine import Machine
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import STUDIES, plan_file, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import VALID, edit, write
-from trainers.spec.record import BEST, CONFIG
+from trainers.schema.record import BEST, CONFIG
 
 README = Path(__file__).parents[3] / "README.md"
 PAPER, QUICKSTART = STUDIES / "gfl_r50_from_r101_coco.yaml", STUDIES / "quickstart.yaml"

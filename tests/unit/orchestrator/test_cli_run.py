@@ -17,7 +17,7 @@ import pytest
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.study_text import TRAINED, edit, write
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 ROOT = Path(__file__).parents[3]
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"

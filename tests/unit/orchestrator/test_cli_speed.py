@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 ROOT = Path(__file__).parents[3]
 GENEROUS_S = 5.0  # for machines that are busy with other things; a quiet one needs a tenth

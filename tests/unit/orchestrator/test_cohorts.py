@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cohorts import cohorts
-from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.plan_view import describe_cohorts, plan_json
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.cohorts import cohorts
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.reports.plan_table import describe_cohorts, plan_json
 from orchestrator.study.load import load_study
-from trainers.spec.record import Outcome, write_outcome
+from trainers.schema.record import Outcome, write_outcome
 
 STUDY = """
 name: together

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.findings import StudyErrors
-from orchestrator.fingerprint import canonical_json, canonical_method
-from orchestrator.matrix import markdown
+from orchestrator.core.findings import StudyErrors
+from orchestrator.study.compatibility import markdown
+from orchestrator.study.fingerprint import canonical_json, canonical_method
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import write
-from trainers.spec.compatibility import fits, misfits, presets
-from trainers.spec.heads import HeadSpec, heads
-from trainers.spec.method import Bckd, CrossKd, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
-from trainers.spec.terms import BckdCls, BckdLoc, Need, Pkd
+from trainers.schema.compatibility import fits, misfits, presets
+from trainers.schema.heads import HeadSpec, heads
+from trainers.schema.method import Bckd, CrossKd, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
+from trainers.schema.terms import BckdCls, BckdLoc, Need, Pkd
 
 DOCS = Path(__file__).parents[3] / "docs" / "methods.md"
 GFL, ATSS, RETINA = (

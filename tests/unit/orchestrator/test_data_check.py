@@ -13,8 +13,8 @@ from PIL import Image
 from orchestrator.cli import main
 from tests.unit.orchestrator.broken_data import coco, cut, edit, picture, put, voc
 from tests.unit.trainers.voc_folder import xml
-from trainers.spec.annotations.notes import MOST
-from trainers.spec.zoo import configs_dir
+from trainers.schema.annotations.notes import MOST
+from trainers.schema.zoo import configs_dir
 
 Break = Callable[[Path], None]
 Content = dict[str, Any]

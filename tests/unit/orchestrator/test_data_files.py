@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from orchestrator.data_files import missing_files
+from orchestrator.dataset_check.data_files import missing_files
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.coco_data import section, write_coco, write_voc_splits
 from tests.unit.orchestrator.study_text import edit, write

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.digests import MISSING, dataset_digest
+from orchestrator.plan.digests import MISSING, dataset_digest
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.spec import ShapesDataset, VocDataset, VocPart
+from trainers.schema import ShapesDataset, VocDataset, VocPart
 
 
 def at(dataset: VocDataset, root: Path) -> VocDataset:

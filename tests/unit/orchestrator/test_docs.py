@@ -16,8 +16,8 @@ from orchestrator.study import schema
 from orchestrator.study.fields import alternatives_of, is_section
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.spec import dataset, detector, method, schedule, terms, view
-from trainers.spec.base import Section
+from trainers.schema import dataset, detector, method, schedule, terms, view
+from trainers.schema.base import Section
 
 ROOT = Path(__file__).parents[3]
 STUDIES = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.estimate import Estimate, estimate
-from orchestrator.training_images import training_images
+from orchestrator.plan.estimate import Estimate, estimate
+from orchestrator.plan.training_images import training_images
 from tests.unit.orchestrator.coco_data import CLASSES, write_coco
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.datasets import build_dataset
-from trainers.spec import (
+from trainers.data.datasets import build_dataset
+from trainers.schema import (
     CocoDataset,
     CocoSplit,
     DatasetSpec,
@@ -22,8 +22,8 @@ from trainers.spec import (
     VocDataset,
     VocPart,
 )
-from trainers.spec.class_names import COCO80
-from trainers.spec.record import HISTORY, Record, to_lines
+from trainers.schema.class_names import COCO80
+from trainers.schema.record import HISTORY, Record, to_lines
 
 NOWHERE = Path("nowhere")
 
@@ -155,7 +155,7 @@ def test_nothing_is_known_of_a_missing_file_except_a_limit_in_the_study(tmp_path
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
     write_coco(tmp_path, boxes=[(1,)])
-    monkeypatch.setattr("orchestrator.readings.READABLE", (tmp_path / "train.json").stat().st_size - 1)
+    monkeypatch.setattr("orchestrator.dataset_check.readings.READABLE", (tmp_path / "train.json").stat().st_size - 1)
     assert estimate(coco(tmp_path), NOWHERE).steps is None
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.failures import Kind, classify
-from orchestrator.trial import exchange as module
-from orchestrator.trial.exchange import Exchange, Reply
-from orchestrator.trial.reader import linked
-from orchestrator.trial.seating import Seat
-from trainers.spec.record import Record
+from orchestrator.failures.kinds import Kind, classify
+from orchestrator.worker_groups import broker as module
+from orchestrator.worker_groups.broker import Exchange, Reply
+from orchestrator.worker_groups.queue import Seat
+from orchestrator.worker_groups.records import linked
+from trainers.schema.record import Record
 
 FIRST = Record(1, 1, {})
 

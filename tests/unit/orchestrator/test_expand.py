@@ -7,8 +7,8 @@ import pytest
 from orchestrator.study.expand import Point, expand
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import edit, write
-from trainers.spec import Bckd, NoDistillation
-from trainers.spec.schedule import AdamW, CosinePolicy, Sgd
+from trainers.schema import Bckd, NoDistillation
+from trainers.schema.schedule import AdamW, CosinePolicy, Sgd
 
 SPACE = "  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.events import EVENTS, Event, append_event, read_events, spent
-from orchestrator.failures import RULES, Action, Kind, classify, root_cause
-from orchestrator.verdict import judge, micro_batch_of
-from trainers.spec import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
+from orchestrator.failures.events import EVENTS, Event, append_event, read_events, spent
+from orchestrator.failures.kinds import RULES, Action, Kind, classify, root_cause
+from orchestrator.failures.retry import judge, micro_batch_of
+from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
 
 
 class TrialError(Exception):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import file_states
-from orchestrator.file_states import BLOCK, GONE, states
+from orchestrator.dataset_check import file_states
+from orchestrator.dataset_check.file_states import BLOCK, GONE, states
 
 
 @pytest.mark.parametrize("slow", [-1.0, 9.0])
@@ -26,6 +26,6 @@ def test_files_are_told_in_order(slow: float, count: int, tmp_path: Path, monkey
 def test_a_look_ends_at_its_deadline(slow: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_states, "SLOW_S", slow)
     clock = iter(range(1000))
-    monkeypatch.setattr("orchestrator.file_states.time.time", lambda: next(clock))
+    monkeypatch.setattr("orchestrator.dataset_check.file_states.time.time", lambda: next(clock))
     with pytest.raises(TimeoutError):
         states([str(tmp_path)] * 5 * BLOCK, deadline=2)

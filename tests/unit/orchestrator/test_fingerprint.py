@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.fingerprint import canonical_json, fingerprint, trial_fingerprint
-from trainers.spec import TrialSpec
+from orchestrator.study.fingerprint import canonical_json, fingerprint, trial_fingerprint
+from trainers.schema import TrialSpec
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.forecast import forecast, total_line
-from orchestrator.plan import Plan
-from orchestrator.rates import known_rates, remember
+from orchestrator.plan.forecast import forecast, total_line
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.rates import known_rates, remember
 from tests.unit.orchestrator.planning import plan_text
-from trainers.spec.record import HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, Outcome, Record, to_lines, write_outcome
 
 STUDY = """
 name: priced

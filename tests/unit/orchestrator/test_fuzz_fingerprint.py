@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.fingerprint import trial_fingerprint
-from trainers.spec import TrialSpec
+from orchestrator.study.fingerprint import trial_fingerprint
+from trainers.schema import TrialSpec
 
 DETECTOR = {"config": "mmdet::gfl/gfl_r50_fpn_1x_coco.py", "weights": "random"}
 OTHER = {"config": "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py", "weights": "random"}

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from orchestrator.findings import StudyErrors
+from orchestrator.core.findings import StudyErrors
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_mutations import KINDS, PIECES
 from tests.unit.orchestrator.study_text import VALID, write

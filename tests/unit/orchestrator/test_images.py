@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import images
-from orchestrator.images import ImageRecorder, compared, look, present_digest, recorded
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan import images
+from orchestrator.plan.images import ImageRecorder, compared, look, present_digest, recorded
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import LoadedStudy, load_study
 from tests.unit.orchestrator.coco_data import grey_image
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP, ids
 from tests.unit.orchestrator.study_text import findings_of, write
-from trainers.spec import CocoDataset, ShapesDataset, VocDataset, VocPart
+from trainers.schema import CocoDataset, ShapesDataset, VocDataset, VocPart
 
 STUDY = """\
 name: mine

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from orchestrator.interruption import Interruption
+from orchestrator.execution.interruption import Interruption
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import orchestrator.processes as machine
-from orchestrator.leaks import clean, find_leaks
-from orchestrator.processes import descendants, process, processes, this_process, variable
-from orchestrator.store import Store
+import orchestrator.core.processes as machine
+from orchestrator.core.processes import descendants, process, processes, this_process, variable
+from orchestrator.core.store import Store
+from orchestrator.execution.leaks import clean, find_leaks
 
 
 def pretend(folder: Path, pid: int, parent: int, started: int, **variables: str) -> None:

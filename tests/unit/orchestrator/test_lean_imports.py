@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 HEAVY = {"torch", "torchvision", "ray", "mlflow", "mmengine", "mmcv", "mmdet", "numpy"}
 PROGRAM = """
 import sys
-import orchestrator.findings, orchestrator.fingerprint, orchestrator.study.expand, trainers.spec
+import orchestrator.core.findings, orchestrator.study.fingerprint, orchestrator.study.expand, trainers.schema
 from orchestrator.study.load import load_study
 orchestrator.study.expand.expand(load_study(sys.argv[1]).study)
 print(*{name.partition(".")[0] for name in sys.modules})

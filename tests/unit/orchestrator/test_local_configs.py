@@ -9,18 +9,18 @@ import pytest
 
 from orchestrator.api import Study
 from orchestrator.commands.run import require_runnable
-from orchestrator.digests import file_digest
-from orchestrator.findings import StudyErrors
-from orchestrator.local_configs import config_findings
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.plan.digests import file_digest
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.weights import config_digest
 from orchestrator.study.load import load_study
-from orchestrator.weights import config_digest
+from orchestrator.study.local_configs import config_findings
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.planning import LAPTOP, ids
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.spec import Detector, zoo
-from trainers.spec.config_files import read_config
+from trainers.schema import Detector, zoo
+from trainers.schema.config_files import read_config
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 MODEL = "model = dict(type='GFL', bbox_head=dict(type='GFLHead', reg_max=16))\n"
@@ -126,7 +126,7 @@ def test_a_shipped_base_counts_by_name_and_release(folder: Folder, monkeypatch: 
     assert config.values["model"]["bbox_head"]["reg_max"] == 16
     assert list(config.shipped) == [GFL]
     before = digest(leaf)
-    monkeypatch.setattr("trainers.spec.config_files.version", lambda name: "another")
+    monkeypatch.setattr("trainers.schema.config_files.version", lambda name: "another")
     assert digest(leaf) != before
 
 

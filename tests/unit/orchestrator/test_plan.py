@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.commands.common import with_random_weights
-from orchestrator.machine import Machine
-from orchestrator.plan import Plan, make_plan
-from orchestrator.store import Store
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.planning import LAPTOP, STUDIES, brief, ids, plan_file, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import TRAINED, VALID, ZOO, edit, write
-from trainers.spec.class_names import COCO80
-from trainers.spec.record import BEST, HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.class_names import COCO80
+from trainers.schema.record import BEST, HISTORY, Outcome, Record, to_lines, write_outcome
 
 PAPER = STUDIES / "gfl_r50_from_r101_coco.yaml"
 QUICKSTART = STUDIES / "quickstart.yaml"

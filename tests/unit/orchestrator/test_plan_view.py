@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.machine import Machine
-from orchestrator.plan_view import describe_resources
-from orchestrator.resources import resources
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.resources import resources
+from orchestrator.reports.plan_table import describe_resources
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.planning import STUDIES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.points import point_text
+from orchestrator.plan.labels import point_text
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.findings import Finding
-from orchestrator.machine import Machine
+from orchestrator.core.findings import Finding
+from orchestrator.plan.machine import Machine
 from tests.unit.orchestrator.coco_data import annotations, section, voc_section, write_coco, write_voc_splits
 from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import VALID, edit
 from tests.unit.trainers.voc_folder import write_voc_folder
-from trainers.spec import VocDataset
+from trainers.schema import VocDataset
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 CLASSES, TRAIN, VAL = 5, 7, 10  # lines of the study that name the splits
@@ -163,7 +163,7 @@ def test_empty_images_that_are_not_used_stop_nothing(root):
 
 def test_a_slow_file_system_is_not_asked_for_every_image(root, monkeypatch):
     (root / "images" / "2.jpg").write_bytes(b"")
-    monkeypatch.setattr("orchestrator.image_findings.LONGEST_S", -1.0)
+    monkeypatch.setattr("orchestrator.dataset_check.image_findings.LONGEST_S", -1.0)
     assert findings_for(root) == []
 
 
@@ -348,7 +348,7 @@ def test_coco80_needs_eighty_classes(root):
 
 def test_a_huge_file_is_left_to_the_worker(root, monkeypatch):
     (root / "train.json").write_bytes(b"{")
-    monkeypatch.setattr("orchestrator.readings.READABLE", 0)
+    monkeypatch.setattr("orchestrator.dataset_check.readings.READABLE", 0)
     found = findings_for(root)
     assert [(finding.level, finding.where.split(": ")[-1]) for finding in found] == [
         ("note", "dataset.train"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec import Detector
-from trainers.spec.pretrained import find_pretrained, none_known, pretrained_names, pretrained_weights
+from trainers.schema import Detector
+from trainers.schema.pretrained import find_pretrained, none_known, pretrained_names, pretrained_weights
 
 GFL, FCOS = "mmdet::gfl/gfl_r50_fpn_1x_coco.py", "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
 X101 = "mmdet::gfl/gfl_x101-32x4d_fpn_ms-2x_coco.py"

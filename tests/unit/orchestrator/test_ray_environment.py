@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from orchestrator.ray_environment import SETTINGS, prepare
+from orchestrator.core.ray_environment import SETTINGS, prepare
 
 OURS = {*SETTINGS, "STILLHOUSE_DRIVER", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"}
 

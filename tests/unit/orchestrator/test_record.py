@@ -2,8 +2,8 @@
 
 import pytest
 
-from trainers.spec.atomic import write_atomically, write_text
-from trainers.spec.record import (
+from trainers.schema.atomic import write_atomically, write_text
+from trainers.schema.record import (
     HISTORY,
     OUTCOME,
     Outcome,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.redact import has_password, is_secret_name, redacted, redacted_data
+from orchestrator.core.redact import has_password, is_secret_name, redacted, redacted_data
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789", min_size=1, max_size=12)
 PASSWORD = st.text("abcXYZ0189!$%^*()_+-=:/@.~", min_size=1, max_size=20).map(lambda text: f"pW9{text}9Wp")

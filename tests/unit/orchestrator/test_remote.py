@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec.digest import file_digest, recorded_digest
-from trainers.spec.remote import FetchError, cached, fetch
-from trainers.spec.zoo import checkpoint_names, find_checkpoint
+from trainers.schema.digest import file_digest, recorded_digest
+from trainers.schema.remote import FetchError, cached, fetch
+from trainers.schema.zoo import checkpoint_names, find_checkpoint
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB: more than one block
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -230,7 +230,7 @@ def test_a_cache_that_cannot_be_written_is_read_all_the_same(tmp_path, monkeypat
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("trainers.spec.digest.write_text", refuse)
+    monkeypatch.setattr("trainers.schema.digest.write_text", refuse)
     assert recorded_digest(file) == DIGEST
     assert not Path(f"{file}.sha256").exists()
 

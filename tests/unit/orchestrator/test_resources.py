@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.machine import Machine, this_machine, visible_gpus
-from orchestrator.resources import Resources, resources
+from orchestrator.plan.machine import Machine, this_machine, visible_gpus
+from orchestrator.plan.resources import Resources, resources
 from orchestrator.study.load import load_study
 from orchestrator.study.schema import Scaling
 from tests.unit.orchestrator.planning import STUDIES

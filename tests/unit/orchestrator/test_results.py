@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from orchestrator.reports.table import print_results
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import best_student, summarise, summary_json
-from orchestrator.table import print_results
 
 AP, AP50 = COLUMNS["AP"], COLUMNS["AP50"]
 NUMBERS = itertools.count()

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.estimate import Estimate
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.sweep import make_scheduler
+from orchestrator.execution.tune import make_scheduler
+from orchestrator.plan.estimate import Estimate
+from orchestrator.plan.plan import Plan, PlannedTrial
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID, edit, findings_of, write
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 STEPS = "epochs: null\n  iterations: 600\n  policy: {kind: step, milestones: [520, 560]}"
 COSINE = "epochs: 12\n  policy: {kind: cosine, begin: 6}\n  closing_epochs: 6"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.trial.seating import MOST_IDLE_DEATHS, PATIENCE_S, Seat, Seating, Stage
-from trainers.spec.record import Record
+from orchestrator.worker_groups.queue import MOST_IDLE_DEATHS, PATIENCE_S, Seat, Seating, Stage
+from trainers.schema.record import Record
 
 LOST = (RuntimeError("gone"),)
 

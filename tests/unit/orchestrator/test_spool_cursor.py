@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.tracking.cursor import advance, best_points, metric_key, missing, points_of, portions
-from trainers.spec.record import SELECTION_METRIC, Record
+from trainers.schema.record import SELECTION_METRIC, Record
 
 KEYS = ("loss/total", "ratio/kd", "grad_share/kd", "focus/p3", "voc/AP50")
 VALUES = st.floats(allow_nan=False)

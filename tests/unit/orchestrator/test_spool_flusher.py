@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import PlannedTrial
+from orchestrator.core.errors import OperationError
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
 from orchestrator.tracking.faults import Unreachable, first_line, plainly
 from orchestrator.tracking.flusher import Flusher
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import HISTORY, Record, to_lines
+from trainers.schema.record import HISTORY, Record, to_lines
 
 
 class Instant(Backoff):

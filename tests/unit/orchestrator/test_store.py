@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UserError
-from orchestrator.store import Store
+from orchestrator.core.errors import UserError
+from orchestrator.core.store import Store
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from orchestrator.findings import StudyErrors
-from orchestrator.plan import make_plan
-from orchestrator.store import Store
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan
 from orchestrator.study.expand import expand
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.planning import LAPTOP

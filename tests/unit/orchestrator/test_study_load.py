@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.findings import Finding, StudyErrors
+from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.load import load_study
 from orchestrator.study.schema import CheckpointTeacher, Study
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, findings_of, write
-from trainers.spec import Bckd, CocoDataset
-from trainers.spec.schedule import CosinePolicy
-from trainers.spec.zoo import configs_dir
+from trainers.schema import Bckd, CocoDataset
+from trainers.schema.schedule import CosinePolicy
+from trainers.schema.zoo import configs_dir
 
 MANY = """\
 name: demo

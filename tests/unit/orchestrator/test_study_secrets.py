@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.findings import StudyErrors
-from orchestrator.plan import make_plan
-from orchestrator.plan_view import print_plan
-from orchestrator.store import Store
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan
+from orchestrator.reports.plan_table import print_plan
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, edit, findings_of, write
@@ -136,8 +136,8 @@ def test_more_mistakes_than_are_shown(tmp_path):
 def test_database_of_another_program_is_left_alone(tmp_path):
     import sqlite3
 
-    from orchestrator.errors import OperationError
-    from orchestrator.store import require_sound_database
+    from orchestrator.core.errors import OperationError
+    from orchestrator.core.store import require_sound_database
 
     path = tmp_path / "places.sqlite"
     with sqlite3.connect(path) as connection:

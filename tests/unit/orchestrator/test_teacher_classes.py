@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.plan import Plan
+from orchestrator.plan.plan import Plan
 from tests.unit.orchestrator.planning import ids, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit
-from trainers.inputs import require_unchanged
-from trainers.spec.digest import file_digest
+from trainers.loop.inputs import require_unchanged
+from trainers.schema.digest import file_digest
 
 TEACHER = """\
 teacher:
@@ -55,7 +55,7 @@ def test_another_order_is_told_and_is_another_teacher(tmp_path):
 
 def test_only_a_permuted_teacher_has_another_identity(tmp_path, monkeypatch):
     asked = plan(tmp_path, ["square", "circle", "triangle"])
-    monkeypatch.setattr("orchestrator.plan.in_other_order", lambda study: False)
+    monkeypatch.setattr("orchestrator.plan.plan.in_other_order", lambda study: False)
     before = plan_text(tmp_path, edit(TRAINED, TEACHER))
     changed = [new.role for new, old in zip(asked.trials, before.trials, strict=True) if new.id != old.id]
     assert changed == ["teacher", *["student"] * 4]

@@ -1,6 +1,6 @@
 import json
 
-from orchestrator.events import Event
+from orchestrator.failures.events import Event
 from orchestrator.tracking.timeline_tag import LONGEST, timeline_text
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.torch_file import problem_with
+from orchestrator.plan.torch_file import problem_with
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.forecast import forecast, total_line, totals_json
-from orchestrator.plan import Plan
-from orchestrator.plan_view import describe_search, describe_size
+from orchestrator.plan.forecast import forecast, total_line, totals_json
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.totals import further, totals
+from orchestrator.reports.plan_table import describe_search, describe_size
 from orchestrator.reproduce.cost import cost_of, study_hours
 from orchestrator.search.suggestions import Suggestions
-from orchestrator.totals import further, totals
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.planning import plan_text
-from trainers.spec.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 
 STUDY = """
 name: open

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.digests import MISSING, dataset_digest
-from orchestrator.fingerprint import fingerprint
-from orchestrator.plan import Plan
+from orchestrator.plan.digests import MISSING, dataset_digest
+from orchestrator.plan.plan import Plan
+from orchestrator.study.fingerprint import fingerprint
 from tests.unit.orchestrator.coco_data import voc_section, write_voc_splits
 from tests.unit.orchestrator.planning import ids, plan_text
 from tests.unit.orchestrator.study_text import edit
 from tests.unit.trainers.voc_folder import SOME, xml
-from trainers.spec import VocDataset
+from trainers.schema import VocDataset
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 opened: list[str] = []

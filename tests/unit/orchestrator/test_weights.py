@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import Plan
-from orchestrator.weights import config_digest, needed_urls, with_random_weights
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.weights import config_digest, needed_urls, with_random_weights
 from tests.unit.orchestrator.planning import ids, plan_text
 from tests.unit.orchestrator.study_text import TRAINED, VALID, findings_of, write
-from trainers.spec import Detector, zoo
-from trainers.spec.remote import cached
+from trainers.schema import Detector, zoo
+from trainers.schema.remote import cached
 
 STUDENT = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: random\n"
 R18 = "stillhouse::gfl_r18_fpn.py"

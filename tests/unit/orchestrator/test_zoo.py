@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trainers.spec import zoo
-from trainers.zoo_index import describe, describe_all, render, shipped_configs
+from trainers.detectors.zoo_index import describe, describe_all, render, shipped_configs
+from trainers.schema import zoo
 
 
 def test_every_checkpoint_names_a_known_config_of_its_own_name() -> None:

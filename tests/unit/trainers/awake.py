@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from tests.unit.trainers.tiny import detector
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 
 CLASSES = 3
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainers.spec import CocoDataset, CocoSplit
+from trainers.schema import CocoDataset, CocoSplit
 
 Content = dict[str, Any]
 Number = Callable[[int], Any]

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from trainers.spec import CocoDataset, CocoSplit
+from trainers.schema import CocoDataset, CocoSplit
 
 CLASSES = ("cat", "dog")
 

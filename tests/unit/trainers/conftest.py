@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.unit.trainers.tiny import TrainOnce, job, trial
-from trainers.spec import Bckd, Teacher, TrialSpec, Weights
+from trainers.schema import Bckd, Teacher, TrialSpec, Weights
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def ordinary_arithmetic() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def train_once(tmp_path_factory: pytest.TempPathFactory) -> TrainOnce:
     """Return a function that gives the directory of a trial's undisturbed run, made at the first call."""
-    from trainers.loop import train_alone  # seconds, which the light tests in this folder do without
+    from trainers.loop.loop import train_alone  # seconds, which the light tests in this folder do without
 
     gc.freeze()  # each dataset collects garbage, a third of a second for what was imported and is never any
     directories: dict[str, Path] = {}

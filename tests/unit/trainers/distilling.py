@@ -9,11 +9,11 @@ from torch import Tensor
 
 from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
 from tests.unit.trainers.tiny import detector
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.views import Pair
-from trainers.spec import MethodSpec
+from trainers.schema import MethodSpec
 
 METHODS = ({"kind": "bckd"}, {"kind": "ld"}, {"kind": "pkd+bckd"}, {"kind": "crosskd", "convs": 1})
 

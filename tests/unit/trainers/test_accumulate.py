@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.accumulate import Accumulator, Chunk, chunk_count
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec.method import MethodSpec, NoDistillation, TermSum
-from trainers.spec.terms import BckdCls, BckdLoc
+from trainers.loop.accumulate import Accumulator, Chunk, chunk_count
+from trainers.schema.method import MethodSpec, NoDistillation, TermSum
+from trainers.schema.terms import BckdCls, BckdLoc
 
 WIDE = Scene((64, 96), LARGE.objects)
 SCENES = (CROWD, CROWD, WIDE, Scene((64, 96), EMPTY.objects))  # chunks of two have different numbers of positives

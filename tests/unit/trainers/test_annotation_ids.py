@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 
 from tests.unit.trainers.coco_content import CLASSES, Content, boxes, content, found_in, relabelled, write
-from trainers.datasets import build_dataset
+from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
-from trainers.evaluate import evaluate, ground_truth
+from trainers.evaluation.evaluate import evaluate, ground_truth
 
 EVALUATORS = pytest.mark.parametrize("evaluator", ["faster-coco-eval", "pycocotools"])
 INTS = st.integers(-(2**70), 2**70)
@@ -51,7 +51,7 @@ def _no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
         for index in range(rank, len(dataset), world):
             yield {"inputs": None, "data_samples": [SimpleNamespace(img_id=dataset.get_data_info(index)["img_id"])]}
 
-    monkeypatch.setattr("trainers.evaluate.evaluation_batches", batches)
+    monkeypatch.setattr("trainers.evaluation.evaluate.evaluation_batches", batches)
     monkeypatch.setattr("gc.collect", lambda: 0)  # mmengine's, a third of a second for each dataset
 
 

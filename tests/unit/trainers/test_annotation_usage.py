@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from mmdet.datasets import CocoDataset as TheirCoco
 
-from orchestrator.training_images import training_images
+from orchestrator.plan.training_images import training_images
 from tests.unit.trainers.coco_content import CLASSES, Content, boxes, content, write
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import job, sgd, trial
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.datasets import build_dataset
+from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
-from trainers.evaluate import ground_truth
-from trainers.loop import train_alone
-from trainers.spec import VocPart
-from trainers.spec.schedule import ConstantPolicy
+from trainers.evaluation.evaluate import ground_truth
+from trainers.loop.loop import train_alone
+from trainers.schema import VocPart
+from trainers.schema.schedule import ConstantPolicy
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from trainers.spec.annotations.kinds import COUNTED
-from trainers.spec.annotations.usage import listed
-from trainers.spec.annotations.wording import boxes, has, images, visible
+from trainers.schema.annotations.kinds import COUNTED
+from trainers.schema.annotations.usage import listed
+from trainers.schema.annotations.wording import boxes, has, images, visible
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.views import Pair
-from trainers.spec import Bckd
-from trainers.spec.method import CrossKd
+from trainers.schema import Bckd
+from trainers.schema.method import CrossKd
 
 CONFIG = config_of("atss")
 

@@ -10,8 +10,8 @@ from mmdet.models.data_preprocessors import BatchSyncRandomResize
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from trainers.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
-from trainers.spec.view import BatchScales
+from trainers.data.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
+from trainers.schema.view import BatchScales
 
 TINY = BatchScales()  # YOLOX-tiny: 320 to 640 in steps of 32, every 10 steps
 

@@ -8,10 +8,10 @@ import torch
 
 from tests.unit.trainers.tiny import CONFIG
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.build_check import main, problems_of
-from trainers.spec import Bckd, Detector, MethodSpec, Teacher, Weights
-from trainers.spec.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
-from trainers.spec.method import Gid, Ld, PkdMethod
+from trainers.build_check.check import main, problems_of
+from trainers.schema import Bckd, Detector, MethodSpec, Teacher, Weights
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.method import Gid, Ld, PkdMethod
 
 CLASSES = ("cat", "dog", "cow")
 LD_LOSS = {"type": "KnowledgeDistillationKLDivLoss", "loss_weight": 0.25, "T": 10}

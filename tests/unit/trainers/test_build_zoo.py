@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from trainers.build_zoo import candidates, why_not
-from trainers.spec.zoo import configs_dir, is_proven, mmdet_version
+from trainers.build_check.zoo import candidates, why_not
+from trainers.schema.zoo import configs_dir, is_proven, mmdet_version
 
 
 def unproven() -> dict[str, str]:

@@ -8,10 +8,9 @@ from typing import IO
 import pytest
 import torch
 
-from trainers.checkpoints import TrialFiles
-from trainers.spec.atomic import write_atomically, write_text
-from trainers.spec.manifest import MANIFEST
-from trainers.spec.record import (
+from trainers.schema.atomic import write_atomically, write_text
+from trainers.schema.manifest import MANIFEST
+from trainers.schema.record import (
     HISTORY,
     OUTCOME,
     PROGRESS,
@@ -24,6 +23,7 @@ from trainers.spec.record import (
     read_status,
     write_outcome,
 )
+from trainers.state.checkpoints import TrialFiles
 
 
 def record(epoch: int, ap: float | None = 0.1, final: bool = False) -> Record:

@@ -10,15 +10,15 @@ from mmdet.structures import DetDataSample
 
 from tests.unit.trainers.tiny import CONFIG, TrainOnce, job, results, sgd, state, trial
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.class_rows import class_tensors
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.errors import TrialError
-from trainers.loop import train_alone
-from trainers.spec import Bckd, Detector, Teacher, Weights
-from trainers.spec.checkpoint_classes import OtherClasses, class_order, classes_in, named_classes
-from trainers.spec.class_names import COCO80
-from trainers.spec.record import read_history
-from trainers.weights import load_weights, read_weights
+from trainers.formats.class_rows import class_tensors
+from trainers.formats.weights import load_weights, read_weights
+from trainers.loop.loop import train_alone
+from trainers.schema import Bckd, Detector, Teacher, Weights
+from trainers.schema.checkpoint_classes import OtherClasses, class_order, classes_in, named_classes
+from trainers.schema.class_names import COCO80
+from trainers.schema.record import read_history
 
 THEIRS, OURS = ("cat", "dog", "cow", "pig"), ("pig", "cat", "cow", "dog")
 SOFTMAX = {"bbox_head": {"loss_cls": {"_delete_": True, "type": "CrossEntropyLoss", "use_sigmoid": False}}}

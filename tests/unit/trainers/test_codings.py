@@ -9,10 +9,10 @@ import torch
 
 from tests.unit.trainers.tiny import job, sgd, trial
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.codings import apart
-from trainers.loop import train_alone
-from trainers.spec import Bckd, Detector, Teacher
-from trainers.weights import Coverage, inherit
+from trainers.formats.codings import apart
+from trainers.formats.weights import Coverage, inherit
+from trainers.loop.loop import train_alone
+from trainers.schema import Bckd, Detector, Teacher
 
 HEADS = ("gfl", "atss", "fcos", "retinanet", "yolox")
 BOXES = {

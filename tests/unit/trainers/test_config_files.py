@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from trainers.spec import zoo
-from trainers.spec.config_files import read_config
-from trainers.spec.config_values import UNKNOWN
+from trainers.schema import zoo
+from trainers.schema.config_files import read_config
+from trainers.schema.config_values import UNKNOWN
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 BASE = """\

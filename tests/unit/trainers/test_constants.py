@@ -4,7 +4,7 @@ import torch
 
 from tests.unit.trainers.scenes import CROWD, LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny import detector
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import Constants, adapter_for
 
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from trainers.spec.annotations.corners import MOST, guess_of_corners
-from trainers.spec.annotations.records import AnnotatedSplit, Box, Image
+from trainers.schema.annotations.corners import MOST, guess_of_corners
+from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 
 WIDTH, HEIGHT = 640, 480
 Four = tuple[float, float, float, float]

@@ -19,8 +19,8 @@ from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.views import Pair
-from trainers.spec.method import CrossKd, TermSum
-from trainers.spec.terms import CrossKdBox, CrossKdCls, Tap
+from trainers.schema.method import CrossKd, TermSum
+from trainers.schema.terms import CrossKdBox, CrossKdCls, Tap
 
 HEADS: dict[str, Path] = {
     "gfl": Path(__file__).parents[2] / "contract" / "adapter_gfl.py",

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.events import read_events
+from orchestrator.failures.events import read_events
 from tests.unit.trainers.test_resume import SHORT, die_at
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, trial
-from trainers.checkpoints import TrialFiles
 from trainers.errors import TrialError
-from trainers.loop import train, train_alone
-from trainers.salvage import FORMAT, Found
-from trainers.spec import TrialSpec, Weights
-from trainers.spec.manifest import MANIFEST, entry_of, read_manifest, require_whole, write_manifest
-from trainers.spec.record import (
+from trainers.formats.weights import load_weights
+from trainers.loop.loop import train, train_alone
+from trainers.schema import TrialSpec, Weights
+from trainers.schema.manifest import MANIFEST, entry_of, read_manifest, require_whole, write_manifest
+from trainers.schema.record import (
     HISTORY,
     OUTCOME,
     SELECTION_METRIC,
@@ -28,7 +27,8 @@ from trainers.spec.record import (
     read_outcome,
     write_outcome,
 )
-from trainers.weights import load_weights
+from trainers.state.checkpoints import TrialFiles
+from trainers.state.recovery import FORMAT, Found
 
 NEWEST, OLDER = "resume-4.pt", "resume-2.pt"
 Damage = Callable[[Path], Any]

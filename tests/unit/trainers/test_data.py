@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.pids import Pids, wait_for_end
 from tests.unit.trainers.tiny import dataset
-from trainers.data import (
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import (
     EvaluationStream,
     TrainStream,
     epoch_batches,
@@ -25,9 +26,8 @@ from trainers.data import (
     evaluation_loaders,
     orientations,
 )
-from trainers.datasets import build_dataset
 from trainers.errors import TrialError
-from trainers.spec import CocoDataset, ShapesDataset
+from trainers.schema import CocoDataset, ShapesDataset
 
 BATCH = 4
 STEPS = 6  # of two images more than a whole number of batches: three epochs of two steps

@@ -11,13 +11,13 @@ from mmdet.datasets import MultiImageMixDataset
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers import pipelines
-from trainers.data import SeededDataset, TrainStream
-from trainers.datasets import build_dataset
-from trainers.pipelines import finishing, loading, mixing, train_pipeline
-from trainers.seeding import seed_everything
-from trainers.spec import ShapesDataset
-from trainers.spec.view import ChoiceScales, Mosaic, RangeScales
+from trainers.data import pipelines
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import SeededDataset, TrainStream
+from trainers.data.pipelines import finishing, loading, mixing, train_pipeline
+from trainers.data.seeding import seed_everything
+from trainers.schema import ShapesDataset
+from trainers.schema.view import ChoiceScales, Mosaic, RangeScales
 
 SHAPES = dataset(train_images=6, augmentation="mosaic", mosaic=Mosaic(affine_scale=(0.5, 1.5)))
 STEPS = 6  # three epochs of two steps

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from trainers.spec import DatasetSpec
+from trainers.schema import DatasetSpec
 
 SPECS = TypeAdapter(DatasetSpec)
 VOC = {"kind": "voc", "root": "x"}

@@ -11,11 +11,11 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from tests.unit.trainers.tiny import CONFIG, detector, differing
-from trainers.detector import build_empty, build_student, model_config
+from trainers.detectors.detector import build_empty, build_student, model_config
 from trainers.errors import TrialError
-from trainers.spec import Detector
-from trainers.spec.pyramid import pyramid_of
-from trainers.spec.zoo import find_config
+from trainers.schema import Detector
+from trainers.schema.pyramid import pyramid_of
+from trainers.schema.zoo import find_config
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 CLASSES = 3

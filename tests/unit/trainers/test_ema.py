@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from tests.unit.trainers.host_reads import host_reads
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, dataset, differing, job, sgd, state, trial
-from trainers import loop
-from trainers.ema import StudentAverage
-from trainers.loop import train, train_alone
-from trainers.spec import Job, TrialSpec
-from trainers.spec.record import read_history
-from trainers.spec.schedule import Ema
+from trainers.loop import loop
+from trainers.loop.loop import train, train_alone
+from trainers.schema import Job, TrialSpec
+from trainers.schema.record import read_history
+from trainers.schema.schedule import Ema
+from trainers.state.ema import StudentAverage
 
 SETTINGS = Ema(momentum=0.02, gamma=10)
 WORKERS = 2

@@ -11,12 +11,12 @@ from mmdet.evaluation import CocoMetric
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset, detector
-from trainers.datasets import build_dataset
-from trainers.detector import build_empty
+from trainers.data.datasets import build_dataset
+from trainers.detectors.detector import build_empty
 from trainers.errors import TrialError
-from trainers.evaluate import Detection, coco_metrics, evaluate, ground_truth
-from trainers.spec import class_count
-from trainers.spec.class_metrics import class_of_metric
+from trainers.evaluation.evaluate import Detection, coco_metrics, evaluate, ground_truth
+from trainers.schema import class_count
+from trainers.schema.class_metrics import class_of_metric
 
 IMAGES, CLASSES = 12, 3
 SIDES = (8.0, 20.0, 40.0, 120.0)  # small, small, medium, large

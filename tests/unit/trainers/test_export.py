@@ -15,14 +15,14 @@ from mmengine.config import Config
 from torch import Tensor
 
 from tests.unit.trainers.tiny import TrainOnce, dataset, differing, state, trial
-from trainers import ops
-from trainers.data import evaluation_batches
-from trainers.datasets import build_dataset
-from trainers.detector import build_empty
-from trainers.export import mmdet_config
-from trainers.shapes import draw, scene
-from trainers.spec import CocoDataset, TrialSpec, class_count
-from trainers.weights import load_state, read_state_dict
+from trainers.compat import ops
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import evaluation_batches
+from trainers.data.shapes import draw, scene
+from trainers.detectors.detector import build_empty
+from trainers.formats.weights import load_state, read_state_dict
+from trainers.schema import CocoDataset, TrialSpec, class_count
+from trainers.state.export import mmdet_config
 
 NAMES = ("circle", "square", "triangle")
 

@@ -12,8 +12,8 @@ from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec import Bckd
-from trainers.spec.method import CrossKd, Gid
+from trainers.schema import Bckd
+from trainers.schema.method import CrossKd, Gid
 
 PLAIN, NORMED = config_of("fcos"), config_of("fcos_normed")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec import VocPart
-from trainers.spec.file_names import require_below
-from trainers.spec.image_names import Located, locate
-from trainers.spec.voc_layout import PartFiles
+from trainers.schema import VocPart
+from trainers.schema.file_names import require_below
+from trainers.schema.image_names import Located, locate
+from trainers.schema.voc_layout import PartFiles
 
 NFD, NFC = (unicodedata.normalize(form, "Größe.png") for form in ("NFD", "NFC"))
 

@@ -11,11 +11,11 @@ from torch.nn import functional
 from tests.unit.trainers.awake import CLASSES, awake
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny import detector
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import TargetCache, Targets, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
-from trainers.spec import Bckd, NoDistillation
+from trainers.schema import Bckd, NoDistillation
 
 ALPHA1, ALPHA2 = 0.7, 3.0
 EPS32 = torch.finfo(torch.float32).eps

@@ -18,11 +18,11 @@ import torch
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.voc_folder import SOME, write_voc_folder, xml
-from trainers.data import SeededDataset
-from trainers.datasets import build_dataset
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import SeededDataset
 from trainers.errors import TrialError
-from trainers.spec import DatasetSpec
-from trainers.weights import load_state, read_weights
+from trainers.formats.weights import load_state, read_weights
+from trainers.schema import DatasetSpec
 
 SECRET = "root:hunter2"
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec import image_hints
-from trainers.spec.image_hints import elsewhere
+from trainers.schema import image_hints
+from trainers.schema.image_hints import elsewhere
 
 NOTHING = ""
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from orchestrator.data_check.image_file import look_at
-from orchestrator.data_check.images import check_images
-from orchestrator.data_check.ledger import Ledger
-from orchestrator.data_check.split import Image as Annotated
-from orchestrator.data_check.split import Split
+from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.image_file import look_at
+from orchestrator.dataset_check.images import check_images
+from orchestrator.dataset_check.split import Image as Annotated
+from orchestrator.dataset_check.split import Split
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.image_kinds import (
     FULL_DEPTH,
@@ -31,13 +31,13 @@ from tests.unit.trainers.image_kinds import (
     turned,
     with_alpha,
 )
-from trainers.datasets import build_dataset
+from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.predictions.picture import keep_picture
-from trainers.spec import CocoDataset
-from trainers.spec.image_pixels import pixels_of
-from trainers.spec.image_rule import PixelRule
-from trainers.spec.predictions import Limits
+from trainers.schema import CocoDataset
+from trainers.schema.image_pixels import pixels_of
+from trainers.schema.image_rule import PixelRule
+from trainers.schema.predictions import Limits
 
 SIZE = (WIDTH, HEIGHT)
 PLAIN = PixelRule()

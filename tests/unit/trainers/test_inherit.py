@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from tests.unit.trainers.tiny import TrainOnce, differing, job, sgd, state, trial
-from trainers.detector import build_student
-from trainers.loop import train_alone
-from trainers.seeding import derive
-from trainers.spec import Bckd, Teacher, Weights, class_count
+from trainers.data.seeding import derive
+from trainers.detectors.detector import build_student
+from trainers.loop.loop import train_alone
+from trainers.schema import Bckd, Teacher, Weights, class_count
 
 EVALUATED_ONLY = sgd(iterations=0)
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.unit.trainers.tiny import job, trial
 from trainers.errors import TrialError
-from trainers.inputs import require_unchanged
-from trainers.loop import train
-from trainers.spec.digest import file_digest
+from trainers.loop.inputs import require_unchanged
+from trainers.loop.loop import train
+from trainers.schema.digest import file_digest
 
 
 def test_an_edited_file_fails_the_trial_before_its_first_step(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from torch import Tensor
 from tests.unit.trainers.awake import CLASSES, awake
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny import detector
-from trainers.detector import model_config
+from trainers.detectors.detector import model_config
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec.method import Ld
+from trainers.schema.method import Ld
 
 SURE = 4.0  # class logits near 0: the head's two ways to keep the box losses' divisor from 0 then agree
 

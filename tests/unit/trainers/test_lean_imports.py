@@ -5,9 +5,9 @@ import sys
 
 TRAINS = """
 import sys
-from trainers.lean_imports import lean_imports
+from trainers.compat.lean_imports import lean_imports
 with lean_imports():
-    import trainers.loop
+    import trainers.loop.loop
 print(any(name.partition(".")[0] == "sklearn" for name in sys.modules))
 import sklearn
 """

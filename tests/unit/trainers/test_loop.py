@@ -19,12 +19,12 @@ from tests.unit.trainers.tiny import (
     state,
     trial,
 )
-from trainers import loop
 from trainers.errors import TrialError
-from trainers.loop import train, train_alone
-from trainers.spec import Bckd, Job, Schedule, TrialSpec, Weights
-from trainers.spec.record import HISTORY, Record, best_record, read_history, read_status
-from trainers.spec.schedule import Warmup
+from trainers.loop import loop
+from trainers.loop.loop import train, train_alone
+from trainers.schema import Bckd, Job, Schedule, TrialSpec, Weights
+from trainers.schema.record import HISTORY, Record, best_record, read_history, read_status
+from trainers.schema.schedule import Warmup
 
 SCHEDULES = pytest.mark.parametrize("schedule", [sgd(), adamw()], ids=["sgd-step", "adamw-cosine"])
 
@@ -121,7 +121,7 @@ def test_a_death_before_the_history_is_published_loses_nothing(
 def train_without_finish(wanted: Job) -> None:
     """Leave the trial as a process does that dies between its last commit and the finish."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainers.member.Member._finish", lambda _: None)
+        patch.setattr("trainers.loop.student_trainer.Member._finish", lambda _: None)
         train_alone(wanted)
 
 

@@ -10,13 +10,13 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from orchestrator.fingerprint import canonical_json
+from orchestrator.study.fingerprint import canonical_json
 from tests.unit.trainers.test_evaluate import IDS, NAMES, detect, exact, synthetic_truth
 from tests.unit.trainers.tiny import dataset, trial
-from trainers.detector import build_empty, model_config
-from trainers.evaluate import coco_metrics
-from trainers.export import mmdet_config
-from trainers.spec import Detector
+from trainers.detectors.detector import build_empty, model_config
+from trainers.evaluation.evaluate import coco_metrics
+from trainers.schema import Detector
+from trainers.state.export import mmdet_config
 
 EVALUATORS = pytest.mark.parametrize("evaluator", ["faster-coco-eval", "pycocotools"])
 CONFIGS = (

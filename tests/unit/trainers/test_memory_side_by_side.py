@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator.failures import Kind, classify
-from orchestrator.trial.reader import linked
+from orchestrator.failures.kinds import Kind, classify
+from orchestrator.worker_groups.records import linked
 from tests.unit.trainers.tiny import EPOCHS, TrainOnce, adamw, assert_same_run, changed, job, trial
-from trainers.loop import Failed, train_alone, train_together
-from trainers.member import Member
-from trainers.spec import TrialSpec
-from trainers.spec.record import read_history, read_status
+from trainers.loop.loop import Failed, train_alone, train_together
+from trainers.loop.student_trainer import Member
+from trainers.schema import TrialSpec
+from trainers.schema.record import read_history, read_status
 from trainers.worker import portable
 
 

@@ -16,10 +16,10 @@ from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from ruamel.yaml import YAML
 from torch import nn
 
-from trainers.optimise import build_optimizer, build_schedulers, learning_rate
-from trainers.spec import Schedule
-from trainers.spec.schedule import AdamW, ConstantPolicy, CosinePolicy, Sgd, StepPolicy, Warmup
-from trainers.spec.zoo import configs_dir
+from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
+from trainers.schema import Schedule
+from trainers.schema.schedule import AdamW, ConstantPolicy, CosinePolicy, Sgd, StepPolicy, Warmup
+from trainers.schema.zoo import configs_dir
 
 MMDET_CONFIGS = Path(mmdet.__file__).parent / ".mim" / "configs"
 ALONE = {"warmup": Warmup(iterations=0), "policy": ConstantPolicy(kind="constant")}

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from tests.unit.trainers.scenes import Scene, preprocess
-from trainers.detector import build_empty
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec import Detector
-from trainers.spec.compatibility import fits, presets
-from trainers.spec.heads import find_head
-from trainers.spec.method import Bckd
+from trainers.schema import Detector
+from trainers.schema.compatibility import fits, presets
+from trainers.schema.heads import find_head
+from trainers.schema.method import Bckd
 
 COCO, VOC = 80, 20
 GFL_R101 = "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py"

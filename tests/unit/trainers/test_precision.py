@@ -12,18 +12,18 @@ from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
 from tests.unit.trainers.test_resume import die_at
 from tests.unit.trainers.tiny import TrainOnce, adamw, assert_same_run, changed, detector, differing, job, sgd, state
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.detector import placed
+from trainers.detectors.detector import placed
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
+from trainers.distill.half_precision import ScaledOptimWrapper
 from trainers.distill.views import HeadFeatures
-from trainers.loop import train_alone, train_together
-from trainers.optimise import build_optimizer
-from trainers.precision import ScaledOptimWrapper
-from trainers.spec import Bckd, TrialSpec
-from trainers.spec.method import CrossKd, PkdMethod
-from trainers.spec.record import read_history
-from trainers.spec.schedule import Precision
-from trainers.spec.terms import TapPoint
+from trainers.loop.loop import train_alone, train_together
+from trainers.loop.optimise import build_optimizer
+from trainers.schema import Bckd, TrialSpec
+from trainers.schema.method import CrossKd, PkdMethod
+from trainers.schema.record import read_history
+from trainers.schema.schedule import Precision
+from trainers.schema.terms import TapPoint
 
 HEADS = ("gfl", "atss", "fcos", "retinanet", "yolox")
 HALVES: tuple[Precision, ...] = ("bf16", "fp16")

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torchvision.models import resnet18, resnet50
 
 from tests.unit.trainers.tiny import CONFIG
-from trainers import pretrained
-from trainers.detector import build_student, model_config
+from trainers.detectors.detector import build_student, model_config
 from trainers.errors import TrialError
-from trainers.pretrained import imagenet_weights, load_imagenet
-from trainers.spec import Detector
-from trainers.spec.pretrained import Pretrained, find_pretrained, pretrained_weights
-from trainers.spec.remote import cached
+from trainers.formats import pretrained
+from trainers.formats.pretrained import imagenet_weights, load_imagenet
+from trainers.schema import Detector
+from trainers.schema.pretrained import Pretrained, find_pretrained, pretrained_weights
+from trainers.schema.remote import cached
 
 GFL = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
 CAFFE = "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
@@ -147,7 +147,7 @@ def test_a_backbone_without_imagenet_weights_is_refused() -> None:
 
 def test_a_student_starts_from_its_backbones_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("trainers.detector.load_imagenet", lambda model, weights: asked.append(weights))
+    monkeypatch.setattr("trainers.detectors.detector.load_imagenet", lambda model, weights: asked.append(weights))
     build_student(Detector(config="stillhouse::gfl_r18_fpn.py", backbone_depth=34), 3, seed=0)
     assert asked == [find_pretrained("ResNet", 34, "torchvision://resnet34")]
 

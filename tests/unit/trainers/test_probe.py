@@ -15,11 +15,11 @@ from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import ratios
 from trainers.distill.probe import concentration
 from trainers.errors import NonFiniteLoss
-from trainers.loop import train_alone
-from trainers.spec import Bckd, Teacher, TrialSpec
-from trainers.spec.method import PkdMethod, TermSum
-from trainers.spec.record import read_history
-from trainers.spec.terms import BckdCls, BckdLoc
+from trainers.loop.loop import train_alone
+from trainers.schema import Bckd, Teacher, TrialSpec
+from trainers.schema.method import PkdMethod, TermSum
+from trainers.schema.record import read_history
+from trainers.schema.terms import BckdCls, BckdLoc
 
 METHOD = Bckd(kind="bckd")
 
@@ -118,7 +118,7 @@ def broken(student: Any, layer: str, value: float) -> None:
 def test_a_loss_that_is_not_finite_is_named_with_step_level_and_images(
     distilled: TrialSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainers import member
+    from trainers.loop import student_trainer as member
 
     steps = []
     train_step = member.Member.train_step

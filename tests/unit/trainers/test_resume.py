@@ -15,15 +15,15 @@ import torch
 import torch.distributed as dist
 
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, results, sgd, trial
-from trainers import data
+from trainers.data import loaders as data
 from trainers.distill.meters import LossMeter
-from trainers.loop import train, train_alone
-from trainers.member import Member
-from trainers.spec import Job, TrialSpec
-from trainers.spec.record import read_history
-from trainers.spec.schedule import Ema
-from trainers.spec.view import Mosaic
-from trainers.train_state import mean_of
+from trainers.loop.loop import train, train_alone
+from trainers.loop.student_trainer import Member
+from trainers.schema import Job, TrialSpec
+from trainers.schema.record import read_history
+from trainers.schema.schedule import Ema
+from trainers.schema.view import Mosaic
+from trainers.state.train_state import mean_of
 
 STEPS, WORKERS = 6, 2  # two epochs of three steps
 SHORT = sgd(epochs=2, policy=sgd().policy.model_copy(update={"milestones": (1,)}))

@@ -14,8 +14,8 @@ from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.terms.gid import GidResponseTerm
 from trainers.distill.views import Pair
-from trainers.spec import Bckd
-from trainers.spec.method import Gid
+from trainers.schema import Bckd
+from trainers.schema.method import Gid
 
 CONFIG = config_of("retinanet")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.spec.seen import SeeingReader, state_of
+from trainers.schema.seen import SeeingReader, state_of
 
 
 def test_the_digest_is_that_of_the_contents_in_their_order(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import torch
 from tests.unit.trainers.test_resume import killed_at
 from tests.unit.trainers.tiny import TrainOnce, adamw, changed, job, sgd, trial
 from trainers.errors import TrialError
-from trainers.loop import train, train_alone
-from trainers.member import Member
-from trainers.spec import Schedule, TrialSpec
-from trainers.spec.record import CARRIED, LAST, read_history
-from trainers.spec.schedule import Ema
-from trainers.spec.tidy import drop_carried
-from trainers.spec.trial import Origin, Segment
+from trainers.loop.loop import train, train_alone
+from trainers.loop.student_trainer import Member
+from trainers.schema import Schedule, TrialSpec
+from trainers.schema.record import CARRIED, LAST, read_history
+from trainers.schema.schedule import Ema
+from trainers.schema.tidy import drop_carried
+from trainers.schema.trial import Origin, Segment
 
 STEPS_PER_EPOCH = 2
 

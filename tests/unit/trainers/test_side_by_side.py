@@ -24,15 +24,16 @@ from tests.unit.trainers.tiny import (
     sgd,
     state,
 )
-from trainers import data, member
+from trainers.data import loaders as data
 from trainers.distill.distiller import FrozenTeacher
 from trainers.errors import NonFiniteLoss, TrialError
-from trainers.loop import Failed, train_together
-from trainers.spec import Bckd, Job, NoDistillation, Teacher, TrialSpec
-from trainers.spec.method import PkdMethod
-from trainers.spec.record import Record, read_history, read_status
-from trainers.spec.schedule import Ema
-from trainers.spec.stop import clear_stop, request_stop
+from trainers.loop import student_trainer as member
+from trainers.loop.loop import Failed, train_together
+from trainers.schema import Bckd, Job, NoDistillation, Teacher, TrialSpec
+from trainers.schema.method import PkdMethod
+from trainers.schema.record import Record, read_history, read_status
+from trainers.schema.schedule import Ema
+from trainers.schema.stop import clear_stop, request_stop
 
 GREY = f"""
 _base_ = ["{CONFIG}"]
@@ -176,7 +177,7 @@ def test_those_that_do_not_stay_leave_after_their_record(
 def test_one_that_is_asked_to_stop_saves_its_state_and_goes_on_another_time(
     specs: dict[str, TrialSpec], train_once: TrainOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainers.stopping.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("trainers.loop.stopping.LOOK_EVERY_S", 0.0)
     poison(monkeypatch, "adamw", 2, lambda one: request_stop(one.job.directory))
     found = list(train_together(jobs_of(specs, tmp_path)))
     assert [record.epoch for record in records(found, "adamw")] == [1]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, job
-from trainers.spec import TrialSpec
+from trainers.schema import TrialSpec
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
@@ -18,8 +18,8 @@ class NotInstalled:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, NotInstalled())
-from trainers.loop import train_alone
-from trainers.spec import Job
+from trainers.loop.loop import train_alone
+from trainers.schema import Job
 
 records = train_alone(Job.model_validate_json(Path(sys.argv[1]).read_text()))
 assert records[-1].final

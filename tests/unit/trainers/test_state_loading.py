@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.errors import TrialError
-from trainers.spec import Weights
-from trainers.weights import load_state, load_weights
+from trainers.formats.weights import load_state, load_weights
+from trainers.schema import Weights
 
 OLD_NAMES = {"conv_cls": "fcos_cls", "conv_reg": "fcos_reg", "conv_centerness": "fcos_centerness"}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 
-import trainers.stopping as stopping
+import trainers.loop.stopping as stopping
 from tests.unit.trainers.tiny import assert_same_run, changed, dataset, job, sgd, trial
-from trainers.loop import train
-from trainers.spec import Job, TrialSpec
-from trainers.spec.record import read_status
-from trainers.spec.schedule import Ema
-from trainers.spec.stop import clear_stop, request_stop
+from trainers.loop.loop import train
+from trainers.schema import Job, TrialSpec
+from trainers.schema.record import read_status
+from trainers.schema.schedule import Ema
+from trainers.schema.stop import clear_stop, request_stop
 
 WORKERS, STEPS_PER_EPOCH = 2, 3
 

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from tests.unit.trainers.scenes import CROWD, preprocess
 from tests.unit.trainers.tiny import CONFIG, TrainOnce, dataset, detector, differing, job, sgd, state, trial
-from trainers import lesson, member
-from trainers.detector import build_empty, build_student
+from trainers.data.seeding import derive
+from trainers.detectors.detector import build_empty, build_student
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
-from trainers.lesson import load_teacher, pixels
-from trainers.loop import train_alone
-from trainers.seeding import derive
-from trainers.spec import Teacher, TrialSpec, Weights, class_count
+from trainers.loop import shared_batch as lesson
+from trainers.loop import student_trainer as member
+from trainers.loop.loop import train_alone
+from trainers.loop.shared_batch import load_teacher, pixels
+from trainers.schema import Teacher, TrialSpec, Weights, class_count
 
 CPU = torch.device("cpu")
 # The statistics of Caffe's models, as mmdet's FCOS has them: another order of channels, no scaling.

@@ -15,8 +15,8 @@ from tests.unit.trainers.scenes import CROWD, LARGE, Scene, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec.method import TermSum
-from trainers.spec.terms import (
+from trainers.schema.method import TermSum
+from trainers.schema.terms import (
     BckdCls,
     BckdLoc,
     CrossKdBox,

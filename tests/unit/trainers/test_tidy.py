@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from trainers.spec.manifest import Entry, Manifest, read_manifest, write_manifest
-from trainers.spec.record import Outcome, write_outcome
-from trainers.spec.tidy import tidy_finished
+from trainers.schema.manifest import Entry, Manifest, read_manifest, write_manifest
+from trainers.schema.record import Outcome, write_outcome
+from trainers.schema.tidy import tidy_finished
 
 
 def test_a_trial_that_was_killed_behind_its_outcome_is_left_as_one_that_was_not(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from mmengine.logging import MessageHub
 from torch import nn
 
 from trainers.errors import TrialError
-from trainers.spec.pickled_objects import Opaque, RefusedPickle
-from trainers.torch_data import read_data
-from trainers.weights import read_checkpoint, read_state_dict
+from trainers.formats.torch_data import read_data
+from trainers.formats.weights import read_checkpoint, read_state_dict
+from trainers.schema.pickled_objects import Opaque, RefusedPickle
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
 Build = Callable[[Path], bytes]

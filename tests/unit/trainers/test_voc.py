@@ -12,9 +12,9 @@ from mmdet.datasets import VOCDataset, XMLDataset
 from mmdet.registry import DATASETS
 
 from tests.unit.trainers.voc_folder import CLASSES, SOME, write_part, write_voc_folder, xml
-from trainers.datasets import build_dataset
+from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
-from trainers.spec import CocoDataset, CocoSplit, VocDataset, VocPart, class_names
+from trainers.schema import CocoDataset, CocoSplit, VocDataset, VocPart, class_names
 
 BCCD = Path(os.environ.get("STILLHOUSE_DATA", "nowhere")) / "bccd"
 CELLS = ("RBC", "WBC", "Platelets")

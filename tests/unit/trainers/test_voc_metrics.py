@@ -11,9 +11,9 @@ from mmdet.evaluation.functional import mean_ap
 from mmengine.structures import InstanceData
 
 from tests.unit.trainers.voc_folder import SOME, write_part, write_voc_folder, xml
-from trainers.datasets import build_dataset
-from trainers.evaluate import evaluate, ground_truth
-from trainers.voc_metrics import VocFound, VocTruth, voc_metrics
+from trainers.data.datasets import build_dataset
+from trainers.evaluation.evaluate import evaluate, ground_truth
+from trainers.evaluation.voc_metrics import VocFound, VocTruth, voc_metrics
 
 
 def truth(*objects: tuple[int, list[float], bool]) -> VocTruth:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.trainers.tiny import EPOCHS, STEPS_PER_EPOCH, job, trial
-from trainers.data import TrainStream
-from trainers.loop import train_alone
-from trainers.waiting import Waited
+from trainers.data.loaders import TrainStream
+from trainers.data.waiting import Waited
+from trainers.loop.loop import train_alone
 
 SLOW_S = 0.05
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys, time
 from pathlib import Path
-import trainers.watchdog as watchdog
+import trainers.loop.watchdog as watchdog
 watchdog.RENEW_EVERY_S = 0.05
 dog = watchdog.Watchdog(Path(sys.argv[1]) / "stacks-0.txt", 0.6)
 

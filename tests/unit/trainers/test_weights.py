@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainers.detector import build_student
+from trainers.detectors.detector import build_student
 from trainers.errors import TrialError
-from trainers.spec import Detector, Weights
-from trainers.weights import inherit, load_state, load_weights, read_checkpoint, read_state_dict, read_weights
+from trainers.formats.weights import inherit, load_state, load_weights, read_checkpoint, read_state_dict, read_weights
+from trainers.schema import Detector, Weights
 
 
 def model() -> nn.Sequential:

@@ -26,16 +26,16 @@ from tests.unit.trainers.tiny import (
     state,
     trial,
 )
-from trainers.data import TrainStream
-from trainers.datasets import build_dataset
-from trainers.detector import build_empty
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import TrainStream
+from trainers.data.seeding import derive
+from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import Targets, adapter_for
 from trainers.distill.views import Anchors
-from trainers.loop import Failed, train, train_together
-from trainers.seeding import derive
-from trainers.spec import Bckd, Detector, Job, Teacher, TrialSpec, Weights
-from trainers.spec.record import Record, read_history
-from trainers.spec.schedule import ConstantPolicy, Warmup
+from trainers.loop.loop import Failed, train, train_together
+from trainers.schema import Bckd, Detector, Job, Teacher, TrialSpec, Weights
+from trainers.schema.record import Record, read_history
+from trainers.schema.schedule import ConstantPolicy, Warmup
 
 WORKERS, BATCH, LEVELS, EPOCHS = 2, 8, 3, 2
 CROWDED = dataset(train_images=BATCH, val_images=5, image_size=(96, 96), max_objects=8)

@@ -14,7 +14,7 @@ from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.adapters.yolox import joint_logits
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.spec import Bckd, NoDistillation
+from trainers.schema import Bckd, NoDistillation
 
 CONFIG = config_of("yolox")
 SCORES = ("joint", "separate", "weighted")

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainers.spec import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
-from trainers.spec.record import Record, read_history
-from trainers.spec.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmup
+from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
+from trainers.schema.record import Record, read_history
+from trainers.schema.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmup
 
 CONFIG = str(Path(__file__).with_name("tiny_gfl.py"))
 TrainOnce = Callable[[TrialSpec], Path]

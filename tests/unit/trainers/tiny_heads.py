@@ -7,8 +7,8 @@ import torch
 from mmengine.logging import MMLogger
 from torch import nn
 
-from trainers.detector import build_empty
-from trainers.spec import Detector
+from trainers.detectors.detector import build_empty
+from trainers.schema import Detector
 
 CLASSES = 3
 

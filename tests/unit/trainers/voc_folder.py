@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from trainers.spec import VocDataset, VocPart
+from trainers.schema import VocDataset, VocPart
 
 CLASSES = ("cat", "dog")
 Object = tuple[str, tuple[float, float, float, float], int]  # name, corners, difficult

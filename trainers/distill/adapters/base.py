@@ -11,14 +11,14 @@ from mmdet.models.utils import unpack_gt_instances
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainers.distill.half_precision import network_in, widened
 from trainers.distill.losses import align_statistics
 from trainers.distill.taps import Tap
 from trainers.distill.views import Anchors, HeadFeatures, View
 from trainers.errors import TrialError
-from trainers.precision import network_in, widened
-from trainers.spec.heads import find_head, heads
-from trainers.spec.schedule import Precision
-from trainers.spec.terms import Need, TapPoint
+from trainers.schema.heads import find_head, heads
+from trainers.schema.schedule import Precision
+from trainers.schema.terms import Need, TapPoint
 
 Losses = dict[str, Tensor]
 

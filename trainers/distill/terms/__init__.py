@@ -6,8 +6,8 @@ from trainers.distill.terms.crosskd import CrossKdBoxTerm, CrossKdClsTerm
 from trainers.distill.terms.gid import GidResponseTerm
 from trainers.distill.terms.ld import KdMainTerm, LdMainTerm, LdVlrTerm
 from trainers.distill.terms.pkd import PkdTerm
-from trainers.spec.method import MethodSpec, terms_of
-from trainers.spec.terms import (
+from trainers.schema.method import MethodSpec, terms_of
+from trainers.schema.terms import (
     BckdCls,
     BckdLoc,
     CrossKdBox,

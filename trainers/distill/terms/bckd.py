@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainers.distill.losses import classification_and_peak, level_gate, localization_distillation
 from trainers.distill.views import Anchors, Pair, View
-from trainers.spec.terms import BckdCls, BckdLoc, BckdSwitches
+from trainers.schema.terms import BckdCls, BckdLoc, BckdSwitches
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from trainers.distill.losses import (
     peak_probability,
 )
 from trainers.distill.views import Pair
-from trainers.spec.heads import find_head
-from trainers.spec.terms import CrossKdBox, CrossKdCls, Need
+from trainers.schema.heads import find_head
+from trainers.schema.terms import CrossKdBox, CrossKdCls, Need
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainers.distill.losses import general_instances, gid_response
 from trainers.distill.views import Pair
-from trainers.spec.terms import GidResponse
+from trainers.schema.terms import GidResponse
 
 
 @dataclass(frozen=True)

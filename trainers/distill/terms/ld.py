@@ -12,7 +12,7 @@ from trainers.distill.losses import (
     vlr_weight,
 )
 from trainers.distill.views import Pair
-from trainers.spec.terms import KdMain, LdMain, LdVlr
+from trainers.schema.terms import KdMain, LdMain, LdVlr
 
 MAIN_DIVISOR, VLR_DIVISOR = 4.0, 16.0  # the authors' own: sides of a box, and four times that for the region around
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from trainers.distill.losses import pearson_distillation
 from trainers.distill.views import Pair
 from trainers.errors import TrialError
-from trainers.spec.terms import Pkd
+from trainers.schema.terms import Pkd
 
 
 @dataclass(frozen=True)

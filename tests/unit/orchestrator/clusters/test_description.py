@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orchestrator.clusters.load import load_cluster
-from orchestrator.findings import StudyErrors
+from orchestrator.core.findings import StudyErrors
 from tests.unit.orchestrator.clusters.described import SHIPPED, description, worker
 
 

@@ -12,7 +12,7 @@ from orchestrator.clusters.load import load_cluster
 from orchestrator.clusters.ray_file import ray_file
 from orchestrator.clusters.render import render
 from orchestrator.clusters.scripts import sky_task, slurm_script
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from tests.unit.orchestrator.clusters.described import SHIPPED, cluster, worker
 from tests.unit.orchestrator.clusters.schemas import kuberay_mistakes, ray_mistakes, with_typo
 

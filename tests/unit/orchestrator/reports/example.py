@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.plan import Plan
-from orchestrator.reports.report import Report, report_of
+from orchestrator.plan.plan import Plan
+from orchestrator.reports.document import Report, report_of
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.recorded import Recorded

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from orchestrator.errors import OperationError
+from orchestrator.core.errors import OperationError
 from orchestrator.reports.figures.canvas import write_figure
 from orchestrator.reports.figures.phases import Curve, Panel, draw_phases, panels_of
 from orchestrator.reports.figures.predictions import Shown, draw_predictions
 from tests.unit.orchestrator.reports.example import plan_of
-from trainers.spec.predictions import ImagePredictions, Picture, TruthBox
+from trainers.schema.predictions import ImagePredictions, Picture, TruthBox
 
 RAMP = {1: 0.125, 2: 0.25, 3: 0.375}
 

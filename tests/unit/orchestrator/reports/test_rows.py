@@ -2,12 +2,12 @@
 
 import pytest
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.reports.rows import make_rows
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.planning import plan_file
 from tests.unit.orchestrator.reports.example import APS, plan_of, report, results_of
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 BCKD = ("student", "bckd", 4.0, 1)
 

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UserError
-from orchestrator.findings import StudyErrors
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import Agenda, make_agenda, merged
-from orchestrator.reproduce.book import (
+from orchestrator.core.errors import UserError
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
+from orchestrator.reproduce.agreement import agreement
+from orchestrator.reproduce.execute import execute
+from orchestrator.reproduce.options import Options
+from orchestrator.reproduce.plan import Agenda, make_agenda, merged
+from orchestrator.reproduce.plan_table import plan_content
+from orchestrator.reproduce.tables import (
     METRICS,
     other_suites,
     paper_dir,
@@ -20,16 +25,11 @@ from orchestrator.reproduce.book import (
     switches,
     tables,
 )
-from orchestrator.reproduce.execute import execute
-from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan_view import plan_content
-from orchestrator.reproduce.rank import agreement
 from orchestrator.results.result import TrialResult
-from orchestrator.store import Store
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import runner
-from trainers.spec.record import Outcome, Record, to_lines, write_outcome
-from trainers.spec.zoo import find_checkpoint
+from trainers.schema.record import Outcome, Record, to_lines, write_outcome
+from trainers.schema.zoo import find_checkpoint
 
 BIG = Machine(cpus=64, gpus=8)
 R101, R50 = "retinanet_r101_fpn_1x_coco", "retinanet_r50_fpn_1x_coco"
@@ -152,8 +152,8 @@ def test_seeds_multiply_students_and_share_teachers(agenda):
 
 
 def test_the_bccd_study_and_the_suite_find_the_same_trials(agenda):
-    from orchestrator.plan import make_plan
-    from trainers.spec.zoo import configs_dir
+    from orchestrator.plan.plan import make_plan
+    from trainers.schema.zoo import configs_dir
 
     found = agenda("bccd")
     plan = make_plan(load_study(configs_dir() / "studies" / "bccd_paper.yaml"), Store("nowhere"))

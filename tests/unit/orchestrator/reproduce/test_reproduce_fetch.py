@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import OperationError
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import make_agenda
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.fetch_data import fetch_data
 from orchestrator.reproduce.options import Options
+from orchestrator.reproduce.plan import make_agenda
 from orchestrator.reproduce.sources import FETCHED, Lack, Source, lacking
-from orchestrator.store import Store
 
 
 def packed_zip() -> bytes:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.machine import Machine
-from orchestrator.plan import make_plan
-from orchestrator.reproduce.book import studies, study_file
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import make_plan
+from orchestrator.reproduce.data.part_of_data import chosen, parts_of, write_part
+from orchestrator.reproduce.data.smoke_data import smoke_roots, write_smoke_data
 from orchestrator.reproduce.fidelity import compressed, shortened, smoke
-from orchestrator.reproduce.part_of_data import chosen, parts_of, write_part
-from orchestrator.reproduce.smoke_data import smoke_roots, write_smoke_data
-from orchestrator.store import Store
+from orchestrator.reproduce.tables import studies, study_file
 from orchestrator.study.load import LoadedStudy, load_study
 from orchestrator.study.schema import Study, TrainedTeacher
-from trainers.spec import CocoDataset, VocDataset
-from trainers.spec.schedule import Schedule
+from trainers.schema import CocoDataset, VocDataset
+from trainers.schema.schedule import Schedule
 
 
 def study(name: str) -> Study:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import Agenda, make_agenda
-from orchestrator.reproduce.book import studies, study_file
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan_view import plan_content
-from orchestrator.store import Store
+from orchestrator.reproduce.plan import Agenda, make_agenda
+from orchestrator.reproduce.plan_table import plan_content
+from orchestrator.reproduce.tables import studies, study_file
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import runner
 

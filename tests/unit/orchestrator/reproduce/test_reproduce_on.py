@@ -8,15 +8,15 @@ import pytest
 
 from orchestrator.cli import parser
 from orchestrator.clusters.description import Cluster
+from orchestrator.commands import job
 from orchestrator.commands.reproduce import options_of
-from orchestrator.errors import UserError
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import Agenda, make_agenda
+from orchestrator.core.errors import UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
 from orchestrator.reproduce.options import Options
+from orchestrator.reproduce.plan import Agenda, make_agenda
 from orchestrator.service.queue import as_text, from_text
-from orchestrator.store import Store
-from orchestrator.submit import job
 from orchestrator.submit.identity import parse_attempt
 from orchestrator.submit.order import entrypoint
 from tests.unit.orchestrator.clusters.described import cluster, worker
@@ -39,7 +39,7 @@ def test_the_driver_gets_the_command_that_was_given(agenda):
     attempt = parse_attempt(f"{order.key}-1")
     assert attempt is not None
     script = shlex.split(entrypoint(order, attempt, job.own_version()))
-    driver = job.parser().parse_args(script[script.index("orchestrator.submit.job") + 1 :])
+    driver = job.parser().parse_args(script[script.index("orchestrator.commands.job") + 1 :])
     assert (driver.command, driver.run[:2]) == ("reproduce", ["A6", "A4"])
     arguments = parser().parse_args([driver.command, *driver.run])
     assert options_of(arguments) == Options(**chosen)

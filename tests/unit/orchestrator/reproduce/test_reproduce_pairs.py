@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.machine import Machine
-from orchestrator.reproduce.agenda import make_agenda
+from orchestrator.core.store import Store
+from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import Pair, pairs_of
-from orchestrator.store import Store
+from orchestrator.reproduce.plan import make_agenda
 
 
 @pytest.fixture

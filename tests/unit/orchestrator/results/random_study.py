@@ -13,10 +13,10 @@ from pathlib import Path
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan, PlannedTrial
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
-from trainers.spec.record import HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, Outcome, Record, to_lines, write_outcome
 
 AP, AP50, VOC50 = "coco/bbox_mAP", "coco/bbox_mAP_50", "voc/AP50"
 TITLES = {AP: "AP", AP50: "AP50", VOC50: "VOC AP50"}

@@ -10,15 +10,15 @@ import pytest
 from rich.console import Console
 
 from dashboards.schema import Snapshot
-from orchestrator.plan import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.reports.csv_table import csv_table
+from orchestrator.reports.document import report_of
 from orchestrator.reports.html_page import html_page
 from orchestrator.reports.latex import latex
 from orchestrator.reports.markdown import markdown
-from orchestrator.reports.report import report_of
+from orchestrator.reports.table import print_results
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summarise
-from orchestrator.table import print_results
 from orchestrator.tracking.recorded import Recorded
 from tests.unit.orchestrator.results.random_study import AP, TITLES, VOC50, Expected
 

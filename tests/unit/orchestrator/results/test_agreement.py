@@ -7,18 +7,18 @@ from pathlib import Path
 from hypothesis import given, settings
 
 from dashboards.snapshot import Query, snapshot
-from orchestrator.plan import Plan
-from orchestrator.points import point_text
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import Plan
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
-from orchestrator.snapshot.recorded import Curves, Latest, RecordedRun
 from orchestrator.tracking.cursor import best_points, points_of
+from orchestrator.tracking.history.recorded import Curves, Latest, RecordedRun
 from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.results import results_on_disk
 from tests.unit.dashboards.fake_tracking import FakeTracking
 from tests.unit.orchestrator.results.random_study import Drawn, drawn, expected_best, expected_rows, fill
 from tests.unit.orchestrator.results.surfaces import hold_json, hold_page, hold_report, hold_terminal
-from trainers.spec.record import read_history, read_outcome
+from trainers.schema.record import read_history, read_outcome
 
 LATER = 2e9  # nobody has been heard of for years
 

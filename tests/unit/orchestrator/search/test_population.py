@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.population import PopulationAdvisor
-from orchestrator.search.suggestion import Suggestion
 from orchestrator.study.schema import Search
 
 SPACE = {"method.alpha1": {"uniform": [0.0, 2.0]}, "schedule.lr": [0.001, 0.01, 0.1]}

@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("ray.tune")
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler
 
-from orchestrator.search.log import SearchLog
+from orchestrator.plan.journal import SearchLog
 from orchestrator.search.scheduler import RememberingScheduler
 from tests.unit.orchestrator.search.simulated import METRIC, Killed, Simulation
-from trainers.spec.record import Record
+from trainers.schema.record import Record
 
 Scores = dict[str, list[float]]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
 from orchestrator.search.suggestions import Suggestions
 from tests.unit.orchestrator.planning import plan_text
-from trainers.spec.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 
 STUDY = """
 name: searched

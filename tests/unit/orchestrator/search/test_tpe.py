@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.search.suggestion import Suggestion
+from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.tpe import TpeAdvisor
 from orchestrator.study.schema import Search
 

@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api import Study
-from orchestrator.errors import OperationError, UserError
-from orchestrator.service.client import Remote
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.submit.service_client import Remote
 from orchestrator.submit.states import State
 from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
 from tests.unit.orchestrator.submit.orders import said

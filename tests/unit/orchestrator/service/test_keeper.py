@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 from orchestrator.service.keeper import MOST_LOSSES, Keeper
 from orchestrator.service.queue import Queue
 from orchestrator.submit import cluster

@@ -2,14 +2,14 @@
 
 import pytest
 
-from orchestrator.errors import OperationError
-from orchestrator.plan import make_plan, refreshed
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan, refreshed
 from orchestrator.storage import copier
 from orchestrator.storage.copier import mirrored
 from orchestrator.storage.place import Place, StorageAway
-from orchestrator.store import Store
 from orchestrator.study.load import load_study
-from trainers.spec.record import Outcome, write_outcome
+from trainers.schema.record import Outcome, write_outcome
 
 STUDY = """
 name: copied

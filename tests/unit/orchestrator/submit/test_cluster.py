@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 from orchestrator.submit import cluster
 from orchestrator.submit.cluster import RayCluster
 from tests.unit.orchestrator.submit.fake_ray import FakeRay

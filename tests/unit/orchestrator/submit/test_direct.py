@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from orchestrator.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError, UserError
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import Direct
 from orchestrator.submit.record import Ledger

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from orchestrator.cli import own_version
-from orchestrator.submit import job
+from orchestrator.commands import job
 from orchestrator.submit.record import Ledger
 from orchestrator.submit.states import State
 

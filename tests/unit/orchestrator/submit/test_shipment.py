@@ -5,10 +5,10 @@ import zipfile
 
 import pytest
 
-from orchestrator.errors import UserError
+from orchestrator.core.errors import UserError
 from orchestrator.study.load import load_study
 from orchestrator.submit.shipment import ship
-from trainers.spec.zoo import configs_dir
+from trainers.schema.zoo import configs_dir
 
 BASE = """
 name: plain

@@ -11,15 +11,15 @@ import torch
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import dataset, trial
-from trainers.datasets import build_dataset
-from trainers.detector import build_student
+from trainers.data.datasets import build_dataset
+from trainers.detectors.detector import build_student
 from trainers.errors import TrialError
-from trainers.evaluate import evaluate
-from trainers.export import student_checkpoint
+from trainers.evaluation.evaluate import evaluate
 from trainers.predictions.choice import chosen
 from trainers.predictions.look import look
-from trainers.spec import class_count
-from trainers.spec.predictions import ImagePredictions, Index, Limits, PredictionJob, ScoreCounts, Subject, key_of
+from trainers.schema import class_count
+from trainers.schema.predictions import ImagePredictions, Index, Limits, PredictionJob, ScoreCounts, Subject, key_of
+from trainers.state.export import student_checkpoint
 
 
 def subject(folder: Path, name: str, seed: int = 0, **changes) -> Subject:
@@ -61,7 +61,8 @@ def test_boxes_are_those_of_the_evaluation(both, monkeypatch):
     folder, index = both
     handed = []
     monkeypatch.setattr(
-        "trainers.evaluate.coco_metrics", lambda _, detections, *rest, **named: handed.extend(detections) or {}
+        "trainers.evaluation.evaluate.coco_metrics",
+        lambda _, detections, *rest, **named: handed.extend(detections) or {},
     )
     made = subject(folder, "aaa")
     student = build_student(made.spec.student, class_count(made.spec.dataset), 0)

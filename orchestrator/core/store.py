@@ -1,0 +1,107 @@
+"""Know where a store keeps what: trials by identity, the tracking database, Ray's own files."""
+
+import contextlib
+import fcntl
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.core.errors import OperationError, UserError
+
+VARIABLE = "STILLHOUSE_STORE"
+MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
+DEFAULT = "stillhouse-runs"
+UNUSABLE = re.compile(r"\?|%[0-9A-Fa-f]{2}|[\x00-\x1f]")  # what follows "?" are options, "%41" is decoded
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # of the embedded tracking store
+
+
+class Store:
+    """Name the folders of one store; nothing is written before ``prepare``.
+
+    Raises ``UserError`` for a path that MLflow would read as another one: it would write beside the store.
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = Path(root or os.environ.get(VARIABLE) or DEFAULT).expanduser().absolute()
+        if found := UNUSABLE.search(str(self.root)):
+            raise UserError(
+                f"the store {str(self.root)!r} has {found[0]!r} in its path, which MLflow takes for something else in the "
+                "address of its database: rename the folder, or give another --store"
+            )
+
+    def trial_dir(self, trial_id: str) -> Path:
+        """Return the directory of a trial; trials of all studies lie side by side, so that studies share them."""
+        return self.trials / trial_id
+
+    @property
+    def trials(self) -> Path:
+        """Return the folder of all trials."""
+        return self.root / "trials"
+
+    def search_log(self, identity: str) -> Path:
+        """Return where a study's search writes down what it decides; losing the file loses no result."""
+        return self.root / "searches" / f"{identity}.jsonl"
+
+    @property
+    def rates(self) -> Path:
+        """Return the file of how fast trials of this store were."""
+        return self.root / "rates.jsonl"
+
+    @property
+    def tune_dir(self) -> Path:
+        """Return where Ray Tune keeps its own state."""
+        return self.root / "tune"
+
+    @property
+    def database(self) -> Path:
+        """Return the SQLite file of the embedded tracking store."""
+        return self.root / DATABASE
+
+    @property
+    def tracking_uri(self) -> str:
+        """Return the embedded tracking store's URI."""
+        return f"sqlite:///{self.database}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Return where the embedded tracking store keeps artifacts."""
+        return self.root / ARTIFACTS
+
+    def prepare(self) -> None:
+        """Create the store's folder; raise ``OperationError`` when it cannot be written or holds a damaged database."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe-"):
+                pass
+        except OSError as error:
+            raise OperationError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
+        require_sound_database(self.database)
+
+    @contextlib.contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
+        with (self.root / "run.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OperationError(f"another stillhouse run is using the store {self.root}") from error
+            yield
+
+
+def require_sound_database(path: Path) -> None:
+    """Raise ``OperationError`` when an SQLite file is damaged; one that is not there yet is sound."""
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            [found] = connection.execute("pragma quick_check(1)").fetchone()
+            tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    except sqlite3.Error as error:
+        found, tables = str(error), set()
+    if found != "ok":
+        raise OperationError(f"the tracking database {path} is damaged: {found.splitlines()[-1]}")
+    if tables and tables.isdisjoint(MLFLOWS_TABLES):
+        raise OperationError(f"{path} is not MLflow's but some other program's database: give tracking another file")

@@ -1,0 +1,48 @@
+"""Check a dataset before anything is trained on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.dataset_check.both_splits import common_source
+from orchestrator.dataset_check.boxes import check_boxes
+from orchestrator.dataset_check.duplicates import check_contents, check_twins
+from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.images import Advance, check_images
+from orchestrator.dataset_check.read import read
+from orchestrator.dataset_check.summary import Summary, check_counts, summarise
+from trainers.schema import class_names
+from trainers.schema.annotations import FileDataset
+
+Begin = Callable[[str, int], Advance]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Hold the counts of both splits, and what was found."""
+
+    summaries: tuple[Summary, ...]
+    ledger: Ledger
+
+
+def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report:
+    """Read annotations and images of both splits and return what is in them and what is wrong with them.
+
+    ``decode`` reads every pixel and compares contents. ``begin`` is called with a split's name and its number of
+    images, and returns what to call after each.
+    """
+    ledger = Ledger()
+    train, val = read(dataset, ledger)
+    summaries = tuple(summarise(split, class_names(dataset)) for split in (train, val))
+    for split, summary in zip((train, val), summaries, strict=True):
+        check_boxes(split, ledger)
+        check_counts(summary, ledger, dataset.min_side)
+    if (common := common_source(dataset)) is not None:
+        ledger.error("splits of one source", "dataset.val", common)
+    else:
+        check_twins(train, val, ledger)
+    digests = tuple(
+        check_images(split, dataset.pixel_rule, ledger, decode=decode, advance=begin(split.name, len(split.images)))
+        for split in (train, val)
+    )
+    check_contents(train, val, (digests[0], digests[1]), ledger)
+    return Report(summaries, ledger)

@@ -1,0 +1,88 @@
+"""Say in a plan what is missing or wrong in its dataset, as far as two seconds tell."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import get_args
+
+from orchestrator.core.findings import Finding
+from orchestrator.dataset_check.annotation_findings import annotation_findings
+from orchestrator.dataset_check.both_splits import WORTHLESS, common_source, shared_images
+from orchestrator.dataset_check.class_names import other_spellings, told_of, unknown_classes
+from orchestrator.dataset_check.data_files import file_dataset, missing_from, missing_part
+from orchestrator.dataset_check.image_findings import image_findings
+from orchestrator.dataset_check.readings import known_names, reading
+from orchestrator.study.load import LoadedStudy
+from trainers.schema import VocDataset
+from trainers.schema.annotations import FileDataset, SplitName
+from trainers.schema.voc_layout import PartFiles
+
+
+def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
+    """Yield what keeps the study's dataset from being trained and evaluated on, or is worth knowing of it.
+
+    Each mistake is told once: a class name that no box has at ``dataset.classes`` and not for each split, a file that
+    both splits are read from instead of each image in it.
+    """
+    dataset = file_dataset(loaded.study.dataset)
+    if dataset is None:
+        return
+    for split in get_args(SplitName):
+        missing = missing_from(dataset, split, _first_image(dataset, split))
+        yield from (Finding("missing", loaded.where(f"dataset.{split}"), message) for message in missing)
+    names, classes = known_names(dataset), loaded.where("dataset.classes")
+    unknown = unknown_classes(dataset, names)
+    yield from (Finding("error", classes, item.message) for item in unknown)
+    yield from (Finding("warning", classes, item.message) for item in other_spellings(dataset, names, unknown))
+    for split in get_args(SplitName):
+        yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
+    yield from _of_both(dataset, loaded.where("dataset.val"))
+
+
+def _first_image(dataset: FileDataset, split: SplitName) -> str | None:
+    found = reading(dataset, split)
+    return found.used[0] if found is not None and found.used else None
+
+
+def _of_split(dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]) -> Iterator[Finding]:
+    lists = list(_lists(dataset, split, where))
+    yield from lists
+    # XML files that are missing would be told twice
+    if not (isinstance(dataset, VocDataset) and (lists or missing_from(dataset, split))):
+        yield from annotation_findings(dataset, split, where, unknown)
+        yield from image_findings(dataset, split, where)
+
+
+def _lists(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
+    """Compare VOC's lists with their annotation files, by one look into each folder."""
+    if isinstance(dataset, VocDataset):
+        for part in dataset.train if split == "train" else dataset.val:
+            if not missing_part(Path(dataset.root), part):
+                yield from _listed(PartFiles(dataset.root, part), where)
+
+
+def _listed(files: PartFiles, where: str) -> Iterator[Finding]:
+    try:
+        names = files.names
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("error", where, f"{files.source} is not a list of images: {error}")
+        return
+    absent = [name for name in names if not files.has_xml(name)]
+    if absent:
+        verb = "is" if len(absent) == 1 else "are"
+        message = (
+            f"{len(absent)} of {len(names)} annotation files {verb} missing, the first {files.xml_file(absent[0])}"
+        )
+        yield Finding("missing", where, message)
+    if not names:
+        yield Finding("error", where, f"{files.source} names no image")
+
+
+def _of_both(dataset: FileDataset, where: str) -> Iterator[Finding]:
+    """Yield that both splits are read from one file, or else that images are in both."""
+    train, val = reading(dataset, "train"), reading(dataset, "val")
+    if (message := common_source(dataset)) is not None:
+        yield Finding("error", where, message)
+    elif train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
+        verb = "is" if len(shared) == 1 else "are"
+        count = f"{len(shared)} of {len(val.paths)} images {verb} trained on too, the first {shared[0]}"
+        yield Finding("error", where, f"{count}: {WORTHLESS}")

@@ -1,0 +1,77 @@
+"""Note what is wrong with a split that was read as training and evaluation do."""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+from orchestrator.dataset_check.class_names import names_by_split, names_of, other_spellings, told_of, unknown_classes
+from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.split import Box, Image, Split
+from trainers.schema import VocDataset, class_names
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, read_split
+from trainers.schema.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES
+from trainers.schema.annotations.problems import problems
+from trainers.schema.annotations.usage import usage
+from trainers.schema.annotations.wording import visible
+
+
+def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
+    """Return the training and the validation split as far as they can be read."""
+    train, val = read_split(dataset, "train"), read_split(dataset, "val")
+    names = names_by_split(dataset, (train, val))
+    unknown = unknown_classes(dataset, names)
+    for item in unknown:
+        ledger.error("unknown class names", "dataset.classes", item.message)
+    spelt = other_spellings(dataset, names, unknown)
+    for spelling in spelt:
+        ledger.warning("classes in several spellings", "dataset.classes", spelling.message)
+    for split in (train, val):
+        _note_others(
+            split, dataset, [name for item in spelt if item.split == split.name for name in item.names], ledger
+        )
+    return (
+        _noted(dataset, train, told_of(unknown, "train"), ledger),
+        _noted(dataset, val, told_of(unknown, "val"), ledger),
+    )
+
+
+def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Ledger) -> Split:
+    """Note what is odd about a split, except that no box has the name of the ``unknown`` classes."""
+    for kind in found.notes.told:
+        if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
+            ledger.take(kind, found.notes)
+    counts = usage(found, dataset)
+    split = Split(
+        found.name,
+        other_boxes=found.others.total(),
+        told_missing=MISSING_IMAGES in found.notes.told,
+        told_corners=CORNERS in found.notes.told,
+        usage=counts,
+    )
+    names = class_names(dataset)
+    for image in found.images:
+        split.images[image.id] = Image(Path(image.path), image.size, image.where)
+        for box in image.boxes:
+            where = image.where_of(box)
+            split.boxes.append(Box(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
+    if found.notes.stopping is None:
+        _note_problems(split, dataset, unknown, ledger)
+    return split
+
+
+def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], ledger: Ledger) -> None:
+    """Note objects of names that are no class of the study; COCO files list such names among their categories.
+
+    Nothing is said of the names that are ``spelt`` like a class, which are told already.
+    """
+    others = Counter({name: count for name, count in found.others.items() if name not in spelt})
+    if others and isinstance(dataset, VocDataset):
+        names = ", ".join(f"{visible(other)} ({count})" for other, count in others.most_common(10))
+        message = f"objects that are no class of the study: {names}"
+        ledger.warning("objects of other names", f"dataset.{found.name}", message)
+
+
+def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], ledger: Ledger) -> None:
+    for problem in problems(split.usage, dataset, unknown):
+        add = ledger.error if problem.level == "error" else ledger.warning
+        add(problem.kind, f"dataset.{split.name}", problem.message)

@@ -1,0 +1,107 @@
+"""Read a dataset's annotations once for a plan, unless they are too large to be read in a moment."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from orchestrator.dataset_check.class_names import Names, names_of
+from trainers.schema import VocDataset
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, SplitName, read_split
+from trainers.schema.annotations.changed import changed_readings
+from trainers.schema.annotations.usage import Usage, usage, used_images
+from trainers.schema.collector import collector_paused
+from trainers.schema.seen import Seen
+from trainers.schema.voc_layout import PartFiles
+
+READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
+REMEMBERED = 16  # splits
+LOOKED_AT = 200  # images of a split whose files a plan looks at
+Stamp = tuple[tuple[str, int, int], ...]  # path, size and time of what tells that a split has changed
+
+
+class FirstImage(NamedTuple):
+    """Hold an image's file, and the (width, height) that its annotation gives."""
+
+    file: Path
+    size: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Hold what a split's annotations say: counts, oddities, names, images, and what is read otherwise than before.
+
+    ``used`` are the files of the images that are used, ``first`` the first of these images, ``seen`` the digests of a VOC
+    split's parts.
+    """
+
+    usage: Usage
+    notes: Notes
+    names: Names
+    paths: tuple[str, ...]
+    changed: tuple[str, ...]
+    used: tuple[str, ...]
+    first: tuple[FirstImage, ...]
+    seen: tuple[Seen | None, ...]
+
+
+def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
+    """Return what a split's annotations say, ``None`` where a file is missing or too large for a plan.
+
+    A split is read once in a process while its files have the same size and time.
+    """
+    try:
+        stamp = _stamp(dataset, split)
+    except OSError:
+        return None
+    if not isinstance(dataset, VocDataset) and (stamp[0][1] > READABLE or Path(stamp[0][0]).is_dir()):
+        return None
+    return _read(dataset, split, stamp)
+
+
+def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
+    """Tell whether a split's annotation file is one that a plan leaves to training."""
+    if isinstance(dataset, VocDataset):
+        return False
+    file = Path(dataset.root) / (dataset.train if split == "train" else dataset.val).annotations
+    return file.is_file() and file.stat().st_size > READABLE
+
+
+def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
+    """Return the size and time of annotation files, lists, and folders: names are compared with what the folders hold."""
+    root = Path(dataset.root)
+    if not isinstance(dataset, VocDataset):
+        files = dataset.train if split == "train" else dataset.val
+        images = root / files.images
+        return (_stamp_of(root / files.annotations), *([_stamp_of(images)] if images.exists() else []))
+    parts = dataset.train if split == "train" else dataset.val
+    found = [PartFiles(root, part) for part in parts]
+    return tuple(_stamp_of(path) for part in found for path in (part.source, part.annotations, part.images))
+
+
+def _stamp_of(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+@lru_cache(REMEMBERED)
+def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
+    with collector_paused():  # what is read is thrown away before the collector would look at it
+        return _summary(read_split(dataset, split), dataset)
+
+
+def _summary(found: AnnotatedSplit, dataset: FileDataset) -> Reading:
+    counts = usage(found, dataset)
+    paths = tuple(image.path for image in found.images)
+    images = used_images(found, dataset)
+    used = tuple(image.path for image in images)
+    first = tuple(FirstImage(Path(image.path), image.size) for image in images[:LOOKED_AT])
+    names, changed = names_of(found, dataset), changed_readings(found)
+    return Reading(counts, found.notes, names, paths, changed, used, first, tuple(found.seen))
+
+
+def known_names(dataset: FileDataset) -> dict[str, Names]:
+    """Return the names in each split whose annotations can be read and compared with the study's classes."""
+    found = {split: reading(dataset, split) for split in get_args(SplitName)}
+    known = {split: item for split, item in found.items() if item is not None and item.notes.names_all}
+    return {split: item.names for split, item in known.items() if item.usage.images}

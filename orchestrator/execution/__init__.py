@@ -1,0 +1,1 @@
+"""Run a plan: prepare this machine, start Ray, drive Ray Tune, and stop cleanly."""

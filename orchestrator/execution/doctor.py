@@ -1,0 +1,131 @@
+"""Examine the environment: packages, operators, devices, Ray, the store and the data folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.core.errors import OperationError
+from orchestrator.core.processes import processes
+from orchestrator.core.store import Store
+from orchestrator.execution.leaks import Leak
+from orchestrator.plan.machine import this_machine
+
+REQUIRED = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "pycocotools", "faster-coco-eval", "pydantic")
+OURS = ("orchestrator", "trainers", "dashboards")
+ROOM = 10 * 2**30  # bytes; a study of full-size detectors keeps some hundred MB a trial
+PROBE = "import trainers, torch, mmdet.models, mmcv._ext as e; print(torch.__version__, torch.cuda.is_available(), e.__spec__.origin)"
+PROBE_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True)
+class Check:
+    """Hold what one look has found."""
+
+    level: Literal["ok", "warn", "fail"]
+    subject: str
+    message: str
+
+
+def examine(store: Store, leaks: Sequence[Leak] = ()) -> list[Check]:
+    """Run every check and report ``leaks``; a check that itself breaks counts as failed."""
+    looks: tuple[Callable[[], Iterator[Check]], ...] = (
+        _python, _packages, _parents, _stack, _devices, _ray, lambda: _store(store), _data, lambda: _leaks(leaks),
+    )  # fmt: skip
+    return [check for look in looks for check in look()]
+
+
+def _python() -> Iterator[Check]:
+    good = (3, 11) <= sys.version_info[:2] < (3, 13)
+    yield Check("ok" if good else "fail", "python", f"{sys.version.split()[0]} at {sys.executable}")
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        yield Check(
+            "warn", "python", "PYTHONDONTWRITEBYTECODE is set: workers start slowly unless bytecode is compiled"
+        )
+
+
+def _packages() -> Iterator[Check]:
+    for name in REQUIRED:
+        try:
+            yield Check("ok", name, version(name))
+        except PackageNotFoundError:
+            yield Check("fail", name, "not installed: build the environment with make env")
+
+
+def _parents() -> Iterator[Check]:
+    """The packages' names are common words: make sure that all of them are ours."""
+    found = {name: Path(str(import_module(name).__file__)).parent.parent for name in OURS}
+    if len(set(found.values())) == 1:
+        yield Check("ok", "stillhouse", str(found["orchestrator"]))
+    else:
+        places = ", ".join(f"{name} from {path}" for name, path in found.items())
+        yield Check("fail", "stillhouse", f"its packages come from several places: {places}")
+
+
+def _stack() -> Iterator[Check]:
+    """Import mmdet with its operators in another process, as a worker would."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        yield Check("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
+        return
+    if answer.returncode:
+        yield Check("fail", "mmdet", (answer.stderr.strip().splitlines() or ["import failed"])[-1])
+        return
+    torch_version, cuda, origin = answer.stdout.split()[-3:]
+    yield Check("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")
+    gpus = this_machine().gpus
+    if gpus and cuda == "False":
+        yield Check("fail", "cuda", f"{gpus} NVIDIA devices are here, but torch sees none")
+
+
+def _devices() -> Iterator[Check]:
+    machine = this_machine()
+    yield Check("ok", "machine", f"{machine.cpus} CPUs, {machine.gpus} GPUs")
+
+
+def _ray() -> Iterator[Check]:
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        yield Check("warn", "ray", f"RAY_ADDRESS={address} is set; run starts its own Ray unless --address is given")
+    running = sum("gcs_server" in process.title.partition(" ")[0] for process in processes())
+    if running:
+        yield Check("warn", "ray", f"{running} Ray head process(es) run on this machine already")
+    else:
+        yield Check("ok", "ray", "no other Ray runs on this machine")
+
+
+def _store(store: Store) -> Iterator[Check]:
+    try:
+        store.prepare()
+    except OperationError as error:
+        yield Check("fail", "store", str(error))
+        return
+    free = shutil.disk_usage(store.root).free
+    level: Literal["ok", "warn"] = "ok" if free > ROOM else "warn"
+    yield Check(level, "store", f"{store.root}, {free / 2**30:.0f} GiB free")
+
+
+def _data() -> Iterator[Check]:
+    folder = os.environ.get("STILLHOUSE_DATA")
+    if folder is None:
+        yield Check("warn", "data", "STILLHOUSE_DATA is not set: studies that name it need it")
+    elif not Path(folder).is_dir():
+        yield Check("fail", "data", f"STILLHOUSE_DATA names {folder}, which is no folder")
+    else:
+        yield Check("ok", "data", folder)
+
+
+def _leaks(leaks: Sequence[Leak]) -> Iterator[Check]:
+    if not leaks:
+        yield Check("ok", "leaks", "nothing is left of earlier runs")
+    for leak in leaks:
+        yield Check("fail", "leaks", f"{leak.message}: stillhouse doctor --clean removes it")

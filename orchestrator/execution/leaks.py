@@ -1,0 +1,89 @@
+"""Find what runs that were killed have left behind: processes and half-written files; and clean up what is surely ours."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.processes import Process, process, processes, variable
+from orchestrator.core.ray_environment import DRIVER
+from orchestrator.core.store import Store
+
+GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
+HALF_WRITTEN = ("trials/*/.*.partial", "trials/*/stop", ".probe-*")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Hold one thing that outlived its run: a process, or a file."""
+
+    message: str
+    process: Process | None = None
+    path: Path | None = None
+
+
+def find_leaks(store: Store) -> list[Leak]:
+    """Return what is left of runs that are no more; a run that goes on has no leaks."""
+    return [*_orphans(), *_half_written(store)]
+
+
+def clean(leaks: list[Leak]) -> None:
+    """End the processes and delete the files, each only if it still is what was found."""
+    for leak in leaks:
+        if leak.path is not None:
+            leak.path.unlink(missing_ok=True)
+    found = [leak.process for leak in leaks if leak.process is not None]
+    _signal(found, signal.SIGTERM)
+    giving_up = time.monotonic() + GRACE_S
+    while any(map(_is_there, found)) and time.monotonic() < giving_up:
+        time.sleep(0.05)
+    _signal(found, signal.SIGKILL)
+
+
+def _orphans() -> Iterator[Leak]:
+    """Yield processes that carry the mark of a driver that has ended; every process of a local Ray inherits its driver's."""
+    for found in processes():
+        mark = variable(found.pid, DRIVER) if found.pid != os.getpid() else None
+        if mark and mark != found.identity and not _lives(mark):
+            yield Leak(f"process {found.pid} ({found.title[:60]}) outlived its run (process {mark})", process=found)
+
+
+def _lives(mark: str) -> bool:
+    pid = mark.partition("@")[0]
+    driver = process(int(pid)) if pid.isdigit() else None
+    return driver is not None and driver.identity == mark
+
+
+def _half_written(store: Store) -> Iterator[Leak]:
+    """Yield files that a run would have finished or removed; none while one uses the store."""
+    if _in_use(store):
+        return
+    for pattern in HALF_WRITTEN:
+        for path in sorted(store.root.glob(pattern)):
+            yield Leak(f"file {path} was left half-written by a run that ended early", path=path)
+
+
+def _in_use(store: Store) -> bool:
+    try:
+        with (store.root / "run.lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no store yet, or never run in
+        return False
+    return False
+
+
+def _is_there(found: Process) -> bool:
+    now = process(found.pid)
+    return now is not None and now.identity == found.identity
+
+
+def _signal(found: list[Process], number: int) -> None:
+    for one in filter(_is_there, found):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one.pid, number)

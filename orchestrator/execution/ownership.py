@@ -1,0 +1,71 @@
+"""Let one run alone write in a store: end what a run that was killed has left, and at the end what this one would leave."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.core.processes import Process, end, process, processes, this_process, variable
+from orchestrator.core.ray_environment import DRIVER
+from orchestrator.core.store import Store
+from orchestrator.execution.scratch import own_scratch, remove_scratch
+from trainers.schema.atomic import write_text
+
+NOTE = "run.driver"  # in the store: which process runs, or was killed while it ran, and its folder of temporary files
+PATIENCE_S = 10.0  # for processes that have been killed to be gone
+LOOK_S = 0.02
+
+
+@contextlib.contextmanager
+def sole_writer(store: Store) -> Iterator[None]:
+    """End the processes of the run before, if it was killed, and at the end of the block those of this one.
+
+    An actor does not hear at once that its driver was killed, and for a minute not that Ray's head was: until then it
+    would go on writing, beside the actor that takes over its trial. Temporary files go the same way. The caller holds the
+    store's lock. Only a local Ray's processes carry a driver's mark; a cluster ends those of a driver that is gone itself.
+    """
+    note, own = store.root / NOTE, this_process().identity
+    _succeed(note, own)
+    before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
+    with own_scratch() as scratch:
+        write_text(note, f"{own}\n{scratch}\n")
+        try:
+            yield
+        finally:
+            end_marked(own, before)
+            note.unlink(missing_ok=True)
+
+
+def _succeed(note: Path, own: str) -> None:
+    """Clean up behind the run that has left a note, unless it lives."""
+    if not note.exists():
+        return
+    driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
+    if driver and driver != own and not _lives(driver):
+        end_marked(driver, spared=frozenset())
+        remove_scratch(scratch)
+
+
+def end_marked(driver: str, spared: frozenset[str]) -> None:
+    """Kill the processes with the mark of ``driver`` and wait until they are gone, whatever they start meanwhile."""
+    giving_up = time.monotonic() + PATIENCE_S
+    killed: set[str] = set()
+    while time.monotonic() < giving_up:
+        found = {one.identity for one in marked(driver)} - spared
+        killed = {identity for identity in killed | found if _lives(identity)}  # one that is dying shows no mark
+        if not killed:
+            return
+        for identity in killed:
+            end(identity)
+        time.sleep(LOOK_S)
+
+
+def marked(driver: str) -> Iterator[Process]:
+    """Yield the processes that carry the mark of ``driver``, and not the driver."""
+    yield from (one for one in processes() if one.identity != driver and variable(one.pid, DRIVER) == driver)
+
+
+def _lives(identity: str) -> bool:
+    pid = identity.partition("@")[0]
+    found = process(int(pid)) if pid.isdigit() else None
+    return found is not None and found.identity == identity

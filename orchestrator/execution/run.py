@@ -1,0 +1,121 @@
+"""Run a plan: the teacher first, then the students that are not finished yet; keep MLflow up to date."""
+
+import logging
+from collections.abc import Sequence
+
+from orchestrator.core.errors import OperationError
+from orchestrator.core.store import Store
+from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.ray_watch import watched_head
+from orchestrator.execution.tune import Watcher, run_trials, start_ray, stop_ray
+from orchestrator.plan.budget import Budget
+from orchestrator.plan.images import ImageRecorder
+from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.rates import remember
+from orchestrator.plan.totals import to_train
+from orchestrator.search.suggestions import Suggestions
+from orchestrator.study.space import is_open
+from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
+from orchestrator.tracking.priors import read_priors
+from orchestrator.tracking.tracker import Tracker
+from trainers.schema.record import OUTCOME, read_outcome
+from trainers.schema.tidy import drop_carried, tidy_finished
+
+WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
+log = logging.getLogger(__name__)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    tracker: Tracker,
+    watchers: Sequence[Watcher],
+    address: str | None,
+    interruption: Interruption | None = None,
+    wait_s: float = WAIT_S,
+    *,
+    keep_ray: bool = False,
+) -> Delivery:
+    """Train what the plan still lacks and copy all to MLflow, also when the run ends early; say what became of that.
+
+    Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does not answer. ``keep_ray``
+    leaves Ray up for another plan; the caller stops it. Raises
+    ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
+    """
+    pending = to_train(map(refreshed, plan.trials))
+    enough = Budget(plan).reason
+    if enough:
+        pending = []
+        log.warning("%s: nothing is trained", enough)
+    flusher = Flusher(tracker, plan.trials)
+    try:
+        flusher.begin()
+        if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
+            learn(plan, tracker)
+            _train(
+                plan,
+                pending,
+                store,
+                [ImageRecorder(plan), flusher, *watchers],
+                address,
+                interruption or Interruption(),
+                keep_ray,
+            )
+        for trial in plan.trials:
+            if (
+                refreshed(trial).status == "finished"
+            ):  # now or earlier: somebody may have been killed behind its outcome
+                tidy_finished(trial.directory)
+        remember(plan, store.rates)
+        if is_open(plan.study.search) and Suggestions(plan).over:
+            for trial in plan.suggested:
+                drop_carried(trial.directory)  # nobody goes on from there any more
+    except BaseException:
+        flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
+        raise
+    return flusher.close(wait_s)
+
+
+def learn(plan: Plan, tracker: Tracker) -> None:
+    """Take results of earlier trials into account, before the first point is asked for.
+
+    Raises ``OperationError`` when they cannot be read: without them the search would go elsewhere.
+    """
+    if plan.study.search.warm_start is None or not (suggestions := Suggestions(plan)).is_fresh:
+        return
+    priors = read_priors(plan, tracker.connect())
+    log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
+    suggestions.knows(priors)
+
+
+def _train(
+    plan: Plan,
+    pending: list[PlannedTrial],
+    store: Store,
+    watchers: Sequence[Watcher],
+    address: str | None,
+    interruption: Interruption,
+    keep_ray: bool,
+) -> None:
+    for trial in pending:
+        (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
+    try:
+        start_ray(address)
+        with watched_head():
+            if plan.teacher in pending:
+                run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
+                require_teacher(plan.teacher)
+            students = [trial for trial in pending if trial.role == "student"]
+            if students or is_open(plan.study.search):
+                run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
+    finally:
+        if not keep_ray:
+            stop_ray()
+
+
+def require_teacher(teacher: PlannedTrial) -> None:
+    """Raise ``OperationError`` unless the teacher is finished: no student is started without it."""
+    outcome = read_outcome(teacher.directory)
+    if outcome is None or outcome.status != "finished":
+        reason = outcome.reason if outcome else "it did not end"
+        raise OperationError(f"the teacher ({teacher.id}) failed, no student was started: {reason}")

@@ -1,0 +1,58 @@
+"""Keep a trial's timeline: one line for everything that kept it from going straight to its end."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.failures.kinds import Kind
+
+EVENTS = "events.jsonl"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Say what happened to a trial and what was done about it.
+
+    ``attempt`` counts the trial's starts in this ``run`` (the run that writes the event) from 1. ``details`` holds
+    numbers that the action needs again, such as ``micro_batch``. ``time`` is in seconds since 1970.
+    """
+
+    kind: str
+    action: str
+    detail: str
+    attempt: int = 1
+    run: str = ""
+    details: dict[str, int] = field(default_factory=dict)
+    time: float = field(default_factory=time.time)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as it stands on the timeline."""
+        return asdict(self)
+
+
+def append_event(directory: str | Path, event: Event) -> None:
+    """Add an event to the timeline of the trial in ``directory``; one write, so that a reader sees whole lines."""
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    with (Path(directory) / EVENTS).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(event)) + "\n")
+
+
+def read_events(directory: str | Path) -> list[Event]:
+    """Return a trial's timeline, oldest first; a last line that was cut off by a crash or a full disk is left out."""
+    path = Path(directory) / EVENTS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [event for event in map(_parse, lines) if event is not None]
+
+
+def spent(events: list[Event], run: str, kind: Kind) -> int:
+    """Return how many failures of ``kind`` the trial has had in ``run``."""
+    return sum(event.kind == kind and event.run == run for event in events)
+
+
+def _parse(line: str) -> Event | None:
+    try:
+        return Event(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,88 @@
+"""Decide what becomes of a trial that has failed: another attempt, or its end."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.redact import redacted
+from orchestrator.failures.events import Event, append_event, read_events, spent
+from orchestrator.failures.kinds import RULES, Action, Kind, classify, root_cause
+from trainers.schema import Job
+
+SAYINGS = {
+    Kind.WORKER_LOST: "the process of a worker ended unexpectedly (killed, out of the machine's memory, or crashed)",
+    Kind.PREEMPTED: "the machine of a worker was taken away",
+    Kind.HANG: "no step for scaling.hang_timeout_s seconds; where each thread stood is in hang-*.txt",
+}
+STACKS = "stacks-*.txt"  # what a process that hung has left in the trial's directory
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Hold the kind of a failure, whether the trial is started again, and the sentence for the user."""
+
+    kind: Kind
+    again: bool
+    reason: str
+    pause_s: float = 0.0
+
+
+def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Verdict:
+    """Return what becomes of the trial, and write it on its timeline.
+
+    ``run`` is the run whose budgets count; ``began`` (seconds since 1970) is when the attempt began: stacks that are
+    younger say that it hung.
+    """
+    events = read_events(job.directory)
+    kind = hung(job.directory, began) or classify(error)
+    sentence = redacted(_sentence(kind, root_cause(error)))
+    rule, used = RULES[kind], spent(events, run, kind)
+    again = used < rule.budget
+    details: dict[str, int] = {}
+    if kind is Kind.OUT_OF_MEMORY:
+        again, details = _halved(job, events)
+    action = rule.action if again else Action.STOP
+    note = f"{sentence}; micro-batch {details['micro_batch']}, same global batch" if details else sentence
+    attempt = 1 + sum(event.run == run for event in events)
+    if kind is Kind.HANG:
+        keep_stacks(job.directory, attempt)
+    with contextlib.suppress(OSError):  # on a full disk the verdict stands all the same
+        append_event(job.directory, Event(kind, action, note, attempt, run, details))
+    reason = sentence if rule.budget == 0 else f"{kind} {used + 1} times, the last time: {sentence}"
+    return Verdict(kind, again, reason, rule.pause_s)
+
+
+def hung(directory: str | Path, began: float) -> Kind | None:
+    """Return ``Kind.HANG`` when a process of this attempt ended itself for want of progress."""
+    stacks = (path.stat() for path in Path(directory).glob(STACKS))
+    return Kind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
+
+
+def keep_stacks(directory: str | Path, attempt: int) -> None:
+    """Give stacks names of their own, ``hang-ATTEMPT-RANK.txt``: the next attempt writes over the old ones."""
+    for path in Path(directory).glob(STACKS):
+        path.replace(path.with_name(path.name.replace("stacks", f"hang-{attempt}")))
+
+
+def micro_batch_of(job: Job) -> int | None:
+    """Return the micro-batch that the trial's timeline has come to, ``None`` before it ever ran out of memory."""
+    found = [event.details["micro_batch"] for event in read_events(job.directory) if "micro_batch" in event.details]
+    return found[-1] if found else job.placement.micro_batch
+
+
+def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
+    """Return whether less than the present micro-batch is possible, and what it is."""
+    share = job.trial.schedule.batch_size // job.placement.workers
+    present = micro_batch_of(job) or share
+    return (True, {"micro_batch": -(-present // 2)}) if present > 1 else (False, {})
+
+
+def _sentence(kind: Kind, error: BaseException) -> str:
+    if kind in SAYINGS:
+        return SAYINGS[kind]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if kind in (Kind.CRASH, Kind.PROGRAM):
+        return f"{type(error).__name__}: {lines[-1]}"
+    if kind is Kind.DISK_FULL:
+        return f"the disk is full: {lines[-1]}; the last state before is kept: free some space and run again"
+    return lines[0]

@@ -1,0 +1,1 @@
+"""Turn a study into planned trials: identities, states, resources, cohorts, estimates and suggestions."""

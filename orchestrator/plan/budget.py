@@ -1,0 +1,53 @@
+"""Know when a study has had enough: its GPU hours are spent, or its goal is reached."""
+
+from typing import Any
+
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.results.sample import numbers_in
+from trainers.schema.record import read_history
+
+HOUR_S = 3600.0
+
+
+class Budget:
+    """Keep account of what the students of a study have taken and reached, this run and earlier ones together."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._search = plan, plan.study.search
+        self._hours: dict[str, float] = {}
+        self._reached: str | None = None
+        if self._search.max_gpu_hours is not None or self._search.stop_when is not None:
+            for trial in (*plan.students, *plan.suggested):
+                self._take(trial)
+
+    def heard(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Take a trial's new record into account; what a teacher takes is not counted."""
+        if self._search.max_gpu_hours is None and self._search.stop_when is None:
+            return
+        for trial in self._plan.trials:
+            if trial.id == trial_id and trial.role == "student":
+                self._take(trial)
+
+    @property
+    def hours_left(self) -> float | None:
+        """Return how many GPU hours ``search.max_gpu_hours`` leaves, ``None`` where it sets no limit."""
+        most = self._search.max_gpu_hours
+        return None if most is None else max(0.0, most - sum(self._hours.values()))
+
+    @property
+    def reason(self) -> str | None:
+        """Return why no more is to be trained, ``None`` while there is no such reason."""
+        most = self._search.max_gpu_hours
+        if most is not None and sum(self._hours.values()) >= most:
+            return f"search.max_gpu_hours: {sum(self._hours.values()):.3g} of {most:g} are spent"
+        return self._reached
+
+    def _take(self, trial: PlannedTrial) -> None:
+        history = read_history(trial.directory)
+        self._hours[trial.id] = self._plan.devices * sum(sum(r.timing.values()) for r in history) / HOUR_S
+        goal = self._search.stop_when
+        best = max(numbers_in(record.metrics.get(goal.metric) for record in history), default=None) if goal else None
+        if goal and best is not None and best >= goal.at_least:
+            self._reached = (
+                f"search.stop_when: trial {trial.id} has {goal.metric} {best:.4g}, at least {goal.at_least:g}"
+            )

@@ -1,0 +1,284 @@
+"""Have every detector of a study built once before its first trial, by a process of its own; remember what could be built.
+
+Detectors that mmdet and Stillhouse ship were built when their list was made (``trainers.build_check.zoo``) and are not built again.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.findings import Finding, Level
+from orchestrator.core.store import Store
+from orchestrator.plan.digests import file_digest
+from orchestrator.plan.images import compared
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan, make_plan, with_findings
+from orchestrator.plan.weights import config_digest
+from orchestrator.study.checks.method import config_path
+from orchestrator.study.fingerprint import fingerprint
+from orchestrator.study.load import LoadedStudy
+from orchestrator.study.space import is_open
+from orchestrator.study.variants import Variant, forms_of
+from orchestrator.tracking.other_records import differing_records
+from trainers.schema import Detector, MethodSpec, Teacher, Weights, class_names
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.compatibility import ANCHOR_FREE, needs_of
+from trainers.schema.config_files import read_config
+from trainers.schema.remote import URL, cached
+from trainers.schema.zoo import find_config, is_proven, mmdet_version
+
+FORMAT = 1  # raise it when a detector that could be built may be refused now
+CHECK = "trainers.build_check.check"
+NEEDED = ("torch", "mmdet")
+PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "mmcv-lite", "mmcv", "stillhouse")
+MOST_UNITS = 40  # a distribution over widths has any number of students
+IMPORT_S, UNIT_S = 120.0, 60.0  # what a slow machine takes to import mmdet, and for one unit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold one unit and where the study says its parts."""
+
+    unit: BuildUnit
+    student: str
+    weights: str
+    methods: tuple[str, ...] = ()
+
+    def finding(self, problem: BuildProblem) -> Finding:
+        """Return what the user is told about a problem."""
+        if problem.part == "method" and problem.method is not None:
+            return Finding("error", self.methods[problem.method], problem.message)
+        return Finding("error", self.weights if problem.part == "weights" else self.student, problem.message)
+
+
+def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
+    """Plan ``loaded``, compare its images with those of earlier trials, and have its detectors built.
+
+    Nothing is built for a study whose trials have all been trained.
+    """
+    plan = compared(make_plan(loaded, store, machine), loaded.where("dataset"))
+    plan = with_findings(plan, differing_records(plan, store))
+    if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
+        return plan
+    return with_findings(plan, build_findings(loaded, plan))
+
+
+def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:
+    """Build what is not known to be buildable; return a finding for each problem."""
+    asked = [one for one in _asked(loaded, plan) if not _remembered(one.unit.key).exists()][:MOST_UNITS]
+    if not asked:
+        return []
+    lacking = [name for name in NEEDED if find_spec(name) is None]
+    if lacking:
+        return [Finding("note", loaded.where("student"), f"no detector was built: {lacking[0]} is not installed here")]
+    if sys.stderr.isatty():
+        print(f"building {len(asked)} detectors once, to see that they can be trained", file=sys.stderr)
+    found: dict[Finding, None] = {}
+    for one, problems in _build(asked, class_names(plan.study.dataset)):
+        if isinstance(problems, Finding):
+            found[problems] = None
+            continue
+        found |= {one.finding(problem): None for problem in problems if problem.part != "teacher"}
+        if not problems:
+            _remember(one.unit.key)
+    return list(found)
+
+
+# --------------------------------------------------------------------------------------------------- what is to be built
+
+
+def _asked(loaded: LoadedStudy, plan: Plan) -> Iterator[Asked]:
+    """Yield what has to be built: the teacher, each student alone, and with each method against the teacher."""
+    study, teacher = plan.study, plan.planner.teacher
+    students: tuple[Variant[Detector], ...] = forms_of(study, "student").variants
+    methods: tuple[Variant[MethodSpec], ...] = forms_of(study, "method").variants
+    distilling = _distinct(variant for variant in methods if variant.section.kind != "none")
+    known: set[str] = set()
+    here = None
+    if teacher is not None and distilling and study.teacher is not None and _is_readable(teacher.detector):
+        here = Teacher(detector=teacher.detector, weights=_local(teacher.weights))
+        where = loaded.locations.where(config_path(study.teacher)[: 2 if study.teacher.kind != "zoo" else None])
+        weights = loaded.where("teacher.path") if study.teacher.kind == "checkpoint" else where
+        unit = _unit(teacher.detector, here.weights, None, (), study.dataset)
+        if not (_is_proven(teacher.detector) and here.weights is None):
+            yield Asked(unit, where, weights)
+    for variant in filter(lambda variant: _is_readable(variant.section), students):
+        pairs = [
+            method
+            for method in distilling
+            if here and not _is_proven_pair(method.section, here.detector, variant.section)
+        ]
+        if _is_proven(variant.section) and not pairs:
+            continue
+        unit = _unit(variant.section, None, here if pairs else None, [m.section for m in pairs], study.dataset)
+        if unit.key not in known:
+            known.add(unit.key)
+            where = loaded.locations.where(variant.origin("config") if variant.sources else ("student",))
+            yield Asked(unit, where, where, tuple(loaded.locations.where(m.origin("kind")) for m in pairs))
+
+
+def _distinct(methods: Iterator[Variant[MethodSpec]]) -> list[Variant[MethodSpec]]:
+    """Return methods that differ in more than numbers: a weight decides nothing about whether shapes fit."""
+    found = {
+        fingerprint(_structure(variant.section.model_dump(mode="json"))): variant for variant in reversed(list(methods))
+    }
+    return list(reversed(found.values()))
+
+
+def _structure(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _structure(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_structure(item) for item in value]
+    return None if isinstance(value, float) else value
+
+
+def _local(weights: Weights | None) -> Weights | None:
+    """Return weights that are on this machine; those of a teacher that is yet to be trained, or fetched, are not."""
+    if weights is None:
+        return None
+    path = cached(weights.path) if weights.path.startswith(URL) else Path(weights.path)
+    return weights.model_copy(update={"path": str(path)}) if path.is_file() else None
+
+
+def _is_readable(detector: Detector) -> bool:
+    """Tell whether a config's text can be read; what is wrong with it is said by ``config_findings``, and once is enough."""
+    path = Path(detector.config)
+    return "::" in detector.config or not path.is_file() or not read_config(path).problems
+
+
+def _is_proven(detector: Detector) -> bool:
+    """Tell whether a detector is one that could be built when the list of shipped configs was made, for this mmdet."""
+    try:
+        return version("mmdet") == mmdet_version() and "::" in detector.config and is_proven(detector.config)
+    except PackageNotFoundError:
+        return False
+
+
+def _is_proven_pair(method: MethodSpec, teacher: Detector, student: Detector) -> bool:
+    """Tell whether two such detectors suit each other for a method that the study's check has passed."""
+    if not (_is_proven(teacher) and _is_proven(student)):
+        return False
+    codings = {config.coding for one in (teacher, student) if (config := find_config(one.config))}
+    return needs_of(method) <= ANCHOR_FREE or len(codings) == 1
+
+
+def _unit(
+    student: Detector, init: Weights | None, teacher: Teacher | None, methods: Sequence[MethodSpec], dataset: Any
+) -> BuildUnit:
+    unit = BuildUnit(key="-", student=student, init=init, teacher=teacher, methods=tuple(methods))
+    content = [
+        FORMAT,
+        _versions(),
+        len(class_names(dataset)) if init is None else class_names(dataset),
+        _identity(student, init),
+        _identity(teacher.detector, None) if teacher else None,
+        [_structure(method.model_dump(mode="json")) for method in methods],
+    ]
+    return unit.model_copy(update={"key": fingerprint(content)})
+
+
+def _identity(detector: Detector, weights: Weights | None) -> list[Any]:
+    settings = detector.model_dump(mode="json", exclude={"config"})
+    return [settings, config_digest(detector), weights and [file_digest(weights.path), weights.coverage]]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------- the process
+
+
+def _build(asked: list[Asked], classes: tuple[str, ...]) -> Iterator[tuple[Asked, tuple[BuildProblem, ...] | Finding]]:
+    """Yield each unit with its problems; after one that ended the process go on with the next in a new one."""
+    while asked:
+        units = tuple(one.unit for one in asked)
+        with tempfile.TemporaryDirectory(prefix="stillhouse-build-") as folder:
+            answers, end = _run(BuildRequest(classes=classes, units=units), Path(folder))
+        for one, answer in zip(asked, answers, strict=False):
+            yield one, answer.problems
+        asked = asked[len(answers) :]
+        if asked:
+            yield asked[0], end.finding(asked[0])
+            asked = asked[1:] if end.is_crash else []
+
+
+@dataclass(frozen=True)
+class End:
+    """Say how the process ended: its exit code (``None``: it took too long), and the last line of what it said."""
+
+    code: int | None
+    said: str
+
+    @property
+    def is_crash(self) -> bool:
+        """Tell whether a signal ended it, which the units behind it have nothing to do with."""
+        return self.code is not None and self.code < 0
+
+    def finding(self, asked: Asked) -> Finding:
+        """Return what is told of the unit that it was busy with."""
+        if self.code is None:
+            return Finding(
+                "warning", asked.student, "building it was given up, it takes too long; it is trained all the same"
+            )
+        if self.is_crash:
+            name = signal.Signals(-self.code).name
+            # the system kills a process that takes too much memory, which another machine may have
+            level: Level = "warning" if -self.code == signal.SIGKILL else "error"
+            return Finding(level, asked.student, f"building it ended the process that did so ({name})")
+        return Finding("error", asked.student, f"it cannot be built: {self.said}")
+
+
+def _run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+    """Run the check on a request; return its answers, in order, and how it ended."""
+    asked, answers, log = folder / "request.json", folder / "answers", folder / "log"
+    asked.write_text(request.model_dump_json(), encoding="utf-8")
+    command = [sys.executable, "-P", "-m", CHECK, str(asked), str(answers)]
+    with log.open("wb") as output:
+        try:
+            code: int | None = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(), check=False,
+                timeout=IMPORT_S + UNIT_S * len(request.units),
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            code = None
+    lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
+    return [BuildAnswer.model_validate_json(line) for line in lines], End(code, said[-1])
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which our packages come first, the user's folder last, and no GPU is touched."""
+    ours = str(Path(str(find_spec("trainers").origin)).parents[1])  # type: ignore[union-attr]  # we are beside it
+    paths = [ours, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), str(Path.cwd())]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "CUDA_VISIBLE_DEVICES": ""}
+
+
+# ------------------------------------------------------------------------------------------------ what is known already
+
+
+def _remembered(key: str) -> Path:
+    return cached("x").parent.parent / "built" / key
+
+
+def _remember(key: str) -> None:
+    try:
+        _remembered(key).parent.mkdir(parents=True, exist_ok=True)
+        _remembered(key).touch()
+    except OSError:
+        return  # a cache that we only read: the detector is built again the next time

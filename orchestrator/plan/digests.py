@@ -1,0 +1,71 @@
+"""Digest the data that a trial reads, so that its identity is the content and not the path."""
+
+from pathlib import Path
+from typing import get_args
+
+from orchestrator.dataset_check.readings import reading
+from orchestrator.study.fingerprint import fingerprint
+from trainers.schema import CocoDataset, DatasetSpec, VocDataset, digest
+from trainers.schema.annotations import SplitName
+from trainers.schema.voc_layout import PartFiles
+
+MISSING = "missing"
+
+
+def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = None) -> str:
+    """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
+
+    ``annotations`` is what ``annotation_digests`` returned, for callers that need both. Of VOC datasets these are the
+    lists of images and every XML file that they name. Images are not read (COCO's are 19 GB): their names, and mostly
+    sizes, stand in the annotations. Where a COCO file holds something that earlier releases read otherwise, the digest
+    covers that, too (not of files too large for a plan, see ``readings``). The shapes dataset is a function of its
+    settings.
+    """
+    if isinstance(dataset, CocoDataset):
+        return _coco_digest(dataset, annotation_digests(dataset) if annotations is None else annotations)
+    return _voc_digest(dataset) if isinstance(dataset, VocDataset) else fingerprint(dataset.identity())
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, ``missing`` when there is none."""
+    return digest.file_digest(Path(path)) if Path(path).is_file() else MISSING
+
+
+def annotation_digests(dataset: DatasetSpec) -> dict[str, str]:
+    """Return the SHA-256 of each annotation file of a COCO dataset that is here; nothing for other datasets."""
+    files = _coco_files(dataset) if isinstance(dataset, CocoDataset) else []
+    return {str(file): file_digest(file) for file in files if file.is_file()}
+
+
+def _coco_files(dataset: CocoDataset) -> list[Path]:
+    return [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
+
+
+def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
+    files = [str(file) for file in _coco_files(dataset)]
+    if not all(file in annotations for file in files):
+        return MISSING
+    digests: list[object] = [annotations[file] for file in files]
+    changed = _changed_readings(dataset)
+    return fingerprint([*digests, changed] if changed else digests)
+
+
+def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
+    """Return what of the files earlier releases read otherwise: their results stand under another identity."""
+    splits = {name: reading(dataset, name) for name in get_args(SplitName)}
+    return {name: list(found.changed) for name, found in splits.items() if found is not None and found.changed}
+
+
+def _voc_digest(dataset: VocDataset) -> str:
+    try:
+        return fingerprint([_part_digests(dataset, split) for split in get_args(SplitName)])
+    except (OSError, ValueError):  # what is damaged is told by the preflight and by `data check`
+        return MISSING
+
+
+def _part_digests(dataset: VocDataset, split: SplitName) -> list[str]:
+    """Return the digests of a split's parts; files that a plan has read before are not read again."""
+    parts, found = dataset.train if split == "train" else dataset.val, reading(dataset, split)
+    seen = found.seen if found is not None else [None] * len(parts)
+    files = [PartFiles(dataset.root, part) for part in parts]
+    return [part.digest(one) for part, one in zip(files, seen, strict=True)]

@@ -1,0 +1,49 @@
+"""Estimate what a trial will take: exact counts where the data tells them, seconds only where some were measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.plan.training_images import training_images
+from trainers.schema import TrialSpec
+from trainers.schema.record import read_history
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Hold a trial's length. ``None`` where nothing is known; ``seconds`` come from the trial's own epochs so far.
+
+    ``epochs`` are passes over the data, the last perhaps not a whole one, where the schedule counts iterations.
+    """
+
+    epochs: int | None
+    steps: int | None
+    seconds: float | None
+
+
+def estimate(spec: TrialSpec, directory: Path) -> Estimate:
+    """Return how long ``spec`` is, from the dataset and from what its directory holds."""
+    per_epoch = _steps_per_epoch(spec)
+    steps = _steps(spec, per_epoch)
+    history = read_history(directory)
+    spent = sum(sum(record.timing.values()) for record in history)
+    part = spec.segment
+    begin = part.from_epoch * (per_epoch or 0) if part else 0
+    done = history[-1].step - begin if history else 0
+    epochs = (part.until_epoch - part.from_epoch if part else spec.schedule.epochs) or _passes(steps, per_epoch)
+    return Estimate(epochs, steps, spent / done * steps if done and steps else None)
+
+
+def _steps_per_epoch(spec: TrialSpec) -> int | None:
+    images = training_images(spec.dataset)
+    return None if images is None else -(-images // spec.schedule.batch_size)
+
+
+def _steps(spec: TrialSpec, per_epoch: int | None) -> int | None:
+    schedule = spec.schedule
+    if spec.segment is not None and per_epoch is not None:
+        return (spec.segment.until_epoch - spec.segment.from_epoch) * per_epoch
+    return schedule.iterations if per_epoch is None else schedule.total_steps(per_epoch)
+
+
+def _passes(steps: int | None, per_epoch: int | None) -> int | None:
+    return -(-steps // per_epoch) if steps is not None and per_epoch else None

@@ -1,0 +1,68 @@
+"""Look for what a study needs and this machine lacks, before anything is started."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.core.findings import Finding
+from orchestrator.dataset_check.data_findings import data_findings
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.resources import Resources
+from orchestrator.plan.torch_file import problem_with
+from orchestrator.plan.weights import needed_urls, teacher_order
+from orchestrator.study.load import LoadedStudy
+from orchestrator.study.local_configs import config_findings
+from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from trainers.schema.checkpoint_classes import OtherClasses
+
+
+def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
+    """Return what is missing or wrong in the world outside the study file; an empty list means: it can run here."""
+    outside = (data_findings(loaded), config_findings(loaded.study), _weights(loaded))
+    here = (_room(loaded, granted, machine), _precision(loaded, granted))
+    return [finding for part in (*outside, *here) for finding in part]
+
+
+def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
+    teacher = loaded.study.teacher
+    if isinstance(teacher, CheckpointTeacher) and (problem := problem_with(Path(teacher.path))):
+        yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
+    else:
+        yield from _teachers_classes(loaded)
+    for url, key in needed_urls(loaded.study).items():
+        yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
+
+
+def _teachers_classes(loaded: LoadedStudy) -> Iterator[Finding]:
+    """Compare the class names in the teacher's checkpoint with the dataset's."""
+    teacher = loaded.study.teacher
+    if not isinstance(teacher, CheckpointTeacher | ZooTeacher):
+        return
+    where = loaded.where("teacher.name" if isinstance(teacher, ZooTeacher) else "teacher.path")
+    try:
+        order = teacher_order(loaded.study)
+    except OtherClasses as error:
+        yield Finding("error", where, str(error))
+        return
+    if order is None:
+        yield Finding(
+            "note", where, "the checkpoint names no classes: they are taken to be the dataset's, in its order"
+        )
+    elif order.differs:
+        yield Finding("note", where, order.describe())
+
+
+def _precision(loaded: LoadedStudy, granted: Resources) -> Iterator[Finding]:
+    schedule = loaded.study.schedule
+    if "fp16" in (schedule.precision, schedule.asks_in) and not granted.gpus_per_worker:
+        where = loaded.where(f"schedule.{'precision' if schedule.precision == 'fp16' else 'teacher_precision'}")
+        yield Finding("warning", where, "CPUs take many times as long in fp16: use bf16 or fp32 there")
+
+
+def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator[Finding]:
+    if granted.concurrent:
+        return
+    wanted = f"{granted.workers} workers x {granted.cpus_per_worker} CPU"
+    if granted.gpus_per_worker:
+        wanted += f" + {granted.gpus_per_worker:g} GPU"
+    has = f"{machine.cpus} CPUs and {machine.gpus} GPUs"
+    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted}; here are {has}")

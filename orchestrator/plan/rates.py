@@ -1,0 +1,68 @@
+"""Remember how fast trials of a store were, for estimates of others that are alike."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.study.fingerprint import fingerprint
+from trainers.schema.record import read_history, read_status
+
+
+def alike(plan: Plan, trial: PlannedTrial) -> str:
+    """Return what trials of about the same speed have in common: images, detectors, batch and placement.
+
+    Loss weights, learning rates, lengths and seeds do not count.
+    """
+    spec = trial.spec
+    sizes = {"kind", "image_size", "augmentation", "multi_scale", "batch_scales"}
+    content = {
+        "dataset": spec.dataset.model_dump(mode="json", include=sizes),
+        "student": spec.student.model_dump(mode="json"),
+        "teacher": spec.teacher.detector.model_dump(mode="json") if spec.teacher else None,
+        "method": spec.method.kind,
+        "batch_size": spec.schedule.batch_size,
+        "precisions": [spec.schedule.precision, spec.schedule.asks_in],
+        "placement": plan.placement(trial.role).model_dump(
+            mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}
+        ),
+        "cohort": plan.study.search.cohort,
+    }
+    return fingerprint(content)[:12]
+
+
+def measured(trial: PlannedTrial) -> float | None:
+    """Return the seconds that a step of this very trial took, evaluation included; ``None`` before its first epoch."""
+    history = read_history(trial.directory)
+    steps = history[-1].step - _steps_before(trial) if history else 0
+    return sum(sum(record.timing.values()) for record in history) / steps if steps > 0 else None
+
+
+def _steps_before(trial: PlannedTrial) -> int:
+    part, estimate = trial.spec.segment, trial.estimate
+    if part is None or not part.from_epoch or not estimate.steps:
+        return 0
+    return estimate.steps // (part.until_epoch - part.from_epoch) * part.from_epoch
+
+
+def remember(plan: Plan, path: Path) -> None:
+    """Add the rates of the plan's finished trials that the file does not have."""
+    file = SearchLog(path)
+    known = {entry.get("trial") for entry in file.read()}
+    for trial in plan.trials:
+        if trial.id not in known and read_status(trial.directory) == "finished":
+            rate = measured(trial)
+            if rate is not None:
+                file.append(trial=trial.id, alike=alike(plan, trial), seconds_per_step=rate)
+
+
+def known_rates(path: Path) -> dict[str, list[float]]:
+    """Return the rates in a store, in seconds a step, by what their trials have in common."""
+    found: dict[str, list[float]] = {}
+    for entry in _entries(path):
+        found.setdefault(str(entry["alike"]), []).append(float(str(entry["seconds_per_step"])))
+    return found
+
+
+def _entries(path: Path) -> Iterable[dict[str, object]]:
+    return (entry for entry in SearchLog(path).read() if {"alike", "seconds_per_step"} <= entry.keys())

@@ -1,0 +1,66 @@
+"""Decide what each trial gets and how many trials run at once."""
+
+from dataclasses import dataclass
+from math import inf
+
+from orchestrator.plan.machine import Machine
+from orchestrator.study.schema import Study
+from trainers.schema import Placement
+
+MOST_LOADERS = 8  # processes that load images for one worker: what YOLOX's mosaics keep busy beside a fast GPU
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Hold one trial's share of the cluster, and how many trials fit side by side (0: not even one)."""
+
+    workers: int
+    cpus_per_worker: int
+    teacher_cpus_per_worker: int
+    gpus_per_worker: float
+    loader_workers: int
+    concurrent: int
+    channels_last: bool = False
+
+    def cpus(self, role: str) -> int:
+        """Return the CPUs of each worker of a trial in ``role`` (``teacher`` or ``student``)."""
+        return self.teacher_cpus_per_worker if role == "teacher" else self.cpus_per_worker
+
+    def placement(self, role: str) -> Placement:
+        """Return what a worker of a trial in ``role`` has to know of it."""
+        return Placement(
+            workers=self.workers,
+            threads=self.cpus(role),
+            loader_workers=self.loader_workers,
+            cuda=self.gpus_per_worker > 0,
+            gpus=self.gpus_per_worker or 1.0,
+            channels_last=self.channels_last,
+        )
+
+
+def loaders_for(nodes: tuple[Machine, ...], gpus: float) -> int:
+    """Return how many loader processes each worker's GPUs leave CPUs for, at most ``MOST_LOADERS``; none on CPUs."""
+    shares = [node.cpus * gpus / node.gpus for node in nodes if node.gpus] if gpus else []
+    return max(0, min(MOST_LOADERS, int(min(shares, default=1)) - 1))
+
+
+def workers_on(node: Machine, cpus: int, gpus: float) -> int:
+    """Return how many workers fit on one machine; none is spread over two, and a share of a GPU is of one GPU."""
+    by_gpu = node.gpus / gpus if gpus >= 1 else node.gpus * int(1 / gpus + 1e-9) if gpus else inf
+    return int(min(node.cpus // cpus, by_gpu))
+
+
+def resources(study: Study, machine: Machine) -> Resources:
+    """Return the study's resources on ``machine`` (a whole cluster counts as one machine)."""
+    scaling = study.scaling
+    gpus = scaling.gpus_per_worker
+    each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
+    cpus = scaling.cpus_per_worker
+    nodes = machine.nodes or (machine,)
+    loaders = loaders_for(nodes, each) if scaling.loader_workers == "auto" else scaling.loader_workers
+    threads = (1 + loaders if each else 1) if cpus == "auto" else cpus
+    fit = sum(workers_on(node, threads, each) for node in nodes) // scaling.workers
+    most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
+    largest = max(node.cpus for node in nodes)
+    alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
+    return Resources(scaling.workers, threads, alone, each, loaders, int(most), scaling.channels_last)

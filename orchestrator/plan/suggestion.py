@@ -1,0 +1,66 @@
+"""Describe one point that a search has come to, and make trials of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue, ValidationError
+
+if TYPE_CHECKING:
+    from orchestrator.plan.plan import PlannedTrial
+
+    At = Callable[[dict[str, JsonValue], int, tuple[int, int] | None, str | None], PlannedTrial]
+ASK, TELL, PRIOR = "ask", "tell", "prior"  # kinds of events
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Hold one point of a search, by its number in the order of asking.
+
+    Of a population it is a segment of a training: after ``from_epoch``, up to ``until_epoch``, from the state of the
+    suggestion ``origin`` if there is one.
+    """
+
+    number: int
+    params: dict[str, JsonValue]
+    until_epoch: int | None = None
+    origin: int | None = None
+    from_epoch: int = 0
+
+    def event(self) -> dict[str, Any]:
+        """Return what the log keeps."""
+        return {"event": ASK, **asdict(self)}
+
+
+def suggestion_of(event: dict[str, Any]) -> Suggestion:
+    """Return the suggestion of a logged event."""
+    return Suggestion(**{key: value for key, value in event.items() if key != "event"})
+
+
+def trials_of(
+    suggestion: Suggestion, at: "At", seeds: Sequence[int], earlier: dict[int, str]
+) -> "tuple[PlannedTrial, ...]":
+    """Return the trials at a point, one for each seed; none where its values do not fit together.
+
+    ``earlier`` gives the trial ids of earlier suggestions by number.
+    """
+    origin = None if suggestion.origin is None else earlier[suggestion.origin]
+    epochs = (suggestion.from_epoch, suggestion.until_epoch) if suggestion.until_epoch else None
+    try:
+        return tuple(at(suggestion.params, seed, epochs, origin) for seed in seeds)
+    except ValidationError:
+        return ()
+
+
+def suggestions_in(
+    events: Iterable[dict[str, Any]], at: "At", seeds: Sequence[int]
+) -> "Iterator[tuple[Suggestion, tuple[PlannedTrial, ...]]]":
+    """Yield what a search has come to so far, in order."""
+    earlier: dict[int, str] = {}
+    for event in events:
+        if event["event"] == ASK:
+            suggestion = suggestion_of(event)
+            trials = trials_of(suggestion, at, seeds, earlier)
+            if trials:
+                earlier[suggestion.number] = trials[0].id
+            yield suggestion, trials

@@ -1,0 +1,107 @@
+"""Know which weights a study needs from outside, and whether they are here."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from orchestrator.core.errors import UserError
+from orchestrator.plan.digests import file_digest
+from orchestrator.study.expand import students_of
+from orchestrator.study.fingerprint import fingerprint
+from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, ZooTeacher
+from trainers.schema import Detector, class_names
+from trainers.schema.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
+from trainers.schema.class_names import COCO80
+from trainers.schema.config_files import read_config
+from trainers.schema.pretrained import pretrained_weights
+from trainers.schema.remote import cached
+from trainers.schema.zoo import OWN, PREFIX, ZooCheckpoint, find_checkpoint, own_config
+
+
+def zoo_checkpoint(name: str) -> ZooCheckpoint:
+    """Return a zoo checkpoint; the study's check has made sure that there is one of this name."""
+    found = find_checkpoint(name)
+    if found is None:
+        raise UserError(f"no zoo checkpoint is called {name}")
+    return found
+
+
+def zoo_detector(name: str) -> Detector:
+    """Return the detector of a zoo checkpoint."""
+    return Detector(config=PREFIX + zoo_checkpoint(name).config.removeprefix(PREFIX))
+
+
+def teacher_classes(study: Study) -> tuple[str, ...] | None:
+    """Return the classes of the teacher's checkpoint, in its order; ``None`` when it has none, or names none.
+
+    All public checkpoints know COCO's, which is true before they are fetched.
+    """
+    if isinstance(study.teacher, ZooTeacher):
+        return COCO80
+    return classes_in(Path(study.teacher.path)) if isinstance(study.teacher, CheckpointTeacher) else None
+
+
+def teacher_order(study: Study) -> ClassOrder | None:
+    """Return where the dataset's classes stand in the teacher's checkpoint, ``None`` when it names none.
+
+    Raises ``OtherClasses`` when it was trained on others.
+    """
+    return class_order(teacher_classes(study), class_names(study.dataset))
+
+
+def in_other_order(study: Study) -> bool:
+    """Tell whether the rows of the teacher's classifier are put into another order when it is loaded."""
+    try:
+        order = teacher_order(study)
+    except OtherClasses:
+        return False  # it is not loaded at all
+    return order is not None and order.differs
+
+
+def config_digest(detector: Detector) -> str:
+    """Return the identity of a detector's config: mmdet's version for its own, the content for every other file.
+
+    A local config counts with everything that it reads: the files that it builds on, opens or imports.
+    """
+    if detector.config.startswith(PREFIX):
+        return fingerprint([version("mmdet"), detector.config])
+    if detector.config.startswith(OWN):
+        return file_digest(own_config(detector.config))
+    config = read_config(Path(detector.config))
+    return file_digest(config.path) if config.stands_alone else fingerprint(config.identity())
+
+
+def config_inputs(*detectors: Detector) -> dict[str, str]:
+    """Return the SHA-256 of each file that the detectors' local configs read."""
+    local = [Path(detector.config) for detector in detectors if "::" not in detector.config]
+    return {name: found for path in local for name, found in read_config(path).digests.items()}
+
+
+def needed_urls(study: Study) -> dict[str, str]:
+    """Return what has to be fetched before the study can run: URL -> study key, for files not in the cache."""
+    wanted = {_imagenet(student): "student.weights" for student in students_of(study)}
+    if isinstance(study.teacher, ZooTeacher):
+        wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"
+    elif study.teacher is not None and study.teacher.kind == "train":
+        wanted.setdefault(_imagenet(study.teacher.detector), "teacher.detector.weights")
+    return {url: key for url, key in wanted.items() if url is not None and not cached(url).exists()}
+
+
+def with_random_weights(study: Study) -> Study:
+    """Return the study with random weights in place of those that would have to be fetched."""
+    missing = needed_urls(study)
+    keys = set(missing.values())
+    changes: dict[str, object] = {}
+    if "student.weights" in keys:
+        changes["student"] = study.student.model_copy(update={"weights": "random"})
+    if "teacher.name" in keys and isinstance(study.teacher, ZooTeacher):
+        changes["teacher"] = RandomTeacher(kind="random", detector=zoo_detector(study.teacher.name))
+    if study.teacher is not None and study.teacher.kind == "train" and _imagenet(study.teacher.detector) in missing:
+        detector = study.teacher.detector.model_copy(update={"weights": "random"})
+        changes["teacher"] = study.teacher.model_copy(update={"detector": detector})
+    return study.model_copy(update=changes)
+
+
+def _imagenet(detector: Detector) -> str | None:
+    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it wants none or none are known."""
+    found = pretrained_weights(detector) if detector.weights == "imagenet" else None
+    return None if found is None else found.url

@@ -1,0 +1,119 @@
+"""Gather everything that a study's report says, whatever the format that it is written in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.reports.rows import Row, make_rows
+from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
+from orchestrator.results.ranking import RANK_RULE
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import state_of
+from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from orchestrator.tracking.reading import read_study
+from orchestrator.tracking.recorded import Recorded, read_recorded
+
+UNKNOWN = "not recorded"
+STUDY = "study"  # the first line of the provenance: name and fingerprint
+
+
+@dataclass(frozen=True)
+class Report:
+    """Hold a study's table and what it rests on. ``columns`` are titles of amounts; ``provenance`` is in order."""
+
+    study: str
+    fingerprint: str
+    description: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
+    command: str
+
+    @property
+    def has_paper(self) -> bool:
+        """Tell whether some row has a figure of the paper beside it."""
+        return any(row.printed for row in self.rows)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Tell whether seeds were repeated, so that rows have ranks."""
+        return any(row.rank is not None for row in self.rows)
+
+    @property
+    def has_students(self) -> bool:
+        """Tell whether there is more than one student, so that each has to be named."""
+        return len({row.student for row in self.rows if row.role == "student"}) > 1
+
+
+def make_report(plan: Plan, store: Store, command: str) -> Report:
+    """Read the study's results from MLflow, or from the trials' directories where those know more.
+
+    ``command`` is what repeats the study. The same results make the same report. Raises as ``read_study`` does.
+    """
+    found = read_study(plan, store)
+    return report_of(plan, found.results, read_recorded(plan, found.runs), command)
+
+
+def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, command: str) -> Report:
+    """Return the report of these results."""
+    columns, rows = make_rows(plan, results)
+    return Report(
+        study=plan.study.name,
+        fingerprint=plan.fingerprint,
+        description=plan.study.description,
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=tuple(_notes(rows, results)),
+        provenance=tuple(_provenance(plan, results, recorded)),
+        command=command,
+    )
+
+
+def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
+    notes = [
+        "AP in percent, of each trial's best epoch by AP on the validation split; mean ± sample standard deviation over seeds."
+    ]
+    if any(title in VOC_COLUMNS for row in rows for title in row.amounts):
+        notes.append(f"AP, AP50 and the like are COCO's; {', '.join(VOC_COLUMNS)}: {VOC_MEANING}.")
+    if any(row.gain is not None for row in rows):
+        notes.append("vs none: difference of mean AP to the same student trained alone.")
+    if any(row.rank is not None for row in rows):
+        notes.append(f"rank: by mean AP; {RANK_RULE}.")
+    printed = sorted({row.printed.where for row in rows if row.printed})
+    if printed:
+        headlines = ", ".join(dict.fromkeys(row.printed.headline for row in rows if row.printed))
+        notes.append(f"paper: {headlines} as the paper prints it ({', '.join(printed)}); vs paper: ours minus theirs.")
+    if any(row.mark for row in rows):
+        notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
+    ends = [state_of(result) for result in results]
+    other = {kind: ends.count(kind) for kind in dict.fromkeys(ends) if kind != "finished"}
+    if other:
+        said = ", ".join(f"{count} {kind}" for kind, count in other.items())
+        notes.append(f"Not final: of {len(ends)} trials {said}.")
+    return notes
+
+
+def _provenance(plan: Plan, results: Sequence[TrialResult], recorded: Recorded) -> list[tuple[str, str]]:
+    finished = sum(result.status == "finished" for result in results)
+    return [
+        (STUDY, f"{plan.study.name} {plan.fingerprint[:12]}"),
+        ("trials", f"{finished} of {len(results)} finished"),
+        ("revision", ", ".join(recorded.revisions) or UNKNOWN),
+        ("lock (SHA-256)", ", ".join(recorded.locks) or UNKNOWN),
+        ("data (SHA-256)", ", ".join(recorded.data) or UNKNOWN),
+        ("teacher (SHA-256)", _teacher(plan, recorded)),
+    ]
+
+
+def _teacher(plan: Plan, recorded: Recorded) -> str:
+    section = plan.study.teacher
+    if plan.teacher is None:
+        return "none" if section is None else f"{section.kind}, not evaluated"
+    name = ""
+    if isinstance(section, ZooTeacher):
+        name = f" of {section.name}"
+    elif isinstance(section, CheckpointTeacher):
+        name = f" of {section.path}"
+    return f"{recorded.teacher or UNKNOWN}{name}, trial {plan.teacher.id}"

@@ -1,0 +1,85 @@
+"""Gather what a figure shows, from MLflow."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.results.summary import lacks_best
+from orchestrator.results.trial import is_final
+from orchestrator.tracking.client import open_results
+from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
+from orchestrator.tracking.lacking import study_is_deleted
+from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
+from orchestrator.tracking.reading import Reading, read_study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
+    """Return what draws AP over the epochs; raise ``OperationError`` when no student is finished."""
+    from orchestrator.reports.figures.phases import draw_phases, panels_of
+
+    found = read_study(plan, store)
+    final = {result.id for result in found.results if is_final(result)}
+    panels = panels_of(plan, {trial: curve for trial, curve in _curves(plan, found).items() if trial in final})
+    if not panels:
+        raise OperationError(lacks_best(found.results))
+    return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
+
+
+def curves_of(plan: Plan, store: Store) -> Curves:
+    """Return AP over the epochs of the plan's trials, from their directories where those know more than MLflow."""
+    return _curves(plan, read_study(plan, store))
+
+
+def _curves(plan: Plan, found: Reading) -> Curves:
+    recorded = read_curves(found.client, found.runs) if found.client else {}
+    return {**recorded, **curves_on_disk(trial for trial in plan.trials if trial.id not in found.runs)}
+
+
+def predictions(
+    plan: Plan, store: Store, trials: Sequence[str], images: int, thresholds: Sequence[float], kept_by: str = ""
+) -> "Callable[[], Figure]":
+    """Return what draws the first ``images`` images as ``trials``, or all that looked at them, see them.
+
+    ``kept_by`` is the fingerprint of the study whose run keeps the images, if it is not the plan's own.
+    Raises ``UserError`` for a trial that has not looked at them, ``OperationError`` when nobody has.
+    """
+    from orchestrator.reports.figures.predictions import Shown, draw_predictions
+
+    client = open_results(plan, store)
+    study = find_study(client, kept_by or plan.fingerprint)
+    index = read_index(client, study) if study else None
+    if study is None or index is None:
+        deleted = "" if study else study_is_deleted(plan, store, client, kept_by or plan.fingerprint)
+        raise OperationError(
+            deleted or f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does"
+        )
+    columns = _columns(plan, index.trials, trials)
+    shown = [
+        Shown(
+            picture,
+            read_picture(client, study, picture),
+            tuple(read_predictions(client, trial, picture.key) for trial in columns),
+        )
+        for picture in index.images[:images]
+    ]
+    names = [index.trials[trial] for trial in columns]
+    return lambda: draw_predictions(shown, names, index.classes, thresholds)
+
+
+def _columns(plan: Plan, looked: dict[str, str], wanted: Sequence[str]) -> list[str]:
+    """Return trial ids in the plan's order, or in the order of ``wanted``, by their first digits."""
+    if not wanted:
+        return [trial.id for trial in plan.trials if trial.id in looked]
+    found = []
+    for name in wanted:
+        alike = [trial for trial in looked if trial.startswith(name)]
+        if len(alike) != 1:
+            known = ", ".join(looked)
+            raise UserError(f"{'no' if not alike else 'more than one'} trial that looked begins with {name}: {known}")
+        found += alike
+    return found

@@ -1,0 +1,121 @@
+"""Show a plan to people and to machines."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.core.printable import printable
+from orchestrator.plan.cohorts import cohorts, probes
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.resources import Resources
+from orchestrator.plan.totals import further, students_left, totals
+from orchestrator.study.space import is_open
+
+
+def print_plan(plan: Plan) -> None:
+    """Print trials, resources and findings on stdout."""
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+    console.print(f"[bold]{plan.study.name}[/bold]  {describe_size(plan)}  fingerprint {plan.fingerprint[:12]}")
+    console.print(describe_resources(plan.resources))
+    table = Table(box=None, pad_edge=False)
+    for title in ("id", "trial", "seed", "epochs", "steps", "status"):
+        table.add_column(title, justify="right" if title in ("seed", "epochs", "steps") else "left")
+    for trial in plan.trials:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
+    console.print(table)
+    for sentence in (*describe_search(plan), *describe_cohorts(plan)):
+        console.print(sentence, markup=False, highlight=False)
+    for finding in plan.findings:
+        console.print(str(finding), markup=False, highlight=False)
+
+
+def describe_size(plan: Plan) -> str:
+    """Return how many trials the plan has, and how many an open search may come to."""
+    known, most = len(plan.trials), totals(plan).trials
+    return f"{known} trials" if known == most else f"{known} trials by now, at most {most}"
+
+
+def describe_resources(granted: Resources) -> str:
+    """Return one sentence on what a trial gets and how many run at once."""
+    gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
+    loaders = f" (with {granted.loader_workers} loading images)" if granted.loader_workers else ""
+    workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
+    many = f"{granted.concurrent} at once here" if granted.concurrent else "does not fit on this machine"
+    return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}{loaders}; {many}"
+
+
+def describe_search(plan: Plan) -> list[str]:
+    """Return what is still to come of a search whose points follow from results; nothing where all trials are known."""
+    search = plan.study.search
+    if not is_open(search):
+        return []
+    known = len(plan.suggested)
+    most = known + sum(one.count for one in further(plan))
+    if search.algorithm == "pbt":
+        return [f"population of {search.samples}: {known} of {most} segments are known by now"]
+    return [f"optuna: up to {most} trials, {known} are known by now; the others follow from their results"]
+
+
+def describe_cohorts(plan: Plan) -> list[str]:
+    """Return how many students will train side by side, and what keeps others apart.
+
+    Nothing where no cohort was asked for, or no student is left to train.
+    """
+    students, to_come = students_left(plan), further(plan)
+    if plan.study.search.cohort == 1 or not (students or to_come):
+        return []
+    proposed = is_open(plan.study.search)
+    found = cohorts(plan, (*students, *probes(plan)) if proposed else students)
+    sizes = ", ".join(str(len(group)) for group in found.groups[:8]) + (", ..." if len(found.groups) > 8 else "")
+    apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
+    if proposed:
+        return [_proposed(found.size) + (apart if found.size > 1 else "")]
+    return [f"cohorts: {len(found.groups)}, of {sizes} students side by side{apart}"]
+
+
+def _proposed(size: int) -> str:
+    if size == 1:
+        return "cohorts: none, students are trained one by one"
+    return f"cohorts: up to {size} students side by side, as they are proposed"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as ``plan --json`` prints it, without its findings."""
+    return {
+        "study": plan.study.name,
+        "fingerprint": plan.fingerprint,
+        "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
+        "cohorts": [[trial.id for trial in group] for group in cohorts(plan, students_left(plan)).groups],
+    }
+
+
+def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
+    resources = {
+        "workers": granted.workers,
+        "cpus_per_worker": granted.cpus(trial.role),
+        "gpus_per_worker": granted.gpus_per_worker,
+    }
+    return {
+        "id": trial.id,
+        "role": trial.role,
+        "method": trial.spec.method.kind,
+        "params": trial.params,
+        "seed": trial.spec.seed,
+        "status": trial.status,
+        "resources": resources,
+        "estimate": dict(vars(trial.estimate)),
+    }
+
+
+def _cells(trial: PlannedTrial) -> list[str]:
+    name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {point_text(trial.params)}".strip()
+    epochs = "evaluate" if trial.estimate.steps == 0 else _count(trial.estimate.epochs)
+    return [trial.id, name, str(trial.spec.seed), epochs, _count(trial.estimate.steps), trial.status]
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else str(number)

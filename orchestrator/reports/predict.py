@@ -1,0 +1,180 @@
+"""Show chosen images to a study's best students, and keep what they find in MLflow."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
+from orchestrator.failures.kinds import Kind, classify, root_cause
+from orchestrator.plan.machine import Machine, this_machine
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.reports.export import require_undamaged, student_files
+from orchestrator.results.result import TrialResult
+from orchestrator.results.rows import best_of
+from orchestrator.results.trial import counts
+from orchestrator.tracking.client import open_results
+from orchestrator.tracking.lacking import study_is_deleted
+from orchestrator.tracking.names import run_name
+from orchestrator.tracking.predictions import find_study, log_predictions
+from orchestrator.tracking.reading import read_study
+from orchestrator.tracking.runs import FINGERPRINT, find_runs
+from trainers.schema import DatasetSpec
+from trainers.schema.predictions import INDEX, Index, Limits, PredictionJob, Subject
+from trainers.schema.record import BEST
+
+NO_RUN = "has no run in MLflow: run the study, or deliver it with stillhouse sync"
+LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Hold what the user asks for: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
+
+    trials: tuple[str, ...] = ()
+    image_ids: tuple[str, ...] | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Say what was kept, and in which run the images are."""
+
+    index: Index
+    run_id: str
+
+
+def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = None) -> Predicted:
+    """Let trials look at images and log what they find; repeating it replaces the files.
+
+    Raises ``UserError`` for trials that the study lacks, ``OperationError`` when a trial has no student or no run in
+    MLflow, and when an image, a checkpoint or MLflow cannot be read.
+    """
+    client = open_results(plan, store, adding=True)
+    study = find_study(client, plan.fingerprint)
+    if study is None:
+        deleted = study_is_deleted(plan, store, client, plan.fingerprint)
+        raise OperationError(deleted or f"study {plan.study.name} {NO_RUN}")
+    trials = _chosen(plan, read_study(plan, store).results, wanted.trials)
+    runs = find_runs(client, [trial.id for trial in trials])
+    _require_runs(trials, runs)
+    index = _show(plan, store, trials, wanted, machine, lambda folder: log_predictions(client, study, runs, folder))
+    return Predicted(index, str(study.info.run_id))
+
+
+def predict_shared(
+    plan: Plan, store: Store, trials: Sequence[PlannedTrial], wanted: Wanted, machine: Machine | None = None
+) -> str:
+    """Let trials of several studies look at the same images, each at its own dataset's size, and log what they find.
+
+    Every study that one of the trials belongs to keeps the images and names all the trials; its fingerprint is
+    returned, the first trial's. ``plan`` says where MLflow is. Raises ``OperationError`` as ``predict`` does.
+    """
+    client = open_results(plan, store, adding=True)
+    runs = find_runs(client, [trial.id for trial in trials])
+    _require_runs(trials, runs)
+    homes = {trial.id: runs[trial.id].data.tags.get(FINGERPRINT, "") for trial in trials}
+
+    def keep(folder: Path) -> None:
+        looked = Index.model_validate_json((folder / INDEX).read_text()).trials
+        for home in dict.fromkeys(homes.values()):
+            study = find_study(client, home)  # asked again: it knows whether somebody has looked by now
+            if study is None:
+                raise OperationError(f"the study of one of the trials {', '.join(homes)} {NO_RUN}")
+            log_predictions(client, study, {id_: runs[id_] for id_ in looked if homes[id_] == home}, folder)
+
+    for group in _by_dataset(trials):
+        _show(plan, store, group, wanted, machine, keep)
+    return homes[trials[0].id]
+
+
+def default_trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
+    """Return the teacher and the best student of each method, of those that are finished and evaluated."""
+    methods = dict.fromkeys(result.method for result in results)
+    best = [best_of(result for result in results if result.method == method) for method in methods]
+    ids = {result.id for result in best if result} | {r.id for r in results if r.role == "teacher" and counts(r)}
+    return [trial for trial in plan.trials if trial.id in ids]
+
+
+def _chosen(plan: Plan, results: Sequence[TrialResult], names: tuple[str, ...]) -> list[PlannedTrial]:
+    if not names:
+        found = default_trials(plan, results)
+        if not found:
+            raise OperationError(
+                "no finished trial of this study has been evaluated yet: run the study, or name trials with --trials"
+            )
+        return found
+    chosen = [trial for name in names for trial in _named(plan, name)]
+    return list({trial.id: trial for trial in chosen}.values())
+
+
+def _named(plan: Plan, name: str) -> list[PlannedTrial]:
+    found = list(plan.trials) if name == "all" else [trial for trial in plan.trials if trial.id.startswith(name)]
+    if name != "all" and len(found) != 1:
+        known = ", ".join(trial.id for trial in plan.trials)
+        raise UserError(f"{'no' if not found else 'more than one'} trial begins with {name}; the study has {known}")
+    return found
+
+
+def _require_runs(trials: Sequence[PlannedTrial], runs: Container[str]) -> None:
+    absent = [trial.id for trial in trials if trial.id not in runs]
+    if absent:
+        raise OperationError(f"trial {absent[0]} {NO_RUN}")
+
+
+def _by_dataset(trials: Sequence[PlannedTrial]) -> list[list[PlannedTrial]]:
+    groups: dict[DatasetSpec, list[PlannedTrial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.spec.dataset, []).append(trial)
+    return list(groups.values())
+
+
+def _show(
+    plan: Plan,
+    store: Store,
+    trials: Sequence[PlannedTrial],
+    wanted: Wanted,
+    machine: Machine | None,
+    keep: Callable[[Path], None],
+) -> Index:
+    """Let trials look, and hand the folder of what they found to ``keep`` before it is removed."""
+    with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
+        subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
+        folder = Path(scratch) / "found"
+        index = _look(_job(subjects, wanted, folder, machine or this_machine()))
+        keep(folder)
+    return index
+
+
+def _subject(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) -> Subject:
+    require_undamaged(trial)
+    scratch.mkdir()
+    checkpoint = student_files(plan, store, trial, scratch) / BEST
+    return Subject(id=trial.id, name=run_name(trial), spec=trial.spec, checkpoint=str(checkpoint))
+
+
+def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Machine) -> PredictionJob:
+    return PredictionJob(
+        subjects=tuple(subjects),
+        image_ids=wanted.image_ids,
+        limits=wanted.limits,
+        directory=str(folder),
+        threads=machine.cpus,
+        cuda=machine.gpus > 0,
+    )
+
+
+def _look(job: PredictionJob) -> Index:
+    """Run the job in this process; what it says of the user's files becomes one sentence."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
+            index: Index = import_module(LOOK).look(job)
+    except Exception as error:
+        if classify(error) is Kind.CONFIG:
+            raise OperationError(str(root_cause(error))) from error
+        raise
+    return index

@@ -1,0 +1,1 @@
+"""Fetch, cut down or draw the data that a reproduction runs on."""

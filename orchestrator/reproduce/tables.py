@@ -1,0 +1,187 @@
+"""Read what the paper prints and which studies reproduce it: tables, other suites and switches, from ``configs/paper``."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import UserError
+from orchestrator.study.wording import did_you_mean
+from trainers.schema.zoo import configs_dir, find_checkpoint
+
+FOLDERS = ("rows", "alternatives", "ablations")
+METRICS = ("mAP", "AP50", "AP75", "APs", "APm", "APl")  # as the tables call them
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold one row of a table: what is printed, in percent by metric, and whose numbers are compared with it.
+
+    Either ``study`` names the study that trains the row, or ``weights`` the public checkpoint that is evaluated.
+    ``public`` is a public checkpoint of the row's own student: its figure shows whether data and evaluation are right.
+    """
+
+    table: str
+    label: str
+    study: str = ""
+    weights: str = ""
+    public: str = ""
+    printed: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Say that one study should end above another."""
+
+    better: str
+    than: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Hold what belongs together: a table of the paper, or a list of studies."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Hold one open question: ``choices`` maps each alternative to the studies that take the place of others."""
+
+    name: str
+    question: str
+    default: str
+    evidence: str
+    choices: Mapping[str, Mapping[str, str]]
+
+
+def paper_dir() -> Path:
+    """Return the folder of the paper's studies."""
+    return configs_dir() / "paper"
+
+
+def study_file(name: str) -> Path | None:
+    """Return the file of a study of the paper, ``None`` when there is none of this name."""
+    files = (paper_dir() / folder / f"{name}.yaml" for folder in FOLDERS)
+    return next((file for file in files if name and "/" not in name and file.is_file()), None)
+
+
+def read_yaml(name: str) -> dict[str, Any]:
+    """Return one of the data files of ``configs/paper``."""
+    from ruamel.yaml import YAML
+
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load(paper_dir() / name)
+    return content
+
+
+@cache
+def tables() -> dict[str, Suite]:
+    """Return the paper's tables by name, in its order."""
+    content = json.loads((paper_dir() / "tables.json").read_text(encoding="utf-8"))
+    return {name: Suite(name, table["title"], _rows(name, table["rows"])) for name, table in content.items()}
+
+
+@cache
+def other_suites() -> dict[str, Suite]:
+    """Return the suites that are no table of the paper."""
+    return {name: _suite(name, content) for name, content in read_yaml("suites.yaml").items()}
+
+
+@cache
+def switches() -> dict[str, Switch]:
+    """Return the paper's open questions by name."""
+    return {name: Switch(name=name, **content) for name, content in read_yaml("switches.yaml").items()}
+
+
+def suites_for(target: str) -> tuple[Suite, ...]:
+    """Return what a target of the command line means: a table, another suite, one study or checkpoint, or all tables."""
+    if target == ALL:
+        return tuple(tables().values())
+    known = tables() | other_suites()
+    by_name = {name.lower(): suite for name, suite in known.items()}
+    if target.lower() in by_name:
+        return (by_name[target.lower()],)
+    rows = tuple(row for suite in known.values() for row in suite.rows if target in (row.study, row.weights))
+    if rows or study_file(target) or find_checkpoint(target):
+        return (Suite(target, f"the row {target} alone", _distinct(rows) or (_lone_row(target),)),)
+    names = [*known, ALL, *studies()]
+    raise UserError(
+        f"no table, suite or row is called {target}{did_you_mean(target, names)}; tables: {', '.join(known)}"
+    )
+
+
+def switched(suite: Suite, chosen: Mapping[str, str]) -> Suite:
+    """Return the suite with the alternatives of these switches; a row that several of them replace takes the last."""
+    places = {row: other for name, choice in chosen.items() for row, other in _choice(name, choice).items()}
+    rows = tuple(replace(row, study=places.get(row.study, row.study)) for row in suite.rows)
+    claims = tuple(Claim(places.get(c.better, c.better), places.get(c.than, c.than)) for c in suite.claims)
+    return replace(suite, rows=rows, claims=claims)
+
+
+def studies() -> tuple[str, ...]:
+    """Return the name of every study of the paper."""
+    return tuple(sorted(file.stem for folder in FOLDERS for file in (paper_dir() / folder).glob("*.yaml")))
+
+
+def _choice(name: str, choice: str) -> Mapping[str, str]:
+    switch = switches().get(name)
+    if switch is None:
+        raise UserError(f"--switch {name}: no such switch{did_you_mean(name, list(switches()))}")
+    if choice == switch.default:
+        return {}
+    if choice not in switch.choices:
+        words = ", ".join([switch.default, *switch.choices])
+        raise UserError(f"--switch {name}={choice}: must be one of {words}")
+    return switch.choices[choice]
+
+
+def _rows(table: str, content: list[dict[str, Any]]) -> tuple[Row, ...]:
+    return tuple(_row(table, row) for row in content)
+
+
+def _row(table: str, row: Mapping[str, Any]) -> Row:
+    words = [row["detector"], row["method"] if row["role"] == "distilled" else row["role"]]
+    if "teacher" in row:
+        words.append(f"from {row['teacher']}")
+    if row.get("inherit"):
+        words.append("inheriting")
+    return Row(
+        table=table,
+        label=" ".join(words),
+        study=row.get("study", ""),
+        weights=row.get("weights", ""),
+        public=row.get("public", ""),
+        printed={metric: float(row[metric]) for metric in METRICS if metric in row},
+    )
+
+
+def _suite(name: str, content: Mapping[str, Any]) -> Suite:
+    rows = tuple(Row(table=name, label=study, study=study) for study in content["studies"])
+    claims = tuple(Claim(**claim) for claim in content.get("claims", ()))
+    return Suite(name, content["title"], rows, claims)
+
+
+def _lone_row(target: str) -> Row:
+    """Return the row of a study that no suite names; an alternative is compared with the row that it replaces."""
+    if study_file(target) is None:
+        return Row(table="", label=target, weights=target)
+    for row in _replaced(target):
+        return replace(row, study=target)
+    return Row(table="", label=target, study=target)
+
+
+def _replaced(study: str) -> Iterator[Row]:
+    maps = [places for switch in switches().values() for places in switch.choices.values()]
+    replaced = {row for places in maps for row, other in places.items() if other == study}
+    yield from (row for table in tables().values() for row in table.rows if row.study in replaced)
+
+
+def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Leave out rows that say the same in several places."""
+    return tuple({(row.study, row.weights, tuple(row.printed.items())): row for row in reversed(rows)}.values())[::-1]

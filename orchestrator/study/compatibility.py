@@ -1,0 +1,64 @@
+"""Lay out which method can distil which head: the compatibility matrix, for people, for documents and for scripts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from trainers.schema.compatibility import fits, misfits, presets
+from trainers.schema.heads import HeadSpec, heads
+from trainers.schema.method import MethodSpec, terms_of
+
+YES, NO = "yes", "-"
+
+
+def matrix() -> list[dict[str, Any]]:
+    """Return a row for each preset: its terms, and for each head whether the method works when both detectors have it."""
+    known = list(heads().values())
+    return [_row(name, method, known) for name, method in presets().items()]
+
+
+def across() -> list[str]:
+    """Return the methods that work whatever the two heads are."""
+    known = list(heads().values())
+    pairs = [(teacher, student) for teacher in known for student in known]
+    return [name for name, method in presets().items() if all(fits(method, *pair) for pair in pairs)]
+
+
+def detectors() -> list[str]:
+    """Return the detectors' names, in the matrix's order of columns."""
+    return [spec.detector for spec in heads().values()]
+
+
+def reasons() -> list[str]:
+    """Return one sentence for each method and head that do not go together."""
+    return [
+        f"{name} on {spec.detector}: {reason}"
+        for name, method in presets().items()
+        for spec in heads().values()
+        for reason in dict.fromkeys(misfits(method, spec, spec))
+    ]
+
+
+def markdown() -> str:
+    """Return the matrix as a table for the documentation."""
+    columns = ["method", "terms", *detectors()]
+    lines = [_line(columns), _line(["---"] * len(columns))]
+    for row in matrix():
+        terms = " + ".join(f"`{term}`" for term in row["terms"])
+        lines.append(_line([f"`{row['method']}`", terms, *_marks(row, lambda fit: YES if fit else NO)]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, method: MethodSpec, known: Sequence[HeadSpec]) -> dict[str, Any]:
+    return {
+        "method": name,
+        "terms": [term.kind for term in terms_of(method)],
+        "detectors": {spec.detector: fits(method, spec, spec) for spec in known},
+    }
+
+
+def _marks(row: dict[str, Any], mark: Callable[[bool], str]) -> list[str]:
+    return [mark(fit) for fit in row["detectors"].values()]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

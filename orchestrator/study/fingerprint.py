@@ -1,0 +1,133 @@
+"""Give a trial its identity: a hash of everything that affects its result, and of nothing else."""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from pydantic import JsonValue
+
+from trainers.schema import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
+from trainers.schema.method import inherits, terms_of
+from trainers.schema.terms import identity
+from trainers.schema.trial import Segment
+from trainers.schema.zoo import PREFIX, find_config
+
+FORMAT = 1  # raise it when the same inputs start to give other results, so that old results are not mistaken for new
+
+
+def canonical_json(value: object) -> str:
+    """Return one text for all ways to write the same JSON value: sorted keys, no spaces, ``1.0`` as ``1``.
+
+    Raises ``TypeError`` or ``ValueError`` for values without a stable form.
+    """
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(payload: object) -> str:
+    """Return the SHA-256 of a payload's canonical JSON, as 64 hex digits."""
+    return hashlib.sha256(canonical_json(payload).encode()).hexdigest()
+
+
+def trial_fingerprint(
+    trial: TrialSpec,
+    *,
+    dataset_digest: str,
+    init_digest: str | None = None,
+    teacher_digest: str | None = None,
+    student_config_digest: str | None = None,
+    teacher_config_digest: str | None = None,
+) -> str:
+    """Return the identity of a trial.
+
+    The digests stand for the contents behind paths, which may differ from machine to machine: of the dataset, of the
+    checkpoints, of detector configs (a config that mmdet ships may go by its name instead). Left out is what cannot
+    change the result: where files are, the evaluator, how much of a checkpoint must fit, the teacher of method ``none``.
+    """
+    distils = trial.method.kind != "none"
+    part = {} if trial.segment is None else {"segment": _segment(trial.segment)}  # whole trainings keep their names
+    return fingerprint(
+        {
+            "format": FORMAT,
+            "dataset": _dataset(trial.dataset, dataset_digest),
+            "student": _detector(trial.student, student_config_digest),
+            "init": _required(init_digest, "init") if trial.init else None,
+            "teacher": _teacher(trial.teacher, teacher_digest, teacher_config_digest) if distils else None,
+            "method": canonical_method(trial.method)
+            | _inheritance(trial, student_config_digest, teacher_config_digest),
+            "schedule": trial.schedule.identity(distils=distils),
+            "seed": trial.seed,
+        }
+        | part
+    )
+
+
+def canonical_method(method: MethodSpec) -> dict[str, Any]:
+    """Return the sum of terms that a method stands for: a preset and the same terms written out are one method.
+
+    The order of terms does not matter.
+    """
+    terms = [identity(term) for term in terms_of(method)]
+    ordered = sorted(terms, key=lambda term: str(term["kind"]))
+    return {"terms": ordered, "inherit": inherits(method)}
+
+
+def _inheritance(trial: TrialSpec, student_digest: str | None, teacher_digest: str | None) -> dict[str, Any]:
+    """Return the mark of a student that leaves parts of its teacher's head out, or may do so.
+
+    Releases before that copied all of the head, so only trials whose heads are known to agree keep their identity.
+    """
+    if not inherits(trial.method) or trial.teacher is None:
+        return {}
+    pairs = ((trial.student, student_digest), (trial.teacher.detector, teacher_digest))
+    student, teacher = (_detector(detector, digest)["config"] for detector, digest in pairs)
+    known = [found.coding if (found := find_config(detector.config)) else None for detector, _ in pairs]
+    return {} if student == teacher or (known[0] is not None and known[0] == known[1]) else {"inherit": "equal codings"}
+
+
+def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:
+    return dataset.identity() | {"digest": digest}
+
+
+def _detector(detector: Detector, config_digest: str | None) -> dict[str, Any]:
+    settings = detector.model_dump(mode="json", exclude={"config"})
+    if config_digest is None and detector.config.startswith(PREFIX):
+        return settings | {"config": detector.config}
+    return settings | {"config": _required(config_digest, detector.config)}
+
+
+def _teacher(teacher: Teacher | None, digest: str | None, config_digest: str | None) -> dict[str, Any] | None:
+    if teacher is None:
+        return None
+    weights = _required(digest, "teacher") if teacher.weights else None
+    return {"detector": _detector(teacher.detector, config_digest), "weights": weights}
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {"until_epoch": segment.until_epoch, "origin": segment.origin.trial if segment.origin else None}
+
+
+def _required(digest: str | None, name: str) -> str:
+    if digest is None:
+        raise ValueError(f"no digest given for {name}")
+    return digest
+
+
+def _canonical(value: object) -> JsonValue:
+    """Return ``value`` with equal numbers made identical; raise for what has no stable form."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _canonical(item) for key, item in value.items()}
+    raise TypeError(f"no canonical JSON for {type(value).__name__} {value!r:.60}")
+
+
+def _number(value: float) -> int | float:
+    """Return whole floats as integers, which also turns ``-0.0`` into ``0``."""
+    if not math.isfinite(value):
+        raise ValueError(f"no canonical JSON for {value}")
+    return int(value) if value.is_integer() else value

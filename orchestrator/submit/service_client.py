@@ -1,0 +1,89 @@
+"""Keep submissions through a service: what the commands do when ``STILLHOUSE_URL`` is set."""
+
+import logging
+import os
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.redact import redacted
+from orchestrator.submit.order import Order
+from orchestrator.submit.states import State
+from orchestrator.submit.submissions import Receipt, Submission
+
+TOKEN = "STILLHOUSE_TOKEN"
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+USERS = (401, 404, 409, 413, 422)  # answers that the user can do something about
+TRUST = "--trust-config"
+
+
+class Remote:
+    """Be the ``Submissions`` of the service at ``url``."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url.rstrip("/")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+        headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get(TOKEN)) else {}
+        try:
+            self._client = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT, transport=transport)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UserError(f"STILLHOUSE_URL is no address: {redacted(url)}") from error
+
+    def key_of(self, order: Order) -> str:
+        return str(self._ask("POST", "/api/key", json=_sent(order))["key"])
+
+    def submit(self, order: Order) -> Receipt:
+        return self._send(order, resume=False)
+
+    def resume(self, order: Order) -> Receipt:
+        return self._send(order, resume=True)
+
+    def status(self, name: str) -> Submission:
+        return _submission(self._ask("GET", f"/api/submissions/{quote(name, safe='')}"))
+
+    def stop(self, name: str) -> Submission:
+        return _submission(self._ask("POST", f"/api/submissions/{quote(name, safe='')}/stop"))
+
+    def logs(self, name: str) -> str:
+        return str(self._ask("GET", f"/api/submissions/{quote(name, safe='')}/logs")["logs"])
+
+    def all(self) -> list[Submission]:
+        return [_submission(item) for item in self._ask("GET", "/api/submissions")["submissions"]]
+
+    def _send(self, order: Order, *, resume: bool) -> Receipt:
+        if order.python or order.variables or order.resources or set(order.options) - {TRUST}:
+            raise UserError(
+                "a service decides --mirror, --python, --env and --driver-on itself: give them to stillhouse serve"
+            )
+        answer = self._ask("POST", "/api/submissions", json=_sent(order) | {"resume": resume})
+        return Receipt(_submission(answer), bool(answer["new"]))
+
+    def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, **content)
+            body = answer.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            reason = redacted(str(error) or type(error).__name__)
+            raise OperationError(f"no Stillhouse service answers at {redacted(self._url)}: {reason}") from error
+        if answer.is_success and isinstance(body, dict):
+            return body
+        raise self._refusal(answer.status_code, body)
+
+    def _refusal(self, code: int, body: Any) -> Exception:
+        if code == 401:
+            return UserError(f"the service at {redacted(self._url)} refuses this token: {TOKEN} must be the service's")
+        detail = body.get("detail") if isinstance(body, dict) else None
+        text = detail if isinstance(detail, str) else f"the service answers {code}: {detail or 'nothing'}"
+        return UserError(text) if code in USERS else OperationError(text)
+
+
+def _sent(order: Order) -> dict[str, Any]:
+    files = {name: content.decode() for name, content in order.shipment.files.items()}
+    return {"files": files, "trust_config": TRUST in order.options}
+
+
+def _submission(item: dict[str, Any]) -> Submission:
+    names = ("id", "key", "study", "reason", "attempt")
+    return Submission(**{name: item[name] for name in names}, state=State(item["state"]))

@@ -1,0 +1,17 @@
+"""Tell of a plan where MLflow has more of its trials than the store, which alone decides what is left to train."""
+
+from collections.abc import Iterator
+
+from orchestrator.core.findings import Finding
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.totals import OVER
+
+
+def differing_records(plan: Plan, store: Store) -> Iterator[Finding]:
+    """Yield what the commands that read results say of the same trials; MLflow is asked where trials are left to train."""
+    is_there = plan.study.tracking.uri is not None or store.database.exists()
+    if is_there and any(trial.status not in OVER for trial in plan.trials):
+        from orchestrator.tracking.reading import further_in_mlflow  # it loads MLflow, which takes seconds
+
+        yield from (Finding("warning", "tracking", sentence) for sentence in further_in_mlflow(plan, store))

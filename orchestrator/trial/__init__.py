@@ -1,1 +1,0 @@
-"""Run one trial inside Ray Tune."""

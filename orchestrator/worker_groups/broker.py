@@ -1,0 +1,154 @@
+"""Bring trials and worker groups together: an actor between Tune's trials, which read records, and hosts, which train."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from orchestrator.worker_groups.queue import Errors, Seat, Seating, Stage
+from trainers.schema.record import Record
+
+LOOK_EVERY_S = 1.0  # at the clock: whether a cohort has waited long enough, whether nobody trains
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Hold what a trial's reader hears: a record, or none, because of ``errors`` or because it is over.
+
+    ``errors`` is a failure and its causes: an exception that goes from process to process loses them.
+    """
+
+    record: Record | None = None
+    errors: Errors = ()
+    starved: bool = False
+
+
+class ExchangeLost(Exception):
+    """Report that the exchange that a trial had its seat at is gone: this one was started in its place."""
+
+
+class Exchange:
+    """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
+
+    Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. An
+    exchange that was killed comes back empty; whoever talked to it fails, and starts again from what is on disk.
+    """
+
+    def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
+        self._seating = Seating(size, expected, open_ended=open_ended, places=places)
+        self._news = asyncio.Event()
+        self._hosts: dict[str, dict[str, Any]] = {}
+        self._host_seen = time.monotonic()
+
+    # ------------------------------------------------------------------------------------------- what the driver knows
+
+    async def expect(self, trial_id: str, key: str) -> None:
+        """Hear that a trial is on its way."""
+        self._change(lambda: self._seating.expect(trial_id, key))
+
+    async def rest(self, over: bool) -> None:
+        """Hear that nobody is proposed before the next result, or ever again."""
+        self._change(lambda: self._seating.rest(over=over))
+
+    # ------------------------------------------------------------------------------------------- readers of trials
+
+    async def sit(self, seat: Seat) -> None:
+        """Take a trial's reader in."""
+        seat.since = time.monotonic()
+        self._change(lambda: self._seating.sit(seat))
+
+    async def take(self, trial_id: str, ticket: str, patience_s: float) -> Reply:
+        """Say that the trial goes on, and return its next record, in its turn.
+
+        ``starved`` answers a trial that waited longer than ``patience_s`` while nobody trained anything.
+        """
+        seat = self._seating.seat(trial_id)
+        if seat is None:
+            return Reply(errors=(ExchangeLost("the exchange was started again"),))
+        self._change(lambda: self._seating.ask(trial_id))
+        while True:
+            seat = self._seating.seat(trial_id)
+            if seat is None or seat.ticket != ticket:
+                return Reply()
+            record = self._seating.next_record(trial_id)
+            if record is not None:
+                return Reply(record)
+            if seat.stage is Stage.OVER and not seat.records:
+                return Reply(errors=seat.errors)
+            if seat.stage is Stage.WAITING and self._starved(seat, patience_s):
+                return Reply(starved=True)
+            await self._wait()
+
+    async def leave(self, trial_id: str, ticket: str | None = None) -> None:
+        """Hear that a trial goes on no more."""
+        self._change(lambda: self._seating.leave(trial_id, ticket))
+
+    def _starved(self, seat: Seat, patience_s: float) -> bool:
+        if self._hosts:
+            self._host_seen = time.monotonic()
+        return time.monotonic() - max(seat.since, self._host_seen) > patience_s
+
+    # -------------------------------------------------------------------------------------------------------- hosts
+
+    async def useful_hosts(self) -> int:
+        """Return how many cohorts are in training, waiting or still to come."""
+        return self._seating.useful_hosts()
+
+    async def cohort(self, host: str) -> list[str]:
+        """Return the jobs (JSON) of a host's next cohort once there is one; none when nothing is left to come."""
+        self._hosts.setdefault(host, {})
+        while True:
+            seats = self._seating.cohort(host, time.monotonic())
+            if seats or self._seating.over:
+                return [seat.job for seat in seats]
+            await self._wait()
+
+    async def put(self, host: str, trial_id: str, record: Record) -> None:
+        """Take a record."""
+        self._change(lambda: self._seating.put(host, trial_id, record))
+
+    async def fail(self, host: str, trial_id: str, errors: Errors) -> None:
+        """Take the failure of one trial."""
+        self._change(lambda: self._seating.fail(host, trial_id, errors))
+
+    async def staying(self, host: str, trial_ids: list[str]) -> list[str]:
+        """Return those of the trials that go on, once the scheduler has judged all that they have reported."""
+        while not self._seating.judged(trial_ids):
+            await self._wait()
+        return self._seating.staying(host, trial_ids)
+
+    async def end(self, host: str, errors: Errors = ()) -> None:
+        """Hear that a host trains its cohort no more."""
+        self._change(lambda: self._seating.end(host, errors))
+
+    # ------------------------------------------------------------------------------------- what a host holds, for its end
+
+    async def note(self, host: str, name: str, thing: Any) -> None:
+        """Remember what a host holds: its ``controller``, its ``placement_group``."""
+        self._hosts.setdefault(host, {})[name] = thing
+
+    async def forget(self, host: str) -> dict[str, Any]:
+        """Return what a host held; it is there no more."""
+        return self._hosts.pop(host, {})
+
+    # --------------------------------------------------------------------------------------------------------- ours
+
+    def _change(self, action: Callable[[], None]) -> None:
+        """Change something and wake all who wait; callers to whom order matters wait for one call before the next."""
+        action()
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), LOOK_EVERY_S)
+
+
+def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool, places: int) -> Any:
+    """Start the exchange of a sweep as an actor that can be found by its name."""
+    actor = ray.remote(Exchange).options(name=name, num_cpus=0, max_restarts=-1)
+    return actor.remote(size, expected, open_ended, places)

@@ -1,0 +1,76 @@
+"""Hold one worker group for a sweep: it trains one cohort after the other, and is started once."""
+
+import contextlib
+from importlib import import_module
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util import remove_placement_group
+
+from orchestrator.core.processes import end
+from orchestrator.worker_groups.placement_groups import free_places
+from trainers.schema import Placement
+
+WORKER = "trainers.worker"
+ON_HEAD = {"node:__internal_head__": 0.001}  # nobody preempts the head; a group's workers bring their own resources
+
+
+@ray.remote
+class Host:
+    """Train in this very process, or direct a worker group that does."""
+
+    def __init__(self, config: dict[str, Any], placement: Placement, folder: str) -> None:
+        self._config, self._placement, self._folder = config, placement, folder
+
+    def serve(self) -> None:
+        """Train cohorts until there are no more."""
+        if self._placement.workers == 1:
+            import_module(WORKER).train_worker(self._config)
+            return
+        # imported here: it brings torch, and pandas
+        from orchestrator.worker_groups.ray_trainer import make_trainer
+
+        make_trainer(self._config, self._placement, self._folder).fit()
+
+
+class Started:
+    """Hold a host that was started, from outside; ``done`` is ready when it has served, or died."""
+
+    def __init__(self, name: str, exchange: Any, placement: Placement, loop: str, folder: str) -> None:
+        self.name, self._exchange, self._placement = name, exchange, placement
+        config = {"exchange": exchange, "host": name, "loop": loop}
+        own = placement.workers == 1
+        gpus = placement.gpus if placement.cuda else 0
+        self._actor = Host.options(  # type: ignore[attr-defined]  # the decorator replaces the class
+            num_cpus=placement.threads if own else 0,
+            num_gpus=gpus if own else 0,
+            resources=None if own else ON_HEAD,
+        ).remote(config, placement, folder)
+        self.done = self._actor.serve.remote()
+
+    def failure(self) -> BaseException | None:
+        """Return what ended the host before its time; it must be done."""
+        try:
+            ray.get(self.done)
+        except Exception as error:  # noqa: BLE001  whatever it is, its trials must learn of it
+            return error
+        return None
+
+    def release(self) -> None:
+        """End the host and all that it started, and give back its places.
+
+        Nothing is lost: records are on disk before they are sent. Without this Ray frees the placement group of a group
+        that was stopped only through its dashboard.
+        """
+        with contextlib.suppress(RayError):  # an exchange that is gone remembers nothing: places are known by name too
+            held = ray.get(self._exchange.forget.remote(self.name))
+            if "placement_group" in held and held["placement_group"] is not None:
+                remove_placement_group(held["placement_group"])
+            if "controller" in held:
+                controller, identity = held["controller"]
+                ray.kill(controller)
+                end(identity)  # Ray does not hurry one that has done its work; Ray Train keeps it on this machine
+        ray.kill(self._actor)
+        if self._placement.workers > 1:
+            free_places(self.name)

@@ -1,0 +1,208 @@
+"""Decide who trains beside whom, and whose record the scheduler hears of next. Plain data: no Ray, no clock."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from trainers.schema.record import Record
+
+PATIENCE_S = 10.0  # for members of a cohort that are still to come; a smaller cohort trains just the same
+TOGETHER_AGAIN = 1  # times that students train together again after their workers were lost; then each by itself
+MOST_IDLE_DEATHS = 3  # of hosts one after the other before they had anything to train: then who waits is told
+Errors = tuple[BaseException, ...]  # a failure and its causes
+
+
+class Stage(Enum):
+    """Say where a trial stands."""
+
+    WAITING = "waiting"
+    TRAINING = "training"
+    OVER = "over"
+
+
+@dataclass
+class Seat:
+    """Hold one trial whose reader has come: its job (JSON), what it shares by, its place in the order of the study.
+
+    ``after`` is the last step that its reader knows; ``deciding`` says that the scheduler has a record and has not said
+    whether the trial goes on; ``ticket`` tells one reader of the trial from the one before.
+    """
+
+    trial_id: str
+    key: str
+    position: int
+    job: str
+    after: int
+    since: float
+    ticket: str
+    stage: Stage = Stage.WAITING
+    host: str | None = None
+    cohort: int | None = None
+    records: deque[Record] = field(default_factory=deque)
+    deciding: bool = False
+    errors: Errors = ()
+
+    @property
+    def undecided(self) -> bool:
+        """Tell whether the scheduler has not judged all that the trial has reported."""
+        return self.deciding or bool(self.records)
+
+
+class Seating:
+    """Hold the seats of a sweep. A cohort has up to ``size`` trials of one key, in the order of the study.
+
+    ``expected`` maps the trials that may still come, in that order, to their keys; ``open_ended`` says that more will be expected later.
+    ``places`` is how many trials a search that proposes them holds at once; 0 where nothing is proposed.
+    """
+
+    def __init__(self, size: int, expected: dict[str, str], *, open_ended: bool = False, places: int = 0) -> None:
+        self._size, self._expected, self._open_ended = size, dict(expected), open_ended
+        self._places, self._proposing = places, True
+        self._order = {trial_id: position for position, trial_id in enumerate(expected)}
+        self._seats: dict[str, Seat] = {}
+        self._lost: Counter[str] = Counter()
+        self._arrived, self._cohorts, self._idle_deaths = 0.0, 0, 0
+
+    # ------------------------------------------------------------------------------------------- what the driver knows
+
+    def expect(self, trial_id: str, key: str) -> None:
+        """Hear that a trial is on its way: it was proposed, or goes on after a pause. Others may follow."""
+        seat = self._seats.get(trial_id)
+        if seat is None or seat.stage is Stage.OVER:
+            self._expected[trial_id] = key
+        self._proposing = True
+
+    def rest(self, *, over: bool) -> None:
+        """Hear that nobody is proposed before the next result; where the search is ``over``, never again."""
+        self._proposing = False
+        self._open_ended = self._open_ended and not over
+
+    # ------------------------------------------------------------------------------------------- readers of trials
+
+    def sit(self, seat: Seat) -> None:
+        """Take a trial's reader in; one whose trial is in training already takes its predecessor's place."""
+        self._expected.pop(seat.trial_id, None)
+        self._arrived = seat.since
+        old = self._seats.get(seat.trial_id)
+        if old is not None and old.stage is Stage.TRAINING:
+            old.ticket, old.deciding = seat.ticket, False
+            old.records = deque(record for record in old.records if record.step > seat.after)
+            return
+        if self._lost[seat.trial_id] > TOGETHER_AGAIN:
+            seat.key = f"{seat.key} {seat.trial_id}"
+        self._seats[seat.trial_id] = seat
+
+    def ask(self, trial_id: str) -> None:
+        """Hear that the scheduler wants the trial's next record: it goes on."""
+        self._seats[trial_id].deciding = False
+
+    def next_record(self, trial_id: str) -> Record | None:
+        """Return the trial's next record when it is its turn: what a cohort reports reaches the scheduler in order."""
+        seat = self._seats[trial_id]
+        if not seat.records or any(other.undecided for other in self._before(seat)):
+            return None
+        seat.deciding = True
+        return seat.records.popleft()
+
+    def seat(self, trial_id: str) -> Seat | None:
+        """Return a trial's seat, ``None`` for one that has not come."""
+        return self._seats.get(trial_id)
+
+    def leave(self, trial_id: str, ticket: str | None = None) -> None:
+        """Hear that a trial goes on no more; from a reader that was replaced (another ``ticket``) it means nothing."""
+        self._expected.pop(trial_id, None)
+        seat = self._seats.get(trial_id)
+        if seat is not None and ticket in (None, seat.ticket):
+            seat.stage, seat.deciding = Stage.OVER, False
+            seat.records.clear()
+
+    # -------------------------------------------------------------------------------------------------------- hosts
+
+    def cohort(self, host: str, now: float) -> list[Seat]:
+        """Return the trials that ``host`` trains next, none when it has to wait for more to come."""
+        for key in sorted({seat.key for seat in self._waiting()}, key=self._first_position):
+            here = sorted((seat for seat in self._waiting() if seat.key == key), key=lambda seat: seat.position)
+            if self._is_whole(here) or not self._may_come(key) or now - self._arrived > PATIENCE_S:
+                return self._begin(here[: self._size], host)
+        return []
+
+    def _is_whole(self, here: list[Seat]) -> bool:
+        """Tell whether a cohort is complete: nobody is on the way whose place is before its last one's."""
+        if len(here) < self._size:
+            return False
+        last = here[self._size - 1]
+        coming = (self._order.get(name, last.position) for name, key in self._expected.items() if key == last.key)
+        return all(position >= last.position for position in coming)
+
+    def _begin(self, chosen: list[Seat], host: str) -> list[Seat]:
+        self._cohorts += 1
+        for seat in chosen:
+            seat.stage, seat.host, seat.cohort = Stage.TRAINING, host, self._cohorts
+        return chosen
+
+    def useful_hosts(self) -> int:
+        """Return how many cohorts are in training, waiting or still to come."""
+        return self.coming() + len({seat.host for seat in self._seats.values() if seat.stage is Stage.TRAINING})
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no cohort is left to be trained: nobody waits, nobody will come."""
+        return not self._open_ended and not self.coming()
+
+    def coming(self) -> int:
+        """Return how many cohorts are waiting or still to come."""
+        keys = Counter(self._expected.values()) + Counter(seat.key for seat in self._waiting())
+        return sum(-(-count // self._size) for count in keys.values())
+
+    def put(self, host: str, trial_id: str, record: Record) -> None:
+        """Take a record; one that the reader knows already, or of a trial that goes on no more, is dropped."""
+        seat = self._seats[trial_id]
+        if record.step > seat.after and self._trains(host, seat):
+            seat.after = record.step
+            seat.records.append(record)
+
+    def fail(self, host: str, trial_id: str, errors: Errors) -> None:
+        """Take the failure of one trial."""
+        seat = self._seats[trial_id]
+        if self._trains(host, seat):
+            seat.stage, seat.errors = Stage.OVER, errors
+
+    def judged(self, trial_ids: Iterable[str]) -> bool:
+        """Tell whether the scheduler has judged all that these trials have reported."""
+        return not any(self._seats[trial_id].undecided for trial_id in trial_ids)
+
+    def staying(self, host: str, trial_ids: Iterable[str]) -> list[str]:
+        """Return those of a host's trials that go on."""
+        return [trial_id for trial_id in trial_ids if self._trains(host, self._seats[trial_id])]
+
+    def end(self, host: str, errors: Errors = ()) -> None:
+        """Hear that a host trains its cohort no more: to its end, or for an error that all its trials share."""
+        seats = [seat for seat in self._seats.values() if self._trains(host, seat)]
+        self._idle_deaths = self._idle_deaths + 1 if errors and not seats else 0
+        for seat in seats if self._idle_deaths < MOST_IDLE_DEATHS else self._waiting():
+            seat.stage, seat.errors = Stage.OVER, errors
+            self._lost[seat.trial_id] += bool(errors)
+
+    # --------------------------------------------------------------------------------------------------------- ours
+
+    def _waiting(self) -> list[Seat]:
+        return [seat for seat in self._seats.values() if seat.stage is Stage.WAITING]
+
+    def _first_position(self, key: str) -> int:
+        return min(seat.position for seat in self._waiting() if seat.key == key)
+
+    def _may_come(self, key: str) -> bool:
+        return key in self._expected.values() or (self._proposing and self._live() < self._places)
+
+    def _live(self) -> int:
+        """Return how many trials the scheduler holds: seated or on their way."""
+        return len(self._expected) + sum(seat.stage is not Stage.OVER for seat in self._seats.values())
+
+    @staticmethod
+    def _trains(host: str, seat: Seat) -> bool:
+        return seat.stage is Stage.TRAINING and seat.host == host
+
+    def _before(self, seat: Seat) -> list[Seat]:
+        """Return the seats of the same cohort whose records come before this one's."""
+        return [one for one in self._seats.values() if one.cohort == seat.cohort and one.position < seat.position]

@@ -1,0 +1,77 @@
+"""Make the Ray Train trainer of one host: its failures and its resources are handled here, not by Ray."""
+
+import os
+from functools import partial
+from typing import Any
+
+import ray
+from ray.train.torch import TorchConfig
+from ray.train.v2._internal.execution.callback import ControllerCallback
+from ray.train.v2._internal.execution.worker_group import worker_group
+from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.torch.torch_trainer import TorchTrainer
+from ray.util.placement_group import placement_group
+
+from orchestrator.core.processes import this_process
+from orchestrator.worker_groups.host import WORKER
+from orchestrator.worker_groups.placement_groups import new_name
+from trainers.schema import Placement
+
+START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"  # Ray Train reads it where the trainer is made
+NEEDLESS = "PlacementGroupCleanerCallback"
+
+
+class NoteController(ControllerCallback):
+    """Tell the exchange which actor directs the workers, so that it can be ended with them, and name their places."""
+
+    def __init__(self, exchange: Any, host: str) -> None:
+        self._exchange, self._host = exchange, host
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Send the handle of the actor that this runs in; the placement group that it makes next gets a name."""
+        worker_group.placement_group = partial(placement_group, name=new_name(self._host))  # type: ignore[attr-defined]  # Ray names none
+        controller = (ray.get_runtime_context().current_actor, this_process().identity)
+        self._exchange.note.remote(self._host, "controller", controller)
+
+
+class GroupTrainer(TorchTrainer):
+    """Train without Ray's guard over placement groups.
+
+    The guard is one more process for each group, it outlives the group, it asks the dashboard's state service, and
+    where there is none it waits for ever. Whoever started the host removes the group instead.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        callbacks = super()._create_default_callbacks()
+        return [callback for callback in callbacks if type(callback).__name__ != NEEDLESS]
+
+
+def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> Any:
+    """Return the trainer of a worker group that serves as a host; ``config`` is what each worker gets.
+
+    Ray restarts nothing by itself: whether a failure is worth another attempt is decided by its kind. ``folder`` is for
+    Ray Train's own files.
+    """
+    os.environ[START_TIMEOUT] = str(placement.start_timeout_s)
+    per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
+    return GroupTrainer(
+        call_worker,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(
+            num_workers=placement.workers, use_gpu=placement.cuda, resources_per_worker=per_worker
+        ),
+        run_config=RunConfig(
+            name=config["host"],
+            storage_path=folder,
+            callbacks=[NoteController(config["exchange"], config["host"])],  # type: ignore[list-item]  # Ray takes its own kind of callback too
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
+        ),
+        torch_config=TorchConfig(backend="nccl" if placement.cuda else "gloo"),
+    )
+
+
+def call_worker(config: dict[str, Any]) -> None:
+    """Import the worker where it runs, so that this module needs no torch of its own."""
+    from importlib import import_module
+
+    import_module(WORKER).train_worker(config)

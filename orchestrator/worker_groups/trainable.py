@@ -1,0 +1,117 @@
+"""Run one trial inside Ray Tune: the same records, whether this process trains or a host of the sweep's pool does."""
+
+import contextlib
+import json
+import time
+import traceback
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from orchestrator.core.redact import redacted
+from orchestrator.failures.kinds import root_cause
+from orchestrator.failures.retry import Verdict, judge, micro_batch_of
+from orchestrator.worker_groups.records import exchanged_records
+from trainers.schema import Job
+from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
+from trainers.schema.stop import stop_requested
+
+FAILED_BECAUSE = "failed_because"
+LOOP = "trainers.loop.loop"  # by name: the drivers that import this module stay free of torch
+# What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
+# worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
+RUNNER_SHARE = {"node:__internal_head__": 0.001}
+
+
+class TrialRunner(tune.Trainable):
+    """Report one record per ``step``; a trial that its directory knows is replayed first, then continued.
+
+    Tune may stop a trial after any record (what was reported is on disk), restart it after a crash (it continues from
+    its directory), and reuse the actor for the next trial (the imports are paid once).
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take up the trial in ``config["planned"]["job"]`` (JSON); nothing heavy happens before the first step."""
+        job = Job.model_validate_json(config["planned"]["job"])
+        placement = job.placement.model_copy(update={"micro_batch": micro_batch_of(job)})
+        self._job = job.model_copy(update={"placement": placement})
+        self._run = str(config["planned"].get("run", ""))
+        self._exchange = str(config["planned"].get("exchange", ""))
+        self._position = int(config["planned"].get("position", 0))
+        self._records: Iterator[Record] | None = None
+        self._began = time.time()
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next record and return it; a failure ends the trial, or Tune, which hears of it, starts it again.
+
+        A trial that was asked to stop ends unfinished: its state is on disk.
+        """
+        if self._is_over():
+            return ended()
+        try:
+            record = self._next()
+        except StopIteration:
+            return ended()
+        except Exception as error:
+            verdict = judge(self._job, error, self._run, self._began)
+            if verdict.again:
+                time.sleep(verdict.pause_s)
+                raise
+            return self._failed(error, verdict)
+        return {"epoch": record.epoch, **record.metrics, "done": record.final}
+
+    def _is_over(self) -> bool:
+        """Tell whether there is nothing to do: between two records the trial's state is on disk."""
+        outcome = read_outcome(self._job.directory)
+        return stop_requested(self._job.directory) or (outcome is not None and outcome.status == "failed")
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Give Tune a pointer: the trial's state is in its own directory already. Tune asks before a pause, and only then.
+
+        A paused trial leaves its host at once: Tune may keep its actor for later, and the host would wait for it.
+        """
+        self.cleanup()
+        (Path(checkpoint_dir) / "pointer.json").write_text(json.dumps({"directory": self._job.directory}))
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Do nothing: the trial continues from its own directory."""
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up another trial in this actor."""
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Stop training here, or leave the host that trains the trial."""
+        records, self._records = self._records, None
+        if records is not None:
+            records.close()  # type: ignore[attr-defined]  # both sources are generators
+
+    def _next(self) -> Record:
+        if self._records is None:
+            self._records = self.source(self._job)
+        return next(self._records)
+
+    def source(self, job: Job) -> Iterator[Record]:
+        """Return where the job's records come from; tests replay scripted ones."""
+        if self._exchange:
+            return exchanged_records(job, self._exchange, self._position)
+        return (record for _, record in import_module(LOOP).train([job]))
+
+    def _failed(self, error: Exception, verdict: Verdict) -> dict[str, Any]:
+        directory = Path(self._job.directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        report = redacted("".join(traceback.format_exception(root_cause(error))))
+        with contextlib.suppress(OSError):  # on a full disk; the driver hears the reason as well
+            (directory / ERROR).write_text(report)
+            write_outcome(directory, Outcome("failed", verdict.reason))
+        return ended(verdict.reason)
+
+
+def ended(reason: str = "") -> dict[str, Any]:
+    """Return what Tune hears of a trial that reports no more, and why it failed if it did."""
+    return {"epoch": 0, "done": True, FAILED_BECAUSE: reason}

@@ -1,0 +1,1 @@
+"""Build detectors once, before anything is trained with them."""

@@ -1,0 +1,141 @@
+"""Build the detectors of a study once and make one small step with each, before anything is trained.
+
+Runs as a process of its own, ``python -m trainers.build_check.check REQUEST ANSWERS``: a crash of native code then ends nothing
+else. REQUEST is a file with a ``BuildRequest``; one line with a ``BuildAnswer`` is appended to ANSWERS for each unit.
+"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainers.compat.lean_imports import lean_imports
+from trainers.detectors.explain import explained
+from trainers.errors import TrialError
+from trainers.schema import Detector, MethodSpec, NoDistillation, Teacher, Weights
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.method import inherits
+
+SIDE = (
+    192  # pixels: the coarsest level of the usual five has 2 x 2 cells, so that every norm has something to normalise
+)
+IMAGES = 2
+ALONE = NoDistillation(kind="none")
+
+
+def main(request: Path, answers: Path) -> None:
+    """Answer each unit of the request, in its order."""
+    asked = BuildRequest.model_validate_json(request.read_text(encoding="utf-8"))
+    for unit in asked.units:
+        answer = BuildAnswer(key=unit.key, problems=tuple(problems_of(unit, asked.classes)))
+        with answers.open("a", encoding="utf-8") as stream:
+            stream.write(answer.model_dump_json() + "\n")
+
+
+def problems_of(unit: BuildUnit, classes: tuple[str, ...]) -> Iterator[BuildProblem]:
+    """Yield what keeps the unit's detectors from being built, and its methods from distilling one into the other."""
+    try:
+        student = _student(unit.student, classes)
+    except TrialError as error:
+        yield BuildProblem(part="student", message=str(error))
+        return
+    if unit.init is not None:
+        yield from _misfit(student, unit.init, classes)
+    if unit.teacher is None:
+        return
+    try:
+        teacher = _teacher(unit.teacher, classes)
+    except TrialError as error:
+        yield BuildProblem(part="teacher", message=str(error))
+        return
+    for index, method in enumerate(unit.methods):
+        try:
+            _step(student, method, teacher)
+        except TrialError as error:
+            yield BuildProblem(part="method", method=index, message=str(error))
+
+
+def _student(detector: Detector, classes: tuple[str, ...]) -> Any:
+    """Return a student that can be trained alone."""
+    from trainers.detectors.detector import build_empty
+
+    model = build_empty(detector, len(classes)).train()
+    _step(model, ALONE, None)
+    return model
+
+
+def _misfit(model: Any, weights: Weights, classes: tuple[str, ...]) -> Iterator[BuildProblem]:
+    from trainers.formats.weights import load_weights
+
+    try:
+        load_weights(model, weights, "detector", classes)
+    except TrialError as error:
+        yield BuildProblem(part="weights", message=str(error))
+
+
+@cache
+def _teacher(teacher: Teacher, classes: tuple[str, ...]) -> Any:
+    """Return the frozen teacher, which has answered once; one whose training is yet to come has random weights."""
+    from trainers.detectors.detector import build_empty
+    from trainers.distill.distiller import FrozenTeacher
+    from trainers.formats.weights import load_weights
+
+    model = build_empty(teacher.detector, len(classes))
+    if teacher.weights is not None:
+        load_weights(model, teacher.weights, "teacher", classes)
+    frozen = FrozenTeacher(model)
+    with explained("ask it as a teacher"):
+        frozen.look(model.data_preprocessor(_batch(), True)["inputs"])
+    return frozen
+
+
+@torch.no_grad()
+def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
+    """Compute all losses of one batch, as a training step does, and drop them."""
+    from trainers.distill.adapters.base import TargetCache
+    from trainers.distill.distiller import Distiller
+    from trainers.distill.pairing import require_pair
+    from trainers.formats.weights import inherit
+
+    what = "train it" if teacher is None else f"distil with {method.kind}"
+    with explained(what):
+        distiller = Distiller(student, method)
+        data = student.data_preprocessor(_batch(), True)
+        view = None
+        if teacher is not None:
+            require_pair(method, teacher.adapter, distiller.adapter)
+            teacher.serve(method)
+            view = teacher.look(teacher.detector.data_preprocessor(_batch(), True)["inputs"])
+            if inherits(method):
+                inherit(student, teacher.detector)
+        distiller(data["inputs"], data["data_samples"], view, TargetCache())
+
+
+def _batch() -> dict[str, Any]:
+    """Return images of noise with one object each, as mmdet's pipelines put them together."""
+    from mmdet.structures import DetDataSample
+    from mmengine.structures import InstanceData
+
+    size = (SIDE, SIDE)
+    pixels = torch.randint(0, 256, (IMAGES, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    box, label = torch.tensor([[32.0, 32.0, 128.0, 128.0]]), torch.zeros(1, dtype=torch.int64)
+    samples = []
+    for number in range(IMAGES):
+        sample = DetDataSample(
+            metainfo={"img_id": number, "img_shape": size, "ori_shape": size, "scale_factor": (1.0, 1.0)}
+        )
+        sample.gt_instances = InstanceData(bboxes=box.clone(), labels=label.clone())
+        samples.append(sample)
+    return {"inputs": list(pixels), "data_samples": samples}
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # mmengine prints a paragraph for every tensor that it initialises
+    warnings.simplefilter("ignore")
+    with lean_imports():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))

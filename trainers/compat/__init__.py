@@ -1,0 +1,1 @@
+"""Adapt to private parts of other packages."""

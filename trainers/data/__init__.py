@@ -1,0 +1,1 @@
+"""Build datasets, pipelines and the data stream."""

@@ -1,0 +1,1 @@
+"""Build mmdet detectors from configs and overrides."""

@@ -1,0 +1,110 @@
+"""Apply a study's typed overrides (depth, width, weights) to mmdet's config of a model."""
+
+from typing import Any
+
+from trainers.errors import TrialError
+from trainers.schema import Detector
+from trainers.schema.overrides import BASIC_DEPTHS, DEPTHS, depth_problem, width_problem
+from trainers.schema.pyramid import GROUP, scaled
+
+BASE_CHANNELS = 64
+NORMED_HEADS = ("GFLHead", "ATSSHead", "FCOSHead")  # their convolutions have a group norm unless told otherwise
+
+
+def override(model: Any, detector: Detector) -> None:
+    """Change ``model`` in place as ``detector`` says; a detector that says nothing leaves the config as it is.
+
+    Raises ``TrialError`` for a depth or a width that the config's backbone cannot take.
+    """
+    backbone = model.backbone
+    if detector.backbone_depth is not None:
+        _set_depth(backbone, detector.backbone_depth)
+    if detector.width != 1.0:
+        _set_width(model, detector.width)
+    if backbone.type in DEPTHS and (detector.backbone_depth is not None or detector.width != 1.0):
+        _necks(model)[0].in_channels = _stages(backbone)
+    if detector.weights == "random":
+        _unfreeze(backbone)
+
+
+def _necks(model: Any) -> list[Any]:
+    """Return a model's necks in their order: mmdet's configs give one, or a list that runs as a sequence."""
+    neck = model.get("neck")
+    necks = list(neck) if isinstance(neck, list | tuple) else [neck]
+    if not all(isinstance(one, dict) for one in necks) or not necks:
+        raise TrialError("backbone_depth and width cannot be set: this config has no neck")
+    return necks
+
+
+def _set_depth(backbone: Any, depth: int) -> None:
+    problem = depth_problem(depth, backbone.type, deformable=any(backbone.get("stage_with_dcn", ())))
+    if problem is not None:
+        raise TrialError(f"backbone_depth {problem}")
+    backbone.depth = depth
+
+
+def _set_width(model: Any, width: float) -> None:
+    """Scale backbone, neck and head; neck and head get multiples of 32 channels."""
+    problem = width_problem(model.backbone.type)
+    if problem is not None:
+        raise TrialError(f"width {problem}")
+    if model.backbone.type in DEPTHS:
+        _widen_resnet(model.backbone, width)
+    else:
+        _widen_darknet(model, width)
+    first, *others = _necks(model)
+    first.out_channels = scaled(first.out_channels, width)
+    for part in others:
+        _scale(part, ("in_channels", "out_channels"), width)
+    _scale(model.bbox_head, ("in_channels", "feat_channels"), width)
+    _keep_groups_above_one(model.bbox_head)
+
+
+def _scale(part: Any, keys: tuple[str, ...], width: float) -> None:
+    """Scale those of the channels that a part of the model gives as one number."""
+    for key in keys:
+        if isinstance(part.get(key), int):
+            part[key] = scaled(part[key], width)
+
+
+def _widen_resnet(backbone: Any, width: float) -> None:
+    backbone.base_channels = backbone.stem_channels = round(backbone.get("base_channels", BASE_CHANNELS) * width)
+    if backbone.type == "ResNeXt":  # its grouped convolutions get their channels from the number of groups
+        backbone.groups = max(1, round(backbone.get("groups", 1) * width))
+
+
+def _widen_darknet(model: Any, width: float) -> None:
+    """Scale CSPDarknet by the ratio that the neck's channels get, so that the two keep fitting."""
+    neck = _necks(model)[0]
+    old = neck.out_channels
+    new = scaled(old, width)
+    # To whole channels of the stem: mmdet cuts fractions off.
+    model.backbone.widen_factor = round(model.backbone.widen_factor * new / old * BASE_CHANNELS) / BASE_CHANNELS
+    neck.in_channels = [channels * new // old for channels in neck.in_channels]
+
+
+def _stages(backbone: Any) -> list[int]:
+    """Return the channels of a ResNet's outputs."""
+    expansion = 1 if backbone.depth in BASIC_DEPTHS else 4
+    base = backbone.get("base_channels", BASE_CHANNELS)
+    return [base * expansion * 2**index for index in backbone.out_indices]
+
+
+def _keep_groups_above_one(head: Any) -> None:
+    """Give each group of the head's norm two channels at least.
+
+    Where a level is a single cell, a group of one channel has nothing to normalise: torch refuses it for a single image.
+    """
+    usual = {"type": "GN", "num_groups": GROUP, "requires_grad": True} if head.type in NORMED_HEADS else None
+    norm = head.get("norm_cfg", usual)
+    if norm is not None and norm["type"] == "GN" and head.feat_channels < 2 * norm["num_groups"]:
+        head.norm_cfg = {**norm, "num_groups": head.feat_channels // 2}
+
+
+def _unfreeze(backbone: Any) -> None:
+    """Let all of a backbone train, its batch norms too."""
+    for key, value in (("frozen_stages", -1), ("norm_eval", False)):
+        if key in backbone or backbone.type in DEPTHS:  # a ResNet's norms are frozen unless told otherwise
+            backbone[key] = value
+    if "requires_grad" in backbone.get("norm_cfg", {}):
+        backbone.norm_cfg.requires_grad = True

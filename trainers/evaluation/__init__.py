@@ -1,0 +1,1 @@
+"""Evaluate detectors with COCO and Pascal VOC metrics."""

@@ -1,0 +1,1 @@
+"""Read weights from files in the formats that detectors come in."""

@@ -1,0 +1,1 @@
+"""Train students side by side, step by step."""

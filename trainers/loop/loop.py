@@ -1,0 +1,302 @@
+"""Train students side by side on one data stream, against one frozen teacher."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.logging import MMLogger
+
+from trainers.data.data_record import data_record, require_learnable
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import EvaluationStream, TrainStream, evaluation_loaders
+from trainers.data.seeding import derive, seed_everything
+from trainers.data.waiting import Waited
+from trainers.errors import TrialError
+from trainers.evaluation.evaluate import evaluate
+from trainers.loop.inputs import require_unchanged
+from trainers.loop.shared_batch import Lesson
+from trainers.loop.stopping import StopSignal
+from trainers.loop.student_trainer import Member
+from trainers.loop.watchdog import Watchdog
+from trainers.schema import Job
+from trainers.schema.record import DamagedFile, Record, read_history, read_status
+
+PROGRESS_EVERY_S = 1.0
+TRAIN, LOAD = "time/train_s", "time/load_s"
+NO_TIME = {TRAIN: 0.0, LOAD: 0.0}
+
+
+Staying = Callable[[Sequence[str]], Collection[str]]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Tell that the training of one student has failed; those beside it go on."""
+
+    error: Exception
+
+
+def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
+    """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
+
+    A job whose directory already holds history yields that first, then goes on where it stopped. Closing the iterator
+    stops the students where they are; what was yielded is on disk. A file ``stop`` in a job's directory ends that job
+    before the next step, with the state of that step on disk. Call it on every worker of the process group; all
+    workers yield, rank 0's records are the complete ones. Raises the first student's failure: ``TrialError`` with a
+    message for the user, or whatever it was.
+    """
+    for trial_id, found in train_together(jobs):
+        if isinstance(found, Failed):
+            raise found.error
+        yield trial_id, found
+
+
+def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> Iterator[tuple[str, Record | Failed]]:
+    """Train as ``train`` does, but a student that fails yields ``Failed`` and leaves, and the others go on.
+
+    Before the first step after records were yielded, ``staying`` gets the trial ids of all students in training and
+    returns those that go on; the others end where they are. Raises what ends all of them: a fault of the data, of the teacher.
+
+    With several workers a loss that is not finite is such a failure; what else goes wrong in one student's step ends
+    all, for the workers could not agree on it.
+    """
+    try:
+        finished = [job for job in jobs if read_status(job.directory) == "finished"]
+        done = [(job.trial_id, record) for job in finished for record in read_history(job.directory)]
+    except DamagedFile as error:
+        raise TrialError(str(error)) from error
+    yield from done
+    waiting = [job for job in jobs if job not in finished]
+    if waiting:
+        yield from Group(waiting, staying).watched()
+
+
+class Group:
+    """Hold what one worker of a worker group shares among its students: data stream, teacher, device."""
+
+    def __init__(self, jobs: Sequence[Job], staying: Staying) -> None:
+        placement, trial = jobs[0].placement, jobs[0].trial
+        self._device = prepare_process(placement.threads, placement.cuda)
+        self._trial, self._staying = trial, staying
+        training = build_dataset(trial.dataset, "train")
+        self._validation = build_dataset(trial.dataset, "val")
+        require_learnable(trial.dataset, training, self._validation)
+        self._data = data_record(training, self._validation)
+        self._stream = TrainStream(
+            training,
+            batch_size=trial.schedule.batch_size,
+            seed=derive(trial.seed, "data"),
+            rank=get_rank(),
+            world=get_world_size(),
+            loader_workers=placement.loader_workers,
+            pinned=placement.cuda,
+            closing_from_epoch=trial.schedule.closing_epoch,
+        )
+        loaders = evaluation_loaders(len(self._validation) // get_world_size(), placement.loader_workers)
+        self._evaluation = EvaluationStream(
+            self._validation,
+            rank=get_rank(),
+            world=get_world_size(),
+            loader_workers=loaders,
+            pinned=placement.cuda and loaders > 0,
+        )
+        self._lesson = Lesson(jobs, self._device)
+        self._jobs = jobs
+        self._members: list[Member] = []
+        self._failures: list[tuple[str, Failed]] = []
+        stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
+        self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
+        self._stop = StopSignal([job.directory for job in jobs], self._device)
+        self._epoch_began, self._progress_written = time.monotonic(), 0.0
+        self._batches: Waited[Any] = Waited(())
+
+    def watched(self) -> Iterator[tuple[str, Record | Failed]]:
+        """Yield what ``run`` does, and watch over the time between two records: a process that hangs ends itself."""
+        try:
+            for found in self.run():
+                self._watchdog.rest()
+                yield found
+        finally:
+            self._evaluation.close()
+            self._watchdog.rest()
+
+    def run(self) -> Iterator[tuple[str, Record | Failed]]:
+        """Yield what the members have already done, then train them to their ends."""
+        for job in self._jobs:
+            self._join(job)
+        yield from self._failed()
+        for member in self._members:
+            yield from ((member.job.trial_id, record) for record in member.history)
+        for member in [member for member in self._members if member.last_step == 0 and not member.history]:
+            yield from self._close_epoch(member, NO_TIME)  # no step to make: evaluated as it is
+        self._ask_who_stays()
+        first = min((member.step for member in self._members), default=0)
+        last = max((member.last_step for member in self._members), default=0)
+        self._epoch_began = time.monotonic()
+        self._batches = Waited(self._stream.batches(first, last))
+        for step, batch in enumerate(self._batches, start=first):
+            self._watchdog.alive()
+            self._end_those_asked_to_stop()
+            yield from self._failed()
+            active = [member for member in self._members if member.step == step < member.last_step]
+            if active:  # a resumed member may be ahead of where a shorter one ended
+                self._train_step(step, batch, active)
+            yield from self._failed()
+            active = [member for member in active if member in self._members]
+            self._save(filter(Member.at_checkpoint, active))
+            ended = list(filter(Member.at_epoch_end, active))
+            timing = self._shares()
+            for member in ended:
+                yield from self._close_epoch(member, timing)
+            if ended:
+                self._ask_who_stays()
+                self._epoch_began, self._batches.seconds = time.monotonic(), 0.0
+            if not any(member.step < member.last_step for member in self._members):
+                return
+
+    def _join(self, job: Job) -> None:
+        """Build a student, or go on with it; several workers all meet the same obstacles."""
+        together = len(self._jobs) > 1
+        with self._leaving(job.trial_id):
+            require_unchanged(job)
+            member = Member(job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together)
+            member.train_mode()
+            if get_rank() == 0:
+                member.files.report_data(self._data)
+            self._members.append(member)
+
+    @contextmanager
+    def _leaving(self, trial_id: str) -> Iterator[None]:
+        """Let a student whose training fails here leave."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this student's, and the others go on
+            self._leave(trial_id, error)
+
+    def _leave(self, trial_id: str, error: Exception) -> None:
+        """Take a student out; one that is alone, or whose failure its workers may not share, takes all with it."""
+        if len(self._jobs) == 1 or (get_world_size() > 1 and not isinstance(error, TrialError)):
+            raise error
+        self._members = [member for member in self._members if member.job.trial_id != trial_id]
+        self._failures.append((trial_id, Failed(error)))
+
+    def _failed(self) -> Iterator[tuple[str, Failed]]:
+        failures, self._failures = self._failures, []
+        yield from failures
+
+    def _ask_who_stays(self) -> None:
+        members = [member for member in self._members if member.step < member.last_step]
+        if not members:
+            return
+        self._watchdog.rest()
+        stay = self._staying([member.job.trial_id for member in members])
+        self._members = [member for member in members if member.job.trial_id in stay]
+
+    def _end_those_asked_to_stop(self) -> None:
+        asked = self._stop.agreed()
+        if asked:
+            leaving = [member for member in self._members if member.job.directory in asked]
+            self._save(leaving)
+            self._members = [member for member in self._members if member not in leaving]
+
+    def _train_step(self, step: int, batch: Any, active: list[Member]) -> None:
+        shown = self._lesson.begin(step, batch)
+        for member in active:
+            seed_everything(derive(self._trial.seed, "step", step, get_rank()))
+            with self._leaving(member.job.trial_id):
+                member.train_step(shown.chunks(member.job.trial_id, member.student, asks_in=member.asks_in))
+        self._show_progress(active)
+
+    def _save(self, members: Iterable[Member]) -> None:
+        for member in members:
+            if self._sound(member):
+                member.save_between_epochs(sum(self._shares().values()))
+
+    def _shares(self) -> dict[str, float]:
+        """Return each student's share of the seconds that the epoch has taken: what they share is paid for once."""
+        waited = self._batches.seconds
+        trained = time.monotonic() - self._epoch_began - waited
+        return {key: value / max(1, len(self._members)) for key, value in ((TRAIN, trained), (LOAD, waited))}
+
+    def _sound(self, member: Member) -> bool:
+        """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
+        error = first_of(member.unsound())
+        if error is not None:
+            self._leave(member.job.trial_id, error)
+        return error is None
+
+    def _close_epoch(self, member: Member, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
+        record = None
+        if self._sound(member):
+            with self._leaving(member.job.trial_id):
+                record = self._commit(member, timing)
+        if record is not None:
+            yield member.job.trial_id, record
+        yield from self._failed()
+
+    def _commit(self, member: Member, timing: dict[str, float]) -> Record:
+        began = time.monotonic()
+        member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
+        metrics = self._evaluate(member) if member.wants_evaluation() else {}
+        before = timing | {TRAIN: member.spent_s + timing[TRAIN]}
+        record = member.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began})
+        member.train_mode()
+        return record
+
+    def _evaluate(self, member: Member) -> dict[str, float]:
+        data, alive = self._trial.dataset, self._watchdog.alive
+        found = evaluate(
+            member.result,
+            self._validation,
+            data.evaluator,
+            alive,
+            max_detections=data.max_detections,
+            batches=self._evaluation,
+        )
+        return found or {}
+
+    def _show_progress(self, active: list[Member]) -> None:
+        now = time.monotonic()
+        if get_rank() != 0 or now - self._progress_written < PROGRESS_EVERY_S:
+            return
+        self._progress_written = now
+        for member in active:
+            member.files.show_progress(member.step, member.last_step)
+
+
+def first_of(error: Exception | None) -> Exception | None:
+    """Return the first worker's error, on all workers; ``None`` when no worker has one."""
+    if get_world_size() == 1:
+        return error
+    return next((found for found in all_gather_object(error) if found is not None), None)
+
+
+def prepare_process(threads: int, cuda: bool) -> torch.device:
+    """Make this process ready to train and return its device.
+
+    On the CPU results are a function of the trial and ``threads``: thread counts are fixed, algorithms deterministic,
+    and denormal numbers are flushed (they slow training several times).
+    """
+    cv2.setNumThreads(0)
+    MMLogger.get_instance("mmengine").setLevel("WARNING")  # it prints a paragraph for every initialised tensor
+    if cuda:
+        return torch.device("cuda", torch.cuda.current_device())
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # deterministic mode fills new tensors with NaN to find faults of torch: a twentieth of a step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return torch.device("cpu")
+
+
+def train_alone(job: Job) -> list[Record]:
+    """Train one job to its end in this process and return its history."""
+    if not Path(job.directory).is_absolute():
+        raise TrialError(f"the trial's directory must be absolute, got {job.directory}")
+    return [record for _, record in train([job])]

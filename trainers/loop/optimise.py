@@ -1,0 +1,94 @@
+"""Build mmengine's optimizer wrapper and schedulers from a study's schedule."""
+
+import math
+from typing import Any
+
+from mmdet.engine.schedulers import QuadraticWarmupLR
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS
+from torch import nn
+
+from trainers.distill.half_precision import ScaledOptimWrapper
+from trainers.schema import Schedule
+from trainers.schema.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmup
+
+POSITION_TABLES = ("absolute_pos_embed", "relative_position_bias_table")  # of Swin Transformer: no weights of a layer
+
+
+def build_optimizer(student: nn.Module, schedule: Schedule) -> Any:
+    """Return mmengine's ``OptimWrapper`` over the student's trainable parameters.
+
+    Its learning rate is the schedule's effective one. All parameters form one group unless the schedule treats norms
+    or biases apart; then each has its own. In fp16 it also scales the loss.
+    """
+    rule = schedule.optimizer
+    options: dict[str, Any] = {"lr": schedule.effective_lr, "weight_decay": rule.weight_decay}
+    if isinstance(rule, Sgd):
+        options |= {"type": "SGD", "momentum": rule.momentum, "nesterov": rule.nesterov}
+    else:
+        options |= {"type": "AdamW"}
+    clip = None if schedule.clip_grad is None else {"max_norm": schedule.clip_grad, "norm_type": 2}
+    kind = ScaledOptimWrapper if schedule.precision == "fp16" else OptimWrapper
+    config = {"type": kind, "optimizer": options, "clip_grad": clip, "paramwise_cfg": _apart(rule)}
+    return build_optim_wrapper(student, config)
+
+
+def _apart(rule: Sgd | AdamW) -> dict[str, Any] | None:
+    """Return mmengine's settings for single kinds of parameters, ``None`` where all are treated alike."""
+    found: dict[str, Any] = {}
+    if not rule.norm_weight_decay:
+        found |= {"norm_decay_mult": 0.0, "custom_keys": {name: {"decay_mult": 0.0} for name in POSITION_TABLES}}
+    if not rule.bias_weight_decay:
+        found["bias_decay_mult"] = 0.0
+    if rule.bias_lr_factor != 1.0:
+        found["bias_lr_mult"] = rule.bias_lr_factor
+    return found or None
+
+
+def learning_rate(optimizer: Any) -> float:
+    """Return the learning rate of the next step, that of parameters which are not treated apart."""
+    rates = optimizer.get_lr()
+    rate: float = rates.get("base_lr", rates["lr"])[0]
+    return rate
+
+
+def build_schedulers(optimizer: Any, schedule: Schedule, steps_per_epoch: int) -> list[Any]:
+    """Return mmengine's parameter schedulers, all stepped once per optimizer step.
+
+    Where the schedule has ``epochs``, milestones and the cosine's length follow them, not ``iterations``: a run that
+    is cut short has the learning rates of the full one.
+    """
+    configs = [_warmup(schedule.warmup, steps_per_epoch), _policy(schedule, steps_per_epoch)]
+    return [
+        PARAM_SCHEDULERS.build({**config, "optimizer": optimizer, "by_epoch": False}) for config in configs if config
+    ]
+
+
+def _warmup(warmup: Warmup, steps_per_epoch: int) -> dict[str, Any] | None:
+    end = warmup.steps(steps_per_epoch)
+    if end == 0 or math.isclose(warmup.factor, 1.0):
+        return None
+    if warmup.shape == "quadratic":
+        return {"type": QuadraticWarmupLR, "begin": 0, "end": end}
+    if warmup.shape == "constant":
+        return {"type": "ConstantLR", "factor": warmup.factor, "begin": 0, "end": end}
+    return {"type": "LinearLR", "start_factor": warmup.factor, "begin": 0, "end": end}
+
+
+def _policy(schedule: Schedule, steps_per_epoch: int) -> dict[str, Any] | None:
+    policy = schedule.policy
+    unit = 1 if schedule.epochs is None else steps_per_epoch
+    if isinstance(policy, StepPolicy):
+        milestones = [moment * unit for moment in policy.milestones]
+        return {"type": "MultiStepLR", "milestones": milestones, "gamma": policy.gamma}
+    if isinstance(policy, CosinePolicy):
+        return _cosine(policy, schedule.closing_step(steps_per_epoch), policy.begin * unit)
+    return None
+
+
+def _cosine(policy: CosinePolicy, end: int, begin: int) -> dict[str, Any] | None:
+    """Return the settings of half a cosine over ``end`` steps that acts from step ``begin`` on."""
+    if end <= begin:
+        return None  # nothing is trained
+    ratio = policy.final_factor
+    return {"type": "CosineAnnealingLR", "T_max": end, "eta_min_ratio": ratio, "begin": begin, "end": end}

@@ -1,0 +1,266 @@
+"""Train one student: its model, optimizer, schedules, loss meters and files."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce_params, barrier, broadcast_object_list, get_rank, get_world_size
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from trainers.data.seeding import derive
+from trainers.detectors.detector import build_student, placed
+from trainers.distill.diagnosis import Evidence
+from trainers.distill.distiller import Distiller, FrozenTeacher
+from trainers.distill.meters import FiniteWatch, ratios
+from trainers.distill.pairing import require_pair
+from trainers.errors import NonFiniteLoss
+from trainers.formats.weights import Coverage, inherit, load_weights
+from trainers.loop.accumulate import Accumulator, Chunk
+from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
+from trainers.loop.segment import carried, last_step, read_carried
+from trainers.schema import Job, class_count, class_names
+from trainers.schema.method import inherits
+from trainers.schema.record import CARRIED, CONFIG, LAST, Record, best_record
+from trainers.state.checkpoints import TrialFiles
+from trainers.state.ema import StudentAverage
+from trainers.state.event_log import note
+from trainers.state.export import student_checkpoint, write_config
+from trainers.state.recovery import Found
+from trainers.state.train_state import TrainState
+
+UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
+
+
+class Member:
+    """Hold one student in training; rank 0 alone writes files.
+
+    ``together`` says that others train beside it: several workers then learn of a loss that is not finite together.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        steps_per_epoch: int,
+        device: torch.device,
+        teacher: FrozenTeacher | None = None,
+        *,
+        together: bool = False,
+    ) -> None:
+        trial = job.trial
+        student = build_student(
+            trial.student,
+            class_count(trial.dataset),
+            derive(trial.seed, "init"),
+            trial.init is None,
+            trial.dataset.max_detections,
+        )
+        self._loaded: dict[str, Coverage] = {}
+        if trial.init is not None:
+            self._loaded["init"] = load_weights(student, trial.init, "detector", class_names(trial.dataset))
+        if trial.teacher is not None and teacher is not None and teacher.loaded is not None:
+            self._loaded["teacher"] = teacher.loaded
+        if inherits(trial.method) and teacher is not None:
+            self._loaded["inherited"] = inherit(student, teacher.detector)
+        self.job, self.student = job, placed(student, device, channels_last=job.placement.channels_last)
+        self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
+        self.asks_in = trial.schedule.asks_in if trial.teacher is not None else None
+        self.distiller = Distiller(student, trial.method, trial.schedule.precision).to(device)
+        if trial.teacher is not None and teacher is not None:
+            require_pair(trial.method, teacher.adapter, self.distiller.adapter)
+        self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
+        self._optimizer = build_optimizer(student, trial.schedule)
+        self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
+        self._state = TrainState(student, self.average, self._optimizer, self._schedulers, device)
+        self._steps_per_epoch, self.last_step = steps_per_epoch, last_step(trial, steps_per_epoch)
+        self._closing_step = trial.schedule.closing_step(steps_per_epoch)
+        self._rate = learning_rate(self._optimizer)
+        self.files = TrialFiles(job.directory)
+        self.history: list[Record] = []
+        quiet = together and get_world_size() > 1
+        self._watch = FiniteWatch(job.trial_id, self.distiller.terms, quiet=quiet)
+        self._restore()
+        self._saved_step = self.step
+
+    @property
+    def result(self) -> Any:
+        """Return the detector that is evaluated and exported: the averaged student where there is one."""
+        return self.average.module if self.average else self.student
+
+    @property
+    def step(self) -> int:
+        """Return how many steps the student has made."""
+        return self._state.step
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of the epoch that the last step belonged to, from 1 (0: no step yet)."""
+        return -(-self.step // self._steps_per_epoch)
+
+    def at_epoch_end(self) -> bool:
+        """Tell whether an epoch, or the training, has just ended."""
+        return self.step % self._steps_per_epoch == 0 or self.step == self.last_step
+
+    def at_checkpoint(self) -> bool:
+        """Tell whether the state is to be saved in the midst of an epoch."""
+        every = self.job.placement.checkpoint_steps
+        return every is not None and self.step % every == 0 and not self.at_epoch_end()
+
+    def wants_evaluation(self) -> bool:
+        """Tell whether the epoch that has just ended is to be evaluated."""
+        return self.step == self.last_step or self.epoch % self.job.trial.schedule.val_interval == 0
+
+    def train_step(self, chunks: list[Chunk]) -> None:
+        """Make one optimizer step on a preprocessed batch; the first of an epoch is also probed, on its first chunk."""
+        probing = self.step % self._steps_per_epoch == 0
+        self.distiller.adapter.close(self.step >= self._closing_step)
+
+        def forward(model: Any, chunk: Chunk, first: bool) -> dict[str, Tensor]:
+            return model(chunk.inputs, chunk.samples, chunk.teacher, chunk.targets, probing and first)
+
+        losses = self._accumulator.run(chunks, forward, self._backward)
+        self._rate = learning_rate(self._optimizer)  # the schedulers are about to set the next step's
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        if self.average:
+            self.average.update(self.student)
+        for scheduler in self._schedulers:
+            scheduler.step()
+        self._state.step += 1
+        self._state.meter.add(losses | {"total": torch.stack(list(losses.values())).sum()})
+
+    def _backward(self, chunk: Chunk, losses: dict[str, Tensor], chunks: int) -> None:
+        self._note(losses, chunk.samples)
+        self._optimizer.backward(torch.stack(list(losses.values())).sum() / chunks)
+
+    def _note(self, losses: dict[str, Tensor], samples: Any) -> None:
+        """Keep what explains a loss that turns out not to be finite; on a CPU that is known, and raised, at once."""
+        view, pair = self.distiller.view, self.distiller.pair
+        assert view is not None
+        ids = tuple(sample.metainfo.get("img_id") for sample in samples)
+        evidence = Evidence(self.step, tuple(losses), ids, view.detached(), pair.detached() if pair else None)
+        self.distiller.view = self.distiller.pair = None  # their graphs would outlive the step
+        self._watch.note(evidence, losses)
+        self._state.telemetry |= self.distiller.telemetry
+
+    def finish_epoch(self, metrics: dict[str, float], timing: dict[str, float]) -> Record:
+        """Commit the epoch that has just ended and return its record."""
+        record = Record(
+            epoch=self.epoch,
+            step=self.step,
+            metrics={**self._mean_losses(), "lr": self._rate, **self._take_telemetry(), **metrics},
+            timing=timing,
+            wall_time=time.time(),
+            final=self.step == self.last_step,
+        )
+        self.history.append(record)
+        self._state.spent_s, self._saved_step = 0.0, self.step
+        if get_rank() == 0:
+            self._write(record)
+        return record
+
+    def unsound(self) -> NonFiniteLoss | None:
+        """Return what names the first loss that was not finite on this worker, its step, level and images."""
+        return self._watch.verdict()
+
+    def train_mode(self) -> None:
+        """Switch the student to training; frozen stages and norms stay as its config says."""
+        self.distiller.train()
+
+    def average_buffers(self) -> None:
+        """Give all workers the mean of their batch-norm statistics, so that they evaluate the same student."""
+        if get_world_size() > 1:
+            buffers = [buffer for module in self._state.modules for buffer in module.buffers()]
+            all_reduce_params([buffer for buffer in buffers if buffer.is_floating_point()], op="mean")
+
+    def _mean_losses(self) -> dict[str, float]:
+        means = self._state.meter.take()
+        return {f"loss/{name}": value for name, value in means.items()} | ratios(means, self.distiller.terms)
+
+    def _take_telemetry(self) -> dict[str, float]:
+        """Return what the epoch's probe found on this worker's batch."""
+        found = {name: float(value) for name, value in self._state.telemetry.items()}
+        self._state.telemetry = {}
+        return found
+
+    def _export(self) -> dict[str, Any]:
+        meta = {"epoch": self.epoch, "trial": self.job.trial_id}
+        return student_checkpoint(self.result, self.job.trial, meta)
+
+    def _write(self, record: Record) -> None:
+        if len(self.history) == 1:
+            write_config(self.job.trial, self.files.directory / CONFIG)
+            told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
+            if told:
+                self.files.report_weights(told)
+        best = self._export if best_record(self.history) is record else None
+        self.files.commit(self._state.shared(), self.history, best)
+        if record.final:
+            self._finish()
+
+    def save_between_epochs(self, spent_s: float) -> None:
+        """Commit the state in the midst of an epoch, so that resuming goes on from this very step, to the bit.
+
+        ``spent_s`` is the student's share of the seconds that this process has spent in the epoch. All workers call it. Nothing is
+        written for a step whose state is on disk already. The losses so far must be sound.
+        """
+        if self.at_epoch_end() or self.step == self._saved_step:
+            return
+        begun = self._state.begun(self.spent_s + spent_s)
+        if get_rank() == 0:
+            self.files.commit(self._state.shared() | {"begun": begun}, self.history)
+        self._saved_step = self.step
+        barrier()
+
+    @property
+    def spent_s(self) -> float:
+        """Return the seconds that the epoch had taken when this process went on with it."""
+        return self._state.spent_s
+
+    def _finish(self) -> None:
+        if self.last_step < self.job.trial.schedule.total_steps(self._steps_per_epoch):
+            self.files.save_student(CARRIED, carried(self._state.shared()), self.step)
+        self.files.save_student(LAST, self._export(), self.step)
+        self.files.finish()
+
+    def _restore(self) -> None:
+        """Go on from the newest whole state; rank 0 chooses it, so that all workers have the same."""
+        found = self.files.find() if get_rank() == 0 else None
+        chosen = [found.manifest.states[0].file if found and found.state else None]
+        broadcast_object_list(chosen, src=0)
+        if chosen[0] is not None:
+            state = found.state if found and found.state else self.files.read(chosen[0])
+            self._state.load(state.content, self.files.directory / chosen[0])
+            self.history = state.history
+        elif self.job.trial.segment and self.job.trial.segment.origin:
+            origin = self.job.trial.segment.origin
+            self._state.take_over(read_carried(origin), Path(origin.directory) / CARRIED)
+            self._rate = learning_rate(self._optimizer)
+        barrier()  # all workers have read the state before rank 0 may delete it
+        if found is not None:
+            self._take_up(found)
+
+    def _take_up(self, found: Found) -> None:
+        self.files.take_up(found)
+        begun = len(found.state.content.get("begun", [])) if found.state else 0
+        if begun not in (0, get_world_size()):
+            detail = f"the epoch was begun by {begun} workers and goes on with {get_world_size()}"
+            note(self.files.directory, "other number of workers", "go on from their means", detail)
+        best = best_record(self.history)
+        remake = self._export if best is not None and best.step == self.step else None
+        self.files.check_best(found, remake)
+        if self.history and self.history[-1].final:
+            self._finish()  # the process died between the last commit and this
+
+
+def _parallel(distiller: Distiller, device: torch.device) -> Any:
+    if get_world_size() == 1:
+        return distiller
+    device_ids = [device.index] if device.type == "cuda" else None
+    return DistributedDataParallel(
+        distiller,
+        device_ids=device_ids,
+        broadcast_buffers=False,
+        find_unused_parameters=type(distiller.student.backbone).__name__ in UNUSED_PARTS,
+    )

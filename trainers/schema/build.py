@@ -1,0 +1,43 @@
+"""Describe what ``trainers.build_check.check`` is asked and answers. Imports nothing heavy."""
+
+from typing import Literal
+
+from trainers.schema.base import Section
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec
+from trainers.schema.trial import Teacher, Weights
+
+
+class BuildUnit(Section):
+    """Ask for one detector to be built and to make a step: alone, and with each of ``methods`` against ``teacher``.
+
+    ``init`` is a checkpoint that it has to fit.
+    """
+
+    key: str
+    student: Detector
+    init: Weights | None = None
+    teacher: Teacher | None = None
+    methods: tuple[MethodSpec, ...] = ()
+
+
+class BuildRequest(Section):
+    """Ask for units, each for a dataset of ``classes``."""
+
+    classes: tuple[str, ...]
+    units: tuple[BuildUnit, ...]
+
+
+class BuildProblem(Section):
+    """Say in one sentence what is wrong with a part of a unit; ``method`` is the index of the method that it is about."""
+
+    part: Literal["student", "weights", "teacher", "method"]
+    message: str
+    method: int | None = None
+
+
+class BuildAnswer(Section):
+    """Answer one unit; without problems everything could be built."""
+
+    key: str
+    problems: tuple[BuildProblem, ...] = ()

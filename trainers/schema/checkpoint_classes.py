@@ -1,0 +1,131 @@
+"""Know which classes a checkpoint's classifier tells apart, and in which order. Imports nothing heavy.
+
+mmdet 2.x writes their names to ``meta.CLASSES``, mmdet 3.x and Stillhouse to ``meta.dataset_meta.classes``.
+"""
+
+import mmap
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from trainers.schema.class_names import COCO80
+from trainers.schema.pickle_machine import run_pickle
+from trainers.schema.pickled_objects import Opaque, RefusedPickle
+
+KEYS = ("classes", "CLASSES")
+MAX_PICKLE = 256 << 20  # bytes, as in trainers.formats.torch_data
+HEADER = 3  # pickles before the content, in torch's format before 1.6
+SHOWN = 5  # names of a list in a sentence
+
+
+@dataclass(frozen=True)
+class ClassOrder:
+    """Say where each of a dataset's classes stands in a checkpoint; ``rows`` are positions there, in the dataset's order."""
+
+    rows: tuple[int, ...]
+    theirs: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the checkpoint has the classes in another order."""
+        return self.rows != tuple(range(len(self.rows)))
+
+    def describe(self) -> str:
+        """Return what is done about another order."""
+        return (
+            f"the checkpoint has the dataset's classes in another order ({shortened(self.theirs)}): "
+            "the rows of its classifier are put into the dataset's order"
+        )
+
+
+class OtherClasses(ValueError):
+    """Report, in one sentence, that a checkpoint was trained on other classes than a dataset has."""
+
+
+def class_order(theirs: tuple[str, ...] | None, ours: tuple[str, ...]) -> ClassOrder | None:
+    """Return where a dataset's classes stand in a checkpoint that names ``theirs``; ``None`` when it names none.
+
+    Raises ``OtherClasses`` unless the two sets of names are equal to the letter. mmdet 1.x wrote the names of COCO with
+    underscores; they are COCO's all the same.
+    """
+    if theirs is None:
+        return None
+    spaced = tuple(name.replace("_", " ") for name in theirs)
+    theirs = spaced if set(spaced) == set(COCO80) else theirs
+    if len(theirs) != len(ours) or len(set(theirs)) != len(theirs) or set(theirs) != set(ours):
+        raise OtherClasses(_difference(theirs, ours))
+    return ClassOrder(tuple(theirs.index(name) for name in ours), theirs)
+
+
+def named_classes(content: Any) -> tuple[str, ...] | None:
+    """Return the class names in a checkpoint's content, ``None`` when it has none."""
+    meta = content.get("meta") if isinstance(content, dict) else None
+    if not isinstance(meta, dict):
+        return None
+    places = [place for place in (meta.get("dataset_meta"), meta) if isinstance(place, dict)]
+    found = [_names(place.get(key)) for place in places for key in KEYS]
+    return next((names for names in found if names), None)
+
+
+def classes_in(path: Path) -> tuple[str, ...] | None:
+    """Return the class names in a checkpoint file, ``None`` when it has none or is no checkpoint. Executes nothing of it."""
+    try:
+        return named_classes(_plain_content(path))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, RecursionError, OverflowError):
+        return None  # whoever loads the weights says what is wrong with the file
+
+
+def shortened(names: tuple[str, ...]) -> str:
+    """Return names as text: the first few of many, and how many there are."""
+    return f"{', '.join(names[:SHOWN])}, ...; {len(names)}" if len(names) > SHOWN else ", ".join(names)
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Return names as mmdet writes them: a list, a tuple, or the one name of a tuple that lacks its comma."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return tuple(map(str, value))
+    return None
+
+
+def _difference(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    lists = f"the checkpoint was trained on the classes ({shortened(theirs)}), the dataset has ({shortened(ours)})"
+    only = [name for name in ours if name not in theirs]
+    respelled = {_folded(name): name for name in theirs}
+    pairs = [f"{name} for {respelled[_folded(name)]}" for name in only if _folded(name) in respelled]
+    if only and len(pairs) == len(only) and len(theirs) == len(ours):
+        return f"{lists}; they differ in spelling only ({shortened(tuple(pairs))}): give them the same names"
+    lacking = f"; it does not know {shortened(tuple(only))}" if only else ""
+    return f"{lists}{lacking}: the two sets of names must be equal"
+
+
+def _folded(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def _plain_content(path: Path) -> Any:
+    """Return what a torch checkpoint of either format holds besides its tensors, which become opaque."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return run_pickle(BytesIO(_pickle_of(archive)), _no_tensor)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        stream: BinaryIO = content  # type: ignore[assignment]  # a mmap reads like a file
+        for _ in range(HEADER):
+            run_pickle(stream, _no_tensor)
+        return run_pickle(stream, _no_tensor)
+
+
+def _pickle_of(archive: zipfile.ZipFile) -> bytes:
+    records = [record for record in archive.infolist() if record.filename.endswith("/data.pkl")]
+    records = [record for record in records if record.filename.count("/") == 1]
+    stored = len(records) == 1 and records[0].compress_type == zipfile.ZIP_STORED
+    if not stored or records[0].file_size > MAX_PICKLE:
+        raise RefusedPickle("the archive holds no pickle of torch's")
+    return archive.read(records[0])
+
+
+def _no_tensor(_: Any) -> Any:
+    return Opaque("torch.Tensor")

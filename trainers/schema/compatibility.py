@@ -1,0 +1,52 @@
+"""Decide which method can distil which teacher's head into which student's: from what terms need and heads give."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from trainers.schema.heads import HeadSpec
+from trainers.schema.method import MethodSpec, terms_of
+from trainers.schema.terms import Need, TermSpec
+
+# Terms that need nothing else compare feature maps, which any two pyramids have; all others compare anchor by anchor.
+ANCHOR_FREE = frozenset({Need.FEATURES})
+
+
+def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
+    """Yield why ``method`` cannot distil ``teacher`` into ``student``, a sentence each; nothing when it can."""
+    for term in terms_of(method):
+        for head in dict.fromkeys((teacher, student)):
+            yield from _lacking(term, head)
+    if student.head != teacher.head and not needs_of(method) <= ANCHOR_FREE:
+        yield f"{method.kind} needs equal heads: the teacher has {teacher.head}, the student {student.head}"
+
+
+def fits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> bool:
+    """Tell whether ``method`` can distil ``teacher`` into ``student``."""
+    return next(misfits(method, teacher, student), None) is None
+
+
+def presets() -> dict[str, Any]:
+    """Return the methods that the matrix lists, by name: each preset at its defaults, with its variants."""
+    found: dict[str, Any] = {}
+    for section in get_args(get_args(MethodSpec)[0]):
+        kind = get_args(section.model_fields["kind"].annotation)[0]
+        if kind in ("none", "terms"):
+            continue
+        field = section.model_fields.get("variant")
+        variants = get_args(field.annotation) if field is not None and kind == "ld" else ()
+        if variants:
+            found |= {f"{kind} ({variant})": section(kind=kind, variant=variant) for variant in variants}
+        else:
+            found[kind] = section(kind=kind)
+    return found
+
+
+def needs_of(method: MethodSpec) -> frozenset[Need]:
+    """Return everything that a method's terms need."""
+    return frozenset(need for term in terms_of(method) for need in term.needs)
+
+
+def _lacking(term: TermSpec, head: HeadSpec) -> Iterator[str]:
+    missing = sorted(term.needs - head.gives)
+    if missing:
+        yield f"{term.kind} needs {', '.join(missing)}, which {head.head} does not give"

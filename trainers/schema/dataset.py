@@ -1,0 +1,117 @@
+"""Say which images and boxes a trial sees."""
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from trainers.schema.base import Section
+from trainers.schema.class_names import COCO80, VOC20
+from trainers.schema.file_names import require_below
+from trainers.schema.image_rule import ImageFiles
+from trainers.schema.view import Side, View
+
+ShapeClass = Literal["circle", "square", "triangle"]
+
+
+def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return class names; raise ``ValueError`` when one is given twice."""
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        raise ValueError(f"class given twice: {', '.join(repeated)}")
+    return names
+
+
+ClassNames = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(require_distinct)]
+ShapeClasses = Annotated[tuple[ShapeClass, ...], Field(min_length=1), AfterValidator(require_distinct)]
+Path = Annotated[str, Field(min_length=1)]
+MinSide = Annotated[int, Field(ge=1, le=4096)]
+SMALLEST_SIDE = 32  # pixels; mmdet's own filter for training images
+ImagesDigest = Annotated[str, Field(pattern=r"^img-[0-9a-f]{12}$")] | None
+Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
+
+
+class ShapesDataset(View):
+    """Draw images of coloured shapes on the fly; every pixel is a function of (seed, split, index)."""
+
+    kind: Literal["shapes"]
+    classes: ShapeClasses = ("circle", "square", "triangle")
+    train_images: int = Field(160, ge=1, le=1_000_000)
+    val_images: int = Field(64, ge=1, le=1_000_000)
+    max_objects: int = Field(4, ge=1, le=50)
+    image_size: tuple[Side, Side] = (128, 128)
+    seed: int = Field(0, ge=0)
+
+
+class CocoSplit(Section):
+    """Name one split of a COCO-format dataset: annotation file and image folder, both relative to ``root``."""
+
+    annotations: Below
+    images: Below
+
+
+class CocoDataset(ImageFiles):
+    """Read any dataset in COCO's JSON format.
+
+    ``root`` may contain ``${VARIABLE}``; a relative path is relative to the study file. ``classes`` are category names
+    as the annotation files spell them, or ``coco80`` for the 80 classes of MS COCO. Images with a side below ``min_side``
+    pixels are not trained on. ``images_digest`` says which images are meant, by the digest of their names and sizes that
+    ``plan`` shows.
+    """
+
+    kind: Literal["coco"]
+    root: Path
+    train: CocoSplit = CocoSplit(annotations="annotations/instances_train2017.json", images="train2017")
+    val: CocoSplit = CocoSplit(annotations="annotations/instances_val2017.json", images="val2017")
+    classes: Literal["coco80"] | ClassNames = "coco80"
+    images_digest: ImagesDigest = None
+    min_side: MinSide = SMALLEST_SIDE
+
+
+class VocPart(Section):
+    """Name one part of a Pascal VOC split: a folder below ``root`` and one of its lists of images.
+
+    ``set`` is the list ``ImageSets/Main/<set>.txt``; without it the part is every XML file in ``annotations``.
+    ``annotations`` and ``images`` are the folder's subfolders with XML files and images; they may be the same.
+    """
+
+    folder: Below
+    set: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")] | None = None
+    annotations: Below = "Annotations"
+    images: Below = "JPEGImages"
+
+
+VocSplit = Annotated[tuple[VocPart, ...], Field(min_length=1)]
+
+
+class VocDataset(ImageFiles):
+    """Read Pascal VOC, or any folder with annotations in VOC's XML format.
+
+    A split is one part after the other. ``root`` as for COCO; ``classes`` are object names as the XML files spell
+    them, or ``voc20`` for Pascal VOC's 20. Objects of other names are left out. ``first_pixel`` is the coordinate of
+    an image's first pixel: 1 in Pascal VOC, 0 in files of many tools. ``min_side`` as for COCO.
+    """
+
+    kind: Literal["voc"]
+    root: Path
+    train: VocSplit = (VocPart(folder="VOC2007", set="trainval"), VocPart(folder="VOC2012", set="trainval"))
+    val: VocSplit = (VocPart(folder="VOC2007", set="test"),)
+    classes: Literal["voc20"] | ClassNames = "voc20"
+    first_pixel: Literal[0, 1] = 1
+    images_digest: ImagesDigest = None
+    min_side: MinSide = SMALLEST_SIDE
+
+
+DatasetSpec = Annotated[ShapesDataset | CocoDataset | VocDataset, Field(discriminator="kind")]
+
+
+def class_names(dataset: DatasetSpec) -> tuple[str, ...]:
+    """Return the class names in label order."""
+    if dataset.classes == "coco80":
+        return COCO80
+    return VOC20 if dataset.classes == "voc20" else tuple(dataset.classes)
+
+
+def class_count(dataset: DatasetSpec) -> int:
+    """Return how many classes the dataset has."""
+    return len(class_names(dataset))

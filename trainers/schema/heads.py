@@ -1,0 +1,88 @@
+"""Know which detection heads can be distilled, and what each gives to distillation terms. Imports nothing heavy.
+
+A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a ``HeadSpec``.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+
+from trainers.schema.terms import Need
+
+GROUP = "stillhouse.heads"
+DENSE = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT, Need.FEATURES})
+ANCHORED = DENSE | {Need.PRIORS, Need.MATCHING, Need.HEAD_FEATURES}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """Describe one head: mmdet's class name, the detector's name for people, its adapter, and what it gives.
+
+    ``adapter`` is an import string, ``module:Class``, of a ``trainers.distill.adapters.base.Adapter``; it is loaded
+    only where something is trained. ``box_layers`` names the head's layers that predict boxes: students do not inherit
+    them from a teacher that codes boxes differently (of a head that names none they then inherit nothing).
+    ``classifier`` names the layer whose rows are classes: without it a checkpoint must have them in the dataset's order.
+    """
+
+    head: str
+    detector: str
+    adapter: str
+    gives: frozenset[Need]
+    box_layers: tuple[str, ...] = ()
+    classifier: str | None = None
+
+
+BUILT_IN = (
+    HeadSpec(
+        "GFLHead",
+        "GFL",
+        "trainers.distill.adapters.gfl:GflAdapter",
+        ANCHORED | {Need.DISTRIBUTIONS},
+        ("gfl_reg", "scales"),
+        "gfl_cls",
+    ),
+    HeadSpec(
+        "ATSSHead",
+        "ATSS",
+        "trainers.distill.adapters.atss:AtssAdapter",
+        ANCHORED | {Need.DELTAS},
+        ("atss_reg", "scales"),
+        "atss_cls",
+    ),
+    HeadSpec(
+        "FCOSHead",
+        "FCOS",
+        "trainers.distill.adapters.fcos:FcosAdapter",
+        DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
+        ("conv_reg", "scales"),
+        "conv_cls",
+    ),
+    HeadSpec(
+        "RetinaHead",
+        "RetinaNet",
+        "trainers.distill.adapters.retinanet:RetinaNetAdapter",
+        ANCHORED | {Need.DELTAS},
+        ("retina_reg",),
+        "retina_cls",
+    ),
+    HeadSpec(
+        "YOLOXHead",
+        "YOLOX",
+        "trainers.distill.adapters.yolox:YoloxAdapter",
+        DENSE | {Need.OBJECTNESS},
+        ("multi_level_conv_reg",),
+        "multi_level_conv_cls",
+    ),
+)
+
+
+@cache
+def heads() -> dict[str, HeadSpec]:
+    """Return the heads that can be distilled, by mmdet's class name: the built-in ones, then plug-ins'."""
+    plugged = [point.load() for point in entry_points(group=GROUP)]
+    return {spec.head: spec for spec in (*BUILT_IN, *plugged)}
+
+
+def find_head(name: str | None) -> HeadSpec | None:
+    """Return what is known of the head of this class name, ``None`` when it cannot be distilled."""
+    return None if name is None else heads().get(name)

@@ -1,0 +1,94 @@
+"""Know which files of a trial are what was written: their sizes and SHA-256, in a file that is written after them."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from trainers.schema.atomic import write_text
+from trainers.schema.digest import file_digest
+from trainers.schema.record import BEST, LAST, DamagedFile, read_outcome
+
+MANIFEST, FORMAT = "manifest.json", 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Describe one file: its name, the step whose state it holds, its size in bytes and its SHA-256."""
+
+    file: str
+    step: int
+    size: int
+    sha256: str
+
+    def describes(self, directory: Path) -> bool:
+        """Tell whether the file in ``directory`` is there and is, to the bit, what was written."""
+        path = directory / self.file
+        return path.is_file() and path.stat().st_size == self.size and file_digest(path) == self.sha256
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """List a trial's resume states, newest first, and its students by file name."""
+
+    states: tuple[Entry, ...] = ()
+    students: dict[str, Entry] = field(default_factory=dict)
+
+    def with_student(self, entry: Entry) -> "Manifest":
+        """Return the manifest with a student added, or exchanged."""
+        return replace(self, students={**self.students, entry.file: entry})
+
+    def without_student(self, file: str) -> "Manifest":
+        """Return the manifest without a student."""
+        return replace(self, students={name: entry for name, entry in self.students.items() if name != file})
+
+
+def entry_of(path: Path, step: int) -> Entry:
+    """Describe a file as it is."""
+    return Entry(path.name, step, path.stat().st_size, file_digest(path))
+
+
+def read_manifest(directory: Path) -> Manifest | None:
+    """Return a trial's manifest, ``None`` where there is none; raise ``DamagedFile`` when it cannot be read."""
+    path = directory / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        found = content["format"]
+        if found == FORMAT:
+            states = tuple(_entry(entry) for entry in content["states"])
+            return Manifest(states, {name: _entry(entry) for name, entry in content["students"].items()})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # no JSON, or JSON of another shape
+        raise DamagedFile(f"{path} is damaged") from error
+    raise DamagedFile(f"{path} has format {found}, this release reads {FORMAT}")
+
+
+def _entry(content: dict[str, str | int]) -> Entry:
+    """Return an entry; a name with a folder in it is none that was written here."""
+    entry = Entry(str(content["file"]), int(content["step"]), int(content["size"]), str(content["sha256"]))
+    if Path(entry.file).name != entry.file:
+        raise ValueError(entry.file)
+    return entry
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write a trial's manifest, atomically."""
+    write_text(directory / MANIFEST, json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1))
+
+
+def require_whole(path: Path) -> None:
+    """Raise ``DamagedFile`` when ``path`` is the student of a trial that has ended, and not the one its manifest names.
+
+    A trial that goes on may be about to write it. Files of other names, and those that are not in the directory of a
+    trial or not there at all, are nobody's here and pass.
+    """
+    if path.name not in (BEST, LAST) or not path.exists() or read_outcome(path.parent) is None:
+        return
+    manifest = read_manifest(path.parent)
+    if manifest is None:
+        return
+    entry = manifest.students.get(path.name)
+    if entry is None:
+        raise DamagedFile(f"{path} is not the student that its trial ended with: delete {path.parent} and run again")
+    if not entry.describes(path.parent):
+        raise DamagedFile(f"{path} is damaged, its SHA-256 has changed: delete {path.parent} and run again")

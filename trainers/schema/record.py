@@ -1,0 +1,121 @@
+"""Name the files that a trial leaves in its directory, and read the light ones: what drivers need to know of it."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from trainers.schema.atomic import write_text
+
+BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
+CARRIED = "carried.pt"  # the state at the end of a segment, for those who go on from there
+HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
+WEIGHTS, COUNTS = "weights.json", "data.json"
+SELECTION_METRIC = "coco/bbox_mAP"
+Ended = Literal["finished", "stopped", "failed"]
+Status = Literal["new", "unfinished", Ended]
+
+
+class DamagedFile(OSError):
+    """Report a file of a trial that is not what was written; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Hold what one epoch produced.
+
+    ``metrics`` are functions of the trial alone; ``timing`` (seconds) is not, and stays apart so that two runs of a
+    trial can be compared to the bit. ``wall_time`` is in seconds since 1970; ``final`` marks the trial's last record.
+    """
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+    timing: dict[str, float] = field(default_factory=dict)
+    wall_time: float = 0.0
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Say how a trial ended: ``finished``, ``stopped`` early by a scheduler, or ``failed`` with a reason."""
+
+    status: Ended
+    reason: str = ""
+
+
+def best_record(history: list[Record], metric: str = SELECTION_METRIC) -> Record | None:
+    """Return the record with the highest ``metric``, the earliest of equals.
+
+    0.0 is a value like any other; NaN and infinities are failed measurements, never the best.
+    """
+    scored = [record for record in history if math.isfinite(record.metrics.get(metric, math.nan))]
+    return max(scored, key=lambda record: record.metrics[metric], default=None)
+
+
+def to_lines(history: list[Record]) -> str:
+    """Return a history as JSON lines."""
+    return "".join(json.dumps(asdict(record)) + "\n" for record in history)
+
+
+def read_history(directory: str | Path) -> list[Record]:
+    """Return a trial's committed records, in order; none for a trial that has not committed any.
+
+    Of a damaged file the records before the damage are returned while the trial goes on, which writes the file anew.
+    Raises ``DamagedFile`` when the trial has ended.
+    """
+    path = Path(directory) / HISTORY
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        record = _parse(line)
+        if record is None:
+            if read_outcome(directory) is not None:
+                raise DamagedFile(f"{path} is damaged in line {number}: delete {directory} and run again")
+            break
+        records.append(record)
+    return records
+
+
+def to_record(content: Any) -> Record:
+    """Return a record from plain data; raise ``ValueError`` or ``TypeError`` when it is none."""
+    record = Record(**content)
+    numbers = [record.epoch, record.step, record.wall_time, *record.metrics.values(), *record.timing.values()]
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"not a record: {content}")
+    return record
+
+
+def _parse(line: str) -> Record | None:
+    try:
+        return to_record(json.loads(line))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def read_outcome(directory: str | Path) -> Outcome | None:
+    """Return how a trial ended, ``None`` while it has not; raise ``DamagedFile`` when that cannot be told."""
+    path = Path(directory) / OUTCOME
+    if not path.exists():
+        return None
+    try:
+        outcome = Outcome(**json.loads(path.read_text()))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedFile(f"{path} is damaged: delete {directory} and run again") from error
+    if outcome.status not in get_args(Ended):
+        raise DamagedFile(f"{path} is damaged: delete {directory} and run again")
+    return outcome
+
+
+def write_outcome(directory: str | Path, outcome: Outcome) -> None:
+    """Record how a trial ended."""
+    write_text(Path(directory) / OUTCOME, json.dumps(asdict(outcome)))
+
+
+def read_status(directory: str | Path) -> Status:
+    """Return where a trial stands, from its directory alone."""
+    outcome = read_outcome(directory)
+    if outcome is not None:
+        return outcome.status
+    return "unfinished" if (Path(directory) / HISTORY).exists() else "new"

@@ -1,0 +1,36 @@
+"""Finish the clean-up of a trial that was killed between its outcome and its end."""
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from trainers.schema.manifest import read_manifest, write_manifest
+from trainers.schema.record import CARRIED, PROGRESS, DamagedFile
+
+NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS)
+STACKS = "stacks-*.txt"  # of a process that did not hang they are empty
+
+
+def drop_carried(directory: Path) -> None:
+    """Remove the state at the end of a segment, which nobody will go on from any more."""
+    with contextlib.suppress(DamagedFile):
+        manifest = read_manifest(directory)
+        if manifest is not None and CARRIED in manifest.students:
+            write_manifest(directory, manifest.without_student(CARRIED))
+    (directory / CARRIED).unlink(missing_ok=True)
+
+
+def tidy_finished(directory: Path) -> None:
+    """Remove from a finished trial's directory what only training needs; nothing happens where that has been done.
+
+    States leave the manifest before they are deleted, so that a kill in between leaves none that is listed and gone.
+    """
+    with contextlib.suppress(DamagedFile):  # whoever needs the student is told so
+        manifest = read_manifest(directory)
+        if manifest is not None and manifest.states:
+            write_manifest(directory, replace(manifest, states=()))
+    for path in (path for pattern in NEEDLESS for path in directory.glob(pattern)):
+        path.unlink(missing_ok=True)
+    for path in directory.glob(STACKS):
+        if path.stat().st_size == 0:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""Describe one trial completely: what a worker group needs to train one student, and nothing about where it runs."""
+
+from pydantic import Field
+
+from trainers.schema.base import Section
+from trainers.schema.dataset import DatasetSpec
+from trainers.schema.detector import Detector
+from trainers.schema.method import MethodSpec
+from trainers.schema.schedule import Schedule
+
+
+class Weights(Section):
+    """Point at a checkpoint; loading less than ``coverage`` of the model's tensors is an error."""
+
+    path: str = Field(min_length=1)
+    coverage: float = Field(1.0, gt=0.0, le=1.0)
+
+
+class Teacher(Section):
+    """Give the frozen teacher: a detector and its weights (``None``: random weights, for smoke runs only)."""
+
+    detector: Detector
+    weights: Weights | None
+
+
+class Origin(Section):
+    """Point at the trial whose last state a segment starts from: its id and directory."""
+
+    trial: str = Field(min_length=1)
+    directory: str = Field(min_length=1)
+
+
+class Segment(Section):
+    """Say which part of its schedule a trial makes: after ``from_epoch``, up to ``until_epoch``.
+
+    It starts from the state that ``origin`` has ended with (``None``: from the beginning). The schedule as a whole stays what it is: learning rates are those that it has in these epochs.
+    """
+
+    from_epoch: int = Field(0, ge=0)
+    until_epoch: int = Field(ge=1)
+    origin: Origin | None = None
+
+
+class TrialSpec(Section):
+    """Hold everything that affects a trial's result; paths are absolute.
+
+    ``init`` loads a whole detector checkpoint into the student before training (``None``: the detector's own
+    ``weights``). ``teacher`` is ``None`` for method ``none``, ``segment`` for a whole training.
+    """
+
+    dataset: DatasetSpec
+    student: Detector
+    init: Weights | None = None
+    teacher: Teacher | None = None
+    method: MethodSpec
+    schedule: Schedule
+    seed: int = Field(0, ge=0)
+    segment: Segment | None = None
+
+
+class Placement(Section):
+    """Hold how a trial runs on one worker; must not affect its result beyond floating-point order.
+
+    ``threads`` is the number of CPU threads of each worker, ``loader_workers`` the number of processes that load
+    images for it (0: in the training process), ``gpus`` each worker's share of GPUs where ``cuda`` says to use them.
+    ``micro_batch`` is the most images that a worker puts through the student at once (``None``: its whole share of a
+    batch). ``channels_last`` keeps images and convolutions in that order of memory. ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
+    A group that has not started after ``start_timeout_s`` has failed; a process that shows no progress for
+    ``hang_timeout_s`` ends itself (``None``: never).
+    """
+
+    workers: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1)
+    loader_workers: int = Field(0, ge=0)
+    cuda: bool = False
+    gpus: float = Field(1.0, gt=0.0)
+    micro_batch: int | None = Field(None, ge=1)
+    channels_last: bool = False
+    checkpoint_steps: int | None = Field(None, ge=1)
+    start_timeout_s: float = Field(300.0, gt=0.0)
+    hang_timeout_s: float | None = Field(None, gt=0.0)
+
+
+class Job(Section):
+    """Ask a worker group for one trial: the trial, its directory and its placement.
+
+    ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given.
+    """
+
+    trial: TrialSpec
+    trial_id: str
+    directory: str
+    placement: Placement = Placement()
+    inputs: dict[str, str] = {}

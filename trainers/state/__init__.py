@@ -1,0 +1,1 @@
+"""Save, recover and export what a trial leaves in its directory."""

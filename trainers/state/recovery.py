@@ -1,0 +1,113 @@
+"""Find the newest resume state of a trial that is whole, and say what is wrong with those that are not."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainers.errors import TrialError
+from trainers.formats.weights import read_checkpoint
+from trainers.schema.manifest import MANIFEST, Entry, Manifest, entry_of, read_manifest
+from trainers.schema.record import DamagedFile, Record, to_record
+
+FORMAT = 2
+STATES = "resume-*.pt"
+NAME = re.compile(r"resume-(\d+)\.pt")
+
+
+class OtherFormat(TrialError):
+    """Report a state of another release: training anew would throw away what it can go on from."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Hold a resume state as it was read: plain data and tensors, and the history up to its step."""
+
+    content: dict[str, Any]
+    history: list[Record]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hold what a directory has to go on from.
+
+    ``manifest`` lists the whole files only, ``damage`` says in a sentence each what is wrong with others. ``vouched`` is
+    False where no manifest could be read, so that nothing is known of the students.
+    """
+
+    state: State | None
+    manifest: Manifest
+    damage: tuple[str, ...]
+    vouched: bool = True
+
+
+def find_state(directory: Path) -> Found:
+    """Return the newest state in ``directory`` that is whole, without changing anything there.
+
+    A file is whole when it has the SHA-256 that the manifest names, and reads as a state. Without a readable manifest
+    states are known by their names, and are whole when the checksums inside the file hold. Raises ``OtherFormat`` for
+    the state of another release.
+    """
+    damage: list[str] = []
+    try:
+        manifest = read_manifest(directory)
+    except DamagedFile as error:
+        damage.append(str(error))
+        manifest = None
+    vouched = manifest is not None
+    entries = list(manifest.states if manifest else unlisted(directory))
+    if entries and not vouched and not damage:
+        damage.append(f"{directory / MANIFEST} is missing")
+    while entries:
+        state = _read(directory, entries[0], vouched=vouched, damage=damage)
+        if state is not None:
+            return Found(state, Manifest(tuple(entries), manifest.students if manifest else {}), tuple(damage), vouched)
+        del entries[0]
+    return Found(None, Manifest(), tuple(damage), vouched)
+
+
+def unlisted(directory: Path) -> Iterator[Entry]:
+    """Yield an entry for each file that is named like a state, the newest first."""
+    found = [(int(match[1]), path) for path in directory.glob(STATES) if (match := NAME.fullmatch(path.name))]
+    yield from (entry_of(path, step) for step, path in sorted(found, reverse=True))
+
+
+def holds_together(path: Path) -> bool:
+    """Tell whether the checksums (CRC-32) that torch writes into a checkpoint hold."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        return False
+
+
+def _read(directory: Path, entry: Entry, *, vouched: bool, damage: list[str]) -> State | None:
+    path = directory / entry.file
+    if not (entry.describes(directory) if vouched else holds_together(path)):
+        damage.append(f"{path} is damaged" if path.exists() else f"{path} is gone")
+        return None
+    try:
+        return read_state(path)
+    except OtherFormat:
+        raise
+    except TrialError as error:
+        damage.append(str(error))
+        return None
+
+
+def read_state(path: Path) -> State:
+    """Read a state; raise ``OtherFormat`` for one of another release, ``TrialError`` for what is none."""
+    content = read_checkpoint(path)
+    found = content.get("format")
+    if found != FORMAT and isinstance(found, int):
+        raise OtherFormat(
+            f"{path} has format {found}, this release reads {FORMAT}: "
+            f"go on with the release that wrote it, or delete {path.parent} to train anew"
+        )
+    try:
+        return State(content, [to_record(record) for record in content["history"]])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise TrialError(f"{path} is no state of a training") from error

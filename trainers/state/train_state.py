@@ -1,0 +1,133 @@
+"""Gather everything that changes while a student trains, and put it back: plain data and tensors."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from torch import Tensor, nn
+
+from trainers.distill.meters import LossMeter
+from trainers.errors import TrialError
+from trainers.state.ema import StudentAverage
+
+
+class TrainState:
+    """Hold what a training goes on from, to the bit.
+
+    That is the student, its average, the optimizer, the schedulers and the step; and of an epoch that has begun what each
+    worker alone knows: loss sums, the probe's findings, the statistics of batch norms that train, and the time spent.
+    Random numbers and the data's order are functions of the step.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        average: StudentAverage | None,
+        optimizer: Any,
+        schedulers: list[Any],
+        device: torch.device,
+    ) -> None:
+        self._student, self._average = student, average
+        self._optimizer, self._schedulers, self._device = optimizer, schedulers, device
+        self.step, self.spent_s = 0, 0.0  # seconds that the epoch took before this process went on with it
+        self.meter = LossMeter()
+        self.telemetry: dict[str, Tensor] = {}
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """Return the student, and its average where there is one."""
+        return [self._student] + ([self._average.module] if self._average else [])
+
+    def shared(self) -> dict[str, Any]:
+        """Return what all workers have alike (batch-norm statistics of an epoch that has begun: this worker's)."""
+        return {
+            "step": self.step,
+            "student": self._student.state_dict(),
+            "average": self._average.state_dict() if self._average else None,
+            "optimizer": self._optimizer.state_dict(),
+            "schedulers": [scheduler.state_dict() for scheduler in self._schedulers],
+        }
+
+    def begun(self, spent_s: float) -> list[dict[str, Any]]:
+        """Return what each worker alone knows of the epoch that it is in, by rank; all workers call it.
+
+        ``spent_s`` is the time in seconds that the epoch has taken so far.
+        """
+        found: list[dict[str, Any]] = all_gather_object(
+            {
+                "meter": self.meter.state_dict(),
+                "telemetry": {name: float(value) for name, value in self.telemetry.items()},
+                "buffers": [[buffer.cpu() for buffer in module.buffers()] for module in self.modules],
+                "spent_s": spent_s,
+            }
+        )
+        return found
+
+    def load(self, state: dict[str, Any], path: Path) -> None:
+        """Go on from a state, which was read from ``path``; raise ``TrialError`` when it is another training's."""
+        try:
+            self._student.load_state_dict(state["student"])
+            if self._average:
+                self._average.load_state_dict(state["average"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            for scheduler, saved in zip(self._schedulers, state["schedulers"], strict=True):
+                scheduler.load_state_dict(saved)
+            self.step = state["step"]
+            if "begun" in state:
+                self._go_on(state["begun"])
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            what = str(error).strip().splitlines() or [type(error).__name__]
+            raise TrialError(
+                f"{path} is no state of this training ({type(error).__name__}: {what[0]}): delete {path.parent} to train anew"
+            ) from error
+
+    def take_over(self, carried: dict[str, Any], path: Path) -> None:
+        """Go on from where another training has ended, with this one's own schedule and weight decay.
+
+        Weights, averages and the optimizer's moments are the other's, to the bit; learning rates are those that this
+        schedule has after as many steps. Raises ``TrialError`` when the other trained something else.
+        """
+        try:
+            self._student.load_state_dict(carried["student"])
+            if self._average:
+                self._average.load_state_dict(carried["average"])
+            moments = carried["optimizer"]["state"]
+            self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+            self.step = carried["step"]
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise TrialError(
+                f"{path} is no state that this training can go on from ({type(error).__name__})"
+            ) from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Detected call of `scheduler.step"
+            )  # the optimizer's steps are the other's
+            for scheduler in self._schedulers * self.step:
+                scheduler.step()
+
+    def _go_on(self, begun: list[dict[str, Any]]) -> None:
+        mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)
+        self.meter.load_state_dict(mine["meter"], self._device)
+        self.telemetry = {name: torch.tensor(value) for name, value in mine["telemetry"].items()}
+        self.spent_s = mine["spent_s"]
+        for module, saved in zip(self.modules, mine["buffers"], strict=True):
+            for buffer, value in zip(module.buffers(), saved, strict=True):
+                buffer.copy_(value)
+
+
+def mean_of(begun: list[Any]) -> Any:
+    """Return the mean over workers of what they know of an epoch, for another number of workers to go on from.
+
+    Numbers and floating-point tensors are averaged, counts (of which all workers have the same) are the first one's.
+    The loss means of the whole epoch come out as if nothing had changed.
+    """
+    first = begun[0]
+    if isinstance(first, dict):
+        return {key: mean_of([each[key] for each in begun]) for key in first}
+    if isinstance(first, list):
+        return [mean_of(list(each)) for each in zip(*begun, strict=True)]
+    if isinstance(first, Tensor):
+        return torch.stack(begun).mean(0) if first.is_floating_point() else first
+    return sum(begun) / len(begun) if isinstance(first, float) else first
