@@ -9,10 +9,11 @@ from dashboards.paper import Paper
 from dashboards.progress import status_of
 from dashboards.schema import OtherTrial, Row
 from dashboards.seen import Seen
+from orchestrator.core.numbers import numbers_in
 from orchestrator.results.comparability import Comparable
 from orchestrator.results.rows import Row as TrialRow
 from orchestrator.results.rows import Standing, standings
-from orchestrator.results.sample import Sample, numbers_in, sample_of
+from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 
 ORDER = ("teacher", "baseline", "distilled")

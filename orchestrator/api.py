@@ -9,7 +9,7 @@ from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.plan.build_check import checked_plan
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.plan import Plan
 from orchestrator.study.load import LoadedStudy, load_study
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class Study:
         Ray are read at its import. Raises ``StudyErrors``, ``UserError``, ``OperationError`` as the command would report
         them, ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status ``failed``.
         """
-        from orchestrator.commands.run import cluster_at, fetch_weights, require_runnable, require_tracker
         from orchestrator.core import ray_environment
         from orchestrator.execution.ownership import sole_writer
+        from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable, require_tracker
         from orchestrator.storage.copier import mirrored
 
         place = Store(store)
@@ -130,19 +130,17 @@ class Study:
         shipment: "Shipment | None" = None,
     ) -> "Order":
         """Return what ``submit`` would submit, without asking anybody; ``shipment`` is what was packed elsewhere."""
-        from orchestrator.submit.identity import submission_key
-        from orchestrator.submit.order import Order, shared_store
-        from orchestrator.submit.shipment import ship
+        from orchestrator.submit.study_order import study_order
 
-        place = shared_store(str(store) if store else None)
-        trust = ("--trust-config",) if self.trust_config else ()
-        return Order(
-            key=submission_key(make_plan(self.loaded, Store(place)).fingerprint, place),
-            study=self.name,
-            shipment=shipment or ship(self.path, self.sets),
-            store=place,
-            options=(*trust, *options),
+        return study_order(
+            self.loaded,
+            self.path,
+            self.sets,
+            store,
+            trust_config=self.trust_config,
+            options=options,
             python=python,
-            variables=dict(variables or {}),
-            resources=dict(resources or {}),
+            variables=variables,
+            resources=resources,
+            shipment=shipment,
         )

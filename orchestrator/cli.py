@@ -6,12 +6,13 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.printable import printable, printable_lines
 from orchestrator.core.redact import redacted
+from orchestrator.core.version import own_version
 
 COMMANDS = (
     "check",
@@ -37,7 +38,6 @@ COMMANDS = (
     "serve",
     "cluster",
 )
-OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrupted"
 
 
@@ -128,14 +128,6 @@ def parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return top
-
-
-def own_version() -> str:
-    """Return the installed version, or ``unknown`` when run from a bare checkout."""
-    try:
-        return version("stillhouse")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from orchestrator.clusters.files import launcher_of, token_of
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.lifetime import cluster_for_a_while
 from orchestrator.clusters.ray_file import SAFE
-from orchestrator.commands.logs import followed, shown
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.submit.connect import connect
+from orchestrator.submit.logs import followed, shown
 from orchestrator.submit.order import Order
 from orchestrator.submit.states import ALIVE, State
 from orchestrator.submit.submissions import Submission, Submissions

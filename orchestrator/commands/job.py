@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TextIO
 
-from orchestrator.cli import FAILED, INTERRUPTED, OK, WRONG_INPUT, main, own_version
+from orchestrator.cli import main
+from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from orchestrator.core.store import Store
+from orchestrator.core.version import own_version
 from orchestrator.execution.interruption import raise_interrupt
 from orchestrator.submit.record import JobRecord, Ledger
 from orchestrator.submit.states import State

@@ -209,7 +209,7 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
     require_runnable(agenda)
     fetch_all(agenda)
     ray_environment.prepare(arguments.address)  # before Ray is imported
-    from orchestrator.execution.tune import stop_ray
+    from orchestrator.execution.ray_cluster import stop_ray
 
     signal.signal(signal.SIGTERM, raise_interrupt)
     with store.only_run(), sole_writer(store):
@@ -250,15 +250,15 @@ def prepared(store: "Store") -> "Store":
 
 def machine_at(address: str | None) -> "Machine | None":
     """Return what the cluster at an address has, ``None`` for this machine."""
-    from orchestrator.commands.run import cluster_at
+    from orchestrator.execution.prepare import cluster_at
 
     return cluster_at(address) if address else None
 
 
 def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
     """Return what runs one plan the way ``run`` does, in a Ray that stays up for the next one."""
-    from orchestrator.commands.run import require_tracker
     from orchestrator.execution.interruption import Interruption
+    from orchestrator.execution.prepare import require_tracker
     from orchestrator.execution.run import run_plan
     from orchestrator.reports.progress import Progress
     from orchestrator.tracking.tracker import Tracker
@@ -317,7 +317,7 @@ def fetch_all(agenda: "Agenda") -> None:
 
 def exit_code(agenda: "Agenda", ending: "Ending") -> int:
     """Return 1 when something that should have run has failed, was stopped, or has not reached MLflow."""
-    from orchestrator.plan.plan import refreshed
+    from orchestrator.plan.trial import refreshed
     from trainers.schema.record import read_outcome
 
     failed = [trial for trial in agenda.trials if refreshed(trial).status == "failed"]

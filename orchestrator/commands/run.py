@@ -1,9 +1,7 @@
 """Run a study to its end: teacher, sweep, MLflow, table. Running it again does only what is missing."""
 
 import argparse
-import logging
 import signal
-from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import (
     add_images_changed,
@@ -17,20 +15,12 @@ from orchestrator.commands.common import (
     print_findings,
     store_of,
 )
-from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.execution.interruption import Interruption, raise_interrupt
 from orchestrator.execution.ownership import sole_writer
+from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable, require_tracker
 from orchestrator.plan.build_check import checked_plan
-from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.weights import needed_urls
-
-if TYPE_CHECKING:
-    from orchestrator.tracking.tracker import Tracker
-
-log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,40 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     return execute(plan, store, arguments)
 
 
-def require_runnable(plan: Plan) -> None:
-    """Raise when the study is wrong, when its data is not here, or when a trial fits nowhere."""
-    errors = [finding for finding in plan.findings if finding.level == "error"]
-    if errors:
-        raise StudyErrors(errors)
-    later = (*needed_urls(plan.study).values(), "scaling")  # weights are fetched below, room is looked at next
-    if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
-        raise UserError("what is named as missing above must be there before the study can run")
-    if plan.resources.concurrent == 0:
-        raise UserError("not one trial fits here: lower scaling, or give --address of a larger cluster")
-
-
-def cluster_at(address: str) -> Machine:
-    """Connect to a running cluster and return what it has."""
-    from orchestrator.core import ray_environment
-
-    ray_environment.prepare(address)
-    from orchestrator.execution.tune import cluster, start_ray
-
-    start_ray(address)
-    return cluster()
-
-
-def fetch_weights(plan: Plan) -> None:
-    """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
-    from trainers.schema.remote import FetchError, fetch
-
-    for url in needed_urls(plan.study):
-        try:
-            fetch(url)
-        except FetchError as error:
-            raise OperationError(str(error)) from error
-
-
 def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
     """Train, then print; everything heavy is imported here, Ray only once the tracking store has answered."""
     from orchestrator.core import ray_environment
@@ -127,13 +83,3 @@ def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
                 print_all(plan, results_on_disk(plan, tracker.known_runs), as_json=arguments.json)
             raise
         return print_end(plan, store, tracker, delivery, as_json=arguments.json)
-
-
-def require_tracker(tracker: "Tracker") -> None:
-    """Raise when MLflow refuses the study; one that is away delays nothing, its address may be right."""
-    from orchestrator.tracking.faults import Unreachable
-
-    try:
-        tracker.connect()
-    except Unreachable as error:
-        log.warning("%s; training goes on, results wait in the store", error)

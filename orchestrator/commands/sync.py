@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Bring MLflow up to date with the store; exit code 1 when it still lacks something in the end."""
     from orchestrator.core.errors import UserError
-    from orchestrator.plan.plan import make_plan, refreshed
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.plan.trial import refreshed
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
+from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.ray_cluster import start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_head
-from orchestrator.execution.tune import Watcher, run_trials, start_ray, stop_ray
+from orchestrator.execution.tune import run_trials
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.images import ImageRecorder
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
 from orchestrator.plan.totals import to_train
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.space import is_open
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher

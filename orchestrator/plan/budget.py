@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from orchestrator.plan.plan import Plan, PlannedTrial
-from orchestrator.results.sample import numbers_in
+from orchestrator.core.numbers import numbers_in
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from trainers.schema.record import read_history
 
 HOUR_S = 3600.0

@@ -8,7 +8,8 @@ from itertools import combinations, product
 from pydantic import JsonValue, ValidationError
 
 from orchestrator.plan.draws import random_first
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.space import is_open
 from trainers.schema.sharing import stream_key
 

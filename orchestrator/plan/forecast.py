@@ -6,9 +6,10 @@ from statistics import median
 from typing import Any
 
 from orchestrator.plan.budget import Budget
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import alike, measured
 from orchestrator.plan.totals import Further, Totals, further, left, steps_left, totals
+from orchestrator.plan.trial import PlannedTrial
 
 HOUR_S = 3600.0
 FEW = 3  # measurements: fewer say little about the spread

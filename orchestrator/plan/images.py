@@ -15,7 +15,8 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.file_states import states
 from orchestrator.dataset_check.readings import READABLE
-from orchestrator.plan.plan import Plan, PlannedTrial, worst_first
+from orchestrator.plan.plan import Plan, worst_first
+from orchestrator.plan.trial import PlannedTrial
 from trainers.schema import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import CocoSplit

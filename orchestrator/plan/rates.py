@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.plan.journal import SearchLog
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import fingerprint
 from trainers.schema.record import read_history, read_status
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-if TYPE_CHECKING:
-    from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 
-    At = Callable[[dict[str, JsonValue], int, tuple[int, int] | None, str | None], PlannedTrial]
+At = Callable[[dict[str, JsonValue], int, tuple[int, int] | None, str | None], PlannedTrial]
 ASK, TELL, PRIOR = "ask", "tell", "prior"  # kinds of events
 
 
@@ -38,8 +37,8 @@ def suggestion_of(event: dict[str, Any]) -> Suggestion:
 
 
 def trials_of(
-    suggestion: Suggestion, at: "At", seeds: Sequence[int], earlier: dict[int, str]
-) -> "tuple[PlannedTrial, ...]":
+    suggestion: Suggestion, at: At, seeds: Sequence[int], earlier: dict[int, str]
+) -> tuple[PlannedTrial, ...]:
     """Return the trials at a point, one for each seed; none where its values do not fit together.
 
     ``earlier`` gives the trial ids of earlier suggestions by number.
@@ -53,8 +52,8 @@ def trials_of(
 
 
 def suggestions_in(
-    events: Iterable[dict[str, Any]], at: "At", seeds: Sequence[int]
-) -> "Iterator[tuple[Suggestion, tuple[PlannedTrial, ...]]]":
+    events: Iterable[dict[str, Any]], at: At, seeds: Sequence[int]
+) -> Iterator[tuple[Suggestion, tuple[PlannedTrial, ...]]]:
     """Yield what a search has come to so far, in order."""
     earlier: dict[int, str] = {}
     for event in events:

@@ -15,8 +15,9 @@ from pydantic import JsonValue, ValidationError
 
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.journal import SearchLog
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
 from trainers.schema.record import read_history

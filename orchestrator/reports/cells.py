@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.core.numbers import is_number
 from orchestrator.reports.document import Report
 from orchestrator.reports.rows import Row
-from orchestrator.results.sample import Sample, is_number
+from orchestrator.results.sample import Sample
 
 NOTHING = "-"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.summary import best_student, lacks_best
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_results

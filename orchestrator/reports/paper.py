@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from orchestrator.core.errors import UserError
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import AP, printed_metrics, title_of
 from trainers.schema.method import inherits
 from trainers.schema.zoo import configs_dir

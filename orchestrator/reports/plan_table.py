@@ -10,9 +10,11 @@ from rich.text import Text
 from orchestrator.core.printable import printable
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.labels import point_text
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.totals import further, students_left, totals
+from orchestrator.plan.totals import further, totals
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.space import is_open
 
 

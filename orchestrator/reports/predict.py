@@ -12,7 +12,8 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.failures.kinds import Kind, classify, root_cause
 from orchestrator.plan.machine import Machine, this_machine
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.export import require_undamaged, student_files
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import best_of

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
-from orchestrator.results.sample import Sample, is_number
+from orchestrator.results.sample import Sample
 from orchestrator.results.summary import Line, Summary, columns_of, lines_of
 
 NOTHING = "-"

@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 from orchestrator.plan.budget import Budget
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.totals import further, left
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.tables import read_yaml
 from trainers.schema import CocoDataset, Detector, TrialSpec, VocDataset
 from trainers.schema.zoo import find_config

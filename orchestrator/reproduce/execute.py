@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.reproduce.gate import ACCEPT, objection
 from orchestrator.reproduce.plan import Agenda, merged
 from orchestrator.reproduce.results import ap_values

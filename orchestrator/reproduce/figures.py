@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.figures import data as figure
 from orchestrator.reports.figures.canvas import write_figure
 from orchestrator.reports.figures.phases import Panel, draw_phases, panels_of

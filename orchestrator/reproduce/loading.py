@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
 from orchestrator.reproduce.plan import Agenda
 

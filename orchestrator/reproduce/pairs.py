@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.rows import student_name
 from orchestrator.reproduce.plan import Agenda, distinct, unit_name
 from orchestrator.reproduce.runs import Unit

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
-from orchestrator.plan.plan import ID_LENGTH, Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import ID_LENGTH, PlannedTrial
 from orchestrator.reproduce.data.part_of_data import parts_of
 from orchestrator.reproduce.data.smoke_data import smoke_roots
 from orchestrator.reproduce.fidelity import shortened, smoke

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import zoo_checkpoint
 from orchestrator.reproduce.cost import Cost, cost_of, total
 from orchestrator.reproduce.gate import described

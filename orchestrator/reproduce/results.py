@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.core.numbers import is_number
 from orchestrator.core.store import Store
 from orchestrator.reports.paper import HEADLINE
 from orchestrator.reproduce.plan import Agenda, merged, unit_name
@@ -10,7 +11,6 @@ from orchestrator.reproduce.tables import METRICS, Row
 from orchestrator.reproduce.verdict import Verdict, judge
 from orchestrator.results.metric_names import AP, VOC_MEANING, printed_metrics
 from orchestrator.results.result import TrialResult
-from orchestrator.results.sample import is_number
 from orchestrator.results.trial import is_final
 from orchestrator.tracking.reading import read_study
 

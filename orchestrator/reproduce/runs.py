@@ -8,7 +8,8 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import needed_urls, with_random_weights, zoo_detector
 from orchestrator.reproduce.tables import paper_dir, study_file
 from orchestrator.study.load import LoadedStudy, load_study

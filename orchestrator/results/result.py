@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from orchestrator.core.numbers import is_number
 from orchestrator.plan.labels import point_text
-from orchestrator.results.sample import is_number
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
 

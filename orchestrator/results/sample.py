@@ -2,11 +2,10 @@
 
 import math
 import statistics
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-LARGEST = sys.float_info.max
+from orchestrator.core.numbers import numbers_in
 
 
 @dataclass(frozen=True)
@@ -21,19 +20,6 @@ class Sample:
     def standard_error(self) -> float | None:
         """Return the standard error of the mean, ``None`` for one value."""
         return None if self.spread is None else self.spread / math.sqrt(self.n)
-
-
-def is_number(value: float | None) -> bool:
-    """Tell whether a measurement gave a number: NaN and infinities are failed measurements.
-
-    MLflow's databases hold the largest float in the place of infinity.
-    """
-    return value is not None and math.isfinite(value) and abs(value) < LARGEST
-
-
-def numbers_in(values: Iterable[float | None]) -> list[float]:
-    """Return the values that are numbers."""
-    return [value for value in values if value is not None and is_number(value)]
 
 
 def sample_of(values: Iterable[float | None]) -> Sample | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from orchestrator.results.sample import is_number
+from orchestrator.core.numbers import is_number
 from trainers.schema.record import SELECTION_METRIC
 
 NOT_A_NUMBER, NOT_FINAL = "failed measurement", "not final"

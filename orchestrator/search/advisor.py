@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.study.schema import Study
 
 Values = tuple[float, ...]
 
@@ -25,14 +24,3 @@ class Advisor(Protocol):
 
     def knows(self, params: dict[str, object], values: Values) -> None:
         """Take note of a result from elsewhere."""
-
-
-def advisor_of(study: Study) -> Advisor:
-    """Return what proposes the points of an open search."""
-    if study.search.algorithm == "pbt":
-        from orchestrator.search.population import PopulationAdvisor
-
-        return PopulationAdvisor(study.search, study.schedule.epochs or 1)
-    from orchestrator.search.tpe import TpeAdvisor
-
-    return TpeAdvisor(study.search)

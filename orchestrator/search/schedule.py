@@ -6,7 +6,8 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.study.schema import Asha, HyperBand
 from trainers.schema.record import SELECTION_METRIC, read_history, read_status

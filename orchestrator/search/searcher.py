@@ -5,7 +5,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.suggestions import Suggestions
 from trainers.schema.record import read_status
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from statistics import fmean
 
+from orchestrator.core.numbers import is_number
 from orchestrator.plan.journal import SearchLog
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
-from orchestrator.results.sample import is_number
-from orchestrator.search.advisor import Advisor, Values, advisor_of
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.advisor import Advisor, Values
+from orchestrator.search.factory import advisor_of
 from orchestrator.study.schema import Objective, Study
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
 

@@ -13,11 +13,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
-from orchestrator.cli import own_version
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
+from orchestrator.core.version import own_version
 from orchestrator.service.intake import Intake, Sent
 from orchestrator.service.queue import Conflict, Entry, Event, Queue, QueueFull
 from orchestrator.submit.cluster import RayCluster

@@ -8,12 +8,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from orchestrator.api import Study
 from orchestrator.core.errors import UserError
 from orchestrator.study.document import read_file
 from orchestrator.study.inherit import BASE
+from orchestrator.study.load import load_study
 from orchestrator.submit.order import Order
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
+from orchestrator.submit.study_order import study_order
 
 NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 MOST_FILES = 33
@@ -67,9 +68,14 @@ class Intake:
             document = read_file(Path(folder) / STUDY, STUDY)
             if isinstance(document.data, dict) and BASE in document.data:
                 raise UserError(f"{STUDY}: a study is sent without {BASE}, with all that its bases say in it")
-            study = Study.load(Path(folder) / STUDY, trust_config=sent.trust_config)
-            return study.order(
+            path = Path(folder) / STUDY
+            loaded = load_study(path, (), trust_python=sent.trust_config)
+            return study_order(
+                loaded,
+                path,
+                (),
                 self.store,
+                trust_config=sent.trust_config,
                 options=("--mirror", self.mirror) if self.mirror else (),
                 python=self.python,
                 variables=self.variables,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.cli import own_version
+from orchestrator.core.version import own_version
 from orchestrator.service.queue import Conflict, Entry, Queue
 from orchestrator.submit.identity import Attempt
 from orchestrator.submit.order import ray_job

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.core.errors import OperationError
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.storage.mirror import Mirror
 from orchestrator.storage.place import Place, StorageAway
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from orchestrator.cli import own_version
 from orchestrator.core.errors import UserError
+from orchestrator.core.version import own_version
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.identity import Attempt, key_in, parse_attempt
 from orchestrator.submit.order import Order, ray_job

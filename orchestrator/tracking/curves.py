@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.faults import plainly
 from trainers.schema.record import SELECTION_METRIC, read_history
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import Backoff
 from orchestrator.tracking.faults import Unreachable, first_line
 from orchestrator.tracking.tracker import Tracker

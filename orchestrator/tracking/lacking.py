@@ -9,7 +9,8 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.client import tracking_uri
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly

@@ -7,7 +7,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, M
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.cursor import points_of
 from orchestrator.tracking.runs import TRIAL
 from trainers.schema.record import BEST, LAST, Record, best_record

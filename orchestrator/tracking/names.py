@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.plan.labels import point_text
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import flatten
 
 MOST_NAMED = 3  # trials in a sentence

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from orchestrator.plan.labels import point_text
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.runs import of_study
 
 NOTE = "mlflow.note.content"  # Markdown

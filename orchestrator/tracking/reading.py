@@ -9,7 +9,8 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.deciding import Deciding

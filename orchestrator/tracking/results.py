@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings

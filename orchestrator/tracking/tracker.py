@@ -18,8 +18,9 @@ from orchestrator.core.store import Store
 from orchestrator.failures.events import read_events
 from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.labels import point_text
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.totals import totals
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
 from orchestrator.tracking.client import open_client, tracking_uri

@@ -9,10 +9,10 @@ from ray.exceptions import RayError
 from ray.util import remove_placement_group
 
 from orchestrator.core.processes import end
+from orchestrator.worker_groups.entry_points import WORKER
 from orchestrator.worker_groups.placement_groups import free_places
 from trainers.schema import Placement
 
-WORKER = "trainers.worker"
 ON_HEAD = {"node:__internal_head__": 0.001}  # nobody preempts the head; a group's workers bring their own resources
 
 

@@ -13,8 +13,8 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.worker_groups.broker import start
+from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.host import Started
-from orchestrator.worker_groups.trainable import LOOP
 from trainers.schema import Placement
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from ray.train.v2.torch.torch_trainer import TorchTrainer
 from ray.util.placement_group import placement_group
 
 from orchestrator.core.processes import this_process
-from orchestrator.worker_groups.host import WORKER
+from orchestrator.worker_groups.entry_points import WORKER
 from orchestrator.worker_groups.placement_groups import new_name
 from trainers.schema import Placement
 

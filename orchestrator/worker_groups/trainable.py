@@ -14,13 +14,13 @@ from ray import tune
 from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import root_cause
 from orchestrator.failures.retry import Verdict, judge, micro_batch_of
+from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.records import exchanged_records
 from trainers.schema import Job
 from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
 from trainers.schema.stop import stop_requested
 
 FAILED_BECAUSE = "failed_because"
-LOOP = "trainers.loop.loop"  # by name: the drivers that import this module stay free of torch
 # What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
 # worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
 RUNNER_SHARE = {"node:__internal_head__": 0.001}

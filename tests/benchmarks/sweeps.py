@@ -93,7 +93,8 @@ def main() -> None:
     from orchestrator.study.load import load_study
 
     ray_environment.prepare(None)
-    from orchestrator.execution.tune import run_trials, start_ray, stop_ray
+    from orchestrator.execution.ray_cluster import start_ray, stop_ray
+    from orchestrator.execution.tune import run_trials
     from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
     rates = [0.0001 * (1 + number) for number in range(MEMBERS)]

@@ -11,7 +11,8 @@ import torch
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.mlflow_server import MlflowServer

@@ -183,7 +183,7 @@ class Cluster:
 @pytest.fixture
 def errand(tmp_path, monkeypatch) -> Callable[..., Errand]:
     """Return a function that makes an errand for a cluster whose head's disk is a folder here, with one trial on it."""
-    monkeypatch.setattr("orchestrator.commands.logs.LOOK_S", 0.0)
+    monkeypatch.setattr("orchestrator.submit.logs.LOOK_S", 0.0)
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):
         monkeypatch.setenv(name, "")  # so that what the errand sets is undone
     described = cluster("machines", storage={"kind": "folder", "path": str(tmp_path / "there")})

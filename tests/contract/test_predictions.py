@@ -10,7 +10,8 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
 from tests.contract.test_tracking import migrated, record, run_of, sync  # noqa: F401  a fixture

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.figures import panels_of_pairs
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import pairs_of

@@ -14,7 +14,8 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import best_student, summary_json

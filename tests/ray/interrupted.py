@@ -16,7 +16,8 @@ def main(folder: Path, workers: int, address: str | None) -> int:
     os.environ["PYTHONPATH"] = str(ROOT)
     ray_environment.prepare(address)
     from orchestrator.core.store import Store
-    from orchestrator.execution.tune import run_trials, start_ray, stop_ray
+    from orchestrator.execution.ray_cluster import start_ray, stop_ray
+    from orchestrator.execution.tune import run_trials
     from orchestrator.plan.machine import Machine
     from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study

@@ -226,7 +226,7 @@ def others(given: argparse.Namespace, places: list[Path]) -> list[float | None]:
     ray_environment.prepare(None)
     import ray
 
-    from orchestrator.execution.tune import stop_ray
+    from orchestrator.execution.ray_cluster import stop_ray
 
     ray.init("local", num_cpus=2, include_dashboard=given.dashboard, log_to_driver=False, logging_level="ERROR")
     found = [measure(given.workers, given.event, place) for place in places]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from orchestrator.execution.tune import start_ray, stop_ray
+from orchestrator.execution.ray_cluster import start_ray, stop_ray
 
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}  # as /proc writes them

@@ -13,7 +13,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from orchestrator.core.store import Store
-from orchestrator.execution.tune import cluster as whole_cluster
+from orchestrator.execution.ray_cluster import cluster as whole_cluster
 from orchestrator.execution.tune import run_trials
 from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan, make_plan

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, refreshed
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.study.load import load_study
 from tests.ray.paper import EPOCH_S, PaperRunner, score
 from trainers.schema.record import read_history, read_outcome
@@ -64,7 +65,7 @@ def local_ray() -> Iterator[None]:
     """Start one local Ray whose workers find this checkout."""
     before = dict(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.execution.tune import start_ray, stop_ray
+    from orchestrator.execution.ray_cluster import start_ray, stop_ray
 
     start_ray(None)
     yield

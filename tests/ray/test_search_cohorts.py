@@ -10,9 +10,11 @@ import torch
 
 from orchestrator.core.ray_environment import SETTINGS
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, make_plan, refreshed
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.trial import refreshed
 from orchestrator.study.load import load_study
-from orchestrator.worker_groups.trainable import LOOP, TrialRunner
+from orchestrator.worker_groups.entry_points import LOOP
+from orchestrator.worker_groups.trainable import TrialRunner
 from tests.ray.noted import BEGAN, noted_cohorts, noted_hosts
 from tests.ray.noted_loop import digest
 from tests.ray.paper import EPOCH_S, PaperRunner

@@ -51,7 +51,7 @@ def local_ray() -> Iterator[None]:
     """Start one local Ray whose workers find this checkout."""
     before = dict(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.execution.tune import start_ray, stop_ray
+    from orchestrator.execution.ray_cluster import start_ray, stop_ray
 
     start_ray(None)
     yield
@@ -168,7 +168,7 @@ def test_the_driver_of_a_sweep_needs_no_torch() -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:6379", "127.0.0.1:99999"])
 def test_a_dead_address_is_told_at_once(address: str) -> None:
     from orchestrator.core.errors import OperationError
-    from orchestrator.execution.tune import require_listener
+    from orchestrator.execution.ray_cluster import require_listener
 
     with pytest.raises(OperationError, match=f"no Ray cluster can be reached at {address}"):
         require_listener(address)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
 from orchestrator.plan.labels import point_text
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.figures.canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from orchestrator.reports.rows import student_name
-from orchestrator.results.sample import is_number, sample_of
+from orchestrator.results.sample import sample_of
 from orchestrator.tracking.curves import Curves
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)

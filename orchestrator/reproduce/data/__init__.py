@@ -1,1 +1,1 @@
-"""Fetch, cut down or draw the data that a reproduction runs on."""
+"""Cut down or draw the data that a shortened reproduction runs on."""

@@ -8,7 +8,8 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.runs import find_runs

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import write
 from trainers.schema.zoo import configs_dir

@@ -13,7 +13,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 from trainers.schema.record import HISTORY, Outcome, Record, to_lines, write_outcome

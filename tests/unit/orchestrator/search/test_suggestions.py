@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.search.suggestions import Suggestions
 from tests.unit.orchestrator.planning import plan_text
 from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome

@@ -4,7 +4,8 @@ import pytest
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import make_plan, refreshed
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.trial import refreshed
 from orchestrator.storage import copier
 from orchestrator.storage.copier import mirrored
 from orchestrator.storage.place import Place, StorageAway

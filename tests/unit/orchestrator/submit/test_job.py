@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from orchestrator.cli import own_version
 from orchestrator.commands import job
+from orchestrator.core.version import own_version
 from orchestrator.submit.record import Ledger
 from orchestrator.submit.states import State
 

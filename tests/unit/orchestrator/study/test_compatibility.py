@@ -16,7 +16,7 @@ from trainers.schema.heads import HeadSpec, heads
 from trainers.schema.method import Bckd, CrossKd, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
 from trainers.schema.terms import BckdCls, BckdLoc, Need, Pkd
 
-DOCS = Path(__file__).parents[3] / "docs" / "methods.md"
+DOCS = Path(__file__).parents[4] / "docs" / "methods.md"
 GFL, ATSS, RETINA = (
     f"mmdet::{name}_fpn_1x_coco.py" for name in ("gfl/gfl_r50", "atss/atss_r50", "retinanet/retinanet_r50")
 )

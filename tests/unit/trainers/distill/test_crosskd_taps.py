@@ -23,7 +23,7 @@ from trainers.schema.method import CrossKd, TermSum
 from trainers.schema.terms import CrossKdBox, CrossKdCls, Tap
 
 HEADS: dict[str, Path] = {
-    "gfl": Path(__file__).parents[2] / "contract" / "adapter_gfl.py",
+    "gfl": Path(__file__).parents[3] / "contract" / "adapter_gfl.py",
     **{name: config_of(name) for name in ("atss", "fcos", "fcos_normed", "retinanet")},
 }
 PREDICTORS = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.trainers.scenes import CROWD, LARGE, preprocess
-from tests.unit.trainers.test_resume import die_at
+from tests.unit.trainers.state.test_resume import die_at
 from tests.unit.trainers.tiny import TrainOnce, adamw, assert_same_run, changed, detector, differing, job, sgd, state
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.detectors.detector import placed

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from orchestrator.failures.events import read_events
-from tests.unit.trainers.test_resume import SHORT, die_at
+from tests.unit.trainers.state.test_resume import SHORT, die_at
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, trial
 from trainers.errors import TrialError
 from trainers.formats.weights import load_weights

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from orchestrator.core.errors import OperationError
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
 from orchestrator.tracking.faults import Unreachable, first_line, plainly
 from orchestrator.tracking.flusher import Flusher

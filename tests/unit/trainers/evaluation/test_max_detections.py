@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from orchestrator.study.fingerprint import canonical_json
-from tests.unit.trainers.test_evaluate import IDS, NAMES, detect, exact, synthetic_truth
+from tests.unit.trainers.evaluation.test_evaluate import IDS, NAMES, detect, exact, synthetic_truth
 from tests.unit.trainers.tiny import dataset, trial
 from trainers.detectors.detector import build_empty, model_config
 from trainers.evaluation.evaluate import coco_metrics

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.trainers.test_resume import killed_at
+from tests.unit.trainers.state.test_resume import killed_at
 from tests.unit.trainers.tiny import TrainOnce, adamw, changed, job, sgd, trial
 from trainers.errors import TrialError
 from trainers.loop.loop import train, train_alone

@@ -1,0 +1,11 @@
+"""Tell which version of Stillhouse is installed."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def own_version() -> str:
+    """Return the installed version, or ``unknown`` when run from a bare checkout."""
+    try:
+        return version("stillhouse")
+    except PackageNotFoundError:
+        return "unknown"

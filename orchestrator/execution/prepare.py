@@ -1,0 +1,59 @@
+"""Prepare a run: hold the plan against what is here, find the cluster, fetch weights, reach MLflow."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.findings import StudyErrors
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.weights import needed_urls
+
+if TYPE_CHECKING:
+    from orchestrator.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+
+def require_runnable(plan: Plan) -> None:
+    """Raise when the study is wrong, when its data is not here, or when a trial fits nowhere."""
+    errors = [finding for finding in plan.findings if finding.level == "error"]
+    if errors:
+        raise StudyErrors(errors)
+    later = (*needed_urls(plan.study).values(), "scaling")  # weights are fetched below, room is looked at next
+    if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
+        raise UserError("what is named as missing above must be there before the study can run")
+    if plan.resources.concurrent == 0:
+        raise UserError("not one trial fits here: lower scaling, or give --address of a larger cluster")
+
+
+def cluster_at(address: str) -> Machine:
+    """Connect to a running cluster and return what it has."""
+    from orchestrator.core import ray_environment
+
+    ray_environment.prepare(address)
+    from orchestrator.execution.ray_cluster import cluster, start_ray
+
+    start_ray(address)
+    return cluster()
+
+
+def fetch_weights(plan: Plan) -> None:
+    """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
+    from trainers.schema.remote import FetchError, fetch
+
+    for url in needed_urls(plan.study):
+        try:
+            fetch(url)
+        except FetchError as error:
+            raise OperationError(str(error)) from error
+
+
+def require_tracker(tracker: "Tracker") -> None:
+    """Raise when MLflow refuses the study; one that is away delays nothing, its address may be right."""
+    from orchestrator.tracking.faults import Unreachable
+
+    try:
+        tracker.connect()
+    except Unreachable as error:
+        log.warning("%s; training goes on, results wait in the store", error)

@@ -1,0 +1,192 @@
+"""Make planned trials of the points of a study, and plan its teacher."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from orchestrator.core.store import Store
+from orchestrator.plan.digests import MISSING, file_digest
+from orchestrator.plan.estimate import estimate
+from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.suggestion import suggestions_in
+from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
+from orchestrator.plan.weights import config_digest, config_inputs, in_other_order, zoo_checkpoint, zoo_detector
+from orchestrator.study.expand import Point, expand, point_of
+from orchestrator.study.fingerprint import fingerprint, trial_fingerprint
+from orchestrator.study.schema import (
+    CheckpointTeacher,
+    RandomTeacher,
+    Study,
+    TeacherSection,
+    TrainedTeacher,
+    ZooTeacher,
+)
+from orchestrator.study.space import is_open
+from trainers.schema import DatasetSpec, NoDistillation, Schedule, Teacher, TrialSpec, Weights
+from trainers.schema.record import BEST, read_status
+from trainers.schema.trial import Origin, Segment
+
+EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
+
+
+class Planner:
+    """Make trials of points: everything that all students of a study have in common is looked up once."""
+
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        digest: str,
+        teacher: Teacher | None,
+        teacher_digest: str | None,
+        annotations: dict[str, str],
+        checkpoint: dict[str, str],
+    ) -> None:
+        self._study, self._store, self._digest = study, store, digest
+        self._teacher, self._teacher_digest, self._checkpoint = teacher, teacher_digest, checkpoint
+        self.inputs = annotations
+
+    @property
+    def teacher(self) -> Teacher | None:
+        """Return the teacher as students see it."""
+        return self._teacher
+
+    def students(self) -> list[PlannedTrial]:
+        """Return the students that are known before anything has run; of equal trials the first."""
+        found: dict[str, PlannedTrial] = {}
+        for point in expand(self._study):
+            trial = self.student(point)
+            found.setdefault(trial.id, trial)
+        return list(found.values())
+
+    def at(
+        self, params: dict[str, JsonValue], seed: int, epochs: tuple[int, int] | None = None, origin: str | None = None
+    ) -> PlannedTrial:
+        """Return the trial at a point; with ``epochs`` the segment between them, ``origin`` is whom it goes on from.
+
+        Raises ``pydantic.ValidationError`` when the values do not fit together.
+        """
+        point = point_of(self._study, params, seed)
+        if epochs is None:
+            return self.student(point)
+        begin = Origin(trial=origin, directory=str(self._store.trial_dir(origin))) if origin else None
+        trial = self.student(point, Segment(from_epoch=epochs[0], until_epoch=epochs[1], origin=begin))
+        where: dict[str, JsonValue] = {"epochs": f"{epochs[0] + 1}-{epochs[1]}"}
+        if origin:
+            where["from"] = origin
+        return replace(trial, params={**trial.params, **where})
+
+    def suggested(self, search_log: Path) -> list[PlannedTrial]:
+        """Return the trials of all points that an open search has come to so far, each once."""
+        if not is_open(self._study.search):
+            return []
+        known = {trial.id for trial in self.students()}
+        found = suggestions_in(SearchLog(search_log).read(), self.at, self._study.search.seeds)
+        trials = (trial for _, group in found for trial in group)
+        return list({trial.id: trial for trial in trials if trial.id not in known}.values())
+
+    def student(self, point: Point, segment: Segment | None = None) -> PlannedTrial:
+        """Return the trial of one point."""
+        alone = isinstance(point.method, NoDistillation)
+        spec = TrialSpec(
+            dataset=self._study.dataset,
+            student=point.student,
+            teacher=None if alone else self._teacher,
+            method=point.method,
+            schedule=point.schedule,
+            seed=point.seed,
+            segment=segment,
+        )
+        identity = _identity(spec, self._digest, teacher_digest=None if alone else self._teacher_digest)
+        checkpoint = {} if alone else self._checkpoint
+        return _planned("student", spec, dict(point.params), self._store, identity, checkpoint)
+
+
+def plan_teacher(
+    study: Study, store: Store, digest: str, checkpoint: dict[str, str]
+) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
+    """Return the trial that trains or evaluates the teacher, the teacher as students see it, and its identity."""
+    section = study.teacher
+    if section is None:
+        return None, None, None
+    if isinstance(section, RandomTeacher):
+        return None, Teacher(detector=section.detector, weights=None), "random"
+    if isinstance(section, TrainedTeacher):
+        spec = TrialSpec(
+            dataset=_teachers_images(study.dataset, section),
+            student=section.detector,
+            method=NoDistillation(kind="none"),
+            schedule=section.schedule,
+            seed=section.seed,
+        )
+        trial = _planned("teacher", spec, {}, store, _identity(spec, digest))
+        weights = Weights(path=str(trial.directory / BEST))
+        return trial, Teacher(detector=section.detector, weights=weights), trial.id
+    return _plan_public_teacher(study, section, store, digest, checkpoint)
+
+
+def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSpec:
+    """Return the dataset as the teacher's own training sees it."""
+    return dataset.model_copy(update={"multi_scale": section.multi_scale}) if section.multi_scale else dataset
+
+
+def _plan_public_teacher(
+    study: Study, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, checkpoint: dict[str, str]
+) -> tuple[PlannedTrial, Teacher, str]:
+    """Plan a teacher that exists already: it is evaluated once, before students are trained."""
+    if isinstance(section, ZooTeacher):
+        detector, path = zoo_detector(section.name), zoo_checkpoint(section.name).url
+        model_digest = fingerprint(["zoo", section.name, path])
+    else:
+        detector, path, model_digest = section.detector, section.path, checkpoint.get(section.path, MISSING)
+    if in_other_order(study):  # these rows were not permuted once, and results of such a teacher were wrong
+        model_digest = fingerprint(["rows in the dataset's order of classes", model_digest])
+    weights = Weights(path=path, coverage=section.coverage)
+    spec = TrialSpec(
+        dataset=study.dataset,
+        student=detector,
+        init=weights,
+        method=NoDistillation(kind="none"),
+        schedule=EVALUATION_ONLY,
+    )
+    identity = _identity(spec, digest, init_digest=model_digest)
+    trial = _planned("teacher", spec, {}, store, identity, checkpoint)
+    return trial, Teacher(detector=detector, weights=weights), model_digest
+
+
+def _identity(
+    spec: TrialSpec, digest: str, *, init_digest: str | None = None, teacher_digest: str | None = None
+) -> str:
+    return trial_fingerprint(
+        spec,
+        dataset_digest=digest,
+        init_digest=init_digest,
+        teacher_digest=teacher_digest,
+        student_config_digest=config_digest(spec.student),
+        teacher_config_digest=config_digest(spec.teacher.detector) if spec.teacher else None,
+    )
+
+
+def checkpoint_of(teacher: TeacherSection | None) -> dict[str, str]:
+    """Return the file of a teacher that is a checkpoint of the user's, and its SHA-256; nothing if it is not here."""
+    if not isinstance(teacher, CheckpointTeacher) or not Path(teacher.path).is_file():
+        return {}
+    return {teacher.path: file_digest(teacher.path)}
+
+
+def _planned(
+    role: Role,
+    spec: TrialSpec,
+    params: dict[str, JsonValue],
+    store: Store,
+    identity: str,
+    checkpoint: dict[str, str] | None = None,
+) -> PlannedTrial:
+    trial_id = identity[:ID_LENGTH]
+    directory = store.trial_dir(trial_id)
+    detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
+    inputs = config_inputs(*detectors) | (checkpoint or {})
+    return PlannedTrial(
+        trial_id, role, spec, params, directory, read_status(directory), estimate(spec, directory), inputs
+    )

@@ -1,0 +1,42 @@
+"""Describe the submission of a study."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan
+from orchestrator.study.load import LoadedStudy
+from orchestrator.submit.identity import submission_key
+from orchestrator.submit.order import Order, shared_store
+from orchestrator.submit.shipment import Shipment, ship
+
+
+def study_order(
+    loaded: LoadedStudy,
+    path: Path,
+    sets: Sequence[str] = (),
+    store: str | Path | None = None,
+    *,
+    trust_config: bool = False,
+    options: Iterable[str] = (),
+    python: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    resources: Mapping[str, float] | None = None,
+    shipment: Shipment | None = None,
+) -> Order:
+    """Return what submitting the study at ``path`` with ``sets`` would submit; nobody is asked.
+
+    ``shipment`` holds the study's files if another machine packed them. See ``Order`` for the rest.
+    """
+    place = shared_store(str(store) if store else None)
+    trust = ("--trust-config",) if trust_config else ()
+    return Order(
+        key=submission_key(make_plan(loaded, Store(place)).fingerprint, place),
+        study=loaded.study.name,
+        shipment=shipment or ship(path, sets),
+        store=place,
+        options=(*trust, *options),
+        python=python,
+        variables=dict(variables or {}),
+        resources=dict(resources or {}),
+    )
