@@ -1,6 +1,6 @@
 """Offer the commands' verbs to Python: ``from orchestrator import Study``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,12 @@ from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.plan.build_check import checked_plan
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study
 
 if TYPE_CHECKING:
-    from orchestrator.results.result import TrialResult
+    from orchestrator.execution.study_run import RunResult
+    from orchestrator.reports.progress import Progress
     from orchestrator.submit.order import Order
     from orchestrator.submit.shipment import Shipment
     from orchestrator.submit.submissions import Receipt, Submissions
@@ -68,33 +70,31 @@ class Study:
         address: str | None = None,
         mirror: str | None = None,
         tracker_wait_s: float = 60.0,
-    ) -> "list[TrialResult]":
+        progress: bool = False,
+        on_plan: Callable[[Plan], None] | None = None,
+    ) -> "RunResult":
         """Run the study to its end, as ``stillhouse run`` does, and return the results, the teacher's first.
 
-        Starts a Ray of its own, or uses the one at ``address``; ``mirror`` is where copies of the trials are kept. Call it in a process that has not used Ray: settings of
-        Ray are read at its import. Raises ``StudyErrors``, ``UserError``, ``OperationError`` as the command would report
-        them, ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status ``failed``.
+        Starts a Ray of its own, or uses the one at ``address``; ``mirror`` is where copies of the trials are kept.
+        ``progress`` shows bars or lines on stderr; ``on_plan`` is called with the plan before anything is started. Call
+        it in a process that has not used Ray: settings of Ray are read at its import. Raises ``StudyErrors``,
+        ``UserError``, ``OperationError`` as the command would report them, ``KeyboardInterrupt`` after an interruption.
+        A failed trial is a result with status ``failed``.
         """
         from orchestrator.core import ray_environment
-        from orchestrator.execution.ownership import sole_writer
-        from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable, require_tracker
-        from orchestrator.storage.copier import mirrored
+        from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable
+        from orchestrator.execution.study_run import RunSettings, run_to_end, writing
 
         place = Store(store)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
+        if on_plan:
+            on_plan(plan)
         require_runnable(plan)
-        fetch_weights(plan)
+        fetch_weights(needed_urls(plan.study))
         place.prepare()
         ray_environment.prepare(address)
-        with place.only_run(), sole_writer(place), mirrored(plan, mirror) as copiers:
-            from orchestrator.execution.run import run_plan
-            from orchestrator.reports.study_report import end_results
-            from orchestrator.tracking.tracker import Tracker
-
-            tracker = Tracker(plan, place)
-            require_tracker(tracker)
-            delivery = run_plan(plan, place, tracker, copiers, address, wait_s=tracker_wait_s)
-            return end_results(plan, place, tracker, delivery)
+        with writing(place):
+            return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, _bars if progress else None))
 
     def submit(
         self,
@@ -144,3 +144,10 @@ class Study:
             resources=resources,
             shipment=shipment,
         )
+
+
+def _bars(plan: Plan) -> "Progress":
+    """Return progress bars; what draws them is loaded when they are wanted."""
+    from orchestrator.reports.progress import Progress
+
+    return Progress(plan)

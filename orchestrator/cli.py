@@ -2,16 +2,11 @@
 
 import argparse
 import gc
-import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
-from orchestrator.core.findings import StudyErrors
-from orchestrator.core.printable import printable, printable_lines
-from orchestrator.core.redact import redacted
+from orchestrator.commands.carry_out import carry_out, log_plainly
 from orchestrator.core.version import own_version
 
 COMMANDS = (
@@ -45,28 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; users' errors are one message on stderr, never a traceback."""
     arguments = parser().parse_args(argv) if argv is not None else parsed_at_start()
     log_plainly()
-    try:
-        return int(arguments.run(arguments))
-    except StudyErrors as errors:
-        print(errors, file=sys.stderr)
-        return WRONG_INPUT
-    except UserError as error:
-        complain(error)
-        return WRONG_INPUT
-    except OperationError as error:
-        complain(error)
-        return FAILED
-    except KeyboardInterrupt:
-        print(
-            "stillhouse: interrupted; what was reported is kept, the same command goes on from there", file=sys.stderr
-        )
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
-        return OK
-    except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
-        complain(error)
-        return FAILED
+    return carry_out(lambda: arguments.run(arguments)).code
 
 
 def parsed_at_start() -> argparse.Namespace:
@@ -81,26 +55,6 @@ def parsed_at_start() -> argparse.Namespace:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def complain(error: Exception) -> None:
-    """Print an error as one line that is safe to print and holds no secret."""
-    print(f"stillhouse: {printable(redacted(str(error)))}", file=sys.stderr)
-
-
-class PlainFormatter(logging.Formatter):
-    """Format a log record as its message, safe to print and without secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line or lines to write."""
-        return printable_lines(redacted(super().format(record)))
-
-
-def log_plainly() -> None:
-    """Let everything that is logged go to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainFormatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 class AlignedFormatter(argparse.HelpFormatter):

@@ -11,12 +11,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TextIO
 
-from orchestrator.cli import main
-from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
+from orchestrator.commands import reproduce, run
+from orchestrator.commands.carry_out import RaisingParser, carry_out, log_plainly
+from orchestrator.core.errors import UserError
+from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK
+from orchestrator.core.outcome import Outcome
 from orchestrator.core.store import Store
 from orchestrator.core.version import own_version
 from orchestrator.execution.interruption import raise_interrupt
@@ -24,7 +26,8 @@ from orchestrator.submit.record import JobRecord, Ledger
 from orchestrator.submit.states import State
 
 BEAT_S = 5.0
-COMMANDS = ("run", "reproduce")
+LONGEST_REASON = 500  # characters
+COMMANDS = {"run": (run.add_arguments, run.run), "reproduce": (reproduce.add_arguments, reproduce.run)}
 STATES = {OK: State.FINISHED, INTERRUPTED: State.STOPPED}
 
 
@@ -36,34 +39,43 @@ def drive(argv: Sequence[str]) -> int:
     )
     ledger = Ledger(store_in(arguments.run).root)
     signal.signal(signal.SIGTERM, raise_interrupt)
-    with remembered_stderr() as last_line:
-        try:
-            ledger.write(record)
-        except OSError as error:
-            print(f"stillhouse: cannot write to the store {ledger.folder.parent}: {error}", file=sys.stderr)
-            return FAILED
-        code = _run(arguments, ledger, record)
-        reason = {OK: "all trials have ended", INTERRUPTED: "stopped; trials have saved their states"}
-        said = reason.get(code) or last_line() or f"exit code {code}"
-        ledger.write(replace(record, state=STATES.get(code, State.FAILED), reason=said, heard=time.time()))
-    return code
+    log_plainly()
+    try:
+        ledger.write(record)
+    except OSError as error:
+        print(f"stillhouse: cannot write to the store {ledger.folder.parent}: {error}", file=sys.stderr)
+        return FAILED
+    ended = _run(arguments, ledger, record)
+    ledger.write(replace(record, state=_state(ended.code), reason=_reason(ended), heard=time.time()))
+    return ended.code
 
 
-def _run(arguments: argparse.Namespace, ledger: Ledger, record: JobRecord) -> int:
-    if arguments.client != own_version():
-        print(
-            f"stillhouse: the cluster has Stillhouse {own_version()}, the client {arguments.client}: "
-            "submit with the cluster's version",
-            file=sys.stderr,
-        )
-        return WRONG_INPUT
+def _state(code: int) -> State:
+    return STATES.get(code, State.FAILED)
+
+
+def _reason(ended: Outcome) -> str:
+    known = {OK: "all trials have ended", INTERRUPTED: "stopped; trials have saved their states"}
+    return known.get(ended.code) or ended.reason[:LONGEST_REASON] or f"exit code {ended.code}"
+
+
+def _run(arguments: argparse.Namespace, ledger: Ledger, record: JobRecord) -> Outcome:
     with beating(ledger, record):
         try:
-            return main([arguments.command, *arguments.run])
-        except KeyboardInterrupt:  # before anything handles it
-            return INTERRUPTED
-        except SystemExit as ended:  # argparse; anything else that happens is not ours to call an end
-            return int(ended.code or 0)
+            return carry_out(lambda: _command(arguments))
+        except KeyboardInterrupt:  # outside of what carry_out covers
+            return Outcome(INTERRUPTED)
+
+
+def _command(arguments: argparse.Namespace) -> int | Outcome:
+    if arguments.client != own_version():
+        raise UserError(
+            f"the cluster has Stillhouse {own_version()}, the client {arguments.client}: submit with the cluster's version"
+        )
+    add_arguments, command = COMMANDS[arguments.command]
+    parser = RaisingParser(prog=f"stillhouse {arguments.command}")
+    add_arguments(parser)
+    return command(parser.parse_args(arguments.run))
 
 
 @contextlib.contextmanager
@@ -85,34 +97,6 @@ def beating(ledger: Ledger, record: JobRecord) -> Iterator[None]:
         thread.join()
 
 
-class Remembering:
-    """Pass a stream on and remember the last line that said something."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._part, self.last = stream, "", ""
-
-    def write(self, text: str) -> int:
-        """Write and remember."""
-        *lines, self._part = (self._part + text).split("\n")
-        self.last = next((line.strip() for line in reversed(lines) if line.strip()), self.last)
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-@contextlib.contextmanager
-def remembered_stderr() -> Iterator[Callable[[], str]]:
-    """Yield a function that returns the last line on stderr, which says why a command failed."""
-    before = sys.stderr
-    remembering = Remembering(before)
-    sys.stderr = remembering
-    try:
-        yield lambda: remembering.last.removeprefix("stillhouse: ")[:500]
-    finally:
-        sys.stderr = before
-
-
 def store_in(run_arguments: Sequence[str]) -> Store:
     """Return the store that the arguments of ``run`` name."""
     store = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -126,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--attempt", required=True)
     top.add_argument("--study", required=True)
     top.add_argument("--client", required=True, help="the client's version of Stillhouse")
-    top.add_argument("--command", choices=COMMANDS, default=COMMANDS[0])
+    top.add_argument("--command", choices=COMMANDS, default="run")
     top.add_argument("run", nargs="+")
     return top
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
 from orchestrator.commands.figure import ENDINGS, scores
 from orchestrator.commands.predict import ids
-from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.errors import UserError
+from orchestrator.core.exit_codes import FAILED, OK
 from orchestrator.core.json_output import print_json
+from orchestrator.core.outcome import Outcome
 from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.core.store import Store
     from orchestrator.plan.machine import Machine
-    from orchestrator.plan.plan import Plan
     from orchestrator.reproduce.agreement import Agreement
     from orchestrator.reproduce.execute import Ending, RunPlan
     from orchestrator.reproduce.options import Options
@@ -85,7 +86,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int | Outcome:
     """Do what was asked; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
     from orchestrator.reproduce.plan import make_agenda
 
@@ -191,11 +192,11 @@ def ranking_of(
     return agreement((agenda, results), (full, read_all(full, store)))
 
 
-def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
+def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> Outcome:
     """Run what is missing and print the verdict."""
     from orchestrator.core import ray_environment
     from orchestrator.execution.interruption import raise_interrupt
-    from orchestrator.execution.ownership import sole_writer
+    from orchestrator.execution.study_run import writing
     from orchestrator.reproduce.execute import execute
     from orchestrator.reproduce.plan import make_agenda
     from orchestrator.reproduce.prepare_data import prepare_data
@@ -212,13 +213,13 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
     from orchestrator.execution.ray_cluster import stop_ray
 
     signal.signal(signal.SIGTERM, raise_interrupt)
-    with store.only_run(), sole_writer(store):
+    with writing(store):
         try:
             ending = execute(agenda, "-".join(["reproduce", *arguments.targets])[:100], runner(store, arguments))
         finally:
             stop_ray()
         show_verdict(agenda, store, arguments)
-    return exit_code(agenda, ending)
+    return outcome_of(agenda, ending)
 
 
 def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
@@ -257,23 +258,11 @@ def machine_at(address: str | None) -> "Machine | None":
 
 def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
     """Return what runs one plan the way ``run`` does, in a Ray that stays up for the next one."""
-    from orchestrator.execution.interruption import Interruption
-    from orchestrator.execution.prepare import require_tracker
-    from orchestrator.execution.run import run_plan
+    from orchestrator.execution.study_run import RunSettings, run_to_end
     from orchestrator.reports.progress import Progress
-    from orchestrator.tracking.tracker import Tracker
 
-    def run_one(plan: "Plan") -> bool:
-        tracker = Tracker(plan, store)
-        require_tracker(tracker)
-        with Progress(plan) as progress:
-            delivery = run_plan(
-                plan, store, tracker, [progress], arguments.address, Interruption(), arguments.tracker_wait,
-                keep_ray=True,
-            )  # fmt: skip
-        return delivery.complete
-
-    return run_one
+    settings = RunSettings(arguments.address, tracker_wait_s=arguments.tracker_wait, watching=Progress)
+    return lambda plan: run_to_end(plan, store, settings, keep_ray=True).delivery.complete
 
 
 def require_runnable(agenda: "Agenda") -> None:
@@ -303,25 +292,25 @@ def fetch_missing_data(agenda: "Agenda") -> None:
 
 def fetch_all(agenda: "Agenda") -> None:
     """Fetch public weights; say loudly which ones random weights stand in for."""
+    from orchestrator.execution.prepare import fetch_weights
     from orchestrator.reproduce.sources import replaced_weights
-    from trainers.schema.remote import FetchError, fetch
 
     for url in replaced_weights(agenda):
         log.warning("RANDOM WEIGHTS instead of %s: the numbers mean nothing", url)
-    for url in dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch):
-        try:
-            fetch(url)
-        except FetchError as error:
-            raise OperationError(str(error)) from error
+    fetch_weights(dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch))
 
 
-def exit_code(agenda: "Agenda", ending: "Ending") -> int:
-    """Return 1 when something that should have run has failed, was stopped, or has not reached MLflow."""
+def outcome_of(agenda: "Agenda", ending: "Ending") -> Outcome:
+    """Return exit code 1, with the reason, when something that should have run failed, was stopped, or is not in MLflow."""
     from orchestrator.plan.trial import refreshed
     from trainers.schema.record import read_outcome
 
-    failed = [trial for trial in agenda.trials if refreshed(trial).status == "failed"]
-    for trial in failed:
-        outcome = read_outcome(trial.directory)
-        log.warning("failed: %s %s: %s", trial.id, agenda.source(trial).name, outcome.reason if outcome else "")
-    return 1 if failed or ending.stopped or not ending.delivered else 0
+    reasons = [f"{name}: {reason}" for name, reason in ending.stopped.items()]
+    for trial in agenda.trials:
+        if refreshed(trial).status == "failed":
+            outcome = read_outcome(trial.directory)
+            reason = f"{trial.id} {agenda.source(trial).name}: {outcome.reason if outcome else ''}"
+            log.warning("failed: %s", reason)
+            reasons.append(f"failed: {reason}")
+    reasons += [] if ending.delivered else ["MLflow lacks results"]
+    return Outcome(FAILED, reasons[0]) if reasons else Outcome(OK)

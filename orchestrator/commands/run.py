@@ -1,8 +1,12 @@
 """Run a study to its end: teacher, sweep, MLflow, table. Running it again does only what is missing."""
 
 import argparse
+import shlex
 import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from orchestrator.api import Study
 from orchestrator.commands.common import (
     add_images_changed,
     add_json,
@@ -13,14 +17,13 @@ from orchestrator.commands.common import (
     add_workers,
     load,
     print_findings,
-    store_of,
 )
-from orchestrator.core.store import Store
-from orchestrator.execution.interruption import Interruption, raise_interrupt
-from orchestrator.execution.ownership import sole_writer
-from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable, require_tracker
-from orchestrator.plan.build_check import checked_plan
+from orchestrator.core.outcome import Outcome
+from orchestrator.execution.interruption import raise_interrupt
 from orchestrator.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from orchestrator.execution.study_run import RunResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,47 +42,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int | Outcome:
     """Run the study and print its results; exit code 1 when a trial failed."""
     if arguments.on:
         from orchestrator.commands.cluster import run_on
 
         return run_on(arguments)
-    loaded, store = load(arguments), store_of(arguments)
-    plan = checked_plan(loaded, store, cluster_at(arguments.address) if arguments.address else None)
-    print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
-    require_runnable(plan)
-    fetch_weights(plan)
-    store.prepare()
-    return execute(plan, store, arguments)
+    from orchestrator.execution.study_run import RunInterrupted
 
-
-def execute(plan: Plan, store: Store, arguments: argparse.Namespace) -> int:
-    """Train, then print; everything heavy is imported here, Ray only once the tracking store has answered."""
-    from orchestrator.core import ray_environment
-
-    ray_environment.prepare(arguments.address)
-    interruption = Interruption()
+    study = Study(Path(arguments.study), tuple(arguments.sets), arguments.trust_config, load(arguments))
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
-    from orchestrator.storage.copier import mirrored
+    try:
+        result = study.run(
+            arguments.store, address=arguments.address, mirror=arguments.mirror, tracker_wait_s=arguments.tracker_wait,
+            progress=True, on_plan=print_notes,
+        )  # fmt: skip
+    except RunInterrupted as stop:  # every trial has saved its state: what there is by now is worth a table
+        from orchestrator.reports.study_report import print_all
 
-    with store.only_run(), sole_writer(store), mirrored(plan, arguments.mirror) as copiers:
-        from orchestrator.reports.progress import Progress
-        from orchestrator.reports.study_report import print_all, print_end
-        from orchestrator.tracking.results import results_on_disk
-        from orchestrator.tracking.tracker import Tracker
+        print_all(stop.result.plan, list(stop.result), as_json=arguments.json)
+        raise
+    print_end(result, as_json=arguments.json)
+    return result.outcome
 
-        tracker = Tracker(plan, store)
-        require_tracker(tracker)
-        from orchestrator.execution.run import run_plan
 
-        try:
-            with Progress(plan) as progress:
-                delivery = run_plan(
-                    plan, store, tracker, [progress, *copiers], arguments.address, interruption, arguments.tracker_wait
-                )
-        except KeyboardInterrupt:
-            if interruption.asked:  # once, and everybody has stopped in order: what there is by now is worth a table
-                print_all(plan, results_on_disk(plan, tracker.known_runs), as_json=arguments.json)
-            raise
-        return print_end(plan, store, tracker, delivery, as_json=arguments.json)
+def print_notes(plan: Plan) -> None:
+    """Print what a plan says of the study, but for errors, which end the command."""
+    print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
+
+
+def print_end(result: "RunResult", *, as_json: bool) -> None:
+    """Print the results of a run and where to look."""
+    from orchestrator.reports.study_report import print_all, print_best, print_waiting, say
+    from trainers.schema.record import ERROR
+
+    print_all(result.plan, list(result), as_json=as_json)
+    print_best(list(result))
+    uri = result.plan.study.tracking.uri or result.store.tracking_uri
+    say(f"MLflow:  mlflow ui --backend-store-uri {shlex.quote(uri)}")
+    for failed in result.failed:
+        error = result.store.trial_dir(failed.id) / ERROR
+        say(f"failed:  {failed.id} ({failed.method}): {result.reason(failed)}; see {error}")
+    if not result.delivery.complete:
+        print_waiting(result.tracker.address, result.delivery)
+    if result.uncopied:
+        say(f"stillhouse: {result.uncopied}")

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             tracker.connect()
         delivery = Flusher(tracker, begun).close(arguments.tracker_wait)
     if not delivery.complete:
-        print_waiting(tracker, delivery)
+        print_waiting(tracker.address, delivery)
         return 1
     for sentence in further_in_mlflow(plan, store):
         print(printable(f"warning: {sentence}"), file=sys.stderr)

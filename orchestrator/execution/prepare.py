@@ -1,6 +1,7 @@
 """Prepare a run: hold the plan against what is here, find the cluster, fetch weights, reach MLflow."""
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError, UserError
@@ -38,11 +39,11 @@ def cluster_at(address: str) -> Machine:
     return cluster()
 
 
-def fetch_weights(plan: Plan) -> None:
+def fetch_weights(urls: Iterable[str]) -> None:
     """Fetch public weights before anything is started; raise ``OperationError`` when they cannot be had."""
     from trainers.schema.remote import FetchError, fetch
 
-    for url in needed_urls(plan.study):
+    for url in urls:
         try:
             fetch(url)
         except FetchError as error:

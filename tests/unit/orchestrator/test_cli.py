@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import COMMANDS
-from orchestrator.commands.run import require_runnable
 from orchestrator.core.errors import UserError
+from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.machine import Machine
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner

@@ -11,6 +11,7 @@ from orchestrator.api import Study
 from orchestrator.commands.run import require_runnable
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
+from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.digests import file_digest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.weights import config_digest

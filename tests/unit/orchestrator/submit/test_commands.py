@@ -6,8 +6,7 @@ import pytest
 
 from orchestrator import Study
 from orchestrator.cli import main
-from orchestrator.commands import logs
-from orchestrator.submit import connect
+from orchestrator.submit import connect, logs
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.record import Ledger
 from orchestrator.submit.states import State

@@ -1,0 +1,68 @@
+"""Carry out one command: turn the errors that it raises into one message and an exit code."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
+from orchestrator.core.findings import StudyErrors
+from orchestrator.core.outcome import Outcome
+from orchestrator.core.printable import printable, printable_lines
+from orchestrator.core.redact import redacted
+
+STOPPED = "interrupted; what was reported is kept, the same command goes on from there"
+
+
+def carry_out(command: Callable[[], int | Outcome]) -> Outcome:
+    """Run ``command`` and return how it ended; an error of the user's is one message on stderr, never a traceback."""
+    try:
+        ended = command()
+    except StudyErrors as errors:
+        print(errors, file=sys.stderr)
+        return Outcome(WRONG_INPUT, str(errors).splitlines()[0])
+    except UserError as error:
+        return _complain(error, WRONG_INPUT)
+    except OperationError as error:
+        return _complain(error, FAILED)
+    except KeyboardInterrupt:
+        print(f"stillhouse: {STOPPED}", file=sys.stderr)
+        return Outcome(INTERRUPTED, STOPPED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
+        return Outcome(OK)
+    except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
+        return _complain(error, FAILED)
+    return ended if isinstance(ended, Outcome) else Outcome(ended)
+
+
+def _complain(error: Exception, code: int) -> Outcome:
+    """Print an error as one line that is safe to print and holds no secret."""
+    reason = printable(redacted(str(error)))
+    print(f"stillhouse: {reason}", file=sys.stderr)
+    return Outcome(code, reason)
+
+
+class PlainFormatter(logging.Formatter):
+    """Format a log record as its message, safe to print and without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line or lines to write."""
+        return printable_lines(redacted(super().format(record)))
+
+
+def log_plainly() -> None:
+    """Let everything that is logged go to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+class RaisingParser(argparse.ArgumentParser):
+    """Raise ``UserError`` where argparse would end the process: a job has to record why."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the arguments."""
+        raise UserError(f"{self.prog}: {message}")

@@ -1,0 +1,11 @@
+"""Say how a command has ended."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold an exit code and, unless it is 0, the reason in one line."""
+
+    code: int
+    reason: str = ""

@@ -1,0 +1,153 @@
+"""Run plans to their ends: the only way from a plan to results, for commands, jobs and Python alike."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from orchestrator.core.errors import OperationError
+from orchestrator.core.exit_codes import FAILED, OK
+from orchestrator.core.outcome import Outcome
+from orchestrator.core.store import Store
+from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.ownership import sole_writer
+from orchestrator.execution.prepare import require_tracker
+from orchestrator.plan.plan import Plan
+from trainers.schema.record import read_outcome
+
+if TYPE_CHECKING:
+    from orchestrator.execution.callbacks import Watcher
+    from orchestrator.results.result import TrialResult
+    from orchestrator.tracking.flusher import Delivery
+    from orchestrator.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Say where a run trains and what goes beside it, none of which changes a number.
+
+    ``address`` is a running Ray cluster, else the run starts a local one. ``mirror`` is the URL where copies of the trials
+    are kept. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
+    context manager whose value hears what happens to the trials of a plan, such as progress bars.
+    """
+
+    address: str | None = None
+    mirror: str | None = None
+    tracker_wait_s: float = 60.0
+    watching: "Callable[[Plan], AbstractContextManager[Watcher]] | None" = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Hold what a run has come to: a sequence of results, the teacher's first.
+
+    ``delivery`` says whether MLflow has everything, ``uncopied`` what the mirror lacks, if it lacks something.
+    """
+
+    plan: Plan
+    store: Store
+    tracker: "Tracker"
+    delivery: "Delivery"
+    uncopied: str = ""
+
+    @cached_property
+    def trials(self) -> "tuple[TrialResult, ...]":
+        """Return one result a trial: from MLflow, or from the trials' directories while MLflow lacks something."""
+        from orchestrator.tracking.reading import read_study
+        from orchestrator.tracking.results import results_on_disk
+
+        if self.delivery.complete:
+            return tuple(read_study(self.plan, self.store).results)
+        return tuple(results_on_disk(self.plan, self.tracker.known_runs))
+
+    def __iter__(self) -> "Iterator[TrialResult]":
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __getitem__(self, index: int) -> "TrialResult":
+        return self.trials[index]
+
+    @property
+    def failed(self) -> "tuple[TrialResult, ...]":
+        """Return the results of the trials that failed."""
+        return tuple(result for result in self.trials if result.status == "failed")
+
+    def reason(self, failed: "TrialResult") -> str:
+        """Return why a trial failed."""
+        outcome = read_outcome(self.store.trial_dir(failed.id))
+        return outcome.reason if outcome else "its directory is elsewhere"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return exit code 1 when a trial failed or MLflow lacks something, with the reason; else 0."""
+        if self.failed:
+            first = self.failed[0]
+            count = f"{len(self.failed)} of {len(self.trials)} trials failed"
+            return Outcome(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
+        if not self.delivery.complete:
+            return Outcome(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")
+        return Outcome(FAILED, self.uncopied) if self.uncopied else Outcome(OK)
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Carry what a run has come to that the user stopped in order: every trial has saved its state."""
+
+    def __init__(self, result: RunResult) -> None:
+        super().__init__()
+        self.result = result
+
+
+@contextlib.contextmanager
+def writing(store: Store) -> Iterator[None]:
+    """Let this process alone write in the store for the length of a block; raise ``OperationError`` if another does."""
+    with store.only_run(), sole_writer(store):
+        yield
+
+
+def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool = False) -> RunResult:
+    """Train what the plan still lacks and copy all to MLflow; the caller holds ``writing(store)``.
+
+    ``keep_ray`` leaves Ray up for another plan. ``ray_environment.prepare`` has run, and Ray is not imported before the
+    tracking store has answered. Raises ``OperationError`` when the teacher fails, ``UserError`` when MLflow refuses the
+    study, ``RunInterrupted`` when the user stopped the run in order.
+    """
+    from orchestrator.storage.copier import mirrored
+
+    result = None
+    try:
+        with mirrored(plan, settings.mirror) as copiers:
+            result = _trained(plan, store, settings, copiers, keep_ray=keep_ray)
+    except OperationError as error:
+        if result is None:
+            raise
+        return replace(result, uncopied=str(error))  # all is trained: what the mirror lacks must not hide the results
+    return result
+
+
+def _trained(
+    plan: Plan, store: Store, settings: RunSettings, copiers: "Sequence[Watcher]", *, keep_ray: bool
+) -> RunResult:
+    from orchestrator.tracking.flusher import Delivery
+    from orchestrator.tracking.tracker import Tracker
+
+    tracker, interruption = Tracker(plan, store), Interruption()
+    require_tracker(tracker)
+    from orchestrator.execution.run import run_plan
+
+    try:
+        with contextlib.ExitStack() as stack:
+            watchers = [stack.enter_context(settings.watching(plan))] if settings.watching else []
+            delivery = run_plan(
+                plan, store, tracker, [*watchers, *copiers], settings.address, interruption, settings.tracker_wait_s,
+                keep_ray=keep_ray,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        if not interruption.asked:
+            raise
+        stopped = Delivery(complete=False, reason="the run was stopped")
+        raise RunInterrupted(RunResult(plan, store, tracker, stopped)) from None
+    return RunResult(plan, store, tracker, delivery)
