@@ -9,14 +9,13 @@ from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_head
+from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
-from orchestrator.plan.budget import Budget
 from orchestrator.plan.images import ImageRecorder
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
 from orchestrator.plan.totals import to_train
 from orchestrator.plan.trial import PlannedTrial, refreshed
-from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.space import is_open
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
@@ -46,17 +45,18 @@ def run_plan(
     ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     pending = to_train(map(refreshed, plan.trials))
-    enough = Budget(plan).reason
+    sweep = Sweep(plan)
+    enough = sweep.budget.reason
     if enough:
         pending = []
         log.warning("%s: nothing is trained", enough)
     flusher = Flusher(tracker, plan.trials)
     try:
         flusher.begin()
-        if pending or (is_open(plan.study.search) and not enough and not Suggestions(plan).over):
-            learn(plan, tracker)
+        if pending or (not enough and sweep.proposes):
+            learn(sweep, tracker)
             _train(
-                plan,
+                sweep,
                 pending,
                 store,
                 [ImageRecorder(plan), flusher, *watchers],
@@ -70,7 +70,7 @@ def run_plan(
             ):  # now or earlier: somebody may have been killed behind its outcome
                 tidy_finished(trial.directory)
         remember(plan, store.rates)
-        if is_open(plan.study.search) and Suggestions(plan).over:
+        if sweep.has_proposed_all:
             for trial in plan.suggested:
                 drop_carried(trial.directory)  # nobody goes on from there any more
     except BaseException:
@@ -79,12 +79,13 @@ def run_plan(
     return flusher.close(wait_s)
 
 
-def learn(plan: Plan, tracker: Tracker) -> None:
+def learn(sweep: Sweep, tracker: Tracker) -> None:
     """Take results of earlier trials into account, before the first point is asked for.
 
     Raises ``OperationError`` when they cannot be read: without them the search would go elsewhere.
     """
-    if plan.study.search.warm_start is None or not (suggestions := Suggestions(plan)).is_fresh:
+    plan, suggestions = sweep.plan, sweep.suggestions
+    if plan.study.search.warm_start is None or suggestions is None or not suggestions.is_fresh:
         return
     priors = read_priors(plan, tracker.connect())
     log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
@@ -92,7 +93,7 @@ def learn(plan: Plan, tracker: Tracker) -> None:
 
 
 def _train(
-    plan: Plan,
+    sweep: Sweep,
     pending: list[PlannedTrial],
     store: Store,
     watchers: Sequence[Watcher],
@@ -100,17 +101,18 @@ def _train(
     interruption: Interruption,
     keep_ray: bool,
 ) -> None:
+    plan = sweep.plan
     for trial in pending:
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
     try:
         start_ray(address)
         with watched_head():
             if plan.teacher in pending:
-                run_trials(plan, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
+                run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)
             students = [trial for trial in pending if trial.role == "student"]
             if students or is_open(plan.study.search):
-                run_trials(plan, students, watchers, store.tune_dir, interruption=interruption)
+                run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption)
     finally:
         if not keep_ray:
             stop_ray()

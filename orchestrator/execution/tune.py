@@ -13,14 +13,13 @@ from ray.tune.search import Searcher
 from orchestrator.core.redact import redacted
 from orchestrator.execution.callbacks import Ending, Notifier, Watcher, trial_id
 from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.sweep import Sweep
 from orchestrator.failures.kinds import MOST_RESTARTS
-from orchestrator.plan.budget import Budget
-from orchestrator.plan.cohorts import cohorts
+from orchestrator.plan.cohorts import Cohorts
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, Role
 from orchestrator.search.schedule import make_scheduler
 from orchestrator.search.searcher import PlannedSearch
-from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.schema import HyperBand
 from orchestrator.study.space import is_open
 from orchestrator.worker_groups.capacity import what_there_is
@@ -34,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def run_trials(
-    plan: Plan,
+    sweep: Sweep,
     trials: Sequence[PlannedTrial],
     watchers: Sequence[Watcher],
     directory: Path,
@@ -48,13 +47,14 @@ def run_trials(
     the scheduler stopped early, or that could not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an
     interruption: trials that ran have saved their state and stay unfinished.
     """
-    interruption = interruption or Interruption()
-    ending = Ending(interruption, plan.study.scaling.start_timeout_s, Budget(plan))
-    trials = cohorts(plan, trials).trials  # an open search adds to it
+    plan, interruption = sweep.plan, interruption or Interruption()
+    ending = Ending(interruption, plan.study.scaling.start_timeout_s, sweep.budget)
+    found = sweep.cohorts(trials)
+    trials = found.trials  # an open search adds to it
     for trial in trials:
         clear_stop(trial.directory)
-    with interruption.listening(), pool_for(plan, trials, directory, loop) as pool:
-        results = make_tuner(plan, trials, watchers, directory, runner, ending, pool).fit()
+    with interruption.listening(), pool_for(plan, found, directory, loop) as pool:
+        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool).fit()
     by_id = {Path(results[index].path).name: results[index] for index in range(len(results))}
     for trial in trials:
         if not ending.cut_short:
@@ -64,15 +64,12 @@ def run_trials(
         raise KeyboardInterrupt
 
 
-def pool_for(
-    plan: Plan, trials: Sequence[PlannedTrial], directory: Path, loop: str
-) -> AbstractContextManager[Pool | None]:
-    """Return the hosts that train ``trials``, ``None`` where each is trained alone by one process, the trial's actor."""
-    found = cohorts(plan, trials)
+def pool_for(plan: Plan, found: Cohorts, directory: Path, loop: str) -> AbstractContextManager[Pool | None]:
+    """Return the hosts that train cohorts, ``None`` where each trial is trained alone by one process, its actor."""
     if found.size == 1 and plan.resources.workers == 1:
         return nullcontext()
-    placement = plan.placement(role_of(trials))
-    return Pool(terms_of(plan, role_of(trials), found.size, loop), placement, found.keys, directory)
+    role = role_of(found.trials)
+    return Pool(terms_of(plan, role, found.size, loop), plan.placement(role), found.keys, directory)
 
 
 def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
@@ -90,7 +87,7 @@ def role_of(trials: Sequence[PlannedTrial]) -> Role:
 
 
 def make_tuner(
-    plan: Plan,
+    sweep: Sweep,
     trials: list[PlannedTrial],
     watchers: Sequence[Watcher],
     directory: Path,
@@ -99,10 +96,10 @@ def make_tuner(
     pool: Pool | None,
 ) -> tune.Tuner:
     """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
-    run = uuid.uuid4().hex[:12]
+    plan, run = sweep.plan, uuid.uuid4().hex[:12]
     notifier = Notifier(watchers, plan, run, pool)
     orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
-    search = open_search(plan, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
+    search = open_search(sweep, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
     return tune.Tuner(
         tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
         param_space={} if search else {"planned": tune.grid_search(orders)},
@@ -129,17 +126,17 @@ def make_tuner(
 
 
 def open_search(
-    plan: Plan, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
+    sweep: Sweep, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
 ) -> Searcher | None:
     """Return what gives out ``trials`` and adds to them as results come in; ``None`` where all trials are known."""
-    if not is_open(plan.study.search) or role_of(trials) == "teacher":
+    if sweep.suggestions is None or role_of(trials) == "teacher":
         return None
 
     def discovered(trial: PlannedTrial) -> None:
         trials.append(trial)
         notifier.planned(trial)
 
-    return PlannedSearch(tuple(trials), Suggestions(plan), order_for, discovered, notifier.rests)
+    return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.rests)
 
 
 def most_at_once(plan: Plan, pool: Pool | None) -> int | None:

@@ -94,6 +94,7 @@ def main() -> None:
 
     ray_environment.prepare(None)
     from orchestrator.execution.ray_cluster import start_ray, stop_ray
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
     from tests.ray.scripted import COHORT_LOOP, SCRIPT, ScriptedRunner
 
@@ -110,7 +111,7 @@ def main() -> None:
             (trial.directory / SCRIPT).write_text(json.dumps(script))
         start_ray(None)
         began = time.monotonic()
-        run_trials(plan, plan.students, [], place / "tune", ScriptedRunner, loop=COHORT_LOOP)
+        run_trials(Sweep(plan), plan.students, [], place / "tune", ScriptedRunner, loop=COHORT_LOOP)
         seconds = time.monotonic() - began
         stop_ray()
     print(seconds)

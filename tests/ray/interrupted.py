@@ -17,6 +17,7 @@ def main(folder: Path, workers: int, address: str | None) -> int:
     ray_environment.prepare(address)
     from orchestrator.core.store import Store
     from orchestrator.execution.ray_cluster import start_ray, stop_ray
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
     from orchestrator.plan.machine import Machine
     from orchestrator.plan.plan import make_plan
@@ -31,7 +32,7 @@ def main(folder: Path, workers: int, address: str | None) -> int:
         (trial.directory / SCRIPT).write_text(json.dumps({"scores": [0.1] * EPOCHS, "epoch_s": 2.0}))
     start_ray(address)
     try:
-        run_trials(plan, plan.students, [], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
+        run_trials(Sweep(plan), plan.students, [], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
     except KeyboardInterrupt:
         return 130
     finally:

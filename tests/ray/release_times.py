@@ -109,8 +109,9 @@ def stop_after_two_epochs(*_: Any) -> Any:
 
 def measure(workers: int, event: str, folder: Path) -> float | None:
     """Run one trial, end it in its midst, and return how long it held on to anything."""
-    import orchestrator.execution.tune as sweep
+    import orchestrator.execution.tune as tune
     from orchestrator.core.store import Store
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.plan.machine import Machine
     from orchestrator.plan.plan import make_plan
     from orchestrator.study.load import load_study
@@ -129,9 +130,9 @@ def measure(workers: int, event: str, folder: Path) -> float | None:
     (trial.directory / SCRIPT).write_text(json.dumps(script))
     watch = Stopwatch()
     if event == "stop":
-        sweep.make_scheduler = stop_after_two_epochs
+        tune.make_scheduler = stop_after_two_epochs
     decisions = Decisions(watch, event, trial.directory)
-    sweep.run_trials(plan, plan.students, [decisions], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
+    tune.run_trials(Sweep(plan), plan.students, [decisions], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
     seconds = watch.result()
     if seconds is None:
         print("left:", watch.left, file=sys.stderr)

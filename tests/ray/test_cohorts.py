@@ -36,10 +36,11 @@ class Killer(Events):
 
 
 def sweep(plan: Plan, tmp_path: Path, events: Events | None = None) -> Events:
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
     events = events or Events()
-    run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner, loop=COHORT_LOOP)
+    run_trials(Sweep(plan), plan.students, [events], tmp_path / "tune", ScriptedRunner, loop=COHORT_LOOP)
     return events
 
 

@@ -14,6 +14,7 @@ from ray.cluster_utils import Cluster
 
 from orchestrator.core.store import Store
 from orchestrator.execution.ray_cluster import cluster as whole_cluster
+from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
 from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan, make_plan
@@ -64,7 +65,7 @@ def plan_of(tmp_path: Path, *sets: str, script: dict[str, Any]) -> Plan:
 
 
 def run(plan: Plan, tmp_path: Path) -> None:
-    run_trials(plan, plan.students, [], tmp_path / "tune", RunnerOnNode)
+    run_trials(Sweep(plan), plan.students, [], tmp_path / "tune", RunnerOnNode)
 
 
 def until(happened: Callable[[], Any]) -> None:

@@ -83,11 +83,12 @@ def plan_in(folder: Path, search: str) -> Plan:
 
 def sweep(folder: Path, search: str, die_at: int | None = None) -> dict[str, Any]:
     """Run what is missing; return how each trial ended and what it reported."""
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
     plan = plan_in(folder, search)
     pending = [trial for trial in plan.trials if refreshed(trial).status in ("new", "unfinished")]
-    run_trials(plan, pending, [Watcher(die_at)], folder / "tune", PaperRunner)
+    run_trials(Sweep(plan), pending, [Watcher(die_at)], folder / "tune", PaperRunner)
     return state(plan_in(folder, search))
 
 

@@ -73,11 +73,12 @@ def sweep(
     folder: Path, study: str, *sets: str, runner: type[TrialRunner] = TrialRunner, loop: str = PAPER_LOOP
 ) -> Plan:
     """Run what is missing of a study with one host; return its plan, with all trials that the search came to."""
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
     plan = plan_in(folder, study, *sets)
     pending = [trial for trial in plan.trials if refreshed(trial).status in ("new", "unfinished")]
-    run_trials(plan, pending, [Searched()], folder / "tune", runner, loop=loop)
+    run_trials(Sweep(plan), pending, [Searched()], folder / "tune", runner, loop=loop)
     return plan
 
 

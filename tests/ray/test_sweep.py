@@ -78,10 +78,11 @@ def write_scripts(plan: Plan, scripts: list[dict[str, Any]]) -> None:
 
 
 def sweep(plan: Plan, tmp_path: Path) -> Events:
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
     events = Events()
-    run_trials(plan, plan.students, [events], tmp_path / "tune", ScriptedRunner)
+    run_trials(Sweep(plan), plan.students, [events], tmp_path / "tune", ScriptedRunner)
     return events
 
 

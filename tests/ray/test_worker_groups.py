@@ -23,11 +23,12 @@ scaling: {workers: 2}
 def test_a_group_serves_cohorts_until_there_are_no_more_and_frees_its_cpus(tmp_path: Path) -> None:
     import ray
 
+    from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
     (tmp_path / "study.yaml").write_text(STUDY)
     plan = make_plan(load_study(tmp_path / "study.yaml", []), Store(tmp_path / "store"))
-    run_trials(plan, plan.students, [Events()], tmp_path / "tune")
+    run_trials(Sweep(plan), plan.students, [Events()], tmp_path / "tune")
     assert [read_status(trial.directory) for trial in plan.students] == ["finished"] * 3
     for trial in plan.students:
         assert [record.epoch for record in read_history(trial.directory)] == [1, 2]

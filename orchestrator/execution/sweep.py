@@ -1,0 +1,47 @@
+"""Hold what a run knows of its plan while trials are trained; everything is built once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.plan.budget import Budget
+from orchestrator.plan.cohorts import Cohorts, cohorts
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.suggestions import Suggestions
+from orchestrator.study.space import is_open
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Share a plan, the budget of its study and the state of its search among all parts of a run.
+
+    ``budget`` and ``suggestions`` change while trials report; building them repeats what earlier runs have left, so the
+    parts of a run must not build their own.
+    """
+
+    plan: Plan
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Return what the students have taken and reached."""
+        return Budget(self.plan)
+
+    @cached_property
+    def suggestions(self) -> Suggestions | None:
+        """Return the state of an open search, ``None`` where all points are known."""
+        return Suggestions(self.plan) if is_open(self.plan.study.search) else None
+
+    @property
+    def proposes(self) -> bool:
+        """Tell whether an open search has points to come."""
+        return self.suggestions is not None and not self.suggestions.over
+
+    @property
+    def has_proposed_all(self) -> bool:
+        """Tell whether an open search is over."""
+        return self.suggestions is not None and self.suggestions.over
+
+    def cohorts(self, trials: Sequence[PlannedTrial]) -> Cohorts:
+        """Return which of ``trials`` are trained side by side."""
+        return cohorts(self.plan, trials)
