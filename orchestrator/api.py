@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
-from orchestrator.plan.build_check import checked_plan
+from orchestrator.execution.checked_plan import checked_plan
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan; a machine without data or GPU is enough. Exit code 2 when the study or its data is wrong."""
-    from orchestrator.plan.build_check import checked_plan
+    from orchestrator.execution.checked_plan import checked_plan
     from orchestrator.plan.forecast import forecast, forecast_json, total_line, totals_json
     from orchestrator.plan.rates import known_rates
     from orchestrator.reports.plan_table import plan_json, print_plan

@@ -16,18 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.findings import Finding, Level
-from orchestrator.core.store import Store
 from orchestrator.plan.digests import file_digest
-from orchestrator.plan.images import compared
-from orchestrator.plan.machine import Machine
-from orchestrator.plan.plan import Plan, make_plan, with_findings
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.weights import config_digest
 from orchestrator.study.checks.method import config_path
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
-from orchestrator.study.space import is_open
 from orchestrator.study.variants import Variant, forms_of
-from orchestrator.tracking.other_records import differing_records
 from trainers.schema import Detector, MethodSpec, Teacher, Weights, class_names
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
@@ -57,18 +52,6 @@ class Asked:
         if problem.part == "method" and problem.method is not None:
             return Finding("error", self.methods[problem.method], problem.message)
         return Finding("error", self.weights if problem.part == "weights" else self.student, problem.message)
-
-
-def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
-    """Plan ``loaded``, compare its images with those of earlier trials, and have its detectors built.
-
-    Nothing is built for a study whose trials have all been trained.
-    """
-    plan = compared(make_plan(loaded, store, machine), loaded.where("dataset"))
-    plan = with_findings(plan, differing_records(plan, store))
-    if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
-        return plan
-    return with_findings(plan, build_findings(loaded, plan))
 
 
 def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:

@@ -13,7 +13,6 @@ from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.totals import further, students_left, totals
-from orchestrator.plan.totals import further, totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.space import is_open
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.names import named
 from trainers.schema.record import Ended

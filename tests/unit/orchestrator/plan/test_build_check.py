@@ -7,8 +7,9 @@ import torch
 
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.core.store import Store
+from orchestrator.execution.checked_plan import checked_plan
 from orchestrator.plan import build_check
-from orchestrator.plan.build_check import End, build_findings, checked_plan
+from orchestrator.plan.build_check import End, build_findings
 from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import LoadedStudy, load_study
 from tests.unit.orchestrator.planning import LAPTOP

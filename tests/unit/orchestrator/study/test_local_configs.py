@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.api import Study
-from orchestrator.commands.run import require_runnable
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.execution.prepare import require_runnable

@@ -1,0 +1,22 @@
+"""Plan a study with all that is known about it on this machine."""
+
+from orchestrator.core.store import Store
+from orchestrator.plan.build_check import build_findings
+from orchestrator.plan.images import compared
+from orchestrator.plan.machine import Machine
+from orchestrator.plan.plan import Plan, make_plan, with_findings
+from orchestrator.study.load import LoadedStudy
+from orchestrator.study.space import is_open
+from orchestrator.tracking.other_records import differing_records
+
+
+def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
+    """Plan ``loaded``, compare its images with those of earlier trials, and have its detectors built.
+
+    Nothing is built for a study whose trials have all been trained.
+    """
+    plan = compared(make_plan(loaded, store, machine), loaded.where("dataset"))
+    plan = with_findings(plan, differing_records(plan, store))
+    if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
+        return plan
+    return with_findings(plan, build_findings(loaded, plan))
