@@ -275,7 +275,7 @@ def damage(folder: Path, change: Any) -> None:
     [
         (lambda folder: (folder / "annotations.json").unlink(), r"annotations.json: cannot be read .*No such file"),
         (lambda folder: (folder / "annotations.json").write_text('{"images": ['), "cannot be read as JSON"),
-        (lambda folder: (folder / "annotations.json").write_text(""), "annotations.json: cannot be read as JSON"),
+        (lambda folder: (folder / "annotations.json").write_text(""), "annotations.json: is empty"),
         (lambda folder: (folder / "annotations.json").write_text("[]"), "annotations.json: holds .* of an object"),
         (lambda folder: damage(folder, lambda c: {"info": {}}), "annotations.json: has no list of images"),
         (
