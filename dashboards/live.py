@@ -72,7 +72,7 @@ class Live:
             self.trouble = ""
         except OperationError as error:
             if not self.trouble:
-                log.warning("%s; the page shows what was known before", error)
+                log.warning("%s; the page shows the last known state", error)
             self.trouble, self._failed = str(error), self._clock()
         finally:
             self._reading.release()

@@ -70,7 +70,7 @@ def forecast(cluster: Cluster, gpu_hours: float, *, at_most: bool = False) -> st
     bound = "at most " if at_most else ""
     found = bill(cluster, gpu_hours)
     if found is None:
-        return "its workers have no GPUs: nothing is known of how long the study takes there"
+        return "its workers have no GPUs, so Stillhouse cannot estimate the run time"
     costs = f", {found.dollars:.2f} $" if is_priced(cluster) else ""
     return (
         f"an estimate that may be off by a factor of two: {bound}{gpu_hours:.1f} GPU hours, "

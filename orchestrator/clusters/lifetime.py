@@ -31,7 +31,7 @@ def cluster_for_a_while(launcher: Launcher, name: str, *, keep: bool, pause_s: f
             yield
         finally:
             if keep:
-                log.info("%s: kept, and still costs: stillhouse cluster down ends it", name)
+                log.info("%s keeps running and costing money; stop it with stillhouse cluster down", name)
             else:
                 with _signals(signal.SIG_IGN):
                     take_down(launcher, name, pause_s=pause_s)

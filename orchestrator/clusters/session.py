@@ -95,12 +95,12 @@ class Errand:
         try:
             if submissions.status(found.id).state not in ALIVE:
                 return
-            log.info("stopping; trials save their states")
+            log.info("stopping after the current step; trials save their states")
             submissions.stop(found.id)
             while submissions.status(found.id).state in ALIVE and time.monotonic() < deadline:
                 time.sleep(self.look_s)
         except (OperationError, UserError) as error:
-            log.warning("the submission could not be stopped in order: %s", error)
+            log.warning("could not stop the submission cleanly: %s", error)
 
     def _fetch(self, launcher: Launcher) -> None:
         """Copy the trials' directories here; one that fails to come is no reason to leave machines running."""
@@ -108,7 +108,7 @@ class Errand:
             launcher.fetch(f"{self.cluster.store}/trials", self.store.root / "trials")
             log.info("results are in %s", self.store.root)
         except OperationError as error:
-            log.warning("results were not fetched, they stay in %s of the cluster: %s", self.cluster.store, error)
+            log.warning("could not fetch results; they stay in %s of the cluster: %s", self.cluster.store, error)
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ from orchestrator.core.outcome import Outcome
 from orchestrator.core.printable import printable, printable_lines
 from orchestrator.core.redact import redacted
 
-STOPPED = "interrupted; what was reported is kept, the same command goes on from there"
+STOPPED = "interrupted; reported results are kept, and the same command resumes from them"
 
 
 def carry_out(command: Callable[[], int | Outcome]) -> Outcome:

@@ -1,4 +1,4 @@
-"""Check a study for mistakes, all at once, without starting anything."""
+"""Check a study and report all of its mistakes at once; starts nothing."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Render the files of a cluster from its description, bring one up, or take it down."""
+"""Render a cluster's files from its description, start the cluster, or stop it."""
 
 import argparse
 import logging
@@ -18,10 +18,12 @@ VERBS = ("render", "up", "down")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("verb", choices=VERBS, help="print or write the files; start the machines; end them")
-    parser.add_argument("file", metavar="FILE", help="description of a cluster, as in configs/clusters")
-    parser.add_argument("--output", metavar="DIR", help="render: folder to write to (default: print)")
-    parser.add_argument("--study", metavar="STUDY", help="render: the study for files that carry one")
+    parser.add_argument(
+        "verb", choices=VERBS, help="render: print or write the files; up: start the machines; down: stop them"
+    )
+    parser.add_argument("file", metavar="FILE", help="cluster description, as in configs/clusters")
+    parser.add_argument("--output", metavar="DIR", help="render: output folder (default: print to stdout)")
+    parser.add_argument("--study", metavar="STUDY", help="render: study for files that contain one")
     add_store(parser)
 
 
@@ -79,7 +81,7 @@ def brought_up(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     launcher = launcher_of(cluster, store_of(arguments))
     print(said(cluster))
     launcher.up()
-    print(f"{cluster.name} is up and costs: stillhouse cluster down {arguments.file} ends it")
+    print(f"{cluster.name} is running and costs money: stop it with stillhouse cluster down {arguments.file} ends it")
     return 0
 
 

@@ -30,7 +30,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
     parser.add_argument(
         "--random-weights", action="store_true",
-        help="replace pretrained weights that are not on this machine by random ones: proves that the study runs, "
+        help="replace missing pretrained weights by random ones: proves that the study runs, "
         "its numbers mean nothing",
     )  # fmt: skip
 
@@ -39,7 +39,7 @@ def add_images_changed(parser: argparse.ArgumentParser) -> None:
     """Add the choice to take other images for another dataset."""
     parser.add_argument(
         "--images-changed", action="store_true",
-        help="take the present images for another dataset: sets dataset.images_digest, so all trials are new ones",
+        help="treat the present images as a new dataset: sets dataset.images_digest, so all trials are new",
     )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def add_tracker_wait(parser: argparse.ArgumentParser) -> None:
     """Add how long the end waits for a tracking store that does not answer."""
     parser.add_argument(
         "--tracker-wait", type=seconds, metavar="SECONDS", default=60.0,
-        help="how long the end waits for a tracking store that does not answer (default: 60)",
+        help="time to wait at the end for an unreachable tracking store (default: 60)",
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def add_mirror(parser: argparse.ArgumentParser) -> None:
     """Add where copies of the trials are kept."""
     parser.add_argument(
         "--mirror", metavar="URL", default=os.environ.get(MIRROR),
-        help=f"keep a copy of the trials at s3://, gs:// or file://, and begin from what it has (default: ${MIRROR})",
+        help=f"keep a copy of the trials at s3://, gs:// or file://, and start from its contents (default: ${MIRROR})",
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def with_present_images(loaded: LoadedStudy) -> LoadedStudy:
 
     digest = present_digest(loaded.study.dataset)
     dataset = loaded.study.dataset.model_copy(update={"images_digest": digest})
-    message = f"these are the images {digest}: write images_digest: {digest} under dataset to keep to them"
+    message = f"these are the images {digest}: write images_digest: {digest} under dataset to keep them fixed"
     note = Finding("note", loaded.where("dataset"), message)
     study = loaded.study.model_copy(update={"dataset": dataset})
     return replace(loaded, study=study, warnings=(*loaded.warnings, note))

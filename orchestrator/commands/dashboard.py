@@ -1,4 +1,4 @@
-"""Look at results in a browser: serve the pages on this machine, or write them into one file."""
+"""View results in a browser: serve the dashboard on this machine, or write it into one file."""
 
 import argparse
 import gc
@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("action", choices=["serve", "export"], help="serve pages, or write them into FILE")
+    parser.add_argument("action", choices=["serve", "export"], help="serve the dashboard, or write it into FILE")
     parser.add_argument("file", nargs="?", metavar="FILE", help="HTML file to write (export)")
     add_store(parser)
     parser.add_argument(
@@ -28,14 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--study", dest="studies", metavar="NAME", action="append", default=[],
-        help="show the study of this name only (may be repeated)",
+        help="show only the study of this name (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
         "--metric", default=SELECTION_METRIC, help=f"metric that ranks trials (default: {SELECTION_METRIC})"
     )
     parser.add_argument(
         "--dashboard", dest="dashboards", metavar="FILE", action="append", default=[],
-        help="a dashboard of your own, see docs/dashboards.md (may be repeated)",
+        help="custom dashboard, see docs/dashboards.md (may be repeated)",
     )  # fmt: skip
     parser.add_argument("--host", default=HOST, help=f"address to serve at (default: {HOST}, this machine only)")
     parser.add_argument("--port", type=port, default=PORT, help=f"port to serve at (default: {PORT}; 0: any)")
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C, or write the file."""
     if (arguments.file is None) == (arguments.action == "export"):
-        wanted = "export needs the FILE to write" if arguments.file is None else "serve takes no FILE"
+        wanted = "export requires FILE, the HTML file to write" if arguments.file is None else "serve takes no FILE"
         raise UserError(f"{wanted}: stillhouse dashboard export FILE.html, or stillhouse dashboard serve")
     return serve(arguments) if arguments.action == "serve" else export(arguments)
 
@@ -61,7 +61,7 @@ def serve(arguments: argparse.Namespace) -> int:
         app = application(Live(tracking, query), tracking, allowed_hosts(arguments.host))
         shown = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         if arguments.host not in LOOPBACK:
-            print(f"whoever reaches {arguments.host} can read all results: there is no password", file=sys.stderr)
+            print(f"anyone who can reach {arguments.host} can read all results: there is no password", file=sys.stderr)
         print(
             f"dashboard of {tracking.source}: http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True
         )
@@ -99,7 +99,7 @@ def tracking_of(arguments: argparse.Namespace) -> "MlflowTracking":
     from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 
     if arguments.tracking_uri and arguments.store:
-        raise UserError("--store and --tracking-uri name two places to read from: give one")
+        raise UserError("--store and --tracking-uri name two sources: give one of them")
     if arguments.tracking_uri:
         return MlflowTracking(arguments.tracking_uri)
     store = store_of(arguments)

@@ -20,13 +20,13 @@ OK, WRONG = 0, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("action", choices=["check"], help="what to do with the data")
-    parser.add_argument("study", metavar="STUDY", help="study file, or a YAML file that holds a section dataset only")
+    parser.add_argument("action", choices=["check"], help="action on the data")
+    parser.add_argument("study", metavar="STUDY", help="study file, or a YAML file with only a dataset section")
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="override a key of the study, e.g. --set dataset.root=/data (may be repeated)",
     )  # fmt: skip
-    parser.add_argument("--decode", action="store_true", help="decode every image, and compare contents: takes long")
+    parser.add_argument("--decode", action="store_true", help="decode every image and compare contents (slow)")
     add_json(parser)
 
 

@@ -1,4 +1,4 @@
-"""Look at this machine and environment, and say what would keep studies from running."""
+"""Check this machine and environment for problems that would keep studies from running."""
 
 import argparse
 
@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_json(parser)
     parser.add_argument(
-        "--clean", action="store_true", help="end processes and delete files that runs which are no more have left"
+        "--clean", action="store_true", help="end processes and delete files left by runs that have ended"
     )
 
 

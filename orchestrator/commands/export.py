@@ -1,4 +1,4 @@
-"""Take a student out: a plain mmdet config and a checkpoint that mmdet loads without Stillhouse."""
+"""Export a student as a plain mmdet config and a checkpoint that mmdet loads without Stillhouse."""
 
 import argparse
 from pathlib import Path
@@ -14,10 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_json(parser)
     parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
-    parser.add_argument(
-        "--to", metavar="DIR", required=True, type=Path, help="folder to write config.py and student.pth to"
-    )
-    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+    parser.add_argument("--to", metavar="DIR", required=True, type=Path, help="folder for config.py and student.pth")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Draw AP over the epochs, or what teacher and students find in the same images, as PNG, SVG or PDF."""
+"""Draw AP over epochs, or the detections of teacher and students, as PNG, SVG or PDF."""
 
 import argparse
 from pathlib import Path
@@ -15,18 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     add_workers(parser)
     add_store(parser)
-    parser.add_argument("--kind", choices=KINDS, default="phases", help="what to draw (default: phases)")
+    parser.add_argument("--kind", choices=KINDS, default="phases", help="kind of figure (default: phases)")
     parser.add_argument(
-        "--output", metavar="FILE", type=file, required=True, help="where to write; the ending says the format"
+        "--output", metavar="FILE", type=file, required=True, help="file to write; its suffix selects the format"
     )
     parser.add_argument(
         "--trials", metavar="ID,ID", type=names, default=(),
-        help="predictions: the columns (default: all trials that have looked at the images)",
+        help="predictions: trials to show as columns (default: all with predictions)",
     )  # fmt: skip
-    parser.add_argument("--images", metavar="N", type=positive, default=2, help="predictions: how many images")
+    parser.add_argument("--images", metavar="N", type=positive, default=2, help="predictions: number of images")
     parser.add_argument(
         "--thresholds", metavar="S,S", type=scores, default=(0.1, 0.3, 0.5),
-        help="predictions: boxes from which score on, one line each (default: 0.1,0.3,0.5)",
+        help="predictions: minimum scores, one row of boxes each (default: 0.1,0.3,0.5)",
     )  # fmt: skip
 
 

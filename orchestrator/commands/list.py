@@ -1,4 +1,4 @@
-"""List the submissions that a cluster, its store or a service knows."""
+"""List the submissions of a cluster, its store or a service."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Print what a submission's driver prints, and with -f what it goes on to print."""
+"""Print the driver log of a submission; -f follows it."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from orchestrator.core.json_output import print_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_name(parser)
-    parser.add_argument("-f", "--follow", action="store_true", help="go on until the submission has ended")
+    parser.add_argument("-f", "--follow", action="store_true", help="follow the log until the submission ends")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""List the distillation methods, and which detectors each works with."""
+"""List the distillation methods and the detectors that support each."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ from orchestrator.study.compatibility import NO, YES, across, detectors, markdow
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--markdown", action="store_true", help="print the matrix as it stands in docs/methods.md")
+    parser.add_argument("--markdown", action="store_true", help="print the compatibility table of docs/methods.md")
     add_json(parser)
 
 

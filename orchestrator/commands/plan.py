@@ -1,4 +1,4 @@
-"""Show which trials a study would run, with which resources, and what is missing for them."""
+"""Show the trials that a study would run, their resources, and missing files."""
 
 import argparse
 from typing import Any

@@ -1,4 +1,4 @@
-"""Show chosen images to teacher and students, and keep boxes, scores and images in MLflow."""
+"""Run teacher and students on chosen images and record boxes, scores and images in MLflow."""
 
 import argparse
 import sys
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--images", metavar="N", type=positive, default=24,
-        help="how many images of the validation split, the same for all trials (default: 24)",
+        help="number of images from the validation split, the same for all trials (default: 24)",
     )  # fmt: skip
-    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="these images, by the dataset's own ids")
+    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="ids of the images in the dataset")
     parser.add_argument(
         "--budget-mb", metavar="MB", type=megabytes, default=64_000_000,
-        help="what all files may take together; images that do not fit are left out (default: 64)",
+        help="limit for all files together; images that do not fit are left out (default: 64)",
     )  # fmt: skip
 
 

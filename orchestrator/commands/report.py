@@ -1,4 +1,4 @@
-"""Write a study's table as a paper would print it, with what it rests on: Markdown, LaTeX, CSV or HTML."""
+"""Export a paper-style results table with provenance (Markdown, LaTeX, CSV, HTML)."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     add_workers(parser)
     add_store(parser)
-    parser.add_argument("--format", choices=FORMATS, default="md", help="of the text (default: md)")
+    parser.add_argument("--format", choices=FORMATS, default="md", help="output format (default: md)")
     parser.add_argument("--output", metavar="FILE", type=Path, help="write to FILE instead of stdout")
 
 

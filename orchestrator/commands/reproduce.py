@@ -1,4 +1,4 @@
-"""Reproduce a table of the paper: plan it, run what it lacks, and compare every number with the printed one."""
+"""Reproduce a table of the paper: plan it, run missing trials, and compare each number with the printed one."""
 
 import argparse
 import logging
@@ -33,38 +33,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "targets", metavar="TARGET", nargs="+", help="a table (A1 to A6, main), all of them (all), another suite "
         "(bccd, ablations), or one row by its study's name",
     )  # fmt: skip
-    parser.add_argument("--gpus", type=positive, metavar="N", help="GPUs of each trial (default: as many as are here)")
+    parser.add_argument("--gpus", type=positive, metavar="N", help="GPUs per trial (default: all GPUs of this machine)")
     parser.add_argument(
-        "--seeds", type=positive, metavar="K", help="seeds of each student (default: as its study says)"
+        "--seeds", type=positive, metavar="K", help="number of seeds per student (default: from its study)"
     )
     parser.add_argument(
         "--fidelity", choices=("full", "short", "smoke"), default="full",
-        help="short: a third of the schedules on a quarter of the data; smoke: two steps, to see that it runs",
+        help="short: a third of the schedules on a quarter of the data; smoke: two steps, to prove that it runs",
     )  # fmt: skip
     parser.add_argument(
         "--switch", dest="switches", metavar="NAME=CHOICE", action="append", default=[],
-        help="answer an open question of the paper otherwise, as --plan names them (may be repeated)",
+        help="choose another answer to an open question of the paper; --plan lists them (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
         "--accept-teacher-ap", action="store_true",
-        help="go on with public weights whose AP here is none of those published for them",
+        help="continue with public weights even if their measured AP matches no published value",
     )  # fmt: skip
-    parser.add_argument("--gpu-price", type=float, metavar="USD", help="price of a GPU hour, for --plan")
-    parser.add_argument("--fetch-data", action="store_true", help="fetch COCO or VOC first where they are missing")
+    parser.add_argument("--gpu-price", type=float, metavar="USD", help="price of a GPU hour, used by --plan")
+    parser.add_argument("--fetch-data", action="store_true", help="download COCO or VOC first if they are missing")
     only = parser.add_mutually_exclusive_group()
-    only.add_argument("--plan", action="store_true", help="show what would be done, and do nothing")
-    only.add_argument("--verdict", action="store_true", help="judge what is there, and run nothing")
+    only.add_argument("--plan", action="store_true", help="show the work without doing it")
+    only.add_argument("--verdict", action="store_true", help="judge the existing results without running anything")
     only.add_argument(
         "--figures", metavar="DIR", type=Path,
-        help="draw what is finished into a folder: AP over the epochs with and without distillation, and what teacher "
-        "and students find in the same images; train nothing",
+        help="draw figures of finished trials into a folder: AP over epochs, and detections of teacher and "
+        "students on the same images; trains nothing",
     )  # fmt: skip
     only.add_argument(
-        "--on", metavar="FILE", help="bring up the cluster that FILE describes, run there, fetch results, take it down"
+        "--on", metavar="FILE", help="start the cluster that FILE describes, run there, fetch results, and stop it"
     )
     parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
     add_style(parser)
-    parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="address of a running Ray cluster (default: start a local one)"
+    )
     add_store(parser)
     add_json(parser)
     add_tracker_wait(parser)
@@ -78,11 +80,11 @@ def add_style(parser: argparse.ArgumentParser) -> None:
         default="png",
         help="format of --figures (default: png)",
     )
-    parser.add_argument("--images", metavar="N", type=positive, default=2, help="how many images --figures shows")
-    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="show these images, by the dataset's own ids")
+    parser.add_argument("--images", metavar="N", type=positive, default=2, help="number of images in --figures")
+    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="ids of the images to show, in the dataset")
     parser.add_argument(
         "--thresholds", metavar="S,S", type=scores, default=(0.1, 0.3, 0.5),
-        help="show boxes from which score on, one line each (default: 0.1,0.3,0.5)",
+        help="with --figures: minimum scores, one row of boxes each (default: 0.1,0.3,0.5)",
     )  # fmt: skip
 
 
@@ -296,7 +298,7 @@ def fetch_all(agenda: "Agenda") -> None:
     from orchestrator.reproduce.sources import replaced_weights
 
     for url in replaced_weights(agenda):
-        log.warning("RANDOM WEIGHTS instead of %s: the numbers mean nothing", url)
+        log.warning("RANDOM WEIGHTS instead of %s: the resulting numbers are meaningless", url)
     fetch_weights(dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch))
 
 

@@ -1,4 +1,4 @@
-"""Start the next attempt of a submission that failed, was stopped or lost."""
+"""Start another attempt of a submission that failed, was stopped or was lost."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Run a study to its end: teacher, sweep, MLflow, table. Running it again does only what is missing."""
+"""Run a study: train the teacher and students, record them in MLflow, print a table. Skips finished trials."""
 
 import argparse
 import shlex
@@ -35,9 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_tracker_wait(parser)
     add_mirror(parser)
-    parser.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start a local one)")
     parser.add_argument(
-        "--on", metavar="FILE", help="bring up the cluster that FILE describes, run there, fetch results, take it down"
+        "--address", metavar="HOST:PORT", help="address of a running Ray cluster (default: start a local one)"
+    )
+    parser.add_argument(
+        "--on", metavar="FILE", help="start the cluster that FILE describes, run there, fetch results, and stop it"
     )
     parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
 

@@ -1,4 +1,4 @@
-"""Keep a queue of studies for a cluster: submit them, watch them, submit them again when their driver is lost."""
+"""Run a queue of studies on a cluster: submit them, watch them, and resubmit them if their driver is lost."""
 
 import argparse
 import os
@@ -27,16 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
     parser.add_argument("--port", type=positive, default=8270, help="port to listen at (default: 8270)")
     parser.add_argument(
-        "--longest-queue", type=positive, metavar="N", default=100, help="how many studies may wait (default: 100)"
+        "--longest-queue",
+        type=positive,
+        metavar="N",
+        default=100,
+        help="maximum number of waiting studies (default: 100)",
     )
     parser.add_argument(
         "--python", metavar="PATH", help="the cluster's interpreter (default: $STILLHOUSE_PYTHON there)"
     )
     parser.add_argument(
-        "--env", metavar="NAME=VALUE", action="append", default=[], help="a variable of every job (may be repeated)"
+        "--env",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="environment variable for every job (may be repeated)",
     )
     parser.add_argument(
-        "--driver-on", metavar="NAME[=AMOUNT]", help="custom resource that drivers need (default: the head)"
+        "--driver-on", metavar="NAME[=AMOUNT]", help="custom resource of the node that runs drivers (default: the head)"
     )
 
 
@@ -82,5 +90,5 @@ def require_token() -> str:
     """Return the token that clients must show; raise ``UserError`` without one."""
     token = os.environ.get("STILLHOUSE_TOKEN", "")
     if len(token) < SHORTEST:
-        raise UserError(f"set STILLHOUSE_TOKEN to at least {SHORTEST} characters: whoever has it may run studies")
+        raise UserError(f"set STILLHOUSE_TOKEN to at least {SHORTEST} characters: anyone who has it can run studies")
     return token

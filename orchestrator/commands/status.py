@@ -1,4 +1,4 @@
-"""Say how a submission stands, from its own record first and from Ray's word second."""
+"""Show the status of a submission."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Ask a submission to stop: its trials save their states, resume goes on from them."""
+"""Stop a submission; its trials save their states, and resume continues from them."""
 
 import argparse
 

@@ -37,24 +37,24 @@ def add_order(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--env", metavar="NAME=VALUE", action="append", default=[],
-        help="a variable of the job and its processes, visible to all who see the cluster (may be repeated)",
+        help="environment variable for the job, visible to everyone who sees the cluster (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
         "--driver-on",
         metavar="NAME[=AMOUNT]",
-        help="custom resource of the machine that the driver needs (default: the head)",
+        help="custom resource of the node that runs the driver (default: the head)",
     )
     add_cluster(parser)
 
 
 def add_name(parser: argparse.ArgumentParser) -> None:
     """Add which submission is meant."""
-    parser.add_argument("name", metavar="STUDY|ID", help="study file, or the id that submit and list print")
+    parser.add_argument("name", metavar="STUDY|ID", help="study file, or a submission id from submit or list")
     parser.add_argument(
-        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[], help="as it was submitted with"
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[], help="same value as at submission"
     )
-    parser.add_argument("--trust-config", action="store_true", help="as it was submitted with")
-    parser.add_argument("--workers", type=positive, metavar="N", help="as it was submitted with")
+    parser.add_argument("--trust-config", action="store_true", help="same value as at submission")
+    parser.add_argument("--workers", type=positive, metavar="N", help="same value as at submission")
     add_cluster(parser)
 
 

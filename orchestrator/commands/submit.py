@@ -1,4 +1,4 @@
-"""Submit a study to a Ray cluster or a service; this machine may go away afterwards."""
+"""Submit a study to a Ray cluster or a service; this machine may disconnect afterwards."""
 
 import argparse
 

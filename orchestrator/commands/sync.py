@@ -1,4 +1,4 @@
-"""Deliver to MLflow what it lacks of a study: after an outage, or from a store that was moved."""
+"""Deliver a study's missing results to MLflow, after an outage or from a store that was moved."""
 
 import argparse
 import contextlib

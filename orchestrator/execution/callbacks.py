@@ -157,7 +157,10 @@ class Ending(tune.Stopper, tune.Callback):
         if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True
             if not self._interruption.asked:
-                log.warning("%s: the study ends here; what is left goes on with a larger budget", self.budget.reason)
+                log.warning(
+                    "%s: the study ends here; raise the budget to continue with the remaining trials",
+                    self.budget.reason,
+                )
             for trial in running:
                 request_stop(trial.config["planned"]["directory"])
 

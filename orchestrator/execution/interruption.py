@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE = b"stillhouse: stopping; trials save their state after the step they are at (again: stop at once)\n"
+MESSAGE = b"stillhouse: stopping after the current step. Press Ctrl-C again to stop immediately.\n"
 
 
 class Interruption:

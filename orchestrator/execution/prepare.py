@@ -23,7 +23,7 @@ def require_runnable(plan: Plan) -> None:
         raise StudyErrors(errors)
     later = (*needed_urls(plan.study).values(), "scaling")  # weights are fetched below, room is looked at next
     if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
-        raise UserError("what is named as missing above must be there before the study can run")
+        raise UserError("provide the missing files listed above before running the study")
     if plan.resources.concurrent == 0:
         raise UserError("not one trial fits here: lower scaling, or give --address of a larger cluster")
 
@@ -57,4 +57,4 @@ def require_tracker(tracker: "Tracker") -> None:
     try:
         tracker.connect()
     except Unreachable as error:
-        log.warning("%s; training goes on, results wait in the store", error)
+        log.warning("%s; training continues, and results wait in the store", error)

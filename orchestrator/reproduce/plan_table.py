@@ -148,7 +148,13 @@ def _switch_lines(agenda: Agenda) -> list[str]:
         for s in open_questions(agenda)
     ]
     known = [f"{name}: {described(name)}; printed is {printed:.1f}" for name, printed in _figures(agenda)]
-    return [*(lines and ["What the paper does not say, and what is done:", *(f"  {line}" for line in lines)]), *known]
+    return [
+        *(
+            lines
+            and ["Questions that the paper leaves open, and the choices made here:", *(f"  {line}" for line in lines)]
+        ),
+        *known,
+    ]
 
 
 def _choice(agenda: Agenda, switch: Switch) -> str:

@@ -87,7 +87,7 @@ class Copier:
     def _note(self, error: Exception) -> None:
         if str(error) != self._said:
             self._said = str(error)
-            log.warning("%s; training goes on, copies are made when it answers", error)
+            log.warning("%s; training continues, and copies follow when it answers", error)
 
 
 @contextlib.contextmanager

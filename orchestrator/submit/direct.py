@@ -91,7 +91,7 @@ class Direct:
         named = parse_attempt(name)
         found = [one for one in known if one == named or (named is None and one.key == key_in(name))]
         if not found:
-            raise UserError(f"neither the cluster nor the store knows {name}: stillhouse list names what they know")
+            raise UserError(f"neither the cluster nor the store knows {name}: stillhouse list shows all submissions")
         return max(found)
 
     def _judged(self, attempt: Attempt, job: RayJob | None, record: JobRecord | None) -> Submission:

@@ -79,7 +79,7 @@ def _about_retrained(trials: Sequence[PlannedTrial]) -> list[str]:
 
 
 def _about_absent(trials: Sequence[PlannedTrial]) -> list[str]:
-    says = "numbers come from MLflow, and stillhouse run trains again what --mirror does not bring back"
+    says = "numbers come from MLflow, and stillhouse run retrains the trials that --mirror does not restore"
     return [f"only MLflow has a record of {named(trials)}, the store has no weights: {says}"] if trials else []
 
 

@@ -158,7 +158,7 @@ class Flusher:
         self._reason = first_line(error)
         if self._away_since is None:
             self._away_since = time.monotonic()
-            log.warning("%s; training goes on, results wait in their folders", self._reason)
+            log.warning("%s; training continues, and results wait in the trials' folders", self._reason)
 
     def _note_success(self, trial_id: str) -> None:
         self._backoff.reset()

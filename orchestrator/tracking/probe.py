@@ -22,9 +22,7 @@ SERVERS = ("http://", "https://")
 DATABASES = ("postgresql", "mysql", "mssql")
 SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?!file:)([^?]+)")
 ASKED = "/api/2.0/mlflow/experiments/search"  # what the client asks next; proxies may serve nothing but the API
-LOGIN = (
-    "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to what the server accepts"
-)
+LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that the server accepts"
 TLS = "set MLFLOW_TRACKING_SERVER_CERT_PATH to its certificate, or MLFLOW_TRACKING_INSECURE_TLS=true"
 
 

@@ -38,7 +38,7 @@ def fill(target: Any, state: Any) -> None:
 
 def _fill_array(array: Any, state: Any) -> None:
     if not (isinstance(state, tuple) and len(state) == 5 and array.size == 0 and array.base is None):
-        raise RefusedPickle("the pickle fills an array with what is no array")
+        raise RefusedPickle("the pickle fills an array with something other than an array")
     _, shape, dtype, fortran, content = state
     if not isinstance(dtype, np.dtype) or not isinstance(content, bytes):
         return  # an array of objects: it stays empty
@@ -63,7 +63,7 @@ def _whole(numbers: Any) -> tuple[int, ...]:
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
     """Return a view of a storage, (elements,) of any type, as a tensor of ``size``; torch checks the bounds."""
     if not (isinstance(storage, Tensor) and storage.dim() == 1 and type(offset) is int and offset >= 0):
-        raise RefusedPickle("the pickle makes a tensor of what is no storage")
+        raise RefusedPickle("the pickle makes a tensor of something other than a storage")
     sides, steps = _whole(size), _whole(stride)
     if len(sides) != len(steps):
         raise RefusedPickle("the pickle gives a tensor strides that do not fit its shape")

@@ -122,7 +122,7 @@ def _persistent(storage: Storages, limit: int, made: dict[str, Tensor] | None = 
 
 def _identity(identity: Any) -> tuple[StorageType, str, int, Any]:
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
-        raise RefusedPickle("the pickle refers to what is no storage")
+        raise RefusedPickle("the pickle refers to something other than a storage")
     _, kind, key, _, elements, *view = identity
     if not (isinstance(kind, StorageType) and isinstance(key, str) and type(elements) is int and elements >= 0):
         raise RefusedPickle("the pickle refers to a storage that is none")

@@ -183,8 +183,8 @@ def _require_classifier(model: nn.Module, coverage: Coverage, path: str, what: s
     ]
     if lacking:
         raise TrialError(
-            f"checkpoint {path} does not fill the classifier of the {what} ({_first(tuple(lacking))}), which would answer at "
-            f"random, whatever coverage says: {coverage.describe()}"
+            f"checkpoint {path} does not fill the classifier of the {what} ({_first(tuple(lacking))}), so its scores would be "
+            f"random at any coverage: {coverage.describe()}"
         )
 
 

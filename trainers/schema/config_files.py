@@ -210,7 +210,7 @@ class _Reading:
         names = asked.get("imports") if isinstance(asked, dict) else None
         names = [names] if isinstance(names, str) else names
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            self.config.problems[line, "does not say by name what it imports (custom_imports)"] = None
+            self.config.problems[line, "imports modules without naming them as plain text (custom_imports)"] = None
             return
         missing = self._follow(names, line)
         if missing and asked.get("allow_failed_imports") is not True:

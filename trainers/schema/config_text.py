@@ -318,7 +318,7 @@ def _add_bases(found: ConfigText, value: Any, line: int) -> None:
         if isinstance(name, str):
             found.bases.append(Mention(name, line))
         else:
-            found.problems.append(Mention("does not say by name which files it builds on (_base_)", line))
+            found.problems.append(Mention("lists its base files other than as plain text (_base_)", line))
 
 
 def _is_lazy(tree: ast.Module) -> bool:

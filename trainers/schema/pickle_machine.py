@@ -97,7 +97,7 @@ class _Machine:
 
     def get(self, argument: int) -> None:
         if argument not in self.memo:
-            raise RefusedPickle("the pickle remembers what it never put")
+            raise RefusedPickle("the pickle reads a memo entry that it never wrote")
         self.stack.append(self.memo[argument])
 
     def name_global(self, argument: str) -> None:
@@ -107,7 +107,7 @@ class _Machine:
     def name_from_stack(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise RefusedPickle("the pickle names something by what is no text")
+            raise RefusedPickle("the pickle uses a name that is not text")
         self.stack.append(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Any:
@@ -140,7 +140,7 @@ class _Machine:
         if isinstance(function, Opaque):
             return Opaque(function.name)
         if not isinstance(function, Rebuilder) or not isinstance(arguments, tuple):
-            raise RefusedPickle("the pickle calls what is no function")
+            raise RefusedPickle("the pickle calls something other than a function")
         return function.make(*arguments)
 
     def build(self, _: Any) -> None:
@@ -161,7 +161,7 @@ class _Machine:
         if isinstance(target, list):
             target.extend(items)
         elif not isinstance(target, Opaque):
-            raise RefusedPickle("the pickle appends to what is no list")
+            raise RefusedPickle("the pickle appends to something other than a list")
 
     def set_item(self, _: Any) -> None:
         value, key, target = self.pop(), self.pop(), self.top()
@@ -176,14 +176,14 @@ class _Machine:
         if isinstance(target, Opaque):
             return
         if not isinstance(target, dict):
-            raise RefusedPickle("the pickle fills what is no dictionary")
+            raise RefusedPickle("the pickle fills something other than a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[hashable(key)] = value
 
     def add_items(self, _: Any) -> None:
         items, target = self.to_mark(), self.top()
         if not isinstance(target, set):
-            raise RefusedPickle("the pickle adds to what is no set")
+            raise RefusedPickle("the pickle adds to something other than a set")
         target.update(map(hashable, items))
 
     def make_dict(self, _: Any) -> None:

@@ -47,7 +47,7 @@ def _ordered(pairs: Any = (), *_: Any) -> Any:
 def _encoded(text: Any, encoding: Any = None) -> bytes:
     """Return bytes, which pickles before protocol 3 hold as text."""
     if not isinstance(text, str) or encoding not in LATIN:
-        raise RefusedPickle("the pickle encodes what is no bytes")
+        raise RefusedPickle("the pickle encodes something other than bytes")
     return text.encode("latin1")
 
 

@@ -84,7 +84,7 @@ def _download_once(url: str, target: Path) -> None:
                 download(url, stream)
                 stream.flush()
                 digest = file_digest(part)
-                _verified(part, target.name, digest, f"what came from {url}")
+                _verified(part, target.name, digest, f"the download from {url}")
             except FetchError:
                 part.unlink()
                 raise

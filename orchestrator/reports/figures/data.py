@@ -55,9 +55,7 @@ def predictions(
     index = read_index(client, study) if study else None
     if study is None or index is None:
         deleted = "" if study else study_is_deleted(plan, store, client, kept_by or plan.fingerprint)
-        raise OperationError(
-            deleted or f"nobody has looked at images of {plan.study.name} yet: stillhouse predict does"
-        )
+        raise OperationError(deleted or f"{plan.study.name} has no recorded predictions yet: run stillhouse predict")
     columns = _columns(plan, index.trials, trials)
     shown = [
         Shown(

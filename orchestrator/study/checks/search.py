@@ -111,16 +111,24 @@ def check_population(context: Context) -> Iterator[Problem]:
     if search.samples is not None and search.samples < 2:
         yield Problem(("search", "samples"), "a population has at least 2 members")
     if len(search.seeds) > 1:
-        yield Problem(("search", "seeds"), "a population has one seed: its members share batches")
+        yield Problem(("search", "seeds"), "a population has exactly one seed, because its members share batches")
     if not isinstance(search.scheduler, Fifo):
-        yield Problem(("search", "scheduler"), "a population stops nobody: its worst go on from the best; use fifo")
+        yield Problem(
+            ("search", "scheduler"),
+            "a population stops no trial early: its worst members continue from the best; use fifo",
+        )
     if study.schedule.epochs is None or study.schedule.iterations is not None:
         yield Problem(("schedule", "epochs"), "a population counts whole epochs: give epochs, without iterations")
     elif search.population.every_epochs >= study.schedule.epochs:
-        message = f"is not below the schedule's {study.schedule.epochs} epochs: nobody would go on from anybody"
+        message = (
+            f"must be smaller than schedule.epochs ({study.schedule.epochs}); otherwise no exploit step ever happens"
+        )
         yield Problem(("search", "population", "every_epochs"), message)
     if study.schedule.val_interval != 1 and search.population.every_epochs % study.schedule.val_interval:
-        yield Problem(("schedule", "val_interval"), "there has to be an evaluation whenever a population is compared")
+        yield Problem(
+            ("schedule", "val_interval"),
+            "must divide search.population.every_epochs: a population is compared on evaluations",
+        )
     yield from (problem for key in search.space for problem in _check_evolving(key, search.space[key]))
 
 

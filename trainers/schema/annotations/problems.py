@@ -74,10 +74,8 @@ def _of_evaluation(counts: Usage) -> Iterator[Problem]:
         one = counts.unreachable == 1
         what = "has no area or lies outside of its image" if one else "have no area or lie outside of their images"
         it = "it" if one else "them"
-        message = (
-            f"{boxes(counts.unreachable)} {what}: nobody can find {it}, and COCO's evaluation counts {it} as missed"
-        )
-        yield Problem("boxes that nobody can find", "warning", message)
+        message = f"{boxes(counts.unreachable)} {what}: no detection can match {it}, and COCO's evaluation counts {it} as missed"
+        yield Problem("boxes that no detection can match", "warning", message)
 
 
 def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:

@@ -107,7 +107,7 @@ def test_run_starts_nothing(root: Path, capsys: Any) -> None:
         (each(category_id=2), "val", ["no box of 1 of 2 classes in val, which have no AP: 'cat'"]),
         (first(area=0), "train", ["mended on reading: 1 annotation without area; `stillhouse data check` tells how"]),
         (first(bbox=[90, 1, 9, 9]), "val", [
-            ("1 box has no area or lies outside of its image: nobody can find it, and COCO's evaluation counts it as "
+            ("1 box has no area or lies outside of its image: no detection can match it, and COCO's evaluation counts it as "
             "missed"),
         ]),
         (lambda c: c["annotations"].extend({**c["annotations"][0], "id": 9 + n} for n in range(100)), "val", [

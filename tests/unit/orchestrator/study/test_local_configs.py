@@ -238,7 +238,7 @@ def test_files_count_by_content_whatever_their_size(text: str, folder: Folder) -
         ("_base_ = 'mmdet::gfl/gone.py'\n", "no such file"),
         ("_base_ = 'stillhouse::gfl_r18_fpn.py'\n", "does not know"),
         ("_base_ = 'nobodys_zoo::gfl/x.py'\n", "not installed"),
-        ("_base_ = [name for name in names]\n", "does not say by name"),
+        ("_base_ = [name for name in names]\n", "lists its base files other than"),
         ("_base_ = './leaf.py'\n", "builds on itself"),
         ("custom_imports = dict(imports=['nobodys.heads'])\n", "nobodys.heads"),
         ("custom_imports = names()\n", "custom_imports"),

@@ -94,7 +94,7 @@ def test_a_name_without_digest_is_taken_as_it_comes(server):
 
 
 def test_damaged_weights_are_refused_and_nothing_is_left_behind(server, cache):
-    with pytest.raises(FetchError, match=r"^what came from http\S+ is damaged: its SHA-256 does not begin with"):
+    with pytest.raises(FetchError, match=r"^the download from http\S+ is damaged: its SHA-256 does not begin with"):
         fetch(server + WRONG)
     assert left(cache) == []
 
