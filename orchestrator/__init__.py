@@ -1,4 +1,4 @@
-"""What runs where, when and why."""
+"""Plan, schedule and track the trials of a study."""
 
 from typing import TYPE_CHECKING, Any
 

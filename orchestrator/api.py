@@ -50,14 +50,14 @@ class Study:
         return self.loaded.study.name
 
     def check(self) -> tuple[Finding, ...]:
-        """Return what ``stillhouse check`` says of a study without errors: warnings, notes, what is missing here.
+        """Return the findings of ``stillhouse check`` for a study without errors: warnings, notes, missing files.
 
         Raises ``StudyErrors`` when a local detector config cannot be used.
         """
         return check_study(self.loaded)
 
     def plan(self, store: str | Path | None = None) -> Plan:
-        """Return the trials that ``run`` would run in the store, their states, and what is wrong or missing for them.
+        """Return the trials that ``run`` would run in the store, their states, and problems or missing files.
 
         Detectors that have never been built here are built once, in a process of their own.
         """
@@ -129,7 +129,10 @@ class Study:
         resources: Mapping[str, float] | None = None,
         shipment: "Shipment | None" = None,
     ) -> "Order":
-        """Return what ``submit`` would submit, without asking anybody; ``shipment`` is what was packed elsewhere."""
+        """Return the submission that ``submit`` would send, without contacting a cluster.
+
+        ``shipment`` is a shipment packed elsewhere.
+        """
         from orchestrator.submit.study_order import study_order
 
         return study_order(
@@ -147,7 +150,7 @@ class Study:
 
 
 def _bars(plan: Plan) -> "Progress":
-    """Return progress bars; what draws them is loaded when they are wanted."""
+    """Return progress bars; the drawing library is loaded on demand."""
     from orchestrator.reports.progress import Progress
 
     return Progress(plan)

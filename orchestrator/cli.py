@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parsed_at_start() -> argparse.Namespace:
     """Return the arguments of this process.
 
-    What imports have made stays until the end: the garbage collector leaves it alone, also when the process ends, which
-    otherwise takes a sixth of the time of a command that does little.
+    Freezing keeps the objects that imports made out of garbage collection, also when the process ends. Collecting them
+    would take a sixth of the time of a short command.
     """
     gc.disable()
     try:
@@ -66,7 +66,7 @@ class AlignedFormatter(argparse.HelpFormatter):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command-line parser; commands are light to import and load what they need when they run."""
+    """Return the command-line parser; commands are light to import and load their dependencies when they run."""
     top = argparse.ArgumentParser(
         prog="stillhouse",
         description="Distil object detectors: one YAML study, from a laptop to a cluster.",

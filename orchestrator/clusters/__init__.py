@@ -1,1 +1,1 @@
-"""Clusters: one description of machines, the files that others make clusters of, and what they cost."""
+"""Describe clusters: one description of machines, the files that launchers read, and the price."""

@@ -1,4 +1,4 @@
-"""Say what a cluster costs: by the hour, and for a number of GPU-hours."""
+"""Estimate the cost of a cluster: by the hour, and for a number of GPU-hours."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ class Price:
 
 @dataclass(frozen=True)
 class Bill:
-    """Hold what a number of GPU-hours takes when all workers are busy all the time: hours on the clock, and dollars."""
+    """Hold the wall-clock hours and dollars for a number of GPU-hours with all workers busy."""
 
     hours: float
     dollars: float
 
 
 def price(cluster: Cluster) -> Price:
-    """Return what an hour costs; traffic, disks and storage come on top."""
+    """Return the price of an hour, without traffic, disks and storage."""
     head = cluster.head.price_per_hour
     least = sum(group.min * group.price_per_hour for group in cluster.workers)
     most = sum(group.max * group.price_per_hour for group in cluster.workers)
@@ -31,12 +31,12 @@ def price(cluster: Cluster) -> Price:
 
 
 def is_priced(cluster: Cluster) -> bool:
-    """Tell whether the description says what machines cost; one's own cost nothing by the hour."""
+    """Return whether the description gives machine prices; your own machines have no hourly price."""
     return all(machine.price_per_hour > 0 for machine in cluster.machines)
 
 
 def bill(cluster: Cluster, gpu_hours: float) -> Bill | None:
-    """Return what ``gpu_hours`` cost at the least, on all GPUs at once; ``None`` for a cluster without GPUs."""
+    """Return the minimum cost of ``gpu_hours``, on all GPUs at once; ``None`` for a cluster without GPUs."""
     gpus = sum(group.gpus * group.max for group in cluster.workers)
     if not gpus:
         return None
@@ -63,7 +63,7 @@ def said(cluster: Cluster) -> str:
 
 
 def forecast(cluster: Cluster, gpu_hours: float, *, at_most: bool = False) -> str:
-    """Return one sentence about what ``gpu_hours`` of a V100-class GPU, an estimate, take on the cluster.
+    """Return one sentence that estimates the time and cost of ``gpu_hours`` (V100-class) on the cluster.
 
     ``at_most`` tells that the study may end with less.
     """

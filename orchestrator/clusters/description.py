@@ -1,4 +1,4 @@
-"""Describe a cluster: what a file below ``configs/clusters`` may say, whoever provides the machines."""
+"""Define the cluster description: the keys of a file in ``configs/clusters``, for every platform."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Keep what a cluster's launcher needs beside the results: its file, its token, its log."""
+"""Keep a cluster launcher's files beside the results: its config, its token, its log."""
 
 import os
 import secrets

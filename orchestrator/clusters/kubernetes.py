@@ -1,4 +1,4 @@
-"""Render what KubeRay's operator makes a cluster of: a RayCluster to submit to, or a RayJob that runs one study."""
+"""Render KubeRay manifests: a RayCluster to submit to, or a RayJob that runs one study."""
 
 from importlib.metadata import version
 from typing import Any
@@ -49,7 +49,7 @@ def metadata(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def platform(cluster: Cluster) -> Kubernetes:
-    """Return what the description says about Kubernetes; raise ``UserError`` when it is about something else."""
+    """Return the Kubernetes section of the description; raise ``UserError`` for another platform."""
     if not isinstance(cluster.platform, Kubernetes):
         raise UserError(f"{cluster.name} is a cluster of kind {cluster.platform.kind}, not kubernetes")
     return cluster.platform
@@ -115,7 +115,7 @@ def pod(cluster: Cluster, machine: Head | Workers, study: str | None) -> dict[st
 
 
 def resources(machine: Head | Workers) -> dict[str, Any]:
-    """Return requests and limits, which are the same: a pod that gets what it asks for is the last to be evicted."""
+    """Return requests and limits, which are the same: Kubernetes evicts pods with equal requests and limits last."""
     wanted: dict[str, str] = {"cpu": str(machine.cpus), "memory": f"{machine.memory_gib}Gi"}
     if isinstance(machine, Workers) and machine.gpus:
         wanted[GPU] = str(machine.gpus)

@@ -23,7 +23,7 @@ LOOK_S, REOPEN_S = 0.1, 1.0
 
 @dataclass(frozen=True)
 class Launcher:
-    """Start and end the cluster of one file; ``command`` stands for ``ray``, and ``log`` takes what it prints.
+    """Start and end the cluster of one file; ``command`` stands for ``ray``, and ``log`` receives its output.
 
     Every method may be repeated. Each raises ``OperationError`` when the launcher fails, with its last line.
     """
@@ -92,7 +92,7 @@ class Launcher:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it started, if it runs still."""
+    """End a process and its children, if it still runs."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return

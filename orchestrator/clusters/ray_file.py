@@ -84,7 +84,7 @@ def docker(cluster: Cluster) -> dict[str, Any]:
 
 
 def preparing(cluster: Cluster) -> list[str]:
-    """Return what runs on each machine before all: a clock that ends it whatever happens, and the store's folder."""
+    """Return the first commands on each machine: an unconditional shutdown timer, and the store's folder."""
     rented = isinstance(cluster.platform, Aws | Gcp)
     return [*([f"sudo shutdown -h +{cluster.max_hours * 60}"] if rented else []), *mounting(cluster)]
 
@@ -143,7 +143,7 @@ def node_types(cluster: Cluster) -> dict[str, Any]:
 
 
 def node_config(cluster: Cluster, machine: Head | Workers, *, spot: bool) -> dict[str, Any]:
-    """Return what the cloud is asked for."""
+    """Return the node config that Ray sends to the cloud."""
     platform = cluster.platform
     if isinstance(platform, Aws):
         return _aws_node(platform, machine, spot=spot)

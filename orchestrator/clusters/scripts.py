@@ -1,4 +1,4 @@
-"""Render what starts Ray symmetrically on machines that a scheduler hands out: a Slurm script and a SkyPilot task."""
+"""Render scripts that start Ray on all nodes of an allocation: a Slurm script and a SkyPilot task."""
 
 import shlex
 from typing import Any

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Errand:
-    """Hold what is to be done where: ``order`` on ``cluster``, results into ``store``."""
+    """Hold a job and its cluster: ``order`` on ``cluster``, results into ``store``."""
 
     cluster: Cluster
     order: Order
@@ -45,7 +45,7 @@ class Errand:
     def run(self, launcher: Launcher | None = None) -> Submission:
         """Carry it out and return how the submission ended; raise ``UserError``, ``OperationError``, ``KeyboardInterrupt``.
 
-        Whatever happens, what the trials have written by then is fetched, and the cluster is taken down unless kept.
+        In every case it fetches the trials' results and stops the cluster, unless the cluster is to be kept.
         """
         log.info("%s", said(self.cluster))
         launcher = launcher or launcher_of(self.cluster, self.store)
@@ -66,7 +66,7 @@ class Errand:
         return end
 
     def _begin(self, submissions: Submissions) -> Submission:
-        """Submit as soon as the cluster answers, or go on with what was submitted to it before."""
+        """Submit as soon as the cluster answers, or continue the earlier submission."""
         deadline = time.monotonic() + self.reach_s
         while True:
             try:

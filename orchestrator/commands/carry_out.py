@@ -64,5 +64,5 @@ class RaisingParser(argparse.ArgumentParser):
     """Raise ``UserError`` where argparse would end the process: a job has to record why."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the arguments."""
+        """Raise a usage error as ``UserError``."""
         raise UserError(f"{self.prog}: {message}")

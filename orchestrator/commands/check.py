@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is wrong with the study; exit code 2 when something is."""
+    """Print the study's mistakes; exit code 2 if there are any."""
     try:
         findings = check_study(load(arguments))
     except StudyErrors as errors:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the verb says."""
+    """Run the verb."""
     from orchestrator.clusters.load import load_cluster
 
     cluster = load_cluster(arguments.file)
@@ -95,7 +95,7 @@ def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
 
 
 def run_on(arguments: argparse.Namespace) -> int:
-    """Run a study on a cluster that comes and goes: what ``run --on`` does. Exit code 1 when a trial failed."""
+    """Run a study on a temporary cluster, for ``run --on``. Exit code 1 when a trial failed."""
     from orchestrator.api import Study
     from orchestrator.clusters.cost import forecast
     from orchestrator.clusters.load import load_cluster

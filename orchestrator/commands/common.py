@@ -12,7 +12,7 @@ MIRROR = "STILLHOUSE_MIRROR"
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
-    """Add the study file and what changes its reading."""
+    """Add the study file and the options that change how it is read."""
     parser.add_argument("study", metavar="STUDY", help="study file (YAML)")
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
@@ -26,7 +26,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add what adapts a study to this machine without changing its trials."""
+    """Add the options that adapt a study to this machine without changing its trials."""
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
     parser.add_argument(
         "--random-weights", action="store_true",

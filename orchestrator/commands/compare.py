@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what MLflow holds of the study's trials."""
+    """Print the study's results from MLflow."""
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.study_report import print_results_of
 

@@ -87,7 +87,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def query_of(arguments: argparse.Namespace) -> "Query":
-    """Return what the arguments ask for."""
+    """Return the query that the arguments describe."""
     from dashboards.pinned import all_dashboards
     from dashboards.snapshot import Query
 

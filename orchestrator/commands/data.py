@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the dataset holds and what is wrong with it; exit code 2 when something is."""
+    """Print the dataset's contents and problems; exit code 2 if there are errors."""
     from orchestrator.dataset_check.source import read_dataset
     from trainers.schema import ShapesDataset
 

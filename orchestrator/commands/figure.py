@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw what MLflow holds of the study's trials."""
+    """Draw a figure from the study's results in MLflow."""
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.figures import data as figure
     from orchestrator.reports.figures.canvas import write_figure

@@ -105,7 +105,7 @@ def store_in(run_arguments: Sequence[str]) -> Store:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of what a submission passes on."""
+    """Return the parser of a submission's arguments."""
     top = argparse.ArgumentParser(prog="orchestrator.commands.job")
     top.add_argument("--attempt", required=True)
     top.add_argument("--study", required=True)

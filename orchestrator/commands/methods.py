@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the compatibility matrix, and why what does not go together does not."""
+    """Print the compatibility table with the reason for each combination that does not work."""
     if arguments.json:
         print_json({"methods": matrix(), "across_heads": across()})
         return 0

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write what MLflow holds of the study's trials."""
+    """Write the study's report from MLflow."""
     from orchestrator.core.redact import redacted
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.document import make_report
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def repeating_command(arguments: argparse.Namespace) -> str:
-    """Return the command that trains what the report is about."""
+    """Return the command that trains the reported trials."""
     words = ["stillhouse", "run", arguments.study]
     words += [word for setting in arguments.sets for word in ("--set", setting)]
     words += ["--workers", str(arguments.workers)] if arguments.workers else []
@@ -63,7 +63,7 @@ def writer(name: str) -> "Callable[[Report], str]":
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole, or leave what was there; raise ``OperationError`` when it cannot be written."""
+    """Write a file whole, or leave the old file unchanged; raise ``OperationError`` when it cannot be written."""
     from orchestrator.core.errors import OperationError
     from trainers.schema.atomic import write_text
 

@@ -89,7 +89,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | Outcome:
-    """Do what was asked; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
+    """Run the requested action; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
     from orchestrator.reproduce.plan import make_agenda
 
     options, store = options_of(arguments), store_of(arguments)
@@ -107,7 +107,10 @@ def run(arguments: argparse.Namespace) -> int | Outcome:
 
 
 def options_of(arguments: argparse.Namespace) -> "Options":
-    """Return the command's options; without ``--gpus`` a run takes the GPUs that are here, a plan what the studies say."""
+    """Return the command's options.
+
+    Without ``--gpus`` a run uses this machine's GPUs, and a plan uses the studies' settings.
+    """
     from orchestrator.plan.machine import this_machine
     from orchestrator.reproduce.options import Options
 
@@ -141,7 +144,7 @@ def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
 
 
 def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> None:
-    """Print what the trials have come to beside what the paper prints."""
+    """Print measured results beside the paper's."""
     from orchestrator.reproduce.report import print_verdicts, verdict_content
     from orchestrator.reproduce.results import judged, read_all
 
@@ -155,7 +158,7 @@ def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
 
 
 def show_figures(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> int:
-    """Draw what is finished, say what is missing; exit code 1 when there was nothing to draw."""
+    """Draw finished trials and list missing ones; exit code 1 if there was nothing to draw."""
     from orchestrator.reports.predict import Wanted
     from orchestrator.reproduce.figures import Style, draw_figures
     from orchestrator.reproduce.report import MEANINGLESS
@@ -195,7 +198,7 @@ def ranking_of(
 
 
 def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> Outcome:
-    """Run what is missing and print the verdict."""
+    """Run missing trials and print the verdicts."""
     from orchestrator.core import ray_environment
     from orchestrator.execution.interruption import raise_interrupt
     from orchestrator.execution.study_run import writing
@@ -252,14 +255,14 @@ def prepared(store: "Store") -> "Store":
 
 
 def machine_at(address: str | None) -> "Machine | None":
-    """Return what the cluster at an address has, ``None`` for this machine."""
+    """Return the resources of the cluster at an address, ``None`` for this machine."""
     from orchestrator.execution.prepare import cluster_at
 
     return cluster_at(address) if address else None
 
 
 def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
-    """Return what runs one plan the way ``run`` does, in a Ray that stays up for the next one."""
+    """Return a function that runs one plan as ``run`` does, in a Ray instance that stays up for the next one."""
     from orchestrator.execution.study_run import RunSettings, run_to_end
     from orchestrator.reports.progress import Progress
 

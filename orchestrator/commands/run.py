@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int | Outcome:
 
 
 def print_notes(plan: Plan) -> None:
-    """Print what a plan says of the study, but for errors, which end the command."""
+    """Print a plan's warnings and notes; errors end the command elsewhere."""
     print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
 
 

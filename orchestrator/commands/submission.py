@@ -1,4 +1,4 @@
-"""Share what the commands about submissions take and print; what asks a cluster is loaded when it does."""
+"""Share the arguments and output of the submission commands; cluster clients are loaded on demand."""
 
 import argparse
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 
 
 def add_order(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a job runs."""
+    """Add the options that control how a job runs."""
     add_study(parser)
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
     add_mirror(parser)
@@ -99,7 +99,7 @@ def submissions_of(arguments: argparse.Namespace) -> "Submissions":
 
 
 def print_receipt(receipt: "Receipt", *, as_json: bool) -> None:
-    """Say what became of a wish to submit."""
+    """Print the outcome of a submit request."""
     found = receipt.submission
     if as_json:
         print_json(found.to_json() | {"new": receipt.new})

@@ -1,1 +1,1 @@
-"""Hold what every part of the orchestrator may use and what uses no other part: errors, findings, the store's layout, safe printing."""
+"""Hold the bottom layer, usable by the whole orchestrator: errors, findings, the store's layout, safe printing."""

@@ -1,4 +1,4 @@
-"""Report what is wrong, or worth knowing, about a user's input: what, where, and how bad."""
+"""Report problems and notes about a user's input: the message, the place, and the severity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Level = Literal["error", "warning", "missing", "note"]
 class Finding:
     """Say one thing about an input; ``where`` is ``file:line: key.path`` or ``--set key``.
 
-    An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` says what follows from the input. ``missing``
-    names something outside the study that is not on this machine (data, a variable): the study can be planned here but
-    not run. As text it is safe to print, whatever the study holds.
+    An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` states a consequence of the input.
+    ``missing`` names something outside the study that is not on this machine (data, a variable): the study can be
+    planned here but not run. As text it is safe to print for any study.
     """
 
     level: Level

@@ -1,4 +1,4 @@
-"""Make text from elsewhere safe to print: what a terminal would act on is written as an escape."""
+"""Make foreign text safe to print: escape every character that a terminal would act on."""
 
 import unicodedata
 

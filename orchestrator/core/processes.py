@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """Hold what /proc says of one process; ``started`` is in clock ticks since the machine's start.
+    """Hold one process as /proc describes it; ``started`` is in clock ticks since the machine's start.
 
     A process number is used again some day: number and start together are one process, for ever.
     """
@@ -24,7 +24,7 @@ class Process:
 
     @property
     def identity(self) -> str:
-        """Return what tells this process from all others on the machine since its start."""
+        """Return an identity that no other process on this machine has had since it booted."""
         return f"{self.pid}@{self.started}"
 
 

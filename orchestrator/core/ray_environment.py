@@ -1,4 +1,4 @@
-"""Set what Ray reads from the environment, before it is imported: its native parts read some of it at import."""
+"""Set Ray's environment variables before it is imported: its native parts read some of them at import."""
 
 import os
 import secrets
@@ -32,8 +32,8 @@ OTHER_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 def prepare(address: str | None) -> None:
     """Fill in our settings where the user has none; a Ray of our own gets a token that nobody else knows.
 
-    Ray runs what it is sent: a Ray of our own listens on loopback only, and refuses other users of this machine for
-    want of the token. A cluster at ``address`` has its own token, which the user's environment must provide.
+    Ray runs any code that it receives. A local Ray therefore listens on loopback only and requires a token that other
+    users of this machine lack. A cluster at ``address`` has its own token, which the user's environment must provide.
     """
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)

@@ -1,4 +1,4 @@
-"""Keep secrets out of what is printed, logged and recorded."""
+"""Keep secrets out of printed, logged and recorded text."""
 
 import functools
 import os
@@ -26,7 +26,7 @@ HEADER = re.compile(r"(?P<scheme>\bBearer|[Aa]uthorization\W{1,4}Basic)\s+[A-Za-
 def redacted(text: str) -> str:
     """Return ``text`` without passwords in addresses, values of settings named like secrets, and such variables' values.
 
-    The variables are this process's environment: a text that quotes one of them, for whatever reason, does not keep it.
+    The variables are this process's environment: their values are removed from any text that quotes them.
     """
     for value in _secret_values():
         text = text.replace(value, HIDDEN)

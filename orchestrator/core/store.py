@@ -1,4 +1,4 @@
-"""Know where a store keeps what: trials by identity, the tracking database, Ray's own files."""
+"""Define the layout of a store: trials by identity, the tracking database, Ray's own files."""
 
 import contextlib
 import fcntl
@@ -42,7 +42,7 @@ class Store:
         return self.root / "trials"
 
     def search_log(self, identity: str) -> Path:
-        """Return where a study's search writes down what it decides; losing the file loses no result."""
+        """Return the path of a study's search log; losing the file loses no result."""
         return self.root / "searches" / f"{identity}.jsonl"
 
     @property

@@ -1,4 +1,4 @@
-"""Say in a plan what the annotations of its dataset are worth: what stops training, and what is left out of it."""
+"""Report annotation problems in a plan: those that stop training, and annotations that training leaves out."""
 
 from collections.abc import Collection, Iterator
 
@@ -27,7 +27,7 @@ UNREAD = (
 def annotation_findings(
     dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with a split's annotations, or worth knowing; of files that are too large, that they are.
+    """Yield problems and notes about a split's annotations; a file that is too large yields one note.
 
     ``unknown`` are classes of which it is told already that no box has their name.
     """
@@ -46,7 +46,7 @@ def annotation_findings(
 
 
 def _stopping(found: Reading, where: str, unknown: Collection[str]) -> Iterator[Finding]:
-    """Yield each kind of mistake once, by its first place; what cannot be read explains all the others."""
+    """Yield each kind of mistake once, at its first place; an unreadable file hides all other kinds."""
     told_kinds = [UNREADABLE] if UNREADABLE in found.notes.told else found.notes.told
     for kind in told_kinds:
         if kind.stops and not (kind is ABSENT_CLASSES and found.names.undeclared <= set(unknown)):
@@ -63,7 +63,7 @@ def _missing(found: Reading, where: str) -> Iterator[Finding]:
 
 
 def _doubtful(found: Reading, where: str) -> Iterator[Finding]:
-    """Yield what can be trained on and is mostly a mistake, each kind once."""
+    """Yield trainable content that is usually a mistake, each kind once."""
     for kind in DOUBTFUL:
         if kind in found.notes.told:
             more = f" (and {found.notes.counts[kind] - 1} more)" if found.notes.counts[kind] > 1 else ""
@@ -71,7 +71,7 @@ def _doubtful(found: Reading, where: str) -> Iterator[Finding]:
 
 
 def _left_out(found: Reading, where: str) -> Iterator[Finding]:
-    """Yield what is left out or mended; images without boxes are left out by everybody and no reason to warn."""
+    """Yield content that is left out or repaired, except images without boxes, which every trainer leaves out."""
     counts = found.usage
     odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
     if odd:

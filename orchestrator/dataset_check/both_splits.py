@@ -1,4 +1,4 @@
-"""Say what the training and the validation split have in common, which makes AP worthless."""
+"""Find images shared by the training and the validation split, which make AP meaningless."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

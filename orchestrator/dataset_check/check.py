@@ -18,17 +18,17 @@ Begin = Callable[[str, int], Advance]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold the counts of both splits, and what was found."""
+    """Hold the counts and findings of both splits."""
 
     summaries: tuple[Summary, ...]
     ledger: Ledger
 
 
 def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report:
-    """Read annotations and images of both splits and return what is in them and what is wrong with them.
+    """Read annotations and images of both splits and return their contents and problems.
 
     ``decode`` reads every pixel and compares contents. ``begin`` is called with a split's name and its number of
-    images, and returns what to call after each.
+    images, and returns a function to call after each.
     """
     ledger = Ledger()
     train, val = read(dataset, ledger)

@@ -103,7 +103,7 @@ def other_spellings(
 
 
 def _spelt(split: str, pairs: Mapping[str, str], names: Names) -> str:
-    """Word what a split calls otherwise; of many classes it gives the first ones."""
+    """Describe the classes that a split spells differently; lists only the first ones of many."""
     shown = list(pairs)[:SHOWN_CLASSES]
     others = [
         f"{boxes(names.others[other])} {'is' if names.others[other] == 1 else 'are'} called {other!r}"
@@ -152,7 +152,7 @@ def _guesses(classes: Iterable[str], others: Mapping[str, int]) -> Iterator[tupl
 
 
 def _folded(name: str) -> str:
-    """Return a name without what people spell differently: case, accents' form, hyphens and underscores for spaces."""
+    """Return a name with spelling variants removed: case, Unicode form of accents, hyphens and underscores."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").replace("-", " ").split())
 
 

@@ -1,4 +1,4 @@
-"""Say in a plan what is missing or wrong in its dataset, as far as two seconds tell."""
+"""Report missing or broken data in a plan, within two seconds."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from trainers.schema.voc_layout import PartFiles
 
 
 def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
-    """Yield what keeps the study's dataset from being trained and evaluated on, or is worth knowing of it.
+    """Yield the problems that block training or evaluation on the study's dataset, and notes about it.
 
     Each mistake is told once: a class name that no box has at ``dataset.classes`` and not for each split, a file that
     both splits are read from instead of each image in it.

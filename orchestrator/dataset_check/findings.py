@@ -1,4 +1,4 @@
-"""Collect what is found in a dataset, so that a mistake made a million times is told twenty times."""
+"""Collect a dataset's findings; a mistake made a million times is reported twenty times."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Ledger:
         self._add(kind, Finding("warning", where, message))
 
     def take(self, kind: Kind, notes: Notes) -> None:
-        """Take over what a reader has noted of one kind."""
+        """Add a reader's notes of one kind."""
         told, count = notes.told[kind], notes.counts[kind]
         if kind.once:
             more = f" (and {count - 1} more)" if count > 1 else ""

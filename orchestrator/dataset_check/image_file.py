@@ -17,7 +17,7 @@ END_MARKS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Say what an image file holds: the sizes (width, height) that training takes it for, or a ``problem``, a phrase.
+    """Describe an image file: its sizes (width, height) as training reads them, or a ``problem``, a phrase.
 
     ``suspicion`` is a phrase too, about a file that can perhaps be read. ``turn_unknown``: EXIF turns the image, and only
     the user knows whether it turns the boxes. ``digest`` is of all its bytes.
@@ -32,7 +32,7 @@ class Look:
 
 
 def look_at(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) -> Look:
-    """Read the header of an image, with ``decode`` all of it; never raises for what the file holds.
+    """Read the header of an image, with ``decode`` all of it; never raises because of the file's contents.
 
     Files of rare kinds are always decoded: their header does not tell whether training can read them.
     """
@@ -71,7 +71,7 @@ def _look(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) 
 
 
 def _header(path: Path) -> Header | None:
-    """Return a file's header, ``None`` where only OpenCV can tell what it is."""
+    """Return a file's header, ``None`` if only OpenCV can read its kind."""
     try:
         return read_header(path)
     except ImageError:

@@ -1,4 +1,4 @@
-"""Say in a plan what the image files of a split are worth: it reads the first ones' headers, and few pixels."""
+"""Report image-file problems in a plan; reads only the headers, and few pixels, of the first files."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ Headers = list[tuple[FirstImage, Header]]
 
 
 def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
-    """Yield what is wrong with the image files of a split, and what the first ones leave for the user to say.
+    """Yield problems of a split's image files, and settings that the user must decide for them.
 
     Nothing is said of images that do not exist, nor of annotations that are too large for a plan.
     """

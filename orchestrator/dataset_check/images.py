@@ -56,7 +56,7 @@ def _note(image: Image, look: Look, ledger: Ledger) -> None:
 
 
 def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:
-    """Note what has one cause in all images of a split."""
+    """Add one finding for a cause that all images of a split share."""
     missing = [image for image, look in zip(split.images.values(), looks, strict=True) if look.problem == MISSING]
     if missing and not split.told_missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

@@ -1,4 +1,4 @@
-"""Note what is wrong with a split that was read as training and evaluation do."""
+"""Find problems in a split, read in the same way as by training and evaluation."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -36,7 +36,7 @@ def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
 
 
 def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Ledger) -> Split:
-    """Note what is odd about a split, except that no box has the name of the ``unknown`` classes."""
+    """Add findings about a split, except that no box has the name of the ``unknown`` classes."""
     for kind in found.notes.told:
         if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
             ledger.take(kind, found.notes)

@@ -29,7 +29,7 @@ class FirstImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold what a split's annotations say: counts, oddities, names, images, and what is read otherwise than before.
+    """Hold the contents of a split's annotations: counts, oddities, names, images, and changes in how they are read.
 
     ``used`` are the files of the images that are used, ``first`` the first of these images, ``seen`` the digests of a VOC
     split's parts.
@@ -46,7 +46,7 @@ class Reading:
 
 
 def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
-    """Return what a split's annotations say, ``None`` where a file is missing or too large for a plan.
+    """Read a split's annotations; ``None`` if a file is missing or too large for a plan.
 
     A split is read once in a process while its files have the same size and time.
     """
@@ -68,7 +68,8 @@ def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
 
 
 def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
-    """Return the size and time of annotation files, lists, and folders: names are compared with what the folders hold."""
+    """Return the size and time of annotation files, lists, and folders: names are compared with the folders'
+    contents."""
     root = Path(dataset.root)
     if not isinstance(dataset, VocDataset):
         files = dataset.train if split == "train" else dataset.val

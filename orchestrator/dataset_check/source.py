@@ -16,9 +16,9 @@ SECTION = "dataset"
 
 
 def read_dataset(path: Path, sets: Iterable[str]) -> DatasetSpec:
-    """Return the dataset of a study file, whatever the rest of it says, with ``sets`` (``key=value``) on top.
+    """Return the dataset of a study file with ``sets`` (``key=value``) applied; ignores the other sections.
 
-    Raises ``StudyErrors`` with what is wrong with the section, a variable that is not set included.
+    Raises ``StudyErrors`` with all mistakes in the section, including unset variables.
     """
     source = apply_sets(read_source(path), sets)
     problems: list[Problem] = list(source.problems)

@@ -1,4 +1,4 @@
-"""Hold one split of a dataset as its annotation files describe it, whatever their format."""
+"""Hold one split of a dataset as its annotation files describe it, in any format."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -39,8 +39,8 @@ class Box:
 class Split:
     """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
 
-    ``usage`` counts what of it is used. ``told_missing``: the reader has noted that image files are missing; ``told_corners``:
-    that the boxes seem to be given as corners.
+    ``usage`` counts its used images and boxes. ``told_missing``: the reader has noted that image files are missing;
+    ``told_corners``: that the boxes seem to be given as corners.
     """
 
     name: str

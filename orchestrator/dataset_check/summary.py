@@ -1,4 +1,4 @@
-"""Count what a split holds."""
+"""Count a split's images and boxes."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from trainers.schema.annotations.wording import boxes, images, visible
 class Summary:
     """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds, difficult ones and those marked to be ignored.
 
-    ``used`` counts what of it is used.
+    ``used`` counts those that training and evaluation use.
     """
 
     split: str
@@ -34,7 +34,7 @@ class Summary:
         return f"{self.split}: {parts}{ignored}{others}: {classes}{self._rest()}"
 
     def _rest(self) -> str:
-        """Return a line about what is left out or mended, where anything is."""
+        """Return a line about boxes left out or repaired, if there are any."""
         lists = {"left out": self.used.left_out, "mended": self.used.mended}
         told = [f"{what}: {listed(counts)}" for what, counts in lists.items() if counts]
         if not told:
