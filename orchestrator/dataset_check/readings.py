@@ -68,8 +68,10 @@ def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
 
 
 def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
-    """Return the size and time of annotation files, lists, and folders: names are compared with the folders'
-    contents."""
+    """Return size and time of annotation files, lists and folders.
+
+    Names are compared with the folders' contents.
+    """
     root = Path(dataset.root)
     if not isinstance(dataset, VocDataset):
         files = dataset.train if split == "train" else dataset.val

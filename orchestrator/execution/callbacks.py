@@ -1,4 +1,4 @@
-"""Hear from Ray Tune what happens to trials, and decide on attempts and endings."""
+"""Handle Ray Tune's trial events: decide whether to retry a trial or end it."""
 
 import logging
 import time
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
-    """Be told what happens to trials; must not raise or wait, for it is called inside Tune's loop."""
+    """Receive trial events; must neither raise nor block, because Tune calls it inside its loop."""
 
     def planned(self, trial: PlannedTrial) -> None:
         """Hear of a trial that the search has come to."""
@@ -79,7 +79,7 @@ class Notifier(tune.Callback):
             watcher.started(trial_id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Tell what a trial has reported."""
+        """Report a trial's new record."""
         for watcher in self._watchers:
             watcher.reported(trial_id(trial), result)
 
@@ -109,7 +109,7 @@ class Notifier(tune.Callback):
             log.warning("%s  %s: %s: %s", job.trial_id, events[-1].kind, events[-1].action, events[-1].detail)
 
     def _judged(self, job: Job) -> list[Event]:
-        """Return the verdicts of this run; what the training itself notes on the timeline belongs to no run."""
+        """Return the verdicts of this run; the training's own notes on the timeline belong to no run."""
         return [event for event in read_events(job.directory) if event.run == self._run]
 
 
@@ -136,11 +136,11 @@ class Ending(tune.Stopper, tune.Callback):
         return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Stop no trial for what it reports."""
+        """Stop no trial because of its result."""
         return False
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Keep account of what has been spent and reached."""
+        """Add the result to the budget."""
         self.budget.heard(trial_id(trial), result)
 
     @property

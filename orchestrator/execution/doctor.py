@@ -26,7 +26,7 @@ PROBE_TIMEOUT_S = 180
 
 @dataclass(frozen=True)
 class Check:
-    """Hold what one look has found."""
+    """Hold the result of one check."""
 
     level: Literal["ok", "warn", "fail"]
     subject: str

@@ -1,4 +1,4 @@
-"""Find what runs that were killed have left behind: processes and half-written files; and clean up what is surely ours."""
+"""Find processes and half-written files that killed runs left behind, and remove those that are certainly ours."""
 
 import contextlib
 import fcntl
@@ -27,12 +27,12 @@ class Leak:
 
 
 def find_leaks(store: Store) -> list[Leak]:
-    """Return what is left of runs that are no more; a run that goes on has no leaks."""
+    """Return the leaks of ended runs; an active run has none."""
     return [*_orphans(), *_half_written(store)]
 
 
 def clean(leaks: list[Leak]) -> None:
-    """End the processes and delete the files, each only if it still is what was found."""
+    """End the processes and delete the files, each only if it has not changed since it was found."""
     for leak in leaks:
         if leak.path is not None:
             leak.path.unlink(missing_ok=True)

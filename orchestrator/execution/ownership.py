@@ -1,4 +1,4 @@
-"""Let one run alone write in a store: end what a run that was killed has left, and at the end what this one would leave."""
+"""Let only one run write in a store: end processes left by a killed run, and this run's own processes at its end."""
 
 import contextlib
 import time
@@ -47,7 +47,7 @@ def _succeed(note: Path, own: str) -> None:
 
 
 def end_marked(driver: str, spared: frozenset[str]) -> None:
-    """Kill the processes with the mark of ``driver`` and wait until they are gone, whatever they start meanwhile."""
+    """Kill the processes with the mark of ``driver`` and wait until they and their new children are gone."""
     giving_up = time.monotonic() + PATIENCE_S
     killed: set[str] = set()
     while time.monotonic() < giving_up:

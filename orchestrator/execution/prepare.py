@@ -1,4 +1,4 @@
-"""Prepare a run: hold the plan against what is here, find the cluster, fetch weights, reach MLflow."""
+"""Prepare a run: check the plan against this machine, find the cluster, fetch weights, reach MLflow."""
 
 import logging
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def require_runnable(plan: Plan) -> None:
 
 
 def cluster_at(address: str) -> Machine:
-    """Connect to a running cluster and return what it has."""
+    """Connect to a running cluster and return its resources."""
     from orchestrator.core import ray_environment
 
     ray_environment.prepare(address)

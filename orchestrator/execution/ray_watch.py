@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 def watched_head() -> Iterator[None]:
     """Watch the Ray that this process has started, for the length of a block; a cluster's is not ours to watch.
 
-    When a part of it is gone, what is left of it is killed and this process ends with exit code 1, from a thread: the
-    main thread may be waiting inside Ray. Trials are on disk, MLflow is caught up with by the next run.
+    When one of Ray's processes is gone, the others are killed and this process ends with exit code 1, from a thread:
+    the main thread may be waiting inside Ray. Trials are on disk, MLflow is caught up with by the next run.
     """
     over = threading.Event()
     thread = threading.Thread(target=_watch, args=(standing(), over), name="ray-watch", daemon=True)

@@ -38,11 +38,11 @@ def run_plan(
     *,
     keep_ray: bool = False,
 ) -> Delivery:
-    """Train what the plan still lacks and copy all to MLflow, also when the run ends early; say what became of that.
+    """Train the plan's remaining trials and copy all results to MLflow, also when the run ends early.
 
-    Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does not answer. ``keep_ray``
-    leaves Ray up for another plan; the caller stops it. Raises
-    ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
+    Return the delivery. Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does
+    not answer. ``keep_ray`` leaves Ray up for another plan; the caller stops it. Raises ``OperationError`` when the
+    teacher fails; a failed student is an outcome, not an error.
     """
     pending = to_train(map(refreshed, plan.trials))
     sweep = Sweep(plan)

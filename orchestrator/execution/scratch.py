@@ -1,4 +1,4 @@
-"""Give a run a folder of its own for temporary files: whoever is killed cannot delete what he has begun."""
+"""Give a run a folder of its own for temporary files: a killed process cannot delete its own files."""
 
 import contextlib
 import os

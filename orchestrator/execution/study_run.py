@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Say where a run trains and what goes beside it, none of which changes a number.
+    """Hold where and how a run trains; no setting here changes a number.
 
     ``address`` is a running Ray cluster, else the run starts a local one. ``mirror`` is the URL where copies of the trials
     are kept. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
-    context manager whose value hears what happens to the trials of a plan, such as progress bars.
+    context manager whose value receives the trial events of a plan, such as progress bars.
     """
 
     address: str | None = None
@@ -41,9 +41,9 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class RunResult:
-    """Hold what a run has come to: a sequence of results, the teacher's first.
+    """Hold the outcome of a run: a sequence of results, the teacher's first.
 
-    ``delivery`` says whether MLflow has everything, ``uncopied`` what the mirror lacks, if it lacks something.
+    ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror.
     """
 
     plan: Plan
@@ -94,7 +94,7 @@ class RunResult:
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """Carry what a run has come to that the user stopped in order: every trial has saved its state."""
+    """Carry the outcome of a run that the user interrupted: every trial has saved its state."""
 
     def __init__(self, result: RunResult) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ def writing(store: Store) -> Iterator[None]:
 
 
 def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool = False) -> RunResult:
-    """Train what the plan still lacks and copy all to MLflow; the caller holds ``writing(store)``.
+    """Train the plan's remaining trials and copy all results to MLflow; the caller holds ``writing(store)``.
 
     ``keep_ray`` leaves Ray up for another plan. ``ray_environment.prepare`` has run, and Ray is not imported before the
     tracking store has answered. Raises ``OperationError`` when the teacher fails, ``UserError`` when MLflow refuses the

@@ -1,4 +1,4 @@
-"""Hold what a run knows of its plan while trials are trained; everything is built once."""
+"""Hold the state of a running plan; every part is built once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from orchestrator.study.space import is_open
 class Sweep:
     """Share a plan, the budget of its study and the state of its search among all parts of a run.
 
-    ``budget`` and ``suggestions`` change while trials report; building them repeats what earlier runs have left, so the
+    ``budget`` and ``suggestions`` change while trials report; building them replays the records of earlier runs, so the
     parts of a run must not build their own.
     """
 
@@ -24,7 +24,7 @@ class Sweep:
 
     @cached_property
     def budget(self) -> Budget:
-        """Return what the students have taken and reached."""
+        """Return the students' used budget and best results."""
         return Budget(self.plan)
 
     @cached_property

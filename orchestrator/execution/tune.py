@@ -128,7 +128,10 @@ def make_tuner(
 def open_search(
     sweep: Sweep, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
 ) -> Searcher | None:
-    """Return what gives out ``trials`` and adds to them as results come in; ``None`` where all trials are known."""
+    """Return a searcher that hands out ``trials`` and adds to them as results arrive.
+
+    ``None`` where all trials are known.
+    """
     if sweep.suggestions is None or role_of(trials) == "teacher":
         return None
 
@@ -147,13 +150,13 @@ def most_at_once(plan: Plan, pool: Pool | None) -> int | None:
 
 
 def order(plan: Plan, trial: PlannedTrial, run: str, pool: Pool | None, position: int) -> dict[str, str | int]:
-    """Return what a runner is told: the trial, its directory, which run counts its failures, and who trains it."""
+    """Return a runner's order: the trial, its directory, which run counts its failures, and who trains it."""
     told: dict[str, str | int] = {"id": trial.id, "directory": str(trial.directory), "run": run, "position": position}
     return told | {"job": plan.job(trial).model_dump_json(), "exchange": pool.name if pool else ""}
 
 
 def request(plan: Plan, role: str) -> dict[str, float]:
-    """Return what Tune must reserve for a trial that its actor trains."""
+    """Return the resources that Tune must reserve for a trial that its actor trains."""
     return {"CPU": plan.resources.cpus(role), "GPU": plan.resources.gpus_per_worker}
 
 
@@ -178,7 +181,7 @@ def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> None
 
 
 def starvation(plan: Plan, trial: PlannedTrial) -> str:
-    """Say what a trial waited for in vain, and what the cluster has."""
+    """Describe the resources that a trial waited for in vain, and those of the cluster."""
     granted, limit = plan.resources, plan.study.scaling.start_timeout_s
     wanted = f"{granted.cpus(trial.role)} CPUs and {granted.gpus_per_worker:g} GPUs"
     return f"not started after {limit:g} s: waited for {wanted} on one machine; {what_there_is()}"

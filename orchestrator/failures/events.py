@@ -13,7 +13,7 @@ EVENTS = "events.jsonl"
 
 @dataclass(frozen=True)
 class Event:
-    """Say what happened to a trial and what was done about it.
+    """Record one incident of a trial and the response to it.
 
     ``attempt`` counts the trial's starts in this ``run`` (the run that writes the event) from 1. ``details`` holds
     numbers that the action needs again, such as ``micro_batch``. ``time`` is in seconds since 1970.

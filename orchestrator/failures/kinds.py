@@ -1,4 +1,4 @@
-"""Sort failures into a closed list of kinds, and say for each what is done about it and how often."""
+"""Sort failures into a closed list of kinds, and define for each the response and the number of retries."""
 
 import errno
 import re
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Name what went wrong."""
+    """Name a kind of failure."""
 
     CONFIG = "config error"
     NON_FINITE = "non-finite loss"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Action(StrEnum):
-    """Name what is done about it."""
+    """Name a response to a failure."""
 
     STOP = "stop the trial"
     RESTART = "restart from the last state"
@@ -96,7 +96,7 @@ def classify(error: BaseException) -> Kind:
 
 
 def causes(error: BaseException, *, implicit: bool = True) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, outermost first; of several workers' errors the telling one first.
+    """Yield an error and its causes, outermost first; of several workers' errors the telling one first.
 
     ``implicit`` includes errors that were merely being handled when another was raised.
     """
@@ -125,8 +125,8 @@ def root_cause(error: BaseException) -> BaseException:
 def _program_error(error: BaseException) -> BaseException | None:
     """Return the error in the chain that would be raised again by the next attempt.
 
-    A ``KeyError`` that was only being handled (a cache without the entry) says nothing, and an error of the operating
-    system, whatever it was raised from, may be gone the next time.
+    A ``KeyError`` that was only being handled (a cache without the entry) says nothing, and an operating-system error
+    may be gone the next time, regardless of its cause.
     """
     for found in causes(error, implicit=False):
         if isinstance(found, OSError):

@@ -1,4 +1,4 @@
-"""Decide what becomes of a trial that has failed: another attempt, or its end."""
+"""Decide whether a failed trial gets another attempt or ends."""
 
 import contextlib
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Verdict:
-    """Return what becomes of the trial, and write it on its timeline.
+    """Return the decision about the trial, and record it on its timeline.
 
     ``run`` is the run whose budgets count; ``began`` (seconds since 1970) is when the attempt began: stacks that are
     younger say that it hung.
@@ -71,7 +71,7 @@ def micro_batch_of(job: Job) -> int | None:
 
 
 def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
-    """Return whether less than the present micro-batch is possible, and what it is."""
+    """Return whether a smaller micro-batch is possible, and its size."""
     share = job.trial.schedule.batch_size // job.placement.workers
     present = micro_batch_of(job) or share
     return (True, {"micro_batch": -(-present // 2)}) if present > 1 else (False, {})

@@ -11,7 +11,7 @@ HOUR_S = 3600.0
 
 
 class Budget:
-    """Keep account of what the students of a study have taken and reached, this run and earlier ones together."""
+    """Track the GPU hours and results of a study's students, over this run and all earlier ones."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._search = plan, plan.study.search
@@ -22,7 +22,7 @@ class Budget:
                 self._take(trial)
 
     def heard(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Take a trial's new record into account; what a teacher takes is not counted."""
+        """Take a trial's new record into account; the teacher's time does not count."""
         if self._search.max_gpu_hours is None and self._search.stop_when is None:
             return
         for trial in self._plan.trials:

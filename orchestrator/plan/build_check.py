@@ -1,6 +1,7 @@
-"""Have every detector of a study built once before its first trial, by a process of its own; remember what could be built.
+"""Have every detector of a study built once before its first trial, in a process of its own.
 
-Detectors that mmdet and Stillhouse ship were built when their list was made (``trainers.build_check.zoo``) and are not built again.
+Remember the detectors that could be built. Detectors that mmdet and Stillhouse ship were built when their list was made
+(``trainers.build_check.zoo``) and are not built again.
 """
 
 import os
@@ -48,14 +49,14 @@ class Asked:
     methods: tuple[str, ...] = ()
 
     def finding(self, problem: BuildProblem) -> Finding:
-        """Return what the user is told about a problem."""
+        """Return the finding for a problem."""
         if problem.part == "method" and problem.method is not None:
             return Finding("error", self.methods[problem.method], problem.message)
         return Finding("error", self.weights if problem.part == "weights" else self.student, problem.message)
 
 
 def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:
-    """Build what is not known to be buildable; return a finding for each problem."""
+    """Build each detector that has not been built before; return a finding for each problem."""
     asked = [one for one in _asked(loaded, plan) if not _remembered(one.unit.key).exists()][:MOST_UNITS]
     if not asked:
         return []
@@ -79,7 +80,7 @@ def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:
 
 
 def _asked(loaded: LoadedStudy, plan: Plan) -> Iterator[Asked]:
-    """Yield what has to be built: the teacher, each student alone, and with each method against the teacher."""
+    """Yield the detectors to build: the teacher, each student alone, and with each method against the teacher."""
     study, teacher = plan.study, plan.planner.teacher
     students: tuple[Variant[Detector], ...] = forms_of(study, "student").variants
     methods: tuple[Variant[MethodSpec], ...] = forms_of(study, "method").variants
@@ -133,7 +134,7 @@ def _local(weights: Weights | None) -> Weights | None:
 
 
 def _is_readable(detector: Detector) -> bool:
-    """Tell whether a config's text can be read; what is wrong with it is said by ``config_findings``, and once is enough."""
+    """Tell whether a config's text can be read; ``config_findings`` reports its mistakes."""
     path = Path(detector.config)
     return "::" in detector.config or not path.is_file() or not read_config(path).problems
 
@@ -203,7 +204,7 @@ def _build(asked: list[Asked], classes: tuple[str, ...]) -> Iterator[tuple[Asked
 
 @dataclass(frozen=True)
 class End:
-    """Say how the process ended: its exit code (``None``: it took too long), and the last line of what it said."""
+    """Hold how the process ended: its exit code (``None``: it took too long), and the last line of its output."""
 
     code: int | None
     said: str
@@ -214,7 +215,7 @@ class End:
         return self.code is not None and self.code < 0
 
     def finding(self, asked: Asked) -> Finding:
-        """Return what is told of the unit that it was busy with."""
+        """Return the finding for the detector that it was building."""
         if self.code is None:
             return Finding(
                 "warning", asked.student, "building it was given up, it takes too long; it is trained all the same"

@@ -31,7 +31,7 @@ class Cohorts:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Say what keeps trials apart that a larger cohort could hold."""
+        """Explain why trials that would fit into one cohort are kept apart."""
         first = {self.keys[group[0].id]: group[0] for group in reversed(self.groups)}
         found = [_difference(one, other) for one, other in combinations(first.values(), 2)]
         return tuple(dict.fromkeys(found))

@@ -15,7 +15,7 @@ MISSING = "missing"
 def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = None) -> str:
     """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
 
-    ``annotations`` is what ``annotation_digests`` returned, for callers that need both. Of VOC datasets these are the
+    ``annotations`` is the result of ``annotation_digests``, for callers that need both. Of VOC datasets these are the
     lists of images and every XML file that they name. Images are not read (COCO's are 19 GB): their names, and mostly
     sizes, stand in the annotations. Where a COCO file holds something that earlier releases read otherwise, the digest
     covers that, too (not of files too large for a plan, see ``readings``). The shapes dataset is a function of its
@@ -51,7 +51,7 @@ def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
 
 
 def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
-    """Return what of the files earlier releases read otherwise: their results stand under another identity."""
+    """Return the parts of the files that earlier releases read differently: those results have another identity."""
     splits = {name: reading(dataset, name) for name in get_args(SplitName)}
     return {name: list(found.changed) for name, found in splits.items() if found is not None and found.changed}
 

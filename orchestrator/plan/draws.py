@@ -1,4 +1,4 @@
-"""Draw random numbers that depend on nothing but a seed and what they are for."""
+"""Draw random numbers that depend only on a seed and their purpose."""
 
 from orchestrator.study.fingerprint import fingerprint
 

@@ -1,4 +1,4 @@
-"""Estimate what a trial will take: exact counts where the data tells them, seconds only where some were measured."""
+"""Estimate a trial's steps and time: exact counts if the data is present, seconds only if some were measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class Estimate:
 
 
 def estimate(spec: TrialSpec, directory: Path) -> Estimate:
-    """Return how long ``spec`` is, from the dataset and from what its directory holds."""
+    """Estimate the length of ``spec`` from the dataset and from the trial's directory."""
     per_epoch = _steps_per_epoch(spec)
     steps = _steps(spec, per_epoch)
     history = read_history(directory)

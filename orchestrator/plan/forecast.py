@@ -1,4 +1,4 @@
-"""Say what the rest of a plan will take and cost, and how sure that is."""
+"""Forecast the time and cost of a plan's remaining trials, with their uncertainty."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Remainder:
-    """Hold what is left of a study: counts, GPU hours of what is known, and how many trials nothing is known of.
+    """Hold the rest of a study: counts, GPU hours of the known trials, and the number of trials without an estimate.
 
     ``capped`` tells that the hours are those that ``search.max_gpu_hours`` leaves.
     """
@@ -47,7 +47,7 @@ class Remainder:
 
 
 def forecast(plan: Plan, rates: Mapping[str, Sequence[float]]) -> dict[str, Forecast]:
-    """Return what is known of each trial's length in time; trials of which nothing is known are left out.
+    """Return the time estimate of each trial; trials without an estimate are left out.
 
     ``rates`` are those of the store (``known_rates``). A trial's own first epochs count most, then trials alike, then
     ``scaling.seconds_per_step``.
@@ -77,7 +77,7 @@ def _of(plan: Plan, steps: int, rates: Sequence[float], limits: tuple[float, flo
 
 
 def remainder(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Sequence[float]]) -> Remainder:
-    """Return what is left to do, with what an open search may still come to, at most as much as the budget leaves."""
+    """Return the remaining work, including the trials that an open search may still propose within the budget."""
     known: dict[str, list[Forecast]] = {"teacher": [], "student": []}
     unknown = 0
     for trial in left(plan):
@@ -105,7 +105,7 @@ def _part_left(trial: PlannedTrial) -> float:
 
 
 def _capped(plan: Plan, students: list[Forecast], unknown: int) -> tuple[list[Forecast], bool]:
-    """Return the students' hours, or what ``search.max_gpu_hours`` leaves where that is less or theirs are not known."""
+    """Return the students' hours, or the rest of ``search.max_gpu_hours`` if that is less or theirs are unknown."""
     most = Budget(plan).hours_left
     if most is None or not (students or unknown) or (not unknown and _total(students).high <= most):
         return students, False
@@ -154,7 +154,7 @@ def forecast_json(plan: Plan, found: Mapping[str, Forecast]) -> dict[str, Any]:
 
 
 def totals_json(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return what there is and what is left in all, as ``plan --json`` prints it."""
+    """Return the totals of existing and remaining work, as ``plan --json`` prints them."""
     rest = remainder(plan, found, rates)
     hours = None if rest.hours is None else _priced(rest.hours, plan.study.scaling.cost_per_gpu_hour)
     return {**rest.totals.to_json(), "hours_left": hours, "trials_of_unknown_length": rest.unknown}

@@ -49,7 +49,7 @@ class Images:
     changed: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is kept beside a trial."""
+        """Return the record kept beside a trial."""
         return {"files": self.files, "bytes": self.bytes, "sizes": self.sizes, "times": self.times, "at": self.at}
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class ImageRecorder:
         self._directories[trial.id] = trial.directory
 
     def started(self, trial_id: str) -> None:
-        """Write the record of a trial that has not been trained before: of others it is not known what they saw."""
+        """Write the record of a trial not trained before; the images of earlier trainings are unknown."""
         directory = self._directories[trial_id]
         if self._text is None or (directory / HISTORY).exists():
             return
@@ -162,7 +162,7 @@ def _unlike_trials(known: dict[str, Images], now: Images, where: str) -> Iterato
 
 
 def _rewritten(then: Images, now: Images, who: str, where: str) -> Iterator[Finding]:
-    """Yield what times alone tell: a copy changes all of them or keeps them, an edit changes some."""
+    """Yield findings from modification times alone: a copy changes all times or none, an edit changes some."""
     since = sum(changed > then.at for changed in now.changed)
     if 0 < since < now.files:
         message = f"{since} of {now.files} images were written after {who} began, their sizes are the same"

@@ -1,4 +1,4 @@
-"""Remember what a search has decided, in order: an append-only file that survives whatever kills its writer."""
+"""Log the decisions of a search in order, in an append-only file that survives a kill of its writer at any moment."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""See what this machine offers, without importing torch or Ray."""
+"""Detect this machine's resources without importing torch or Ray."""
 
 import os
 from dataclasses import dataclass

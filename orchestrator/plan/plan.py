@@ -1,4 +1,4 @@
-"""Turn a study into the trials that ``run`` will run: their identities, places, states, and what is missing for them."""
+"""Turn a study into the trials that ``run`` will run: their identities, directories, states, and missing files."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ WORST_FIRST = ("error", "missing", "warning", "note")
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold everything that ``run`` will do. ``findings`` name what is missing or doubtful, worst first.
+    """Hold everything that ``run`` will do. ``findings`` list missing or doubtful items, worst first.
 
     A search whose points follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of them.
     """
@@ -57,7 +57,7 @@ class Plan:
         return self.resources.workers * (self.resources.gpus_per_worker or 1.0)
 
     def job(self, trial: PlannedTrial) -> Job:
-        """Return what a worker group gets to run ``trial``."""
+        """Return the job that a worker group receives for ``trial``."""
         directory = str(trial.directory)
         return Job(
             trial=trial.spec,
@@ -74,7 +74,7 @@ class Plan:
 
 
 def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
-    """Plan ``loaded`` for ``store``; needs neither data nor GPU, and says what of them is missing."""
+    """Plan ``loaded`` for ``store``; needs neither data nor GPU, and reports missing ones."""
     study = loaded.study
     machine = machine or this_machine()
     granted = resources(study, machine)
@@ -114,7 +114,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _within_budget(study: Study, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
-    """Return the first ``search.max_trials`` students, and what is to be said of the others."""
+    """Return the first ``search.max_trials`` students, and a finding about the others."""
     most = study.search.max_trials
     if most is None or len(students) <= most:
         return students, []

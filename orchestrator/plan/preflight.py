@@ -1,4 +1,4 @@
-"""Look for what a study needs and this machine lacks, before anything is started."""
+"""Find requirements of a study that this machine lacks, before anything starts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from trainers.schema.checkpoint_classes import OtherClasses
 
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
-    """Return what is missing or wrong in the world outside the study file; an empty list means: it can run here."""
+    """Return missing or wrong things outside the study file; an empty list means that the study can run here."""
     outside = (data_findings(loaded), config_findings(loaded.study), _weights(loaded))
     here = (_room(loaded, granted, machine), _precision(loaded, granted))
     return [finding for part in (*outside, *here) for finding in part]

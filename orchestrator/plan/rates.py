@@ -11,7 +11,7 @@ from trainers.schema.record import read_history, read_status
 
 
 def alike(plan: Plan, trial: PlannedTrial) -> str:
-    """Return what trials of about the same speed have in common: images, detectors, batch and placement.
+    """Return the key that trials of about the same speed share: images, detectors, batch and placement.
 
     Loss weights, learning rates, lengths and seeds do not count.
     """
@@ -58,7 +58,7 @@ def remember(plan: Plan, path: Path) -> None:
 
 
 def known_rates(path: Path) -> dict[str, list[float]]:
-    """Return the rates in a store, in seconds a step, by what their trials have in common."""
+    """Return the rates in a store, in seconds a step, by the key that their trials share."""
     found: dict[str, list[float]] = {}
     for entry in _entries(path):
         found.setdefault(str(entry["alike"]), []).append(float(str(entry["seconds_per_step"])))

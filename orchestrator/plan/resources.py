@@ -1,4 +1,4 @@
-"""Decide what each trial gets and how many trials run at once."""
+"""Assign resources to each trial and decide how many trials run at once."""
 
 from dataclasses import dataclass
 from math import inf
@@ -27,7 +27,7 @@ class Resources:
         return self.teacher_cpus_per_worker if role == "teacher" else self.cpus_per_worker
 
     def placement(self, role: str) -> Placement:
-        """Return what a worker of a trial in ``role`` has to know of it."""
+        """Return the placement of a worker of a trial in ``role``."""
         return Placement(
             workers=self.workers,
             threads=self.cpus(role),

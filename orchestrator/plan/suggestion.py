@@ -27,7 +27,7 @@ class Suggestion:
     from_epoch: int = 0
 
     def event(self) -> dict[str, Any]:
-        """Return what the log keeps."""
+        """Return the log entry."""
         return {"event": ASK, **asdict(self)}
 
 
@@ -54,7 +54,7 @@ def trials_of(
 def suggestions_in(
     events: Iterable[dict[str, Any]], at: At, seeds: Sequence[int]
 ) -> Iterator[tuple[Suggestion, tuple[PlannedTrial, ...]]]:
-    """Yield what a search has come to so far, in order."""
+    """Yield the suggestions of a search so far, in order."""
     earlier: dict[int, str] = {}
     for event in events:
         if event["event"] == ASK:

@@ -1,7 +1,7 @@
-"""Count what a study will do: trials and steps, those included that an open search has not come to yet.
+"""Count a study's trials and steps, including those that an open search has not proposed yet.
 
-A search whose points follow from results knows its trials one after the other. What it may still come to is bounded by its
-samples, seeds and budgets; everything that says how much is left, or what it costs, asks here.
+A search whose points follow from results knows its trials one after the other. Samples, seeds and budgets bound the
+trials that it may still propose. Every surface that shows remaining work or cost uses this module.
 """
 
 import math
@@ -100,7 +100,7 @@ def steps_left(trial: PlannedTrial) -> int | None:
 
 
 def further(plan: Plan) -> tuple[Further, ...]:
-    """Return what an open search may still come to; nothing where all trials are known, or the budget is spent."""
+    """Return the trials that an open search may still propose; none if all are known or the budget is spent."""
     search = plan.study.search
     if not is_open(search) or Budget(plan).reason:
         return ()

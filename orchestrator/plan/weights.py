@@ -77,7 +77,7 @@ def config_inputs(*detectors: Detector) -> dict[str, str]:
 
 
 def needed_urls(study: Study) -> dict[str, str]:
-    """Return what has to be fetched before the study can run: URL -> study key, for files not in the cache."""
+    """Return the URLs to download before the study can run: URL -> study key, for files not in the cache."""
     wanted = {_imagenet(student): "student.weights" for student in students_of(study)}
     if isinstance(study.teacher, ZooTeacher):
         wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"

@@ -1,1 +1,1 @@
-"""Write what a study has shown: tables as a paper prints them, and figures."""
+"""Write a study's results as paper-style tables and figures."""

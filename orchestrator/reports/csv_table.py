@@ -51,7 +51,7 @@ def _line(report: Report, row: Row) -> list[str | int]:
 
 
 def _provenance(report: Report) -> list[tuple[str, str]]:
-    """Return what the numbers rest on; of the study its fingerprint, because its name stands in every line already."""
+    """Return the provenance of the numbers; of the study only its fingerprint, because each line has its name."""
     return [
         ("fingerprint", report.fingerprint) if name == STUDY else (name, value) for name, value in report.provenance
     ]

@@ -1,4 +1,4 @@
-"""Gather everything that a study's report says, whatever the format that it is written in."""
+"""Gather the contents of a study's report, independent of its format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STUDY = "study"  # the first line of the provenance: name and fingerprint
 
 @dataclass(frozen=True)
 class Report:
-    """Hold a study's table and what it rests on. ``columns`` are titles of amounts; ``provenance`` is in order."""
+    """Hold a study's table and its provenance. ``columns`` are titles of amounts; ``provenance`` is in order."""
 
     study: str
     fingerprint: str
@@ -50,7 +50,8 @@ class Report:
 def make_report(plan: Plan, store: Store, command: str) -> Report:
     """Read the study's results from MLflow, or from the trials' directories where those know more.
 
-    ``command`` is what repeats the study. The same results make the same report. Raises as ``read_study`` does.
+    ``command`` is the command that repeats the study. The same results make the same report. Raises as ``read_study``
+    does.
     """
     found = read_study(plan, store)
     return report_of(plan, found.results, read_recorded(plan, found.runs), command)

@@ -21,7 +21,7 @@ STUDENT = "student.pth"
 
 @dataclass(frozen=True)
 class Exported:
-    """Name what was written."""
+    """Name the written files."""
 
     trial_id: str
     config: Path
@@ -54,7 +54,7 @@ def export_student(plan: Plan, store: Store, wanted: str, target: Path, *, repla
 
 
 def require_undamaged(trial: PlannedTrial) -> None:
-    """Raise ``OperationError`` when the trial's best student is in the store and not what was written."""
+    """Raise ``OperationError`` when the trial's best student in the store has changed since it was written."""
     try:
         require_whole(trial.directory / BEST)
     except DamagedFile as error:

@@ -24,7 +24,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def html_page(report: Report) -> str:
-    """Return the report as HTML; names and values stand there as text, whatever they hold."""
+    """Return the report as HTML; all names and values are escaped."""
     title = _text(report.study)
     notes = "".join(f"<p class=notes>{_text(note)}</p>" for note in report.notes)
     facts = "".join(f"<dt>{_text(name)}<dd>{_text(value)}" for name, value in report.provenance)

@@ -17,7 +17,7 @@ ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 def latex(report: Report) -> str:
-    """Return a ``table`` environment for the package booktabs; what it rests on stands in comments above.
+    """Return a ``table`` environment for the package booktabs; its provenance precedes it in comments.
 
     The text is ASCII: other characters, which pdfLaTeX may lack, are written as ``U+`` and their number.
     """

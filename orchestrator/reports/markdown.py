@@ -10,7 +10,7 @@ ACTING = re.compile(r"([\\`*_{}\[\]<>|~#&!])")
 
 
 def markdown(report: Report) -> str:
-    """Return the report as GitHub's Markdown; names and values stand there as text, whatever they hold."""
+    """Return the report as GitHub's Markdown; all names and values are escaped."""
     words = len(word_titles(report))
     heads = titles(report)
     rule = ["---"] * words + ["---:"] * (len(heads) - words)

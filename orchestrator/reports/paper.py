@@ -98,7 +98,10 @@ def _is_row_of(row: Mapping[str, Any], trial: PlannedTrial) -> bool:
 
 
 def _is_as_printed(trial: PlannedTrial) -> bool:
-    """Tell whether every searched setting of the method is at its default; what is not searched is the study's word."""
+    """Tell whether every searched setting of the method is at its default.
+
+    Settings that are not searched are trusted.
+    """
     changed = set(trial.spec.method.model_dump(exclude={"kind", "inherit"}, exclude_defaults=True))
     searched = {key.removeprefix("method.").partition(".")[0] for key in trial.params if key.startswith("method.")}
     whole = trial.params.get("method")

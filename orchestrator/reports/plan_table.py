@@ -41,7 +41,7 @@ def describe_size(plan: Plan) -> str:
 
 
 def describe_resources(granted: Resources) -> str:
-    """Return one sentence on what a trial gets and how many run at once."""
+    """Return one sentence about a trial's resources and the number of concurrent trials."""
     gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
     loaders = f" (with {granted.loader_workers} loading images)" if granted.loader_workers else ""
     workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
@@ -50,7 +50,7 @@ def describe_resources(granted: Resources) -> str:
 
 
 def describe_search(plan: Plan) -> list[str]:
-    """Return what is still to come of a search whose points follow from results; nothing where all trials are known."""
+    """Describe the pending part of a search whose points follow from results; nothing if all trials are known."""
     search = plan.study.search
     if not is_open(search):
         return []
@@ -62,7 +62,7 @@ def describe_search(plan: Plan) -> list[str]:
 
 
 def describe_cohorts(plan: Plan) -> list[str]:
-    """Return how many students will train side by side, and what keeps others apart.
+    """Return how many students will train side by side, and why others are kept apart.
 
     Nothing where no cohort was asked for, or no student is left to train.
     """

@@ -1,4 +1,4 @@
-"""Show chosen images to a study's best students, and keep what they find in MLflow."""
+"""Run a study's best students on chosen images and record their detections in MLflow."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
 
 @dataclass(frozen=True)
 class Wanted:
-    """Hold what the user asks for: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
+    """Hold the user's request: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
 
     trials: tuple[str, ...] = ()
     image_ids: tuple[str, ...] | None = None
@@ -43,14 +43,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Say what was kept, and in which run the images are."""
+    """Hold the recorded trials and images, and the run that has the images."""
 
     index: Index
     run_id: str
 
 
 def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = None) -> Predicted:
-    """Let trials look at images and log what they find; repeating it replaces the files.
+    """Run trials on images and log their detections; repeating it replaces the files.
 
     Raises ``UserError`` for trials that the study lacks, ``OperationError`` when a trial has no student or no run in
     MLflow, and when an image, a checkpoint or MLflow cannot be read.
@@ -70,7 +70,7 @@ def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = 
 def predict_shared(
     plan: Plan, store: Store, trials: Sequence[PlannedTrial], wanted: Wanted, machine: Machine | None = None
 ) -> str:
-    """Let trials of several studies look at the same images, each at its own dataset's size, and log what they find.
+    """Run trials of several studies on the same images, each at its own dataset's size, and log their detections.
 
     Every study that one of the trials belongs to keeps the images and names all the trials; its fingerprint is
     returned, the first trial's. ``plan`` says where MLflow is. Raises ``OperationError`` as ``predict`` does.
@@ -142,7 +142,7 @@ def _show(
     machine: Machine | None,
     keep: Callable[[Path], None],
 ) -> Index:
-    """Let trials look, and hand the folder of what they found to ``keep`` before it is removed."""
+    """Run the trials, and pass the folder with their detections to ``keep`` before it is removed."""
     with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
         subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
         folder = Path(scratch) / "found"
@@ -170,7 +170,7 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
 
 
 def _look(job: PredictionJob) -> Index:
-    """Run the job in this process; what it says of the user's files becomes one sentence."""
+    """Run the job in this process; its errors about the user's files become one sentence."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
             index: Index = import_module(LOOK).look(job)

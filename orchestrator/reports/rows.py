@@ -63,7 +63,7 @@ def make_rows(plan: Plan, results: Sequence[TrialResult]) -> tuple[list[str], li
 
 
 def student_name(detector: Detector) -> str:
-    """Return what tells detectors apart, short enough for a table."""
+    """Return a detector's distinguishing name, short enough for a table."""
     name = detector.config.rsplit("/", 1)[-1].removesuffix(".py")
     depth = f" R{detector.backbone_depth}" if detector.backbone_depth else ""
     return f"{name}{depth}" + (f" x{detector.width:g}" if detector.width != 1.0 else "")

@@ -1,4 +1,4 @@
-"""Print what a study has produced, and where to look for more."""
+"""Print a study's results and where to find more."""
 
 import sys
 from typing import Any
@@ -53,7 +53,7 @@ def print_best(results: list[TrialResult]) -> None:
 
 
 def print_waiting(address: str, delivery: Delivery) -> None:
-    """Say what MLflow lacks and how it will get it."""
+    """Print results that wait for MLflow, and how to deliver them."""
     lacking = f"{delivery.waiting} points of {delivery.trials} trials wait in the store"
     say(f"behind:  MLflow at {address} lacks results: {lacking} ({delivery.reason})")
     say("         stillhouse sync STUDY with the options of this run delivers them, and so does the next run")

@@ -1,4 +1,4 @@
-"""Show what happened to a plan's trials on their way, and what was done about it."""
+"""Show the incidents of a plan's trials and the response to each."""
 
 from datetime import datetime
 from typing import Any

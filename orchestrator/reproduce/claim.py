@@ -12,7 +12,7 @@ Answer = Literal["yes", "no", "undecided", "not run"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Hold the difference of two means in percent, how large it has to be to be clear, and what follows."""
+    """Hold the difference of two means in percent, the difference that would be clear, and the conclusion."""
 
     answer: Answer
     difference: float | None = None

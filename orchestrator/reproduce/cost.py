@@ -1,4 +1,4 @@
-"""Estimate what trials cost: GPU hours, from their own pace or from given rates, and disk."""
+"""Estimate the cost of trials: GPU hours, from their own pace or from given rates, and disk."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Cost:
 
 
 def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
-    """Return what a trial costs in all, on ``gpus`` GPUs if it has begun here; a finished one has been paid for."""
+    """Return a trial's total cost, on ``gpus`` GPUs if it has begun here; a finished trial costs nothing more."""
     disk = _disk_gb(trial.spec.student)
     if trial.status in ("finished", "stopped"):
         return Cost(0.0, disk, measured=True)
@@ -39,7 +39,7 @@ def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
 def study_hours(plan: Plan) -> float:
     """Return how many GPU hours are left of a study: of known trials, and at most of those that a search may come to.
 
-    What its students take is at most what ``search.max_gpu_hours`` leaves.
+    The rest of ``search.max_gpu_hours`` caps its students' hours.
     """
     rest = left(plan)
     teacher, students = (total(cost_of(t, gpus=1) for t in rest if t.role == role) for role in ("teacher", "student"))

@@ -1,4 +1,4 @@
-"""Run a reproduction, wave by wave, in one Ray: checks of weights, then what waits for nothing, then the rest."""
+"""Run a reproduction, wave by wave, in one Ray: checks of weights, then trials without dependencies, then the rest."""
 
 import logging
 import math
@@ -48,7 +48,7 @@ def _run(agenda: Agenda, trials: Sequence[PlannedTrial], label: str, run: RunPla
 
 
 def _objections(agenda: Agenda) -> dict[str, str]:
-    """Return the units that rest on weights which are not what they should be, with the reason."""
+    """Return the units that rest on wrong weights, with the reason."""
     gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
     verdicts = {gate: _objection(agenda, gate) for gate in gates}
     found = {name: [verdicts[gate] for gate in unit.gates] for name, unit in agenda.units.items()}
@@ -80,6 +80,6 @@ def _allowed(agenda: Agenda, trials: Sequence[PlannedTrial], stopped: dict[str, 
 
 
 def on_disk(agenda: Agenda, trials: Sequence[PlannedTrial]) -> dict[str, TrialResult]:
-    """Return what trials' directories say, by id."""
+    """Return trials' results from their directories, by id."""
     plans = merged(agenda, tuple(trials), "check")
     return {result.id: result for plan in plans for result in results_on_disk(plan, {})}

@@ -1,4 +1,4 @@
-"""Fetch public data sets: archives held to their MD5, unpacked once; what broke off goes on where it stopped."""
+"""Fetch public data sets: verify each archive's MD5, unpack it once, and resume interrupted downloads."""
 
 import contextlib
 import hashlib
@@ -14,9 +14,9 @@ from trainers.schema.remote import download
 
 
 def fetch_data(lack: Lack) -> None:
-    """Fetch and unpack what is lacking; an archive that was unpacked before is not touched again.
+    """Fetch and unpack missing data; an archive that was unpacked before is not touched again.
 
-    Raises ``OperationError`` when it cannot be had, is not what it should be, or nobody knows where it comes from.
+    Raises ``OperationError`` when a download fails, has the wrong digest, or has no known source.
     """
     if not lack.files or "${" in lack.unpack:
         raise OperationError(f"{lack.what}: cannot be fetched; put it there, or set STILLHOUSE_DATA")

@@ -1,4 +1,4 @@
-"""Draw a reproduction as the paper's supplement does: AP over the epochs, and what is found in the same images."""
+"""Draw a reproduction as the paper's supplement does: AP over the epochs, and detections on the same images."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,14 +39,14 @@ class Style:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Name the files that were written, with what each shows, and say what is missing."""
+    """Name the written files with their captions, and list missing figures."""
 
     files: Mapping[Path, str]
     missing: tuple[str, ...]
 
 
 def draw_figures(agenda: Agenda, results: Results, store: Store, style: Style) -> Drawn:
-    """Draw what is finished of each pair of student and teacher; trains nothing.
+    """Draw the finished trials of each pair of student and teacher; trains nothing.
 
     One file has AP over the epochs, a panel a pair; each pair has a file with predictions. A pair without a finished
     trial alone, or without a finished distilled one, is said and not drawn. Raises ``OperationError`` when a file cannot
@@ -119,7 +119,7 @@ def _panels(agenda: Agenda, pair: Pair, curves: Curves) -> list[Panel]:
 
 
 def _page(agenda: Agenda, pair: Pair, results: Results, store: Store, style: Style) -> "Callable[[], Figure]":
-    """Let the pair's teacher and the best trial of each of its rows look, and return what draws what they find."""
+    """Run the pair's teacher and the best trial of each of its rows, and return a figure of their detections."""
     columns = _columns(pair, results)
     plan, wanted = _plan(agenda, pair, columns), style.images
     kept_by = predict_shared(plan, store, columns, wanted)
@@ -152,7 +152,7 @@ def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) ->
 
 
 def _plan(agenda: Agenda, pair: Pair, trials: Sequence[PlannedTrial]) -> Plan:
-    """Return a plan of these trials for whoever reads them: their tracking store is that of the first distilled one."""
+    """Return a plan of these trials for reading; it uses the tracking store of the first distilled one."""
     return replace(agenda.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
 
 

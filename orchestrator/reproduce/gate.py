@@ -13,10 +13,10 @@ ACCEPT = "--accept-teacher-ap"
 
 @dataclass(frozen=True)
 class Check:
-    """Hold what public weights give here beside the AP published for them, in percent.
+    """Hold the AP of public weights measured here beside the published one, in percent.
 
     ``expected`` is their zoo's figure, ``published`` the others by their source; ``objection`` says why the weights will
-    not do, and ``accepted`` that whoever runs the reproduction takes them all the same.
+    not do, and ``accepted`` whether the user accepts them anyway.
     """
 
     weights: str
@@ -28,7 +28,7 @@ class Check:
 
 
 def check_of(weights: str, measured: float, *, accept: bool = False) -> Check:
-    """Return the check of weights that have been evaluated; ``accept`` takes them whatever their AP."""
+    """Return the check of weights that have been evaluated; ``accept`` accepts any AP."""
     known, found = zoo_checkpoint(weights), objection(weights, measured)
     return Check(weights, known.ap, dict(known.published), measured, found, accept and found is not None)
 
@@ -36,8 +36,8 @@ def check_of(weights: str, measured: float, *, accept: bool = False) -> Check:
 def objection(weights: str, measured: float | None) -> str | None:
     """Return why nothing may rest on these weights, ``None`` when they give an AP that is published for this file.
 
-    ``measured`` is in percent and compared at the precision of the figures, one decimal. What a table prints for
-    weights that its authors trained themselves does not matter here.
+    ``measured`` is in percent and compared at the precision of the figures, one decimal. The AP that a table prints for
+    weights trained by its authors does not matter here.
     """
     if measured is None or not math.isfinite(measured):
         return f"{weights} could not be evaluated"

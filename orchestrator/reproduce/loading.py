@@ -31,7 +31,7 @@ class Loading:
         return (self.loaders or 1) < self.needed
 
     def describe(self) -> str:
-        """Return one sentence with both times, and what would do."""
+        """Return one sentence with both times and a sufficient number of loaders."""
         readers = "1 loader" if (self.loaders or 1) == 1 else f"{self.loaders} loaders"
         return (
             f"{self.name}: {self.hours:.1f} hours of loading by {readers} a GPU beside {self.training_hours:.1f} of "

@@ -1,4 +1,4 @@
-"""Turn a reproduction into what is submitted to a cluster that comes and goes, as ``run --on`` does with a study."""
+"""Turn a reproduction into a submission to a temporary cluster, as ``run --on`` does with a study."""
 
 import json
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def require_room(agenda: Agenda, cluster: Cluster) -> None:
 
 
 def said(agenda: Agenda, cluster: Cluster) -> list[str]:
-    """Return what is to be known before machines are started: what it takes, and what the description promises in vain."""
+    """Return notes to print before machines start: the cost, and parts of the description that have no effect."""
     hours = total(cost_of(trial, gpus=1) for trial in agenda.trials).gpu_hours
     mirror = "reproduce keeps no mirror: results are in the cluster's storage, and fetched at the end"
     return [forecast(cluster, hours), *([mirror] if cluster.mirror else [])]

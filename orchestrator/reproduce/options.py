@@ -1,4 +1,4 @@
-"""Hold what a reproduction is asked for beside its rows."""
+"""Hold the options of a reproduction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Put beside each other what a figure compares: a student trained alone, and the same student taught by one teacher."""
+"""Pair the trials that a figure compares: a student trained alone, and the same student with one teacher."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """Return what tells the pair from others, for people."""
+        """Return a readable name that distinguishes the pair."""
         return f"{', '.join(self.tables)}: {self.student} from {self.teacher}".removeprefix(": ")
 
 

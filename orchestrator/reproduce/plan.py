@@ -42,7 +42,7 @@ class Agenda:
         return tuple(sorted(self.units.values(), key=lambda unit: (not unit.is_weights, unit.teacher is not None)))
 
     def waves(self) -> tuple[tuple[PlannedTrial, ...], ...]:
-        """Return the trials in three waves: checks of public weights, what waits for no trial, and what does."""
+        """Return the trials in three waves: checks of public weights, trials without dependencies, and the rest."""
         checks = distinct(trial for unit in self.units.values() if unit.is_weights for trial in unit.trials)
         studies = [unit for unit in self.units.values() if not unit.is_weights]
         alone = distinct(trial for unit in studies if not unit.teacher for trial in unit.trials)
@@ -71,7 +71,7 @@ class Agenda:
 
 
 def make_agenda(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> Agenda:
-    """Return what ``targets`` need; like a plan it needs neither data nor GPU nor network, and writes nothing."""
+    """Return the work that ``targets`` need; it uses neither data, GPU nor network, and writes nothing."""
     suites = tuple(switched(suite, options.switches) for target in targets for suite in suites_for(target))
     suites = tuple({suite.name: suite for suite in suites}.values())
     maker = _maker(suites, options, store, machine)

@@ -1,4 +1,4 @@
-"""Show what a reproduction would do: trials, what they wait for, who shares them, what they cost, what is missing."""
+"""Show the work of a reproduction: trials, their dependencies, shared trials, cost, and missing files."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make the data that a shortened reproduction runs on: drawn images, or parts of what is here."""
+"""Make the data that a shortened reproduction runs on: drawn images, or subsets of the local data."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from trainers.schema import CocoDataset, VocDataset
 
 
 def prepare_data(suites: tuple[Suite, ...], options: Options, store: Store) -> None:
-    """Write what the rows' data is at this fidelity, as far as it is not there yet; nothing at full length."""
+    """Write the rows' missing data for this fidelity; nothing at full length."""
     try:
         if options.fidelity == "smoke":
             write_smoke_data(data_folder(store))

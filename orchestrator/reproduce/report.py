@@ -1,4 +1,4 @@
-"""Show verdicts: a table with a cell for each printed number, and what the claims come to."""
+"""Show verdicts: a table with a cell for each printed number, and the outcome of each claim."""
 
 import math
 import sys
@@ -42,7 +42,7 @@ def verdict_content(
 
 
 def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None) -> None:
-    """Print the verdicts for people: measured and printed AP in percent, and what follows.
+    """Print the verdicts for people: measured and printed AP in percent, and the conclusion.
 
     ``ranking`` is how a shortened reproduction agrees with the full one.
     """
@@ -69,7 +69,7 @@ def checks(agenda: Agenda, results: Results) -> list[Check]:
 
 
 def judged_claims(agenda: Agenda, results: Results) -> list[tuple[Claim, Judgement]]:
-    """Return each claim of the suites with what the seeds say of it."""
+    """Return each claim of the suites with the evidence from the seeds."""
     return [
         (claim, compare(ap_values(agenda, claim.better, results), ap_values(agenda, claim.than, results)))
         for suite in agenda.suites

@@ -1,4 +1,4 @@
-"""Read what the trials of rows have come to, in percent, from MLflow or from their directories."""
+"""Read the results of rows' trials, in percent, from MLflow or from their directories."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Judged:
 
     @property
     def note(self) -> str:
-        """Return what there is to say of the row's numbers."""
+        """Return notes about the row's numbers."""
         own = [VOC_MEANING] if any(metric.startswith("voc/") for metric in self.measured.values()) else []
         return ", ".join(filter(None, [self.cells[HEADLINE].note, *own]))
 

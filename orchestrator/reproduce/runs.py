@@ -1,4 +1,4 @@
-"""Plan what one row needs: a study's trials and its teacher, or the evaluation of a public checkpoint."""
+"""Plan the work for one row: a study's trials and its teacher, or the evaluation of a public checkpoint."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ Shorten = Callable[[Study], Study]
 
 @dataclass(frozen=True)
 class Unit:
-    """Hold one study or one public checkpoint: ``trials`` are what a row's numbers are read from.
+    """Hold one study or one public checkpoint: ``trials`` hold a row's numbers.
 
     ``teacher`` is the trial that has to be finished first, ``gates`` are the public checkpoints that have to give a
     published AP first. ``fetch`` are addresses of weights that are not here; ``replaced`` those that random ones stand in for.
@@ -38,7 +38,7 @@ class Unit:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Return what is missing for it, but for weights."""
+        """Return its missing requirements, except weights."""
         gone = (*self.fetch, *self.replaced)
         return tuple(f for f in self.plan.findings if not any(url in f.message for url in gone))
 

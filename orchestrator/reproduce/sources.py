@@ -1,4 +1,4 @@
-"""Say what a reproduction needs from outside and this machine lacks: data sets and weights, and where they come from."""
+"""Find data sets and weights that a reproduction needs and this machine lacks, with their sources."""
 
 import os
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Lack:
-    """Hold what is not here: one data set or one file of weights.
+    """Hold one missing data set or weights file.
 
     ``gb`` is its size where it is known, ``unpack`` the folder that archives are unpacked in.
     """

@@ -1,4 +1,4 @@
-"""Read what the paper prints and which studies reproduce it: tables, other suites and switches, from ``configs/paper``."""
+"""Read the paper's tables, the studies that reproduce them, other suites and switches from ``configs/paper``."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Row:
-    """Hold one row of a table: what is printed, in percent by metric, and whose numbers are compared with it.
+    """Hold one row of a table: its printed numbers, in percent by metric, and the study to compare with them.
 
     Either ``study`` names the study that trains the row, or ``weights`` the public checkpoint that is evaluated.
     ``public`` is a public checkpoint of the row's own student: its figure shows whether data and evaluation are right.
@@ -42,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Suite:
-    """Hold what belongs together: a table of the paper, or a list of studies."""
+    """Hold a suite: a table of the paper, or a list of studies."""
 
     name: str
     title: str
@@ -100,7 +100,7 @@ def switches() -> dict[str, Switch]:
 
 
 def suites_for(target: str) -> tuple[Suite, ...]:
-    """Return what a target of the command line means: a table, another suite, one study or checkpoint, or all tables."""
+    """Return the suites of a command-line target: a table, another suite, one study or checkpoint, or all tables."""
     if target == ALL:
         return tuple(tables().values())
     known = tables() | other_suites()

@@ -14,10 +14,10 @@ Kind = Literal["reproduced", "off", "not run", "not printed"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Hold what one cell of a table comes to; all numbers in percent.
+    """Hold the verdict on one cell of a table; all numbers in percent.
 
     ``mean`` is over the seeds that gave a number, ``None`` without any; ``error`` is its standard error, ``None`` for one
-    seed. ``note`` says what weakens the verdict, such as seeds that are missing.
+    seed. ``note`` names weaknesses of the verdict, such as missing seeds.
     """
 
     kind: Kind

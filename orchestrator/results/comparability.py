@@ -94,7 +94,7 @@ def facts_of(trial: Trial) -> dict[str, Settings]:
 
 
 def teacher_of(settings: Mapping[str, str]) -> str:
-    """Return what identifies the teacher's weights, wherever they lie: a trial's id or a file's name; empty without."""
+    """Return the identity of the teacher's weights: a trial's id or a file's name, empty without a teacher."""
     path = settings.get("teacher.weights.path", "")
     if match := TRAINED.search(path):
         return match[1]

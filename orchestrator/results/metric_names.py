@@ -56,7 +56,7 @@ def columns_for(measured: Iterable[str]) -> dict[str, str]:
 
 
 def printed_beside(metric: str, dataset_kind: str) -> tuple[str, str] | None:
-    """Return the title under which a paper prints what corresponds to ``metric``, and the metric that it prints there."""
+    """Return a paper's column title for ``metric``, and the metric that the paper prints there."""
     title = title_of(metric).removeprefix("VOC ")
     printed = printed_metrics(dataset_kind)
     return (title, printed[title]) if title in printed else None

@@ -1,4 +1,4 @@
-"""Hold what is known of one planned trial, wherever it was read."""
+"""Hold the result of one planned trial, from any source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from orchestrator.results.trial import counts
 
 @dataclass(frozen=True)
 class TrialResult:
-    """Hold what is known of one trial. ``metrics`` are those of its best epoch, ``last`` those of its last evaluation.
+    """Hold the result of one trial. ``metrics`` are those of its best epoch, ``last`` those of its last evaluation.
 
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
-    both out, then what was searched stands for all settings.
+    both out, then the searched values stand for all settings.
     """
 
     id: str
@@ -68,7 +68,7 @@ class TrialResult:
 
     @property
     def name(self) -> str:
-        """Return what tells the trial's row apart: the teacher, or the method and its searched values."""
+        """Return the name of the trial's row: the teacher, or the method and its searched values."""
         return "teacher" if self.role == "teacher" else f"{self.method} {point_text(self.params)}".strip()
 
     def to_json(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def best_student(results: Sequence[TrialResult]) -> TrialResult | None:
 
 
 def lacks_best(results: Sequence[TrialResult]) -> str:
-    """Return why a study has no best student, and what to do about it."""
+    """Return why a study has no best student, and the remedy."""
     measured = Counter(state_of(trial) for trial in results if trial.role != "teacher" and trial.best)
     if not measured:
         return "no student of this study has been evaluated yet: run the study first"

@@ -1,4 +1,4 @@
-"""Define what proposes points, and choose it."""
+"""Define the interface that proposes points, and choose an implementation."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ Values = tuple[float, ...]
 
 
 class Advisor(Protocol):
-    """Propose points. What it proposes is a function of what it was asked and told before, and of the search's seed.
+    """Propose points. Its proposals depend only on earlier proposals and results, and on the search's seed.
 
     A new process therefore goes on where another one ended: it repeats ``asked`` and ``told`` from the log.
     """

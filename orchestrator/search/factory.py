@@ -1,11 +1,11 @@
-"""Choose what proposes the points of an open search."""
+"""Create the sampler of an open search."""
 
 from orchestrator.search.advisor import Advisor
 from orchestrator.study.schema import Study
 
 
 def advisor_of(study: Study) -> Advisor:
-    """Return what proposes the points of an open search."""
+    """Return the sampler of an open search."""
     if study.search.algorithm == "pbt":
         from orchestrator.search.population import PopulationAdvisor
 

@@ -4,9 +4,9 @@ from typing import Any
 
 
 class Member:
-    """Hold what a scheduler asks of a trial: its name and its status.
+    """Hold the parts of a trial that a scheduler reads: its name and its status.
 
-    ``live`` is Tune's trial where this run has one. As long as that one repeats what was decided before (``behind``),
+    ``live`` is Tune's trial where this run has one. While the scheduler replays earlier decisions (``behind``),
     the status is the one that the decisions have left, not Tune's.
     """
 
@@ -37,5 +37,5 @@ class Member:
         return self.live is not None and not self.behind and bool(self.live.is_saving)
 
     def attach(self, live: Any) -> None:
-        """Take Tune's trial, which will first repeat what is decided already."""
+        """Attach Tune's trial, which first replays earlier decisions."""
         self.live, self.behind = live, self.heard > 0

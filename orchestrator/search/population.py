@@ -17,8 +17,8 @@ class PopulationAdvisor:
     """Propose generations of segments: all members train up to a common barrier, then the worst copy the best.
 
     A member of the lower quantile goes on from the state of a random member of the upper one, with its values changed;
-    all others go on from their own states. So does whoever failed, for want of a state. Nothing is proposed before all
-    results of the generation before are there.
+    all others go on from their own states. A failed member does the same, because it has no state. Nothing is proposed
+    before all results of the generation before are there.
     """
 
     def __init__(self, search: Search, epochs: int) -> None:

@@ -1,4 +1,4 @@
-"""Let a scheduler of Ray Tune remember: what it decided before its process died, it decides no more."""
+"""Make a Ray Tune scheduler persistent: it never repeats a decision that it made before its process died."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ CONTINUE, PAUSE, STOP = TrialScheduler.CONTINUE, TrialScheduler.PAUSE, TrialSche
 
 
 class RememberingScheduler(TrialScheduler):
-    """Pass each result to Tune's scheduler once in a study's life, and write down what it decided before Tune hears of it.
+    """Pass each result to Tune's scheduler once in a study's life, and log its decision before Tune sees it.
 
     A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
@@ -42,7 +42,7 @@ class RememberingScheduler(TrialScheduler):
         return {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Accept what Tune says: the scheduler has been told already."""
+        """Accept Tune's settings: the scheduler already has them."""
         return True
 
     def knows(self, trial: str) -> bool:
@@ -79,7 +79,7 @@ class RememberingScheduler(TrialScheduler):
         member.attach(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Return what becomes of the trial: a new decision, or the one that was made on this epoch before."""
+        """Return the decision about the trial: a new one, or the one logged for this epoch."""
         member, epoch = self._members[self._name(trial)], result.get(TIME, 0)
         if self._metric_key not in result or epoch < member.heard:
             return CONTINUE
@@ -131,7 +131,7 @@ class RememberingScheduler(TrialScheduler):
             self._resumed(str(trial.config["planned"]["id"]))
 
     def debug_string(self) -> str:
-        """Return what the scheduler says of itself."""
+        """Return the scheduler's own summary."""
         return str(self._scheduler.debug_string())
 
     # what the scheduler inside calls, by way of ``_Stage``

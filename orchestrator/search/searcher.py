@@ -11,9 +11,9 @@ from trainers.schema.record import read_status
 
 
 class PlannedSearch(Searcher):
-    """Give Tune one trial after the other: ``first`` those that are known, then what ``suggestions`` come to.
+    """Give Tune one trial after the other: ``first`` the known ones, then those of ``suggestions``.
 
-    ``order`` makes of a trial what its runner is told; ``discovered`` hears of each new one before it starts; ``rests``
+    ``order`` turns a trial into its runner's order; ``discovered`` hears of each new one before it starts; ``rests``
     hears when there is nobody to give, and whether the search is over.
     """
 
@@ -35,7 +35,7 @@ class PlannedSearch(Searcher):
         return {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: Any, **spec: Any) -> bool:
-        """Accept what Tune says."""
+        """Accept Tune's settings."""
         return True
 
     def suggest(self, trial_id: str) -> Any:

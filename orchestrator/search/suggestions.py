@@ -1,4 +1,4 @@
-"""Ask for points one after the other, make trials of them, and tell what became of them; every step is logged first."""
+"""Ask for points one by one, turn them into trials, and report their results; log every step first."""
 
 from collections.abc import Iterable
 from statistics import fmean
@@ -17,7 +17,7 @@ OVER = ("finished", "stopped")
 
 
 class Suggestions:
-    """Know which points of an open search have been asked for and what they gave.
+    """Track the points of an open search and their results.
 
     Constructing one repeats the log, so that a search goes on as if nobody had died; trials that ended unheard are told.
     A point whose trials all exist already is told at once, nothing is trained twice. Not thread-safe.
@@ -62,7 +62,7 @@ class Suggestions:
 
     @property
     def over(self) -> bool:
-        """Tell whether no more trials will come, whatever happens to those that run."""
+        """Return whether no more trials will come, regardless of the running ones."""
         return not self._waiting and not self._open and (not self._has_room() or self._advisor.ask() is None)
 
     def _has_room(self) -> bool:
@@ -107,7 +107,7 @@ class Suggestions:
 
 
 def values_of(trials: Iterable[PlannedTrial], study: Study) -> Values | None:
-    """Return what a point gave, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
+    """Return a point's result, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
     last = study.search.algorithm == "pbt"  # what goes on is the last state, not the best
     found = [[_value(trial, objective, last=last) for objective in study.search.objectives] for trial in trials]
     if not found or any(value is None for row in found for value in row):

@@ -1,4 +1,7 @@
-"""Answer HTTP: accept studies, say how they stand, stop them, stream what happens. Everything but /health wants the token."""
+"""Answer HTTP: accept studies, return their status, stop them, stream events.
+
+Everything but /health wants the token.
+"""
 
 import asyncio
 import json
@@ -42,7 +45,7 @@ class Shown(BaseModel):
 
 
 class Accepted(Shown):
-    """Hold what became of a study that was sent; ``new`` is false when there was nothing to start."""
+    """Hold the response to a submitted study; ``new`` is false when there was nothing to start."""
 
     new: bool
 
@@ -78,7 +81,7 @@ class Key(BaseModel):
 
 
 class Log(BaseModel):
-    """Hold what an attempt has printed."""
+    """Hold an attempt's output."""
 
     logs: str
 
@@ -91,7 +94,7 @@ class Refusal(BaseModel):
 
 @dataclass(frozen=True)
 class Service:
-    """Hold what the endpoints work with."""
+    """Hold the endpoints' dependencies."""
 
     queue: Queue
     intake: Intake
@@ -156,7 +159,7 @@ def make_app(service: Service, **settings: Any) -> FastAPI:
 
 
 def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
-    """Add what answers about submissions."""
+    """Add the endpoints for submissions."""
 
     @app.post("/api/submissions", status_code=202, **guarded)
     def submit(sent: Sent) -> Accepted:
@@ -176,7 +179,7 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
 
     @app.get("/api/submissions/{name}", **guarded)
     def one(name: str) -> Detailed:
-        """Say how a submission stands and what happened to it."""
+        """Return a submission's status and events."""
         entry = service.found(name)
         events = [Transition(**event.to_json()) for event in service.queue.events(key=entry.key)]
         return Detailed(**entry.submission.to_json(), events=events)
@@ -188,7 +191,7 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
 
     @app.get("/api/submissions/{name}/logs", **guarded)
     def logs(name: str) -> Log:
-        """Return what the newest attempt has printed."""
+        """Return the newest attempt's output."""
         entry = service.found(name)
         return Log(logs=service.cluster.logs(entry.id) if entry.attempt else "")
 
@@ -244,6 +247,6 @@ def add_errors(app: FastAPI) -> None:
 
 
 def mistakes(error: RequestValidationError) -> str:
-    """Say what is wrong with a request, one mistake a line."""
+    """Describe a request's mistakes, one per line."""
     lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return "\n".join(printable(line) for line in lines)

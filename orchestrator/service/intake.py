@@ -22,7 +22,7 @@ Content = Annotated[str, StringConstraints(max_length=LARGEST)]
 
 
 class Sent(BaseModel):
-    """Hold what a client sends: the files of a shipment, as text."""
+    """Hold a client's upload: the files of a shipment, as text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -57,8 +57,8 @@ class Intake:
     def order(self, sent: Sent) -> Order:
         """Return the order; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
 
-        A study that builds on other files is refused before it is read any further: messages quote what files say, and
-        these would be the service's.
+        A study that builds on other files is refused before its bases are read: messages quote files, and these would
+        be the service's own.
         """
         with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
             for name, content in sent.files.items():

@@ -26,7 +26,7 @@ class Cluster(Protocol):
 
 
 class Records(Protocol):
-    """Read what drivers say of themselves; see ``Ledger``."""
+    """Read drivers' records; see ``Ledger``."""
 
     def read(self, attempt_id: str) -> JobRecord | None: ...
 
@@ -35,9 +35,9 @@ class Records(Protocol):
 class Keeper:
     """Move each study on as far as the cluster allows.
 
-    An attempt's id is on disk before Ray hears of it, and Ray starts an id once: whatever was interrupted between the
-    two is repeated with the same id. Studies run one after another, for each may use the whole cluster and the store has
-    one writer.
+    An attempt's id is on disk before Ray hears of it, and Ray starts an id once: an interruption between the two leads
+    to a retry with the same id. Studies run one after another, for each may use the whole cluster and the store has one
+    writer.
     """
 
     queue: Queue
@@ -105,7 +105,7 @@ class Keeper:
             self._move(entry, State.QUEUED, f"lost ({entry.reason}); submitted again, {entry.losses} of {MOST_LOSSES}")
 
     def _move(self, entry: Entry, after: State, reason: str) -> None:
-        """Change the state, unless somebody was faster: then the next step sees what he did."""
+        """Change the state, unless another process changed it first: then the next step sees that change."""
         try:
             self.queue.move(entry, after, reason)
         except Conflict:

@@ -73,7 +73,7 @@ class Entry:
 
     @property
     def submission(self) -> Submission:
-        """Return what the commands show."""
+        """Return the submission as the commands show it."""
         return Submission(self.id, self.key, self.study, self.state, self.reason, self.attempt)
 
 
@@ -100,7 +100,7 @@ class Queue:
         return True
 
     def again(self, entry: Entry, order: Order, reason: str) -> None:
-        """Put a study that has ended back at the end of the queue, with what it is now submitted with."""
+        """Put a study that has ended back at the end of the queue, with its new order."""
         with self._transaction() as connection:
             self._require_room(connection)
             _move(connection, entry, State.QUEUED, reason)

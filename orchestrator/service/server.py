@@ -40,7 +40,7 @@ def stepping(keeper: Keeper) -> Callable[[FastAPI], contextlib.AbstractAsyncCont
 
 
 def keep(keeper: Keeper, over: threading.Event) -> None:
-    """Step until told otherwise; what a cluster has against it is said once, and tried again."""
+    """Run steps until stopped; log a cluster's error once, and retry."""
     said = ""
     while not over.is_set():
         try:

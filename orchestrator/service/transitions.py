@@ -1,4 +1,4 @@
-"""Say which state may follow which in the service's queue: whatever is not here cannot happen."""
+"""Define the allowed state transitions of the service's queue; all others are errors."""
 
 from orchestrator.submit.states import State
 

@@ -92,7 +92,7 @@ class Copier:
 
 @contextlib.contextmanager
 def mirrored(plan: Plan, address: str | None) -> Iterator[list[Copier]]:
-    """Bring what the mirror has of a plan and the store lacks, and copy for the length of a block what trials write.
+    """Fetch a plan's missing files from the mirror, and copy trials' new files to it for the length of a block.
 
     Without an address there is no mirror. Raises ``OperationError`` when the storage does not answer at the start, for
     trials would be trained that are there, and at the end when something could not be copied: the next run copies it.

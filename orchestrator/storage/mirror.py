@@ -19,8 +19,8 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 class Mirror:
     """Hold copies of trials below ``place``, one folder a trial.
 
-    A file lies there under its digest, and the folder's index, written last, says which digests are the trial: whoever
-    reads sees one moment of the trial, whenever a copy was cut off. Copying what is there already costs no transfer.
+    A file lies there under its digest, and the folder's index, written last, lists the digests of the trial. Readers
+    always see a consistent snapshot, even if a copy is interrupted. Copying unchanged files costs no transfer.
     """
 
     place: Place
@@ -55,7 +55,7 @@ class Mirror:
         """Fill a trial's directory that is not here from its copy; tell whether there was one.
 
         The outcome comes last, as where the trial was trained: a directory that was brought halfway is an unfinished trial.
-        Raises ``StorageAway``, also for a copy whose content is not what its index says.
+        Raises ``StorageAway``, also for a copy whose content differs from its index.
         """
         index = self._index(directory.name)
         if directory.exists() or not index:
@@ -85,7 +85,7 @@ class Mirror:
 
 
 def parsed(content: bytes) -> dict[str, str]:
-    """Return what an index says; names that could lead out of the folder are left out, as is what is no index."""
+    """Parse an index; leaves out names that could lead out of the folder, and anything that is not an index."""
     try:
         found = json.loads(content)
     except ValueError:

@@ -34,12 +34,12 @@ class Place:
         self._system = _system(scheme, self.address)
 
     def put(self, file: Path, name: str) -> None:
-        """Store a file's content under a name, in place of what was there."""
+        """Store a file's content under a name, replacing any earlier content."""
         with self._plainly():
             self._system.put_file(str(file), self._path(name))
 
     def write(self, content: bytes, name: str) -> None:
-        """Store bytes under a name, in place of what was there."""
+        """Store bytes under a name, replacing any earlier content."""
         with self._plainly():
             self._system.pipe_file(self._path(name), content)
 

@@ -17,7 +17,7 @@ def matrix() -> list[dict[str, Any]]:
 
 
 def across() -> list[str]:
-    """Return the methods that work whatever the two heads are."""
+    """Return the methods that work with any two heads."""
     known = list(heads().values())
     pairs = [(teacher, student) for teacher in known for student in known]
     return [name for name, method in presets().items() if all(fits(method, *pair) for pair in pairs)]

@@ -39,7 +39,7 @@ MAX_LINE = 100_000  # characters; the parser is quadratic in the length of some 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Hold what a text says; after a problem that ended the reading, ``complete`` is false and data is a fragment."""
+    """Hold a parsed text; after a problem that ended the reading, ``complete`` is false and data is a fragment."""
 
     data: JsonValue
     lines: dict[KeyPath, Location]
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 def read_file(path: Path, name: str, rule: str = A_STUDY) -> Document:
-    """Read the file ``path``, called ``name`` in messages; it must hold one mapping, which is what ``rule`` says."""
+    """Read the file ``path``, called ``name`` in messages; it must hold one mapping, as ``rule`` describes."""
     try:
         text = _text(path, name)
     except Refused as refused:
@@ -112,7 +112,7 @@ def _check_lines(text: str, locate: Callable[[int], Location]) -> None:
 
 
 def _events(text: str, locate: Callable[[int], Location]) -> Iterator[Event]:
-    """Yield the parser's events; raise ``Refused`` for text that is no YAML, whatever the parser raises for it."""
+    """Yield the parser's events; raise ``Refused`` for text that is no YAML, for any error of the parser."""
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
@@ -181,7 +181,7 @@ class _Builder:
         return bool(self.frames) and isinstance(self.frames[-1].node, dict) and self.frames[-1].key is None
 
     def _check(self, event: NodeEvent) -> None:
-        """Note what no value may carry, whatever it is."""
+        """Note content that no value may carry."""
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._note(event, f"tag {shorten(str(tag))} is not allowed: a study is plain data")
@@ -245,7 +245,7 @@ class _Builder:
             return None
 
     def _checked(self, text: str) -> str:
-        """Return text without what escapes can smuggle in and neither JSON nor a file name can hold."""
+        """Return text without characters that escapes can smuggle in and that neither JSON nor a file name can hold."""
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             self.problems.append(Problem(self._path(), "holds a character that is not text", hides=True))
             return ""

@@ -1,4 +1,4 @@
-"""Validate a study's raw data, keeping what is right when something else is wrong, so that all of it gets checked."""
+"""Validate a study's raw data and keep its valid parts, so that one run checks all of it."""
 
 import copy
 import json
@@ -37,7 +37,7 @@ class Draft:
         return self.unusable.isdisjoint(sections)
 
     def means(self, problem: Problem) -> bool:
-        """Tell whether a problem is about what the study says, not about what stands in for a wrong value.
+        """Return whether a problem is about the study itself, not about a placeholder for a wrong value.
 
         A mapping that a wrong value was taken out of is not judged as a whole, and a searched key with a wrong value
         says nothing about the key that it sets.
@@ -94,7 +94,7 @@ def _mistakes(data: dict[str, JsonValue]) -> list[Problem]:
 
 
 def _without(data: dict[str, JsonValue], wrong: Iterable[KeyPath]) -> tuple[dict[str, JsonValue], list[KeyPath]]:
-    """Return a copy of ``data`` without its wrong values, and what had to go."""
+    """Return a copy of ``data`` without its wrong values, and the removed values."""
     kept = copy.deepcopy(data)
     gone = [path for wrong_path in wrong for path in _to_remove(wrong_path, data)]
     for path in gone:

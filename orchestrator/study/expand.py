@@ -18,7 +18,7 @@ from trainers.schema.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Hold one trial of a study: what was searched (``params``) and the sections that follow from it.
+    """Hold one trial of a study: its searched values (``params``) and the resulting sections.
 
     ``is_baseline`` marks the trials that ``search.baseline`` adds.
     """
@@ -99,7 +99,7 @@ class _Maker:
         self.sections: dict[tuple[SectionName, str], Searched] = {}
 
     def point(self, params: dict[str, JsonValue], seed: int, *, is_baseline: bool = False) -> Point:
-        """Return one trial; a baseline's method is ``none`` whatever the study says."""
+        """Return one trial; a baseline's method is always ``none``."""
         method = NoDistillation(kind="none") if is_baseline else cast(MethodSpec, self._section("method", params))
         return Point(
             params=params,

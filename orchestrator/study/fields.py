@@ -65,7 +65,7 @@ def keys_at(root: Any, path: KeyPath, data: JsonValue) -> list[str]:
 
 @cache
 def known_keys(root: type[Section]) -> tuple[str, ...]:
-    """Return every dotted key below ``root``, whatever the kind, in schema order and each once."""
+    """Return every dotted key below ``root``, of all kinds, in schema order and each once."""
     return tuple(dict.fromkeys(_walk(alternatives_of(root), "")))
 
 

@@ -41,8 +41,9 @@ def trial_fingerprint(
     """Return the identity of a trial.
 
     The digests stand for the contents behind paths, which may differ from machine to machine: of the dataset, of the
-    checkpoints, of detector configs (a config that mmdet ships may go by its name instead). Left out is what cannot
-    change the result: where files are, the evaluator, how much of a checkpoint must fit, the teacher of method ``none``.
+    checkpoints, of detector configs (a config that mmdet ships may go by its name instead). It leaves out settings that
+    cannot change the result: the location of files, the evaluator, the required share of a checkpoint, the teacher of
+    method ``none``.
     """
     distils = trial.method.kind != "none"
     part = {} if trial.segment is None else {"segment": _segment(trial.segment)}  # whole trainings keep their names
@@ -114,7 +115,7 @@ def _required(digest: str | None, name: str) -> str:
 
 
 def _canonical(value: object) -> JsonValue:
-    """Return ``value`` with equal numbers made identical; raise for what has no stable form."""
+    """Return ``value`` with equal numbers made identical; raise for a value without a stable form."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

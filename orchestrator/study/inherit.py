@@ -67,7 +67,7 @@ class _Step(NamedTuple):
 
 @dataclass(slots=True)
 class _Reading:
-    """Collect documents, the study file's first, then its bases with what they build on, the strongest first."""
+    """Collect documents, the study file's first, then its bases with their own bases, the strongest first."""
 
     documents: list[Document] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -90,7 +90,7 @@ class _Reading:
     def _refusal(self, step: _Step) -> str | None:
         """Say why a base cannot be used, if so.
 
-        Messages quote what a study says. What is no study's file, such as one that holds passwords, must not be read.
+        Messages quote a study's text. A file that is no study's, such as one with passwords, must not be read.
         """
         if not is_file(step.path):
             return f"no such file: {step.name}"

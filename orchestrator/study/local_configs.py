@@ -1,4 +1,4 @@
-"""Say what a study's local detector configs ask for and do not get, and why one cannot be used."""
+"""Report settings of local detector configs that have no effect, and why a config cannot be used."""
 
 import os
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ INSIDE_MODEL = {"train_cfg": ("assigner", "rpn", "rcnn"), "test_cfg": ("nms", "r
 
 
 def config_findings(study: Study) -> Iterator[Finding]:
-    """Yield what is to be said of each local config, each once: errors first, then one note on what is not used."""
+    """Yield the findings on each local config, each once: errors first, then one note on unused settings."""
     seen: set[Path] = set()
     for detector, starts_fresh in _detectors(study):
         path = Path(detector.config)
@@ -195,7 +195,7 @@ def _gives(config: LocalConfig, path: tuple[str, ...]) -> bool:
 
 
 def _is_models(config: LocalConfig, key: str) -> bool:
-    """Tell whether a top-level value is only a name for what the model takes, as in ``data_preprocessor=...``."""
+    """Return whether a top-level value only names a part of the model, as in ``data_preprocessor=...``."""
     value = config.values[key]
     return isinstance(value, dict) and bool(value) and _model(config).get(key) == value
 

@@ -29,7 +29,7 @@ class Location(NamedTuple):
 class Problem:
     """Hold a finding before it is rendered; ``location=None`` stands for the nearest key of ``path``.
 
-    ``hides`` marks a value that could not be read at all: what other checks say about it would be noise. ``rests_on``
+    ``hides`` marks a value that could not be read at all: other checks' messages about it would be noise. ``rests_on``
     are the other keys whose values led to the finding: where one of them is wrong, it says nothing.
     """
 

@@ -1,4 +1,4 @@
-"""Lay one piece of plain data over another: what ``base:`` and searched mappings both do."""
+"""Merge one piece of plain data over another, for ``base:`` and for searched mappings."""
 
 from pydantic import JsonValue
 

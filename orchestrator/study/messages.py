@@ -1,4 +1,4 @@
-"""Say what pydantic found in words that fit a study: the rule, what was expected and what was given."""
+"""Word pydantic's errors for a study: the rule, the expected value and the given one."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -213,7 +213,7 @@ def _broken_text_rule(entry: Entry, value: JsonValue) -> str:
 
 
 def _expected(entry: Entry) -> str | None:
-    """Return what a value of the wrong type should have been; ``None`` when another rule is broken."""
+    """Return the expected type for a value of the wrong type; ``None`` when another rule is broken."""
     if entry.error["type"] == "literal_error":
         return alternatives(_options(entry))
     return TYPES.get(entry.error["type"])

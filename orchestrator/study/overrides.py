@@ -57,7 +57,7 @@ def _blocked(data: JsonValue, path: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _assign(source: Source, path: tuple[str, ...], document: Document, location: Location) -> Source:
-    """Return the study with the value in place of whatever was there."""
+    """Return the study with the value set, replacing any earlier one."""
     nested: JsonValue = document.data
     for key in reversed(path):
         nested = {key: nested}

@@ -1,4 +1,4 @@
-"""Define what a study file may say: one pydantic section per top-level key."""
+"""Define the study file: one pydantic section per top-level key."""
 
 import math
 from typing import Annotated, Literal
@@ -29,7 +29,7 @@ class ZooTeacher(Section):
 
 
 class CheckpointTeacher(Section):
-    """Take a checkpoint file; if it names its classes, they must be the dataset's, in whatever order."""
+    """Take a checkpoint file; if it names its classes, they must be the dataset's, in any order."""
 
     kind: Literal["checkpoint"]
     path: str = Field(min_length=1)
@@ -91,7 +91,7 @@ Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1)]
 
 
 def _domain(value: object) -> str:
-    """Choose what a searched key's value is read as, so that a mistake in it is reported once."""
+    """Choose the type of a searched key's value, so that a mistake in it is reported once."""
     if isinstance(value, dict):
         return "loguniform" if "loguniform" in value else "uniform"
     if isinstance(value, LogUniform):
@@ -173,7 +173,7 @@ class Search(Section):
 
 
 class Scaling(Section):
-    """Say what one trial gets and how many run at once.
+    """Set the resources of one trial and the number of concurrent trials.
 
     The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
@@ -184,7 +184,7 @@ class Scaling(Section):
     saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
     ``seconds_per_step`` is a known rate, for plans where none has been measured; ``cost_per_gpu_hour`` is a price in
-    whatever currency.
+    any currency.
     """
 
     workers: int = Field(1, ge=1, le=4096)
@@ -210,7 +210,7 @@ class Tracking(Section):
 
 
 class Study(Section):
-    """Hold one study: what is trained, on what, how, and which points are searched."""
+    """Hold one study: detectors, data, method, schedule, and search space."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: str = ""

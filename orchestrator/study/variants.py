@@ -111,7 +111,7 @@ def _grid(search: Search, keys: list[str]) -> Iterator[dict[str, JsonValue]]:
 
 
 def _draws(search: Search, keys: list[str]) -> Iterator[dict[str, JsonValue]]:
-    """Yield each choice and each end of a distribution once, then what will really be drawn."""
+    """Yield each choice and each end of a distribution once, then the actual draws."""
     usual = {key: values_of(search.space[key])[0] for key in keys}
     for key in keys:
         for value in values_of(search.space[key]):

@@ -1,1 +1,1 @@
-"""Hand a study to a Ray cluster as a job, and know afterwards what became of it."""
+"""Submit a study to a Ray cluster as a job, and track its outcome."""

@@ -21,7 +21,7 @@ TRIES, PAUSE_S = 3, 0.5  # of requests that change nothing
 class RayCluster:
     """Submit, stop and look at jobs of the cluster whose dashboard listens at ``address``.
 
-    Raises ``UserError`` for a missing or wrong token, another Ray version and what is no cluster's address;
+    Raises ``UserError`` for a missing or wrong token, another Ray version or an address that is no cluster's;
     ``OperationError`` when the cluster does not answer. Nothing is asked before the first method.
     """
 
@@ -63,7 +63,7 @@ class RayCluster:
                 raise
 
     def job(self, attempt_id: str) -> RayJob | None:
-        """Return what Ray says of a job, ``None`` when it knows none of this id."""
+        """Return Ray's record of a job, ``None`` if it has none with this id."""
         answer = self._read(f"/api/jobs/{attempt_id}", absent_is_fine=True)
         return None if answer.status_code == 404 else _ray_job(self._json(answer))
 

@@ -1,4 +1,4 @@
-"""Keep submissions without a service: Ray knows the jobs, the store knows what their drivers said."""
+"""Keep submissions without a service: Ray has the jobs; the store has their drivers' records."""
 
 from dataclasses import dataclass
 

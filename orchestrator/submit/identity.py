@@ -1,4 +1,4 @@
-"""Name submissions: the same study for the same store is the same submission, whoever submits it and how often."""
+"""Name submissions: the same study for the same store is the same submission, for every user and every repetition."""
 
 import re
 from typing import NamedTuple

@@ -19,7 +19,7 @@ def shown(text: str) -> str:
 
 
 def followed(submissions: Submissions, name: str) -> Iterator[str]:
-    """Yield what is new in a log until its submission has ended; an answer that fails to come is waited for a while."""
+    """Yield new lines of a log until its submission ends; retries for a while if there is no answer."""
     seen, heard = 0, time.monotonic()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Say what is to be submitted, and turn it into Ray's description of a job."""
+"""Describe a submission, and turn it into a Ray job."""
 
 import os
 import shlex
@@ -18,12 +18,12 @@ STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead
 
 @dataclass(frozen=True)
 class Order:
-    """Hold a submission: its name, what is shipped, and how the job runs it.
+    """Hold a submission: its name, its shipment, and how the job runs it.
 
-    ``store`` is a folder that all machines of the cluster share. ``command`` is what the driver runs, ``subjects`` what it
-    names first, which is the shipped study for ``run``, and ``options`` are further arguments. ``python`` is the cluster's
-    interpreter, by default what ``STILLHOUSE_PYTHON`` says there, else this process's own path.
-    ``resources`` is what the driver reserves, such as ``{"safe": 0.01}``: without any, it runs on the head.
+    ``store`` is a folder that all machines of the cluster share. ``command`` is the driver's command, ``subjects`` its
+    first arguments, which is the shipped study for ``run``, and ``options`` are further arguments. ``python`` is the
+    cluster's interpreter, by default that of ``STILLHOUSE_PYTHON`` there, else this process's own path. ``resources``
+    are the resources that the driver reserves, such as ``{"safe": 0.01}``: without any, it runs on the head.
     """
 
     key: str
@@ -79,7 +79,7 @@ def variables_of(pairs: list[str]) -> dict[str, str]:
 
 
 def resources_of(text: str | None) -> dict[str, float]:
-    """Read what the driver reserves, ``NAME`` or ``NAME=AMOUNT``."""
+    """Parse the driver's resource, ``NAME`` or ``NAME=AMOUNT``."""
     if not text:
         return {}
     name, equals, amount = text.partition("=")

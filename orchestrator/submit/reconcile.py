@@ -1,4 +1,4 @@
-"""Decide what has become of a submission from what its driver wrote and from what Ray says."""
+"""Derive a submission's status from its driver's record and from Ray's."""
 
 import time
 from typing import NamedTuple
@@ -17,7 +17,7 @@ RAYS = {
 
 
 class RayJob(NamedTuple):
-    """Hold what Ray says about a job: its status, a message, and the study that it was given as."""
+    """Hold Ray's record of a job: its status, a message, and its study."""
 
     status: str
     message: str = ""
@@ -39,9 +39,9 @@ class Verdict(NamedTuple):
 def reconcile(record: JobRecord | None, job: RayJob | None, *, visible: bool, now: float | None = None) -> Verdict:
     """Return the state of an attempt.
 
-    What a driver wrote about its end counts, whatever Ray says: Ray calls jobs failed whose head was replaced. While a
-    driver lives, its signs of life count. ``visible`` says whether its records can be seen from here; where they cannot,
-    Ray's word is all there is, and the reason says so.
+    The driver's own record of its end takes precedence over Ray's: Ray calls jobs failed whose head was replaced. While
+    a driver lives, its signs of life count. ``visible`` says whether its records can be seen from here; where they
+    cannot, Ray's word is all there is, and the reason says so.
     """
     if record is not None and record.state not in ALIVE:
         return Verdict(record.state, record.reason)

@@ -14,7 +14,7 @@ FOLDER = "submissions"  # of the store
 
 @dataclass(frozen=True)
 class JobRecord:
-    """Hold what a driver says of itself. Times are in seconds since 1970; ``heard`` is its last sign of life."""
+    """Hold a driver's record of its own state. Times are in seconds since 1970; ``heard`` is its last sign of life."""
 
     id: str
     study: str

@@ -1,4 +1,4 @@
-"""Keep submissions through a service: what the commands do when ``STILLHOUSE_URL`` is set."""
+"""Manage submissions through a service, for the commands when ``STILLHOUSE_URL`` is set."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Pack what a cluster needs of a study: one file with everything that its bases and ``--set`` say, and local configs."""
+"""Pack a study for a cluster: one file with its bases and ``--set`` merged, and local configs."""
 
 import hashlib
 import io
@@ -42,7 +42,7 @@ class Shipment:
 
     @property
     def digest(self) -> str:
-        """Return what tells this shipment from others."""
+        """Return the digest that identifies this shipment."""
         return hashlib.sha256(self.archive()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Name what a submission can be."""
+"""Define the states of a submission."""
 
 from enum import StrEnum
 

@@ -24,7 +24,7 @@ def study_order(
     resources: Mapping[str, float] | None = None,
     shipment: Shipment | None = None,
 ) -> Order:
-    """Return what submitting the study at ``path`` with ``sets`` would submit; nobody is asked.
+    """Return the submission for the study at ``path`` with ``sets``; contacts no cluster.
 
     ``shipment`` holds the study's files if another machine packed them. See ``Order`` for the rest.
     """

@@ -1,4 +1,4 @@
-"""Submit, resume, stop and look at submissions, on a cluster or through a service: what the commands need of either."""
+"""Submit, resume, stop and show submissions, on a cluster or through a service."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Hold what became of a wish to submit: ``new`` is false when there was nothing to start."""
+    """Hold the outcome of a submit request: ``new`` is false when there was nothing to start."""
 
     submission: Submission
     new: bool
@@ -34,15 +34,15 @@ class Receipt:
 class Submissions(Protocol):
     """Keep submissions. Names are keys or ids of attempts.
 
-    All methods raise ``UserError`` for what the user can correct, a name that nobody knows among it, and
-    ``OperationError`` when whoever is asked does not answer.
+    All methods raise ``UserError`` for mistakes that the user can correct, including unknown names, and
+    ``OperationError`` when the cluster or service does not answer.
     """
 
     def key_of(self, order: Order) -> str:
         """Return the key that an order has, or would have, here."""
 
     def submit(self, order: Order) -> Receipt:
-        """Start the order's first attempt, or join what is there: a submission is never started twice.
+        """Start the order's first attempt, or join the running one: a submission is never started twice.
 
         Raises ``UserError`` when it has ended without being finished: going on is a decision of the user's.
         """

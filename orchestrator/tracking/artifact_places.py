@@ -66,7 +66,7 @@ def _rename(connection: Any, there: str, here: str) -> None:
 
 
 def artifacts_of(client: MlflowClient, run: Run) -> Any:
-    """Return what lists and downloads a run's artifacts, beside the database where they have moved with it."""
+    """Return an artifact repository for a run; finds artifacts that moved together with the database."""
     uri = str(run.info.artifact_uri)
     return get_artifact_repository(_moved(client.tracking_uri, uri) or uri, tracking_uri=client.tracking_uri)
 

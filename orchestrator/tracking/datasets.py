@@ -16,7 +16,7 @@ SPLITS = {"train": "training", "val": "evaluation"}
 def dataset_inputs(dataset: DatasetSpec, digest: str) -> list[DatasetInput]:
     """Return both splits of a dataset as inputs of a run; ``digest`` is that of the whole dataset's annotations.
 
-    Trials on equal data name the same datasets, whatever the folder: it is recorded where they are met first.
+    Trials on equal data name the same datasets, in any folder: the first folder is recorded.
     """
     drawn = isinstance(dataset, ShapesDataset)
     place = "drawn on the fly" if isinstance(dataset, ShapesDataset) else redacted(dataset.root)

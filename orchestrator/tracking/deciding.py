@@ -1,6 +1,6 @@
 """Decide which record of a trial counts: the store's, and MLflow's for a trial of which the store has none.
 
-The store holds the weights, so it alone says what is left to train. Every command that tells the state of trials asks
+The store holds the weights, so it alone decides which trials remain. Every command that tells the state of trials asks
 here, and says in the same sentence where MLflow has more.
 """
 
@@ -34,7 +34,7 @@ class Deciding:
     damaged: list[str] = field(default_factory=list)
 
     def add(self, trial: PlannedTrial, kept: TrialResult | None, recorded: TrialResult) -> None:
-        """Decide between what the store has ``kept`` of a trial, ``None`` where it has nothing, and what MLflow has."""
+        """Choose between the store's record ``kept`` of a trial (``None`` if it has none) and MLflow's."""
         if kept is None:
             self._add_absent(trial, recorded)
             return
@@ -52,7 +52,7 @@ class Deciding:
             self.absent.append(trial)
 
     def add_damaged(self, message: str, recorded: TrialResult) -> None:
-        """Take what MLflow has of a trial whose record in the store cannot be read."""
+        """Take MLflow's record of a trial whose record in the store cannot be read."""
         self.results.append(recorded)
         self.damaged.append(message)
 
@@ -63,7 +63,7 @@ class Deciding:
 
     @property
     def sentences(self) -> list[str]:
-        """Say which trials MLflow has more of, which record counts, and what ``run`` does with them."""
+        """Say which trials MLflow has more of, which record counts, and how ``run`` treats them."""
         about = (*_about_cut_back(self.cut_back), *_about_retrained(self.retrained), *_about_absent(self.absent))
         return [*self.damaged, *about]
 

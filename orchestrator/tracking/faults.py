@@ -13,7 +13,7 @@ PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
 
 
 class Unreachable(OperationError):
-    """Report that the tracking store cannot be reached now. Nothing is lost: what it lacks stands on disk."""
+    """Report that the tracking store cannot be reached now. Nothing is lost: missing results remain on disk."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """Say what became of a study in MLflow. ``waiting`` points of ``trials`` trials are on disk only."""
+    """Hold the delivery status of a study in MLflow. ``waiting`` points of ``trials`` trials are on disk only."""
 
     complete: bool
     waiting: int = 0

@@ -1,4 +1,4 @@
-"""Say what MLflow lacks of a study's trials, why, and what brings it back."""
+"""Report results of a study that MLflow lacks, with the reason and the command that restores them."""
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -61,7 +61,7 @@ def study_is_deleted(plan: Plan, store: Store, client: MlflowClient, fingerprint
 
 
 def restoring(uri: str, found: Experiment | Run) -> str:
-    """Return the command that brings back what was deleted; MLflow's commands know it by its id only."""
+    """Return the command that restores deleted runs; MLflow's commands know it by its id only."""
     if isinstance(found, Experiment):
         what = f"experiments restore --experiment-id {found.experiment_id}"
     else:

@@ -1,4 +1,4 @@
-"""Show a trial's students as MLflow's models: which epoch each is of, where it is, and what it scored."""
+"""Show a trial's students as MLflow's models: the epoch, location and score of each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def students_of(trial: PlannedTrial, history: Sequence[Record]) -> Iterator[Stud
 def link_models(
     client: MlflowClient, experiment: str, run_id: str, trial: PlannedTrial, history: Sequence[Record], where: str
 ) -> None:
-    """Create a model for each checkpoint that has none, link it to the run, and log what it scored.
+    """Create a model for each checkpoint that has none, link it to the run, and log its score.
 
     ``where`` is the folder of the best student among the run's artifacts. May be repeated after any failure: models are
     looked for before they are made, one that was made twice is deleted. A server without models is left alone.

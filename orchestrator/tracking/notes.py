@@ -15,7 +15,7 @@ MOST_COMPARED = 40  # runs; MLflow's own page gets slow, and the address long
 
 
 def trial_note(trial: PlannedTrial, study: str) -> str:
-    """Return a sentence or two that say what the trial is."""
+    """Return a sentence or two that describe the trial."""
     detector = trial.spec.student.config
     if trial.role == "teacher":
         done = "trained" if trial.spec.init is None else "taken from a checkpoint and evaluated"
@@ -28,7 +28,7 @@ def trial_note(trial: PlannedTrial, study: str) -> str:
 
 
 def study_note(present: str, experiment: str, fingerprint: str, runs: Sequence[str]) -> str:
-    """Return a study's description with links to its trials side by side; what stands before the links is kept.
+    """Return a study's description with links to its trials side by side; text before the links is kept.
 
     The links lead on from wherever MLflow's pages are served.
     """

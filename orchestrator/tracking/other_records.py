@@ -1,4 +1,4 @@
-"""Tell of a plan where MLflow has more of its trials than the store, which alone decides what is left to train."""
+"""Report trials of a plan for which MLflow has more than the store; only the store decides which trials remain."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,10 @@ from orchestrator.plan.totals import OVER
 
 
 def differing_records(plan: Plan, store: Store) -> Iterator[Finding]:
-    """Yield what the commands that read results say of the same trials; MLflow is asked where trials are left to train."""
+    """Yield the findings of the result-reading commands on the same trials.
+
+    MLflow is asked where trials are left to train.
+    """
     is_there = plan.study.tracking.uri is not None or store.database.exists()
     if is_there and any(trial.status not in OVER for trial in plan.trials):
         from orchestrator.tracking.reading import further_in_mlflow  # it loads MLflow, which takes seconds

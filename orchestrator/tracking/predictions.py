@@ -29,10 +29,10 @@ def find_study(client: MlflowClient, fingerprint: str) -> Run | None:
 
 
 def log_predictions(client: MlflowClient, study: Run, runs: Mapping[str, Run], folder: Path) -> None:
-    """Copy what ``trainers.predictions`` has left in ``folder`` to the study's run and the trials' ``runs``, by id.
+    """Copy the output of ``trainers.predictions`` in ``folder`` to the study's run and the trials' ``runs``, by id.
 
-    May be repeated after any failure: files of one name replace each other. The index comes last, so that whoever
-    reads it finds what it names; trials that looked at the same images before stay in it. Raises ``Unreachable`` or
+    May be repeated after any failure: files of one name replace each other. The index comes last, so that every file
+    that it names exists; trials that looked at the same images before stay in it. Raises ``Unreachable`` or
     ``OperationError``.
     """
     index = Index.model_validate_json((folder / INDEX).read_text())
@@ -68,7 +68,7 @@ def read_picture(client: MlflowClient, study: Run, picture: Picture) -> bytes:
 
 
 def read_predictions(client: MlflowClient, trial_id: str, key: str) -> ImagePredictions:
-    """Return what a trial found in an image."""
+    """Return a trial's detections in an image."""
     run = find_runs(client, [trial_id]).get(trial_id)
     if run is None:
         raise OperationError(f"trial {trial_id} has no run in MLflow")
@@ -78,7 +78,10 @@ def read_predictions(client: MlflowClient, trial_id: str, key: str) -> ImagePred
 
 @contextmanager
 def _fetched(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
-    """Download one artifact for as long as it is read; raise ``OperationError`` when it is not what was written."""
+    """Download one artifact for as long as it is read.
+
+    Raise ``OperationError`` if it has changed since it was written.
+    """
     with tempfile.TemporaryDirectory(prefix="stillhouse-") as scratch:
         with plainly():
             path = Path(artifacts_of(client, run).download_artifacts(name, scratch))

@@ -1,4 +1,4 @@
-"""Read from MLflow what earlier trials have found out about the points of a search."""
+"""Read earlier trials' results for the points of a search from MLflow."""
 
 import json
 from collections.abc import Iterator

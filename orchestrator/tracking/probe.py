@@ -105,7 +105,7 @@ def _unanswered(uri: str, error: Exception) -> OperationError:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, also where a library hides that in an attribute or an argument."""
+    """Yield an error and its causes, also those that a library hides in an attribute or an argument."""
     found: BaseException | None = error
     seen: set[int] = set()
     while found is not None and id(found) not in seen:

@@ -1,4 +1,4 @@
-"""Say what a result was made with: package versions, git revision, and its sections without secrets."""
+"""Record the provenance of a result: package versions, git revision, and its sections without secrets."""
 
 import json
 import os

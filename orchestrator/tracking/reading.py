@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 class Reading:
     """Hold one result a trial, in the plan's order. ``runs`` are MLflow's, by trial id, where those count.
 
-    ``client`` is ``None`` where MLflow could not be asked; ``note`` says in a sentence what differs between the
-    two, and which of them counts.
+    ``client`` is ``None`` where MLflow could not be asked; ``note`` describes the differences between the two in a
+    sentence, and which of them counts.
     """
 
     results: list[TrialResult]
@@ -37,11 +37,11 @@ class Reading:
 
 
 def read_study(plan: Plan, store: Store) -> Reading:
-    """Return what is known of a study's trials, and log once why it is not all from MLflow.
+    """Return the results of a study's trials, and log once why some are not from MLflow.
 
-    A trial that was trained is never a new one, whatever became of MLflow: it is away, of another version, its
-    experiment or runs are deleted, or it has not been told yet. Raises as ``open_results`` does where the store holds no
-    trial of the study either. Writes nothing.
+    A trained trial is never reported as new, even if MLflow is away, has another version, has deleted its experiment or
+    runs, or has not received it yet. Raises as ``open_results`` does where the store holds no trial of the study
+    either. Writes nothing.
     """
     found = _read(plan, store)
     if found.note:
@@ -101,7 +101,7 @@ def _decide(plan: Plan, runs: Mapping[str, Run]) -> Deciding:
 
 
 def _kept(plan: Plan, trial: PlannedTrial, run_id: str | None) -> TrialResult | None:
-    """Return what the trial's directory says; ``None`` where it says nothing."""
+    """Return the result in the trial's directory; ``None`` where it says nothing."""
     kept = result_on_disk(plan, trial, run_id)
     return None if kept.status == "new" else kept
 

@@ -1,4 +1,4 @@
-"""Read what a study's results were made with: from MLflow, which knows, or from the directories, which know less."""
+"""Read the provenance of a study's results from MLflow, or the smaller part that the directories hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,10 @@ class Recorded:
 
 
 def read_recorded(plan: Plan, runs: Mapping[str, Run]) -> Recorded:
-    """Return what the runs of the plan's trials say, by trial id, and what can be known without MLflow where they do not."""
+    """Return the provenance from the runs of the plan's trials, by trial id.
+
+    Without a run, only that of the directory.
+    """
     tags = [run.data.tags for run in runs.values()]
     teacher = runs.get(plan.teacher.id) if plan.teacher else None
     return Recorded(

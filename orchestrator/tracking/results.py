@@ -28,7 +28,7 @@ def results_on_disk(plan: Plan, run_ids: Mapping[str, str]) -> list[TrialResult]
 
 
 def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> TrialResult:
-    """Return what a trial's directory says of it; raise ``DamagedFile`` where that cannot be told."""
+    """Return the result in a trial's directory; raise ``DamagedFile`` if it cannot be read."""
     history = read_history(trial.directory)
     metrics = {point.key: point.value for point in (*points_of(history), *best_points(history))}
     if read_outcome(trial.directory) is None:  # the best epoch is known at the end
@@ -37,7 +37,7 @@ def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> Trial
 
 
 def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResult:
-    """Return what a trial's run in MLflow says of it; without one it counts as not run."""
+    """Return the result in a trial's MLflow run; without one the trial counts as not run."""
     if run is None:
         return _result(plan, trial, {}, "new", None)
     return _result(plan, trial, run.data.metrics, run.data.tags.get(STATUS, "unfinished"), str(run.info.run_id))

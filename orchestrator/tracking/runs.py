@@ -1,4 +1,4 @@
-"""Find the MLflow runs of studies and trials by what they are: the identity stands in a tag."""
+"""Find the MLflow runs of studies and trials by the identity in their tags."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -37,7 +37,7 @@ def find_or_create(
 ) -> Run:
     """Return the one run of a study or trial in an experiment.
 
-    A request to create it may have been carried out although its reply was lost: whoever asks again looks first. If
+    A request to create it may have been carried out although its reply was lost: a retry therefore searches first. If
     that request is still on its way then, a second run appears later; it stays empty and is deleted when it is seen.
     """
     key = FINGERPRINT if kind == "study" else TRIAL  # trials carry their study's fingerprint too

@@ -1,4 +1,4 @@
-"""Write a trial's timeline into one tag, so that whoever reads MLflow alone knows what happened."""
+"""Write a trial's timeline into one tag, so that MLflow alone shows its history."""
 
 import json
 from collections.abc import Sequence

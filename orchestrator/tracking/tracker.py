@@ -1,4 +1,4 @@
-"""Bring MLflow up to date with what trials have on disk: one run per study, one per trial, every point once."""
+"""Bring MLflow up to date with trials' directories: one run per study, one per trial, every point once."""
 
 import functools
 import hashlib
@@ -71,7 +71,7 @@ LONGEST_PARAM, LONGEST_REASON = 6000, 5000  # characters; MLflow's limits
 
 @dataclass
 class Copy:
-    """Hold what MLflow has of one trial: its run, and the last step of each metric."""
+    """Hold MLflow's copy of one trial: its run, and the last step of each metric."""
 
     run_id: str
     logged: dict[str, int]
@@ -80,7 +80,7 @@ class Copy:
 
 
 class Tracker:
-    """Write to MLflow what it lacks.
+    """Write missing results to MLflow.
 
     Trial directories are the spool, MLflow the copy, and MLflow itself says how far the copy is: nothing that could
     disagree with it is kept elsewhere. Every method may be called any number of times, after any failure and by the
@@ -254,7 +254,7 @@ class Tracker:
         }
 
     def _describe(self, client: MlflowClient, run_id: str, trial: PlannedTrial) -> None:
-        """Write what the trial is; the parameters last, since they say that the rest is there."""
+        """Write the trial's description; the parameters come last, as the mark that the rest is there."""
         client.log_text(run_id, shown(trial.spec), "trial.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
         client.log_inputs(run_id, dataset_inputs(trial.spec.dataset, self._provenance[DATA]))

@@ -17,7 +17,7 @@ LOOK_EVERY_S = 1.0  # at the clock: whether a cohort has waited long enough, whe
 
 @dataclass(frozen=True)
 class Reply:
-    """Hold what a trial's reader hears: a record, or none, because of ``errors`` or because it is over.
+    """Hold the answer to a trial's reader: a record, or none, because of ``errors`` or because the trial has ended.
 
     ``errors`` is a failure and its causes: an exception that goes from process to process loses them.
     """
@@ -34,8 +34,8 @@ class ExchangeLost(Exception):
 class Exchange:
     """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
-    Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. An
-    exchange that was killed comes back empty; whoever talked to it fails, and starts again from what is on disk.
+    Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. A
+    killed exchange restarts empty; its callers fail, and restart from the records on disk.
     """
 
     def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
@@ -128,11 +128,11 @@ class Exchange:
     # ------------------------------------------------------------------------------------- what a host holds, for its end
 
     async def note(self, host: str, name: str, thing: Any) -> None:
-        """Remember what a host holds: its ``controller``, its ``placement_group``."""
+        """Record a host's resource handles: its ``controller``, its ``placement_group``."""
         self._hosts.setdefault(host, {})[name] = thing
 
     async def forget(self, host: str) -> dict[str, Any]:
-        """Return what a host held; it is there no more."""
+        """Remove and return a host's resource handles."""
         return self._hosts.pop(host, {})
 
     # --------------------------------------------------------------------------------------------------------- ours

@@ -50,7 +50,7 @@ class Started:
         self.done = self._actor.serve.remote()
 
     def failure(self) -> BaseException | None:
-        """Return what ended the host before its time; it must be done."""
+        """Return the error that ended the host early; the host must be done."""
         try:
             ray.get(self.done)
         except Exception as error:  # noqa: BLE001  whatever it is, its trials must learn of it

@@ -1,4 +1,4 @@
-"""Know the placement groups of a host's workers by name, and free them whoever is left to do it.
+"""Find the placement groups of a host's workers by name, and free them from any process.
 
 Ray keeps a group until its whole job ends, also when the actor that made it is dead: with its CPUs reserved, the next
 host would wait for them in vain.
@@ -18,7 +18,7 @@ def new_name(host: str) -> str:
 
 
 def free_places(host: str) -> None:
-    """Remove all placement groups of the host's workers, and with them what runs there."""
+    """Remove all placement groups of the host's workers, and with them the processes that run there."""
     for entry in placement_group_table().values():
         if entry["name"].startswith(f"{PREFIX}{host}-") and entry["state"] != "REMOVED":
             with contextlib.suppress(ValueError):  # it has just been removed

@@ -40,7 +40,7 @@ class Terms:
 class Pool:
     """Run the hosts of one sweep beside it, in a thread of its driver; leaving the context ends them.
 
-    ``expected`` maps the trials that are to come to what they share by; ``folder`` is for Ray Train's own files.
+    ``expected`` maps the expected trials to their sharing keys; ``folder`` is for Ray Train's own files.
     """
 
     def __init__(self, terms: Terms, placement: Placement, expected: Mapping[str, str], folder: Path) -> None:

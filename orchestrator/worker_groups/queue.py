@@ -23,7 +23,7 @@ class Stage(Enum):
 
 @dataclass
 class Seat:
-    """Hold one trial whose reader has come: its job (JSON), what it shares by, its place in the order of the study.
+    """Hold one trial whose reader has come: its job (JSON), its sharing key, its position in the study.
 
     ``after`` is the last step that its reader knows; ``deciding`` says that the scheduler has a record and has not said
     whether the trial goes on; ``ticket`` tells one reader of the trial from the one before.
@@ -98,7 +98,7 @@ class Seating:
         self._seats[trial_id].deciding = False
 
     def next_record(self, trial_id: str) -> Record | None:
-        """Return the trial's next record when it is its turn: what a cohort reports reaches the scheduler in order."""
+        """Return the trial's next record in its turn: a cohort's records reach the scheduler in order."""
         seat = self._seats[trial_id]
         if not seat.records or any(other.undecided for other in self._before(seat)):
             return None

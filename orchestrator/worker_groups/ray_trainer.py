@@ -38,7 +38,7 @@ class GroupTrainer(TorchTrainer):
     """Train without Ray's guard over placement groups.
 
     The guard is one more process for each group, it outlives the group, it asks the dashboard's state service, and
-    where there is none it waits for ever. Whoever started the host removes the group instead.
+    where there is none it waits for ever. The process that started the host removes the group instead.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
@@ -47,7 +47,7 @@ class GroupTrainer(TorchTrainer):
 
 
 def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> Any:
-    """Return the trainer of a worker group that serves as a host; ``config`` is what each worker gets.
+    """Return the trainer of a worker group that serves as a host; ``config`` is each worker's configuration.
 
     Ray restarts nothing by itself: whether a failure is worth another attempt is decided by its kind. ``folder`` is for
     Ray Train's own files.

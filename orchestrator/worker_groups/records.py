@@ -21,9 +21,9 @@ class StartTimeout(Exception):
 
 
 def exchanged_records(job: Job, exchange: str, position: int) -> Iterator[Record]:
-    """Yield the trial's records: what is on disk, then what its worker group commits; closing it ends the training.
+    """Yield the trial's records: those on disk, then those that its worker group commits; closing it ends the training.
 
-    Raises what made training fail.
+    Raises the error that made training fail.
     """
     history = read_history(job.directory)
     actor, ticket = ray.get_actor(exchange), uuid.uuid4().hex

@@ -29,7 +29,7 @@ RUNNER_SHARE = {"node:__internal_head__": 0.001}
 class TrialRunner(tune.Trainable):
     """Report one record per ``step``; a trial that its directory knows is replayed first, then continued.
 
-    Tune may stop a trial after any record (what was reported is on disk), restart it after a crash (it continues from
+    Tune may stop a trial after any record (reported results are on disk), restart it after a crash (it continues from
     its directory), and reuse the actor for the next trial (the imports are paid once).
     """
 
@@ -113,5 +113,5 @@ class TrialRunner(tune.Trainable):
 
 
 def ended(reason: str = "") -> dict[str, Any]:
-    """Return what Tune hears of a trial that reports no more, and why it failed if it did."""
+    """Return the last result for Tune of a trial that reports no more, with the reason if it failed."""
     return {"epoch": 0, "done": True, FAILED_BECAUSE: reason}

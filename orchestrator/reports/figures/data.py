@@ -1,4 +1,4 @@
-"""Gather what a figure shows, from MLflow."""
+"""Gather a figure's data from MLflow."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
-    """Return what draws AP over the epochs; raise ``OperationError`` when no student is finished."""
+    """Return the data of AP over epochs; raise ``OperationError`` when no student is finished."""
     from orchestrator.reports.figures.phases import draw_phases, panels_of
 
     found = read_study(plan, store)
@@ -43,7 +43,7 @@ def _curves(plan: Plan, found: Reading) -> Curves:
 def predictions(
     plan: Plan, store: Store, trials: Sequence[str], images: int, thresholds: Sequence[float], kept_by: str = ""
 ) -> "Callable[[], Figure]":
-    """Return what draws the first ``images`` images as ``trials``, or all that looked at them, see them.
+    """Return the first ``images`` images with detections of ``trials``, by default of all that have any.
 
     ``kept_by`` is the fingerprint of the study whose run keeps the images, if it is not the plan's own.
     Raises ``UserError`` for a trial that has not looked at them, ``OperationError`` when nobody has.

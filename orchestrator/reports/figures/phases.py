@@ -45,7 +45,7 @@ class Curve:
 class Panel:
     """Hold one student's curves: alone first, then of each method the point with the highest mean of best epochs.
 
-    ``subtitle`` says what else tells the panel from others, such as the teacher.
+    ``subtitle`` holds further distinctions from other panels, such as the teacher.
     """
 
     student: str
@@ -105,7 +105,7 @@ def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
 
 
 def _kind(curve: Curve) -> tuple[str, str]:
-    """Return what has one colour in all panels."""
+    """Return the key that has one colour in all panels."""
     return curve.method, curve.row
 
 

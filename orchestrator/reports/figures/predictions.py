@@ -1,4 +1,4 @@
-"""Draw what trials find in the same images, side by side under several thresholds (the supplement's figure A2)."""
+"""Draw detections of trials on the same images, under several thresholds (the supplement's figure A2)."""
 
 import io
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ CELL_INCHES = 2.0
 
 @dataclass(frozen=True)
 class Shown:
-    """Hold one image: its description, its pixels as JPEG, and what each column's trial finds in it."""
+    """Hold one image: its description, its pixels as JPEG, and the detections of each column's trial."""
 
     picture: Picture
     jpeg: bytes

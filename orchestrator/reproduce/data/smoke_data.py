@@ -1,4 +1,4 @@
-"""Draw a handful of images in COCO's and in Pascal VOC's layout: what a study needs to show that it runs."""
+"""Draw a handful of images in the layouts of COCO and Pascal VOC, enough to prove that a study runs."""
 
 import json
 from pathlib import Path

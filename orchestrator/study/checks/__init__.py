@@ -1,4 +1,4 @@
-"""Check the sections of a study against each other and against what is known of the world."""
+"""Check the sections of a study against each other and against mmdet, the data and the machine."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -41,7 +41,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
 def run_checks(draft: Draft, *, trust_python: bool) -> Iterator[Problem]:
     """Yield everything that the sections which are right in themselves do wrong together.
 
-    What only follows from a value that is reported already is left out.
+    Consequences of a value that is already reported are left out.
     """
     context, misfits = gather(draft, trust_python=trust_python)
     yield from filter(draft.means, misfits)

@@ -1,4 +1,4 @@
-"""Give the checks what they look at: the study's sections in all forms that the search gives them."""
+"""Give the checks their input: the study's sections with every value of the search."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -27,7 +27,7 @@ class Site:
 
 
 def check_detectors(context: Context) -> Iterator[Problem]:
-    """Yield what is wrong with each detector by itself."""
+    """Yield the problems of each detector by itself."""
     for site in _sites(context):
         name = site.detector.config
         if "::" not in name:
@@ -74,7 +74,8 @@ def _unknown(name: str) -> str:
 def _check_file(site: Site, *, trust: bool) -> Iterator[Problem]:
     """Yield problems of a local config.
 
-    Every format needs trust: building any config calls what its ``type`` names, and that may be any importable object.
+    Every format needs trust: building any config calls the object that its ``type`` names, and that may be any
+    importable object.
     """
     path = site.detector.config
     if is_unresolved(path):

@@ -1,4 +1,4 @@
-"""Check that schedules fit the workers and the trial scheduler, and say what they amount to."""
+"""Check that schedules fit the workers and the trial scheduler, and describe the resulting schedule."""
 
 from collections.abc import Callable, Iterator
 
@@ -58,7 +58,7 @@ def check_learning_rates(context: Context) -> Iterator[Problem]:
 
 
 def _warmup(schedule: Schedule) -> int | None:
-    """Return the length of the warm-up in what the schedule counts, ``None`` where it is given in the other unit."""
+    """Return the length of the warm-up in the schedule's unit, ``None`` if it is given in the other unit."""
     return schedule.warmup.epochs if schedule.unit == "epoch" else schedule.warmup.iterations
 
 

@@ -1,4 +1,4 @@
-"""Check that a search makes sense: its keys exist, its values are what its algorithm can use, nothing comes twice."""
+"""Check that a search makes sense: its keys exist, its values suit its algorithm, nothing comes twice."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ SEEDS = ("seed", "seeds", "search.seed", "search.seeds")
 
 
 def check_search(context: Context) -> Iterator[Problem]:
-    """Yield what is wrong with the search itself."""
+    """Yield the problems of the search itself."""
     search = context.study.search
     for key in search.space:
         yield from _check_key(key)
@@ -67,7 +67,7 @@ def _check_algorithm(search: Search) -> Iterator[Problem]:
 
 
 def check_open_search(context: Context) -> Iterator[Problem]:
-    """Yield what does not go together with a search whose points follow from results."""
+    """Yield settings that conflict with a search whose points follow from results."""
     search = context.study.search
     if search.algorithm != "optuna":
         if search.objectives != ("ap",):
@@ -83,7 +83,7 @@ def check_open_search(context: Context) -> Iterator[Problem]:
 
 
 def _check_brackets(context: Context) -> Iterator[Problem]:
-    """Yield what keeps HyperBand from comparing the trials of a bracket: it has to know all and to see each epoch."""
+    """Yield settings that conflict with HyperBand, which must know all trials and see each epoch."""
     search, path = context.study.search, ("search", "scheduler")
     if is_open(search):
         yield Problem(path, f"hyperband has to know all trials beforehand: use asha with {search.algorithm}")
@@ -101,7 +101,7 @@ def _check_brackets(context: Context) -> Iterator[Problem]:
 
 
 def check_population(context: Context) -> Iterator[Problem]:
-    """Yield what keeps a population from evolving: all members share one schedule's length and one kind of state."""
+    """Yield settings that conflict with a population: members share one schedule length and one kind of state."""
     study = context.study
     search = study.search
     if search.algorithm != "pbt":

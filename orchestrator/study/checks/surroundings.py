@@ -1,4 +1,4 @@
-"""Check what a study refers to outside itself: the data on this machine and the address of the results."""
+"""Check a study's external references: the data on this machine and the address of the results."""
 
 import re
 from collections.abc import Iterator

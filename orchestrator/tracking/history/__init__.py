@@ -1,1 +1,1 @@
-"""Read what a tracking store holds, whoever wrote it: the side of MLflow that dashboards see."""
+"""Read the contents of a tracking store, for dashboards, from any writer."""

@@ -1,7 +1,7 @@
 """Read MLflow's database by columns where it is at hand.
 
 The store's own calls build an object for each parameter, tag and point, which takes most of their time; the columns are
-those of MLflow's own models, and ``tests/contract/test_dashboard_reading.py`` holds what comes out against the public
+those of MLflow's own models, and ``tests/contract/test_dashboard_reading.py`` compares the results with the public
 client.
 """
 
@@ -21,7 +21,7 @@ POINT = ("key", "step", "timestamp", "value", "is_nan")
 
 
 def _columns(model: Any) -> Any:
-    """Return the columns of a model's table: rows of the table itself skip what the model costs, a third of the time."""
+    """Return the columns of a model's table: reading plain rows avoids the cost of the model, a third of the time."""
     return model.__table__.c
 
 

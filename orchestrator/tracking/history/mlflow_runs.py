@@ -62,7 +62,7 @@ MOST = 300  # parameters or tags of a run
 
 
 def row_of(run: Run) -> RunRow:
-    """Return what MLflow's client gave as a row of the database."""
+    """Convert a run from MLflow's client to a row of the database."""
     metrics = {  # ``run.data.metrics`` leaves the steps out
         metric.key: Latest(unclipped(metric.value), metric.step, metric.timestamp / 1000)
         for metric in run.data._metric_objs
@@ -154,7 +154,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 
 def _events(text: str | None) -> list[dict[str, Any]]:
-    """Return the timeline that a tag holds; whatever is not one counts as none."""
+    """Return the timeline in a tag; anything else counts as no timeline."""
     try:
         found = json.loads(text or "[]")
     except ValueError:

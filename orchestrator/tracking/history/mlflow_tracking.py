@@ -1,4 +1,4 @@
-"""Read an MLflow tracking store in bulk, and only what has changed since the last time."""
+"""Read an MLflow tracking store in bulk, and only the changes since the last time."""
 
 import logging
 import tempfile
@@ -71,7 +71,7 @@ class MlflowTracking:
         return {run.run_id: self._read[run.run_id][1] for run in runs}
 
     def notes(self, runs: Sequence[RecordedRun]) -> list[str]:
-        """Return what is deleted in MLflow, and which trials of the store it lacks, with what brings them back."""
+        """Return notes on deleted runs and on trials that MLflow lacks, with the commands that restore them."""
         shown = {run.trial for run in runs}
         with plainly():
             deleted = deleted_trials(self._client, shown)

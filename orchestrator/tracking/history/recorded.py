@@ -23,9 +23,9 @@ class RecordedRun:
 
     ``kind`` tells a study's own run from a trial's; ``trial`` is the trial's id, ``outcome`` how it ended. ``studies``
     are the first digits of a study's own fingerprint, or of those of all studies that a trial belongs to; ``part`` tells
-    that a study is one of several of its name. ``searched`` are the settings that a study varies, ``point`` is what a
-    trial's parent has searched, as tables name it; ``None`` where nobody recorded it. ``tags`` are the other tags, MLflow's own left out. Times are seconds
-    since 1970; at ``run_at`` a study was run last.
+    that a study is one of several of its name. ``searched`` are the settings that a study varies, ``point`` holds the
+    searched values of a trial's parent, as tables name them; ``None`` where nobody recorded it. ``tags`` are the other
+    tags, MLflow's own left out. Times are seconds since 1970; at ``run_at`` a study was run last.
     """
 
     run_id: str
