@@ -1,1 +1,1 @@
-"""The page: a front end, chart specifications and the small server that shows what a study found."""
+"""Show the results of studies on a page: a front end, chart specifications and a small server."""

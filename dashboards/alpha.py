@@ -16,7 +16,7 @@ Point = tuple[float, float]
 def alpha_grids(group: Comparable[Seen]) -> Iterator[AlphaGrid]:
     """Yield one grid for each method and student of a group that was trained at two points or more.
 
-    A cell's value is the mean over all its trials that count: seeds, and whatever else was searched.
+    A cell's value is the mean over all its trials that count: over seeds and all other searched settings.
     """
     found: dict[tuple[str, str], dict[Point, list[Seen]]] = {}
     for trial in without_repeats(group.distilled):

@@ -1,4 +1,4 @@
-"""Say what keeps trials apart that may not be ranked together."""
+"""Explain why trials may not be ranked together."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,7 +16,7 @@ MOST_KEYS = 4  # settings named in a sentence
 
 
 def differences(groups: Sequence[Comparable[Seen]]) -> list[Difference]:
-    """Say for pairs of groups what keeps them apart."""
+    """Return the differences between pairs of groups."""
     pairs = combinations(groups, 2) if len(groups) <= MOST_PAIRED else ((groups[0], other) for other in groups[1:])
     return [_difference(one, other) for one, other in pairs]
 

@@ -44,7 +44,7 @@ class Live:
     """Hand out the newest snapshot at once, and take the next one behind it when that is old.
 
     Safe for many threads: the store is read by one at a time. After a failure the last snapshot is kept, and
-    ``trouble`` says what the store answers until it answers again.
+    ``trouble`` holds the store's error until a reading succeeds.
     """
 
     def __init__(self, tracking: Tracking, query: Query, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class Live:
         return held
 
     def reading(self) -> threading.Lock:
-        """Return the lock that whoever reads the store holds."""
+        """Return the lock to hold while reading the store."""
         return self._reading
 
     def _renew(self) -> None:

@@ -22,7 +22,7 @@ ALPHAS = {"bckd": (1.0, 4.0), "pkd+bckd": (0.25, 2.0)}  # the paper's, by method
 class Paper:
     """Hold the paper's tables. A trial matches a row of its data set, detector, method, schedule and teacher.
 
-    Settings that a study searches (the alphas) do not count: the row is then what the search is after.
+    Settings that a study searches (the alphas) do not count: the paper's row is then the goal of the search.
     """
 
     def __init__(self, cells: list[PaperCell], data: Mapping[str, str]) -> None:
@@ -38,7 +38,10 @@ class Paper:
         return next((cell for cell in self.cells if self._data[cell["id"]] == kind and _matches(cell, trial)), None)
 
     def difference(self, cell: PaperCell, metric: str, measured: Mapping[str, Sample]) -> float | None:
-        """Return a row's mean less what is printed for ``metric``, as a fraction; on Pascal VOC that is VOC's own AP."""
+        """Return a row's mean minus the printed value of ``metric``, as a fraction.
+
+        On Pascal VOC that is VOC's own AP.
+        """
         beside = printed_beside(metric, self._data[cell["id"]])
         if beside is None or beside[0] not in cell["values"] or beside[1] not in measured:
             return None

@@ -1,4 +1,4 @@
-"""Read pinned dashboards: what to show at first, as data that lies in version control."""
+"""Read pinned dashboards: initial views, kept as data under version control."""
 
 import json
 from collections.abc import Iterable

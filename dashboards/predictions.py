@@ -1,4 +1,4 @@
-"""Fetch what trials detected on chosen images, as far as somebody recorded it with their runs."""
+"""Fetch trials' recorded detections on chosen images."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ class Artifacts(Protocol):
 
 @dataclass
 class Kept:
-    """Hold files for an export by ``run/path``, and what is to be said of those that were left out."""
+    """Hold files for an export by ``run/path``, and notes about those left out."""
 
     content: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ def kind_of(path: str) -> str | None:
 def predictions_of(
     studies: Sequence[Mapping[str, Any]], trials: Sequence[Mapping[str, Any]], artifacts: Artifacts, room: int
 ) -> Kept:
-    """Return what the page would ask the server for, picture by picture, until ``room`` bytes are used."""
+    """Return the files that the page would request, picture by picture, until ``room`` bytes are used."""
     kept = Kept()
     for study in studies:
         looked = {t["id"]: t["run"] for t in trials if t["study"] == study["id"] and TAG in t["tags"]}
@@ -66,7 +66,7 @@ def _keep(kept: Kept, portions: Iterable[dict[str, Any]], room: int, study: str)
 
 
 def _image(artifacts: Artifacts, study: str, image: Mapping[str, Any], runs: Iterable[str]) -> dict[str, Any]:
-    """Return a picture and what each trial detected on it."""
+    """Return a picture and each trial's detections on it."""
     boxes_path, picture_path = f"{FOLDER}{image.get('key')}.json", f"{FOLDER}images/{image.get('key')}.jpg"
     if kind_of(boxes_path) is None:
         return {}
@@ -80,7 +80,7 @@ def _boxes(artifacts: Artifacts, runs: Iterable[str], path: str) -> dict[str, An
 
 
 def _json(artifacts: Artifacts, run: str, path: str) -> Any:
-    """Return a JSON file's content; what is none, or holds numbers that JSON lacks, counts as missing."""
+    """Return a JSON file's content; invalid JSON, or numbers that JSON lacks, count as missing."""
     content = artifacts.artifact(run, path, LARGEST)
     try:
         return None if content is None else json.loads(content, parse_constant=_refuse)

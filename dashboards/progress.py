@@ -11,7 +11,7 @@ SILENT_S, SILENT_EPOCHS = 300.0, 3.0  # a run that has said nothing for so long 
 
 
 def status_of(trial: Seen, now: float) -> str:
-    """Return where a trial stands: its recorded outcome, else what MLflow and the time since its last value say."""
+    """Return a trial's status: its recorded outcome, else derived from MLflow and the time since its last value."""
     run = trial.run
     if run.outcome:
         return run.outcome
@@ -31,8 +31,8 @@ def counts(trials: Sequence[Seen], now: float) -> dict[str, int]:
 def eta_s(trials: Sequence[Seen], planned: int | None, now: float) -> float | None:
     """Return how long a study will take from now on, ``None`` where nothing runs or no epoch has been timed.
 
-    What is left (of the running trials, and of the planned ones that have not begun) is shared by as many as run now;
-    it takes as long as the longest running trial at least.
+    The remaining work (of running trials and of planned ones that have not begun) is divided by the number of running
+    trials; the estimate is at least that of the longest running trial.
     """
     running = [trial for trial in trials if status_of(trial, now) == "running"]
     timed = [trial.epoch_s for trial in trials if trial.epoch_s is not None and trial.role == "student"]

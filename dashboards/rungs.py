@@ -1,4 +1,4 @@
-"""Tell how well an early evaluation predicts the end: what early stopping relies on."""
+"""Measure how well an early evaluation predicts the final result, which early stopping relies on."""
 
 from dashboards.numbers import is_finite, number
 from dashboards.schema import RungCorrelation

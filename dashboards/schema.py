@@ -21,7 +21,7 @@ Numbers = list[Number]
 
 
 class Study(TypedDict):
-    """Hold one study: its own run in MLflow and what its trials have in common.
+    """Hold one study: its own run in MLflow and the settings that its trials share.
 
     ``params`` are the settings that most of its trials have; a trial's full settings are ``study.params | trial.params``,
     where null in the latter takes a key away.
@@ -50,7 +50,7 @@ class Study(TypedDict):
 
 
 class Event(TypedDict):
-    """Hold one entry of a trial's timeline: what happened, what was done about it, and the reason in words."""
+    """Hold one entry of a trial's timeline: the incident, the response, and the reason in words."""
 
     time: Number
     kind: str
@@ -254,7 +254,7 @@ class Histories(TypedDict):
 
 
 class Dashboard(TypedDict):
-    """Hold a pinned dashboard: what to show at first. ``filter`` is setting or tag -> accepted texts."""
+    """Hold a pinned dashboard: an initial view. ``filter`` is setting or tag -> accepted texts."""
 
     name: str
     title: str
@@ -266,7 +266,7 @@ class Dashboard(TypedDict):
 
 
 class Compared(TypedDict):
-    """Hold what follows from comparing some trials with each other, and with no others."""
+    """Hold the comparison of a set of trials with each other only."""
 
     groups: list[Group]
     differences: list[Difference]
@@ -302,12 +302,12 @@ class Snapshot(Ranked):
 
     ``studies`` and ``trials`` are those of each study as it was run last; ``older`` are its versions before, the newest
     first. Trials that several versions share stand in each of them. ``alone`` compares the trials of one study, by its id,
-    among themselves, where others may be ranked together with them: that is what a page of this study shows.
+    among themselves, where others may be ranked together with them; a page of this study shows this comparison.
 
     ``metric_names`` are titles and meanings of metrics; one that is not listed goes by its key.
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
-    metric. ``notes`` are sentences about what is not shown, and why. ``histories`` is left out of ``/api/snapshot`` and
+    metric. ``notes`` are sentences that explain omissions. ``histories`` is left out of ``/api/snapshot`` and
     comes from ``/api/histories``; the export holds it. ``live`` is false in an export.
     """
 

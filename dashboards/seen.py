@@ -1,4 +1,4 @@
-"""Hold a trial as dashboards see it: a recorded run, its study, its curves and what follows from them."""
+"""Hold a trial as dashboards see it: a recorded run, its study, its curves and values derived from them."""
 
 import json
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ class Seen:
 
     @cached_property
     def teacher_id(self) -> str:
-        """Return what identifies the teacher's weights: a trial's id where one has made them; empty without."""
+        """Return the identity of the teacher's weights: a trial's id if a trial made them; empty without."""
         return teacher_of(self.run.params)
 
     @cached_property
@@ -102,7 +102,10 @@ class Seen:
 
     @cached_property
     def best_epoch(self) -> int | None:
-        """Return the epoch with the highest selection metric, the earliest of equals; what was recorded so, if it was."""
+        """Return the epoch with the highest selection metric, the earliest of equals.
+
+        The recorded best epoch takes precedence.
+        """
         recorded = self.run.metrics.get(f"{BEST}{EPOCH}")
         if recorded is not None and is_finite(recorded.value):
             return int(recorded.value)

@@ -139,7 +139,7 @@ def _artifact(live: Live, artifacts: Artifacts) -> Handler:
 
 
 def _tagged(request: Request, body: Body, revision: str) -> Response:
-    """Answer with a body, compressed for whoever takes that, or with 304 to whoever has it already."""
+    """Answer with a body, compressed if the client accepts that, or with 304 if the client has it already."""
     tag = f'W/"{revision}"'
     headers = {"etag": tag, "vary": "accept-encoding"}
     if tag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]:

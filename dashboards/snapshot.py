@@ -46,9 +46,10 @@ USUAL = ("coco/", "voc/")  # metrics that come first
 
 @dataclass(frozen=True)
 class Query:
-    """Say what to show: ``metric`` selects best epochs, ``studies`` (names) are all when empty.
+    """Select the trials to show: ``metric`` selects best epochs, ``studies`` (names) are all when empty.
 
-    ``now`` tells what still runs (seconds since 1970; ``None``: the present). A curve keeps ``points`` points at most.
+    ``now`` decides which trials still run (seconds since 1970; ``None``: the present). A curve keeps ``points`` points
+    at most.
     """
 
     metric: str = "coco/bbox_mAP"
@@ -61,7 +62,7 @@ class Query:
 
 
 def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
-    """Return what the store holds at this moment, curves included.
+    """Return the store's present contents, including curves.
 
     Reads nothing but ``tracking``. Runs made elsewhere, unknown tags and missing metrics are normal. Raises
     ``OperationError`` when the store cannot be read.
@@ -177,7 +178,7 @@ def _metric_name(metric: str) -> MetricName:
 
 
 def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
-    """Return the metrics to show, those of evaluations first, and what is to be said of the others."""
+    """Return the metrics to show, those of evaluations first, and a note about the others."""
     times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
     shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS))]
     ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))

@@ -1,4 +1,4 @@
-"""Sort runs into studies, and find what the trials of a study mostly agree in and what they vary."""
+"""Sort runs into studies, and find the settings that a study's trials share and those that they vary."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,7 +73,7 @@ def usual_settings(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def unusual_settings(settings: Mapping[str, str], usual: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what has to be laid over ``usual`` to get ``settings``: ``None`` takes a key away."""
+    """Return the difference that, merged over ``usual``, gives ``settings``: ``None`` takes a key away."""
     own = {key: value for key, value in settings.items() if usual.get(key) != value}
     return own | {key: None for key in usual if key not in settings}
 
@@ -115,6 +115,6 @@ def run_at(study: StudyRuns) -> tuple[float, float]:
 
 
 def _without_ghosts(trials: list[RecordedRun]) -> Iterable[RecordedRun]:
-    """Leave out what a request that was carried out late has created: an empty run of a trial that has another."""
+    """Leave out empty runs of trials that have another run: a request that MLflow carried out late creates them."""
     filled = {run.trial for run in trials if run.params or run.metrics}
     return [run for run in trials if run.params or run.metrics or run.trial not in filled]

@@ -1,4 +1,4 @@
-"""Read what happened to a run on its way, as far as the tracking store was told."""
+"""Read a run's timeline from the tracking store."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What one worker group does: build detectors, distil, evaluate, checkpoint. Runs without Ray and MLflow."""
+"""Do the work of one worker group: build detectors, distil, evaluate, checkpoint. Runs without Ray and MLflow."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Name the failures that a trial can end in, so that who runs it can tell what to do next."""
+"""Name the failures that can end a trial, so that callers can choose the next step."""
 
 
 class TrialError(Exception):

@@ -1,4 +1,4 @@
-"""Train inside Ray: what each worker of a worker group runs, one cohort of trials after the other."""
+"""Run on each worker of a worker group inside Ray: train one cohort of trials after the other."""
 
 import contextlib
 import pickle

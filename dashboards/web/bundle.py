@@ -1,7 +1,7 @@
 """Put the page, its scripts and a snapshot into one HTML file that opens from disk.
 
-Browsers refuse to load modules from ``file://``, so the modules are joined into one classic script. The page keeps to
-what that takes: imports of names from relative paths, and exports where things are declared.
+Browsers refuse to load modules from ``file://``, so the modules are joined into one classic script. The page uses only
+forms that it supports: imports of names from relative paths, and exports at declarations.
 """
 
 import html

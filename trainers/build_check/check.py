@@ -38,7 +38,7 @@ def main(request: Path, answers: Path) -> None:
 
 
 def problems_of(unit: BuildUnit, classes: tuple[str, ...]) -> Iterator[BuildProblem]:
-    """Yield what keeps the unit's detectors from being built, and its methods from distilling one into the other."""
+    """Yield the problems of building the unit's detectors and of distilling one into the other by its methods."""
     try:
         student = _student(unit.student, classes)
     except TrialError as error:

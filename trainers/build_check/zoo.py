@@ -22,7 +22,7 @@ CLASSES = ("first", "second", "third")
 
 
 def main() -> int:
-    """Build all and write what failed."""
+    """Build all and write the failures."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     found = {name: reason for name in candidates() if (reason := why_not(name)) is not None}

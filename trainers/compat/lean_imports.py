@@ -1,4 +1,4 @@
-"""Keep out of a training process what mmdet imports on the chance that it is there."""
+"""Keep mmdet's optional imports out of a training process."""
 
 import sys
 from collections.abc import Iterator

@@ -337,7 +337,7 @@ def focal_terms(logits: Tensor, target: Tensor, weight: Tensor, alpha: float) ->
 
 
 def not_compiled() -> str:
-    """Return what mmcv reports about its compilers when it has none."""
+    """Return mmcv's report for a build without compilers."""
     return "n/a"
 
 

@@ -20,7 +20,7 @@ class AnnotatedData(BaseDetDataset):
     """Serve the images of a split with the boxes that are learned (``train``) or count in evaluation (``val``).
 
     Ids are the user's. Images and boxes come in the files' order, as in mmdet's own datasets. Raises ``TrialError``
-    when the files cannot be used, or no image is left. ``usage`` counts what is used and why the rest is not.
+    when the files cannot be used, or no image is left. ``usage`` counts used content, and unused content by reason.
     """
 
     usage: Usage
@@ -42,7 +42,7 @@ class AnnotatedData(BaseDetDataset):
         return [_record(image, self._split) for image in used]
 
     def filter_data(self) -> list[dict[str, Any]]:
-        """Return all records: what is not used was left out on reading."""
+        """Return all records: reading has already left out unused ones."""
         return list(self.data_list)
 
 

@@ -10,12 +10,12 @@ from trainers.schema.annotations.usage import Usage
 
 
 def data_record(train: Any, val: Any) -> dict[str, Any]:
-    """Return what a trial's record says of its data: the counts of both splits, as JSON."""
+    """Return the data part of a trial's record: the counts of both splits, as JSON."""
     return {found.split: _content(found) for found in (usage_of(train), usage_of(val))}
 
 
 def usage_of(dataset: Any) -> Usage:
-    """Return the counts of a dataset, below whatever wraps it."""
+    """Return the counts of a dataset, below all its wrappers."""
     while not hasattr(dataset, "usage"):
         dataset = dataset.dataset
     found: Usage = dataset.usage

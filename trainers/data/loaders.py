@@ -86,7 +86,7 @@ class TrainStream:
     """Yield this worker's share of every global batch, from any step on.
 
     Step ``s`` of a trial sees the same images with the same augmentation in every run and after every restart; the
-    workers' shares together are the global batch, whatever their number. From epoch ``closing_from_epoch`` on,
+    workers' shares together are the global batch, for any number of workers. From epoch ``closing_from_epoch`` on,
     counted from 0, Mosaic and MixUp are off. ``pinned`` puts batches where a GPU fetches them from while the CPU goes on.
     """
 
@@ -131,7 +131,7 @@ class TrainStream:
 
 
 def _loader(dataset: Any, sampler: Iterable[Any], workers: int, *, pinned: bool, stay: bool = False) -> DataLoader[Any]:
-    """Return what reads batches of ``sampler`` by so many processes, which ``stay`` from one pass to the next."""
+    """Return a loader that reads batches of ``sampler`` in processes, which ``stay`` between passes."""
     return DataLoader(
         dataset,
         batch_sampler=sampler,
@@ -146,7 +146,7 @@ def _loader(dataset: Any, sampler: Iterable[Any], workers: int, *, pinned: bool,
 
 
 def _loaded(loader: Iterable[Any]) -> Iterator[Any]:
-    """Yield what a loader does; an error from one of its processes comes with that process's traceback before it."""
+    """Yield a loader's items; an error from one of its processes is preceded by that process's traceback."""
     try:
         yield from loader
     except TrialError as error:
@@ -163,7 +163,7 @@ class EvaluationStream:
     """Yield this worker's share of a dataset in batches of equally large images, as often as it is iterated.
 
     None is padded for another. ``loader_workers`` processes read ahead; they stay from one evaluation to the next, until
-    ``close``, for starting them takes seconds. 0: whoever iterates reads.
+    ``close``, for starting them takes seconds. 0: the iterating process reads.
     """
 
     def __init__(

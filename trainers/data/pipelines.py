@@ -1,4 +1,4 @@
-"""Say in mmdet's terms what happens to an image between file and detector."""
+"""Build mmdet pipelines from an image file to the detector's input."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Derive every random number of a trial from (seed, what, where), so that resuming needs no generator state."""
+"""Derive every random number of a trial from (seed, purpose, position), so that resuming needs no generator state."""
 
 import hashlib
 import random

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Waited(Generic[T]):
-    """Yield what ``items`` yields; ``seconds`` is how long that took since it was last set to 0."""
+    """Yield the items of ``items``; ``seconds`` is how long that took since it was last set to 0."""
 
     def __init__(self, items: Iterable[T]) -> None:
         self._items, self.seconds = items, 0.0

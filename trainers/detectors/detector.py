@@ -92,7 +92,7 @@ def build_student(
 def build_empty(detector: Detector, num_classes: int, seed: int = 0, max_detections: int = COCO_DETECTIONS) -> Any:
     """Return the detector with mmdet's random initialisation, for weights to be loaded over.
 
-    Raises ``TrialError`` when mmdet cannot build what the config describes.
+    Raises ``TrialError`` when mmdet cannot build the config's detector.
     """
     init_default_scope("mmdet")
     seed_everything(seed)

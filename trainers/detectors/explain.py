@@ -44,14 +44,14 @@ def explanation(error: BaseException) -> str:
 
 
 def _failed_import(error: BaseException) -> str:
-    """Return which module of ``custom_imports`` could not be imported, and what it raised: mmengine lists paths instead."""
+    """Return the module of ``custom_imports`` that failed to import, and its error: mmengine lists paths instead."""
     module = error.__cause__ or error.__context__
     raised = module and (module.__cause__ or module.__context__)
     return ": ".join([str(module or CUSTOM_IMPORTS), *([explanation(raised)] if raised else [])])
 
 
 def missing_package(error: BaseException) -> str | None:
-    """Return the package that an error, or what it was raised from, could not find."""
+    """Return the package that an error or one of its causes could not find."""
     found: BaseException | None = error
     while isinstance(found, ImportError):
         if isinstance(found, ModuleNotFoundError) and found.name:

@@ -52,7 +52,7 @@ def shipped_configs() -> Path | None:
 
 
 def describe_all(root: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for every config below ``root`` that has a model, sorted by path; skip what cannot be read."""
+    """Yield a row for every config below ``root`` that has a model, sorted by path; skip unreadable ones."""
     from mmengine.config import Config
 
     for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
@@ -68,7 +68,7 @@ def describe_all(root: Path) -> Iterator[dict[str, Any]]:
 
 
 def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of one model; what it does not say is left out."""
+    """Return the row of one model; unspecified settings are left out."""
     head, backbone, neck = _part(model, "bbox_head"), _part(model, "backbone"), _part(model, "neck")
     row = {
         "path": name,
@@ -109,7 +109,7 @@ def _type_name(part: dict[str, Any]) -> str | None:
 
 
 def _coding(head: dict[str, Any]) -> str | None:
-    """Return a digest of what decides the meaning of a head's outputs, for heads that students can have."""
+    """Return a digest of the settings that define a head's outputs, for heads that students can have."""
     if _type_name(head) not in {spec.head for spec in BUILT_IN}:
         return None
     said = {key: head[key] for key in CODING if key in head and head[key] != CODING[key]}
@@ -117,7 +117,7 @@ def _coding(head: dict[str, Any]) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return settings as JSON: classes by their names, without what a coder does to boxes that it has decoded."""
+    """Return settings as JSON: classes by their names, without a coder's treatment of decoded boxes."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if key != "clip_border"}
     if isinstance(value, list | tuple):

@@ -40,7 +40,7 @@ class FrozenTeacher:
         return self._adapter
 
     def serve(self, method: MethodSpec) -> None:
-        """Prepare to be asked what ``method`` needs, and nothing that no method served so far needs."""
+        """Prepare the outputs that ``method`` needs, and none that no method so far needs."""
         needs = frozenset(need for term in terms_of(method) for need in term.needs)
         self._needs = needs if self._needs is None else self._needs | needs
         for point in tapped(method):
@@ -48,7 +48,7 @@ class FrozenTeacher:
 
     @torch.inference_mode()
     def look(self, inputs: Tensor, precision: Precision = "fp32") -> View:
-        """Return what the teacher says of preprocessed images (B, 3, H, W); its head runs only if a method needs it.
+        """Return the teacher's outputs for preprocessed images (B, 3, H, W); its head runs only if a method needs it.
 
         Its features and raw outputs cannot be saved for a backward pass; all that the view makes of them can.
         """
@@ -59,9 +59,9 @@ class Distiller(nn.Module):
     """Compute all losses of one student: its detector's own, and the method's terms.
 
     The student is the only submodule. ``forward`` takes preprocessed images (B, 3, H, W), their data samples, the
-    teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; their sum
-    is what is minimised. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch as
-    both detectors saw it, ``telemetry`` what the last probe found.
+    teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; training
+    minimises their sum. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch
+    as both detectors saw it, ``telemetry`` the last probe's result.
     """
 
     def __init__(self, student: Any, method: MethodSpec, precision: Precision = "fp32") -> None:

@@ -1,4 +1,4 @@
-"""Run networks in half precision; what they say of a batch, and so every loss, stays in float32."""
+"""Run networks in half precision; their outputs, and so every loss, stay in float32."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

@@ -30,11 +30,11 @@ class LossMeter:
         self._count += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what has been added on this worker since the epoch began: sums in float64, and the number of steps."""
+        """Return this worker's sums since the epoch began, in float64, and the number of steps."""
         return {"sums": {name: float(value) for name, value in self._sums.items()}, "count": self._count}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from what ``state_dict`` returned, to the bit."""
+        """Restore the result of ``state_dict``, to the bit."""
         sums: Mapping[str, float] = state["sums"]
         self._sums = {name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in sums.items()}
         self._count = state["count"]
@@ -76,7 +76,7 @@ class FiniteWatch:
             raise self._found
 
     def verdict(self) -> NonFiniteLoss | None:
-        """Look at all steps so far; return what names the first loss that was not finite, if there was one."""
+        """Look at all steps so far; return a report of the first loss that was not finite, if any."""
         self._settle()
         return self._found
 

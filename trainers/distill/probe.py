@@ -1,4 +1,4 @@
-"""Measure what each distillation term does to the student, on one batch: gradient shares, and where the weight lies."""
+"""Measure each distillation term's effect on the student, on one batch: gradient shares, and the spread of weights."""
 
 from collections.abc import Mapping
 

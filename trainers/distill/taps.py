@@ -9,7 +9,7 @@ from trainers.schema.terms import Tap as Where
 
 
 class Tap:
-    """Keep what two convolution modules put out, level by level, ``after`` or ``before`` their activation.
+    """Keep the outputs of two convolution modules, level by level, ``after`` or ``before`` their activation.
 
     Stays on the modules as forward hooks; a state dict does not know of them. Keeps nothing unless told to listen: the
     modules also run when the detector is evaluated, in copies of it, and for CrossKD on another head's features.
@@ -25,13 +25,13 @@ class Tap:
             layer.register_forward_hook(lambda _, __, output, levels=levels: self._keep(levels, output))
 
     def listen(self) -> None:
-        """Keep what the next run of the head puts out."""
+        """Keep the outputs of the head's next run."""
         self._cls.clear()
         self._box.clear()
         self._listening = True
 
     def take(self) -> HeadFeatures:
-        """Return what the head put out since ``listen``, and forget it."""
+        """Return the head's outputs since ``listen``, and drop them."""
         self._listening = False
         found = HeadFeatures(list(self._cls), list(self._box))
         self._cls.clear()

@@ -1,4 +1,4 @@
-"""Say what a distillation term may see: both detectors' predictions for one batch, and how anchors were assigned.
+"""Define the inputs of a distillation term: both detectors' predictions for one batch, and the assignment of anchors.
 
 Shape suffixes: A anchors of all levels of all images of the worker's batch (image by image, in each image level by level,
 in each level in mmdet's order), C classes, K bins of a box distribution, 4 sides or corners of a box.
@@ -64,9 +64,9 @@ class Anchors:
 
 
 class View:
-    """Hold what one detector says of one batch. What a term asks for is computed at the first question and kept.
+    """Hold one detector's outputs for one batch. Outputs are computed on first use and kept.
 
-    An adapter's subclass defines the properties for what its head gives; the others raise. Gradient flows to the
+    An adapter's subclass defines the properties that its head gives; the others raise. Gradient flows to the
     detector that made the view, unless it is a frozen teacher's. Boxes are in units of their level's stride.
     """
 
@@ -105,7 +105,7 @@ class View:
 
     @lazy
     def strides_A(self) -> Tensor:
-        """Return each anchor's stride in pixels, (A,): what ``boxes_A4`` are to be multiplied by."""
+        """Return each anchor's stride in pixels, (A,), the factor of ``boxes_A4``."""
         raise self.lacks(Need.BOXES)
 
     @lazy
@@ -139,8 +139,8 @@ def detach(outs: Any) -> Any:
 class Pair:
     """Hold one batch as student and teacher see it; ``assign`` computes the student's assignment when asked.
 
-    ``metas`` is what mmdet knows of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels. Terms
-    leave in ``shared`` what another term of the batch would compute again, without graph.
+    ``metas`` is mmdet's meta information of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels.
+    Terms store values in ``shared`` that another term of the batch would compute again, without graph.
     """
 
     student: View
@@ -157,7 +157,7 @@ class Pair:
         return self.assign()
 
     def cross(self, point: TapPoint) -> View:
-        """Return what the teacher's head makes of the student's head features at ``point`` (CrossKD).
+        """Return the teacher head's outputs for the student's head features at ``point`` (CrossKD).
 
         Gradient flows through the frozen head into the student.
         """

@@ -44,8 +44,8 @@ def evaluate(
 
     Images are shared among the workers; rank 0 gets the metrics, the others ``None``. A size that no ground-truth box
     has (small, medium, large) has no metric. Each class's AP is ``class_AP/<name>``. ``alive`` is called with every batch.
-    VOC datasets also get ``voc/mAP`` and ``voc/AP50``. Of each class, ``max_detections`` count in an image. ``batches`` is
-    what reads this worker's share (by default this process does, see ``trainers.data.loaders.EvaluationStream``).
+    VOC datasets also get ``voc/mAP`` and ``voc/AP50``. Of each class, ``max_detections`` count in an image. ``batches``
+    reads this worker's share (by default this process does, see ``trainers.data.loaders.EvaluationStream``).
     """
     detector.eval()
     own = evaluation_batches(dataset, rank=get_rank(), world=get_world_size()) if batches is None else batches
@@ -100,7 +100,7 @@ def ground_truth(dataset: Any) -> dict[str, Any]:
     The evaluators take annotation id 0 for "unmatched" and know no text: images are numbered from 1 in the order of
     ``numbered``, annotations and classes from 1 in theirs. Objects to be ignored (crowds, VOC's difficult ones, those
     marked ``ignore``) become crowds, the one kind that COCO's evaluation ignores: a detection is then left out when it
-    lies half (or whatever the threshold asks) inside such a box.
+    lies half (or the threshold's share) inside such a box.
     """
     records = _records(dataset)
     numbers = numbered([record["img_id"] for record in records])
@@ -173,7 +173,7 @@ def coco_metrics(
 
 
 def _mean(precisions: Any) -> float | None:
-    """Return the mean over what has a ground-truth box, ``None`` where nothing has one."""
+    """Return the mean over entries with a ground-truth box, ``None`` if there are none."""
     known = precisions[precisions > -1.0]
     return float(known.mean()) if len(known) else None
 
@@ -215,7 +215,7 @@ def _index(coco_type: Any, dataset: dict[str, Any]) -> Any:
 
 
 def _annotation(number: int, detection: Detection) -> dict[str, Any]:
-    """Return what ``loadRes`` makes of a detection, without the polygon, which boxes are not evaluated by.
+    """Return a detection as ``loadRes`` would, without the polygon, which box evaluation ignores.
 
     Half of an evaluation's time went into these polygons. Unlike ``loadRes`` this also takes an empty list.
     """

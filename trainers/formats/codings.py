@@ -1,4 +1,4 @@
-"""Tell what the outputs of a box head mean: two heads of one class can write the same box as different numbers."""
+"""Compare the box codings of heads: two heads of one class can encode the same box as different numbers."""
 
 from dataclasses import dataclass
 from typing import Any

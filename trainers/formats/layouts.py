@@ -18,7 +18,7 @@ STUDENTS = ("architecture.model.", "architecture.", "student.")
 
 @dataclass(frozen=True)
 class Found:
-    """Hold a model's weights; ``note`` says what was chosen from a file that holds more than one model.
+    """Hold a model's weights; ``note`` names the model chosen from a file with several.
 
     ``classes`` are the names of the classes that the model was trained on, ``None`` where the file names none.
     """

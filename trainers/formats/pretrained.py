@@ -29,7 +29,7 @@ def load_imagenet(backbone: nn.Module, weights: Pretrained) -> None:
     """Fetch ``weights`` and load them into ``backbone``.
 
     Raises ``TrialError`` when they cannot be had, and when a tensor of the backbone is missing or has another shape;
-    what the file's layout is known not to hold stays as it was initialised.
+    tensors that the file's layout lacks keep their initial values.
     """
     coverage = load_state(backbone, _converted(read_state_dict(weights.url), weights))
     known = ("num_batches_tracked", *weights.fresh)

@@ -1,4 +1,4 @@
-"""Rebuild the few kinds of objects that checkpoints are made of, from what a pickle says of them.
+"""Rebuild the few kinds of objects that checkpoints contain from their description in a pickle.
 
 Each function here stands for one that a file may name. It checks every argument: the file is a stranger's.
 """
@@ -83,7 +83,7 @@ def _parameter(data: Any, *_: Any) -> Any:
 
 
 def _from_type(function: Any, _kind: Any, arguments: Any, *_: Any) -> Any:
-    """Rebuild what torch saves as a subclass, or as a tensor with attributes, as the plain tensor."""
+    """Rebuild a tensor subclass, or a tensor with attributes, as the plain tensor."""
     if not isinstance(function, Rebuilder) or not isinstance(arguments, tuple):
         return Opaque("torch.Tensor")
     return function.make(*arguments)

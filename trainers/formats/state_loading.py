@@ -25,7 +25,7 @@ class Misshapen(NamedTuple):
 
 @dataclass
 class Loading:
-    """Hold what became of each tensor: ``filled``, ``missing`` and ``misshapen`` are the model's, ``unused`` the source's.
+    """Hold the outcome: the model's ``filled``, ``missing`` and ``misshapen`` tensors, the source's ``unused`` ones.
 
     ``renamed`` maps names in the source to those that the model's hooks gave them.
     """
@@ -38,7 +38,7 @@ class Loading:
 
 
 def load_through_hooks(model: nn.Module, state: StateDict) -> Loading:
-    """Copy what fits of ``state`` into ``model`` and return what became of every tensor; the rest stays as it is.
+    """Copy fitting tensors of ``state`` into ``model`` and return the outcome for each; the rest stays unchanged.
 
     Unlike ``load_state_dict`` this shows every module the whole state: hooks that look beside their own module, as those
     of deformable convolutions do, find nothing in the part that newer versions of torch and mmengine show them.

@@ -20,7 +20,7 @@ Storages = Callable[[str, torch.dtype, int], Tensor]  # key, type, number of ele
 
 
 def read_data(path: Path) -> Any:
-    """Return what a checkpoint holds: tensors and plain data as they are, every other object as an ``Opaque``.
+    """Return a checkpoint's contents: tensors and plain data as they are, every other object as an ``Opaque``.
 
     Raises ``RefusedPickle``, ``ValueError``, ``OSError`` or ``zipfile.BadZipFile`` when the file is damaged.
     """
@@ -62,7 +62,7 @@ def _read_zip(archive: zipfile.ZipFile, size: int) -> Any:
 
 
 def _record(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
-    """Return a record's bytes; torch writes them as they are, so that what is compressed is none of torch's."""
+    """Return a record's bytes; torch writes records uncompressed, so a compressed record is not torch's."""
     found = archive.getinfo(name)
     if found.compress_type != zipfile.ZIP_STORED or found.file_size > largest:
         raise RefusedPickle(f"the record {name} is compressed, or longer than the pickle says")
@@ -103,7 +103,7 @@ def _refuse(_: Any) -> Any:
 
 
 def _persistent(storage: Storages, limit: int, made: dict[str, Tensor] | None = None) -> Callable[[Any], Tensor]:
-    """Return what gives the tensor, (elements,), behind each of torch's persistent ids; equal keys share it.
+    """Return a function from torch's persistent ids to tensors, (elements,); equal keys share one tensor.
 
     All storages together hold ``limit`` bytes at most: the size of the file.
     """

@@ -96,7 +96,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Any:
-    """Read with torch what it is willing to read: it knows kinds of tensors that ``read_data`` leaves out."""
+    """Read a checkpoint with torch's safe loader, which knows kinds of tensors that ``read_data`` leaves out."""
     require_stored(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -105,7 +105,7 @@ def _read(path: Path) -> Any:
 
 
 def read_weights(path: str | Path) -> Found:
-    """Return the model's weights in a checkpoint, whatever its layout (see ``trainers.formats.layouts``)."""
+    """Return the model's weights in a checkpoint of any layout (see ``trainers.formats.layouts``)."""
     require_student(path)
     found = find_weights(read_checkpoint(path))
     if not found.state:
@@ -114,7 +114,7 @@ def read_weights(path: str | Path) -> Found:
 
 
 def require_student(path: str | Path) -> None:
-    """Raise ``TrialError`` when ``path`` is the student of a trial here and not what the trial has written."""
+    """Raise ``TrialError`` when ``path`` is the student of a trial here and has changed since the trial wrote it."""
     try:
         require_whole(Path(path))
     except DamagedFile as error:
@@ -127,7 +127,7 @@ def read_state_dict(path: str | Path) -> StateDict:
 
 
 def load_state(model: nn.Module, state: StateDict) -> Coverage:
-    """Copy every tensor of ``state`` that fits into ``model``; return what was covered.
+    """Copy every tensor of ``state`` that fits into ``model``; return the coverage.
 
     Names are the model's, or those of older versions that the model's own loading hooks convert.
     """
@@ -142,7 +142,7 @@ def load_state(model: nn.Module, state: StateDict) -> Coverage:
 
 
 def load_weights(model: nn.Module, weights: Weights, what: str, classes: tuple[str, ...] | None = None) -> Coverage:
-    """Load ``weights`` into ``model``, a detector of ``classes``; return what was covered.
+    """Load ``weights`` into ``model``, a detector of ``classes``; return the coverage.
 
     A checkpoint that names the same classes in another order has the rows of its classifier put into the order of
     ``classes``. Raises ``TrialError`` when it names other classes, when it does not fill the classifier, when it covers less
@@ -189,7 +189,7 @@ def _require_classifier(model: nn.Module, coverage: Coverage, path: str, what: s
 
 
 def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:
-    """Copy the teacher but for its backbone into an initialised student, where shapes agree; return what was covered.
+    """Copy the teacher but for its backbone into an initialised student, where shapes agree; return the coverage.
 
     Parts of the head whose outputs mean something else in the student's head are left out, and named with the reason.
     The coverage counts the student's tensors outside its backbone. The inheriting strategy of FGD and ICD.
@@ -214,6 +214,6 @@ def _first(names: tuple[str, ...]) -> str:
 
 
 def _detail(error: Exception) -> str:
-    """Return the first line of what the reader says, but not torch's advice to switch the safety off."""
+    """Return the first line of the reader's error, without torch's advice to switch the safety off."""
     first_line = (str(error).strip().splitlines() or [""])[0]
     return "" if "weights_only" in first_line else f" ({type(error).__name__}: {first_line})"

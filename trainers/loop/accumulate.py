@@ -24,7 +24,7 @@ Forward = Callable[[Any, "Chunk", bool], Losses]
 
 @dataclass(frozen=True)
 class Chunk:
-    """Hold images (B, 3, H, W) that go through the student at once, their samples, and what the teacher says of them."""
+    """Hold images (B, 3, H, W) of one pass of the student, their samples, and the teacher's outputs for them."""
 
     inputs: Tensor
     samples: Any
@@ -49,8 +49,8 @@ class Accumulator:
       by less than 1: a chunk that has less than one positive on the mean has smaller losses, as such a worker has;
     - RetinaNet divides by a worker's own number of positives, PKD standardises over a worker's images, and
       ``level_gate: has_positives`` looks at a worker's images: here it is the chunk's;
-    - batch norms that train normalise by a chunk's images; their running statistics move once a step, to the mean of
-      what the chunks make of them. Frozen ones change nothing.
+    - batch norms that train normalise by a chunk's images; their running statistics move once a step, to the mean over
+      the chunks. Frozen ones change nothing.
 
     With one chunk nothing is computed but its losses.
     """
@@ -119,12 +119,12 @@ class Statistics:
         self._count = 0
 
     def put_back(self) -> None:
-        """Forget what has happened since the step began, or since the last chunk was taken."""
+        """Restore the statistics of the step's begin, or of the last taken chunk."""
         for buffer, value in zip(self._buffers, self._before, strict=True):
             buffer.copy_(value)
 
     def take(self) -> None:
-        """Keep what a chunk has made of the statistics, and put them back for the next."""
+        """Keep a chunk's statistics, and restore the earlier ones for the next."""
         self._count += 1
         for total, buffer in zip(self._sums, self._buffers, strict=True):
             total.add_(buffer)
@@ -138,7 +138,7 @@ class Statistics:
 
 @contextmanager
 def reduce_mean_by(handle: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Let ``handle`` see, and change in place, what is given to mmdet's ``reduce_mean`` inside the block.
+    """Let ``handle`` see, and change in place, the arguments of mmdet's ``reduce_mean`` inside the block.
 
     Heads import that function by name, but it finds ``torch.distributed`` in its own module.
     """
@@ -157,6 +157,6 @@ def reduce_mean_by(handle: Callable[[Tensor], Any]) -> Iterator[None]:
 
 
 def answers(means: list[Tensor]) -> Callable[[Tensor], Any]:
-    """Return what answers each question for a mean with the next of ``means``."""
+    """Return a handler that answers each request for a mean with the next of ``means``."""
     waiting = iter(means)
     return lambda tensor: tensor.copy_(next(waiting))

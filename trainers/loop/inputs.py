@@ -8,9 +8,9 @@ from trainers.schema.digest import file_digest
 
 
 def require_unchanged(job: Job) -> None:
-    """Raise ``TrialError`` when a file is not what it was when the trial was planned.
+    """Raise ``TrialError`` when a file has changed since the trial was planned.
 
-    A study trains for hours, and people edit files meanwhile. A file that is not here is met by whatever reads it.
+    A study trains for hours, and people edit files meanwhile. Missing files fail where they are read.
     """
     for name, digest in job.inputs.items():
         path = Path(name)

@@ -46,10 +46,10 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
 
     A job whose directory already holds history yields that first, then goes on where it stopped. Closing the iterator
-    stops the students where they are; what was yielded is on disk. A file ``stop`` in a job's directory ends that job
-    before the next step, with the state of that step on disk. Call it on every worker of the process group; all
-    workers yield, rank 0's records are the complete ones. Raises the first student's failure: ``TrialError`` with a
-    message for the user, or whatever it was.
+    stops the students where they are; yielded records are on disk. A file ``stop`` in a job's directory ends that job
+    before the next step, with the state of that step on disk. Call it on every worker of the process group; all workers
+    yield, rank 0's records are the complete ones. Raises the first student's failure: ``TrialError`` with a message for
+    the user, or the original error.
     """
     for trial_id, found in train_together(jobs):
         if isinstance(found, Failed):
@@ -61,10 +61,11 @@ def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> I
     """Train as ``train`` does, but a student that fails yields ``Failed`` and leaves, and the others go on.
 
     Before the first step after records were yielded, ``staying`` gets the trial ids of all students in training and
-    returns those that go on; the others end where they are. Raises what ends all of them: a fault of the data, of the teacher.
+    returns those that go on; the others end where they are. Raises errors that end all of them: a fault of the data, of
+    the teacher.
 
-    With several workers a loss that is not finite is such a failure; what else goes wrong in one student's step ends
-    all, for the workers could not agree on it.
+    With several workers a loss that is not finite is such a failure; any other error in one student's step ends all,
+    because the workers could not agree on it.
     """
     try:
         finished = [job for job in jobs if read_status(job.directory) == "finished"]
@@ -78,7 +79,7 @@ def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> I
 
 
 class Group:
-    """Hold what one worker of a worker group shares among its students: data stream, teacher, device."""
+    """Hold the parts that one worker shares among its students: data stream, teacher, device."""
 
     def __init__(self, jobs: Sequence[Job], staying: Staying) -> None:
         placement, trial = jobs[0].placement, jobs[0].trial
@@ -117,7 +118,7 @@ class Group:
         self._batches: Waited[Any] = Waited(())
 
     def watched(self) -> Iterator[tuple[str, Record | Failed]]:
-        """Yield what ``run`` does, and watch over the time between two records: a process that hangs ends itself."""
+        """Yield the records of ``run``, and watch the time between two records: a process that hangs ends itself."""
         try:
             for found in self.run():
                 self._watchdog.rest()
@@ -127,7 +128,7 @@ class Group:
             self._watchdog.rest()
 
     def run(self) -> Iterator[tuple[str, Record | Failed]]:
-        """Yield what the members have already done, then train them to their ends."""
+        """Yield the members' earlier records, then train them to their ends."""
         for job in self._jobs:
             self._join(job)
         yield from self._failed()
@@ -219,7 +220,7 @@ class Group:
                 member.save_between_epochs(sum(self._shares().values()))
 
     def _shares(self) -> dict[str, float]:
-        """Return each student's share of the seconds that the epoch has taken: what they share is paid for once."""
+        """Return each student's share of the seconds that the epoch has taken: shared work counts once."""
         waited = self._batches.seconds
         trained = time.monotonic() - self._epoch_began - waited
         return {key: value / max(1, len(self._members)) for key, value in ((TRAIN, trained), (LOAD, waited))}

@@ -1,4 +1,4 @@
-"""Train a part of a schedule, and hand the state at its end to whoever goes on from there."""
+"""Train a part of a schedule, and hand its final state to the trial that continues from there."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ def last_step(trial: TrialSpec, steps_per_epoch: int) -> int:
 
 
 def carried(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what another trial goes on from: ``state`` is ``TrainState.shared``'s."""
+    """Return the state that another trial continues from: ``state`` is ``TrainState.shared``'s."""
     return {"format": FORMAT, **{key: state[key] for key in ("step", "student", "average", "optimizer")}}
 
 
 def read_carried(origin: Origin) -> dict[str, Any]:
-    """Return the state that a trial has ended with; raise ``TrialError`` when it is not there or not what was written."""
+    """Return the state that a trial has ended with.
+
+    Raise ``TrialError`` when it is missing or has changed since it was written.
+    """
     directory = Path(origin.directory)
     path = directory / CARRIED
     try:

@@ -1,4 +1,4 @@
-"""Prepare what students that learn side by side share of a batch: its pixels, and what the teacher says of it."""
+"""Prepare the parts of a batch that students of a cohort share: its pixels and the teacher's outputs."""
 
 import copy
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Lesson:
     """Show batches to students that share a stream and a teacher.
 
     Students whose configs preprocess alike get the very same tensors and share target assignments. Each chunk of a batch
-    is shown to the teacher once in each precision that is asked for, whoever asks, and not at all when nobody does.
+    is shown to the teacher once in each precision that a student requests, and not at all without a request.
     """
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
@@ -44,7 +44,7 @@ class Lesson:
         return Shown(self, step, batch)
 
     def kind(self, trial_id: str) -> str:
-        """Return what a student's pixels are known by."""
+        """Return the key of a student's pixels."""
         return self._kinds[trial_id]
 
     def sees(self, kind: str) -> bool:
@@ -73,7 +73,7 @@ class Lesson:
 
 
 class Shown:
-    """Hold one batch; what students can share of it is computed for the first that asks."""
+    """Hold one batch; its shared parts are computed for the first student that requests them."""
 
     def __init__(self, lesson: Lesson, step: int, batch: Any) -> None:
         self._lesson, self._step, self._batch = lesson, step, batch
@@ -127,5 +127,5 @@ def load_teacher(
 
 
 def pixels(detector: Detector) -> str:
-    """Return what the detector's config says of preprocessing, the same for every number of classes."""
+    """Return the preprocessing of the detector's config, the same for every number of classes."""
     return repr(sorted(model_config(detector, num_classes=1).data_preprocessor.items()))

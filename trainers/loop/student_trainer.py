@@ -135,7 +135,10 @@ class Member:
         self._optimizer.backward(torch.stack(list(losses.values())).sum() / chunks)
 
     def _note(self, losses: dict[str, Tensor], samples: Any) -> None:
-        """Keep what explains a loss that turns out not to be finite; on a CPU that is known, and raised, at once."""
+        """Keep the details of a loss that may turn out not to be finite.
+
+        On a CPU this is known, and raised, at once.
+        """
         view, pair = self.distiller.view, self.distiller.pair
         assert view is not None
         ids = tuple(sample.metainfo.get("img_id") for sample in samples)
@@ -161,7 +164,7 @@ class Member:
         return record
 
     def unsound(self) -> NonFiniteLoss | None:
-        """Return what names the first loss that was not finite on this worker, its step, level and images."""
+        """Return a report of this worker's first loss that was not finite: its step, level and images."""
         return self._watch.verdict()
 
     def train_mode(self) -> None:
@@ -179,7 +182,7 @@ class Member:
         return {f"loss/{name}": value for name, value in means.items()} | ratios(means, self.distiller.terms)
 
     def _take_telemetry(self) -> dict[str, float]:
-        """Return what the epoch's probe found on this worker's batch."""
+        """Return the epoch's probe result on this worker's batch."""
         found = {name: float(value) for name, value in self._state.telemetry.items()}
         self._state.telemetry = {}
         return found

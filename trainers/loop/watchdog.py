@@ -12,7 +12,7 @@ class Watchdog:
     """Watch this process while it trains: without a sign of life for ``timeout_s`` it writes its stacks and exits.
 
     The watch is Python's ``faulthandler``: a thread of C code that needs no lock of the interpreter, so that it also
-    ends a process that hangs in a library which holds it. Whoever started the process sees it die and starts it again.
+    ends a process that hangs in a library which holds it. The parent process sees it die and restarts it.
     ``timeout_s=None`` watches nothing.
     """
 
@@ -33,7 +33,7 @@ class Watchdog:
         faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
 
     def rest(self) -> None:
-        """Stop watching: what comes next may take as long as it wants. An empty file is removed."""
+        """Stop watching: the following work has no time limit. An empty file is removed."""
         if self._file is None:
             return
         faulthandler.cancel_dump_traceback_later()

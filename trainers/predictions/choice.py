@@ -39,5 +39,5 @@ def _range(names: Collection[str]) -> str:
 
 
 def _place(info: dict[str, Any]) -> tuple[bool, str]:
-    """Return what images are ordered by: a digest, since neighbours in a file are often frames of one scene."""
+    """Return the sort key of images: a digest, since neighbours in a file are often frames of one scene."""
     return not info["instances"], hashlib.sha256(str(info["img_id"]).encode()).hexdigest()

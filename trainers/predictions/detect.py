@@ -24,7 +24,7 @@ def load_subject(subject: Subject, device: torch.device) -> Any:
 
 @torch.no_grad()
 def detect(detector: Any, item: Any, picture: Picture, trial: str, most: int = COCO_DETECTIONS) -> ImagePredictions:
-    """Return what ``detector`` finds in a dataset's item, in pixels of the original image, matched with the objects.
+    """Return the detections in a dataset's item, in pixels of the original image, matched with the objects.
 
     The ``most`` boxes of the highest scores are kept. Boxes are rounded to hundredths of a pixel and scores to four
     digits after they were matched; boxes that are not finite are left out.

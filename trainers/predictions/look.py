@@ -1,4 +1,4 @@
-"""Show chosen images to several trials' students, and keep what each finds."""
+"""Run several trials' students on chosen images, and record their detections."""
 
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,7 @@ IOU = 0.5
 
 @dataclass(frozen=True)
 class Matches:
-    """Hold what became of each detection: its kind, and the position of the object that it met or ``None``."""
+    """Hold the match of each detection: its kind, and the position of the matched object or ``None``."""
 
     kinds: tuple[Kind, ...]
     met: tuple[int | None, ...]

@@ -1,4 +1,4 @@
-"""Keep a chosen image as a JPEG, with what is annotated in it."""
+"""Keep a chosen image as a JPEG, with its annotations."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Describe what ``trainers.build_check.check`` is asked and answers. Imports nothing heavy."""
+"""Define the requests and answers of ``trainers.build_check.check``. Imports nothing heavy."""
 
 from typing import Literal
 
@@ -29,7 +29,7 @@ class BuildRequest(Section):
 
 
 class BuildProblem(Section):
-    """Say in one sentence what is wrong with a part of a unit; ``method`` is the index of the method that it is about."""
+    """Hold one problem of a part of a unit, as a sentence; ``method`` is the index of the method that it is about."""
 
     part: Literal["student", "weights", "teacher", "method"]
     message: str

@@ -33,7 +33,7 @@ class ClassOrder:
         return self.rows != tuple(range(len(self.rows)))
 
     def describe(self) -> str:
-        """Return what is done about another order."""
+        """Describe the treatment of another order."""
         return (
             f"the checkpoint has the dataset's classes in another order ({shortened(self.theirs)}): "
             "the rows of its classifier are put into the dataset's order"
@@ -107,7 +107,7 @@ def _folded(name: str) -> str:
 
 
 def _plain_content(path: Path) -> Any:
-    """Return what a torch checkpoint of either format holds besides its tensors, which become opaque."""
+    """Return the contents of a torch checkpoint of either format, with tensors as opaque objects."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return run_pickle(BytesIO(_pickle_of(archive)), _no_tensor)

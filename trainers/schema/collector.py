@@ -1,4 +1,4 @@
-"""Keep Python's garbage collector from looking again and again through what stays alive."""
+"""Keep Python's garbage collector from scanning long-lived objects again and again."""
 
 import contextlib
 import gc

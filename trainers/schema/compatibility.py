@@ -1,4 +1,4 @@
-"""Decide which method can distil which teacher's head into which student's: from what terms need and heads give."""
+"""Decide which method can distil which teacher's head into which student's, from needs and outputs."""
 
 from collections.abc import Iterator
 from typing import Any, get_args

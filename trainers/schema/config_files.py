@@ -1,6 +1,6 @@
 """Know everything that a local mmengine config reads, without running it. Imports nothing heavy.
 
-Identity asks it which contents count, findings ask it what the config says, submissions which files to ship.
+Identities use it for the contents that count, findings for the config's settings, submissions for the files to ship.
 """
 
 import importlib
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class LocalConfig:
-    """Hold what a local config says and reads.
+    """Hold a local config's settings and the files that it reads.
 
     ``files`` are the files that count by content, the config first, ``digests`` their SHA-256; ``shipped`` are configs of installed packages that
     it builds on, by name; ``values`` are its keys and those of its bases as mmengine merges them, ``lines`` where they
@@ -60,13 +60,13 @@ class LocalConfig:
         return len(self.files) == 1 and not (self.shipped or self.imported.packages or self.missing or self.variables)
 
     def line_of(self, *path: str | int) -> Line:
-        """Return where a key or its nearest parent is given, the config's first line for what no file says."""
+        """Return the line of a key or its nearest parent, or the config's first line."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines[path] if path else Line(self.path, 1, shipped=False)
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that affects what the config says, as JSON: contents and versions, no paths."""
+        """Return everything that affects the config's settings, as JSON: contents and versions, no paths."""
         return {
             "files": list(self.digests.values()),
             "shipped": [[name, _version_of(name.partition("::")[0])] for name in self.shipped],
@@ -77,7 +77,7 @@ class LocalConfig:
 
 
 def read_config(path: Path) -> LocalConfig:
-    """Return what the config at ``path`` says and reads; it is not run, and what its text does not tell is a problem.
+    """Parse the config at ``path`` without running it; parts that its text does not determine are problems.
 
     The result is kept until a file or a variable that it depends on changes.
     """
@@ -181,7 +181,7 @@ class _Reading:
         return path, in_package or shipped
 
     def _outside(self, text: ConfigText, *, shipped: bool) -> None:
-        """Take note of what a config of the user's reads beside its bases."""
+        """Record the files that a user's config reads beside its bases."""
         if shipped:
             return  # counts with the version of its package
         self.config.variables |= text.variables
@@ -218,7 +218,7 @@ class _Reading:
         self.config.missing |= dict.fromkeys(missing)
 
     def _follow(self, names: Sequence[str], line: Line) -> list[str]:
-        """Add what modules lead to, and return those that lead nowhere."""
+        """Add the files and packages that modules resolve to, and return the unresolved ones."""
         missing: list[str] = []
         try:
             missing = follow([name for name in names if not name.startswith(".")], self.config.imported)
@@ -239,7 +239,7 @@ class _Reading:
 
 
 def _strings(value: Any, path: KeyPath) -> Iterator[str]:
-    """Yield what may be names of files in a model's config."""
+    """Yield strings in a model's config that may be file names."""
     if path in NOT_LOADED:
         return
     if isinstance(value, str) and ("/" in value or "." in value) and len(value) < LONGEST_NAME and "\0" not in value:

@@ -26,14 +26,14 @@ class TooMany(ValueError):
 
 @dataclass(slots=True)
 class Imported:
-    """Hold what imports lead to: files outside the environment, and installed packages with their versions."""
+    """Hold resolved imports: files outside the environment, and installed packages with their versions."""
 
     files: dict[Path, None] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
 
 
 def follow(names: Iterable[str], found: Imported) -> list[str]:
-    """Add to ``found`` what these modules are, and what those that are not installed import in turn.
+    """Add these modules to ``found``, and the imports of those that are not installed.
 
     Returns the names that lead nowhere. Raises ``TooMany``, and ``Unreadable`` for a module that is no Python.
     """

@@ -1,4 +1,4 @@
-"""Spell out the names that a config gives to Python's own modules and what is in them. Imports nothing heavy."""
+"""Spell out the names that a config gives to Python's own modules and their members. Imports nothing heavy."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ def is_python(name: str) -> bool:
 def spell_out(tree: ast.Module) -> ast.Module:
     """Return the tree with ``g(...)`` as ``os.getenv(...)`` after ``from os import getenv as g``.
 
-    Whoever looks for calls that read files and variables then finds them by whatever name.
+    A search for calls that read files and variables then finds them under any alias.
     """
     names = _given_names(tree)
     spelled: ast.Module = _Speller(names).visit(tree) if names else tree
@@ -37,7 +37,7 @@ class _Speller(ast.NodeTransformer):
 
 
 def _given_names(tree: ast.Module) -> dict[str, str]:
-    """Return names of the config's own and what they stand for; a name that is given twice stands for nothing."""
+    """Return the config's own names and their meanings; a name that is given twice stands for nothing."""
     stored = Counter(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     )

@@ -1,4 +1,7 @@
-"""Read one mmengine config as text: its values, its bases, and what else it would read when run. Runs nothing."""
+"""Read one mmengine config as text: its values, its bases, and the other files that it would read when run.
+
+Runs nothing.
+"""
 
 import ast
 import json
@@ -40,12 +43,12 @@ class Mention:
 
 @dataclass(slots=True)
 class ConfigText:
-    """Hold what one config says.
+    """Hold one parsed config.
 
     ``bases`` are the values of ``_base_``, or the modules under ``read_base``; ``values`` are its own top-level values,
     to which those of its bases are still to be added, ``lines`` where keys are given. ``reads`` are files that it
-    opens, ``imports`` modules, ``members`` names in modules that may be modules themselves; ``problems`` is what its text does not tell. ``lazy`` is mmengine's word for configs
-    that build on others by ``import``.
+    opens, ``imports`` modules, ``members`` names in modules that may be modules themselves; ``problems`` lists parts
+    that its text does not determine. ``lazy`` is mmengine's word for configs that build on others by ``import``.
     """
 
     path: Path
@@ -187,7 +190,7 @@ class PythonConfig:
         self.text.lines |= dict(_lines(value, path, target.lineno))
 
     def _update(self, call: ast.Call) -> None:
-        """Follow ``model.update(...)`` and ``model.merge(...)``; what other methods change becomes unknown."""
+        """Follow ``model.update(...)`` and ``model.merge(...)``; values changed by other methods become unknown."""
         function = call.func
         path = _path_of(function.value) if isinstance(function, ast.Attribute) else ()
         if not path or not isinstance(function, ast.Attribute) or path[0] not in self._scope:
@@ -351,7 +354,7 @@ def _base_imports(tree: ast.Module) -> list[ast.ImportFrom]:
 
 
 def _renamed(tree: ast.Module) -> list[ast.AST]:
-    """Return what has been given another name that no other statement uses, since names are spelled out."""
+    """Return aliases that no other statement uses, since names are spelled out."""
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     given = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)]
     unused = [node for node in given if isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used]
@@ -372,7 +375,7 @@ def _is_name(node: ast.expr, name: str) -> bool:
 
 
 def _path_of(node: ast.expr) -> KeyPath:
-    """Return the key path of ``model.head['channels']``; empty for what is no such place."""
+    """Return the key path of ``model.head['channels']``; empty for any other expression."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):

@@ -156,7 +156,7 @@ def _environment(name: Any, default: Any) -> Any:
 
 
 def _set(node: ast.Set, scope: Scope) -> Any:
-    """Return what ``{{_base_.key}}`` stands for, which Python reads as a set in a set."""
+    """Return the value of ``{{_base_.key}}``, which Python reads as a set in a set."""
     inner = node.elts[0]
     if len(node.elts) == 1 and isinstance(inner, ast.Set) and len(inner.elts) == 1:
         return value_of(inner.elts[0], scope)

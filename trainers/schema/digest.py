@@ -27,7 +27,7 @@ def recorded_digest(path: Path, digest: str | None = None) -> str:
 
     The record is written at the first call, where the folder can be written, from ``digest`` if the caller has just
     computed it. While the file has the size and the time of the record, the recorded digest stands; otherwise the file
-    is read again. ``sha256sum --check`` reads the record, too. Raises ``ValueError`` when the file is not what it was.
+    is read again. ``sha256sum --check`` reads the record, too. Raises ``ValueError`` when the file has changed.
     """
     record = _read(_beside(path))
     status = path.stat()

@@ -1,6 +1,7 @@
-"""Know which detection heads can be distilled, and what each gives to distillation terms. Imports nothing heavy.
+"""List the detection heads that can be distilled, and the outputs of each for distillation terms.
 
-A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a ``HeadSpec``.
+Imports nothing heavy. A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a
+``HeadSpec``.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ ANCHORED = DENSE | {Need.PRIORS, Need.MATCHING, Need.HEAD_FEATURES}
 
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
-    """Describe one head: mmdet's class name, the detector's name for people, its adapter, and what it gives.
+    """Describe one head: mmdet's class name, the detector's name for people, its adapter, and its outputs.
 
     ``adapter`` is an import string, ``module:Class``, of a ``trainers.distill.adapters.base.Adapter``; it is loaded
     only where something is trained. ``box_layers`` names the head's layers that predict boxes: students do not inherit
@@ -84,5 +85,5 @@ def heads() -> dict[str, HeadSpec]:
 
 
 def find_head(name: str | None) -> HeadSpec | None:
-    """Return what is known of the head of this class name, ``None`` when it cannot be distilled."""
+    """Return the spec of the head with this class name, ``None`` when it cannot be distilled."""
     return None if name is None else heads().get(name)

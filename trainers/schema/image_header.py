@@ -1,4 +1,4 @@
-"""Look at the header of an image file: what it is, and what its pixels will need. Pillow is imported at the first one."""
+"""Read the header of an image file: its kind, and the memory of its pixels. Pillow is imported at the first one."""
 
 import io
 import struct
@@ -23,7 +23,7 @@ DAMAGE = (ValueError, SyntaxError, struct.error, zlib.error, EOFError, LookupErr
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Hold what a file says of itself.
+    """Hold an image file's header.
 
     ``stored`` is (width, height) before the image is turned. ``plain``: a common format with at most 8 bits a channel, so
     that nothing but damage keeps it from being read. ``alpha``: pixels may be transparent.
@@ -53,7 +53,7 @@ class Header:
 
 
 def read_header(file: Path | IO[bytes]) -> Header:
-    """Return what the header of a file says; raises ``OSError``, or ``ImageError`` where Pillow finds no image."""
+    """Parse the header of a file; raises ``OSError``, or ``ImageError`` where Pillow finds no image."""
     with _opened(file) as image:
         return _header(image)
 

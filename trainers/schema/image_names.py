@@ -14,7 +14,7 @@ from trainers.schema.tree import Tree, without_repeats
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Hold what became of a name: its file's path, and whether it is there; or why it is ``refused``, a phrase."""
+    """Hold a resolved name: its file's path, and whether it exists; or why it is ``refused``, a phrase."""
 
     path: str
     there: bool = True

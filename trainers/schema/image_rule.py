@@ -1,4 +1,4 @@
-"""Say what only the user can know of image files."""
+"""Hold facts about image files that only the user knows."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -40,6 +40,6 @@ class ImageFiles(View):
         return PixelRule(self.exif, self.bit_depth)
 
     def identity(self) -> dict[str, Any]:
-        """Return what changes a result; all 16 bits are what earlier releases used of 16-bit images."""
+        """Return the settings that change a result; earlier releases used all 16 bits of 16-bit images."""
         content = super().identity()
         return {key: value for key, value in content.items() if (key, value) != ("bit_depth", FULL_DEPTH)}

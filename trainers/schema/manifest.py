@@ -1,4 +1,4 @@
-"""Know which files of a trial are what was written: their sizes and SHA-256, in a file that is written after them."""
+"""Verify a trial's files against a manifest: their sizes and SHA-256, in a file that is written after them."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -21,7 +21,7 @@ class Entry:
     sha256: str
 
     def describes(self, directory: Path) -> bool:
-        """Tell whether the file in ``directory`` is there and is, to the bit, what was written."""
+        """Return whether the file in ``directory`` exists and is unchanged, to the bit."""
         path = directory / self.file
         return path.is_file() and path.stat().st_size == self.size and file_digest(path) == self.sha256
 

@@ -28,7 +28,7 @@ class NoDistillation(Section):
 
 
 class Distillation(Section):
-    """Hold what every distilling method may say: ``inherit`` starts the student's neck and head from the teacher's."""
+    """Hold the options of every method: ``inherit`` starts the student's neck and head from the teacher's."""
 
     inherit: bool = False
 
@@ -36,7 +36,7 @@ class Distillation(Section):
 class BckdOptions(Distillation):
     """Choose BCKD's weights and switches; a switch left at null takes the value of ``variant``.
 
-    ``official`` is what the authors' code does, ``paper`` what the paper prints, ``algorithm-a1`` its algorithm listing
+    ``official`` follows the authors' code, ``paper`` the printed formulas, ``algorithm-a1`` its algorithm listing
     taken literally. ``alpha1`` weighs the classification term, ``alpha2`` the localization term.
     """
 

@@ -1,7 +1,8 @@
 """Read the pickle inside a checkpoint as data: nothing that it names is imported, and nothing in it is called.
 
 The machine below knows the opcodes of pickle, and takes a table of rebuilders for the few names that its caller wants as
-objects. Every other name becomes an ``Opaque``, which stays inert whatever the file does to it. Imports nothing heavy.
+objects. Every other name becomes an ``Opaque``, which stays inert under every operation of the file. Imports nothing
+heavy.
 """
 
 import pickletools
@@ -136,7 +137,7 @@ class _Machine:
 
     @staticmethod
     def _called(function: Any, arguments: Any) -> Any:
-        """Rebuild data by one of our own functions; whatever else a file calls becomes opaque."""
+        """Rebuild data by one of our own functions; every other call becomes opaque."""
         if isinstance(function, Opaque):
             return Opaque(function.name)
         if not isinstance(function, Rebuilder) or not isinstance(arguments, tuple):

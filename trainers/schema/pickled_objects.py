@@ -1,4 +1,4 @@
-"""Stand for what a pickle holds besides plain values: classes and functions as inert objects, a few containers rebuilt.
+"""Represent a pickle's objects besides plain values: inert classes and functions, a few rebuilt containers.
 
 Each rebuilder stands for a function that a file may name. It checks every argument: the file is a stranger's.
 """
@@ -13,12 +13,12 @@ PLAIN_KEYS = (str, bytes, int, float, type(None))
 
 
 class RefusedPickle(ValueError):
-    """Report that a pickle is damaged, or does what no checkpoint has to."""
+    """Report that a pickle is damaged, or uses operations that no checkpoint needs."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Opaque:
-    """Stand for a class, a function or an object of a kind that is not data; ``name`` is what the file calls it."""
+    """Stand for a class, a function or an object of a kind that is not data; ``name`` is its name in the file."""
 
     name: str
 

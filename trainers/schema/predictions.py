@@ -7,7 +7,7 @@ file                             in the run of     holds
 ===============================  ================  ==========================================================
 ``index.json``                   the study         ``Index``: the images, in the order in which they were chosen
 ``images/<key>.jpg``             the study         the image, at most ``Limits.longest_side`` pixels long
-``<key>.json``                   a trial           ``ImagePredictions``: what the trial's best student finds
+``<key>.json``                   a trial           ``ImagePredictions``: the best student's detections
 ``scores.json``                  a trial           ``ScoreCounts``: how scores of right and wrong boxes spread
 ===============================  ================  ==========================================================
 
@@ -53,7 +53,7 @@ class TruthBox(Section):
 
 
 class Picture(Section):
-    """Hold one chosen image: its original size, the size of the JPEG (pixels), and what is annotated in it.
+    """Hold one chosen image: its original size, the size of the JPEG (pixels), and its annotations.
 
     ``id`` is the dataset's own id as people write it; it is empty where it is the key.
     """
@@ -82,7 +82,7 @@ class Index(Section):
 
 
 class ImagePredictions(Section):
-    """Hold what one trial finds in one image: parallel lists, highest score first, at most ``dataset.max_detections``.
+    """Hold one trial's detections in one image, at most ``dataset.max_detections``, highest score first.
 
     ``kinds`` follows COCO's matching at an IoU of 0.5, class by class: ``tp`` met an object that no better box had met,
     ``ignored`` met a crowd or a difficult object, ``fp`` neither. ``matches`` is the position of the object met in
@@ -111,7 +111,7 @@ class ScoreCounts(Section):
     """Count boxes by score: bin n of 20 holds scores from n / 20 to (n + 1) / 20, the last one 1.0 as well.
 
     ``images`` is the number of images looked at, ``objects`` that of the annotated objects that count, ``missed`` that
-    of those among them that no box met, whatever its score.
+    of those among them that no box met, at any score.
     """
 
     format: Literal[1] = 1
@@ -134,7 +134,7 @@ class Subject(Section):
 
 
 class Limits(Section):
-    """Bound what is kept: images in all, bytes of all their files, pixels of an image's longer side, JPEG quality."""
+    """Bound the recorded files: number of images, bytes in all, pixels of the longer side, JPEG quality."""
 
     images: int = Field(24, ge=1, le=10_000)
     budget_bytes: int = Field(64_000_000, ge=1)
@@ -145,8 +145,7 @@ class Limits(Section):
 class PredictionJob(Section):
     """Ask for predictions: the trials, all of one dataset, and the images, by number or as many as ``limits`` say.
 
-    ``directory``, which is empty or not there, gets what belongs to the study, and below ``trials/<id>`` what belongs to
-    a trial.
+    ``directory``, which is empty or not there, receives the study's files, and below ``trials/<id>`` each trial's.
     """
 
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]

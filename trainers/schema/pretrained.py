@@ -17,7 +17,7 @@ DEPTH = re.compile(r"(resnet|resnext)\d+")
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """Describe one file of ImageNet weights and what its layout asks for.
+    """Describe one file of ImageNet weights and the requirements of its layout.
 
     ``drop`` are beginnings of keys that a detector has no use for (the classifier), ``fresh`` parts of a backbone's keys
     that the file does not hold, ``convert`` names a change of keys that prefixes cannot express. ``sha256`` are the
@@ -57,7 +57,7 @@ def find_pretrained(
 
 
 def none_known(backbone: str | None, depth: int | None) -> str:
-    """Return what to tell a user whose backbone has no ImageNet weights."""
+    """Return the message for a backbone without ImageNet weights."""
     if backbone == DARKNET:
         return "no ImageNet weights are known for CSPDarknet: YOLOX trains from scratch, say weights: random"
     which = f"a {backbone} of depth {depth} in this style" if backbone in DEPTHS else f"backbone {backbone}"

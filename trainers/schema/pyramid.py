@@ -10,7 +10,10 @@ GROUP = 32  # channels of neck and head stay multiples of it: their group norm h
 
 @dataclass(frozen=True, slots=True)
 class Pyramid:
-    """Hold what feature-based terms compare; ``None`` where it is not known. ``convs``: the head's stacked ones."""
+    """Hold the properties that feature-based terms compare.
+
+    ``None`` where it is not known. ``convs``: the head's stacked ones.
+    """
 
     channels: int | None
     levels: int | None

@@ -1,4 +1,4 @@
-"""Name the files that a trial leaves in its directory, and read the light ones: what drivers need to know of it."""
+"""Name the files that a trial leaves in its directory, and read the small ones that drivers need."""
 
 import json
 import math
@@ -18,12 +18,12 @@ Status = Literal["new", "unfinished", Ended]
 
 
 class DamagedFile(OSError):
-    """Report a file of a trial that is not what was written; the message is one sentence for the user."""
+    """Report a file of a trial that has changed since it was written; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Hold what one epoch produced.
+    """Hold the results of one epoch.
 
     ``metrics`` are functions of the trial alone; ``timing`` (seconds) is not, and stays apart so that two runs of a
     trial can be compared to the bit. ``wall_time`` is in seconds since 1970; ``final`` marks the trial's last record.

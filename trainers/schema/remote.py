@@ -42,8 +42,8 @@ def fetch(url: str) -> Path:
 
     The file appears under its name only when complete and when its SHA-256 begins with the eight digits in the name; a
     download that broke off goes on where it stopped, if there are such digits to check the whole against. The full
-    SHA-256 is recorded beside the file and stays what the file is checked against (see ``recorded_digest``). Several
-    processes may fetch at once: one downloads. Raises ``FetchError`` when it cannot be had.
+    SHA-256 is recorded beside the file, and later checks use it (see ``recorded_digest``). Several processes may fetch
+    at once: one downloads. Raises ``FetchError`` when it cannot be had.
     """
     target = cached(url)
     try:
@@ -59,7 +59,7 @@ def fetch(url: str) -> Path:
 
 
 def _unchanged(path: Path) -> Path:
-    """Return ``path``; raise when it is not what its name says, or not what it was when it was fetched."""
+    """Return ``path``; raise when its digest matches neither its name nor the record of its download."""
     what = f"{path}, which was fetched earlier,"
     try:
         digest = recorded_digest(path)
@@ -122,7 +122,10 @@ def _worth_keeping(part: Path) -> bool:
 
 
 def download(url: str, stream: BinaryIO) -> None:
-    """Append to ``stream`` what it lacks of ``url``; raise ``OSError`` when the connection breaks off before the end."""
+    """Append the missing rest of ``url`` to ``stream``.
+
+    Raise ``OSError`` when the connection breaks off before the end.
+    """
     here = stream.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={here}-"} if here else {})
     try:

@@ -116,7 +116,7 @@ class ConstantPolicy(Section):
 
 
 class Ema(Section):
-    """Average the student's weights over the steps; the average is what is evaluated and exported.
+    """Average the student's weights over the steps; evaluation and export use the average.
 
     Step t moves the average towards the student by ``momentum + (1 - momentum) * exp(-(1 + t) / gamma)``.
     """
@@ -133,8 +133,8 @@ class Schedule(Section):
     itself where that is null. The last ``closing_epochs`` go without mosaic and mixup and keep the learning rate that
     a cosine has reached. The student is evaluated every ``val_interval`` epochs and at the end.
 
-    ``precision`` is what the student's network trains in (autocast), ``teacher_precision`` what its teacher is asked in
-    (``None``: the same). Weights, losses and evaluation are float32 in any case.
+    ``precision`` is the student's (autocast), ``teacher_precision`` the teacher's (``None``: the same). Weights, losses
+    and evaluation are float32 in any case.
     """
 
     epochs: Epoch | None = 12
@@ -153,7 +153,10 @@ class Schedule(Section):
     teacher_precision: Precision | None = None
 
     def identity(self, *, distils: bool) -> dict[str, Any]:
-        """Return what a result depends on; precisions appear where they are not float32, as they came later."""
+        """Return the settings that a result depends on.
+
+        Precisions appear where they are not float32, as they came later.
+        """
         found = self.model_dump(mode="json", exclude={"precision", "teacher_precision"})
         if self.precision != "fp32":
             found["precision"] = self.precision
@@ -175,7 +178,7 @@ class Schedule(Section):
 
     @property
     def unit(self) -> Literal["epoch", "iteration"]:
-        """Say what milestones and the cosine count."""
+        """Return the unit of milestones and the cosine."""
         return "iteration" if self.epochs is None else "epoch"
 
     @property

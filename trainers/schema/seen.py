@@ -33,7 +33,7 @@ class SeeingReader:
         return content
 
     def seen(self, beginning: bytes) -> Seen:
-        """Return what was read, with ``beginning`` before it."""
+        """Return the read content after ``beginning``."""
         return Seen(_digest(beginning, self._digests), _digest(beginning, self._states))
 
 

@@ -7,7 +7,7 @@ from trainers.schema.trial import Job
 
 
 def stream_key(job: Job) -> str:
-    """Return what trials that can share a data stream have in common, as 12 hexadecimal digits.
+    """Return the key that trials must share to use one data stream, as 12 hexadecimal digits.
 
     That is all of which the batches are functions: the dataset section, the seed, the batch size and the epoch from which
     images are mixed with no others; and how a worker puts them through its students. Method, weights, learning rate,

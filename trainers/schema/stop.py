@@ -1,4 +1,4 @@
-"""Ask a trial to stop at its next safe point, through a file in its directory: whoever trains looks for it."""
+"""Ask a trial to stop at its next safe point, through a file in its directory, which the training loop checks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Name the terms that a distillation method is a sum of: one section each, with what it needs of both detectors."""
+"""Name the terms that a distillation method is a sum of: one section each, with its needs of both detectors."""
 
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -23,7 +23,7 @@ class TapPoint(NamedTuple):
 
 
 class Need(StrEnum):
-    """Name what a term may ask of a detector; an adapter says which of these its detector gives."""
+    """Name the outputs that a term may need from a detector; an adapter lists those that its detector gives."""
 
     LOGITS = "classification logits"
     BOXES = "decoded boxes"
@@ -52,7 +52,7 @@ class BckdSwitches(Section):
     score: Literal["joint", "separate", "weighted"] = "joint"
 
     def score_needs(self) -> frozenset[Need]:
-        """Return what the chosen score needs beyond the joint logits."""
+        """Return the needs of the chosen score beyond the joint logits."""
         return frozenset() if self.score == "joint" else frozenset({Need.OBJECTNESS})
 
 
@@ -67,7 +67,7 @@ class BckdCls(BckdSwitches):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS | self.score_needs()
 
 
@@ -81,7 +81,7 @@ class BckdLoc(BckdSwitches):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS | self.score_needs()
 
 
@@ -95,7 +95,7 @@ class LdMain(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -103,7 +103,7 @@ class LdVlr(Section):
     """Distil box distributions in the valuable localization region around objects (LD, CVPR 2022: VLR LD).
 
     ``overlap`` says how near an anchor is to an object: ``iof``, the intersection over the anchor's area less the
-    centres' distance, as the authors' code computes what it calls DIoU; ``iou``: DIoU, as the paper has it.
+    centres' distance, which the authors' code calls DIoU; ``iou``: DIoU, as the paper has it.
     """
 
     NEEDS: ClassVar = frozenset({Need.DISTRIBUTIONS, Need.PRIORS, Need.ASSIGNMENT})
@@ -114,7 +114,7 @@ class LdVlr(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -128,7 +128,7 @@ class KdMain(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -142,7 +142,7 @@ class Pkd(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -165,7 +165,7 @@ class GidResponse(Section):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -195,7 +195,7 @@ class CrossKdCls(Crossing):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 
@@ -213,7 +213,7 @@ class CrossKdBox(Crossing):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """Return what the term asks of student and teacher."""
+        """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
 
 

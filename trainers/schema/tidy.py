@@ -21,7 +21,7 @@ def drop_carried(directory: Path) -> None:
 
 
 def tidy_finished(directory: Path) -> None:
-    """Remove from a finished trial's directory what only training needs; nothing happens where that has been done.
+    """Remove files that only training needs from a finished trial's directory; does nothing the second time.
 
     States leave the manifest before they are deleted, so that a kill in between leaves none that is listed and gone.
     """

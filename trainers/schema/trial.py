@@ -1,4 +1,4 @@
-"""Describe one trial completely: what a worker group needs to train one student, and nothing about where it runs."""
+"""Describe one trial completely: everything to train one student, and nothing about the machine."""
 
 from pydantic import Field
 
@@ -33,7 +33,8 @@ class Origin(Section):
 class Segment(Section):
     """Say which part of its schedule a trial makes: after ``from_epoch``, up to ``until_epoch``.
 
-    It starts from the state that ``origin`` has ended with (``None``: from the beginning). The schedule as a whole stays what it is: learning rates are those that it has in these epochs.
+    It starts from the state that ``origin`` has ended with (``None``: from the beginning). The schedule as a whole is
+    unchanged: the segment uses its learning rates of these epochs.
     """
 
     from_epoch: int = Field(0, ge=0)

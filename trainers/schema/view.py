@@ -81,7 +81,7 @@ class BatchScales(Section):
 
 
 class View(Section):
-    """Hold what the data pipeline does to every image, whatever the source.
+    """Hold the data pipeline's settings for images of every source.
 
     ``image_size`` is (width, height) in pixels: with ``keep_ratio`` the image is scaled to fit into it, as in mmdet's
     ``Resize(scale, keep_ratio=True)`` (long and short side, in either orientation). ``flip`` is the probability of a
@@ -124,7 +124,7 @@ class View(Section):
         return self.pad_to_square or self.augmentation == "mosaic"
 
     def identity(self) -> dict[str, Any]:
-        """Return what changes a result, as JSON: not where files are, nor which library computes AP.
+        """Return the settings that change a result, as JSON: not where files are, nor which library computes AP.
 
         Settings that a later release added are left out at their defaults, so that they change no older identity.
         """

@@ -22,7 +22,7 @@ def standard_list(root: Path, part: VocPart) -> Path:
 
 
 class PartFiles:
-    """Find the files of one part of a split. Folders are listed once: make a new one to see what has changed."""
+    """Find the files of one part of a split. Folders are listed once: make a new one to see changes."""
 
     def __init__(self, root: str | Path, part: VocPart) -> None:
         self.part = part
@@ -91,7 +91,7 @@ class PartFiles:
     def digest(self, seen: Seen | None = None) -> str:
         """Return a digest of everything that the part is read from, but for the images; raises as ``names`` does.
 
-        ``seen`` is what a reader has seen of these files: its digest stands while they are what they were.
+        ``seen`` is a reader's record of these files: its digest is valid while they are unchanged.
         """
         paths = map(self.xml_path, self.names)
         if seen is not None and seen.state == state_of(self._named, paths):
@@ -102,7 +102,7 @@ class PartFiles:
         return reader.seen(self._named).digest
 
     def seen_by(self, reader: SeeingReader) -> Seen | None:
-        """Return what ``reader`` has seen of the part, ``None`` unless it has read the XML files of all names in order."""
+        """Return ``reader``'s record of the part, ``None`` unless it has read the XML files of all names in order."""
         try:
             return reader.seen(self._named) if reader.files == len(self.names) else None
         except (OSError, ValueError):
@@ -134,7 +134,7 @@ class PartFiles:
         return found.pop() if len(found) == 1 else line
 
     def _variants(self, line: str) -> Iterator[str]:
-        """Yield what a line may mean: without a flag, a suffix, or the folders that it begins with."""
+        """Yield the possible meanings of a line: without a flag, a suffix, or its leading folders."""
         flagged = FLAGGED.fullmatch(line)
         for text in (line, flagged[1]) if flagged else (line,):
             path = text.replace("\\", "/")

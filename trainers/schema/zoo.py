@@ -23,8 +23,8 @@ class ZooConfig:
 
     ``pretrained`` is the checkpoint that the config gives its backbone to start from; ``deformable`` says whether the
     backbone has deformable convolutions; ``num_outs`` is the number of pyramid levels, ``stacked_convs`` and
-    ``feat_channels`` are the head's; ``coding`` is a digest of the settings that decide what the head's outputs mean.
-    ``None`` stands for what the config does not say.
+    ``feat_channels`` are the head's; ``coding`` is a digest of the settings that define the meaning of the head's
+    outputs. ``None`` stands for unspecified values.
     """
 
     path: str
@@ -65,7 +65,7 @@ def configs_dir() -> Path:
 
 
 def find_config(name: str) -> ZooConfig | None:
-    """Return what is known of ``mmdet::path`` or ``stillhouse::path``, or ``None`` when there is no such config.
+    """Return the entry of ``mmdet::path`` or ``stillhouse::path``, or ``None`` when there is no such config.
 
     A name without a collection is taken for one of mmdet's.
     """

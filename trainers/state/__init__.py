@@ -1,1 +1,1 @@
-"""Save, recover and export what a trial leaves in its directory."""
+"""Save, recover and export the files of a trial's directory."""

@@ -54,8 +54,8 @@ class TrialFiles:
     def commit(self, state: dict[str, Any], history: list[Record], best: Student | None = None) -> None:
         """Save the resume state with its history, then the student if it is the best so far, then publish the history.
 
-        ``state`` has a ``step``. What ``best`` returns is a function of the state: when this is cut short after the
-        state, whoever resumes makes it again.
+        ``state`` has a ``step``. The result of ``best`` is a function of the state: if this is interrupted after the
+        state, resuming repeats it.
         """
         step = state["step"]
         content = {"format": FORMAT, "history": [asdict(record) for record in history], **state}
@@ -72,7 +72,7 @@ class TrialFiles:
         self._list(self._manifest.with_student(save_tensors(self.directory / name, content, step)))
 
     def find(self) -> Found:
-        """Return what there is to go on from; writes nothing."""
+        """Return the state to resume from; writes nothing."""
         return find_state(self.directory)
 
     def read(self, file: str) -> State:
@@ -80,7 +80,7 @@ class TrialFiles:
         return read_state(self.directory / file)
 
     def take_up(self, found: Found) -> None:
-        """Go on from what was found: say what was damaged, and clean up behind whoever died here.
+        """Resume from the found state: report damage, and clean up after an earlier process that died here.
 
         A history beyond the state that was found is cut back to it.
         """
@@ -134,7 +134,7 @@ class TrialFiles:
         (self.directory / PROGRESS).unlink(missing_ok=True)
 
     def show_progress(self, step: int, last_step: int) -> None:
-        """Tell whoever watches how far the trial is; nothing depends on it, so that a full disk does not matter."""
+        """Publish the trial's progress; nothing depends on it, so a full disk does not matter."""
         partial = partial_of(self.directory / PROGRESS)
         with contextlib.suppress(OSError):
             partial.write_text(json.dumps({"step": step, "last_step": last_step}))
@@ -165,7 +165,7 @@ class TrialFiles:
 
 
 def _epoch_of(path: Path) -> Any:
-    """Return what a student's checkpoint says of its epoch, ``None`` where it says nothing."""
+    """Return the epoch recorded in a student's checkpoint, ``None`` without a record."""
     try:
         return read_checkpoint(path)["meta"]["epoch"]
     except (TrialError, KeyError, TypeError):

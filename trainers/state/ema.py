@@ -44,7 +44,7 @@ class StudentAverage:
         return (1 - momentum) * math.exp(-(1 + self._updates) / gamma) + momentum
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what ``load_state_dict`` needs to go on to the last bit."""
+        """Return the state that ``load_state_dict`` needs to continue to the last bit."""
         return {"updates": self._updates, "student": self.module.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Find the newest resume state of a trial that is whole, and say what is wrong with those that are not."""
+"""Find a trial's newest intact resume state, and report the problems of damaged ones."""
 
 import re
 import zipfile
@@ -19,7 +19,7 @@ NAME = re.compile(r"resume-(\d+)\.pt")
 
 
 class OtherFormat(TrialError):
-    """Report a state of another release: training anew would throw away what it can go on from."""
+    """Report a state of another release: training anew would discard a usable state."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class State:
 
 @dataclass(frozen=True)
 class Found:
-    """Hold what a directory has to go on from.
+    """Hold a directory's resume state.
 
-    ``manifest`` lists the whole files only, ``damage`` says in a sentence each what is wrong with others. ``vouched`` is
+    ``manifest`` lists the whole files only, ``damage`` has a sentence about each of the others. ``vouched`` is
     False where no manifest could be read, so that nothing is known of the students.
     """
 
@@ -99,7 +99,7 @@ def _read(directory: Path, entry: Entry, *, vouched: bool, damage: list[str]) ->
 
 
 def read_state(path: Path) -> State:
-    """Read a state; raise ``OtherFormat`` for one of another release, ``TrialError`` for what is none."""
+    """Read a state; raise ``OtherFormat`` for one of another release, ``TrialError`` for anything else."""
     content = read_checkpoint(path)
     found = content.get("format")
     if found != FORMAT and isinstance(found, int):

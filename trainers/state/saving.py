@@ -1,4 +1,4 @@
-"""Write tensors to a file of a trial so that a full disk shows as what it is, and say what was written."""
+"""Write tensors to a file of a trial report a full disk as such, and return a description of the written file."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from trainers.schema.manifest import Entry
 
 
 class DigestStream:
-    """Pass on to ``stream`` what is written, and compute its size and SHA-256 on the way.
+    """Pass written bytes on to ``stream``, and compute their size and SHA-256 on the way.
 
     torch's writer turns an error of the disk into one of its own that does not name it; ``failure`` keeps the original.
     """
@@ -22,7 +22,7 @@ class DigestStream:
 
     @property
     def sha256(self) -> str:
-        """Return the SHA-256 of what has been written so far."""
+        """Return the SHA-256 of the bytes written so far."""
         return self._hash.hexdigest()
 
     def write(self, data: Any) -> int:
@@ -44,7 +44,7 @@ class DigestStream:
 def save_tensors(target: Path, content: dict[str, Any], step: int) -> Entry:
     """Write a dictionary of tensors and plain data to ``target``, atomically; return the file's entry for a manifest.
 
-    Raises ``OSError`` that names ``target`` when the disk is full; ``target`` is then what it was.
+    Raises ``OSError`` that names ``target`` when the disk is full; ``target`` is then unchanged.
     """
     written: list[Entry] = []
 

@@ -14,11 +14,11 @@ from trainers.state.ema import StudentAverage
 
 
 class TrainState:
-    """Hold what a training goes on from, to the bit.
+    """Hold the state that resumes a training, to the bit.
 
-    That is the student, its average, the optimizer, the schedulers and the step; and of an epoch that has begun what each
-    worker alone knows: loss sums, the probe's findings, the statistics of batch norms that train, and the time spent.
-    Random numbers and the data's order are functions of the step.
+    That is the student, its average, the optimizer, the schedulers and the step; and, within an epoch, each worker's
+    own part: loss sums, the probe's findings, the statistics of batch norms that train, and the time spent. Random
+    numbers and the data's order are functions of the step.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class TrainState:
         return [self._student] + ([self._average.module] if self._average else [])
 
     def shared(self) -> dict[str, Any]:
-        """Return what all workers have alike (batch-norm statistics of an epoch that has begun: this worker's)."""
+        """Return the state that all workers share (batch-norm statistics of an epoch that has begun: this worker's)."""
         return {
             "step": self.step,
             "student": self._student.state_dict(),
@@ -51,7 +51,7 @@ class TrainState:
         }
 
     def begun(self, spent_s: float) -> list[dict[str, Any]]:
-        """Return what each worker alone knows of the epoch that it is in, by rank; all workers call it.
+        """Return each worker's own part of the current epoch, by rank; all workers call it.
 
         ``spent_s`` is the time in seconds that the epoch has taken so far.
         """
@@ -118,7 +118,7 @@ class TrainState:
 
 
 def mean_of(begun: list[Any]) -> Any:
-    """Return the mean over workers of what they know of an epoch, for another number of workers to go on from.
+    """Return the mean of the workers' own parts of an epoch, to resume with another number of workers.
 
     Numbers and floating-point tensors are averaged, counts (of which all workers have the same) are the first one's.
     The loss means of the whole epoch come out as if nothing had changed.

@@ -1,4 +1,4 @@
-"""Share what mmdet's anchor-based heads have in common: a grid of anchor boxes and ``get_targets`` over them."""
+"""Share the common parts of mmdet's anchor-based heads: a grid of anchor boxes and ``get_targets`` over them."""
 
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ class CodedView(AnchoredView):
 class AnchoredAdapter(Adapter):
     """Connect a head whose ``get_targets`` gives lists over levels of (B, anchors of the level).
 
-    ``first`` is where labels stand in what ``get_targets`` returns (ATSS-like heads return the anchors before them).
+    ``first`` is the index of labels in the result of ``get_targets`` (ATSS-like heads return the anchors before them).
     """
 
     first: ClassVar[int] = 1
@@ -53,7 +53,7 @@ class AnchoredAdapter(Adapter):
         return f"{super().assigner} {self.head.reg_decoded_bbox} {coding}"
 
     def anchors(self, view: View, targets: Targets) -> Anchors:
-        """Return labels, weights and levels of all anchors; N is what the head divides its classification loss by."""
+        """Return labels, weights and levels of all anchors; N is the divisor of the head's classification loss."""
         assert isinstance(view, GridView)
         labels, label_weights = targets.value[self.first : self.first + 2]
         level_A, image_A = view.places()

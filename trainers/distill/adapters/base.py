@@ -1,4 +1,4 @@
-"""Define what an adapter of a detection head has to provide; ``tests/contract/test_adapters.py`` is its test suite."""
+"""Define the interface of a detection head's adapter; ``tests/contract/test_adapters.py`` is its test suite."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
@@ -24,7 +24,7 @@ Losses = dict[str, Tensor]
 
 
 class Targets:
-    """Keep what one head's target assignment returned for one batch."""
+    """Keep the result of one head's target assignment for one batch."""
 
     def __init__(self) -> None:
         self.value: Any = None
@@ -45,14 +45,14 @@ class TargetCache:
 
 
 class Constants:
-    """Keep what every batch (of the same shapes) would compute again, for the keys asked for last."""
+    """Cache values that every batch of the same shapes would compute again, for the most recent keys."""
 
     def __init__(self, limit: int = 64) -> None:
         self._known: dict[Hashable, Any] = {}
         self._limit = limit
 
     def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return what ``compute`` has returned, or returns now, for ``key``."""
+        """Return the cached or new result of ``compute`` for ``key``."""
         if key not in self._known:
             while len(self._known) >= self._limit:
                 del self._known[next(iter(self._known))]
@@ -110,7 +110,7 @@ class Adapter(ABC):
     def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> View:
         """Run the student's features through the rest of this head, after giving them this head's statistics (CrossKD).
 
-        Gradient flows to ``student`` only. Computed in float32, whatever precision the teacher is asked in.
+        Gradient flows to ``student`` only. Computed in float32 for any precision of the teacher.
         """
         cls = [self._rest(s, t, self.head.cls_convs[convs:]) for s, t in zip(student.cls, own.cls, strict=True)]
         box = [self._rest(s, t, self.head.reg_convs[convs:]) for s, t in zip(student.box, own.box, strict=True)]
@@ -160,8 +160,8 @@ class Adapter(ABC):
     def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes``.
 
-        ``boxes`` is a list over images of (n, 4) in pixels, ``metas`` what mmdet knows of each image (heads that give
-        MATCHING). No gradient.
+        ``boxes`` is a list over images of (n, 4) in pixels, ``metas`` mmdet's meta information of each image (heads
+        that give MATCHING). No gradient.
         """
         raise NotImplementedError
 

@@ -74,7 +74,7 @@ class FcosAdapter(Adapter):
         )
 
     def anchors(self, view: View, targets: Targets) -> Anchors:
-        """Return labels and levels of all points, each of weight 1; N is what the classification loss is divided by."""
+        """Return labels and levels of all points, each of weight 1; N is the divisor of the classification loss."""
         assert isinstance(view, FcosView)
         positive_A = self._positive(targets.value[0], view.images)
         level_A, image_A = view.places()

@@ -1,4 +1,4 @@
-"""Share what all of mmdet's dense heads have in common: outputs on a grid of priors, level by level."""
+"""Share the common parts of mmdet's dense heads: outputs on a grid of priors, level by level."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ class GridView(View):
         return [scores.shape[-2:] for scores in self.outs[0]]
 
     def constant(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what depends on the outputs' shapes and device alone: computed at the first question of such a batch."""
+        """Return a value that depends only on the outputs' shapes and device; computed on first use."""
         shapes = (*map(tuple, self.sizes), self.images, self.outs[0][0].device)
         known: T = self.adapter.constants.get((name, shapes), compute)
         return known

@@ -1,4 +1,4 @@
-"""Keep the sides of boxes that a head exponentiates within what float32 can hold, forward and backward."""
+"""Keep the sides of boxes that a head exponentiates within the range of float32, forward and backward."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ LARGEST_SIDE = 8192.0  # pixels: beyond any image that is trained on
 
 
 def limit_output(module: Any, limit: float, first: int = 0) -> None:
-    """Clamp what ``module`` puts out, (B, channels, H, W), to ``limit`` from channel ``first`` on; once and for all.
+    """Clamp the output of ``module``, (B, channels, H, W), to ``limit`` from channel ``first`` on; once and for all.
 
     Values below the limit and their gradients stay as they are, to the last bit; above it no gradient flows. Without
     the limit an exponential of infinity has the gradient 0 * inf = NaN even where no loss looks at it. Stays on the

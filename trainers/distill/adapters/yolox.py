@@ -64,7 +64,7 @@ class YoloxAdapter(Adapter):
 
     @contextmanager
     def remembering(self, targets: Targets) -> Iterator[None]:
-        """Keep in ``targets`` what the head assigns inside the block, a list over images."""
+        """Store the head's assignments inside the block in ``targets``, a list over images."""
         assign, found = self.head._get_targets_single, []
 
         def keep(*args: Any, **kwargs: Any) -> Any:
@@ -79,7 +79,7 @@ class YoloxAdapter(Adapter):
         targets.value = found
 
     def anchors(self, view: View, targets: Targets) -> Anchors:
-        """Return positives and levels of all anchors, each of weight 1; N is what the head divides its losses by."""
+        """Return positives and levels of all anchors, each of weight 1; N is the divisor of the head's losses."""
         assert isinstance(view, YoloxView)
         positive_A = torch.cat([image[0] for image in targets.value])
         level_A, image_A = view.places()

@@ -1,4 +1,4 @@
-"""Compute what a distilled student loses: plain torch, tensors in, a scalar out.
+"""Compute distillation losses: plain torch, tensors in, a scalar out.
 
 Shape suffixes, always in this order::
 

@@ -52,8 +52,9 @@ def classification_distillation(
     disagreement. None to teacher, weight and normaliser.
 
     Workers: ``normaliser`` has to be the mean over workers of the positives, at least 1. Data-parallel averaging of the
-    gradients then gives the sum over all workers divided by the sum of positives, which is what one worker gets for the
-    same global batch, as long as a level gate passes the same levels on each worker (see ``level_gate``).
+    gradients then gives the sum over all workers divided by the sum of positives, which equals the gradient of one
+    worker for the same global batch, as long as a level gate passes the same levels on each worker (see
+    ``level_gate``).
 
     Source: BCKD, equation of the classification term, and lines 4 to 9 of Algorithm A1 in its supplement. The algorithm
     prints a plain sum over all anchors and ``BCE`` of two undefined symbols; the authors' code, followed here, takes the
@@ -78,8 +79,8 @@ def classification_and_peak(
 ) -> tuple[Tensor, Tensor | None]:
     """Return ``classification_distillation``, and each anchor's largest disagreement where it comes for nothing.
 
-    That is ``max_j |p_t - p_s|_ij`` without graph, (A,), 0 where the weight is 0: what ``localization_distillation`` of
-    the same anchors takes as ``peak_A``. It is ``None`` unless ``gamma`` is 1.
+    That is ``max_j |p_t - p_s|_ij`` without graph, (A,), 0 where the weight is 0: the argument ``peak_A`` of
+    ``localization_distillation`` for the same anchors. It is ``None`` unless ``gamma`` is 1.
     """
     if not gamma >= 1.0:
         raise ValueError(f"gamma must be at least 1, got {gamma}")
@@ -129,8 +130,8 @@ def localization_distillation(
         teacher_boxes_A4: the teacher's boxes for the same anchors, same unit.
         student_AC: the student's class logits, read for ``omega`` only.
         teacher_AC: the teacher's class logits.
-        weight_A: as in ``classification_distillation``: a weight of exactly 0 removes the anchor, whatever its boxes are
-            (infinite, NaN, without area).
+        weight_A: as in ``classification_distillation``: a weight of exactly 0 removes the anchor, even if its boxes are
+            infinite, NaN or empty.
         normaliser: as in ``classification_distillation``; ``eps32`` is the float32 machine epsilon, absent for None.
         iou: ``giou`` (the authors' code) or ``iou`` (the paper).
         eps: smallest union and smallest enclosing area, in squared strides.

@@ -1,7 +1,7 @@
-"""Compute what CrossKD (CVPR 2024) adds: matching features to a teacher's head, and losses on the boxes it then predicts.
+"""Compute CrossKD (CVPR 2024): features matched to a teacher's head, and losses on its predicted boxes.
 
-Its classification loss is BCKD's ``classification_distillation`` with ``gamma`` 1, applied to what the teacher's head says
-of the student's features. Further axes: B images, H rows, W columns, 4 sides or corners of a box, K bins.
+Its classification loss is BCKD's ``classification_distillation`` with ``gamma`` 1, applied to the teacher head's
+outputs for the student's features. Further axes: B images, H rows, W columns, 4 sides or corners of a box, K bins.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,8 @@ def general_instances(
     With ``p = sigmoid(logit)``, each anchor's gap g is ``|max_c p_t - max_c p_s|`` (``score``) or
     ``max_c |p_t - p_s|`` (``class``), and its box the teacher's where p_t is larger in that comparison, else the
     student's. Of each image, the ``pre`` anchors of largest gap are clipped to the image, those without both sides above
-    ``min_side`` dropped, and of what non-maximum suppression by gap keeps, the first ``top_k`` are returned.
+    ``min_side`` dropped, and of the anchors that non-maximum suppression by gap keeps, the first ``top_k`` are
+    returned.
 
     Args:
         student_AC: the student's class logits, image by image, equally many anchors each.
@@ -44,7 +45,7 @@ def general_instances(
         image_sizes: (height, width) of each image without padding, to clip boxes to. None does not clip: boxes in the
             padding stay.
         top_k: boxes of an image at most.
-        iou: boxes that overlap a kept one by more are suppressed, whatever their class and level.
+        iou: boxes that overlap a kept one by more are suppressed, across classes and levels.
         pre: anchors of an image that enter the suppression, at most.
         min_side: in pixels.
         gap: ``score`` (the authors' public code) or ``class`` (the paper's formula, from LD's code).

@@ -42,7 +42,7 @@ def box_distribution_distillation(
     Gradient: to ``student_A4K`` only.
 
     Workers: a plain sum over this worker's anchors, as in the authors' code. It grows with the images on a worker, and
-    averaging the gradients of N workers gives 1/N of what one worker gets for the same global batch; a caller that
+    averaging the gradients of N workers gives 1/N of one worker's gradient for the same global batch; a caller that
     wants them equal multiplies by the number of workers. Nothing is reduced over workers.
 
     Source: LD, equations of Main LD and VLR LD; reduction over bins, divisors and T^2 are the authors' code. mmdet's
@@ -62,7 +62,7 @@ def box_distribution_distillation(
 
 
 def main_ld_weight(student_AC: Tensor, positive_A: Tensor) -> Tensor:
-    """Weigh each positive by the student's largest class probability; 0 elsewhere, whatever the logits are there.
+    """Weigh each positive by the student's largest class probability; 0 elsewhere, for any logits there.
 
     ``positive_A`` is bool, True where an anchor is assigned to an object. Returns (A,), float32 or wider, no gradient.
 
@@ -106,7 +106,7 @@ def class_distribution_distillation(
     Gradient: to ``student_AC`` only.
 
     Workers: ``N_level`` counts this worker's positives, as in the authors' code. Averaged gradients of N workers are
-    the mean of their per-level means, which is what one worker gets only if each level has equally many positives on
+    the mean of their per-level means, which equals one worker's loss only if each level has equally many positives on
     each worker. Nothing is reduced over workers.
 
     Source: LD's Main KD as in the authors' code, which multiplies by the label weight too (1 on positives) and by the

@@ -1,4 +1,4 @@
-"""Keep the losses in float32 or wider, whatever the inputs are and whatever autocast says."""
+"""Keep the losses in float32 or wider, for any inputs and under autocast."""
 
 from functools import reduce
 

@@ -34,7 +34,7 @@ def weighted_sum(loss_A: Tensor, weight_A: Tensor, normaliser: Tensor | float | 
 
 
 def blank(values_AX: Tensor, weight_A: Tensor) -> Tensor:
-    """Put 0 where the weight is 0; the gradient there is exactly 0 too, whatever comes back.
+    """Put 0 where the weight is 0; the gradient there is exactly 0 too, for any incoming gradient.
 
     ``X`` stands for any further axes.
     """

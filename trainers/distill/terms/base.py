@@ -1,4 +1,4 @@
-"""Define what a distillation term is to the distiller."""
+"""Define the interface of a distillation term."""
 
 from typing import Any, Protocol
 

@@ -103,5 +103,5 @@ def _anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
 
 
 def normaliser(anchors: Anchors, spec: BckdSwitches) -> Tensor | None:
-    """Return what the loss is divided by, ``None`` for the plain sum."""
+    """Return the loss's divisor, ``None`` for the plain sum."""
     return anchors.normaliser if spec.normaliser == "positives" else None

@@ -10,6 +10,6 @@ IN_EVALUATION = ("annotation-id", "area-in-evaluation", "ignore", "category-orde
 
 
 def changed_readings(split: AnnotatedSplit) -> tuple[str, ...]:
-    """Return what of the split is read otherwise than by releases before this reader; mostly nothing."""
+    """Return the parts of the split that earlier releases read differently; usually none."""
     deciding = IN_TRAINING if split.name == "train" else IN_EVALUATION
     return tuple(name for name in deciding if split.readings[name])

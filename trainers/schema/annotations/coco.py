@@ -23,9 +23,9 @@ NUMBERS = frozenset({int, float})  # what JSON's numbers become; ``bool`` is non
 
 
 def read_coco(root: str, files: CocoSplit, classes: tuple[str, ...], name: str) -> AnnotatedSplit:
-    """Return the split ``name`` of a COCO dataset as far as it can be read; what cannot be is among its notes.
+    """Return the split ``name`` of a COCO dataset as far as it can be read; its notes list the rest.
 
-    Categories are known by their names: labels follow the order of ``classes``, whatever ids and order the file has.
+    Categories are known by their names: labels follow the order of ``classes``, for any ids and order in the file.
     """
     split = AnnotatedSplit(name)
     path = Path(root) / files.annotations
@@ -201,7 +201,7 @@ class _Reader:
             image.annotated = True  # by a class that nothing tells
 
     def _annotation_key(self, position: int, given: Any) -> Any:
-        """Return what an annotation is called in messages; ids are not needed for anything else."""
+        """Return an annotation's name in messages; ids are not needed for anything else."""
         key = _key(given)
         if key is None:
             name = f"at position {position}"
@@ -255,7 +255,7 @@ class _Reader:
         return False
 
     def _area(self, key: Any, given: Any, of_box: float, *, told_of: bool) -> float:
-        """Return an annotation's area; what is no number above 0 is replaced by the box's own area."""
+        """Return an annotation's area; anything but a number above 0 is replaced by the box's own area."""
         if type(given) in NUMBERS and 0 < given < math.inf:
             return given  # type: ignore[no-any-return]  # a number, as the file writes it
         if told_of:
@@ -264,7 +264,7 @@ class _Reader:
         return of_box
 
     def _compare_with_earlier_readings(self, box: Box, entry: dict[str, Any]) -> None:
-        """Count what releases before this reader trained on or scored otherwise."""
+        """Count the annotations that earlier releases trained on or scored differently."""
         readings = self._split.readings
         if isinstance(box.key, int) and not 0 < box.key < 2**63:
             readings["annotation-id"] += 1
@@ -296,7 +296,7 @@ def _key(value: Any) -> int | str | None:
 
 
 def _no_id(entry: Any, given: Any) -> str:
-    """Return what is wrong with an entry that has no id."""
+    """Describe the problem of an entry without an id."""
     if not isinstance(entry, dict):
         return f"is {shown(entry)} instead of an object"
     return "has no id" if given is None else f"has the id {shown(given)}, which is neither a whole number nor text"

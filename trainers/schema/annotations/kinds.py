@@ -1,4 +1,4 @@
-"""List the kinds of oddities that annotation files have, and what each of them means for training and evaluation."""
+"""List the kinds of oddities in annotation files, and the effect of each on training and evaluation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ class Kind:
     once: bool = False
 
     def called(self, number: int) -> str:
-        """Return what so many are called."""
+        """Return the singular or plural name."""
         return self.one if number == 1 else self.name
 
 

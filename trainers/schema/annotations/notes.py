@@ -1,4 +1,4 @@
-"""Collect what is odd in a file of annotations, so that a mistake made a million times takes no memory."""
+"""Collect oddities in a file of annotations, so that a mistake made a million times takes no memory."""
 
 from collections import Counter
 from dataclasses import dataclass, field

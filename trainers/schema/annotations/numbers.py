@@ -5,7 +5,7 @@ from typing import Any
 
 
 def number(value: Any) -> float | None:
-    """Return a JSON number as a float, ``None`` for anything else; what no float can hold becomes infinity."""
+    """Return a JSON number as a float, ``None`` for anything else; a number too large for a float becomes infinity."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

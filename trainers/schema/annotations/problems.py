@@ -1,4 +1,4 @@
-"""Say what is wrong with a split's counts: nothing to learn, nothing to score, more objects than detections."""
+"""Find problems in a split's counts: nothing to learn, nothing to score, more objects than detections."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Problem:
 
 
 def problems(counts: Usage, dataset: FileDataset, unknown: Collection[str] = ()) -> Iterator[Problem]:
-    """Yield what a split's counts say against training or evaluating with it; errors make the result worthless.
+    """Yield problems of training or evaluating with a split, from its counts; errors make the result meaningless.
 
     Nothing is said of ``unknown`` classes, which are told already.
     """
@@ -89,7 +89,7 @@ def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
 
 
 def _why(counts: Usage) -> str:
-    """Return what was read and what was left out."""
+    """Describe the content that was read and that was left out."""
     if not counts.images:
         return "no image could be read"
     found = f"{images(counts.images)} and {boxes(counts.boxes)} of the classes were read"

@@ -1,4 +1,4 @@
-"""Hold one split of a dataset as plain records, whatever the format of its files."""
+"""Hold one split of a dataset as plain records, for any file format."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -80,7 +80,7 @@ class AnnotatedSplit:
     """Hold a split: its images in the files' order, and everything that is odd about them.
 
     ``others`` counts boxes of names that are no class of the study; ``names`` are the categories of a COCO file.
-    ``readings`` counts the annotations that earlier releases read otherwise, by what is read otherwise now. ``seen`` are
+    ``readings`` counts the annotations that earlier releases read differently, by kind. ``seen`` are
     the digests of a VOC split's parts, ``None`` for those with files that could not be read.
     """
 

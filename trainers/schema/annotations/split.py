@@ -1,4 +1,4 @@
-"""Read one split of a dataset, whatever its format."""
+"""Read one split of a dataset of any format."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ SplitName = Literal["train", "val"]
 
 
 def read_split(dataset: FileDataset, name: SplitName, size_of: SizeOf | None = None) -> AnnotatedSplit:
-    """Return the images and boxes of ``train`` or ``val``, and what is odd about them; never raises for file contents.
+    """Return the images and boxes of ``train`` or ``val``, and their oddities; never raises because of file contents.
 
     ``size_of`` reads an image's size from its file where a VOC annotation does not give it; without it such images
     have no size.

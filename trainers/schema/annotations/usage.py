@@ -22,11 +22,12 @@ class Densest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Count what is used of a split: images, boxes by class, ignored boxes; and by reason what is left out or mended.
+    """Count the used parts of a split: images, boxes by class, ignored boxes.
 
-    ``boxes`` are all of the study's classes that could be read, ``by_class`` those that are learned (train) or count in
-    evaluation (val), ``ignored`` crowds, difficult objects and those marked to be ignored among the used images' boxes.
-    ``unreachable`` are boxes without area, or outside of their images, that evaluation counts all the same.
+    And the left out or repaired parts by reason. ``boxes`` are all of the study's classes that could be read,
+    ``by_class`` those that are learned (train) or count in evaluation (val), ``ignored`` crowds, difficult objects and
+    those marked to be ignored among the used images' boxes. ``unreachable`` are boxes without area, or outside of their
+    images, that evaluation counts all the same.
     """
 
     split: str

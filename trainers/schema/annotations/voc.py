@@ -20,7 +20,7 @@ from trainers.schema.voc_xml import VocImage, VocObject, VocXmlError, parse_voc_
 
 
 def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: SizeOf | None = None) -> AnnotatedSplit:
-    """Return the split ``name`` of a VOC dataset as far as it can be read; what cannot be is among its notes.
+    """Return the split ``name`` of a VOC dataset as far as it can be read; its notes list the rest.
 
     Images are numbered from 1 in the order of the lists. Coordinates are cut to whole pixels, as mmdet does.
     """
