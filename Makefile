@@ -96,7 +96,7 @@ chaos: env ## kill processes of small studies at random, over 50 times, and prin
 bench: env ## time Stillhouse against its limits, in pairs, and print the table (BENCH_FLAGS="--clock cpu --write")
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
-lint: env ## run ruff, mypy, import-linter and codespell
+lint: env ## run ruff, mypy, import-linter, codespell and the check of prose
 	@status=0
 	check() { echo "lint: $$*"; "$$@" || status=1; }
 	check $(BIN)/ruff check .
@@ -104,6 +104,7 @@ lint: env ## run ruff, mypy, import-linter and codespell
 	check $(BIN)/mypy $(CODE)
 	check $(BIN)/lint-imports
 	check $(BIN)/codespell .
+	check $(BIN)/python -m tests.prose
 	exit $$status
 
 audit: env ## ask the public advisory database about every locked package (needs a network)
