@@ -48,7 +48,7 @@ export function chooseGroup(context) {
           h(
             "p",
             { class: "note" },
-            `${counted(groups.length - 1, "other group")} ${groups.length === 2 ? "differs" : "differ"} in what they were trained or measured on.`,
+            `${counted(groups.length - 1, "other group")} ${groups.length === 2 ? "differs" : "differ"} in training or evaluation.`,
           ),
         )
       : null;

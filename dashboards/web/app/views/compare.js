@@ -22,7 +22,7 @@ import { table } from "../table.js";
 export const view = {
   id: "compare",
   title: "Compare two runs",
-  lede: "What was set differently, and what came of it.",
+  lede: "Settings and results that differ between two trials.",
   curves: true,
   render(context) {
     const { snapshot, trials, wish } = context;

@@ -12,7 +12,7 @@ import { SYMBOLS } from "../theme.js";
 export const view = {
   id: "cost",
   title: "Cost",
-  lede: "The metric against GPU-hours. The line joins the trials than which none is both better and cheaper.",
+  lede: "The metric against GPU-hours. The line joins the Pareto front: no other trial is both better and cheaper.",
   render(context) {
     const { snapshot, runs, metric } = context;
     const { group, control } = chooseGroup(context);

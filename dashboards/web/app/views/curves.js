@@ -47,7 +47,7 @@ function guard(count) {
   return h(
     "p",
     { class: "notice", id: "guard" },
-    `These trials belong to ${count} groups that differ in what they were trained or measured on: ` +
+    `These trials belong to ${count} groups that differ in training or evaluation: ` +
       "a higher curve of one group is no better than a lower one of another.",
   );
 }

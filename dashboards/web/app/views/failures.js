@@ -11,7 +11,7 @@ import { SYMBOLS } from "../theme.js";
 export const view = {
   id: "failures",
   title: "Failures",
-  lede: "What kept trials from going straight to their end, and what was done about it.",
+  lede: "Interruptions of trials, and the response to each.",
   render({ trials }) {
     if (trials.length === 0) return filteredOut();
     const rows = trials.flatMap(events).sort((a, b) => time(b) - time(a) || 0);
@@ -27,7 +27,7 @@ export const view = {
         columns: [
           { key: "time", title: "When", text: moment, whole: true },
           { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
-          { key: "kind", title: "What" },
+          { key: "kind", title: "Kind" },
           { key: "action", title: "Then" },
           { key: "detail", title: "Why", node: (value) => reason(value) },
         ],

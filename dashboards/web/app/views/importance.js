@@ -9,7 +9,7 @@ import { empty, filteredOut } from "../states.js";
 export const view = {
   id: "importance",
   title: "Importance",
-  lede: "Which of the searched settings the result depends on; the shares add up to one.",
+  lede: "The influence of each searched setting on the result; the shares add up to one.",
   render(context) {
     const { snapshot } = context;
     if (context.trials.length === 0) return filteredOut();

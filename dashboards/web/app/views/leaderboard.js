@@ -25,7 +25,7 @@ const SECTIONS = 12;
 export const view = {
   id: "leaderboard",
   title: "Leaderboard",
-  lede: "Rows are trials that differ in the seed only. Only trials that were trained and measured alike are ranked together.",
+  lede: "Each row averages trials that differ only in the seed. Only trials with equal training and evaluation are ranked together.",
   render(context) {
     if (context.snapshot.trials.length === 0)
       return empty("No trial is recorded yet", "Rows appear with the first trial.");
@@ -51,13 +51,13 @@ function guard(groups, drawn, names, { snapshot, wish }) {
       "p",
       {},
       h("b", {}, `${groups.length} groups are ranked apart. `),
-      "They differ in what they were trained or measured on, so one's numbers say nothing about the other's.",
+      "They differ in training or evaluation, so their numbers are not comparable.",
     ),
     choice("group", "Show", [["", "all groups"], ...names], wish.group),
     h(
       "details",
       { id: "guard-details" },
-      h("summary", {}, "What differs"),
+      h("summary", {}, "Differences"),
       h(
         "ul",
         {},
@@ -111,7 +111,7 @@ function section(group, name, context) {
     h(
       "details",
       { class: "numbers", id: `facts-${group.id}` },
-      h("summary", {}, "What these trials share"),
+      h("summary", {}, "Shared settings"),
       h(
         "dl",
         { class: "facts" },

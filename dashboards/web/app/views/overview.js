@@ -13,7 +13,7 @@ const DONE = new Set(["finished", "stopped", "failed"]);
 export const view = {
   id: "overview",
   title: "Overview",
-  lede: "How far each study is, and the best it has found.",
+  lede: "Progress and best trial of each study.",
   render(context) {
     const { snapshot, study } = context;
     const shown = study ? [snapshot.byStudy.get(study)] : snapshot.studies;

@@ -13,7 +13,7 @@ const LEVELS = 30; // texts that still fit on an axis
 export const view = {
   id: "parallel",
   title: "Parallel coordinates",
-  lede: "One line a trial through its settings to its result. Drag along an axis to keep the lines that pass there.",
+  lede: "One line per trial through its settings to its result. Drag along an axis to keep the lines that pass there.",
   render(context) {
     const { snapshot, runs, metric } = context;
     const { group, control } = chooseGroup(context);

@@ -17,7 +17,7 @@ const TAG = "stillhouse.predictions";
 export const view = {
   id: "predictions",
   title: "Predictions",
-  lede: "Chosen images, and what each trial's best student finds in them above a score.",
+  lede: "Chosen images with the detections of each trial's best student above a score.",
   render(context) {
     const place = h("div", { id: "predictions" }, waiting("Looking for predictions …"));
     fill(place, context).catch((error) =>
