@@ -4,21 +4,21 @@ from collections.abc import Iterator
 
 from dashboards.numbers import is_finite, number
 from dashboards.paper import paper_alphas
+from dashboards.run_record import RunRecord
 from dashboards.schema import AlphaGrid
-from dashboards.seen import Seen
 from orchestrator.results.comparability import Comparable, without_repeats
 from orchestrator.results.sample import sample_of
 
 X, Y = "method.alpha1", "method.alpha2"
-Point = tuple[float, float]
+AlphaPoint = tuple[float, float]
 
 
-def alpha_grids(group: Comparable[Seen]) -> Iterator[AlphaGrid]:
+def alpha_grids(group: Comparable[RunRecord]) -> Iterator[AlphaGrid]:
     """Yield one grid for each method and student of a group that was trained at two points or more.
 
     A cell's value is the mean over all its trials that count: over seeds and all other searched settings.
     """
-    found: dict[tuple[str, str], dict[Point, list[Seen]]] = {}
+    found: dict[tuple[str, str], dict[AlphaPoint, list[RunRecord]]] = {}
     for trial in without_repeats(group.distilled):
         point = _point(trial)
         if point is not None:
@@ -28,7 +28,7 @@ def alpha_grids(group: Comparable[Seen]) -> Iterator[AlphaGrid]:
             yield _grid(group.id, method, student, cells)
 
 
-def _point(trial: Seen) -> Point | None:
+def _point(trial: RunRecord) -> AlphaPoint | None:
     try:
         x, y = float(trial.run.params[X]), float(trial.run.params[Y])
     except (KeyError, ValueError):
@@ -36,7 +36,7 @@ def _point(trial: Seen) -> Point | None:
     return (x, y) if is_finite(x) and is_finite(y) else None
 
 
-def _grid(group: str, method: str, student: str, cells: dict[Point, list[Seen]]) -> AlphaGrid:
+def _grid(group: str, method: str, student: str, cells: dict[AlphaPoint, list[RunRecord]]) -> AlphaGrid:
     xs, ys = sorted({x for x, _ in cells}), sorted({y for _, y in cells})
     trials = [[cells.get((x, y), []) for x in xs] for y in ys]
     samples = [[sample_of(trial.score for trial in cell) for cell in line] for line in trials]

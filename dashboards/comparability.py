@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import combinations
 
+from dashboards.run_record import RunRecord
 from dashboards.schema import Difference
-from dashboards.seen import Seen
 from orchestrator.results.comparability import FACTS, UNKNOWN, Comparable
 
 NAMES = {
@@ -15,13 +15,13 @@ MOST_PAIRED = 12  # groups; more are compared with the largest one only
 MOST_KEYS = 4  # settings named in a sentence
 
 
-def differences(groups: Sequence[Comparable[Seen]]) -> list[Difference]:
+def differences(groups: Sequence[Comparable[RunRecord]]) -> list[Difference]:
     """Return the differences between pairs of groups."""
     pairs = combinations(groups, 2) if len(groups) <= MOST_PAIRED else ((groups[0], other) for other in groups[1:])
     return [_difference(one, other) for one, other in pairs]
 
 
-def _difference(one: Comparable[Seen], other: Comparable[Seen]) -> Difference:
+def _difference(one: Comparable[RunRecord], other: Comparable[RunRecord]) -> Difference:
     apart = [fact for fact in FACTS if one.facts[fact] != other.facts[fact]]
     sentences = [_sentence(fact, dict(one.facts[fact]), dict(other.facts[fact])) for fact in apart]
     return {"a": one.id, "b": other.id, "facts": apart, "sentences": sentences}

@@ -8,7 +8,7 @@ from dashboards.predictions import Artifacts, predictions_of
 from dashboards.snapshot import Query, as_json, snapshot
 from dashboards.web import bundle
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.history.recorded import Tracking
+from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.atomic import write_text
 
 LIMIT = 5_000_000  # bytes of a file: what mail servers pass
@@ -22,7 +22,7 @@ POLICY = (
 )
 
 
-def export(tracking: Tracking, query: Query, target: Path, artifacts: Artifacts | None = None) -> int:
+def export(tracking: TrackingStore, query: Query, target: Path, artifacts: Artifacts | None = None) -> int:
     """Write the page with a snapshot to ``target`` and return its size in bytes.
 
     Curves are thinned out, and pictures left out, as far as it takes to stay below 5 MB; ``notes`` in the file say so.
@@ -40,7 +40,7 @@ def export(tracking: Tracking, query: Query, target: Path, artifacts: Artifacts 
     return len(text.encode())
 
 
-def _fitting(tracking: Tracking, query: Query, target: Path) -> tuple[dict[str, Any], str]:
+def _fitting(tracking: TrackingStore, query: Query, target: Path) -> tuple[dict[str, Any], str]:
     """Return a snapshot, and the page with it, with as many points a curve as fit."""
     for points in POINTS:
         content: dict[str, Any] = dict(snapshot(tracking, replace(query, points=points, live=False)))

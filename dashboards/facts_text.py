@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from dashboards.detectors import detector_label
-from dashboards.seen import Seen
+from dashboards.run_record import RunRecord
 from orchestrator.results.comparability import FACTS, NO_TEACHER, UNKNOWN, Comparable, Settings
 
 NOT_RECORDED = "not recorded"
 
 
-def facts_in_words(group: Comparable[Seen]) -> dict[str, str]:
+def facts_in_words(group: Comparable[RunRecord]) -> dict[str, str]:
     """Return one text for each fact of a group."""
     return {fact: _words(fact, group.facts[fact]) for fact in FACTS}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from dashboards.numbers import number
 from dashboards.optuna_importance import optuna_importance
+from dashboards.run_record import RunRecord
 from dashboards.schema import Importance
-from dashboards.seen import Seen
 from dashboards.studies import NOT_SEARCHED, varying_settings
 from orchestrator.results.comparability import Comparable, without_repeats
 
@@ -15,13 +15,13 @@ EVALUATOR = "PED-ANOVA (Optuna)"
 FEWEST = 10  # trials: below, the best tenth of them is no sample
 
 
-def importances(group: Comparable[Seen]) -> Iterator[Importance]:
+def importances(group: Comparable[RunRecord]) -> Iterator[Importance]:
     """Yield one estimate for each method of a group in which some setting varies.
 
     PED-ANOVA compares how a setting is distributed among the best tenth of trials with its distribution among all:
     a setting that the best trials agree on, and the others do not, matters.
     """
-    by_method: dict[str, list[Seen]] = {}
+    by_method: dict[str, list[RunRecord]] = {}
     for trial in without_repeats(group.distilled):
         by_method.setdefault(trial.method, []).append(trial)
     for method, trials in by_method.items():
@@ -31,7 +31,7 @@ def importances(group: Comparable[Seen]) -> Iterator[Importance]:
             yield _importance(group.id, method, trials, searched)
 
 
-def _importance(group: str, method: str, trials: Sequence[Seen], keys: Sequence[str]) -> Importance:
+def _importance(group: str, method: str, trials: Sequence[RunRecord], keys: Sequence[str]) -> Importance:
     usable = [t for t in trials if t.score is not None and all(key in t.run.params for key in keys)]
     reason = _reason(usable)
     values = {} if reason else _ped_anova(usable, keys)
@@ -49,14 +49,14 @@ def _importance(group: str, method: str, trials: Sequence[Seen], keys: Sequence[
     }
 
 
-def _reason(trials: Sequence[Seen]) -> str:
+def _reason(trials: Sequence[RunRecord]) -> str:
     """Return why nothing can be estimated, empty when it can."""
     if len(trials) < FEWEST:
         return f"needs {FEWEST} trials with a result, there are {len(trials)}"
     return "all trials have the same result" if len({trial.score for trial in trials}) == 1 else ""
 
 
-def _ped_anova(trials: Sequence[Seen], keys: Sequence[str]) -> dict[str, float]:
+def _ped_anova(trials: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, float]:
     import optuna
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 

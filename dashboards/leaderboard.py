@@ -7,31 +7,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dashboards.numbers import number, numbers
 from dashboards.paper import Paper
 from dashboards.progress import status_of
-from dashboards.schema import OtherTrial, Row
-from dashboards.seen import Seen
+from dashboards.run_record import RunRecord
+from dashboards.schema import LeaderboardRow, OtherTrial
 from orchestrator.core.numbers import numbers_in
 from orchestrator.results.comparability import Comparable
+from orchestrator.results.rows import RankedRow, standings
 from orchestrator.results.rows import Row as TrialRow
-from orchestrator.results.rows import Standing, standings
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 
 ORDER = ("teacher", "baseline", "distilled")
 
 
-def leaderboard(group: Comparable[Seen], metrics: Sequence[str], paper: Paper, now: float) -> list[Row]:
+def leaderboard(group: Comparable[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> list[LeaderboardRow]:
     """Return teachers, baselines and distilled students of a group, each with the highest mean first."""
     metric = next((trial.metric for trial in group.members), "")
     ordered = sorted(standings(group, metric), key=_place)
     return [_row(standing, metrics, paper, now) for standing in ordered]
 
 
-def _place(standing: Standing[Seen]) -> tuple[int, float]:
+def _place(standing: RankedRow[RunRecord]) -> tuple[int, float]:
     score = standing.row.score
     return ORDER.index(standing.row.kind), -score.mean if score else float("inf")
 
 
-def _row(standing: Standing[Seen], metrics: Sequence[str], paper: Paper, now: float) -> Row:
+def _row(standing: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> LeaderboardRow:
     row, baseline = standing.row, standing.baseline
     first, score = row.first, row.score
     cell = paper.cell_of(first)
@@ -65,7 +65,7 @@ def _row(standing: Standing[Seen], metrics: Sequence[str], paper: Paper, now: fl
     }
 
 
-def _other(trial: Seen, metrics: Sequence[str], now: float) -> OtherTrial:
+def _other(trial: RunRecord, metrics: Sequence[str], now: float) -> OtherTrial:
     values: Mapping[str, float] = shown_values(trial, trial.metric)
     return {
         "run": trial.run.run_id,
@@ -77,25 +77,25 @@ def _other(trial: Seen, metrics: Sequence[str], now: float) -> OtherTrial:
     }
 
 
-def _state(trial: Seen, now: float) -> str:
+def _state(trial: RunRecord, now: float) -> str:
     return NOT_A_NUMBER if failed_measurement(trial, trial.metric) else status_of(trial, now)
 
 
-def _key(row: TrialRow[Seen], group: str) -> str:
+def _key(row: TrialRow[RunRecord], group: str) -> str:
     return hashlib.sha256(repr((group, row.kind, row.identity)).encode()).hexdigest()[:12]
 
 
-def _label(trial: Seen) -> str:
+def _label(trial: RunRecord) -> str:
     if trial.role == "teacher":
         return f"teacher {trial.student}".strip()
     return f"{trial.method} {trial.point}".strip() or trial.run.name
 
 
-def _highest(row: TrialRow[Seen], metric: str) -> float | None:
+def _highest(row: TrialRow[RunRecord], metric: str) -> float | None:
     return max(numbers_in(_values(row.counted, metric)), default=None)
 
 
-def _values(trials: Iterable[Seen], metric: str) -> Iterable[float | None]:
+def _values(trials: Iterable[RunRecord], metric: str) -> Iterable[float | None]:
     return (trial.best.get(metric) for trial in trials)
 
 

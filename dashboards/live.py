@@ -12,7 +12,7 @@ from dashboards.numbers import number
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, as_json, snapshot, without_histories
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.history.recorded import Curves, RecordedRun, Tracking
+from orchestrator.tracking.history.recorded import Curves, RecordedRun, TrackingStore
 
 FRESH_S = 5.0  # a snapshot younger than this is handed out without asking the store again
 SHARE = 4.0  # of the time at most one part in so many goes into taking snapshots
@@ -47,7 +47,7 @@ class Live:
     ``trouble`` holds the store's error until a reading succeeds.
     """
 
-    def __init__(self, tracking: Tracking, query: Query, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tracking: TrackingStore, query: Query, clock: Callable[[], float] = time.monotonic) -> None:
         self._tracking, self._query, self._clock = tracking, query, clock
         self._reading = threading.Lock()
         self._failed = 0.0
@@ -94,7 +94,7 @@ class Live:
 class _Given:
     """Give the runs that were read already."""
 
-    tracking: Tracking
+    tracking: TrackingStore
     found: list[RecordedRun]
 
     @property

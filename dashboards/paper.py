@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dashboards.run_record import RunRecord
 from dashboards.schema import PaperCell
-from dashboards.seen import Seen
 from orchestrator.results.metric_names import AP, COCO_COLUMNS, printed_beside
 from orchestrator.results.sample import Sample
 from orchestrator.study.inherit import SHIPPED, shipped_file
@@ -29,7 +29,7 @@ class Paper:
         self.cells = cells
         self._data = data  # of each cell, by id: ``coco`` or ``voc``
 
-    def cell_of(self, trial: Seen) -> PaperCell | None:
+    def cell_of(self, trial: RunRecord) -> PaperCell | None:
         """Return the first printed row that the trial repeats, if any."""
         params = trial.run.params
         kind = params.get("dataset.kind", "")
@@ -88,7 +88,7 @@ def _cell(name: str, table: Mapping[str, Any], row: Mapping[str, Any], number: i
     }
 
 
-def _matches(cell: PaperCell, trial: Seen) -> bool:
+def _matches(cell: PaperCell, trial: RunRecord) -> bool:
     role = "teacher" if trial.role == "teacher" else ("student" if trial.method == "none" else "distilled")
     own = (role, trial.student, trial.method)
     if own != (cell["role"], cell["detector"], cell["method"]):

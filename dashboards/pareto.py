@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from dashboards.run_record import RunRecord
 from dashboards.schema import Pareto
-from dashboards.seen import Seen
 from orchestrator.results.comparability import Comparable, without_repeats
 
-Point = tuple[str, float, float]  # name, cost, value
+ParetoPoint = tuple[str, float, float]  # name, cost, value
 
 
-def pareto(group: Comparable[Seen]) -> Pareto:
+def pareto(group: Comparable[RunRecord]) -> Pareto:
     """Return the front of a group's students that count, cost in GPU-hours against the selection metric."""
     trials = without_repeats([*group.baselines, *group.distilled])
     points = [
@@ -20,7 +20,7 @@ def pareto(group: Comparable[Seen]) -> Pareto:
     return {"group": group.id, "front": front(points)}
 
 
-def front(points: Sequence[Point]) -> list[str]:
+def front(points: Sequence[ParetoPoint]) -> list[str]:
     """Return the names of the points that no other beats in one respect without losing in the other, cheapest first."""
     found: list[str] = []
     highest = float("-inf")

@@ -4,13 +4,13 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
-from dashboards.seen import Seen
+from dashboards.run_record import RunRecord
 
 ENDED = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "stopped"}
 SILENT_S, SILENT_EPOCHS = 300.0, 3.0  # a run that has said nothing for so long is not running any more
 
 
-def status_of(trial: Seen, now: float) -> str:
+def status_of(trial: RunRecord, now: float) -> str:
     """Return a trial's status: its recorded outcome, else derived from MLflow and the time since its last value."""
     run = trial.run
     if run.outcome:
@@ -23,12 +23,12 @@ def status_of(trial: Seen, now: float) -> str:
     return "running" if trial.heard is not None and now - trial.heard <= patience else "unfinished"
 
 
-def counts(trials: Sequence[Seen], now: float) -> dict[str, int]:
+def counts(trials: Sequence[RunRecord], now: float) -> dict[str, int]:
     """Return how many trials have each status."""
     return dict(Counter(status_of(trial, now) for trial in trials))
 
 
-def eta_s(trials: Sequence[Seen], planned: int | None, now: float) -> float | None:
+def eta_s(trials: Sequence[RunRecord], planned: int | None, now: float) -> float | None:
     """Return how long a study will take from now on, ``None`` where nothing runs or no epoch has been timed.
 
     The remaining work (of running trials and of planned ones that have not begun) is divided by the number of running
@@ -45,5 +45,5 @@ def eta_s(trials: Sequence[Seen], planned: int | None, now: float) -> float | No
     return max(*left, (sum(left) + to_come) / len(running))
 
 
-def _left(trial: Seen, epoch_s: float) -> float:
+def _left(trial: RunRecord, epoch_s: float) -> float:
     return max(0, (trial.epochs or 0) - (trial.epoch or 0)) * (trial.epoch_s or epoch_s)

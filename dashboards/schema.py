@@ -20,7 +20,7 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
 Numbers = list[Number]
 
 
-class Study(TypedDict):
+class SnapshotStudy(TypedDict):
     """Hold one study: its own run in MLflow and the settings that its trials share.
 
     ``params`` are the settings that most of its trials have; a trial's full settings are ``study.params | trial.params``,
@@ -49,7 +49,7 @@ class Study(TypedDict):
     gpu_hours: Number
 
 
-class Event(TypedDict):
+class SnapshotEvent(TypedDict):
     """Hold one entry of a trial's timeline: the incident, the response, and the reason in words."""
 
     time: Number
@@ -58,8 +58,8 @@ class Event(TypedDict):
     detail: str
 
 
-class Trial(TypedDict):
-    """Hold one trial. ``study`` is a ``Study.id``, of several the one that was run last.
+class SnapshotTrial(TypedDict):
+    """Hold one trial. ``study`` is a ``SnapshotStudy.id``, of several the one that was run last.
 
     A run that no study made belongs to a study named by its experiment. ``status`` is ``finished``, ``stopped`` (early, by a scheduler), ``failed``, ``running``, ``unfinished`` or
     ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
@@ -96,11 +96,11 @@ class Trial(TypedDict):
     gpu_hours: Number
     devices: int | None
     epoch_s: Number
-    events: list[Event]
+    events: list[SnapshotEvent]
     paper: str | None
 
 
-class Group(TypedDict):
+class ComparisonGroup(TypedDict):
     """Hold trials that may be ranked together: equal in every one of ``facts``.
 
     ``facts`` has the keys ``data``, ``evaluation``, ``schedule``, ``batch`` and ``teacher``, each a text for people;
@@ -139,7 +139,7 @@ class OtherTrial(TypedDict):
     values: Numbers
 
 
-class Row(TypedDict):
+class LeaderboardRow(TypedDict):
     """Hold one row of the leaderboard: runs of a group that differ in the seed only.
 
     ``mean`` and ``spread`` (sample standard deviation, null for one seed) are over the best epochs of the ``counted``
@@ -268,9 +268,9 @@ class Dashboard(TypedDict):
 class Compared(TypedDict):
     """Hold the comparison of a set of trials with each other only."""
 
-    groups: list[Group]
+    groups: list[ComparisonGroup]
     differences: list[Difference]
-    rows: list[Row]
+    rows: list[LeaderboardRow]
     alpha: list[AlphaGrid]
     importance: list[Importance]
     rungs: list[RungCorrelation]
@@ -280,10 +280,10 @@ class Compared(TypedDict):
 class Ranked(Compared):
     """Hold trials, compared with each other."""
 
-    trials: list[Trial]
+    trials: list[SnapshotTrial]
 
 
-class MetricName(TypedDict):
+class MetricTitle(TypedDict):
     """Hold a metric's title, its meaning, and whether it is a fraction that is shown in percent."""
 
     title: str
@@ -294,7 +294,7 @@ class MetricName(TypedDict):
 class OlderVersion(Ranked):
     """Hold a study that has been run again since with other trials; its own trials are compared among themselves."""
 
-    study: Study
+    study: SnapshotStudy
 
 
 class Snapshot(Ranked):
@@ -318,8 +318,8 @@ class Snapshot(Ranked):
     source: str
     metric: str
     metrics: list[str]
-    metric_names: dict[str, MetricName]
-    studies: list[Study]
+    metric_names: dict[str, MetricTitle]
+    studies: list[SnapshotStudy]
     older: list[OlderVersion]
     alone: dict[str, Compared]
     paper: list[PaperCell]

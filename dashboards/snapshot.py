@@ -18,26 +18,26 @@ from dashboards.numbers import number, numbers
 from dashboards.paper import Paper, shipped_paper
 from dashboards.pareto import pareto
 from dashboards.progress import counts, eta_s, status_of
-from dashboards.rungs import rung_correlation
+from dashboards.rank_correlation import rung_correlation
+from dashboards.run_record import BEST, EPOCH, RunRecord
 from dashboards.schema import (
     VERSION,
     Compared,
+    ComparisonGroup,
     Dashboard,
-    Group,
-    MetricName,
+    MetricTitle,
     OlderVersion,
     Ranked,
     Snapshot,
-    Study,
-    Trial,
+    SnapshotStudy,
+    SnapshotTrial,
 )
-from dashboards.seen import BEST, EPOCH, Seen
 from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.metric_names import METRIC_NAMES, is_fraction
 from orchestrator.results.rows import best_of
-from orchestrator.tracking.history.recorded import Tracking
+from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 
 MOST_METRICS = 100
@@ -61,7 +61,7 @@ class Query:
     dashboards: tuple[Dashboard, ...] = ()
 
 
-def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
+def snapshot(tracking: TrackingStore, query: Query | None = None) -> Snapshot:
     """Return the store's present contents, including curves.
 
     Reads nothing but ``tracking``. Runs made elsewhere, unknown tags and missing metrics are normal. Raises
@@ -74,7 +74,7 @@ def snapshot(tracking: Tracking, query: Query | None = None) -> Snapshot:
     curves = tracking.curves(list({run.run_id: run for study in studies for run in study.trials}.values()))
     seen = {
         study.id: [
-            Seen(run, curves.get(run.run_id, {}), study.id, study.searched, query.metric) for run in study.trials
+            RunRecord(run, curves.get(run.run_id, {}), study.id, study.searched, query.metric) for run in study.trials
         ]
         for study in studies
     }
@@ -100,7 +100,7 @@ def _wanted(studies: list[StudyRuns], names: Sequence[str]) -> list[StudyRuns]:
     return [study for study in studies if study.trials and (not names or study.name in names)]
 
 
-def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], query: Query) -> Snapshot:
+def _content(studies: list[StudyRuns], seen: dict[str, list[RunRecord]], query: Query) -> Snapshot:
     present = [study for study in studies if not study.older]
     older = sorted((study for study in studies if study.older), key=run_at, reverse=True)
     trials = list({trial.run.run_id: trial for found in seen.values() for trial in found}.values())
@@ -125,11 +125,13 @@ def _content(studies: list[StudyRuns], seen: dict[str, list[Seen]], query: Query
     }
 
 
-def _older(study: StudyRuns, seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query) -> OlderVersion:
+def _older(study: StudyRuns, seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query) -> OlderVersion:
     return {"study": _study(study, seen[study.id], query), **_ranked([study], seen, metrics, query)}
 
 
-def _ranked(studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query) -> Ranked:
+def _ranked(
+    studies: Sequence[StudyRuns], seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
+) -> Ranked:
     """Compare the trials of some studies with each other; one that several of them share counts once."""
     home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in seen[study.id]}
     trials = [trial for study in studies for trial in seen[study.id] if home[trial.run.run_id] is trial]
@@ -142,7 +144,7 @@ def _ranked(studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: 
 
 
 def _alone(
-    studies: Sequence[StudyRuns], seen: dict[str, list[Seen]], metrics: Sequence[str], query: Query
+    studies: Sequence[StudyRuns], seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
 ) -> dict[str, Compared]:
     """Compare the trials of each study that shares a group with another one among themselves."""
     groups = comparable_groups([trial for study in studies for trial in seen[study.id]])
@@ -155,7 +157,7 @@ def _alone(
     return found
 
 
-def _compared(groups: Sequence[Comparable[Seen]], metrics: Sequence[str], query: Query) -> Compared:
+def _compared(groups: Sequence[Comparable[RunRecord]], metrics: Sequence[str], query: Query) -> Compared:
     return {
         "groups": [_group(group) for group in groups],
         "differences": differences(groups),
@@ -171,13 +173,13 @@ def _is_named(metric: str) -> bool:
     return metric in METRIC_NAMES or is_fraction(metric)
 
 
-def _metric_name(metric: str) -> MetricName:
+def _metric_name(metric: str) -> MetricTitle:
     name = METRIC_NAMES.get(metric)
     title, meaning = (name.title, name.meaning) if name else (metric, "")
     return {"title": title, "meaning": meaning, "percent": is_fraction(metric)}
 
 
-def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
+def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     """Return the metrics to show, those of evaluations first, and a note about the others."""
     times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
     shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS))]
@@ -189,7 +191,7 @@ def _metrics(trials: Iterable[Seen]) -> tuple[list[str], list[str]]:
     return [key for key in ordered if key in kept], [note]
 
 
-def _study(study: StudyRuns, trials: list[Seen], query: Query) -> Study:
+def _study(study: StudyRuns, trials: list[RunRecord], query: Query) -> SnapshotStudy:
     own, now = study.own, query.now or 0.0
     best = best_of(trials, query.metric)
     hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
@@ -214,7 +216,9 @@ def _study(study: StudyRuns, trials: list[Seen], query: Query) -> Study:
     }
 
 
-def _trial(trial: Seen, usual: dict[str, str], metrics: Sequence[str], teachers: dict[str, str], query: Query) -> Trial:
+def _trial(
+    trial: RunRecord, usual: dict[str, str], metrics: Sequence[str], teachers: dict[str, str], query: Query
+) -> SnapshotTrial:
     run, now = trial.run, query.now or 0.0
     cell = query.paper.cell_of(trial)
     return {
@@ -250,7 +254,7 @@ def _trial(trial: Seen, usual: dict[str, str], metrics: Sequence[str], teachers:
     }
 
 
-def _group(group: Comparable[Seen]) -> Group:
+def _group(group: Comparable[RunRecord]) -> ComparisonGroup:
     facts = facts_in_words(group)
     return {
         "id": group.id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboards.numbers import number
-from dashboards.schema import Event
+from dashboards.schema import SnapshotEvent
 from orchestrator.core.redact import redacted
 from orchestrator.tracking.history.recorded import RecordedRun
 
@@ -12,7 +12,7 @@ LONGEST = 500  # characters of a text
 MOST = 100  # events of a run
 
 
-def events_of(run: RecordedRun) -> list[Event]:
+def events_of(run: RecordedRun) -> list[SnapshotEvent]:
     """Return a run's timeline, oldest first: its recorded events, and its end where that was no success."""
     events = [_event(found) for found in run.events[-MOST:]]
     if run.outcome in ("failed", "stopped") or (not run.outcome and run.status in ("FAILED", "KILLED")):
@@ -21,7 +21,7 @@ def events_of(run: RecordedRun) -> list[Event]:
     return events
 
 
-def _event(found: Mapping[str, Any]) -> Event:
+def _event(found: Mapping[str, Any]) -> SnapshotEvent:
     time = found.get("time")
     return {
         "time": number(float(time)) if isinstance(time, int | float) else None,

@@ -16,9 +16,9 @@ from orchestrator.study.load import LoadedStudy, load_study
 if TYPE_CHECKING:
     from orchestrator.execution.study_run import RunResult
     from orchestrator.reports.progress import Progress
-    from orchestrator.submit.order import Order
+    from orchestrator.submit.job_request import JobRequest
     from orchestrator.submit.shipment import Shipment
-    from orchestrator.submit.submissions import Receipt, Submissions
+    from orchestrator.submit.submissions import SubmissionResult, Submissions
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ class Study:
         python: str | None = None,
         variables: Mapping[str, str] | None = None,
         resources: Mapping[str, float] | None = None,
-    ) -> "Receipt":
+    ) -> "SubmissionResult":
         """Submit the study to the cluster whose dashboard is at ``address``, or to the service of ``STILLHOUSE_URL``.
 
         Submitting twice joins; ``resume`` starts the next attempt of one that failed, was stopped or lost. ``store`` is a
-        folder that the cluster's machines share; ``options`` are further arguments of ``stillhouse run``. See ``Order``
+        folder that the cluster's machines share; ``options`` are further arguments of ``stillhouse run``. See ``JobRequest``
         for the rest. Raises ``UserError`` and ``OperationError``.
         """
         from orchestrator.submit.connect import connect
@@ -128,12 +128,12 @@ class Study:
         variables: Mapping[str, str] | None = None,
         resources: Mapping[str, float] | None = None,
         shipment: "Shipment | None" = None,
-    ) -> "Order":
+    ) -> "JobRequest":
         """Return the submission that ``submit`` would send, without contacting a cluster.
 
         ``shipment`` is a shipment packed elsewhere.
         """
-        from orchestrator.submit.study_order import study_order
+        from orchestrator.submit.study_request import study_order
 
         return study_order(
             self.loaded,

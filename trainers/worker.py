@@ -23,7 +23,7 @@ def train_worker(config: dict[str, Any]) -> None:
     Ray Train has made. After each epoch all workers wait until the scheduler has judged it. A record that is never taken
     is not lost: it is on disk before it is sent.
     """
-    line = Line(config["exchange"], config["host"])
+    line = BrokerLink(config["exchange"], config["host"])
     with lean_imports():
         loop = import_module(config["loop"])
     if get_rank() == 0:
@@ -32,7 +32,7 @@ def train_worker(config: dict[str, Any]) -> None:
         train_cohort(line, loop, jobs)
 
 
-def train_cohort(line: "Line", loop: Any, jobs: Sequence[Job]) -> None:
+def train_cohort(line: "BrokerLink", loop: Any, jobs: Sequence[Job]) -> None:
     """Train one cohort to its end. In a process of its own a fault that its trials share ends the cohort only."""
     try:
         for trial_id, found in loop.train_together(jobs, lambda trial_ids: line.ask("staying", list(trial_ids))):
@@ -48,7 +48,7 @@ def train_cohort(line: "Line", loop: Any, jobs: Sequence[Job]) -> None:
         line.send("end")
 
 
-class Line:
+class BrokerLink:
     """Connect the workers of a group with the exchange: rank 0 speaks, all hear the answers."""
 
     def __init__(self, exchange: Any, host: str) -> None:

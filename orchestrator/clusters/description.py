@@ -59,7 +59,7 @@ class Nfs(Section):
     path: Folder = "/mnt/stillhouse"
 
 
-class Claim(Section):
+class VolumeClaim(Section):
     """Name the persistent volume claim, ``ReadWriteMany``, that holds the store; Kubernetes only."""
 
     kind: Literal["claim"] = "claim"
@@ -130,7 +130,7 @@ class Slurm(Section):
 
 
 Platform = Annotated[Aws | Gcp | Machines | Kubernetes | Slurm, Field(discriminator="kind")]
-Storage = Annotated[SharedFolder | Nfs | Claim, Field(discriminator="kind")]
+Storage = Annotated[SharedFolder | Nfs | VolumeClaim, Field(discriminator="kind")]
 Environment = dict[Variable, Value]
 
 STORED = {

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from orchestrator.clusters.description import Claim, Cluster, Head, Kubernetes, Nfs, Workers
+from orchestrator.clusters.description import Cluster, Head, Kubernetes, Nfs, VolumeClaim, Workers
 from orchestrator.clusters.ray_file import SAFE, SAFE_AMOUNT
 from orchestrator.core.errors import UserError
 
@@ -125,7 +125,7 @@ def resources(machine: Head | Workers) -> dict[str, Any]:
 def storage(cluster: Cluster) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return volumes and where they are mounted; workers of a group exchange tensors through shared memory."""
     kept = cluster.storage
-    if isinstance(kept, Claim):
+    if isinstance(kept, VolumeClaim):
         store: dict[str, Any] = {"name": "store", "persistentVolumeClaim": {"claimName": kept.claim}}
     else:
         assert isinstance(kept, Nfs)

@@ -17,9 +17,9 @@ from orchestrator.clusters.ray_file import SAFE
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.submit.connect import connect
+from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.logs import followed, shown
-from orchestrator.submit.order import Order
-from orchestrator.submit.states import ALIVE, State
+from orchestrator.submit.states import ALIVE, SubmissionState
 from orchestrator.submit.submissions import Submission, Submissions
 
 REACH_S = 120.0  # until the dashboard of a cluster that is up must answer
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Errand:
+class ClusterSession:
     """Hold a job and its cluster: ``order`` on ``cluster``, results into ``store``."""
 
     cluster: Cluster
-    order: Order
+    order: JobRequest
     store: Store
     keep: bool = False
     connect: Callable[[str, str], Submissions] = connect
@@ -120,4 +120,4 @@ def free_port() -> int:
 
 def exit_code(end: Submission) -> int:
     """Return the exit code of ``run`` for how a submission ended."""
-    return {State.FINISHED: 0, State.STOPPED: 130}.get(end.state, 1)
+    return {SubmissionState.FINISHED: 0, SubmissionState.STOPPED: 130}.get(end.state, 1)

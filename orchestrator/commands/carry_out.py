@@ -9,40 +9,40 @@ from typing import NoReturn
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from orchestrator.core.findings import StudyErrors
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.printable import printable, printable_lines
 from orchestrator.core.redact import redacted
 
 STOPPED = "interrupted; reported results are kept, and the same command resumes from them"
 
 
-def carry_out(command: Callable[[], int | Outcome]) -> Outcome:
+def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
     """Run ``command`` and return how it ended; an error of the user's is one message on stderr, never a traceback."""
     try:
         ended = command()
     except StudyErrors as errors:
         print(errors, file=sys.stderr)
-        return Outcome(WRONG_INPUT, str(errors).splitlines()[0])
+        return ExitStatus(WRONG_INPUT, str(errors).splitlines()[0])
     except UserError as error:
         return _complain(error, WRONG_INPUT)
     except OperationError as error:
         return _complain(error, FAILED)
     except KeyboardInterrupt:
         print(f"stillhouse: {STOPPED}", file=sys.stderr)
-        return Outcome(INTERRUPTED, STOPPED)
+        return ExitStatus(INTERRUPTED, STOPPED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
-        return Outcome(OK)
+        return ExitStatus(OK)
     except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
         return _complain(error, FAILED)
-    return ended if isinstance(ended, Outcome) else Outcome(ended)
+    return ended if isinstance(ended, ExitStatus) else ExitStatus(ended)
 
 
-def _complain(error: Exception, code: int) -> Outcome:
+def _complain(error: Exception, code: int) -> ExitStatus:
     """Print an error as one line that is safe to print and holds no secret."""
     reason = printable(redacted(str(error)))
     print(f"stillhouse: {reason}", file=sys.stderr)
-    return Outcome(code, reason)
+    return ExitStatus(code, reason)
 
 
 class PlainFormatter(logging.Formatter):

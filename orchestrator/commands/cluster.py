@@ -99,7 +99,7 @@ def run_on(arguments: argparse.Namespace) -> int:
     from orchestrator.api import Study
     from orchestrator.clusters.cost import forecast
     from orchestrator.clusters.load import load_cluster
-    from orchestrator.clusters.session import ON_THE_HEAD, Errand, exit_code
+    from orchestrator.clusters.session import ON_THE_HEAD, ClusterSession, exit_code
     from orchestrator.core.findings import StudyErrors
     from orchestrator.plan.totals import totals
     from orchestrator.reproduce.cost import study_hours
@@ -125,7 +125,7 @@ def run_on(arguments: argparse.Namespace) -> int:
     ]
     order = study.order(cluster.store, options=options, variables=cluster.environment, resources=ON_THE_HEAD)
     store.prepare()
-    end = Errand(cluster, order, store, keep=arguments.keep).run()
+    end = ClusterSession(cluster, order, store, keep=arguments.keep).run()
     if arguments.json:
         from orchestrator.core.json_output import print_json
 

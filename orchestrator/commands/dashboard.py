@@ -88,7 +88,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 def query_of(arguments: argparse.Namespace) -> "Query":
     """Return the query that the arguments describe."""
-    from dashboards.pinned import all_dashboards
+    from dashboards.saved_views import all_dashboards
     from dashboards.snapshot import Query
 
     return Query(arguments.metric, tuple(arguments.studies), dashboards=all_dashboards(arguments.dashboards))

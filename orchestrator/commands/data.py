@@ -12,7 +12,7 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
-    from orchestrator.dataset_check.check import Report
+    from orchestrator.dataset_check.check import DatasetReport
     from trainers.schema.annotations import FileDataset
 
 OK, WRONG = 0, 2
@@ -57,7 +57,7 @@ def _say_nothing_to_check(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _check(dataset: "FileDataset", arguments: argparse.Namespace) -> "Report":
+def _check(dataset: "FileDataset", arguments: argparse.Namespace) -> "DatasetReport":
     from orchestrator.dataset_check.check import check_dataset
 
     bars = _bars()
@@ -83,7 +83,7 @@ def _bars() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _content(report: "Report") -> dict[str, Any]:
+def _content(report: "DatasetReport") -> dict[str, Any]:
     return {
         "ok": not report.ledger.has_errors,
         "splits": [asdict(summary) for summary in report.summaries],

@@ -18,26 +18,31 @@ from orchestrator.commands import reproduce, run
 from orchestrator.commands.carry_out import RaisingParser, carry_out, log_plainly
 from orchestrator.core.errors import UserError
 from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
 from orchestrator.core.version import own_version
 from orchestrator.execution.interruption import raise_interrupt
-from orchestrator.submit.record import JobRecord, Ledger
-from orchestrator.submit.states import State
+from orchestrator.submit.record import JobRecord, JobRecords
+from orchestrator.submit.states import SubmissionState
 
 BEAT_S = 5.0
 LONGEST_REASON = 500  # characters
 COMMANDS = {"run": (run.add_arguments, run.run), "reproduce": (reproduce.add_arguments, reproduce.run)}
-STATES = {OK: State.FINISHED, INTERRUPTED: State.STOPPED}
+STATES = {OK: SubmissionState.FINISHED, INTERRUPTED: SubmissionState.STOPPED}
 
 
 def drive(argv: Sequence[str]) -> int:
     """Run the study and return the command's exit code; the record says the same, in words."""
     arguments = parser().parse_args(argv)
     record = JobRecord(
-        arguments.attempt, arguments.study, State.RUNNING, "its driver lives", socket.gethostname(), time.time()
+        arguments.attempt,
+        arguments.study,
+        SubmissionState.RUNNING,
+        "its driver lives",
+        socket.gethostname(),
+        time.time(),
     )
-    ledger = Ledger(store_in(arguments.run).root)
+    ledger = JobRecords(store_in(arguments.run).root)
     signal.signal(signal.SIGTERM, raise_interrupt)
     log_plainly()
     try:
@@ -50,24 +55,24 @@ def drive(argv: Sequence[str]) -> int:
     return ended.code
 
 
-def _state(code: int) -> State:
-    return STATES.get(code, State.FAILED)
+def _state(code: int) -> SubmissionState:
+    return STATES.get(code, SubmissionState.FAILED)
 
 
-def _reason(ended: Outcome) -> str:
+def _reason(ended: ExitStatus) -> str:
     known = {OK: "all trials have ended", INTERRUPTED: "stopped; trials have saved their states"}
     return known.get(ended.code) or ended.reason[:LONGEST_REASON] or f"exit code {ended.code}"
 
 
-def _run(arguments: argparse.Namespace, ledger: Ledger, record: JobRecord) -> Outcome:
+def _run(arguments: argparse.Namespace, ledger: JobRecords, record: JobRecord) -> ExitStatus:
     with beating(ledger, record):
         try:
             return carry_out(lambda: _command(arguments))
         except KeyboardInterrupt:  # outside of what carry_out covers
-            return Outcome(INTERRUPTED)
+            return ExitStatus(INTERRUPTED)
 
 
-def _command(arguments: argparse.Namespace) -> int | Outcome:
+def _command(arguments: argparse.Namespace) -> int | ExitStatus:
     if arguments.client != own_version():
         raise UserError(
             f"the cluster has Stillhouse {own_version()}, the client {arguments.client}: submit with the cluster's version"
@@ -79,7 +84,7 @@ def _command(arguments: argparse.Namespace) -> int | Outcome:
 
 
 @contextlib.contextmanager
-def beating(ledger: Ledger, record: JobRecord) -> Iterator[None]:
+def beating(ledger: JobRecords, record: JobRecord) -> Iterator[None]:
     """Write a sign of life every few seconds for the length of a block; a storage that is away for a while is no harm."""
     over = threading.Event()
 

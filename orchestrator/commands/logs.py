@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the log; with ``-f`` exit code 1 when the submission ends otherwise than finished."""
     from orchestrator.submit.logs import followed, shown
-    from orchestrator.submit.states import State
+    from orchestrator.submit.states import SubmissionState
 
     submissions = submissions_of(arguments)
     name = name_of(arguments, submissions)
@@ -34,4 +34,4 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
     end = submissions.status(name)
     print(shown(f"{end.id}: {end.state} ({end.reason})"), file=sys.stderr)
-    return 0 if end.state == State.FINISHED else 1
+    return 0 if end.state == SubmissionState.FINISHED else 1

@@ -12,16 +12,16 @@ from orchestrator.commands.predict import ids
 from orchestrator.core.errors import UserError
 from orchestrator.core.exit_codes import FAILED, OK
 from orchestrator.core.json_output import print_json
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.core.store import Store
     from orchestrator.plan.machine import Machine
     from orchestrator.reproduce.agreement import Agreement
-    from orchestrator.reproduce.execute import Ending, RunPlan
+    from orchestrator.reproduce.execute import PlanRunner, ReproductionResult
     from orchestrator.reproduce.options import Options
-    from orchestrator.reproduce.plan import Agenda
+    from orchestrator.reproduce.plan import RunPlan
     from orchestrator.reproduce.results import Results
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(arguments: argparse.Namespace) -> int | Outcome:
+def run(arguments: argparse.Namespace) -> int | ExitStatus:
     """Run the requested action; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
     from orchestrator.reproduce.plan import make_agenda
 
@@ -130,7 +130,7 @@ def switch(text: str) -> tuple[str, str]:
     return name, choice
 
 
-def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
+def show_plan(agenda: "RunPlan", arguments: argparse.Namespace) -> int:
     """Print the plan; data, GPU and network are not needed."""
     from orchestrator.reproduce.cost import gpu_price
     from orchestrator.reproduce.plan_table import plan_content, print_plan
@@ -143,7 +143,7 @@ def show_plan(agenda: "Agenda", arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> None:
+def show_verdict(agenda: "RunPlan", store: "Store", arguments: argparse.Namespace) -> None:
     """Print measured results beside the paper's."""
     from orchestrator.reproduce.report import print_verdicts, verdict_content
     from orchestrator.reproduce.results import judged, read_all
@@ -157,7 +157,7 @@ def show_verdict(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
         print_verdicts(agenda, rows, results, ranking)
 
 
-def show_figures(agenda: "Agenda", store: "Store", arguments: argparse.Namespace) -> int:
+def show_figures(agenda: "RunPlan", store: "Store", arguments: argparse.Namespace) -> int:
     """Draw finished trials and list missing ones; exit code 1 if there was nothing to draw."""
     from orchestrator.reports.predict import Wanted
     from orchestrator.reproduce.figures import Style, draw_figures
@@ -182,7 +182,7 @@ def show_figures(agenda: "Agenda", store: "Store", arguments: argparse.Namespace
 
 
 def ranking_of(
-    agenda: "Agenda", results: "Results", store: "Store", arguments: argparse.Namespace
+    agenda: "RunPlan", results: "Results", store: "Store", arguments: argparse.Namespace
 ) -> "Agreement | None":
     """Return how a short reproduction ranks its rows beside a full one in the same store; ``None`` for any other."""
     from dataclasses import replace
@@ -197,7 +197,7 @@ def ranking_of(
     return agreement((agenda, results), (full, read_all(full, store)))
 
 
-def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> Outcome:
+def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> ExitStatus:
     """Run missing trials and print the verdicts."""
     from orchestrator.core import ray_environment
     from orchestrator.execution.interruption import raise_interrupt
@@ -242,7 +242,7 @@ def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Stor
         log.info("%s: %s", cluster.name, line)
     words = further_words(fetch_data=arguments.fetch_data, tracker_wait_s=arguments.tracker_wait)
     order = order_of(agenda, arguments.targets, cluster, words)
-    end = errand.Errand(cluster, order, prepared(store), keep=arguments.keep).run()
+    end = errand.ClusterSession(cluster, order, prepared(store), keep=arguments.keep).run()
     if arguments.json:
         print_json(end.to_json())
     return errand.exit_code(end)
@@ -261,7 +261,7 @@ def machine_at(address: str | None) -> "Machine | None":
     return cluster_at(address) if address else None
 
 
-def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
+def runner(store: "Store", arguments: argparse.Namespace) -> "PlanRunner":
     """Return a function that runs one plan as ``run`` does, in a Ray instance that stays up for the next one."""
     from orchestrator.execution.study_run import RunSettings, run_to_end
     from orchestrator.reports.progress import Progress
@@ -270,7 +270,7 @@ def runner(store: "Store", arguments: argparse.Namespace) -> "RunPlan":
     return lambda plan: run_to_end(plan, store, settings, keep_ray=True).delivery.complete
 
 
-def require_runnable(agenda: "Agenda") -> None:
+def require_runnable(agenda: "RunPlan") -> None:
     """Raise ``UserError`` when data is missing or wrong, or when not one trial fits; weights are fetched later."""
     from orchestrator.reproduce.sources import lacking
 
@@ -285,7 +285,7 @@ def require_runnable(agenda: "Agenda") -> None:
             raise UserError(f"no trial of {unit.name} fits here: give fewer --gpus, or --address of a larger cluster")
 
 
-def fetch_missing_data(agenda: "Agenda") -> None:
+def fetch_missing_data(agenda: "RunPlan") -> None:
     """Fetch the data sets that the rows need and that are not here."""
     from orchestrator.reproduce.fetch_data import fetch_data
     from orchestrator.reproduce.sources import lacking
@@ -295,7 +295,7 @@ def fetch_missing_data(agenda: "Agenda") -> None:
             fetch_data(lack)
 
 
-def fetch_all(agenda: "Agenda") -> None:
+def fetch_all(agenda: "RunPlan") -> None:
     """Fetch public weights; say loudly which ones random weights stand in for."""
     from orchestrator.execution.prepare import fetch_weights
     from orchestrator.reproduce.sources import replaced_weights
@@ -305,7 +305,7 @@ def fetch_all(agenda: "Agenda") -> None:
     fetch_weights(dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch))
 
 
-def outcome_of(agenda: "Agenda", ending: "Ending") -> Outcome:
+def outcome_of(agenda: "RunPlan", ending: "ReproductionResult") -> ExitStatus:
     """Return exit code 1, with the reason, when something that should have run failed, was stopped, or is not in MLflow."""
     from orchestrator.plan.trial import refreshed
     from trainers.schema.record import read_outcome
@@ -318,4 +318,4 @@ def outcome_of(agenda: "Agenda", ending: "Ending") -> Outcome:
             log.warning("failed: %s", reason)
             reasons.append(f"failed: {reason}")
     reasons += [] if ending.delivered else ["MLflow lacks results"]
-    return Outcome(FAILED, reasons[0]) if reasons else Outcome(OK)
+    return ExitStatus(FAILED, reasons[0]) if reasons else ExitStatus(OK)

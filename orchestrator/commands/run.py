@@ -18,7 +18,7 @@ from orchestrator.commands.common import (
     load,
     print_findings,
 )
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.execution.interruption import raise_interrupt
 from orchestrator.plan.plan import Plan
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
 
 
-def run(arguments: argparse.Namespace) -> int | Outcome:
+def run(arguments: argparse.Namespace) -> int | ExitStatus:
     """Run the study and print its results; exit code 1 when a trial failed."""
     if arguments.on:
         from orchestrator.commands.cluster import run_on

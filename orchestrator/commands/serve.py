@@ -51,17 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     from orchestrator.core.store import Store
-    from orchestrator.service.keeper import Keeper
+    from orchestrator.service.reconcile_loop import ReconcileLoop
     from orchestrator.service.server import only_service, serve
-    from orchestrator.submit.order import shared_store
-    from orchestrator.submit.record import Ledger
+    from orchestrator.submit.job_request import shared_store
+    from orchestrator.submit.record import JobRecords
 
     store = Store(shared_store(arguments.store))
     token = require_token()
     store.prepare()
     with only_service(store.root / QUEUE):
         service = service_of(arguments, store.root, token)
-        keeper = Keeper(service.queue, service.cluster, Ledger(store.root))
+        keeper = ReconcileLoop(service.queue, service.cluster, JobRecords(store.root))
         print(
             f"listening at http://{arguments.host}:{arguments.port}, for the cluster at {service.cluster.address}",
             flush=True,
@@ -73,16 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
 def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Service":
     """Return the service that the arguments describe."""
     from orchestrator.service.app import Service
-    from orchestrator.service.intake import Intake
     from orchestrator.service.queue import Queue
+    from orchestrator.service.validation import SubmissionValidator
     from orchestrator.submit.cluster import ADDRESS, RayCluster
-    from orchestrator.submit.order import resources_of, variables_of
+    from orchestrator.submit.job_request import resources_of, variables_of
 
     address = arguments.address or os.environ.get(ADDRESS)
     if not address:
         raise UserError(f"name the cluster by --address http://HOST:8265 or {ADDRESS}")
     variables, resources = variables_of(arguments.env), resources_of(arguments.driver_on)
-    intake = Intake(str(store), arguments.mirror, arguments.python, variables, resources)
+    intake = SubmissionValidator(str(store), arguments.mirror, arguments.python, variables, resources)
     return Service(Queue(store / QUEUE, arguments.longest_queue), intake, RayCluster(address), token)
 
 

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the state and its reason; exit code 1 when the submission failed or was lost."""
-    from orchestrator.submit.states import State
+    from orchestrator.submit.states import SubmissionState
 
     submissions = submissions_of(arguments)
     found = submissions.status(name_of(arguments, submissions))
@@ -21,4 +21,4 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(found.to_json())
     else:
         print_submissions([found])
-    return 1 if found.state in (State.FAILED, State.LOST) else 0
+    return 1 if found.state in (SubmissionState.FAILED, SubmissionState.LOST) else 0

@@ -12,8 +12,8 @@ from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.api import Study
-    from orchestrator.submit.order import Order
-    from orchestrator.submit.submissions import Receipt, Submission, Submissions
+    from orchestrator.submit.job_request import JobRequest
+    from orchestrator.submit.submissions import Submission, SubmissionResult, Submissions
 
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
@@ -58,9 +58,9 @@ def add_name(parser: argparse.ArgumentParser) -> None:
     add_cluster(parser)
 
 
-def order_of(arguments: argparse.Namespace) -> "Order":
+def order_of(arguments: argparse.Namespace) -> "JobRequest":
     """Return the order that the arguments describe; it is planned, so that mistakes are found here."""
-    from orchestrator.submit.order import resources_of, variables_of
+    from orchestrator.submit.job_request import resources_of, variables_of
 
     return study_of(arguments, arguments.study).order(
         arguments.store,
@@ -93,12 +93,12 @@ def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
 def submissions_of(arguments: argparse.Namespace) -> "Submissions":
     """Return whom to ask."""
     from orchestrator.submit.connect import connect
-    from orchestrator.submit.order import shared_store
+    from orchestrator.submit.job_request import shared_store
 
     return connect(arguments.address, shared_store(arguments.store))
 
 
-def print_receipt(receipt: "Receipt", *, as_json: bool) -> None:
+def print_receipt(receipt: "SubmissionResult", *, as_json: bool) -> None:
     """Print the outcome of a submit request."""
     found = receipt.submission
     if as_json:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExitStatus:
     """Hold an exit code and, unless it is 0, the reason in one line."""
 
     code: int

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.data_files import missing_from
-from orchestrator.dataset_check.readings import READABLE, Reading, is_too_large, reading
+from orchestrator.dataset_check.readings import READABLE, SplitReading, is_too_large, reading
 from trainers.schema.annotations import FileDataset, SplitName
 from trainers.schema.annotations.kinds import (
     ABSENT_CLASSES,
@@ -45,7 +45,7 @@ def annotation_findings(
         yield from _left_out(found, where)
 
 
-def _stopping(found: Reading, where: str, unknown: Collection[str]) -> Iterator[Finding]:
+def _stopping(found: SplitReading, where: str, unknown: Collection[str]) -> Iterator[Finding]:
     """Yield each kind of mistake once, at its first place; an unreadable file hides all other kinds."""
     told_kinds = [UNREADABLE] if UNREADABLE in found.notes.told else found.notes.told
     for kind in told_kinds:
@@ -55,14 +55,14 @@ def _stopping(found: Reading, where: str, unknown: Collection[str]) -> Iterator[
             yield Finding("error", where, f"{told[0]}{f' (and {more} more {kind.called(more)})' if more else ''}")
 
 
-def _missing(found: Reading, where: str) -> Iterator[Finding]:
+def _missing(found: SplitReading, where: str) -> Iterator[Finding]:
     told, count = found.notes.told.get(MISSING_IMAGES), found.notes.counts[MISSING_IMAGES]
     if told:
         more = f" (and {count - 1} more of {found.usage.images_used})" if count > 1 else ""
         yield Finding("missing", where, f"{told[0].message}{more}")
 
 
-def _doubtful(found: Reading, where: str) -> Iterator[Finding]:
+def _doubtful(found: SplitReading, where: str) -> Iterator[Finding]:
     """Yield trainable content that is usually a mistake, each kind once."""
     for kind in DOUBTFUL:
         if kind in found.notes.told:
@@ -70,7 +70,7 @@ def _doubtful(found: Reading, where: str) -> Iterator[Finding]:
             yield Finding("warning", where, f"{found.notes.told[kind][0]}{more}")
 
 
-def _left_out(found: Reading, where: str) -> Iterator[Finding]:
+def _left_out(found: SplitReading, where: str) -> Iterator[Finding]:
     """Yield content that is left out or repaired, except images without boxes, which every trainer leaves out."""
     counts = found.usage
     odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
@@ -83,7 +83,7 @@ def _left_out(found: Reading, where: str) -> Iterator[Finding]:
         yield Finding("warning", where, message)
 
 
-def _example(found: Reading) -> str:
+def _example(found: SplitReading) -> str:
     """Return the first annotation that refers to nothing: all of them mostly have one cause."""
     notes = [found.notes.told[kind][0] for kind in (UNKNOWN_IMAGES, UNKNOWN_CATEGORIES) if kind in found.notes.told]
     return f" ({notes[0]})" if notes else ""

@@ -1,14 +1,14 @@
 """Check that boxes have an area, and have it inside their images."""
 
-from orchestrator.dataset_check.findings import Ledger
-from orchestrator.dataset_check.split import Box, Split
+from orchestrator.dataset_check.findings import Findings
+from orchestrator.dataset_check.split import CheckedBox, Split
 from trainers.schema.annotations.kinds import BELOW_PIXEL, NO_AREA
 from trainers.schema.annotations.place import told
 
 REACHING_OUT = "boxes partly outside of their images"
 
 
-def check_boxes(split: Split, ledger: Ledger) -> None:
+def check_boxes(split: Split, ledger: Findings) -> None:
     """Note boxes that have no area, lie outside of their images, wholly or in part, or are below a pixel."""
     for box in split.boxes:
         if box.left_out is None:
@@ -19,25 +19,25 @@ def check_boxes(split: Split, ledger: Ledger) -> None:
     _note_small_ones([box for box in split.boxes if box.left_out is BELOW_PIXEL], ledger)
 
 
-def _message(box: Box, split: Split) -> str:
+def _message(box: CheckedBox, split: Split) -> str:
     if box.left_out is NO_AREA:
         return f"has no area: corners {told(box.corners)}"
     return f"lies outside: {_place(box, split)}"
 
 
-def _check_edges(box: Box, split: Split, ledger: Ledger) -> None:
+def _check_edges(box: CheckedBox, split: Split, ledger: Findings) -> None:
     size = split.images[box.image].size
     x1, y1, x2, y2 = box.corners
     if size is not None and (x1 < 0 or y1 < 0 or x2 > size[0] or y2 > size[1]):
         ledger.warning(REACHING_OUT, box.where, f"reaches out: {_place(box, split)}")
 
 
-def _place(box: Box, split: Split) -> str:
+def _place(box: CheckedBox, split: Split) -> str:
     size = split.images[box.image].size
     return f"corners {told(box.corners)}" + (f" in an image of {size[0]:g} x {size[1]:g}" if size else "")
 
 
-def _note_small_ones(boxes: list[Box], ledger: Ledger) -> None:
+def _note_small_ones(boxes: list[CheckedBox], ledger: Findings) -> None:
     if boxes:
         more = f" (and {len(boxes) - 1} more)" if len(boxes) > 1 else ""
         message = f"has a side below a pixel: evaluated, but not trained on: corners {told(boxes[0].corners)}{more}"

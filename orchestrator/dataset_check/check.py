@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from orchestrator.dataset_check.both_splits import common_source
 from orchestrator.dataset_check.boxes import check_boxes
 from orchestrator.dataset_check.duplicates import check_contents, check_twins
-from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.images import Advance, check_images
 from orchestrator.dataset_check.read import read
-from orchestrator.dataset_check.summary import Summary, check_counts, summarise
+from orchestrator.dataset_check.summary import SplitSummary, check_counts, summarise
 from trainers.schema import class_names
 from trainers.schema.annotations import FileDataset
 
@@ -17,20 +17,20 @@ Begin = Callable[[str, int], Advance]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DatasetReport:
     """Hold the counts and findings of both splits."""
 
-    summaries: tuple[Summary, ...]
-    ledger: Ledger
+    summaries: tuple[SplitSummary, ...]
+    ledger: Findings
 
 
-def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report:
+def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> DatasetReport:
     """Read annotations and images of both splits and return their contents and problems.
 
     ``decode`` reads every pixel and compares contents. ``begin`` is called with a split's name and its number of
     images, and returns a function to call after each.
     """
-    ledger = Ledger()
+    ledger = Findings()
     train, val = read(dataset, ledger)
     summaries = tuple(summarise(split, class_names(dataset)) for split in (train, val))
     for split, summary in zip((train, val), summaries, strict=True):
@@ -45,4 +45,4 @@ def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Report
         for split in (train, val)
     )
     check_contents(train, val, (digests[0], digests[1]), ledger)
-    return Report(summaries, ledger)
+    return DatasetReport(summaries, ledger)

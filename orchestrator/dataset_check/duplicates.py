@@ -3,12 +3,12 @@
 import os
 from collections.abc import Hashable, Mapping
 
-from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.images import Digests
 from orchestrator.dataset_check.split import Split
 
 
-def check_twins(train: Split, val: Split, ledger: Ledger) -> None:
+def check_twins(train: Split, val: Split, ledger: Findings) -> None:
     """Note validation images that training sees: by their path, and by their name alone as a warning."""
     paths = {os.path.realpath(image.file): image for image in train.images.values()}
     names = {image.file.name: image for image in train.images.values()}
@@ -19,7 +19,7 @@ def check_twins(train: Split, val: Split, ledger: Ledger) -> None:
             ledger.warning("names in both splits", image.where, f"{image.file} has the name of {same.file}, in train")
 
 
-def check_contents(train: Split, val: Split, digests: tuple[Digests, Digests], ledger: Ledger) -> None:
+def check_contents(train: Split, val: Split, digests: tuple[Digests, Digests], ledger: Findings) -> None:
     """Note equal files: in both splits as errors, in one as warnings; ``digests`` are of train and val."""
     first = _first_of_each(digests[0])
     for key, digest in digests[1].items():
@@ -33,7 +33,7 @@ def check_contents(train: Split, val: Split, digests: tuple[Digests, Digests], l
         _check_within(split, found, ledger)
 
 
-def _check_within(split: Split, digests: Digests, ledger: Ledger) -> None:
+def _check_within(split: Split, digests: Digests, ledger: Findings) -> None:
     first = _first_of_each(digests)
     for key, digest in digests.items():
         twin = split.images[first[digest]]

@@ -10,10 +10,10 @@ AT_ONCE, BLOCK = 16, 500
 SLOW_S = 0.02  # for a block: of a shared file system, which answers many questions in the time of one
 GONE = (-1, -1)
 
-State = tuple[int, int]  # bytes, time of the last change in ns
+FileState = tuple[int, int]  # bytes, time of the last change in ns
 
 
-def states(paths: Sequence[str], deadline: float) -> list[State]:
+def states(paths: Sequence[str], deadline: float) -> list[FileState]:
     """Return the state of each file, ``GONE`` for those that are not there.
 
     Raises ``TimeoutError`` when that takes longer than until ``deadline``, in seconds since 1970. The first block tells
@@ -28,13 +28,13 @@ def states(paths: Sequence[str], deadline: float) -> list[State]:
         return [*found, *chain.from_iterable(pool.map(lambda block: _of_block(block, deadline), rest))]
 
 
-def _of_block(paths: Sequence[str], deadline: float) -> list[State]:
+def _of_block(paths: Sequence[str], deadline: float) -> list[FileState]:
     if time.time() > deadline:
         raise TimeoutError
     return [_state(path) for path in paths]
 
 
-def _state(path: str) -> State:
+def _state(path: str) -> FileState:
     try:
         status = os.stat(path)  # noqa: PTH116  of 100,000 files
     except OSError:

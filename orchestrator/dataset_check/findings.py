@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.core.findings import Finding, Level
-from trainers.schema.annotations import Kind, Notes
+from trainers.schema.annotations import Notes, OddityKind
 from trainers.schema.annotations.notes import MOST  # findings of one kind that are told one by one
 
 
 @dataclass(slots=True)
-class Ledger:
+class Findings:
     """Hold findings by kind, a phrase in the plural such as ``boxes without area``."""
 
     told: dict[str, list[Finding]] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Ledger:
         """Note something that may be meant."""
         self._add(kind, Finding("warning", where, message))
 
-    def take(self, kind: Kind, notes: Notes) -> None:
+    def take(self, kind: OddityKind, notes: Notes) -> None:
         """Add a reader's notes of one kind."""
         told, count = notes.told[kind], notes.counts[kind]
         if kind.once:

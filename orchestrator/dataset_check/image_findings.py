@@ -7,7 +7,7 @@ from dataclasses import replace
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.file_states import states
 from orchestrator.dataset_check.image_file import look_at, other_size
-from orchestrator.dataset_check.readings import FirstImage, Reading, reading
+from orchestrator.dataset_check.readings import FirstImage, SplitReading, reading
 from orchestrator.dataset_check.turns import turned_by_exif
 from trainers.schema.annotations import FileDataset, SplitName
 from trainers.schema.image_header import Header, read_header
@@ -43,7 +43,7 @@ def image_findings(dataset: FileDataset, split: SplitName, where: str) -> Iterat
     yield from _of_headers(list(_headers(found.first)), f"of the first {len(found.first)}", rule, where)
 
 
-def _empty(found: Reading) -> list[str]:
+def _empty(found: SplitReading) -> list[str]:
     """Return the files that hold nothing, as far as the file system tells in a moment."""
     try:
         sizes = states(found.used, time.time() + LONGEST_S)

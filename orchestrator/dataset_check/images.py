@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.image_file import MISSING, Look, look_at, other_size
-from orchestrator.dataset_check.split import Image, Split
+from orchestrator.dataset_check.split import CheckedImage, Split
 from orchestrator.dataset_check.turns import turned_by_exif
 from trainers.schema.annotations.wording import images as counted_images
 from trainers.schema.image_pixels import settled
@@ -18,7 +18,7 @@ Digests = dict[Hashable, str]
 TRANSPARENT = "transparent pixels: training sees the colours that are stored beneath"
 
 
-def check_images(split: Split, rule: PixelRule, ledger: Ledger, *, decode: bool, advance: Advance) -> Digests:
+def check_images(split: Split, rule: PixelRule, ledger: Findings, *, decode: bool, advance: Advance) -> Digests:
     """Note images that are missing, damaged or of another size than annotated; return digests if they were decoded.
 
     ``advance`` is called after each image.
@@ -38,7 +38,7 @@ def check_images(split: Split, rule: PixelRule, ledger: Ledger, *, decode: bool,
     return digests
 
 
-def _settled(split: Split, rule: PixelRule, ledger: Ledger) -> PixelRule:
+def _settled(split: Split, rule: PixelRule, ledger: Findings) -> PixelRule:
     try:
         return settled(rule, (image.file for image in split.images.values()))
     except ImageError as error:
@@ -46,7 +46,7 @@ def _settled(split: Split, rule: PixelRule, ledger: Ledger) -> PixelRule:
         return replace(rule, bit_depth=FULL_DEPTH)
 
 
-def _note(image: Image, look: Look, ledger: Ledger) -> None:
+def _note(image: CheckedImage, look: Look, ledger: Findings) -> None:
     if look.problem is not None and look.problem != MISSING:
         ledger.error("damaged images", image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
@@ -55,7 +55,7 @@ def _note(image: Image, look: Look, ledger: Ledger) -> None:
         ledger.error("images of another size", image.where, message)
 
 
-def _note_once(split: Split, looks: list[Look], ledger: Ledger) -> None:
+def _note_once(split: Split, looks: list[Look], ledger: Findings) -> None:
     """Add one finding for a cause that all images of a split share."""
     missing = [image for image, look in zip(split.images.values(), looks, strict=True) if look.problem == MISSING]
     if missing and not split.told_missing:

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from orchestrator.dataset_check.class_names import names_by_split, names_of, other_spellings, told_of, unknown_classes
-from orchestrator.dataset_check.findings import Ledger
-from orchestrator.dataset_check.split import Box, Image, Split
+from orchestrator.dataset_check.findings import Findings
+from orchestrator.dataset_check.split import CheckedBox, CheckedImage, Split
 from trainers.schema import VocDataset, class_names
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, read_split
 from trainers.schema.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES
@@ -15,7 +15,7 @@ from trainers.schema.annotations.usage import usage
 from trainers.schema.annotations.wording import visible
 
 
-def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
+def read(dataset: FileDataset, ledger: Findings) -> tuple[Split, Split]:
     """Return the training and the validation split as far as they can be read."""
     train, val = read_split(dataset, "train"), read_split(dataset, "val")
     names = names_by_split(dataset, (train, val))
@@ -35,7 +35,7 @@ def read(dataset: FileDataset, ledger: Ledger) -> tuple[Split, Split]:
     )
 
 
-def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Ledger) -> Split:
+def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Findings) -> Split:
     """Add findings about a split, except that no box has the name of the ``unknown`` classes."""
     for kind in found.notes.told:
         if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
@@ -50,16 +50,16 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
     )
     names = class_names(dataset)
     for image in found.images:
-        split.images[image.id] = Image(Path(image.path), image.size, image.where)
+        split.images[image.id] = CheckedImage(Path(image.path), image.size, image.where)
         for box in image.boxes:
             where = image.where_of(box)
-            split.boxes.append(Box(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
+            split.boxes.append(CheckedBox(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
     if found.notes.stopping is None:
         _note_problems(split, dataset, unknown, ledger)
     return split
 
 
-def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], ledger: Ledger) -> None:
+def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], ledger: Findings) -> None:
     """Note objects of names that are no class of the study; COCO files list such names among their categories.
 
     Nothing is said of the names that are ``spelt`` like a class, which are told already.
@@ -71,7 +71,7 @@ def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[
         ledger.warning("objects of other names", f"dataset.{found.name}", message)
 
 
-def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], ledger: Ledger) -> None:
+def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], ledger: Findings) -> None:
     for problem in problems(split.usage, dataset, unknown):
         add = ledger.error if problem.level == "error" else ledger.warning
         add(problem.kind, f"dataset.{split.name}", problem.message)

@@ -11,7 +11,7 @@ from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, Spli
 from trainers.schema.annotations.changed import changed_readings
 from trainers.schema.annotations.usage import Usage, usage, used_images
 from trainers.schema.collector import collector_paused
-from trainers.schema.seen import Seen
+from trainers.schema.files_digest import FilesDigest
 from trainers.schema.voc_layout import PartFiles
 
 READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
@@ -28,7 +28,7 @@ class FirstImage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SplitReading:
     """Hold the contents of a split's annotations: counts, oddities, names, images, and changes in how they are read.
 
     ``used`` are the files of the images that are used, ``first`` the first of these images, ``seen`` the digests of a VOC
@@ -42,10 +42,10 @@ class Reading:
     changed: tuple[str, ...]
     used: tuple[str, ...]
     first: tuple[FirstImage, ...]
-    seen: tuple[Seen | None, ...]
+    seen: tuple[FilesDigest | None, ...]
 
 
-def reading(dataset: FileDataset, split: SplitName) -> Reading | None:
+def reading(dataset: FileDataset, split: SplitName) -> SplitReading | None:
     """Read a split's annotations; ``None`` if a file is missing or too large for a plan.
 
     A split is read once in a process while its files have the same size and time.
@@ -88,19 +88,19 @@ def _stamp_of(path: Path) -> tuple[str, int, int]:
 
 
 @lru_cache(REMEMBERED)
-def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> Reading:
+def _read(dataset: FileDataset, split: SplitName, stamp: Stamp) -> SplitReading:
     with collector_paused():  # what is read is thrown away before the collector would look at it
         return _summary(read_split(dataset, split), dataset)
 
 
-def _summary(found: AnnotatedSplit, dataset: FileDataset) -> Reading:
+def _summary(found: AnnotatedSplit, dataset: FileDataset) -> SplitReading:
     counts = usage(found, dataset)
     paths = tuple(image.path for image in found.images)
     images = used_images(found, dataset)
     used = tuple(image.path for image in images)
     first = tuple(FirstImage(Path(image.path), image.size) for image in images[:LOOKED_AT])
     names, changed = names_of(found, dataset), changed_readings(found)
-    return Reading(counts, found.notes, names, paths, changed, used, first, tuple(found.seen))
+    return SplitReading(counts, found.notes, names, paths, changed, used, first, tuple(found.seen))
 
 
 def known_names(dataset: FileDataset) -> dict[str, Names]:

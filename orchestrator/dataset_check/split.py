@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainers.schema.annotations import Kind
+from trainers.schema.annotations import OddityKind
 from trainers.schema.annotations.usage import Usage
 
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
@@ -12,7 +12,7 @@ Size = tuple[float, float]  # width, height in pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class CheckedImage:
     """Hold one image: its file, the size that the annotation gives if it gives one, and where that is written."""
 
     file: Path
@@ -21,7 +21,7 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class CheckedBox:
     """Hold one box of the study's classes; ``ignored`` are crowds, difficult objects and those marked to be ignored.
 
     ``left_out`` is why training does without it.
@@ -32,7 +32,7 @@ class Box:
     corners: Corners
     ignored: bool
     where: str
-    left_out: Kind | None
+    left_out: OddityKind | None
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ class Split:
     """
 
     name: str
-    images: dict[Hashable, Image] = field(default_factory=dict)
-    boxes: list[Box] = field(default_factory=list)
+    images: dict[Hashable, CheckedImage] = field(default_factory=dict)
+    boxes: list[CheckedBox] = field(default_factory=list)
     other_boxes: int = 0
     told_missing: bool = False
     told_corners: bool = False

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.split import Split
 from trainers.schema.annotations.kinds import IN_SMALL_IMAGES, SMALL_IMAGES, WITHOUT_BOXES
 from trainers.schema.annotations.usage import Usage, listed
@@ -11,7 +11,7 @@ from trainers.schema.annotations.wording import boxes, images, visible
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SplitSummary:
     """Hold a split's counts: of the study's classes, but for ``other_boxes``; ``ignored`` are crowds, difficult ones and those marked to be ignored.
 
     ``used`` counts those that training and evaluation use.
@@ -44,11 +44,11 @@ class Summary:
         return f"\n{self.split}: {what} {'is' if self.used.boxes_used == 1 else 'are'} {verb}; {'; '.join(told)}"
 
 
-def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
+def summarise(split: Split, classes: tuple[str, ...]) -> SplitSummary:
     """Return the counts of a split."""
     counts = Counter(box.label for box in split.boxes)
     boxed = {box.image for box in split.boxes}
-    return Summary(
+    return SplitSummary(
         split.name,
         len(split.images),
         len(split.images) - len(boxed),
@@ -60,7 +60,7 @@ def summarise(split: Split, classes: tuple[str, ...]) -> Summary:
     )
 
 
-def check_counts(summary: Summary, ledger: Ledger, min_side: int) -> None:
+def check_counts(summary: SplitSummary, ledger: Findings, min_side: int) -> None:
     """Note training images that are legal but not used."""
     where, left_out = f"dataset.{summary.split}", summary.used.left_out
     empty = left_out.get(WITHOUT_BOXES.name, 0)

@@ -123,7 +123,7 @@ def error_of(trial: Any) -> BaseException:
     return error
 
 
-class Ending(tune.Stopper, tune.Callback):
+class SweepStopper(tune.Stopper, tune.Callback):
     """End the sweep when the user asks for it, when its budget is spent, or when no trial finds room for too long."""
 
     def __init__(self, interruption: Interruption, patience_s: float, budget: Budget) -> None:

@@ -25,7 +25,7 @@ PROBE_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True)
-class Check:
+class DoctorCheck:
     """Hold the result of one check."""
 
     level: Literal["ok", "warn", "fail"]
@@ -33,99 +33,101 @@ class Check:
     message: str
 
 
-def examine(store: Store, leaks: Sequence[Leak] = ()) -> list[Check]:
+def examine(store: Store, leaks: Sequence[Leak] = ()) -> list[DoctorCheck]:
     """Run every check and report ``leaks``; a check that itself breaks counts as failed."""
-    looks: tuple[Callable[[], Iterator[Check]], ...] = (
+    looks: tuple[Callable[[], Iterator[DoctorCheck]], ...] = (
         _python, _packages, _parents, _stack, _devices, _ray, lambda: _store(store), _data, lambda: _leaks(leaks),
     )  # fmt: skip
     return [check for look in looks for check in look()]
 
 
-def _python() -> Iterator[Check]:
+def _python() -> Iterator[DoctorCheck]:
     good = (3, 11) <= sys.version_info[:2] < (3, 13)
-    yield Check("ok" if good else "fail", "python", f"{sys.version.split()[0]} at {sys.executable}")
+    yield DoctorCheck("ok" if good else "fail", "python", f"{sys.version.split()[0]} at {sys.executable}")
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        yield Check(
+        yield DoctorCheck(
             "warn", "python", "PYTHONDONTWRITEBYTECODE is set: workers start slowly unless bytecode is compiled"
         )
 
 
-def _packages() -> Iterator[Check]:
+def _packages() -> Iterator[DoctorCheck]:
     for name in REQUIRED:
         try:
-            yield Check("ok", name, version(name))
+            yield DoctorCheck("ok", name, version(name))
         except PackageNotFoundError:
-            yield Check("fail", name, "not installed: build the environment with make env")
+            yield DoctorCheck("fail", name, "not installed: build the environment with make env")
 
 
-def _parents() -> Iterator[Check]:
+def _parents() -> Iterator[DoctorCheck]:
     """The packages' names are common words: make sure that all of them are ours."""
     found = {name: Path(str(import_module(name).__file__)).parent.parent for name in OURS}
     if len(set(found.values())) == 1:
-        yield Check("ok", "stillhouse", str(found["orchestrator"]))
+        yield DoctorCheck("ok", "stillhouse", str(found["orchestrator"]))
     else:
         places = ", ".join(f"{name} from {path}" for name, path in found.items())
-        yield Check("fail", "stillhouse", f"its packages come from several places: {places}")
+        yield DoctorCheck("fail", "stillhouse", f"its packages come from several places: {places}")
 
 
-def _stack() -> Iterator[Check]:
+def _stack() -> Iterator[DoctorCheck]:
     """Import mmdet with its operators in another process, as a worker would."""
     try:
         answer = subprocess.run(
             [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        yield Check("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
+        yield DoctorCheck("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
         return
     if answer.returncode:
-        yield Check("fail", "mmdet", (answer.stderr.strip().splitlines() or ["import failed"])[-1])
+        yield DoctorCheck("fail", "mmdet", (answer.stderr.strip().splitlines() or ["import failed"])[-1])
         return
     torch_version, cuda, origin = answer.stdout.split()[-3:]
-    yield Check("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")
+    yield DoctorCheck("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")
     gpus = this_machine().gpus
     if gpus and cuda == "False":
-        yield Check("fail", "cuda", f"{gpus} NVIDIA devices are here, but torch sees none")
+        yield DoctorCheck("fail", "cuda", f"{gpus} NVIDIA devices are here, but torch sees none")
 
 
-def _devices() -> Iterator[Check]:
+def _devices() -> Iterator[DoctorCheck]:
     machine = this_machine()
-    yield Check("ok", "machine", f"{machine.cpus} CPUs, {machine.gpus} GPUs")
+    yield DoctorCheck("ok", "machine", f"{machine.cpus} CPUs, {machine.gpus} GPUs")
 
 
-def _ray() -> Iterator[Check]:
+def _ray() -> Iterator[DoctorCheck]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
-        yield Check("warn", "ray", f"RAY_ADDRESS={address} is set; run starts its own Ray unless --address is given")
+        yield DoctorCheck(
+            "warn", "ray", f"RAY_ADDRESS={address} is set; run starts its own Ray unless --address is given"
+        )
     running = sum("gcs_server" in process.title.partition(" ")[0] for process in processes())
     if running:
-        yield Check("warn", "ray", f"{running} Ray head process(es) run on this machine already")
+        yield DoctorCheck("warn", "ray", f"{running} Ray head process(es) run on this machine already")
     else:
-        yield Check("ok", "ray", "no other Ray runs on this machine")
+        yield DoctorCheck("ok", "ray", "no other Ray runs on this machine")
 
 
-def _store(store: Store) -> Iterator[Check]:
+def _store(store: Store) -> Iterator[DoctorCheck]:
     try:
         store.prepare()
     except OperationError as error:
-        yield Check("fail", "store", str(error))
+        yield DoctorCheck("fail", "store", str(error))
         return
     free = shutil.disk_usage(store.root).free
     level: Literal["ok", "warn"] = "ok" if free > ROOM else "warn"
-    yield Check(level, "store", f"{store.root}, {free / 2**30:.0f} GiB free")
+    yield DoctorCheck(level, "store", f"{store.root}, {free / 2**30:.0f} GiB free")
 
 
-def _data() -> Iterator[Check]:
+def _data() -> Iterator[DoctorCheck]:
     folder = os.environ.get("STILLHOUSE_DATA")
     if folder is None:
-        yield Check("warn", "data", "STILLHOUSE_DATA is not set: studies that name it need it")
+        yield DoctorCheck("warn", "data", "STILLHOUSE_DATA is not set: studies that name it need it")
     elif not Path(folder).is_dir():
-        yield Check("fail", "data", f"STILLHOUSE_DATA names {folder}, which is no folder")
+        yield DoctorCheck("fail", "data", f"STILLHOUSE_DATA names {folder}, which is no folder")
     else:
-        yield Check("ok", "data", folder)
+        yield DoctorCheck("ok", "data", folder)
 
 
-def _leaks(leaks: Sequence[Leak]) -> Iterator[Check]:
+def _leaks(leaks: Sequence[Leak]) -> Iterator[DoctorCheck]:
     if not leaks:
-        yield Check("ok", "leaks", "nothing is left of earlier runs")
+        yield DoctorCheck("ok", "leaks", "nothing is left of earlier runs")
     for leak in leaks:
-        yield Check("fail", "leaks", f"{leak.message}: stillhouse doctor --clean removes it")
+        yield DoctorCheck("fail", "leaks", f"{leak.message}: stillhouse doctor --clean removes it")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.exit_codes import FAILED, OK
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ownership import sole_writer
@@ -82,15 +82,15 @@ class RunResult:
         return outcome.reason if outcome else "its directory is elsewhere"
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ExitStatus:
         """Return exit code 1 when a trial failed or MLflow lacks something, with the reason; else 0."""
         if self.failed:
             first = self.failed[0]
             count = f"{len(self.failed)} of {len(self.trials)} trials failed"
-            return Outcome(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
+            return ExitStatus(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
         if not self.delivery.complete:
-            return Outcome(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")
-        return Outcome(FAILED, self.uncopied) if self.uncopied else Outcome(OK)
+            return ExitStatus(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")
+        return ExitStatus(FAILED, self.uncopied) if self.uncopied else ExitStatus(OK)
 
 
 class RunInterrupted(KeyboardInterrupt):

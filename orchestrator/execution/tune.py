@@ -11,7 +11,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from orchestrator.core.redact import redacted
-from orchestrator.execution.callbacks import Ending, Notifier, Watcher, trial_id
+from orchestrator.execution.callbacks import Notifier, SweepStopper, Watcher, trial_id
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.sweep import Sweep
 from orchestrator.failures.kinds import MOST_RESTARTS
@@ -48,7 +48,7 @@ def run_trials(
     interruption: trials that ran have saved their state and stay unfinished.
     """
     plan, interruption = sweep.plan, interruption or Interruption()
-    ending = Ending(interruption, plan.study.scaling.start_timeout_s, sweep.budget)
+    ending = SweepStopper(interruption, plan.study.scaling.start_timeout_s, sweep.budget)
     found = sweep.cohorts(trials)
     trials = found.trials  # an open search adds to it
     for trial in trials:
@@ -92,7 +92,7 @@ def make_tuner(
     watchers: Sequence[Watcher],
     directory: Path,
     runner: type[TrialRunner],
-    ending: Ending,
+    ending: SweepStopper,
     pool: Pool | None,
 ) -> tune.Tuner:
     """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
@@ -160,7 +160,7 @@ def request(plan: Plan, role: str) -> dict[str, float]:
     return {"CPU": plan.resources.cpus(role), "GPU": plan.resources.gpus_per_worker}
 
 
-def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: Ending) -> None:
+def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -> None:
     """Write the outcome of a trial that did not write its own; ``result`` is Tune's, if Tune got as far as the trial."""
     if read_status(trial.directory) not in ("new", "unfinished"):
         return

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.failures.kinds import Kind
+from orchestrator.failures.kinds import FailureKind
 
 EVENTS = "events.jsonl"
 
@@ -46,7 +46,7 @@ def read_events(directory: str | Path) -> list[Event]:
     return [event for event in map(_parse, lines) if event is not None]
 
 
-def spent(events: list[Event], run: str, kind: Kind) -> int:
+def spent(events: list[Event], run: str, kind: FailureKind) -> int:
     """Return how many failures of ``kind`` the trial has had in ``run``."""
     return sum(event.kind == kind and event.run == run for event in events)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Name a kind of failure."""
 
     CONFIG = "config error"
@@ -46,26 +46,26 @@ class Rule:
 
 # Each kind has a budget of its own: a machine that is taken away five times says nothing about the trial.
 RULES = {
-    Kind.CONFIG: Rule(Action.STOP),
-    Kind.NON_FINITE: Rule(Action.STOP),
-    Kind.OUT_OF_MEMORY: Rule(Action.HALVE, budget=16),
-    Kind.WORKER_LOST: Rule(Action.RESTART, budget=5),
-    Kind.PREEMPTED: Rule(Action.RESTART, budget=50),
-    Kind.HANG: Rule(Action.RESTART, budget=2),
-    Kind.DISK_FULL: Rule(Action.STOP),
-    Kind.STORAGE_DOWN: Rule(Action.RESTART, budget=5, pause_s=5.0),
-    Kind.TRACKER_DOWN: Rule(Action.SPOOL),
-    Kind.START_TIMEOUT: Rule(Action.STOP),
-    Kind.INTERRUPTED: Rule(Action.RESUME_LATER),
-    Kind.PROGRAM: Rule(Action.STOP),
-    Kind.CRASH: Rule(Action.RESTART, budget=2),
+    FailureKind.CONFIG: Rule(Action.STOP),
+    FailureKind.NON_FINITE: Rule(Action.STOP),
+    FailureKind.OUT_OF_MEMORY: Rule(Action.HALVE, budget=16),
+    FailureKind.WORKER_LOST: Rule(Action.RESTART, budget=5),
+    FailureKind.PREEMPTED: Rule(Action.RESTART, budget=50),
+    FailureKind.HANG: Rule(Action.RESTART, budget=2),
+    FailureKind.DISK_FULL: Rule(Action.STOP),
+    FailureKind.STORAGE_DOWN: Rule(Action.RESTART, budget=5, pause_s=5.0),
+    FailureKind.TRACKER_DOWN: Rule(Action.SPOOL),
+    FailureKind.START_TIMEOUT: Rule(Action.STOP),
+    FailureKind.INTERRUPTED: Rule(Action.RESUME_LATER),
+    FailureKind.PROGRAM: Rule(Action.STOP),
+    FailureKind.CRASH: Rule(Action.RESTART, budget=2),
 }
 MOST_RESTARTS = sum(rule.budget for rule in RULES.values())
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EHOSTDOWN})
 RAYS_LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "WorkerHealthCheckFailedError")
-LOST = frozenset({*RAYS_LOST, "ExchangeLost", "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
+LOST = frozenset({*RAYS_LOST, "BrokerLost", "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
 WRAPPED = ("controller_failure", "health_check_failure", "cause", "__cause__")
 # Python raises these about the program and its input: a second attempt meets the same line with the same values.
 PROGRAM = (
@@ -78,21 +78,25 @@ SHAPES = re.compile(
     r"|Sizes of tensors|[Ee]xpected .*(channels|dimension|dims|more than 1 value|to have \d+|same (dtype|device)|scalar type)"
     r"|Given groups=|Kernel size can't be greater|output dims|index .* out of (range|bounds)|not implemented for '"
 )
-OWN = {"TrialError": Kind.CONFIG, "NonFiniteLoss": Kind.NON_FINITE, "StartTimeout": Kind.START_TIMEOUT}
+OWN = {
+    "TrialError": FailureKind.CONFIG,
+    "NonFiniteLoss": FailureKind.NON_FINITE,
+    "StartTimeout": FailureKind.START_TIMEOUT,
+}
 
 
-def classify(error: BaseException) -> Kind:
+def classify(error: BaseException) -> FailureKind:
     """Return the kind of a failure, from the first error in its chain of causes that has one.
 
     Errors are known by the names of their classes: the libraries that raise them need not be loaded, and an error that
     comes from another process may be a copy of its class.
     """
     kinds = [kind for found in causes(error) if (kind := _kind(found)) is not None]
-    if kinds and kinds[0] is Kind.WORKER_LOST:
-        return Kind.PREEMPTED if Kind.PREEMPTED in kinds else Kind.WORKER_LOST
+    if kinds and kinds[0] is FailureKind.WORKER_LOST:
+        return FailureKind.PREEMPTED if FailureKind.PREEMPTED in kinds else FailureKind.WORKER_LOST
     if kinds:
         return kinds[0]
-    return Kind.CRASH if _program_error(error) is None else Kind.PROGRAM
+    return FailureKind.CRASH if _program_error(error) is None else FailureKind.PROGRAM
 
 
 def causes(error: BaseException, *, implicit: bool = True) -> Iterator[BaseException]:
@@ -136,18 +140,20 @@ def _program_error(error: BaseException) -> BaseException | None:
     return None
 
 
-def _kind(error: BaseException) -> Kind | None:
+def _kind(error: BaseException) -> FailureKind | None:
     names = [base.__name__ for base in type(error).__mro__]
     own = next((OWN[name] for name in names if name in OWN), None)
     if own is not None:
         return own
     if getattr(error, "preempted", False) is True:
-        return Kind.PREEMPTED
+        return FailureKind.PREEMPTED
     if LOST.intersection(names):
-        return Kind.WORKER_LOST
+        return FailureKind.WORKER_LOST
     if isinstance(error, OSError):
-        return Kind.DISK_FULL if error.errno in FULL else Kind.STORAGE_DOWN if error.errno in AWAY else None
-    return Kind.OUT_OF_MEMORY if _is_out_of_memory(error, names) else None
+        return (
+            FailureKind.DISK_FULL if error.errno in FULL else FailureKind.STORAGE_DOWN if error.errno in AWAY else None
+        )
+    return FailureKind.OUT_OF_MEMORY if _is_out_of_memory(error, names) else None
 
 
 def _is_out_of_memory(error: BaseException, names: list[str]) -> bool:

@@ -6,28 +6,28 @@ from pathlib import Path
 
 from orchestrator.core.redact import redacted
 from orchestrator.failures.events import Event, append_event, read_events, spent
-from orchestrator.failures.kinds import RULES, Action, Kind, classify, root_cause
+from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
 from trainers.schema import Job
 
 SAYINGS = {
-    Kind.WORKER_LOST: "the process of a worker ended unexpectedly (killed, out of the machine's memory, or crashed)",
-    Kind.PREEMPTED: "the machine of a worker was taken away",
-    Kind.HANG: "no step for scaling.hang_timeout_s seconds; where each thread stood is in hang-*.txt",
+    FailureKind.WORKER_LOST: "the process of a worker ended unexpectedly (killed, out of the machine's memory, or crashed)",
+    FailureKind.PREEMPTED: "the machine of a worker was taken away",
+    FailureKind.HANG: "no step for scaling.hang_timeout_s seconds; where each thread stood is in hang-*.txt",
 }
 STACKS = "stacks-*.txt"  # what a process that hung has left in the trial's directory
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RetryDecision:
     """Hold the kind of a failure, whether the trial is started again, and the sentence for the user."""
 
-    kind: Kind
+    kind: FailureKind
     again: bool
     reason: str
     pause_s: float = 0.0
 
 
-def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Verdict:
+def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> RetryDecision:
     """Return the decision about the trial, and record it on its timeline.
 
     ``run`` is the run whose budgets count; ``began`` (seconds since 1970) is when the attempt began: stacks that are
@@ -39,23 +39,23 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Verdi
     rule, used = RULES[kind], spent(events, run, kind)
     again = used < rule.budget
     details: dict[str, int] = {}
-    if kind is Kind.OUT_OF_MEMORY:
+    if kind is FailureKind.OUT_OF_MEMORY:
         again, details = _halved(job, events)
     action = rule.action if again else Action.STOP
     note = f"{sentence}; micro-batch {details['micro_batch']}, same global batch" if details else sentence
     attempt = 1 + sum(event.run == run for event in events)
-    if kind is Kind.HANG:
+    if kind is FailureKind.HANG:
         keep_stacks(job.directory, attempt)
     with contextlib.suppress(OSError):  # on a full disk the verdict stands all the same
         append_event(job.directory, Event(kind, action, note, attempt, run, details))
     reason = sentence if rule.budget == 0 else f"{kind} {used + 1} times, the last time: {sentence}"
-    return Verdict(kind, again, reason, rule.pause_s)
+    return RetryDecision(kind, again, reason, rule.pause_s)
 
 
-def hung(directory: str | Path, began: float) -> Kind | None:
-    """Return ``Kind.HANG`` when a process of this attempt ended itself for want of progress."""
+def hung(directory: str | Path, began: float) -> FailureKind | None:
+    """Return ``FailureKind.HANG`` when a process of this attempt ended itself for want of progress."""
     stacks = (path.stat() for path in Path(directory).glob(STACKS))
-    return Kind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
+    return FailureKind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
 
 
 def keep_stacks(directory: str | Path, attempt: int) -> None:
@@ -77,12 +77,12 @@ def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
     return (True, {"micro_batch": -(-present // 2)}) if present > 1 else (False, {})
 
 
-def _sentence(kind: Kind, error: BaseException) -> str:
+def _sentence(kind: FailureKind, error: BaseException) -> str:
     if kind in SAYINGS:
         return SAYINGS[kind]
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if kind in (Kind.CRASH, Kind.PROGRAM):
+    if kind in (FailureKind.CRASH, FailureKind.PROGRAM):
         return f"{type(error).__name__}: {lines[-1]}"
-    if kind is Kind.DISK_FULL:
+    if kind is FailureKind.DISK_FULL:
         return f"the disk is full: {lines[-1]}; the last state before is kept: free some space and run again"
     return lines[0]

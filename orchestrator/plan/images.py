@@ -30,7 +30,7 @@ LENGTH = 12  # hexadecimal digits of a digest
 LONGEST_S = 10.0  # for one look; a slower file system is left alone
 ADVICE = "--images-changed trains with the present ones, as trials of their own"
 
-Entry = tuple[str, int, int]  # name, bytes, time of the last change in ns
+FileEntry = tuple[str, int, int]  # name, bytes, time of the last change in ns
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def look(dataset: DatasetSpec) -> Images | None:
     ``LONGEST_S``. Of COCO annotations that are too large to be read in a moment, it is that of all images in the folders.
     """
     at = time.time()
-    entries: list[Entry] = []
+    entries: list[FileEntry] = []
     try:
         for folder, names in _places(dataset):
             entries += _entries(folder, _images_below(folder) if names is None else names, at + LONGEST_S)
@@ -209,7 +209,7 @@ def _images_below(folder: Path) -> list[str]:
     ]
 
 
-def _entries(folder: Path, names: Iterable[str], deadline: float) -> list[Entry]:
+def _entries(folder: Path, names: Iterable[str], deadline: float) -> list[FileEntry]:
     """Return the state of files; raise ``TimeoutError`` when that takes too long."""
     ordered, above = sorted(set(names)), str(folder).rpartition("/")[2]
     found = states([f"{folder}/{name}" for name in ordered], deadline)

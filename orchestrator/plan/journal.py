@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-Event = dict[str, Any]
+SearchEvent = dict[str, Any]
 
 
 class SearchLog:
@@ -18,7 +18,7 @@ class SearchLog:
         self.path = Path(path)
         self._sound = False  # whether the file is known to end with a whole line
 
-    def read(self) -> list[Event]:
+    def read(self) -> list[SearchEvent]:
         """Return all events, the oldest first; none where there is no file."""
         return [json.loads(line) for line in self._lines()]
 

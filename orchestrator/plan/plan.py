@@ -19,7 +19,7 @@ from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import (
-    Study,
+    StudySpec,
 )
 from orchestrator.study.space import is_open
 from trainers.schema import Job, Placement
@@ -34,7 +34,7 @@ class Plan:
     A search whose points follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of them.
     """
 
-    study: Study
+    study: StudySpec
     source: Path
     fingerprint: str
     teacher: PlannedTrial | None
@@ -113,7 +113,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level)))
 
 
-def _within_budget(study: Study, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
+def _within_budget(study: StudySpec, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
     """Return the first ``search.max_trials`` students, and a finding about the others."""
     most = study.search.max_trials
     if most is None or len(students) <= most:
@@ -122,7 +122,7 @@ def _within_budget(study: Study, students: list[PlannedTrial]) -> tuple[list[Pla
     return students[:most], [Finding("warning", "search.max_trials", message)]
 
 
-def _study_identity(study: Study, planner: Planner, trials: Sequence[PlannedTrial]) -> str:
+def _study_identity(study: StudySpec, planner: Planner, trials: Sequence[PlannedTrial]) -> str:
     """Return the fingerprint of a study: of its trials, or of how an open search finds them."""
     ids = [trial.id for trial in trials]
     if not is_open(study.search):

@@ -12,12 +12,12 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.suggestion import suggestions_in
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
 from orchestrator.plan.weights import config_digest, config_inputs, in_other_order, zoo_checkpoint, zoo_detector
-from orchestrator.study.expand import Point, expand, point_of
+from orchestrator.study.expand import SearchPoint, expand, point_of
 from orchestrator.study.fingerprint import fingerprint, trial_fingerprint
 from orchestrator.study.schema import (
     CheckpointTeacher,
     RandomTeacher,
-    Study,
+    StudySpec,
     TeacherSection,
     TrainedTeacher,
     ZooTeacher,
@@ -25,7 +25,7 @@ from orchestrator.study.schema import (
 from orchestrator.study.space import is_open
 from trainers.schema import DatasetSpec, NoDistillation, Schedule, Teacher, TrialSpec, Weights
 from trainers.schema.record import BEST, read_status
-from trainers.schema.trial import Origin, Segment
+from trainers.schema.trial import ParentTrial, Segment
 
 EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
 
@@ -35,7 +35,7 @@ class Planner:
 
     def __init__(
         self,
-        study: Study,
+        study: StudySpec,
         store: Store,
         digest: str,
         teacher: Teacher | None,
@@ -70,7 +70,7 @@ class Planner:
         point = point_of(self._study, params, seed)
         if epochs is None:
             return self.student(point)
-        begin = Origin(trial=origin, directory=str(self._store.trial_dir(origin))) if origin else None
+        begin = ParentTrial(trial=origin, directory=str(self._store.trial_dir(origin))) if origin else None
         trial = self.student(point, Segment(from_epoch=epochs[0], until_epoch=epochs[1], origin=begin))
         where: dict[str, JsonValue] = {"epochs": f"{epochs[0] + 1}-{epochs[1]}"}
         if origin:
@@ -86,7 +86,7 @@ class Planner:
         trials = (trial for _, group in found for trial in group)
         return list({trial.id: trial for trial in trials if trial.id not in known}.values())
 
-    def student(self, point: Point, segment: Segment | None = None) -> PlannedTrial:
+    def student(self, point: SearchPoint, segment: Segment | None = None) -> PlannedTrial:
         """Return the trial of one point."""
         alone = isinstance(point.method, NoDistillation)
         spec = TrialSpec(
@@ -104,7 +104,7 @@ class Planner:
 
 
 def plan_teacher(
-    study: Study, store: Store, digest: str, checkpoint: dict[str, str]
+    study: StudySpec, store: Store, digest: str, checkpoint: dict[str, str]
 ) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
     """Return the trial that trains or evaluates the teacher, the teacher as students see it, and its identity."""
     section = study.teacher
@@ -132,7 +132,7 @@ def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSp
 
 
 def _plan_public_teacher(
-    study: Study, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, checkpoint: dict[str, str]
+    study: StudySpec, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, checkpoint: dict[str, str]
 ) -> tuple[PlannedTrial, Teacher, str]:
     """Plan a teacher that exists already: it is evaluated once, before students are trained."""
     if isinstance(section, ZooTeacher):

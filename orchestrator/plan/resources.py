@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from orchestrator.plan.machine import Machine
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from trainers.schema import Placement
 
 MOST_LOADERS = 8  # processes that load images for one worker: what YOLOX's mosaics keep busy beside a fast GPU
@@ -50,7 +50,7 @@ def workers_on(node: Machine, cpus: int, gpus: float) -> int:
     return int(min(node.cpus // cpus, by_gpu))
 
 
-def resources(study: Study, machine: Machine) -> Resources:
+def resources(study: StudySpec, machine: Machine) -> Resources:
     """Return the study's resources on ``machine`` (a whole cluster counts as one machine)."""
     scaling = study.scaling
     gpus = scaling.gpus_per_worker

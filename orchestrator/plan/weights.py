@@ -7,7 +7,7 @@ from orchestrator.core.errors import UserError
 from orchestrator.plan.digests import file_digest
 from orchestrator.study.expand import students_of
 from orchestrator.study.fingerprint import fingerprint
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, ZooTeacher
+from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, ZooTeacher
 from trainers.schema import Detector, class_names
 from trainers.schema.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
 from trainers.schema.class_names import COCO80
@@ -30,7 +30,7 @@ def zoo_detector(name: str) -> Detector:
     return Detector(config=PREFIX + zoo_checkpoint(name).config.removeprefix(PREFIX))
 
 
-def teacher_classes(study: Study) -> tuple[str, ...] | None:
+def teacher_classes(study: StudySpec) -> tuple[str, ...] | None:
     """Return the classes of the teacher's checkpoint, in its order; ``None`` when it has none, or names none.
 
     All public checkpoints know COCO's, which is true before they are fetched.
@@ -40,7 +40,7 @@ def teacher_classes(study: Study) -> tuple[str, ...] | None:
     return classes_in(Path(study.teacher.path)) if isinstance(study.teacher, CheckpointTeacher) else None
 
 
-def teacher_order(study: Study) -> ClassOrder | None:
+def teacher_order(study: StudySpec) -> ClassOrder | None:
     """Return where the dataset's classes stand in the teacher's checkpoint, ``None`` when it names none.
 
     Raises ``OtherClasses`` when it was trained on others.
@@ -48,7 +48,7 @@ def teacher_order(study: Study) -> ClassOrder | None:
     return class_order(teacher_classes(study), class_names(study.dataset))
 
 
-def in_other_order(study: Study) -> bool:
+def in_other_order(study: StudySpec) -> bool:
     """Tell whether the rows of the teacher's classifier are put into another order when it is loaded."""
     try:
         order = teacher_order(study)
@@ -76,7 +76,7 @@ def config_inputs(*detectors: Detector) -> dict[str, str]:
     return {name: found for path in local for name, found in read_config(path).digests.items()}
 
 
-def needed_urls(study: Study) -> dict[str, str]:
+def needed_urls(study: StudySpec) -> dict[str, str]:
     """Return the URLs to download before the study can run: URL -> study key, for files not in the cache."""
     wanted = {_imagenet(student): "student.weights" for student in students_of(study)}
     if isinstance(study.teacher, ZooTeacher):
@@ -86,7 +86,7 @@ def needed_urls(study: Study) -> dict[str, str]:
     return {url: key for url, key in wanted.items() if url is not None and not cached(url).exists()}
 
 
-def with_random_weights(study: Study) -> Study:
+def with_random_weights(study: StudySpec) -> StudySpec:
     """Return the study with random weights in place of those that would have to be fetched."""
     missing = needed_urls(study)
     keys = set(missing.values())

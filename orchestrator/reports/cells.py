@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.core.numbers import is_number
 from orchestrator.reports.document import Report
-from orchestrator.reports.rows import Row
+from orchestrator.reports.rows import ReportRow
 from orchestrator.results.sample import Sample
 
 NOTHING = "-"
@@ -22,7 +22,7 @@ def word_titles(report: Report) -> list[str]:
     return ["student", "method"] if report.has_students else ["method"]
 
 
-def cells(report: Report, row: Row) -> list[str]:
+def cells(report: Report, row: ReportRow) -> list[str]:
     """Return a row's cells in the order of ``titles``."""
     words = [row.student, row.label] if report.has_students else [row.label]
     paper = [_printed(row), _signed(row.to_paper)] if report.has_paper else []
@@ -30,24 +30,24 @@ def cells(report: Report, row: Row) -> list[str]:
     return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *rank, *paper]
 
 
-def groups(report: Report) -> Iterator[list[Row]]:
+def groups(report: Report) -> Iterator[list[ReportRow]]:
     """Yield the rows that stand together between two rules: a teacher's, then each student's."""
     keys = dict.fromkeys((row.role, row.student) for row in report.rows)
     for key in keys:
         yield [row for row in report.rows if (row.role, row.student) == key]
 
 
-def _seeds(row: Row) -> str:
+def _seeds(row: ReportRow) -> str:
     return str(row.planned) if row.complete else f"{row.evaluated} of {row.planned}"
 
 
-def _amounts(row: Row, columns: Sequence[str]) -> Iterator[str]:
+def _amounts(row: ReportRow, columns: Sequence[str]) -> Iterator[str]:
     for title in columns:
         amount = row.amounts.get(title)
         yield NOTHING if amount is None else _amount(amount, row)
 
 
-def _amount(amount: Sample, row: Row) -> str:
+def _amount(amount: Sample, row: ReportRow) -> str:
     """Return mean ± spread, with the number of seeds where fewer than the row's have the metric."""
     if not is_number(amount.mean):
         return "nan"
@@ -55,7 +55,7 @@ def _amount(amount: Sample, row: Row) -> str:
     return f"{amount.mean:.1f}" + (f" ± {amount.spread:.1f}" if amount.spread is not None else "") + few
 
 
-def _printed(row: Row) -> str:
+def _printed(row: ReportRow) -> str:
     value = row.printed.score if row.printed else None
     return NOTHING if value is None else f"{value:.1f}"
 

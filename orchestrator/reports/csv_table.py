@@ -5,7 +5,7 @@ import io
 
 from orchestrator.core.printable import printable
 from orchestrator.reports.document import STUDY, Report
-from orchestrator.reports.rows import Row
+from orchestrator.reports.rows import ReportRow
 
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
@@ -40,7 +40,7 @@ def _titles(report: Report) -> list[str]:
     ]
 
 
-def _line(report: Report, row: Row) -> list[str | int]:
+def _line(report: Report, row: ReportRow) -> list[str | int]:
     amounts = [row.amounts.get(title) for title in report.columns]
     measured = [value for found in amounts for value in ((found.mean, found.spread) if found else (None, None))]
     printed = [row.printed.values.get(title) if row.printed else None for title in report.columns]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
-from orchestrator.reports.rows import Row, make_rows
+from orchestrator.reports.rows import ReportRow, make_rows
 from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
 from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
@@ -26,7 +26,7 @@ class Report:
     fingerprint: str
     description: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ReportRow, ...]
     notes: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     command: str
@@ -72,7 +72,7 @@ def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, co
     )
 
 
-def _notes(rows: Sequence[Row], results: Sequence[TrialResult]) -> list[str]:
+def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[str]:
     notes = [
         "AP in percent, of each trial's best epoch by AP on the validation split; mean ± sample standard deviation over seeds."
     ]

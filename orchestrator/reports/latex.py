@@ -5,7 +5,7 @@ import re
 from orchestrator.core.printable import printable
 from orchestrator.reports.cells import cells, groups, titles, word_titles
 from orchestrator.reports.document import Report
-from orchestrator.reports.rows import Row
+from orchestrator.reports.rows import ReportRow
 
 ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
@@ -53,7 +53,7 @@ def escaped(text: str) -> str:
     return ASCII.sub(lambda found: f"U+{ord(found[0]):04X}", shown)
 
 
-def _row(report: Report, row: Row) -> str:
+def _row(report: Report, row: ReportRow) -> str:
     words = len(word_titles(report))
     found = cells(report, row)
     return _line([*map(escaped, found[:words]), *map(_number, found[words:])])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
-from orchestrator.failures.kinds import Kind, classify, root_cause
+from orchestrator.failures.kinds import FailureKind, classify, root_cause
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
@@ -29,7 +29,7 @@ from trainers.schema.predictions import INDEX, Index, Limits, PredictionJob, Sub
 from trainers.schema.record import BEST
 
 NO_RUN = "has no run in MLflow: run the study, or deliver it with stillhouse sync"
-LOOK = "trainers.predictions.look"  # imported where it runs: it brings torch
+PREDICT = "trainers.predictions.predict"  # imported where it runs: it brings torch
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,9 @@ def _look(job: PredictionJob) -> Index:
     """Run the job in this process; its errors about the user's files become one sentence."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
-            index: Index = import_module(LOOK).look(job)
+            index: Index = import_module(PREDICT).predict(job)
     except Exception as error:
-        if classify(error) is Kind.CONFIG:
+        if classify(error) is FailureKind.CONFIG:
             raise OperationError(str(root_cause(error))) from error
         raise
     return index

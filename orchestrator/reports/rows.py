@@ -8,12 +8,12 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.paper import Printed, printed_for
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
-from orchestrator.results.summary import Line, columns_of, lines_of, summarise
+from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise
 from trainers.schema import Detector
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """Hold one row: trials that differ in the seed only, or by itself a trial that enters no mean (``mark`` says why).
 
     ``amounts`` are in percent by column title, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
@@ -47,7 +47,7 @@ class Row:
         return self.amounts[self.printed.headline].mean - self.printed.score
 
 
-def make_rows(plan: Plan, results: Sequence[TrialResult]) -> tuple[list[str], list[Row]]:
+def make_rows(plan: Plan, results: Sequence[TrialResult]) -> tuple[list[str], list[ReportRow]]:
     """Return the titles of the columns and the rows, grouped by student: the teacher, students alone, the distilled.
 
     Students come in the order of the plan, and so do the rows of each.
@@ -69,10 +69,10 @@ def student_name(detector: Detector) -> str:
     return f"{name}{depth}" + (f" x{detector.width:g}" if detector.width != 1.0 else "")
 
 
-def _row(plan: Plan, planned: Mapping[str, PlannedTrial], line: Line, columns: Mapping[str, str]) -> Row:
+def _row(plan: Plan, planned: Mapping[str, PlannedTrial], line: SummaryLine, columns: Mapping[str, str]) -> ReportRow:
     row = line.summary.row
     trial = planned[row.first.id]
-    return Row(
+    return ReportRow(
         student=student_name(trial.spec.student),
         role=row.first.role,
         method=row.first.method,

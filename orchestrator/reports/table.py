@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
 from orchestrator.results.sample import Sample
-from orchestrator.results.summary import Line, Summary, columns_of, lines_of
+from orchestrator.results.summary import Summary, SummaryLine, columns_of, lines_of
 
 NOTHING = "-"
 
@@ -39,7 +39,7 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
     console.print(table)
 
 
-def amount_text(line: Line, metric: str) -> str:
+def amount_text(line: SummaryLine, metric: str) -> str:
     """Return a metric in percent as mean ± spread, with the number of seeds where fewer than the row's have it."""
     sample = line.samples.get(metric)
     if sample is None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.results import Results, judged
 from orchestrator.results.rank_correlation import spearman
 
@@ -15,7 +15,7 @@ class Agreement:
     correlation: float | None
 
 
-def agreement(short: tuple[Agenda, Results], full: tuple[Agenda, Results]) -> Agreement:
+def agreement(short: tuple[RunPlan, Results], full: tuple[RunPlan, Results]) -> Agreement:
     """Return how the rows' order of mean AP agrees between a short and a full reproduction of the same rows."""
     few, whole = (_means(*each) for each in (short, full))
     both = [name for name in few if name in whole]
@@ -24,7 +24,7 @@ def agreement(short: tuple[Agenda, Results], full: tuple[Agenda, Results]) -> Ag
     return Agreement(len(both), spearman([few[name] for name in both], [whole[name] for name in both]))
 
 
-def _means(agenda: Agenda, results: Results) -> dict[tuple[str, str], float]:
+def _means(agenda: RunPlan, results: Results) -> dict[tuple[str, str], float]:
     """Return the mean AP of each trained row, by its study and variant; public weights are the same at every fidelity."""
     cells = {(found.row.study, found.variant): found.cells["mAP"].mean for found in judged(agenda, results)}
     return {name: mean for name, mean in cells.items() if mean is not None and name[0]}

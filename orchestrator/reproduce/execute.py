@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, refreshed
-from orchestrator.reproduce.gate import ACCEPT, objection
-from orchestrator.reproduce.plan import Agenda, merged
+from orchestrator.reproduce.baseline_check import ACCEPT, objection
+from orchestrator.reproduce.plan import RunPlan, merged
 from orchestrator.reproduce.results import ap_values
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.results import results_on_disk
 
 log = logging.getLogger(__name__)
-RunPlan = Callable[[Plan], bool]  # says whether MLflow has all of it
+PlanRunner = Callable[[Plan], bool]  # says whether MLflow has all of it
 
 
 @dataclass(frozen=True)
-class Ending:
+class ReproductionResult:
     """Hold how a reproduction ended: whether MLflow has everything, and which units did not run, and why."""
 
     delivered: bool
     stopped: dict[str, str]
 
 
-def execute(agenda: Agenda, label: str, run: RunPlan) -> Ending:
+def execute(agenda: RunPlan, label: str, run: PlanRunner) -> ReproductionResult:
     """Run every trial that is not finished; ``run`` runs one plan.
 
     A unit does not run when a public checkpoint that it rests on gives no AP that is published for it (unless the
@@ -39,15 +39,15 @@ def execute(agenda: Agenda, label: str, run: RunPlan) -> Ending:
     delivered &= _run(agenda, _allowed(agenda, then, stopped), label, run)
     for name, reason in stopped.items():
         log.warning("not run: %s: %s", name, reason)
-    return Ending(delivered, stopped)
+    return ReproductionResult(delivered, stopped)
 
 
-def _run(agenda: Agenda, trials: Sequence[PlannedTrial], label: str, run: RunPlan) -> bool:
+def _run(agenda: RunPlan, trials: Sequence[PlannedTrial], label: str, run: PlanRunner) -> bool:
     delivered = [run(plan) for plan in merged(agenda, tuple(trials), label)]
     return all(delivered)
 
 
-def _objections(agenda: Agenda) -> dict[str, str]:
+def _objections(agenda: RunPlan) -> dict[str, str]:
     """Return the units that rest on wrong weights, with the reason."""
     gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
     verdicts = {gate: _objection(agenda, gate) for gate in gates}
@@ -55,7 +55,7 @@ def _objections(agenda: Agenda) -> dict[str, str]:
     return {name: next(filter(None, reasons)) for name, reasons in found.items() if any(reasons)}
 
 
-def _objection(agenda: Agenda, gate: str) -> str | None:
+def _objection(agenda: RunPlan, gate: str) -> str | None:
     values = ap_values(agenda, gate, on_disk(agenda, agenda.units[gate].trials))
     found = objection(gate, values[0] if values else None)
     if found and values and math.isfinite(values[0]) and agenda.options.accept_teacher_ap:
@@ -64,7 +64,7 @@ def _objection(agenda: Agenda, gate: str) -> str | None:
     return found
 
 
-def _without_teacher(agenda: Agenda, stopped: dict[str, str]) -> dict[str, str]:
+def _without_teacher(agenda: RunPlan, stopped: dict[str, str]) -> dict[str, str]:
     """Return the units whose teacher has not been trained, but for those that are stopped anyway."""
     return {
         name: f"its teacher ({unit.teacher.id}) is not trained"
@@ -73,13 +73,13 @@ def _without_teacher(agenda: Agenda, stopped: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _allowed(agenda: Agenda, trials: Sequence[PlannedTrial], stopped: dict[str, str]) -> list[PlannedTrial]:
+def _allowed(agenda: RunPlan, trials: Sequence[PlannedTrial], stopped: dict[str, str]) -> list[PlannedTrial]:
     """Return the trials that a unit which may run needs."""
     wanted = {trial_id for name, unit in agenda.units.items() if name not in stopped for trial_id in agenda.needs(unit)}
     return [trial for trial in trials if trial.id in wanted]
 
 
-def on_disk(agenda: Agenda, trials: Sequence[PlannedTrial]) -> dict[str, TrialResult]:
+def on_disk(agenda: RunPlan, trials: Sequence[PlannedTrial]) -> dict[str, TrialResult]:
     """Return trials' results from their directories, by id."""
     plans = merged(agenda, tuple(trials), "check")
     return {result.id: result for plan in plans for result in results_on_disk(plan, {})}

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from orchestrator.core.errors import OperationError
-from orchestrator.reproduce.sources import FETCHED, MD5, Lack, Source, note_of
+from orchestrator.reproduce.sources import FETCHED, MD5, FileSource, Lack, note_of
 from trainers.schema.remote import download
 
 
@@ -28,7 +28,7 @@ def fetch_data(lack: Lack) -> None:
             raise OperationError(f"cannot fetch {source.url}: {error}; run again to go on") from error
 
 
-def _fetch(source: Source, folder: Path, done: Path) -> None:
+def _fetch(source: FileSource, folder: Path, done: Path) -> None:
     archive = folder / FETCHED / done.stem
     if done.exists():
         return
@@ -41,7 +41,7 @@ def _fetch(source: Source, folder: Path, done: Path) -> None:
     archive.unlink()
 
 
-def _require_digest(archive: Path, source: Source) -> None:
+def _require_digest(archive: Path, source: FileSource) -> None:
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != source.digest.removeprefix(MD5):

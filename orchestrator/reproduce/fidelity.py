@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.study.schema import Study, TrainedTeacher
+from orchestrator.study.schema import StudySpec, TrainedTeacher
 
 Data = dict[str, Any]
 
@@ -13,12 +13,12 @@ SHORTER = 1 / 3  # of the schedule, milestones and warm-up with it
 SMOKE_SIDE, SMOKE_STEPS, SMOKE_BATCH = 64, 2, 2
 
 
-def shortened(study: Study, roots: Mapping[str, Path]) -> Study:
+def shortened(study: StudySpec, roots: Mapping[str, Path]) -> StudySpec:
     """Return the study with a third of each schedule, on the part of its data that ``roots`` gives for its root, if any."""
     return _changed(study, compressed, lambda dataset: _moved(dataset, roots))
 
 
-def smoke(study: Study, roots: Mapping[str, Path]) -> Study:
+def smoke(study: StudySpec, roots: Mapping[str, Path]) -> StudySpec:
     """Return the study with two steps of two small images each, on the data that ``roots`` gives for its kind."""
     changed = _changed(study, _two_steps, lambda dataset: _tiny(dataset, roots))
     alone = {"workers": 1, "loader_workers": 0, "cpus_per_worker": "auto", "teacher_cpus_per_worker": None}
@@ -85,7 +85,7 @@ def _tiny_scales() -> Data:
     return {"kind": "choice", "short": [SMOKE_SIDE - 16, SMOKE_SIDE]}
 
 
-def _changed(study: Study, schedule: Callable[[Data], Data], dataset: Callable[[Data], Data]) -> Study:
+def _changed(study: StudySpec, schedule: Callable[[Data], Data], dataset: Callable[[Data], Data]) -> StudySpec:
     data = study.model_dump(mode="json")
     data |= {"schedule": schedule(data["schedule"]), "dataset": dataset(data["dataset"])}
     if isinstance(study.teacher, TrainedTeacher):
@@ -93,4 +93,4 @@ def _changed(study: Study, schedule: Callable[[Data], Data], dataset: Callable[[
         teacher["schedule"] = schedule(teacher["schedule"])
         if teacher["multi_scale"] and data["dataset"]["image_size"] == [SMOKE_SIDE, SMOKE_SIDE]:
             teacher["multi_scale"] = _tiny_scales()
-    return Study.model_validate_json(json.dumps(data))
+    return StudySpec.model_validate_json(json.dumps(data))

@@ -12,10 +12,10 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.figures import data as figure
 from orchestrator.reports.figures.canvas import write_figure
-from orchestrator.reports.figures.phases import Panel, draw_phases, panels_of
+from orchestrator.reports.figures.training_curves import Panel, draw_phases, panels_of
 from orchestrator.reports.predict import Wanted, predict_shared
-from orchestrator.reproduce.pairs import ROW, Pair, pairs_of
-from orchestrator.reproduce.plan import Agenda, distinct, merged
+from orchestrator.reproduce.pairs import ROW, DetectorPair, pairs_of
+from orchestrator.reproduce.plan import RunPlan, distinct, merged
 from orchestrator.reproduce.results import Results
 from orchestrator.results.rows import best_of
 from orchestrator.results.trial import is_final
@@ -45,7 +45,7 @@ class Drawn:
     missing: tuple[str, ...]
 
 
-def draw_figures(agenda: Agenda, results: Results, store: Store, style: Style) -> Drawn:
+def draw_figures(agenda: RunPlan, results: Results, store: Store, style: Style) -> Drawn:
     """Draw the finished trials of each pair of student and teacher; trains nothing.
 
     One file has AP over the epochs, a panel a pair; each pair has a file with predictions. A pair without a finished
@@ -67,7 +67,7 @@ def draw_figures(agenda: Agenda, results: Results, store: Store, style: Style) -
     return Drawn(files, tuple(missing or ([] if pairs else ["no row is distilled: nothing to compare"])))
 
 
-def _finished(pair: Pair, results: Results) -> Pair:
+def _finished(pair: DetectorPair, results: Results) -> DetectorPair:
     def ended(trials: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:
         return tuple(trial for trial in trials if _is_finished(trial, results))
 
@@ -79,7 +79,7 @@ def _is_finished(trial: PlannedTrial, results: Results) -> bool:
     return trial.id in results and is_final(results[trial.id])
 
 
-def _lacking(agenda: Agenda, pair: Pair, results: Results) -> list[str]:
+def _lacking(agenda: RunPlan, pair: DetectorPair, results: Results) -> list[str]:
     """Return a line for each row of a pair of which not all trials are finished, and for a student nobody trains alone."""
     seeds: dict[str, list[bool]] = {}
     for trial in (*pair.alone, *pair.taught):
@@ -92,7 +92,7 @@ def _lacking(agenda: Agenda, pair: Pair, results: Results) -> list[str]:
     return lines if pair.alone else [*lines, f"{pair.name}: no row trains this student alone"]
 
 
-def _phases(agenda: Agenda, pairs: Sequence[Pair], store: Store, style: Style) -> dict[Path, str]:
+def _phases(agenda: RunPlan, pairs: Sequence[DetectorPair], store: Store, style: Style) -> dict[Path, str]:
     """Write the figure of AP over the epochs, unless there is nothing to draw."""
     panels = panels_of_pairs(agenda, pairs, store)
     if not panels:
@@ -102,7 +102,7 @@ def _phases(agenda: Agenda, pairs: Sequence[Pair], store: Store, style: Style) -
     return _write(lambda: draw_phases(panels, title), PHASES, style, title)
 
 
-def panels_of_pairs(agenda: Agenda, pairs: Sequence[Pair], store: Store) -> list[Panel]:
+def panels_of_pairs(agenda: RunPlan, pairs: Sequence[DetectorPair], store: Store) -> list[Panel]:
     """Return a panel for each pair that was evaluated, from MLflow, or from the directories when it is away."""
     trials = distinct(trial for pair in pairs for trial in (*pair.alone, *pair.taught))
     curves: dict[str, Mapping[int, float]] = {}
@@ -111,14 +111,14 @@ def panels_of_pairs(agenda: Agenda, pairs: Sequence[Pair], store: Store) -> list
     return [panel for pair in pairs for panel in _panels(agenda, pair, curves)]
 
 
-def _panels(agenda: Agenda, pair: Pair, curves: Curves) -> list[Panel]:
+def _panels(agenda: RunPlan, pair: DetectorPair, curves: Curves) -> list[Panel]:
     """Return the pair's panel, none when nothing was evaluated."""
     plan = _plan(agenda, pair, (*pair.alone, *pair.taught))
     of_table = f"{', '.join(pair.tables)}: {pair.student}".removeprefix(": ")
     return [replace(panel, student=of_table, subtitle=f"from {pair.teacher}") for panel in panels_of(plan, curves)]
 
 
-def _page(agenda: Agenda, pair: Pair, results: Results, store: Store, style: Style) -> "Callable[[], Figure]":
+def _page(agenda: RunPlan, pair: DetectorPair, results: Results, store: Store, style: Style) -> "Callable[[], Figure]":
     """Run the pair's teacher and the best trial of each of its rows, and return a figure of their detections."""
     columns = _columns(pair, results)
     plan, wanted = _plan(agenda, pair, columns), style.images
@@ -127,7 +127,7 @@ def _page(agenda: Agenda, pair: Pair, results: Results, store: Store, style: Sty
     return figure.predictions(plan, store, [trial.id for trial in columns], count, style.thresholds, kept_by)
 
 
-def _columns(pair: Pair, results: Results) -> list[PlannedTrial]:
+def _columns(pair: DetectorPair, results: Results) -> list[PlannedTrial]:
     """Return the teacher and the best trial of each row; a teacher that is the student alone stands there once."""
     students = [*_best(pair.alone, results), *_best(pair.taught, results)]
     if pair.teaches is None or pair.teaches.id in {trial.id for trial in students}:
@@ -151,10 +151,10 @@ def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) ->
     return {path: shows}
 
 
-def _plan(agenda: Agenda, pair: Pair, trials: Sequence[PlannedTrial]) -> Plan:
+def _plan(agenda: RunPlan, pair: DetectorPair, trials: Sequence[PlannedTrial]) -> Plan:
     """Return a plan of these trials for reading; it uses the tracking store of the first distilled one."""
     return replace(agenda.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
 
 
-def _slug(pair: Pair) -> str:
+def _slug(pair: DetectorPair) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "_", f"{pair.student} from {pair.teacher}")

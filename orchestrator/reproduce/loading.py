@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.plan import RunPlan
 
 MARGIN = 0.5  # of the training's time: given rates may be off by a factor of two, and newer GPUs are faster
 
 
 @dataclass(frozen=True)
-class Loading:
+class LoadingTime:
     """Hold the hours that one trial trains, and those that it reads images beside it.
 
     ``loaders`` are the processes that read for each GPU, ``None`` where the machine of the run decides (one is counted);
@@ -40,13 +40,13 @@ class Loading:
         )
 
 
-def starving(agenda: Agenda) -> list[Loading]:
+def starving(agenda: RunPlan) -> list[LoadingTime]:
     """Return the trials whose GPUs would wait for images, one for each study and length, in the order of the plan."""
     found = (_loading(agenda, trial) for trial in agenda.trials if trial.status in ("new", "unfinished"))
     return list(dict.fromkeys(one for one in found if one is not None and one.starves))
 
 
-def _loading(agenda: Agenda, trial: PlannedTrial) -> Loading | None:
+def _loading(agenda: RunPlan, trial: PlannedTrial) -> LoadingTime | None:
     """Return a trial's estimate; none for evaluations, and for studies that want no loaders: those train on CPUs."""
     unit, images = agenda.source(trial), images_of(trial)
     granted, wanted = unit.plan.resources, unit.plan.study.scaling.loader_workers
@@ -54,7 +54,7 @@ def _loading(agenda: Agenda, trial: PlannedTrial) -> Loading | None:
         return None
     loaders = None if wanted == "auto" and not granted.gpus_per_worker else granted.loader_workers
     reading, training = images * _item_s(trial) / HOUR_S, training_hours(trial)
-    return Loading(
+    return LoadingTime(
         name=unit.name,
         workers=granted.workers,
         loaders=loaders,

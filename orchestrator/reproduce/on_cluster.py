@@ -7,20 +7,20 @@ from orchestrator.clusters.cost import forecast
 from orchestrator.clusters.description import Cluster
 from orchestrator.clusters.session import ON_THE_HEAD
 from orchestrator.core.errors import UserError
+from orchestrator.reproduce.baseline_check import ACCEPT
 from orchestrator.reproduce.cost import cost_of, total
-from orchestrator.reproduce.gate import ACCEPT
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.plan import RunPlan
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.submit.identity import submission_key
-from orchestrator.submit.order import Order, shared_store
+from orchestrator.submit.job_request import JobRequest, shared_store
 from orchestrator.submit.shipment import Shipment
 
 COMMAND = "reproduce"
 LONGEST_NAME = 100
 
 
-def order_of(agenda: Agenda, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> Order:
+def order_of(agenda: RunPlan, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> JobRequest:
     """Return the submission: the command with the same targets and options. The paper's studies are on the cluster already.
 
     The same trials for the same store are the same submission. ``further`` are options that change no trial.
@@ -28,7 +28,7 @@ def order_of(agenda: Agenda, targets: Sequence[str], cluster: Cluster, further: 
     place = shared_store(cluster.store)
     words = (*words_of(agenda.options), *further)
     note = json.dumps({"command": COMMAND, "targets": list(targets), "options": list(words)}, indent=1)
-    return Order(
+    return JobRequest(
         key=submission_key(fingerprint(sorted(trial.id for trial in agenda.trials)), place),
         study=" ".join([COMMAND, *targets])[:LONGEST_NAME],
         shipment=Shipment({f"{COMMAND}.json": note.encode()}),
@@ -55,7 +55,7 @@ def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]
     return (*(["--fetch-data"] if fetch_data else []), "--tracker-wait", str(tracker_wait_s))
 
 
-def require_room(agenda: Agenda, cluster: Cluster) -> None:
+def require_room(agenda: RunPlan, cluster: Cluster) -> None:
     """Raise ``UserError`` when a trial wants more GPUs than the cluster can have, before a machine is paid for."""
     here = sum(group.gpus * group.max for group in cluster.workers)
     for unit in agenda.units.values():
@@ -64,7 +64,7 @@ def require_room(agenda: Agenda, cluster: Cluster) -> None:
             raise UserError(f"a trial of {unit.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
 
 
-def said(agenda: Agenda, cluster: Cluster) -> list[str]:
+def said(agenda: RunPlan, cluster: Cluster) -> list[str]:
     """Return notes to print before machines start: the cost, and parts of the description that have no effect."""
     hours = total(cost_of(trial, gpus=1) for trial in agenda.trials).gpu_hours
     mirror = "reproduce keeps no mirror: results are in the cluster's storage, and fetched at the end"

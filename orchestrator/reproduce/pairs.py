@@ -7,15 +7,15 @@ from pydantic import JsonValue
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.rows import student_name
-from orchestrator.reproduce.plan import Agenda, distinct, unit_name
-from orchestrator.reproduce.runs import Unit
+from orchestrator.reproduce.plan import RunPlan, distinct, unit_name
+from orchestrator.reproduce.runs import PaperJob
 from orchestrator.study.schema import ZooTeacher
 
 ROW = "row"
 
 
 @dataclass(frozen=True)
-class Pair:
+class DetectorPair:
     """Hold a student and a teacher on one dataset: the trials without and with distillation, each once, in rows' order.
 
     ``teaches`` is the trial that trained or evaluated the teacher, ``None`` where the rows have none, as with random
@@ -35,12 +35,12 @@ class Pair:
         return f"{', '.join(self.tables)}: {self.student} from {self.teacher}".removeprefix(": ")
 
 
-def pairs_of(agenda: Agenda) -> list[Pair]:
+def pairs_of(agenda: RunPlan) -> list[DetectorPair]:
     """Return every pair of which the rows have a distilled trial; ``alone`` is empty where no row trains it alone."""
     units = [agenda.units[name] for name in dict.fromkeys(map(unit_name, agenda.rows))]
     trained = [unit for unit in units if not unit.is_weights]
     alone = distinct(trial for unit in trained for trial in unit.trials if trial.spec.teacher is None)
-    groups: dict[tuple[object, ...], list[tuple[Unit, PlannedTrial]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[PaperJob, PlannedTrial]]] = {}
     for unit in trained:
         for trial in unit.trials:
             if trial.spec.teacher is not None:
@@ -49,11 +49,13 @@ def pairs_of(agenda: Agenda) -> list[Pair]:
     return [_pair(agenda, group, alone) for group in groups.values()]
 
 
-def _pair(agenda: Agenda, group: Sequence[tuple[Unit, PlannedTrial]], alone: Iterable[PlannedTrial]) -> Pair:
+def _pair(
+    agenda: RunPlan, group: Sequence[tuple[PaperJob, PlannedTrial]], alone: Iterable[PlannedTrial]
+) -> DetectorPair:
     units, (first, *_) = {unit.name for unit, _ in group}, [trial for _, trial in group]
     same = [t for t in alone if (_student(t), t.spec.dataset) == (_student(first), first.spec.dataset)]
     assert first.spec.teacher is not None
-    return Pair(
+    return DetectorPair(
         student=_student(first),
         teacher=student_name(first.spec.teacher.detector),
         tables=tuple(dict.fromkeys(row.table for row in agenda.rows if unit_name(row) in units and row.table)),
@@ -67,7 +69,7 @@ def _student(trial: PlannedTrial) -> str:
     return student_name(trial.spec.student)
 
 
-def _teaching(agenda: Agenda, unit: Unit) -> PlannedTrial | None:
+def _teaching(agenda: RunPlan, unit: PaperJob) -> PlannedTrial | None:
     """Return the trial that holds a unit's teacher, under the teacher's role."""
     section, found = unit.plan.study.teacher, unit.teacher
     if isinstance(section, ZooTeacher) and section.name in agenda.units:

@@ -12,22 +12,22 @@ from orchestrator.reproduce.data.part_of_data import parts_of
 from orchestrator.reproduce.data.smoke_data import smoke_roots
 from orchestrator.reproduce.fidelity import shortened, smoke
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.runs import Maker, Unit
-from orchestrator.reproduce.tables import Row, Suite, suites_for, switched
+from orchestrator.reproduce.runs import JobFactory, PaperJob
+from orchestrator.reproduce.tables import Suite, TableRow, suites_for, switched
 from orchestrator.study.fingerprint import canonical_json, fingerprint
 from orchestrator.study.schema import Search
 
 
 @dataclass(frozen=True)
-class Agenda:
+class RunPlan:
     """Hold the suites that were asked for, their units by name, and which units each trial serves."""
 
     suites: tuple[Suite, ...]
-    units: dict[str, Unit]
+    units: dict[str, PaperJob]
     options: Options
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[TableRow, ...]:
         """Return all rows, in the suites' order."""
         return tuple(row for suite in self.suites for row in suite.rows)
 
@@ -37,7 +37,7 @@ class Agenda:
         return tuple(distinct(trial for wave in self.waves() for trial in wave))
 
     @property
-    def order(self) -> tuple[Unit, ...]:
+    def order(self) -> tuple[PaperJob, ...]:
         """Return the units in the order in which they run."""
         return tuple(sorted(self.units.values(), key=lambda unit: (not unit.is_weights, unit.teacher is not None)))
 
@@ -59,33 +59,33 @@ class Agenda:
         named = (f"{row.table} {row.label}".strip() for row in self.rows if unit_name(row) in users)
         return tuple(dict.fromkeys(named))
 
-    def needs(self, unit: Unit) -> frozenset[str]:
+    def needs(self, unit: PaperJob) -> frozenset[str]:
         """Return the ids of the trials that a unit is made of or waits for."""
         checks = (trial for gate in unit.gates for trial in self.units[gate].trials)
         teacher = (unit.teacher,) if unit.teacher else ()
         return frozenset(trial.id for trial in (*unit.trials, *teacher, *checks))
 
-    def source(self, trial: PlannedTrial) -> Unit:
+    def source(self, trial: PlannedTrial) -> PaperJob:
         """Return the first unit that a trial is of, as its own or as its teacher."""
         return next(unit for unit in self.order if trial.id in {t.id for t in (*unit.trials, unit.teacher) if t})
 
 
-def make_agenda(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> Agenda:
+def make_agenda(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> RunPlan:
     """Return the work that ``targets`` need; it uses neither data, GPU nor network, and writes nothing."""
     suites = tuple(switched(suite, options.switches) for target in targets for suite in suites_for(target))
     suites = tuple({suite.name: suite for suite in suites}.values())
     maker = _maker(suites, options, store, machine)
-    units: dict[str, Unit] = {}
+    units: dict[str, PaperJob] = {}
     for row in (row for suite in suites for row in suite.rows):
         name = unit_name(row)
         if name not in units:
             units[name] = maker.weights(row.weights) if row.weights else maker.study(row.study, (row.public,))
         for gate in units[name].gates:
             units.setdefault(gate, maker.weights(gate))
-    return Agenda(suites, units, options)
+    return RunPlan(suites, units, options)
 
 
-def unit_name(row: Row) -> str:
+def unit_name(row: TableRow) -> str:
     """Return the name of the unit that a row's numbers come from."""
     return row.study or row.weights
 
@@ -95,7 +95,7 @@ def data_folder(store: Store) -> Path:
     return store.root / "data"
 
 
-def merged(agenda: Agenda, trials: tuple[PlannedTrial, ...], label: str) -> tuple[Plan, ...]:
+def merged(agenda: RunPlan, trials: tuple[PlannedTrial, ...], label: str) -> tuple[Plan, ...]:
     """Return plans that run ``trials``: one for all that share data, placement and, where cohorts are formed, a teacher.
 
     One plan means one sweep: its trials take turns in the same processes.
@@ -106,7 +106,7 @@ def merged(agenda: Agenda, trials: tuple[PlannedTrial, ...], label: str) -> tupl
     return tuple(_plan(agenda.source(group[0]).plan, tuple(group), label) for group in groups.values())
 
 
-def _common(agenda: Agenda, trial: PlannedTrial) -> str:
+def _common(agenda: RunPlan, trial: PlannedTrial) -> str:
     study = agenda.source(trial).plan.study
     alone = study.search.cohort == 1
     teacher = None if alone or trial.spec.teacher is None else trial.spec.teacher.model_dump(mode="json")
@@ -135,11 +135,11 @@ def distinct(trials: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:
     return tuple(found.values())
 
 
-def _maker(suites: tuple[Suite, ...], options: Options, store: Store, machine: Machine | None) -> Maker:
+def _maker(suites: tuple[Suite, ...], options: Options, store: Store, machine: Machine | None) -> JobFactory:
     folder, sets = data_folder(store), tuple(options.sets())
     if options.fidelity == "smoke":
         roots = smoke_roots(folder)
-        return Maker(store, machine, (*sets, "scaling.workers=1"), lambda study: smoke(study, roots), random=True)
+        return JobFactory(store, machine, (*sets, "scaling.workers=1"), lambda study: smoke(study, roots), random=True)
     if options.fidelity == "short":
-        return Maker(store, machine, sets, lambda study: shortened(study, parts_of([study], folder)))
-    return Maker(store, machine, sets, lambda study: study)
+        return JobFactory(store, machine, sets, lambda study: shortened(study, parts_of([study], folder)))
+    return JobFactory(store, machine, sets, lambda study: study)

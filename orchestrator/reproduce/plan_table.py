@@ -9,17 +9,17 @@ from rich.text import Text
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import zoo_checkpoint
+from orchestrator.reproduce.baseline_check import described
 from orchestrator.reproduce.cost import Cost, cost_of, total
-from orchestrator.reproduce.gate import described
 from orchestrator.reproduce.loading import starving
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
-from orchestrator.reproduce.tables import Switch, switches
+from orchestrator.reproduce.tables import PaperOption, switches
 
 WIDTH = 170
 
 
-def plan_content(agenda: Agenda, price: float) -> dict[str, Any]:
+def plan_content(agenda: RunPlan, price: float) -> dict[str, Any]:
     """Return the plan as ``--plan --json`` prints it."""
     rows = [_trial(agenda, trial) for trial in agenda.trials]
     whole = total(_cost(agenda, trial) for trial in agenda.trials)
@@ -38,7 +38,7 @@ def plan_content(agenda: Agenda, price: float) -> dict[str, Any]:
     }
 
 
-def print_plan(agenda: Agenda, price: float) -> None:
+def print_plan(agenda: RunPlan, price: float) -> None:
     """Print the plan for people."""
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     for suite in agenda.suites:
@@ -49,7 +49,7 @@ def print_plan(agenda: Agenda, price: float) -> None:
         console.print(line, markup=False, highlight=False)
 
 
-def open_questions(agenda: Agenda) -> list[Switch]:
+def open_questions(agenda: RunPlan) -> list[PaperOption]:
     """Return the switches that change something in these suites, or have done so."""
     studies = {row.study for row in agenda.rows}
     touched = {
@@ -59,7 +59,7 @@ def open_questions(agenda: Agenda) -> list[Switch]:
     return [switch for switch in switches().values() if touched[switch.name] & studies]
 
 
-def _table(agenda: Agenda) -> Table:
+def _table(agenda: RunPlan) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("id", "trial", "seed", "waits for", "rows", "GPU-h", "GB", "status"):
         table.add_column(title, justify="right" if title in ("seed", "GPU-h", "GB") else "left", overflow="fold")
@@ -68,7 +68,7 @@ def _table(agenda: Agenda) -> Table:
     return table
 
 
-def _cells(agenda: Agenda, trial: PlannedTrial) -> list[str]:
+def _cells(agenda: RunPlan, trial: PlannedTrial) -> list[str]:
     content = _trial(agenda, trial)
     hours = f"{content['gpu_hours']:.1f}{'' if content['measured'] else '?'}"
     rows = content["rows"]
@@ -78,7 +78,7 @@ def _cells(agenda: Agenda, trial: PlannedTrial) -> list[str]:
             f"{content['disk_gb']:.1f}", trial.status]  # fmt: skip
 
 
-def _trial(agenda: Agenda, trial: PlannedTrial) -> dict[str, Any]:
+def _trial(agenda: RunPlan, trial: PlannedTrial) -> dict[str, Any]:
     unit, cost = agenda.source(trial), _cost(agenda, trial)
     own = trial.id in {one.id for one in unit.trials}
     return {
@@ -96,18 +96,18 @@ def _trial(agenda: Agenda, trial: PlannedTrial) -> dict[str, Any]:
     }
 
 
-def _waits_for(agenda: Agenda, trial: PlannedTrial) -> list[str]:
+def _waits_for(agenda: RunPlan, trial: PlannedTrial) -> list[str]:
     unit = agenda.source(trial)
     if trial.id not in {one.id for one in unit.trials} or unit.is_weights:
         return []
     return [*([unit.teacher.id] if unit.teacher else []), *unit.gates]
 
 
-def _cost(agenda: Agenda, trial: PlannedTrial) -> Cost:
+def _cost(agenda: RunPlan, trial: PlannedTrial) -> Cost:
     return cost_of(trial, agenda.source(trial).plan.resources.workers)
 
 
-def _cost_lines(agenda: Agenda, price: float) -> list[str]:
+def _cost_lines(agenda: RunPlan, price: float) -> list[str]:
     whole = total(_cost(agenda, trial) for trial in agenda.trials)
     each = max((unit.plan.resources.workers for unit in agenda.units.values()), default=1)
     sure = "measured here" if whole.measured else "from given rates (?), which may be off by a factor of two"
@@ -118,12 +118,12 @@ def _cost_lines(agenda: Agenda, price: float) -> list[str]:
     ]
 
 
-def _loading_lines(agenda: Agenda) -> list[str]:
+def _loading_lines(agenda: RunPlan) -> list[str]:
     lines = [f"  {loading.describe()}" for loading in starving(agenda)]
     return lines and ["images may come too slowly for the GPUs:", *lines]
 
 
-def _missing_lines(agenda: Agenda) -> list[str]:
+def _missing_lines(agenda: RunPlan) -> list[str]:
     lines = [line for lack in lacking(agenda) for line in _lack_lines(lack)]
     random = [f"RANDOM WEIGHTS instead of {url}: the numbers mean nothing" for url in replaced_weights(agenda)]
     return [*(lines or ["nothing has to be fetched"]), *random]
@@ -142,7 +142,7 @@ def _lack(lack: Lack) -> dict[str, Any]:
     return {"what": lack.what, "gb": lack.gb, "files": [dict(vars(file)) for file in lack.files]}
 
 
-def _switch_lines(agenda: Agenda) -> list[str]:
+def _switch_lines(agenda: RunPlan) -> list[str]:
     lines = [
         f"--switch {s.name}={_choice(agenda, s)}: {s.question} Also: {', '.join(_others(agenda, s))}."
         for s in open_questions(agenda)
@@ -157,15 +157,15 @@ def _switch_lines(agenda: Agenda) -> list[str]:
     ]
 
 
-def _choice(agenda: Agenda, switch: Switch) -> str:
+def _choice(agenda: RunPlan, switch: PaperOption) -> str:
     return agenda.options.switches.get(switch.name, switch.default)
 
 
-def _others(agenda: Agenda, switch: Switch) -> list[str]:
+def _others(agenda: RunPlan, switch: PaperOption) -> list[str]:
     return [choice for choice in (switch.default, *switch.choices) if choice != _choice(agenda, switch)]
 
 
-def _figures(agenda: Agenda) -> list[tuple[str, float]]:
+def _figures(agenda: RunPlan) -> list[tuple[str, float]]:
     """Return public checkpoints whose printed AP differs from their zoo's."""
     pairs = dict.fromkeys(
         (row.weights, row.printed["mAP"]) for row in agenda.rows if row.weights and "mAP" in row.printed

@@ -10,7 +10,7 @@ from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import data_folder
 from orchestrator.reproduce.tables import Suite, paper_dir, study_file
 from orchestrator.study.load import load_study
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from trainers.schema import CocoDataset, VocDataset
 
 
@@ -33,7 +33,7 @@ def _write_parts(suites: tuple[Suite, ...], folder: Path) -> None:
                 write_part(dataset, target)
 
 
-def _studies(suites: tuple[Suite, ...]) -> list[Study]:
+def _studies(suites: tuple[Suite, ...]) -> list[StudySpec]:
     files = [study_file(row.study) for suite in suites for row in suite.rows if row.study]
     weighed = any(row.weights for suite in suites for row in suite.rows)
     named = [*files, paper_dir() / "parts" / "weights_coco.yaml" if weighed else None]

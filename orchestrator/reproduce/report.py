@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.reproduce.agreement import Agreement
-from orchestrator.reproduce.claim import Judgement, compare
-from orchestrator.reproduce.gate import ACCEPT, Check, check_of, described
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.baseline_check import ACCEPT, BaselineCheck, check_of, described
+from orchestrator.reproduce.comparison import Comparison
+from orchestrator.reproduce.hypothesis import HypothesisResult, compare
+from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.results import Judged, Results, ap_values
-from orchestrator.reproduce.tables import METRICS, Claim
-from orchestrator.reproduce.verdict import Verdict
+from orchestrator.reproduce.tables import METRICS, Hypothesis
 
 WIDTH = 190
 MEANINGLESS = {
@@ -26,7 +26,7 @@ MEANINGLESS = {
 
 
 def verdict_content(
-    agenda: Agenda, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+    agenda: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
 ) -> dict[str, Any]:
     """Return the verdicts as ``--json`` prints them."""
     claims = [(claim, judgement) for claim, judgement in judged_claims(agenda, results)]
@@ -41,7 +41,7 @@ def verdict_content(
     }
 
 
-def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None) -> None:
+def print_verdicts(agenda: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None) -> None:
     """Print the verdicts for people: measured and printed AP in percent, and the conclusion.
 
     ``ranking`` is how a shortened reproduction agrees with the full one.
@@ -60,7 +60,7 @@ def print_verdicts(agenda: Agenda, rows: Sequence[Judged], results: Results, ran
     console.print(f"cells: {numbers}", markup=False, highlight=False)
 
 
-def checks(agenda: Agenda, results: Results) -> list[Check]:
+def checks(agenda: RunPlan, results: Results) -> list[BaselineCheck]:
     """Return the checks of public weights that rows rest on, as far as they have been evaluated."""
     gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
     values = {gate: ap_values(agenda, gate, results) for gate in gates}
@@ -68,7 +68,7 @@ def checks(agenda: Agenda, results: Results) -> list[Check]:
     return [check_of(gate, value, accept=agenda.options.accept_teacher_ap) for gate, value in known.items()]
 
 
-def judged_claims(agenda: Agenda, results: Results) -> list[tuple[Claim, Judgement]]:
+def judged_claims(agenda: RunPlan, results: Results) -> list[tuple[Hypothesis, HypothesisResult]]:
     """Return each claim of the suites with the evidence from the seeds."""
     return [
         (claim, compare(ap_values(agenda, claim.better, results), ap_values(agenda, claim.than, results)))
@@ -82,7 +82,7 @@ def counts(rows: Sequence[Judged]) -> dict[str, int]:
     return dict(Counter(cell.kind for row in rows for cell in row.cells.values()))
 
 
-def cell_text(cell: Verdict) -> str:
+def cell_text(cell: Comparison) -> str:
     """Return one cell: measured, printed and verdict."""
     measured = "" if cell.mean is None else f"{cell.mean:.1f}"
     spread = "" if cell.error is None else f"±{cell.error:.1f}"
@@ -121,13 +121,13 @@ def _row_content(found: Judged) -> dict[str, Any]:
     }
 
 
-def _check_line(check: Check) -> str:
+def _check_line(check: BaselineCheck) -> str:
     measured = f"AP {check.measured:.1f} here, {described(check.weights)}"
     wrong = f"WRONG, accepted by {ACCEPT}" if check.accepted else "WRONG"
     return f"weights {check.weights}: {measured}: {'as it should be' if check.objection is None else wrong}"
 
 
-def _claim_line(claim: Claim, judgement: Judgement) -> str:
+def _claim_line(claim: Hypothesis, judgement: HypothesisResult) -> str:
     if judgement.difference is None:
         return f"{claim.better} above {claim.than}? not run"
     margin = "one seed" if judgement.margin is None else f"clear from {judgement.margin:.1f}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from orchestrator.core.numbers import is_number
 from orchestrator.core.store import Store
 from orchestrator.reports.paper import HEADLINE
-from orchestrator.reproduce.plan import Agenda, merged, unit_name
-from orchestrator.reproduce.tables import METRICS, Row
-from orchestrator.reproduce.verdict import Verdict, judge
+from orchestrator.reproduce.comparison import Comparison, judge
+from orchestrator.reproduce.plan import RunPlan, merged, unit_name
+from orchestrator.reproduce.tables import METRICS, TableRow
 from orchestrator.results.metric_names import AP, VOC_MEANING, printed_metrics
 from orchestrator.results.result import TrialResult
 from orchestrator.results.trial import is_final
@@ -24,10 +24,10 @@ class Judged:
     ``measured`` names the metric behind each cell: on Pascal VOC it is VOC's own AP.
     """
 
-    row: Row
+    row: TableRow
     variant: str
     seeds: int
-    cells: dict[str, Verdict]
+    cells: dict[str, Comparison]
     measured: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -37,7 +37,7 @@ class Judged:
         return ", ".join(filter(None, [self.cells[HEADLINE].note, *own]))
 
 
-def read_all(agenda: Agenda, store: Store) -> Results:
+def read_all(agenda: RunPlan, store: Store) -> Results:
     """Return the results of all trials by id, from MLflow; from the trials' directories when it is away."""
     found: dict[str, TrialResult] = {}
     for plan in merged(agenda, agenda.trials, "verdict"):
@@ -45,18 +45,18 @@ def read_all(agenda: Agenda, store: Store) -> Results:
     return found
 
 
-def judged(agenda: Agenda, results: Results) -> list[Judged]:
+def judged(agenda: RunPlan, results: Results) -> list[Judged]:
     """Return the verdicts on all rows, in their order."""
     return [found for row in agenda.rows for found in _judged_row(agenda, row, results)]
 
 
-def ap_values(agenda: Agenda, unit: str, results: Results) -> list[float]:
+def ap_values(agenda: RunPlan, unit: str, results: Results) -> list[float]:
     """Return the last AP of each finished trial of a unit, in percent."""
     own = [results[trial.id] for trial in agenda.units[unit].trials if trial.id in results]
     return values_of(own, metric_names(agenda, unit)["mAP"])
 
 
-def metric_names(agenda: Agenda, unit: str) -> dict[str, str]:
+def metric_names(agenda: RunPlan, unit: str) -> dict[str, str]:
     """Return which measured metric stands for which printed one: Pascal VOC's tables print its own AP."""
     found = printed_metrics(agenda.units[unit].plan.study.dataset.kind)
     return {HEADLINE if title == AP else title: metric for title, metric in found.items()}
@@ -67,7 +67,7 @@ def values_of(results: list[TrialResult], metric: str) -> list[float]:
     return [100 * result.last.get(metric, float("nan")) for result in results if is_final(result)]
 
 
-def _judged_row(agenda: Agenda, row: Row, results: Results) -> list[Judged]:
+def _judged_row(agenda: RunPlan, row: TableRow, results: Results) -> list[Judged]:
     unit = agenda.units[unit_name(row)]
     names = metric_names(agenda, unit.name)
     groups: dict[str, list[TrialResult | None]] = {}
@@ -78,7 +78,7 @@ def _judged_row(agenda: Agenda, row: Row, results: Results) -> list[Judged]:
     return [_judge(row, variant, group, names) for variant, group in groups.items()]
 
 
-def _judge(row: Row, variant: str, group: list[TrialResult | None], names: Mapping[str, str]) -> Judged:
+def _judge(row: TableRow, variant: str, group: list[TrialResult | None], names: Mapping[str, str]) -> Judged:
     known = [result for result in group if result is not None]
     shown = [metric for metric in METRICS if metric in names]
     cells = {
@@ -88,7 +88,7 @@ def _judge(row: Row, variant: str, group: list[TrialResult | None], names: Mappi
     return Judged(row, variant, sum(map(is_final, known)), cells, names)
 
 
-def _where_defined(known: list[TrialResult], row: Row, metric: str, name: str) -> list[float]:
+def _where_defined(known: list[TrialResult], row: TableRow, metric: str, name: str) -> list[float]:
     """Return a metric's values; a size that no box of the data has is no failure where nothing is printed either."""
     values = values_of(known, name)
     return values if metric in row.printed else [value for value in values if is_number(value)]

@@ -13,14 +13,14 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import needed_urls, with_random_weights, zoo_detector
 from orchestrator.reproduce.tables import paper_dir, study_file
 from orchestrator.study.load import LoadedStudy, load_study
-from orchestrator.study.schema import Study, TrainedTeacher, ZooTeacher
+from orchestrator.study.schema import StudySpec, TrainedTeacher, ZooTeacher
 from trainers.schema import NoDistillation
 
-Shorten = Callable[[Study], Study]
+Shorten = Callable[[StudySpec], StudySpec]
 
 
 @dataclass(frozen=True)
-class Unit:
+class PaperJob:
     """Hold one study or one public checkpoint: ``trials`` hold a row's numbers.
 
     ``teacher`` is the trial that has to be finished first, ``gates`` are the public checkpoints that have to give a
@@ -44,7 +44,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Maker:
+class JobFactory:
     """Make units for one store and machine; ``random`` puts random weights in the place of those that are not here."""
 
     store: Store
@@ -53,7 +53,7 @@ class Maker:
     shorten: Shorten
     random: bool = False
 
-    def study(self, name: str, public: Iterable[str] = ()) -> Unit:
+    def study(self, name: str, public: Iterable[str] = ()) -> PaperJob:
         """Return the unit of a study of the paper; ``public`` are checkpoints of its own student."""
         loaded = self._loaded(name)
         fetch = tuple(needed_urls(loaded.study))
@@ -64,7 +64,7 @@ class Maker:
         gates = tuple(dict.fromkeys((*zoo, *(one for one in public if one))))
         return self._unit(name, plan, plan.students, fetch, teacher=teacher, gates=() if self.random else gates)
 
-    def weights(self, name: str) -> Unit:
+    def weights(self, name: str) -> PaperJob:
         """Return the unit that evaluates a public checkpoint; a random one in its place makes the steps of a student."""
         own = paper_dir() / "parts" / f"weights_{name}.yaml"
         path = own if own.is_file() else paper_dir() / "parts" / "weights_coco.yaml"
@@ -92,10 +92,10 @@ class Maker:
         teacher: PlannedTrial | None = None,
         gates: tuple[str, ...] = (),
         is_weights: bool = False,
-    ) -> Unit:
+    ) -> PaperJob:
         fetch, replaced = ((), urls) if self.random else (urls, ())
         named = tuple(_named(trial, name) for trial in trials)
-        return Unit(name, plan, named, teacher and _named(teacher, name), gates, fetch, replaced, is_weights)
+        return PaperJob(name, plan, named, teacher and _named(teacher, name), gates, fetch, replaced, is_weights)
 
     def _loaded(self, name: str) -> LoadedStudy:
         return self._shortened(load_study(_file(name), self.sets))

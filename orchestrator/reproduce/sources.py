@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator.reproduce.plan import Agenda
+from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.tables import read_yaml, study_file
 from orchestrator.study.load import load_study
 from trainers.schema.remote import cached
@@ -18,7 +18,7 @@ FETCHED = ".fetched"
 
 
 @dataclass(frozen=True)
-class Source:
+class FileSource:
     """Hold one file to fetch; ``digest`` says how its content is known, ``place`` where it belongs."""
 
     url: str
@@ -34,12 +34,12 @@ class Lack:
     """
 
     what: str
-    files: tuple[Source, ...]
+    files: tuple[FileSource, ...]
     gb: float | None = None
     unpack: str = ""
 
 
-def lacking(agenda: Agenda) -> list[Lack]:
+def lacking(agenda: RunPlan) -> list[Lack]:
     """Return the data and weights that are missing here, each once; random weights that stand in are not missing."""
     roots = dict.fromkeys(root for unit in agenda.units.values() for root in [_root(unit.name)] if root)
     data = [] if agenda.options.fidelity == "smoke" else [_data(root) for root in roots if not _is_here(root)]
@@ -47,7 +47,7 @@ def lacking(agenda: Agenda) -> list[Lack]:
     return [*data, *(Lack("weights", (_weights(url),)) for url in urls)]
 
 
-def replaced_weights(agenda: Agenda) -> list[str]:
+def replaced_weights(agenda: RunPlan) -> list[str]:
     """Return the addresses of weights that random ones stand in for."""
     return list(dict.fromkeys(url for unit in agenda.units.values() for url in unit.replaced))
 
@@ -66,7 +66,7 @@ def _is_here(root: str) -> bool:
     return Path(root).is_dir() and not (on_its_way and any(not note_of(source, lack).exists() for source in lack.files))
 
 
-def note_of(source: Source, lack: Lack) -> Path:
+def note_of(source: FileSource, lack: Lack) -> Path:
     """Return the file that says that an archive has been unpacked."""
     return Path(lack.unpack) / FETCHED / f"{source.url.rsplit('/', 1)[-1]}.done"
 
@@ -76,13 +76,13 @@ def _data(root: str) -> Lack:
     place = os.path.expandvars(root)
     if known is None:
         return Lack(f"data in {place}", ())
-    files = tuple(Source(file["url"], f"{MD5}{file['md5']}", place) for file in known["files"])
+    files = tuple(FileSource(file["url"], f"{MD5}{file['md5']}", place) for file in known["files"])
     return Lack(f"data in {place}", files, float(known["gb"]), os.path.normpath(Path(place) / known["unpack"]))
 
 
-def _weights(url: str) -> Source:
+def _weights(url: str) -> FileSource:
     digits = _digests().get(url)
-    return Source(url, f"SHA-256 {digits}..." if digits else "as in its name", str(cached(url).parent))
+    return FileSource(url, f"SHA-256 {digits}..." if digits else "as in its name", str(cached(url).parent))
 
 
 @cache

@@ -17,7 +17,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """Hold one row of a table: its printed numbers, in percent by metric, and the study to compare with them.
 
     Either ``study`` names the study that trains the row, or ``weights`` the public checkpoint that is evaluated.
@@ -33,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Hypothesis:
     """Say that one study should end above another."""
 
     better: str
@@ -46,12 +46,12 @@ class Suite:
 
     name: str
     title: str
-    rows: tuple[Row, ...]
-    claims: tuple[Claim, ...] = ()
+    rows: tuple[TableRow, ...]
+    claims: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)
-class Switch:
+class PaperOption:
     """Hold one open question: ``choices`` maps each alternative to the studies that take the place of others."""
 
     name: str
@@ -94,9 +94,9 @@ def other_suites() -> dict[str, Suite]:
 
 
 @cache
-def switches() -> dict[str, Switch]:
+def switches() -> dict[str, PaperOption]:
     """Return the paper's open questions by name."""
-    return {name: Switch(name=name, **content) for name, content in read_yaml("switches.yaml").items()}
+    return {name: PaperOption(name=name, **content) for name, content in read_yaml("switches.yaml").items()}
 
 
 def suites_for(target: str) -> tuple[Suite, ...]:
@@ -120,7 +120,7 @@ def switched(suite: Suite, chosen: Mapping[str, str]) -> Suite:
     """Return the suite with the alternatives of these switches; a row that several of them replace takes the last."""
     places = {row: other for name, choice in chosen.items() for row, other in _choice(name, choice).items()}
     rows = tuple(replace(row, study=places.get(row.study, row.study)) for row in suite.rows)
-    claims = tuple(Claim(places.get(c.better, c.better), places.get(c.than, c.than)) for c in suite.claims)
+    claims = tuple(Hypothesis(places.get(c.better, c.better), places.get(c.than, c.than)) for c in suite.claims)
     return replace(suite, rows=rows, claims=claims)
 
 
@@ -141,17 +141,17 @@ def _choice(name: str, choice: str) -> Mapping[str, str]:
     return switch.choices[choice]
 
 
-def _rows(table: str, content: list[dict[str, Any]]) -> tuple[Row, ...]:
+def _rows(table: str, content: list[dict[str, Any]]) -> tuple[TableRow, ...]:
     return tuple(_row(table, row) for row in content)
 
 
-def _row(table: str, row: Mapping[str, Any]) -> Row:
+def _row(table: str, row: Mapping[str, Any]) -> TableRow:
     words = [row["detector"], row["method"] if row["role"] == "distilled" else row["role"]]
     if "teacher" in row:
         words.append(f"from {row['teacher']}")
     if row.get("inherit"):
         words.append("inheriting")
-    return Row(
+    return TableRow(
         table=table,
         label=" ".join(words),
         study=row.get("study", ""),
@@ -162,26 +162,26 @@ def _row(table: str, row: Mapping[str, Any]) -> Row:
 
 
 def _suite(name: str, content: Mapping[str, Any]) -> Suite:
-    rows = tuple(Row(table=name, label=study, study=study) for study in content["studies"])
-    claims = tuple(Claim(**claim) for claim in content.get("claims", ()))
+    rows = tuple(TableRow(table=name, label=study, study=study) for study in content["studies"])
+    claims = tuple(Hypothesis(**claim) for claim in content.get("claims", ()))
     return Suite(name, content["title"], rows, claims)
 
 
-def _lone_row(target: str) -> Row:
+def _lone_row(target: str) -> TableRow:
     """Return the row of a study that no suite names; an alternative is compared with the row that it replaces."""
     if study_file(target) is None:
-        return Row(table="", label=target, weights=target)
+        return TableRow(table="", label=target, weights=target)
     for row in _replaced(target):
         return replace(row, study=target)
-    return Row(table="", label=target, study=target)
+    return TableRow(table="", label=target, study=target)
 
 
-def _replaced(study: str) -> Iterator[Row]:
+def _replaced(study: str) -> Iterator[TableRow]:
     maps = [places for switch in switches().values() for places in switch.choices.values()]
     replaced = {row for places in maps for row, other in places.items() if other == study}
     yield from (row for table in tables().values() for row in table.rows if row.study in replaced)
 
 
-def _distinct(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+def _distinct(rows: tuple[TableRow, ...]) -> tuple[TableRow, ...]:
     """Leave out rows that say the same in several places."""
     return tuple({(row.study, row.weights, tuple(row.printed.items())): row for row in reversed(rows)}.values())[::-1]

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import Trial
 from trainers.schema.dataset import CocoDataset, VocDataset
-from trainers.schema.view import LATER_KEYS
+from trainers.schema.image_pipeline import LATER_KEYS
 
 T = TypeVar("T", bound=Trial)
 Settings = tuple[tuple[str, str], ...]

@@ -12,7 +12,7 @@ from orchestrator.results.trial import Trial, counts
 from trainers.schema.record import SELECTION_METRIC
 
 T = TypeVar("T", bound=Trial)
-Kind = Literal["teacher", "baseline", "distilled"]
+RowKind = Literal["teacher", "baseline", "distilled"]
 NOT_IDENTITY = ("seed", "dataset.", "teacher.")  # the seed, where files are, and what the rows of a group share
 
 
@@ -20,7 +20,7 @@ NOT_IDENTITY = ("seed", "dataset.", "teacher.")  # the seed, where files are, an
 class Row(Generic[T]):
     """Hold trials that differ in the seed only. ``metric`` selects their best epochs."""
 
-    kind: Kind
+    kind: RowKind
     trials: tuple[T, ...]
     metric: str = SELECTION_METRIC
 
@@ -66,7 +66,7 @@ class Row(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Standing(Generic[T]):
+class RankedRow(Generic[T]):
     """Hold a row with all that follows from comparing it within its group.
 
     ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (a fraction),
@@ -87,9 +87,9 @@ class Standing(Generic[T]):
         return own.mean - alone.mean if own and alone else None
 
 
-def standings(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[Standing[T]]:
+def standings(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[RankedRow[T]]:
     """Return the rows of a group, compared: teachers, students alone, distilled ones, each in order of appearance."""
-    kinds: list[tuple[Kind, Sequence[T]]] = [
+    kinds: list[tuple[RowKind, Sequence[T]]] = [
         ("teacher", group.teachers), ("baseline", group.baselines), ("distilled", group.distilled),
     ]  # fmt: skip
     rows = [row for kind, trials in kinds for row in _rows(kind, trials, metric)]
@@ -99,7 +99,7 @@ def standings(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[Stan
     ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
     baselines = [row for row in rows if row.kind == "baseline"]
     return [
-        Standing(
+        RankedRow(
             row, group.id, baseline_of(row, baselines), ranked.get(id(row)),
             common.interval(row.score) if common and row.score and row.kind != "teacher" else None,
         )
@@ -133,7 +133,7 @@ def identity_of(trial: Trial) -> object:
     return settings or trial.id
 
 
-def _rows(kind: Kind, trials: Sequence[T], metric: str) -> list[Row[T]]:
+def _rows(kind: RowKind, trials: Sequence[T], metric: str) -> list[Row[T]]:
     found: dict[object, list[T]] = {}
     for trial in without_repeats(trials):
         found.setdefault(identity_of(trial), []).append(trial)

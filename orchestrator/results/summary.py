@@ -8,15 +8,15 @@ from typing import Any
 from orchestrator.results.comparability import comparable_groups
 from orchestrator.results.metric_names import columns_for
 from orchestrator.results.result import TrialResult
-from orchestrator.results.rows import Row, Standing, best_of, standings
+from orchestrator.results.rows import RankedRow, Row, best_of, standings
 from orchestrator.results.sample import Sample
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 
-Summary = Standing[TrialResult]
+Summary = RankedRow[TrialResult]
 
 
 @dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """Hold one line of a table: a row's means, or by itself a trial that enters none, marked in its name."""
 
     summary: Summary
@@ -48,7 +48,7 @@ def summarise(results: Sequence[TrialResult]) -> list[Summary]:
     found = [standing for group in groups for standing in standings(group)]
     grouped = {trial.id for group in groups for trial in group.teachers}
     alone = [result for result in results if result.role == "teacher" and result.id not in grouped]
-    found += [Standing(Row("teacher", (teacher,)), "") for teacher in alone]
+    found += [RankedRow(Row("teacher", (teacher,)), "") for teacher in alone]
     places = {id(result): place for place, result in enumerate(results)}
     first = {id(standing.row.first): standing for standing in reversed(found)}  # a teacher of several groups once
     return sorted(first.values(), key=lambda standing: places[id(standing.row.first)])
@@ -68,12 +68,12 @@ def lacks_best(results: Sequence[TrialResult]) -> str:
     return f"no student of this study has been trained to its end ({said}): run the study, or name a trial by its id"
 
 
-def lines_of(summaries: Sequence[Summary]) -> list[Line]:
+def lines_of(summaries: Sequence[Summary]) -> list[SummaryLine]:
     """Return the lines of a table: each row, and below it the trials that were measured but do not count."""
     return [line for summary in summaries for line in _lines(summary)]
 
 
-def columns_of(lines: Sequence[Line]) -> dict[str, str]:
+def columns_of(lines: Sequence[SummaryLine]) -> dict[str, str]:
     """Return which metrics a table shows, by title."""
     return columns_for(metric for line in lines for metric in line.samples)
 
@@ -84,19 +84,19 @@ def summary_json(results: Sequence[TrialResult]) -> dict[str, Any]:
     return {"rows": [_row_json(summary) for summary in summarise(results)], "best": best.id if best else None}
 
 
-def _lines(summary: Summary) -> list[Line]:
+def _lines(summary: Summary) -> list[SummaryLine]:
     row = summary.row
     shown = [trial for trial in row.others if shown_values(trial)]
     apart = [_trial_line(summary, trial) for trial in shown]
     if len(row.trials) == len(shown) == 1:
         return apart
     states = tuple(map(state_of, row.trials))
-    return [Line(summary, row.first.name, _seeds(row), states, row.samples, summary.gain, summary.rank), *apart]
+    return [SummaryLine(summary, row.first.name, _seeds(row), states, row.samples, summary.gain, summary.rank), *apart]
 
 
-def _trial_line(summary: Summary, trial: TrialResult) -> Line:
+def _trial_line(summary: Summary, trial: TrialResult) -> SummaryLine:
     samples = {key: Sample(value, None, 1) for key, value in shown_values(trial).items()}
-    return Line(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark_of(trial))
+    return SummaryLine(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark_of(trial))
 
 
 def _seeds(row: Row[TrialResult]) -> str:

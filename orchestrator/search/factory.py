@@ -1,15 +1,15 @@
 """Create the sampler of an open search."""
 
-from orchestrator.search.advisor import Advisor
-from orchestrator.study.schema import Study
+from orchestrator.search.sampler import Sampler
+from orchestrator.study.schema import StudySpec
 
 
-def advisor_of(study: Study) -> Advisor:
+def advisor_of(study: StudySpec) -> Sampler:
     """Return the sampler of an open search."""
     if study.search.algorithm == "pbt":
-        from orchestrator.search.population import PopulationAdvisor
+        from orchestrator.search.population import PopulationSampler
 
-        return PopulationAdvisor(study.search, study.schedule.epochs or 1)
-    from orchestrator.search.tpe import TpeAdvisor
+        return PopulationSampler(study.search, study.schedule.epochs or 1)
+    from orchestrator.search.tpe import TpeSampler
 
-    return TpeAdvisor(study.search)
+    return TpeSampler(study.search)

@@ -8,12 +8,12 @@ from pydantic import JsonValue
 
 from orchestrator.plan.draws import seed_of
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.search.advisor import Values
+from orchestrator.search.sampler import Values
 from orchestrator.study.schema import Domain, LogUniform, Population, Search, Uniform
 from orchestrator.study.space import draw
 
 
-class PopulationAdvisor:
+class PopulationSampler:
     """Propose generations of segments: all members train up to a common barrier, then the worst copy the best.
 
     A member of the lower quantile goes on from the state of a random member of the upper one, with its values changed;

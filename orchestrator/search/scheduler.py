@@ -6,8 +6,8 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.plan.journal import Event, SearchLog
-from orchestrator.search.member import Member
+from orchestrator.plan.journal import SearchEvent, SearchLog
+from orchestrator.search.trial_state import TrialState
 from trainers.schema.record import Record, read_outcome
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class RememberingScheduler(TrialScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._scheduler, self._log, self._metric_key = scheduler, events, metric
         self._resumed = resumed
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, TrialState] = {}
         self._replaying, self._depth = True, 0
         for event in events.read():
             if "trial" in event:  # the others are about points
@@ -136,7 +136,7 @@ class RememberingScheduler(TrialScheduler):
 
     # what the scheduler inside calls, by way of ``_Stage``
 
-    def stop(self, tune_controller: Any, member: Member) -> None:
+    def stop(self, tune_controller: Any, member: TrialState) -> None:
         """Stop a member that waits; one that still repeats its history hears of it with its next result."""
         member.over = True
         live = member.live
@@ -147,7 +147,7 @@ class RememberingScheduler(TrialScheduler):
 
     # what both runs and repetitions do
 
-    def _repeat(self, event: Event) -> None:
+    def _repeat(self, event: SearchEvent) -> None:
         name, kind = event["trial"], event["event"]
         if kind == "add":
             self._add(None, name)
@@ -162,19 +162,19 @@ class RememberingScheduler(TrialScheduler):
         else:
             self._remove(None, member, kind)
 
-    def _add(self, tune_controller: Any, name: str) -> Member:
+    def _add(self, tune_controller: Any, name: str) -> TrialState:
         self._write(event="add", trial=name)
-        member = self._members[name] = Member(name)
-        self._scheduler.on_trial_add(_Stage(self, tune_controller), member)
+        member = self._members[name] = TrialState(name)
+        self._scheduler.on_trial_add(_SchedulerStage(self, tune_controller), member)
         return member
 
     def _decide(
-        self, tune_controller: Any, member: Member, epoch: int, value: float, as_decided: str | None = None
+        self, tune_controller: Any, member: TrialState, epoch: int, value: float, as_decided: str | None = None
     ) -> str:
         member.begun, member.waits, member.called = True, False, False
         result = {TIME: epoch, self._metric_key: value}
         self._depth += 1
-        decision = str(self._scheduler.on_trial_result(_Stage(self, tune_controller), member, result))
+        decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), member, result))
         self._depth -= 1
         if as_decided is not None and decision != as_decided:
             log.debug("%s at epoch %d: %s was decided, not %s", member.trial_id, epoch, as_decided, decision)
@@ -183,28 +183,28 @@ class RememberingScheduler(TrialScheduler):
         member.heard, member.waits, member.over = epoch, decision == PAUSE, decision == STOP
         return decision
 
-    def _complete(self, tune_controller: Any, member: Member, epoch: int, value: float | None) -> None:
+    def _complete(self, tune_controller: Any, member: TrialState, epoch: int, value: float | None) -> None:
         self._write(event="complete", trial=member.trial_id, epoch=epoch, value=value)
         member.heard, member.over, member.gone = epoch, True, True
         result = {TIME: epoch} | ({} if value is None else {self._metric_key: value})
         self._depth += 1
-        self._scheduler.on_trial_complete(_Stage(self, tune_controller), member, result)
+        self._scheduler.on_trial_complete(_SchedulerStage(self, tune_controller), member, result)
         self._depth -= 1
 
-    def _remove(self, tune_controller: Any, member: Member, kind: str) -> None:
+    def _remove(self, tune_controller: Any, member: TrialState, kind: str) -> None:
         if not self._depth:  # else it follows from the event that is being dealt with
             self._write(event=kind, trial=member.trial_id)
         member.over = member.gone = True
         member.failed = kind == "failed"
         self._depth += 1
-        self._scheduler.on_trial_remove(_Stage(self, tune_controller), member)
+        self._scheduler.on_trial_remove(_SchedulerStage(self, tune_controller), member)
         self._depth -= 1
 
     def _write(self, **event: Any) -> None:
         if not self._replaying:
             self._log.append(**event)
 
-    def _standing(self, member: Member) -> str:
+    def _standing(self, member: TrialState) -> str:
         """Return the decision under which a trial stands that has come to where it was."""
         if not member.waits:
             return CONTINUE
@@ -213,7 +213,7 @@ class RememberingScheduler(TrialScheduler):
             return CONTINUE
         return PAUSE
 
-    def _resumes(self, member: Member) -> bool:
+    def _resumes(self, member: TrialState) -> bool:
         """Tell whether the scheduler lets a paused member go on (HyperBand's brackets know it)."""
         info = getattr(self._scheduler, "_trial_info", {}).get(member)
         return info is not None and member in info[0].trials_to_unpause
@@ -228,13 +228,13 @@ class RememberingScheduler(TrialScheduler):
         return name
 
 
-class _Stage:
+class _SchedulerStage:
     """Stand for Tune's controller before the scheduler, which may stop other trials than the one that reports."""
 
     def __init__(self, scheduler: RememberingScheduler, tune_controller: Any) -> None:
         self._scheduler, self._controller = scheduler, tune_controller
 
-    def stop_trial(self, member: Member) -> None:
+    def stop_trial(self, member: TrialState) -> None:
         """Stop a member that waits."""
         self._scheduler.stop(self._controller, member)
 

@@ -8,9 +8,9 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.search.advisor import Advisor, Values
 from orchestrator.search.factory import advisor_of
-from orchestrator.study.schema import Objective, Study
+from orchestrator.search.sampler import Sampler, Values
+from orchestrator.study.schema import Objective, StudySpec
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
 
 OVER = ("finished", "stopped")
@@ -23,7 +23,7 @@ class Suggestions:
     A point whose trials all exist already is told at once, nothing is trained twice. Not thread-safe.
     """
 
-    def __init__(self, plan: Plan, advisor: Advisor | None = None) -> None:
+    def __init__(self, plan: Plan, advisor: Sampler | None = None) -> None:
         self._plan, self._study = plan, plan.study
         self._advisor = advisor or advisor_of(plan.study)
         self._log = SearchLog(plan.search_log)
@@ -106,7 +106,7 @@ class Suggestions:
         self._advisor.told(number, tuple(values) if values else None)
 
 
-def values_of(trials: Iterable[PlannedTrial], study: Study) -> Values | None:
+def values_of(trials: Iterable[PlannedTrial], study: StudySpec) -> Values | None:
     """Return a point's result, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
     last = study.search.algorithm == "pbt"  # what goes on is the last state, not the best
     found = [[_value(trial, objective, last=last) for objective in study.search.objectives] for trial in trials]

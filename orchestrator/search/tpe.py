@@ -8,14 +8,14 @@ from pydantic import JsonValue
 
 from orchestrator.plan.draws import random_first, seed_of
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.search.advisor import Values
+from orchestrator.search.sampler import Values
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-class TpeAdvisor:
+class TpeSampler:
     """Propose the point of which most is expected, given the results so far.
 
     The sampler is made anew for each proposal, seeded by the search's seed and the proposal's number: nothing but

@@ -21,30 +21,30 @@ from orchestrator.core.findings import StudyErrors
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.version import own_version
-from orchestrator.service.intake import Intake, Sent
-from orchestrator.service.queue import Conflict, Entry, Event, Queue, QueueFull
+from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueEvent, QueueFull
+from orchestrator.service.validation import Sent, SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import ended
 from orchestrator.submit.identity import key_in
-from orchestrator.submit.states import RESUMABLE, State
+from orchestrator.submit.states import RESUMABLE, SubmissionState
 from orchestrator.submit.submissions import Submission
 
 LOOK_S, SILENCE_S = 0.5, 15.0  # between looks for events; before a stream says that it lives
 LAST_NUMBER = 2**63 - 1
 
 
-class Shown(BaseModel):
+class SubmissionResponse(BaseModel):
     """Hold a submission as the API gives it."""
 
     id: str
     key: str
     study: str
-    state: State
+    state: SubmissionState
     reason: str
     attempt: int
 
 
-class Accepted(Shown):
+class Accepted(SubmissionResponse):
     """Hold the response to a submitted study; ``new`` is false when there was nothing to start."""
 
     new: bool
@@ -53,7 +53,7 @@ class Accepted(Shown):
 class Listed(BaseModel):
     """Hold all submissions, in the order of the queue."""
 
-    submissions: list[Shown]
+    submissions: list[SubmissionResponse]
 
 
 class Transition(BaseModel):
@@ -62,13 +62,13 @@ class Transition(BaseModel):
     number: int
     key: str
     study: str
-    before: State | None
-    after: State
+    before: SubmissionState | None
+    after: SubmissionState
     reason: str
     time: float
 
 
-class Detailed(Shown):
+class Detailed(SubmissionResponse):
     """Hold a submission and all that happened to it."""
 
     events: list[Transition]
@@ -97,7 +97,7 @@ class Service:
     """Hold the endpoints' dependencies."""
 
     queue: Queue
-    intake: Intake
+    intake: SubmissionValidator
     cluster: RayCluster
     token: str
 
@@ -113,7 +113,7 @@ class Service:
         self.queue.again(entry, order, "resumed")
         return self.found(order.key).submission, True
 
-    def found(self, name: str) -> Entry:
+    def found(self, name: str) -> QueueEntry:
         """Return the study that a key or an attempt's id names; raise 404."""
         key = key_in(name)
         entry = self.queue.entry(key) if key else None
@@ -124,12 +124,12 @@ class Service:
     def stop(self, name: str) -> Submission:
         """Ask a study to stop; raise 409 when it has ended."""
         entry = self.found(name)
-        if entry.state in (State.FINISHED, State.FAILED, State.STOPPED):
+        if entry.state in (SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.STOPPED):
             raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: there is nothing to stop")
-        if entry.state == State.QUEUED:
-            self.queue.move(entry, State.STOPPED, "stopped before its turn came")
-        elif entry.state in (State.SUBMITTED, State.RUNNING):
-            self.queue.move(entry, State.STOPPING, "asked to stop")
+        if entry.state == SubmissionState.QUEUED:
+            self.queue.move(entry, SubmissionState.STOPPED, "stopped before its turn came")
+        elif entry.state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
+            self.queue.move(entry, SubmissionState.STOPPING, "asked to stop")
         return self.found(name).submission
 
 
@@ -175,7 +175,9 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
     @app.get("/api/submissions", **guarded)
     def every() -> Listed:
         """List all submissions, in the order of the queue."""
-        return Listed(submissions=[Shown(**entry.submission.to_json()) for entry in service.queue.entries()])
+        return Listed(
+            submissions=[SubmissionResponse(**entry.submission.to_json()) for entry in service.queue.entries()]
+        )
 
     @app.get("/api/submissions/{name}", **guarded)
     def one(name: str) -> Detailed:
@@ -185,9 +187,9 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
         return Detailed(**entry.submission.to_json(), events=events)
 
     @app.post("/api/submissions/{name}/stop", **guarded)
-    def stop(name: str) -> Shown:
+    def stop(name: str) -> SubmissionResponse:
         """Ask a submission to stop: its trials save their states."""
-        return Shown(**service.stop(name).to_json())
+        return SubmissionResponse(**service.stop(name).to_json())
 
     @app.get("/api/submissions/{name}/logs", **guarded)
     def logs(name: str) -> Log:
@@ -227,7 +229,7 @@ async def stream(queue: Queue, after: int, *, follow: bool) -> AsyncIterator[str
             quiet_s = 0.0
 
 
-def as_message(event: Event) -> str:
+def as_message(event: QueueEvent) -> str:
     """Write a transition as a server-sent event."""
     return f"id: {event.number}\nevent: transition\ndata: {json.dumps(event.to_json())}\n\n"
 

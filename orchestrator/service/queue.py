@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from orchestrator.core.errors import OperationError
 from orchestrator.service.transitions import allowed
 from orchestrator.submit.identity import Attempt
-from orchestrator.submit.order import Order
+from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
-from orchestrator.submit.states import State
+from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
 
 WAIT_S = 10.0  # for another connection's transaction to end
@@ -38,7 +38,7 @@ class Conflict(Exception):
     """Report that a study has left the state that somebody took it to be in: look again."""
 
 
-class Event(NamedTuple):
+class QueueEvent(NamedTuple):
     """Hold one transition: ``before`` is ``None`` for a study that has just been accepted."""
 
     number: int
@@ -55,16 +55,16 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class QueueEntry:
     """Hold a study of the queue: how it stands, its newest attempt (0: none yet), and how many attempts were lost."""
 
     key: str
     study: str
-    state: State
+    state: SubmissionState
     reason: str
     attempt: int
     losses: int
-    order: Order
+    order: JobRequest
 
     @property
     def id(self) -> str:
@@ -85,7 +85,7 @@ class Queue:
         with self._transaction() as connection:
             connection.executescript(SCHEMA)
 
-    def add(self, order: Order) -> bool:
+    def add(self, order: JobRequest) -> bool:
         """Accept a study at the end of the queue; return ``False`` when it is there already.
 
         Raises ``QueueFull`` when as many as allowed wait.
@@ -94,22 +94,29 @@ class Queue:
             if connection.execute("select 1 from studies where key = ?", (order.key,)).fetchone():
                 return False
             self._require_room(connection)
-            row = (order.key, order.study, State.QUEUED, "accepted", as_text(order), self._last_place(connection) + 1)
+            row = (
+                order.key,
+                order.study,
+                SubmissionState.QUEUED,
+                "accepted",
+                as_text(order),
+                self._last_place(connection) + 1,
+            )
             connection.execute("insert into studies values (?, ?, ?, ?, 0, 0, ?, ?)", row)
-            _note(connection, order.key, order.study, None, State.QUEUED, "accepted")
+            _note(connection, order.key, order.study, None, SubmissionState.QUEUED, "accepted")
         return True
 
-    def again(self, entry: Entry, order: Order, reason: str) -> None:
+    def again(self, entry: QueueEntry, order: JobRequest, reason: str) -> None:
         """Put a study that has ended back at the end of the queue, with its new order."""
         with self._transaction() as connection:
             self._require_room(connection)
-            _move(connection, entry, State.QUEUED, reason)
+            _move(connection, entry, SubmissionState.QUEUED, reason)
             connection.execute(
                 "update studies set losses = 0, body = ?, place = ? where key = ?",
                 (as_text(order), self._last_place(connection) + 1, entry.key),
             )
 
-    def move(self, entry: Entry, after: State, reason: str) -> None:
+    def move(self, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
         """Change a study's state; a step to ``submitted`` begins its next attempt, one to ``lost`` is counted.
 
         Raises ``Conflict`` when it has left the state that ``entry`` says, ``ValueError`` for a step that is not allowed.
@@ -117,30 +124,32 @@ class Queue:
         with self._transaction() as connection:
             _move(connection, entry, after, reason)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[QueueEntry]:
         """Return all studies, in the order of the queue."""
         return self._select("order by place")
 
-    def entry(self, key: str) -> Entry | None:
+    def entry(self, key: str) -> QueueEntry | None:
         """Return a study."""
         found = self._select("where key = ?", key)
         return found[0] if found else None
 
-    def events(self, after: int = 0, key: str | None = None) -> list[Event]:
+    def events(self, after: int = 0, key: str | None = None) -> list[QueueEvent]:
         """Return the transitions after a number, of one study or of all."""
         chosen, values = ("and key = ?", (after, key)) if key else ("", (after,))
         with self._transaction() as connection:
             rows = connection.execute(f"select * from events where number > ? {chosen} order by number", values)
-            return [Event(*row) for row in rows]
+            return [QueueEvent(*row) for row in rows]
 
-    def _select(self, condition: str, *values: str) -> list[Entry]:
+    def _select(self, condition: str, *values: str) -> list[QueueEntry]:
         columns = "key, study, state, reason, attempt, losses, body"
         with self._transaction() as connection:
             rows = connection.execute(f"select {columns} from studies {condition}", values).fetchall()
         return [_entry(*row) for row in rows]
 
     def _require_room(self, connection: sqlite3.Connection) -> None:
-        [waiting] = connection.execute("select count(*) from studies where state = ?", (State.QUEUED,)).fetchone()
+        [waiting] = connection.execute(
+            "select count(*) from studies where state = ?", (SubmissionState.QUEUED,)
+        ).fetchone()
         if waiting >= self._longest:
             raise QueueFull(f"the queue is full ({waiting} studies wait): submit again when one has ended")
 
@@ -166,17 +175,25 @@ class Queue:
                 raise OperationError(f"the queue {self._path} cannot be used: {error}") from error
 
 
-def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: int, body: str) -> Entry:
-    return Entry(key, study, State(state), reason, attempt, losses, from_text(body))
+def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: int, body: str) -> QueueEntry:
+    return QueueEntry(key, study, SubmissionState(state), reason, attempt, losses, from_text(body))
 
 
-def _move(connection: sqlite3.Connection, entry: Entry, after: State, reason: str) -> None:
+def _move(connection: sqlite3.Connection, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
     if not allowed(entry.state, after):
         raise ValueError(f"{entry.key}: no way leads from {entry.state} to {after}")
     changed = connection.execute(
         "update studies set state = ?, reason = ?, attempt = attempt + ?, losses = losses + ? "
         "where key = ? and state = ? and attempt = ?",
-        (after, reason, after == State.SUBMITTED, after == State.LOST, entry.key, entry.state, entry.attempt),
+        (
+            after,
+            reason,
+            after == SubmissionState.SUBMITTED,
+            after == SubmissionState.LOST,
+            entry.key,
+            entry.state,
+            entry.attempt,
+        ),
     )
     if changed.rowcount != 1:
         raise Conflict(f"{entry.key} is no longer {entry.state}")
@@ -184,7 +201,12 @@ def _move(connection: sqlite3.Connection, entry: Entry, after: State, reason: st
 
 
 def _note(
-    connection: sqlite3.Connection, key: str, study: str, before: State | None, after: State, reason: str
+    connection: sqlite3.Connection,
+    key: str,
+    study: str,
+    before: SubmissionState | None,
+    after: SubmissionState,
+    reason: str,
 ) -> None:
     connection.execute(
         "insert into events (key, study, before, after, reason, time) values (?, ?, ?, ?, ?, ?)",
@@ -192,15 +214,15 @@ def _note(
     )
 
 
-def as_text(order: Order) -> str:
+def as_text(order: JobRequest) -> str:
     """Write an order as JSON."""
     files = {name: content.decode() for name, content in order.shipment.files.items()}
     return json.dumps(asdict(order) | {"shipment": files})
 
 
-def from_text(text: str) -> Order:
+def from_text(text: str) -> JobRequest:
     """Read an order back."""
     content = json.loads(text)
     files = {name: text.encode() for name, text in content["shipment"].items()}
     lists = {name: tuple(content[name]) for name in ("options", "subjects") if name in content}
-    return Order(**{**content, "shipment": Shipment(files), **lists})
+    return JobRequest(**{**content, "shipment": Shipment(files), **lists})

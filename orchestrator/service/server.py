@@ -12,20 +12,20 @@ from fastapi import FastAPI
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.service.app import Service, make_app
-from orchestrator.service.keeper import Keeper
+from orchestrator.service.reconcile_loop import ReconcileLoop
 
 log = logging.getLogger(__name__)
 STEP_S = 2.0
 GRACE_S = 3  # for open requests when the service ends
 
 
-def serve(service: Service, keeper: Keeper, host: str, port: int) -> None:
+def serve(service: Service, keeper: ReconcileLoop, host: str, port: int) -> None:
     """Answer until a signal ends the process."""
     app = make_app(service, lifespan=stepping(keeper))
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
 
 
-def stepping(keeper: Keeper) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def stepping(keeper: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Return a lifespan during which the queue is stepped in a thread."""
 
     @contextlib.asynccontextmanager
@@ -39,7 +39,7 @@ def stepping(keeper: Keeper) -> Callable[[FastAPI], contextlib.AbstractAsyncCont
     return lifespan
 
 
-def keep(keeper: Keeper, over: threading.Event) -> None:
+def keep(keeper: ReconcileLoop, over: threading.Event) -> None:
     """Run steps until stopped; log a cluster's error once, and retry."""
     said = ""
     while not over.is_set():

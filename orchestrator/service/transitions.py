@@ -1,19 +1,27 @@
 """Define the allowed state transitions of the service's queue; all others are errors."""
 
-from orchestrator.submit.states import State
+from orchestrator.submit.states import SubmissionState
 
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SUBMITTED, State.STOPPED}),
-    State.SUBMITTED: frozenset({State.RUNNING, State.STOPPING}),
-    State.RUNNING: frozenset({State.FINISHED, State.FAILED, State.STOPPED, State.LOST, State.STOPPING}),
-    State.STOPPING: frozenset({State.STOPPED, State.FINISHED, State.FAILED}),
-    State.LOST: frozenset({State.QUEUED, State.FAILED}),
-    State.FAILED: frozenset({State.QUEUED}),
-    State.STOPPED: frozenset({State.QUEUED}),
-    State.FINISHED: frozenset(),
+TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
+    SubmissionState.QUEUED: frozenset({SubmissionState.SUBMITTED, SubmissionState.STOPPED}),
+    SubmissionState.SUBMITTED: frozenset({SubmissionState.RUNNING, SubmissionState.STOPPING}),
+    SubmissionState.RUNNING: frozenset(
+        {
+            SubmissionState.FINISHED,
+            SubmissionState.FAILED,
+            SubmissionState.STOPPED,
+            SubmissionState.LOST,
+            SubmissionState.STOPPING,
+        }
+    ),
+    SubmissionState.STOPPING: frozenset({SubmissionState.STOPPED, SubmissionState.FINISHED, SubmissionState.FAILED}),
+    SubmissionState.LOST: frozenset({SubmissionState.QUEUED, SubmissionState.FAILED}),
+    SubmissionState.FAILED: frozenset({SubmissionState.QUEUED}),
+    SubmissionState.STOPPED: frozenset({SubmissionState.QUEUED}),
+    SubmissionState.FINISHED: frozenset(),
 }
 
 
-def allowed(before: State, after: State) -> bool:
+def allowed(before: SubmissionState, after: SubmissionState) -> bool:
     """Tell whether a study may go from one state to another."""
     return after in TRANSITIONS[before]

@@ -10,8 +10,8 @@ from typing import Any
 from orchestrator.core.errors import OperationError
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, refreshed
+from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.mirror import Mirror
-from orchestrator.storage.place import Place, StorageAway
 
 log = logging.getLogger(__name__)
 EVERY_S = 300.0  # between two copies of a running trial, whose states are large
@@ -71,7 +71,7 @@ class Copier:
             self._copied[trial_id] = time.monotonic()
             try:
                 self._mirror.keep(self._trials[trial_id].directory)
-            except (StorageAway, OSError) as error:
+            except (StorageUnavailable, OSError) as error:
                 self._note(error)
                 time.sleep(PAUSE_S)
                 continue
@@ -100,7 +100,7 @@ def mirrored(plan: Plan, address: str | None) -> Iterator[list[Copier]]:
     if not address:
         yield []
         return
-    mirror = Mirror(Place(address))
+    mirror = Mirror(StorageBackend(address))
     bring(mirror, plan.trials)
     copier = Copier(mirror, plan)
     try:

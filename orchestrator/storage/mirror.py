@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.storage.place import Place, StorageAway
+from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from trainers.schema.atomic import partial_of
 from trainers.schema.record import OUTCOME, PROGRESS
 
@@ -23,11 +23,11 @@ class Mirror:
     always see a consistent snapshot, even if a copy is interrupted. Copying unchanged files costs no transfer.
     """
 
-    place: Place
+    place: StorageBackend
     _known: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def keep(self, directory: Path) -> None:
-        """Copy a trial's files as they are now; raises ``StorageAway``, and may be repeated."""
+        """Copy a trial's files as they are now; raises ``StorageUnavailable``, and may be repeated."""
         trial = directory.name
         before = self._index(trial)
         now = {}
@@ -55,7 +55,7 @@ class Mirror:
         """Fill a trial's directory that is not here from its copy; tell whether there was one.
 
         The outcome comes last, as where the trial was trained: a directory that was brought halfway is an unfinished trial.
-        Raises ``StorageAway``, also for a copy whose content differs from its index.
+        Raises ``StorageUnavailable``, also for a copy whose content differs from its index.
         """
         index = self._index(directory.name)
         if directory.exists() or not index:
@@ -72,7 +72,7 @@ class Mirror:
             return
         self.place.get(f"trials/{trial}/{digest}", partial_of(file))
         if digest_of(partial_of(file)) != digest:
-            raise StorageAway(
+            raise StorageUnavailable(
                 f"the copy of {trial}/{file.name} in {self.place.address} is damaged: delete that trial there"
             )
         partial_of(file).replace(file)

@@ -11,7 +11,7 @@ from orchestrator.study.fields import is_section, types_at
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.messages import MOST_PROBLEMS, explain
 from orchestrator.study.paths import value_at
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 
 # Where a wrong value can be left out and the rest still be checked: what its default then says is not reported.
 REPAIRABLE: tuple[KeyPath, ...] = (("search", "space"), ("student",), ("teacher",))
@@ -28,7 +28,7 @@ PLACEHOLDERS: dict[str, JsonValue] = {
 class Draft:
     """Hold a study of which only the sections outside ``unusable`` mean anything; ``left_out`` are wrong values."""
 
-    study: Study
+    study: StudySpec
     unusable: frozenset[str]
     left_out: tuple[KeyPath, ...]
 
@@ -59,7 +59,7 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
     mistakes = _mistakes(data)
     problems = [problem for problem in mistakes if not is_below(problem.path, unread)]
     if len(mistakes) >= MOST_PROBLEMS:  # there may be more, so nothing can be repaired
-        return Draft(_study(PLACEHOLDERS), frozenset(Study.model_fields), ()), problems
+        return Draft(_study(PLACEHOLDERS), frozenset(StudySpec.model_fields), ()), problems
     wrong = (*(problem.path for problem in problems), *unread)
     if not wrong:
         return Draft(_study(data), frozenset(), ()), []
@@ -80,16 +80,16 @@ def _set_by(path: KeyPath) -> KeyPath:
     return tuple(str(path[2]).split(".")) if path[:2] == ("search", "space") and len(path) > 2 else ()
 
 
-def _study(data: dict[str, JsonValue]) -> Study:
+def _study(data: dict[str, JsonValue]) -> StudySpec:
     # By way of JSON: strict mode takes JSON's lists for tuples, but not Python's.
-    return Study.model_validate_json(json.dumps(data))
+    return StudySpec.model_validate_json(json.dumps(data))
 
 
 def _mistakes(data: dict[str, JsonValue]) -> list[Problem]:
     try:
         _study(data)
     except ValidationError as error:
-        return explain(error, Study, data)
+        return explain(error, StudySpec, data)
     return []
 
 
@@ -106,7 +106,7 @@ def _without(data: dict[str, JsonValue], wrong: Iterable[KeyPath]) -> tuple[dict
 
 def _to_remove(path: KeyPath, data: dict[str, JsonValue]) -> Iterator[KeyPath]:
     """Yield the keys to remove for a mistake: of a mapping that is wrong as a whole, those that it can do without."""
-    sections = [item for item in types_at(Study, path, data) if is_section(item)]
+    sections = [item for item in types_at(StudySpec, path, data) if is_section(item)]
     value = value_at(data, path)
     if path[:2] == ("search", "space"):
         yield path[:3]  # a searched key goes with all its values

@@ -8,7 +8,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from orchestrator.study.fingerprint import canonical_json, canonical_method
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from orchestrator.study.space import is_open, points, values_of
 from orchestrator.study.substitute import Searched, SectionName, belonging_to, raw_section, section_of, validated
 from trainers.schema.detector import Detector
@@ -17,7 +17,7 @@ from trainers.schema.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SearchPoint:
     """Hold one trial of a study: its searched values (``params``) and the resulting sections.
 
     ``is_baseline`` marks the trials that ``search.baseline`` adds.
@@ -31,42 +31,42 @@ class Point:
     is_baseline: bool
 
 
-def expand(study: Study) -> tuple[Point, ...]:
+def expand(study: StudySpec) -> tuple[SearchPoint, ...]:
     """Return the study's trials in a fixed order, baselines first; of equal trials only the first is kept.
 
     Raises ``pydantic.ValidationError`` when a searched value does not fit, which ``load_study`` reports beforehand.
     """
-    make = _Maker(study)
+    make = _PointFactory(study)
     searched = [make.point(params, seed) for params in points(study.search) for seed in study.search.seeds]
     distils = any(point.method.kind != "none" for point in searched) or (is_open(study.search) and _may_distil(study))
     baselines = _baselines(study, make) if study.search.baseline and distils else ()
     return tuple(_distinct([*baselines, *searched]))
 
 
-def point_of(study: Study, params: dict[str, JsonValue], seed: int) -> Point:
+def point_of(study: StudySpec, params: dict[str, JsonValue], seed: int) -> SearchPoint:
     """Return the trial at one point of the search space.
 
     Raises ``pydantic.ValidationError`` when the values do not fit together.
     """
-    return _Maker(study).point(params, seed)
+    return _PointFactory(study).point(params, seed)
 
 
-def students_of(study: Study) -> tuple[Detector, ...]:
+def students_of(study: StudySpec) -> tuple[Detector, ...]:
     """Return all students that the study may train, also those that an open search has not come to."""
     if not is_open(study.search):
         return tuple(point.student for point in expand(study))
     searched = belonging_to("student", {key: list(values_of(domain)) for key, domain in study.search.space.items()})
     combinations = itertools.product(*(cast(list[JsonValue], values) for values in searched.values()))
-    make = _Maker(study)
+    make = _PointFactory(study)
     return tuple(make.point(dict(zip(searched, values, strict=True)), 0).student for values in combinations)
 
 
-def _may_distil(study: Study) -> bool:
+def _may_distil(study: StudySpec) -> bool:
     """Tell whether an open search can come to a method that needs a teacher."""
     return study.method.kind != "none" or any(section_of(key) == "method" for key in study.search.space)
 
 
-def _baselines(study: Study, make: "_Maker") -> Iterator[Point]:
+def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[SearchPoint]:
     """Yield method ``none`` at each student and schedule of a grid; any other search has one, the study's own."""
     places = points(study.search) if study.search.algorithm == "grid" else iter([{}])
     for params in places:
@@ -75,7 +75,7 @@ def _baselines(study: Study, make: "_Maker") -> Iterator[Point]:
             yield make.point(elsewhere, seed, is_baseline=True)
 
 
-def _distinct(candidates: Iterable[Point]) -> Iterator[Point]:
+def _distinct(candidates: Iterable[SearchPoint]) -> Iterator[SearchPoint]:
     seen: set[str] = set()
     for point in candidates:
         identity = canonical_json(
@@ -91,17 +91,17 @@ def _distinct(candidates: Iterable[Point]) -> Iterator[Point]:
             yield point
 
 
-class _Maker:
+class _PointFactory:
     """Make points, validating each section once for each combination of its own searched values."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: StudySpec) -> None:
         self.study = study
         self.sections: dict[tuple[SectionName, str], Searched] = {}
 
-    def point(self, params: dict[str, JsonValue], seed: int, *, is_baseline: bool = False) -> Point:
+    def point(self, params: dict[str, JsonValue], seed: int, *, is_baseline: bool = False) -> SearchPoint:
         """Return one trial; a baseline's method is always ``none``."""
         method = NoDistillation(kind="none") if is_baseline else cast(MethodSpec, self._section("method", params))
-        return Point(
+        return SearchPoint(
             params=params,
             seed=seed,
             method=method,

@@ -21,7 +21,7 @@ MAX_FILES = 33  # a study and all its bases
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StudySource:
     """Hold a study's raw data after inheritance; unless ``complete``, it is a fragment not worth validating."""
 
     data: dict[str, JsonValue]
@@ -30,22 +30,22 @@ class Source:
     complete: bool
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> StudySource:
     """Read ``path`` and its bases; where two give the same key, the file nearer to ``path`` wins, of a list the later."""
-    reading = _Reading()
+    reading = _DocumentReader()
     waiting = [_Step(path, str(path), None, ())]
     while waiting:
         waiting += reading.add(waiting.pop())
     return reading.merged()
 
 
-def lay_over(source: Source, data: dict[str, JsonValue], locations: Locations) -> Source:
+def lay_over(source: StudySource, data: dict[str, JsonValue], locations: Locations) -> StudySource:
     """Return ``source`` with other data on top."""
     merged = merge(source.data, data)
     if not isinstance(merged, dict):
         raise TypeError("a study is a mapping")
     kept = set(paths_in(merged))
-    return Source(merged, locations.over(source.locations, kept), source.problems, source.complete)
+    return StudySource(merged, locations.over(source.locations, kept), source.problems, source.complete)
 
 
 def paths_in(data: JsonValue, path: KeyPath = ()) -> Iterator[KeyPath]:
@@ -66,7 +66,7 @@ class _Step(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Reading:
+class _DocumentReader:
     """Collect documents, the study file's first, then its bases with their own bases, the strongest first."""
 
     documents: list[Document] = field(default_factory=list)
@@ -130,8 +130,8 @@ class _Reading:
         self.problems.append(problem)
         self.complete = False
 
-    def merged(self) -> Source:
-        source = Source({}, Locations({(): Location(self.names[0], 1)}), self.problems, self.complete)
+    def merged(self) -> StudySource:
+        source = StudySource({}, Locations({(): Location(self.names[0], 1)}), self.problems, self.complete)
         for document in reversed(self.documents):
             data = document.data if isinstance(document.data, dict) else {}
             source = lay_over(source, data, Locations(document.lines))

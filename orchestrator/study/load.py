@@ -7,18 +7,18 @@ from pathlib import Path
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.checks import run_checks
 from orchestrator.study.draft import Draft, validate
-from orchestrator.study.inherit import Source, read_source
+from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import Locations, Problem
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import resolve_paths
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedStudy:
     """Hold a study without errors, its paths absolute; ``warnings`` are the findings that are no errors."""
 
-    study: Study
+    study: StudySpec
     path: Path
     locations: Locations
     warnings: tuple[Finding, ...]
@@ -43,7 +43,7 @@ def load_study(path: Path | str, sets: Iterable[str] = (), *, trust_python: bool
     return LoadedStudy(draft.study, path, source.locations, findings)
 
 
-def _examine(source: Source, *, trust_python: bool) -> tuple[Draft | None, list[Problem]]:
+def _examine(source: StudySource, *, trust_python: bool) -> tuple[Draft | None, list[Problem]]:
     """Return the validated study, ``None`` when too little of it could be read, and everything wrong with it."""
     if not source.complete:
         return None, source.problems

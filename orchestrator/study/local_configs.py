@@ -7,9 +7,9 @@ from typing import Any
 
 from orchestrator.core.findings import Finding, Level
 from orchestrator.study.expand import students_of
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, Study, TrainedTeacher
+from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, TrainedTeacher
 from trainers.schema import Detector, class_count
-from trainers.schema.config_files import Line, LocalConfig, read_config
+from trainers.schema.config_files import ConfigLine, LocalConfig, read_config
 from trainers.schema.config_values import Unknown
 from trainers.schema.pretrained import find_pretrained, none_known
 
@@ -69,7 +69,7 @@ BY_THE_STUDY = "the study's own sections decide"
 INSIDE_MODEL = {"train_cfg": ("assigner", "rpn", "rcnn"), "test_cfg": ("nms", "rpn", "rcnn", "score_thr")}
 
 
-def config_findings(study: Study) -> Iterator[Finding]:
+def config_findings(study: StudySpec) -> Iterator[Finding]:
     """Yield the findings on each local config, each once: errors first, then one note on unused settings."""
     seen: set[Path] = set()
     for detector, starts_fresh in _detectors(study):
@@ -82,7 +82,7 @@ def config_findings(study: Study) -> Iterator[Finding]:
         yield from problems or _said(config, detector, class_count(study.dataset), starts_fresh=starts_fresh)
 
 
-def _detectors(study: Study) -> Iterator[tuple[Detector, bool]]:
+def _detectors(study: StudySpec) -> Iterator[tuple[Detector, bool]]:
     """Yield the study's detectors, and whether their weights are those that their configs and ``weights`` ask for."""
     yield from ((student, True) for student in students_of(study))
     if isinstance(study.teacher, TrainedTeacher):
@@ -103,7 +103,7 @@ def _said(config: LocalConfig, detector: Detector, classes: int, *, starts_fresh
         )
 
 
-def _first(config: LocalConfig, unused: list[tuple[str, str]]) -> Line:
+def _first(config: LocalConfig, unused: list[tuple[str, str]]) -> ConfigLine:
     """Return the first line of the config itself that gives one of these keys, its first line where its bases do."""
     lines = [line for key, _ in unused if (line := config.line_of(*key.split("."))).path == config.path]
     return min(lines, key=lambda line: line.number, default=config.line_of())

@@ -45,7 +45,7 @@ PATTERNS = {"string_pattern_mismatch": "may hold letters, digits, '.', '_' and '
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ValidationEntry:
     """Hold one of pydantic's errors with the key path that it is about.
 
     ``union`` and ``member`` say as which alternative of which union without ``kind`` the value was tried.
@@ -71,7 +71,7 @@ def explain(error: ValidationError, root: Any, data: JsonValue) -> list[Problem]
     return plain + [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
 
 
-def _entry(error: ErrorDetails, root: Any) -> Entry:
+def _entry(error: ErrorDetails, root: Any) -> ValidationEntry:
     """Strip the names of union members, which pydantic inserts, from an error's location."""
     types = alternatives_of(root)
     path: KeyPath = ()
@@ -88,10 +88,10 @@ def _entry(error: ErrorDetails, root: Any) -> Entry:
         if rest:
             key = rest.pop(0)
             types, path = step(types, key), (*path, key)
-    return Entry(path, error, union, member)
+    return ValidationEntry(path, error, union, member)
 
 
-def _follows(entry: Entry, others: Iterable[Entry], root: Any, data: JsonValue) -> bool:
+def _follows(entry: ValidationEntry, others: Iterable[ValidationEntry], root: Any, data: JsonValue) -> bool:
     """Tell whether an error is only the consequence of another one, which is told."""
     kind = entry.error["type"]
     if kind == "too_short":  # pydantic counts the right items only
@@ -100,7 +100,7 @@ def _follows(entry: Entry, others: Iterable[Entry], root: Any, data: JsonValue) 
     return kind == "missing" and entry.path in {_meant(other, root, data) for other in others}
 
 
-def _meant(entry: Entry, root: Any, data: JsonValue) -> KeyPath | None:
+def _meant(entry: ValidationEntry, root: Any, data: JsonValue) -> KeyPath | None:
     """Return the key that an unknown one is likely to be a misspelling of."""
     *parent, key = entry.path or ("",)
     if entry.error["type"] != "extra_forbidden":
@@ -109,7 +109,7 @@ def _meant(entry: Entry, root: Any, data: JsonValue) -> KeyPath | None:
     return (*parent, close) if close else None
 
 
-def _explain_union(entries: list[Entry], root: Any, data: JsonValue) -> Iterator[Problem]:
+def _explain_union(entries: list[ValidationEntry], root: Any, data: JsonValue) -> Iterator[Problem]:
     """Report on the alternative that fits best: the one that pydantic could follow furthest into the value."""
     furthest = max(entries, key=lambda entry: len(entry.path))
     ruled = [entry for entry in entries if _expected(entry) is None]
@@ -124,7 +124,7 @@ def _explain_union(entries: list[Entry], root: Any, data: JsonValue) -> Iterator
     yield from (_problem(entry, root, data) for entry in chosen)
 
 
-def _problem(entry: Entry, root: Any, data: JsonValue) -> Problem:
+def _problem(entry: ValidationEntry, root: Any, data: JsonValue) -> Problem:
     """Word one error."""
     kind = entry.error["type"]
     if kind == "extra_forbidden":
@@ -185,7 +185,7 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
     )
 
 
-def _broken_rule(entry: Entry, value: JsonValue) -> str:
+def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
     if kind in TYPES:
         return f"expected {TYPES[kind]}, got {describe(value)}"
@@ -201,7 +201,7 @@ def _broken_rule(entry: Entry, value: JsonValue) -> str:
     return _broken_text_rule(entry, value)
 
 
-def _broken_text_rule(entry: Entry, value: JsonValue) -> str:
+def _broken_text_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
     if kind in PATTERNS:
         return f"{PATTERNS[kind]}, got {describe(value)}"
@@ -212,12 +212,12 @@ def _broken_text_rule(entry: Entry, value: JsonValue) -> str:
     return str(limits["error"]) if kind == "value_error" else f"{entry.error['msg']}, got {describe(value)}"
 
 
-def _expected(entry: Entry) -> str | None:
+def _expected(entry: ValidationEntry) -> str | None:
     """Return the expected type for a value of the wrong type; ``None`` when another rule is broken."""
     if entry.error["type"] == "literal_error":
         return alternatives(_options(entry))
     return TYPES.get(entry.error["type"])
 
 
-def _options(entry: Entry) -> list[str]:
+def _options(entry: ValidationEntry) -> list[str]:
     return [option.strip("'") for option in re.split(", | or ", entry.limits["expected"])]

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pydantic import JsonValue
 
 from orchestrator.study.document import MAX_DEPTH, Document, read_text
-from orchestrator.study.inherit import Source, lay_over
+from orchestrator.study.inherit import StudySource, lay_over
 from orchestrator.study.location import KeyPath, Location, Locations, Problem
 
 KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 OPEN_MAPPINGS = (("search", "space"), ("tracking", "tags"))  # below these a key is a name and may hold dots
 
 
-def apply_sets(source: Source, sets: Iterable[str]) -> Source:
+def apply_sets(source: StudySource, sets: Iterable[str]) -> StudySource:
     """Return the study with every ``key=value`` applied; a later one wins over an earlier one with the same key."""
     # Kinds first: a new kind replaces its mapping, in whatever order the command line gives the mapping's other keys.
     for text in sorted(sets, key=lambda text: not text.partition("=")[0].endswith("kind")):
@@ -21,7 +21,7 @@ def apply_sets(source: Source, sets: Iterable[str]) -> Source:
     return source
 
 
-def _apply(source: Source, text: str) -> Source:
+def _apply(source: StudySource, text: str) -> StudySource:
     key, equals, value = text.partition("=")
     location = Location(f"--set {key}", None)
     path = _path(key)
@@ -56,7 +56,7 @@ def _blocked(data: JsonValue, path: tuple[str, ...]) -> tuple[str, ...] | None:
     return None
 
 
-def _assign(source: Source, path: tuple[str, ...], document: Document, location: Location) -> Source:
+def _assign(source: StudySource, path: tuple[str, ...], document: Document, location: Location) -> StudySource:
     """Return the study with the value set, replacing any earlier one."""
     nested: JsonValue = document.data
     for key in reversed(path):
@@ -65,7 +65,7 @@ def _assign(source: Source, path: tuple[str, ...], document: Document, location:
         raise TypeError("a path has at least one key")
     steps: dict[KeyPath, Location] = {path: location}
     steps |= {(*path, *below): location for below in document.lines}
-    emptied = Source(_without(source.data, path), source.locations, source.problems, source.complete)
+    emptied = StudySource(_without(source.data, path), source.locations, source.problems, source.complete)
     return lay_over(emptied, nested, Locations(steps))
 
 
@@ -84,5 +84,5 @@ def _below(path: KeyPath, problem: Problem) -> Problem:
     return Problem((*path, *problem.path), problem.message, problem.level, problem.location, problem.hides)
 
 
-def _with(source: Source, *problems: Problem) -> Source:
-    return Source(source.data, source.locations, [*source.problems, *problems], source.complete)
+def _with(source: StudySource, *problems: Problem) -> StudySource:
+    return StudySource(source.data, source.locations, [*source.problems, *problems], source.complete)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from orchestrator.core.findings import Level
 from orchestrator.core.redact import has_password, is_secret_name
-from orchestrator.study.inherit import Source
+from orchestrator.study.inherit import StudySource
 from orchestrator.study.location import KeyPath, Problem
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -21,7 +21,7 @@ SPACE: KeyPath = ("search", "space")
 LONGEST_NAME, LONGEST_PART = 4095, 255  # bytes, Linux's own limits
 
 
-def resolve_paths(source: Source) -> list[Problem]:
+def resolve_paths(source: StudySource) -> list[Problem]:
     """Replace every file name in ``source.data`` by its absolute path; report variables that are not set.
 
     A name with such a variable stays as it is. For the dataset's root that is no error: a study can be planned where

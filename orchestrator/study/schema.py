@@ -9,10 +9,10 @@ from orchestrator.study.tracking_address import require_known_scheme
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import Detector
+from trainers.schema.image_pipeline import MultiScale
 from trainers.schema.method import MethodSpec
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
-from trainers.schema.view import MultiScale
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -201,7 +201,7 @@ class Scaling(Section):
     cost_per_gpu_hour: float | None = Field(None, ge=0.0)
 
 
-class Tracking(Section):
+class TrackingSection(Section):
     """Say where results go; without ``uri`` they go to an SQLite store inside the study's store folder."""
 
     uri: Annotated[str, AfterValidator(require_known_scheme)] | None = None
@@ -209,7 +209,7 @@ class Tracking(Section):
     tags: dict[str, str] = {}
 
 
-class Study(Section):
+class StudySpec(Section):
     """Hold one study: detectors, data, method, schedule, and search space."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
@@ -221,4 +221,4 @@ class Study(Section):
     schedule: Schedule = Schedule()
     search: Search = Search()
     scaling: Scaling = Scaling()
-    tracking: Tracking = Tracking()
+    tracking: TrackingSection = TrackingSection()

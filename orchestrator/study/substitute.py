@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from pydantic import JsonValue, TypeAdapter
 
 from orchestrator.study.merge import merge
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from trainers.schema.detector import Detector
 from trainers.schema.method import MethodSpec
 from trainers.schema.schedule import Schedule
@@ -21,7 +21,7 @@ Params = Mapping[str, JsonValue]
 
 def annotation_of(name: SectionName) -> Any:
     """Return the type that validates a section."""
-    return MethodSpec if name == "method" else Study.model_fields[name].annotation
+    return MethodSpec if name == "method" else StudySpec.model_fields[name].annotation
 
 
 def section_of(key: str) -> str:
@@ -34,7 +34,7 @@ def belonging_to(name: SectionName, params: Params) -> dict[str, JsonValue]:
     return {key: value for key, value in params.items() if section_of(key) == name}
 
 
-def raw_section(study: Study, name: SectionName, params: Params) -> JsonValue:
+def raw_section(study: StudySpec, name: SectionName, params: Params) -> JsonValue:
     """Return a section as plain data with the searched values in it.
 
     A whole mapping goes in before its keys, and a ``kind``, which replaces its mapping, before its neighbours.

@@ -12,7 +12,7 @@ from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
-from orchestrator.study.schema import Search, Study
+from orchestrator.study.schema import Search, StudySpec
 from orchestrator.study.space import MAX_TRIALS, points, size, values_of
 from orchestrator.study.substitute import (
     SEARCHABLE,
@@ -55,10 +55,10 @@ class Forms(Generic[T]):
 @cache
 def searchable_keys() -> tuple[str, ...]:
     """Return every key that a search may vary."""
-    return tuple(key for key in known_keys(Study) if section_of(key) in SEARCHABLE)
+    return tuple(key for key in known_keys(StudySpec) if section_of(key) in SEARCHABLE)
 
 
-def forms_of(study: Study, name: SectionName) -> Forms[Any]:
+def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
     """Return all forms that the trials of a study can have of one section."""
     keys = [key for key in study.search.space if section_of(key) == name and key in searchable_keys()]
     variants: list[Variant[Any]] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 from orchestrator.core.errors import UserError
 from orchestrator.submit.cluster import ADDRESS, RayCluster
 from orchestrator.submit.direct import Direct
-from orchestrator.submit.record import Ledger
+from orchestrator.submit.record import JobRecords
 from orchestrator.submit.submissions import Submissions
 
 SERVICE = "STILLHOUSE_URL"
@@ -25,4 +25,4 @@ def connect(address: str | None, store: str) -> Submissions:
     address = address or os.environ.get(ADDRESS)
     if not address:
         raise UserError(f"name a cluster by --address http://HOST:8265 or {ADDRESS}, or a service by {SERVICE}")
-    return Direct(RayCluster(address), Ledger(Path(store)))
+    return Direct(RayCluster(address), JobRecords(Path(store)))

@@ -6,11 +6,11 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.version import own_version
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.identity import Attempt, key_in, parse_attempt
-from orchestrator.submit.order import Order, ray_job
+from orchestrator.submit.job_request import JobRequest, ray_job
 from orchestrator.submit.reconcile import RayJob, reconcile
-from orchestrator.submit.record import JobRecord, Ledger
-from orchestrator.submit.states import ALIVE, RESUMABLE, State
-from orchestrator.submit.submissions import Receipt, Submission
+from orchestrator.submit.record import JobRecord, JobRecords
+from orchestrator.submit.states import ALIVE, RESUMABLE, SubmissionState
+from orchestrator.submit.submissions import Submission, SubmissionResult
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,21 @@ class Direct:
     """Be the ``Submissions`` of one cluster and one store."""
 
     cluster: RayCluster
-    ledger: Ledger
+    ledger: JobRecords
 
-    def key_of(self, order: Order) -> str:
+    def key_of(self, order: JobRequest) -> str:
         return order.key
 
-    def submit(self, order: Order) -> Receipt:
+    def submit(self, order: JobRequest) -> SubmissionResult:
         self.cluster.require_same_version()
         latest = self._latest(order.key)
         if latest is None:
             return self._start(order, Attempt(order.key, 1))
         if latest.state in RESUMABLE:
             raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts the next attempt")
-        return Receipt(latest, new=False)
+        return SubmissionResult(latest, new=False)
 
-    def resume(self, order: Order) -> Receipt:
+    def resume(self, order: JobRequest) -> SubmissionResult:
         self.cluster.require_same_version()
         latest = self._latest(order.key)
         if latest is None:
@@ -40,7 +40,7 @@ class Direct:
                 f"{order.study} was never submitted for the store {order.store}: stillhouse submit does that"
             )
         if latest.state not in RESUMABLE:
-            return Receipt(latest, new=False)
+            return SubmissionResult(latest, new=False)
         if self.cluster.job(latest.id) is not None:
             self.cluster.stop(
                 latest.id
@@ -68,11 +68,13 @@ class Direct:
             newest[attempt.key] = max(attempt, newest.get(attempt.key, attempt))
         return [self._judged(one, jobs.get(str(one)), self.ledger.read(str(one))) for _, one in sorted(newest.items())]
 
-    def _start(self, order: Order, attempt: Attempt) -> Receipt:
+    def _start(self, order: JobRequest, attempt: Attempt) -> SubmissionResult:
         uri = self.cluster.upload(order.shipment.archive(), order.shipment.digest)
         self.cluster.submit(ray_job(order, attempt, uri, own_version()))
-        begun = Submission(str(attempt), order.key, order.study, State.SUBMITTED, "Ray has taken it", attempt.number)
-        return Receipt(begun, new=True)
+        begun = Submission(
+            str(attempt), order.key, order.study, SubmissionState.SUBMITTED, "Ray has taken it", attempt.number
+        )
+        return SubmissionResult(begun, new=True)
 
     def _latest(self, key: str) -> Submission | None:
         jobs = self.cluster.jobs()
@@ -103,9 +105,9 @@ class Direct:
 def ended(submission: Submission) -> str:
     """Say how a submission has ended."""
     verb = {
-        State.FINISHED: "has finished",
-        State.STOPPED: "was stopped",
-        State.LOST: "was lost",
-        State.FAILED: "failed",
+        SubmissionState.FINISHED: "has finished",
+        SubmissionState.STOPPED: "was stopped",
+        SubmissionState.LOST: "was lost",
+        SubmissionState.FAILED: "failed",
     }
     return f"{verb[submission.state]} ({submission.reason})"

@@ -4,15 +4,15 @@ import time
 from typing import NamedTuple
 
 from orchestrator.submit.record import JobRecord
-from orchestrator.submit.states import ALIVE, State
+from orchestrator.submit.states import ALIVE, SubmissionState
 
 SILENCE_S = 90.0  # a driver writes every few seconds; machines' clocks may differ a little
 RAYS = {
-    "PENDING": State.SUBMITTED,
-    "RUNNING": State.SUBMITTED,  # the job's process runs; until it has written its record it has not begun
-    "STOPPED": State.STOPPED,
-    "FAILED": State.FAILED,
-    "SUCCEEDED": State.LOST,  # a driver that succeeds has said so in its record
+    "PENDING": SubmissionState.SUBMITTED,
+    "RUNNING": SubmissionState.SUBMITTED,  # the job's process runs; until it has written its record it has not begun
+    "STOPPED": SubmissionState.STOPPED,
+    "FAILED": SubmissionState.FAILED,
+    "SUCCEEDED": SubmissionState.LOST,  # a driver that succeeds has said so in its record
 }
 
 
@@ -29,14 +29,16 @@ class RayJob(NamedTuple):
         return self.status in ("STOPPED", "FAILED", "SUCCEEDED")
 
 
-class Verdict(NamedTuple):
+class SubmissionStatus(NamedTuple):
     """Hold a state and why it is believed."""
 
-    state: State
+    state: SubmissionState
     reason: str
 
 
-def reconcile(record: JobRecord | None, job: RayJob | None, *, visible: bool, now: float | None = None) -> Verdict:
+def reconcile(
+    record: JobRecord | None, job: RayJob | None, *, visible: bool, now: float | None = None
+) -> SubmissionStatus:
     """Return the state of an attempt.
 
     The driver's own record of its end takes precedence over Ray's: Ray calls jobs failed whose head was replaced. While
@@ -44,31 +46,37 @@ def reconcile(record: JobRecord | None, job: RayJob | None, *, visible: bool, no
     cannot, Ray's word is all there is, and the reason says so.
     """
     if record is not None and record.state not in ALIVE:
-        return Verdict(record.state, record.reason)
+        return SubmissionStatus(record.state, record.reason)
     if record is not None:
         return _begun(record, job, (now or time.time()) - record.heard)
     if job is None:
-        return Verdict(State.LOST, "neither Ray nor the store knows it")
+        return SubmissionStatus(SubmissionState.LOST, "neither Ray nor the store knows it")
     if not visible:
         return _by_ray_alone(job)
-    return Verdict(RAYS.get(job.status, State.LOST), f"Ray says {_said(job)}; its driver has written nothing")
+    return SubmissionStatus(
+        RAYS.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; its driver has written nothing"
+    )
 
 
-def _begun(record: JobRecord, job: RayJob | None, silent_s: float) -> Verdict:
+def _begun(record: JobRecord, job: RayJob | None, silent_s: float) -> SubmissionStatus:
     """Judge an attempt whose driver has begun and not said how it ended."""
     if job is not None and job.status == "STOPPED":
-        return Verdict(State.STOPPED, "stopped at once; trials go on from their last records")
+        return SubmissionStatus(SubmissionState.STOPPED, "stopped at once; trials go on from their last records")
     if job is not None and job.over:
-        return Verdict(State.LOST, f"Ray says {_said(job)}; its driver did not say how it ended")
+        return SubmissionStatus(SubmissionState.LOST, f"Ray says {_said(job)}; its driver did not say how it ended")
     if silent_s > SILENCE_S:
         rays = f"Ray says {job.status}" if job else "Ray does not know it"
-        return Verdict(State.LOST, f"its driver on {record.host} was last heard {silent_s:.0f} s ago; {rays}")
-    return Verdict(State.RUNNING, record.reason)
+        return SubmissionStatus(
+            SubmissionState.LOST, f"its driver on {record.host} was last heard {silent_s:.0f} s ago; {rays}"
+        )
+    return SubmissionStatus(SubmissionState.RUNNING, record.reason)
 
 
-def _by_ray_alone(job: RayJob) -> Verdict:
-    states = RAYS | {"RUNNING": State.RUNNING, "SUCCEEDED": State.FINISHED}
-    return Verdict(states.get(job.status, State.LOST), f"Ray says {_said(job)}; the store is not seen from here")
+def _by_ray_alone(job: RayJob) -> SubmissionStatus:
+    states = RAYS | {"RUNNING": SubmissionState.RUNNING, "SUCCEEDED": SubmissionState.FINISHED}
+    return SubmissionStatus(
+        states.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; the store is not seen from here"
+    )
 
 
 def _said(job: RayJob) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.submit.states import State
+from orchestrator.submit.states import SubmissionState
 from trainers.schema.atomic import write_text
 
 FOLDER = "submissions"  # of the store
@@ -18,7 +18,7 @@ class JobRecord:
 
     id: str
     study: str
-    state: State
+    state: SubmissionState
     reason: str
     host: str
     started: float
@@ -29,7 +29,7 @@ class JobRecord:
         return asdict(self)
 
 
-class Ledger:
+class JobRecords:
     """Read and write the records below one store's folder, which may not be there or not be seen from here."""
 
     def __init__(self, root: Path) -> None:
@@ -44,7 +44,7 @@ class Ledger:
         """Return the record of an attempt, ``None`` where there is none or it is not one."""
         try:
             content = json.loads((self.folder / f"{attempt_id}.json").read_text())
-            return JobRecord(**{**content, "state": State(content["state"])})
+            return JobRecord(**{**content, "state": SubmissionState(content["state"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

@@ -9,9 +9,9 @@ import httpx
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
-from orchestrator.submit.order import Order
-from orchestrator.submit.states import State
-from orchestrator.submit.submissions import Receipt, Submission
+from orchestrator.submit.job_request import JobRequest
+from orchestrator.submit.states import SubmissionState
+from orchestrator.submit.submissions import Submission, SubmissionResult
 
 TOKEN = "STILLHOUSE_TOKEN"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -31,13 +31,13 @@ class Remote:
         except (httpx.InvalidURL, ValueError) as error:
             raise UserError(f"STILLHOUSE_URL is no address: {redacted(url)}") from error
 
-    def key_of(self, order: Order) -> str:
+    def key_of(self, order: JobRequest) -> str:
         return str(self._ask("POST", "/api/key", json=_sent(order))["key"])
 
-    def submit(self, order: Order) -> Receipt:
+    def submit(self, order: JobRequest) -> SubmissionResult:
         return self._send(order, resume=False)
 
-    def resume(self, order: Order) -> Receipt:
+    def resume(self, order: JobRequest) -> SubmissionResult:
         return self._send(order, resume=True)
 
     def status(self, name: str) -> Submission:
@@ -52,13 +52,13 @@ class Remote:
     def all(self) -> list[Submission]:
         return [_submission(item) for item in self._ask("GET", "/api/submissions")["submissions"]]
 
-    def _send(self, order: Order, *, resume: bool) -> Receipt:
+    def _send(self, order: JobRequest, *, resume: bool) -> SubmissionResult:
         if order.python or order.variables or order.resources or set(order.options) - {TRUST}:
             raise UserError(
                 "a service decides --mirror, --python, --env and --driver-on itself: give them to stillhouse serve"
             )
         answer = self._ask("POST", "/api/submissions", json=_sent(order) | {"resume": resume})
-        return Receipt(_submission(answer), bool(answer["new"]))
+        return SubmissionResult(_submission(answer), bool(answer["new"]))
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
@@ -79,11 +79,11 @@ class Remote:
         return UserError(text) if code in USERS else OperationError(text)
 
 
-def _sent(order: Order) -> dict[str, Any]:
+def _sent(order: JobRequest) -> dict[str, Any]:
     files = {name: content.decode() for name, content in order.shipment.files.items()}
     return {"files": files, "trust_config": TRUST in order.options}
 
 
 def _submission(item: dict[str, Any]) -> Submission:
     names = ("id", "key", "study", "reason", "attempt")
-    return Submission(**{name: item[name] for name in names}, state=State(item["state"]))
+    return Submission(**{name: item[name] for name in names}, state=SubmissionState(item["state"]))

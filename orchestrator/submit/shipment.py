@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from orchestrator.core.errors import UserError
-from orchestrator.study.inherit import Source, read_source
+from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import KeyPath
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import FILES, file_keys, put, resolve_paths, value_at
@@ -70,7 +70,7 @@ def ship(path: Path | str, sets: Iterable[str] = ()) -> Shipment:
     return Shipment(files)
 
 
-def _located(source: Source, key: KeyPath) -> JsonValue:
+def _located(source: StudySource, key: KeyPath) -> JsonValue:
     name = value_at(source.data, key)
     if not isinstance(name, str) or name.startswith(LOCATED):
         return name

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class State(StrEnum):
+class SubmissionState(StrEnum):
     """Say how a submission stands; a closed list."""
 
     QUEUED = "queued"  # a service has it and waits for its turn
@@ -16,5 +16,7 @@ class State(StrEnum):
     LOST = "lost"  # the driver is gone without a word: killed, or its machine taken away
 
 
-ALIVE = frozenset({State.QUEUED, State.SUBMITTED, State.RUNNING, State.STOPPING})
-RESUMABLE = frozenset({State.FAILED, State.STOPPED, State.LOST})
+ALIVE = frozenset(
+    {SubmissionState.QUEUED, SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.STOPPING}
+)
+RESUMABLE = frozenset({SubmissionState.FAILED, SubmissionState.STOPPED, SubmissionState.LOST})

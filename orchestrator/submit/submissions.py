@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from orchestrator.submit.order import Order
-from orchestrator.submit.states import State
+from orchestrator.submit.job_request import JobRequest
+from orchestrator.submit.states import SubmissionState
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Submission:
     id: str
     key: str
     study: str
-    state: State
+    state: SubmissionState
     reason: str
     attempt: int
 
@@ -24,7 +24,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class SubmissionResult:
     """Hold the outcome of a submit request: ``new`` is false when there was nothing to start."""
 
     submission: Submission
@@ -38,16 +38,16 @@ class Submissions(Protocol):
     ``OperationError`` when the cluster or service does not answer.
     """
 
-    def key_of(self, order: Order) -> str:
+    def key_of(self, order: JobRequest) -> str:
         """Return the key that an order has, or would have, here."""
 
-    def submit(self, order: Order) -> Receipt:
+    def submit(self, order: JobRequest) -> SubmissionResult:
         """Start the order's first attempt, or join the running one: a submission is never started twice.
 
         Raises ``UserError`` when it has ended without being finished: going on is a decision of the user's.
         """
 
-    def resume(self, order: Order) -> Receipt:
+    def resume(self, order: JobRequest) -> SubmissionResult:
         """Start the next attempt of a submission that failed, was stopped or lost; join one that runs."""
 
     def status(self, name: str) -> Submission:

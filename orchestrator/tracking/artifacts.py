@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.artifact_places import artifacts_of
+from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import first_line
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
 from orchestrator.tracking.tracker import STUDENT_FOLDER, sha256

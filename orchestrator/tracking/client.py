@@ -8,7 +8,7 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
-from orchestrator.tracking.artifact_places import bring_home
+from orchestrator.tracking.artifact_locations import bring_home
 from orchestrator.tracking.faults import first_line, plainly
 from orchestrator.tracking.probe import require_answer
 

@@ -12,7 +12,7 @@ PORTION = 1000  # points, MLflow's limit for one request
 REFUSED_CHARACTERS = re.compile(r"[^\w./ :-]")  # by MLflow, in the name of a metric
 
 
-class Point(NamedTuple):
+class MetricPoint(NamedTuple):
     """Hold one value of one metric. Its time is the record's, so the same point is the same whenever it is sent."""
 
     key: str
@@ -21,14 +21,14 @@ class Point(NamedTuple):
     step: int
 
 
-def points_of(history: Iterable[Record]) -> Iterator[Point]:
+def points_of(history: Iterable[Record]) -> Iterator[MetricPoint]:
     """Yield all points of a history, oldest record first."""
     for record in history:
         values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
         yield from _points(record, values)
 
 
-def best_points(history: list[Record]) -> Iterator[Point]:
+def best_points(history: list[Record]) -> Iterator[MetricPoint]:
     """Yield the best record's metrics under names of their own, at the step of that record."""
     best = best_record(history)
     if best is not None:
@@ -36,7 +36,7 @@ def best_points(history: list[Record]) -> Iterator[Point]:
         yield from _points(best, {f"{BEST_PREFIX}{key}": value for key, value in values.items()})
 
 
-def missing(points: Iterable[Point], logged: Mapping[str, int]) -> list[Point]:
+def missing(points: Iterable[MetricPoint], logged: Mapping[str, int]) -> list[MetricPoint]:
     """Return the points that come after the last step that MLflow has of their metric.
 
     Points are sent in the order of their steps and each request is carried out whole or not at all, so the last step
@@ -45,13 +45,13 @@ def missing(points: Iterable[Point], logged: Mapping[str, int]) -> list[Point]:
     return [point for point in points if point.step > logged.get(point.key, -1)]
 
 
-def portions(points: list[Point], size: int = PORTION) -> Iterator[list[Point]]:
+def portions(points: list[MetricPoint], size: int = PORTION) -> Iterator[list[MetricPoint]]:
     """Yield the points in requests of at most ``size``."""
     for begin in range(0, len(points), size):
         yield points[begin : begin + size]
 
 
-def advance(logged: dict[str, int], points: Iterable[Point]) -> None:
+def advance(logged: dict[str, int], points: Iterable[MetricPoint]) -> None:
     """Note in ``logged`` that MLflow has these points."""
     for point in points:
         logged[point.key] = max(point.step, logged.get(point.key, -1))
@@ -62,7 +62,7 @@ def metric_key(name: str) -> str:
     return REFUSED_CHARACTERS.sub(lambda found: f":{ord(found[0]):x}:", name)
 
 
-def _points(record: Record, values: Mapping[str, float]) -> Iterator[Point]:
+def _points(record: Record, values: Mapping[str, float]) -> Iterator[MetricPoint]:
     timestamp_ms = int(record.wall_time * 1000)
     for key, value in sorted(values.items()):
-        yield Point(metric_key(key), value, timestamp_ms, record.epoch)
+        yield MetricPoint(metric_key(key), value, timestamp_ms, record.epoch)

@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.artifact_places import artifacts_of
+from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.pages import all_experiments
 from orchestrator.tracking.runs import FINGERPRINT, KIND, find_runs

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Reading:
+class TrialResults:
     """Hold one result a trial, in the plan's order. ``runs`` are MLflow's, by trial id, where those count.
 
     ``client`` is ``None`` where MLflow could not be asked; ``note`` describes the differences between the two in a
@@ -36,7 +36,7 @@ class Reading:
     note: str = ""
 
 
-def read_study(plan: Plan, store: Store) -> Reading:
+def read_study(plan: Plan, store: Store) -> TrialResults:
     """Return the results of a study's trials, and log once why some are not from MLflow.
 
     A trained trial is never reported as new, even if MLflow is away, has another version, has deleted its experiment or
@@ -49,7 +49,7 @@ def read_study(plan: Plan, store: Store) -> Reading:
     return found
 
 
-def _read(plan: Plan, store: Store) -> Reading:
+def _read(plan: Plan, store: Store) -> TrialResults:
     begun = [trial for trial in map(refreshed, plan.trials) if trial.status != "new"]
     try:
         client = open_results(plan, store)
@@ -59,12 +59,12 @@ def _read(plan: Plan, store: Store) -> Reading:
     except (OperationError, UserError) as error:
         if not begun:
             raise
-        return Reading(
+        return TrialResults(
             [_on_disk(plan, trial) for trial in plan.trials], {}, None, f"{_plainly(error, store)}; {FROM_STORE}"
         )
     counting = {id_: run for id_, run in runs.items() if id_ not in decided.of_the_store}
     note = "; ".join(filter(None, [lacking, *decided.sentences]))
-    return Reading(decided.results, counting, client, note)
+    return TrialResults(decided.results, counting, client, note)
 
 
 def further_in_mlflow(plan: Plan, store: Store) -> list[str]:

@@ -29,11 +29,11 @@ RUN_AT = "stillhouse.run_at"  # of a study's run: when `run` or `sync` last wrot
 PART = "stillhouse.part"  # of a study's run: one of several that are run under one name, not a version of the others
 PARENT = "mlflow.parentRunId"  # MLflow's own pages nest runs by it, and it holds one run only
 DIGITS = 12  # of a fingerprint, where it tells the studies of a store apart
-Kind = Literal["study", "trial"]
+RunKind = Literal["study", "trial"]
 
 
 def find_or_create(
-    client: MlflowClient, experiment: str, kind: Kind, identity: str, name: str, tags: Mapping[str, str]
+    client: MlflowClient, experiment: str, kind: RunKind, identity: str, name: str, tags: Mapping[str, str]
 ) -> Run:
     """Return the one run of a study or trial in an experiment.
 

@@ -24,7 +24,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
 from orchestrator.tracking.client import open_client, tracking_uri
-from orchestrator.tracking.cursor import Point, advance, best_points, missing, points_of, portions
+from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions
 from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
 from orchestrator.tracking.lacking import restoring
@@ -184,7 +184,7 @@ class Tracker:
         if outcome is not None:
             self._settle(copy, trial, history, outcome)
 
-    def _send(self, copy: Copy, points: Iterable[Point]) -> None:
+    def _send(self, copy: Copy, points: Iterable[MetricPoint]) -> None:
         client = self.connect()
         for portion in portions(missing(points, copy.logged)):
             client.log_batch(copy.run_id, metrics=[Metric(*point) for point in portion])

@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from orchestrator.worker_groups.queue import Errors, Seat, Seating, Stage
+from orchestrator.worker_groups.queue import Errors, GangQueue, Slot, SlotStage
 from trainers.schema.record import Record
 
 LOOK_EVERY_S = 1.0  # at the clock: whether a cohort has waited long enough, whether nobody trains
@@ -27,11 +27,11 @@ class Reply:
     starved: bool = False
 
 
-class ExchangeLost(Exception):
+class BrokerLost(Exception):
     """Report that the exchange that a trial had its seat at is gone: this one was started in its place."""
 
 
-class Exchange:
+class Broker:
     """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
     Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. A
@@ -39,7 +39,7 @@ class Exchange:
     """
 
     def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
-        self._seating = Seating(size, expected, open_ended=open_ended, places=places)
+        self._seating = GangQueue(size, expected, open_ended=open_ended, places=places)
         self._news = asyncio.Event()
         self._hosts: dict[str, dict[str, Any]] = {}
         self._host_seen = time.monotonic()
@@ -56,7 +56,7 @@ class Exchange:
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
-    async def sit(self, seat: Seat) -> None:
+    async def sit(self, seat: Slot) -> None:
         """Take a trial's reader in."""
         seat.since = time.monotonic()
         self._change(lambda: self._seating.sit(seat))
@@ -68,7 +68,7 @@ class Exchange:
         """
         seat = self._seating.seat(trial_id)
         if seat is None:
-            return Reply(errors=(ExchangeLost("the exchange was started again"),))
+            return Reply(errors=(BrokerLost("the exchange was started again"),))
         self._change(lambda: self._seating.ask(trial_id))
         while True:
             seat = self._seating.seat(trial_id)
@@ -77,9 +77,9 @@ class Exchange:
             record = self._seating.next_record(trial_id)
             if record is not None:
                 return Reply(record)
-            if seat.stage is Stage.OVER and not seat.records:
+            if seat.stage is SlotStage.OVER and not seat.records:
                 return Reply(errors=seat.errors)
-            if seat.stage is Stage.WAITING and self._starved(seat, patience_s):
+            if seat.stage is SlotStage.WAITING and self._starved(seat, patience_s):
                 return Reply(starved=True)
             await self._wait()
 
@@ -87,7 +87,7 @@ class Exchange:
         """Hear that a trial goes on no more."""
         self._change(lambda: self._seating.leave(trial_id, ticket))
 
-    def _starved(self, seat: Seat, patience_s: float) -> bool:
+    def _starved(self, seat: Slot, patience_s: float) -> bool:
         if self._hosts:
             self._host_seen = time.monotonic()
         return time.monotonic() - max(seat.since, self._host_seen) > patience_s
@@ -150,5 +150,5 @@ class Exchange:
 
 def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool, places: int) -> Any:
     """Start the exchange of a sweep as an actor that can be found by its name."""
-    actor = ray.remote(Exchange).options(name=name, num_cpus=0, max_restarts=-1)
+    actor = ray.remote(Broker).options(name=name, num_cpus=0, max_restarts=-1)
     return actor.remote(size, expected, open_ended, places)

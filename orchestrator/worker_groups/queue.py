@@ -13,7 +13,7 @@ MOST_IDLE_DEATHS = 3  # of hosts one after the other before they had anything to
 Errors = tuple[BaseException, ...]  # a failure and its causes
 
 
-class Stage(Enum):
+class SlotStage(Enum):
     """Say where a trial stands."""
 
     WAITING = "waiting"
@@ -22,7 +22,7 @@ class Stage(Enum):
 
 
 @dataclass
-class Seat:
+class Slot:
     """Hold one trial whose reader has come: its job (JSON), its sharing key, its position in the study.
 
     ``after`` is the last step that its reader knows; ``deciding`` says that the scheduler has a record and has not said
@@ -36,7 +36,7 @@ class Seat:
     after: int
     since: float
     ticket: str
-    stage: Stage = Stage.WAITING
+    stage: SlotStage = SlotStage.WAITING
     host: str | None = None
     cohort: int | None = None
     records: deque[Record] = field(default_factory=deque)
@@ -49,7 +49,7 @@ class Seat:
         return self.deciding or bool(self.records)
 
 
-class Seating:
+class GangQueue:
     """Hold the seats of a sweep. A cohort has up to ``size`` trials of one key, in the order of the study.
 
     ``expected`` maps the trials that may still come, in that order, to their keys; ``open_ended`` says that more will be expected later.
@@ -60,7 +60,7 @@ class Seating:
         self._size, self._expected, self._open_ended = size, dict(expected), open_ended
         self._places, self._proposing = places, True
         self._order = {trial_id: position for position, trial_id in enumerate(expected)}
-        self._seats: dict[str, Seat] = {}
+        self._seats: dict[str, Slot] = {}
         self._lost: Counter[str] = Counter()
         self._arrived, self._cohorts, self._idle_deaths = 0.0, 0, 0
 
@@ -69,7 +69,7 @@ class Seating:
     def expect(self, trial_id: str, key: str) -> None:
         """Hear that a trial is on its way: it was proposed, or goes on after a pause. Others may follow."""
         seat = self._seats.get(trial_id)
-        if seat is None or seat.stage is Stage.OVER:
+        if seat is None or seat.stage is SlotStage.OVER:
             self._expected[trial_id] = key
         self._proposing = True
 
@@ -80,12 +80,12 @@ class Seating:
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
-    def sit(self, seat: Seat) -> None:
+    def sit(self, seat: Slot) -> None:
         """Take a trial's reader in; one whose trial is in training already takes its predecessor's place."""
         self._expected.pop(seat.trial_id, None)
         self._arrived = seat.since
         old = self._seats.get(seat.trial_id)
-        if old is not None and old.stage is Stage.TRAINING:
+        if old is not None and old.stage is SlotStage.TRAINING:
             old.ticket, old.deciding = seat.ticket, False
             old.records = deque(record for record in old.records if record.step > seat.after)
             return
@@ -105,7 +105,7 @@ class Seating:
         seat.deciding = True
         return seat.records.popleft()
 
-    def seat(self, trial_id: str) -> Seat | None:
+    def seat(self, trial_id: str) -> Slot | None:
         """Return a trial's seat, ``None`` for one that has not come."""
         return self._seats.get(trial_id)
 
@@ -114,12 +114,12 @@ class Seating:
         self._expected.pop(trial_id, None)
         seat = self._seats.get(trial_id)
         if seat is not None and ticket in (None, seat.ticket):
-            seat.stage, seat.deciding = Stage.OVER, False
+            seat.stage, seat.deciding = SlotStage.OVER, False
             seat.records.clear()
 
     # -------------------------------------------------------------------------------------------------------- hosts
 
-    def cohort(self, host: str, now: float) -> list[Seat]:
+    def cohort(self, host: str, now: float) -> list[Slot]:
         """Return the trials that ``host`` trains next, none when it has to wait for more to come."""
         for key in sorted({seat.key for seat in self._waiting()}, key=self._first_position):
             here = sorted((seat for seat in self._waiting() if seat.key == key), key=lambda seat: seat.position)
@@ -127,7 +127,7 @@ class Seating:
                 return self._begin(here[: self._size], host)
         return []
 
-    def _is_whole(self, here: list[Seat]) -> bool:
+    def _is_whole(self, here: list[Slot]) -> bool:
         """Tell whether a cohort is complete: nobody is on the way whose place is before its last one's."""
         if len(here) < self._size:
             return False
@@ -135,15 +135,15 @@ class Seating:
         coming = (self._order.get(name, last.position) for name, key in self._expected.items() if key == last.key)
         return all(position >= last.position for position in coming)
 
-    def _begin(self, chosen: list[Seat], host: str) -> list[Seat]:
+    def _begin(self, chosen: list[Slot], host: str) -> list[Slot]:
         self._cohorts += 1
         for seat in chosen:
-            seat.stage, seat.host, seat.cohort = Stage.TRAINING, host, self._cohorts
+            seat.stage, seat.host, seat.cohort = SlotStage.TRAINING, host, self._cohorts
         return chosen
 
     def useful_hosts(self) -> int:
         """Return how many cohorts are in training, waiting or still to come."""
-        return self.coming() + len({seat.host for seat in self._seats.values() if seat.stage is Stage.TRAINING})
+        return self.coming() + len({seat.host for seat in self._seats.values() if seat.stage is SlotStage.TRAINING})
 
     @property
     def over(self) -> bool:
@@ -166,7 +166,7 @@ class Seating:
         """Take the failure of one trial."""
         seat = self._seats[trial_id]
         if self._trains(host, seat):
-            seat.stage, seat.errors = Stage.OVER, errors
+            seat.stage, seat.errors = SlotStage.OVER, errors
 
     def judged(self, trial_ids: Iterable[str]) -> bool:
         """Tell whether the scheduler has judged all that these trials have reported."""
@@ -181,13 +181,13 @@ class Seating:
         seats = [seat for seat in self._seats.values() if self._trains(host, seat)]
         self._idle_deaths = self._idle_deaths + 1 if errors and not seats else 0
         for seat in seats if self._idle_deaths < MOST_IDLE_DEATHS else self._waiting():
-            seat.stage, seat.errors = Stage.OVER, errors
+            seat.stage, seat.errors = SlotStage.OVER, errors
             self._lost[seat.trial_id] += bool(errors)
 
     # --------------------------------------------------------------------------------------------------------- ours
 
-    def _waiting(self) -> list[Seat]:
-        return [seat for seat in self._seats.values() if seat.stage is Stage.WAITING]
+    def _waiting(self) -> list[Slot]:
+        return [seat for seat in self._seats.values() if seat.stage is SlotStage.WAITING]
 
     def _first_position(self, key: str) -> int:
         return min(seat.position for seat in self._waiting() if seat.key == key)
@@ -197,12 +197,12 @@ class Seating:
 
     def _live(self) -> int:
         """Return how many trials the scheduler holds: seated or on their way."""
-        return len(self._expected) + sum(seat.stage is not Stage.OVER for seat in self._seats.values())
+        return len(self._expected) + sum(seat.stage is not SlotStage.OVER for seat in self._seats.values())
 
     @staticmethod
-    def _trains(host: str, seat: Seat) -> bool:
-        return seat.stage is Stage.TRAINING and seat.host == host
+    def _trains(host: str, seat: Slot) -> bool:
+        return seat.stage is SlotStage.TRAINING and seat.host == host
 
-    def _before(self, seat: Seat) -> list[Seat]:
+    def _before(self, seat: Slot) -> list[Slot]:
         """Return the seats of the same cohort whose records come before this one's."""
         return [one for one in self._seats.values() if one.cohort == seat.cohort and one.position < seat.position]

@@ -8,7 +8,7 @@ import ray
 
 from orchestrator.worker_groups.broker import Reply
 from orchestrator.worker_groups.capacity import waited_for
-from orchestrator.worker_groups.queue import Errors, Seat
+from orchestrator.worker_groups.queue import Errors, Slot
 from trainers.schema import Job
 from trainers.schema.record import Record, read_history
 from trainers.schema.sharing import stream_key
@@ -32,7 +32,7 @@ def exchanged_records(job: Job, exchange: str, position: int) -> Iterator[Record
         if history and history[-1].final:
             return
         after = history[-1].step if history else -1
-        seat = Seat(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, ticket)
+        seat = Slot(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, ticket)
         ray.get(actor.sit.remote(seat))
         patience_s = job.placement.start_timeout_s + START_MARGIN_S
         while (record := told(job, ray.get(actor.take.remote(job.trial_id, ticket, patience_s)))) is not None:

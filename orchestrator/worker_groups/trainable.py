@@ -13,7 +13,7 @@ from ray import tune
 
 from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import root_cause
-from orchestrator.failures.retry import Verdict, judge, micro_batch_of
+from orchestrator.failures.retry import RetryDecision, judge, micro_batch_of
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.records import exchanged_records
 from trainers.schema import Job
@@ -102,7 +102,7 @@ class TrialRunner(tune.Trainable):
             return exchanged_records(job, self._exchange, self._position)
         return (record for _, record in import_module(LOOP).train([job]))
 
-    def _failed(self, error: Exception, verdict: Verdict) -> dict[str, Any]:
+    def _failed(self, error: Exception, verdict: RetryDecision) -> dict[str, Any]:
         directory = Path(self._job.directory)
         directory.mkdir(parents=True, exist_ok=True)
         report = redacted("".join(traceback.format_exception(root_cause(error))))

@@ -28,7 +28,7 @@ from trainers.distill.distiller import FrozenTeacher
 from trainers.distill.half_precision import network_in
 from trainers.loop.accumulate import Chunk
 from trainers.loop.loop import prepare_process
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Job, Placement, ShapesDataset, Teacher, TrialSpec
 from trainers.schema.schedule import Precision
 
@@ -79,7 +79,7 @@ class Cohort:
         return float(self._members[0]._state.meter.take()["total"])
 
 
-def student(teacher: FrozenTeacher, asked: Asked, precision: Precision) -> Member:
+def student(teacher: FrozenTeacher, asked: Asked, precision: Precision) -> StudentTrainer:
     """Return a student in training, whose weights are the same for every precision."""
     trial = TrialSpec(
         dataset=ShapesDataset(kind="shapes"),
@@ -95,7 +95,7 @@ def student(teacher: FrozenTeacher, asked: Asked, precision: Precision) -> Membe
     with patch(
         "trainers.loop.student_trainer.build_student", return_value=build(R50)
     ):  # no data set, no ImageNet weights
-        member = Member(job, STEPS_PER_EPOCH, asked.device, teacher)
+        member = StudentTrainer(job, STEPS_PER_EPOCH, asked.device, teacher)
     member.train_mode()
     return member
 

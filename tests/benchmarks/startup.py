@@ -47,23 +47,23 @@ import tempfile
 from tests.benchmarks.startup import quickstart_job
 from trainers.data.loaders import TrainStream
 from trainers.data.datasets import build_dataset
-from trainers.loop.shared_batch import Lesson
-from trainers.loop.student_trainer import Member
+from trainers.loop.shared_batch import SharedBatches
+from trainers.loop.student_trainer import StudentTrainer
 job = quickstart_job(tempfile.mkdtemp())
 note(None)
 device = trainers.loop.loop.prepare_process(job.placement.threads, False)
 data = build_dataset(job.trial.dataset, "train")
 stream = TrainStream(data, batch_size=2, seed=0, rank=0, world=1, loader_workers=0)
 note("worker: build the data set")
-lesson = Lesson([job], device)
+shared = SharedBatches([job], device)
 note("worker: build the teacher")
-member = Member(job, stream.steps_per_epoch, device, lesson.teacher)
-member.train_mode()
+trainer = StudentTrainer(job, stream.steps_per_epoch, device, shared.teacher)
+trainer.train_mode()
 note("worker: build the student")
 batches = enumerate(stream.batches(0, 2))
 def step():
     number, batch = next(batches)
-    member.train_step(lesson.begin(number, batch).chunks(job.trial_id, member.student, asks_in="fp32"))
+    trainer.train_step(shared.begin(number, batch).chunks(job.trial_id, trainer.student, asks_in="fp32"))
 step()
 note("worker: the first step, probed")
 step()

@@ -16,7 +16,7 @@ from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
 from trainers.loop.accumulate import Chunk
 from trainers.loop.loop import prepare_process
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Bckd, Job, Schedule, ShapesDataset, Teacher, TrialSpec
 
 METHOD = Bckd(kind="bckd")
@@ -95,7 +95,7 @@ def distilling_step(scene: Scene) -> Work:
     return step
 
 
-def member(teacher: FrozenTeacher, device: torch.device) -> Member:
+def member(teacher: FrozenTeacher, device: torch.device) -> StudentTrainer:
     """Return a student in training, with COCO's classes; its first step alone is probed."""
     trial = TrialSpec(
         dataset=ShapesDataset(kind="shapes"),
@@ -108,4 +108,4 @@ def member(teacher: FrozenTeacher, device: torch.device) -> Member:
     with patch(
         "trainers.loop.student_trainer.build_student", return_value=build(R50)
     ):  # no data set, no ImageNet weights
-        return Member(job, STEPS_PER_EPOCH, device, teacher)
+        return StudentTrainer(job, STEPS_PER_EPOCH, device, teacher)

@@ -13,8 +13,8 @@ from tests.benchmarks.figure import Measured, Setting
 from tests.benchmarks.pairs import interleave, median
 from trainers.data.batch_scale import Size
 from trainers.distill.adapters.base import Adapter, Targets, adapter_for
+from trainers.distill.head_outputs import HeadOutputs, TeacherStudentOutputs
 from trainers.distill.terms import terms
-from trainers.distill.views import Pair, View
 from trainers.loop.loop import prepare_process
 from trainers.schema import Bckd
 
@@ -81,11 +81,11 @@ def fused(outputs: Outputs) -> Tensor:
     targets = Targets()
     targets.value = outputs.targets
     student, teacher = (seen(outputs.adapter, outs) for outs in (outputs.student, outputs.teacher))
-    pair = Pair(student, teacher, lambda: outputs.adapter.anchors(student, targets))
+    pair = TeacherStudentOutputs(student, teacher, lambda: outputs.adapter.anchors(student, targets))
     return torch.stack([term(pair) for term in terms(Bckd(kind="bckd", alpha1=1.0, alpha2=4.0)).values()]).sum()
 
 
-def seen(adapter: Adapter, outs: Any) -> View:
+def seen(adapter: Adapter, outs: Any) -> HeadOutputs:
     """Return what terms read of raw outputs."""
     return adapter.view(adapter, [], outs, {})
 

@@ -42,7 +42,7 @@ TITLES = {
     CONTROLLER: "ray::TrainController",
     WORKER: "ray::RayTrainWorker",
     HOST: "ray::Host",
-    EXCHANGE: "ray::Exchange",
+    EXCHANGE: "ray::Broker",
 }
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from orchestrator.service.keeper import Keeper
 from orchestrator.service.queue import Queue
+from orchestrator.service.reconcile_loop import ReconcileLoop
 from orchestrator.submit.cluster import RayCluster
-from orchestrator.submit.record import Ledger
-from orchestrator.submit.states import State
+from orchestrator.submit.record import JobRecords
+from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
-from tests.unit.orchestrator.submit.orders import KEY, order, said
+from tests.unit.orchestrator.submit.job_requests import KEY, order, said
 
 ACCEPTED = "accepted"  # a file: the client has been told that its study is in the queue
 
@@ -52,7 +52,7 @@ class FaultyQueue(Queue):
         self._point()
 
 
-def keeper_in(folder: Path, point: Callable[[], None]) -> Keeper:
+def keeper_in(folder: Path, point: Callable[[], None]) -> ReconcileLoop:
     ray = FakeRay(folder / "ray")
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -61,8 +61,10 @@ def keeper_in(folder: Path, point: Callable[[], None]) -> Keeper:
         point()  # carried out, and nobody knows
         return reply
 
-    return Keeper(
-        FaultyQueue(folder / "queue.db", point), RayCluster("http://head", httpx.MockTransport(answer)), Ledger(folder)
+    return ReconcileLoop(
+        FaultyQueue(folder / "queue.db", point),
+        RayCluster("http://head", httpx.MockTransport(answer)),
+        JobRecords(folder),
     )
 
 
@@ -78,7 +80,7 @@ def submitted(folder: Path, point: Callable[[], None]) -> None:
 def lost_and_again(folder: Path, point: Callable[[], None]) -> None:
     """The driver of a running study has been lost; the service submits the study again."""
     submitted(folder, lambda: None)
-    Ledger(folder).write(said(f"{KEY}-1", ago_s=3600))
+    JobRecords(folder).write(said(f"{KEY}-1", ago_s=3600))
     keeper = keeper_in(folder, point)
     keeper.step()
     keeper.step()
@@ -89,9 +91,9 @@ def stopped(folder: Path, point: Callable[[], None]) -> None:
     submitted(folder, lambda: None)
     (folder / ACCEPTED).unlink()
     FakeRay(folder / "ray").say(f"{KEY}-1", status="RUNNING")
-    Ledger(folder).write(said(f"{KEY}-1"))
+    JobRecords(folder).write(said(f"{KEY}-1"))
     keeper = keeper_in(folder, point)
-    keeper.queue.move(keeper.queue.entry(KEY), State.STOPPING, "asked to stop")
+    keeper.queue.move(keeper.queue.entry(KEY), SubmissionState.STOPPING, "asked to stop")
     (folder / ACCEPTED).touch()
     keeper.step()
     keeper.step()
@@ -114,12 +116,12 @@ def run_and_die(scenario: Callable[[Path, Callable[[], None]], None], folder: Pa
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
-def finish(folder: Path, attempt: int) -> Keeper:
+def finish(folder: Path, attempt: int) -> ReconcileLoop:
     """Start the service again; the driver of an attempt ends well."""
     keeper = keeper_in(folder, lambda: None)
     for _ in range(3):
         keeper.step()
-    Ledger(folder).write(said(f"{KEY}-{attempt}", State.FINISHED, "done"))
+    JobRecords(folder).write(said(f"{KEY}-{attempt}", SubmissionState.FINISHED, "done"))
     keeper.step()
     return keeper
 
@@ -141,7 +143,7 @@ def test_killed_at_any_point_of_a_submission_it_starts_the_study_once(tmp_path: 
         assert FakeRay(folder / "ray").starts == [f"{KEY}-1"], f"at point {deadly}"
         entry = keeper.queue.entry(KEY)
         assert entry is not None
-        assert (entry.state, entry.attempt) == (State.FINISHED, 1), f"at point {deadly}"
+        assert (entry.state, entry.attempt) == (SubmissionState.FINISHED, 1), f"at point {deadly}"
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -157,7 +159,7 @@ def test_killed_at_any_point_of_a_resubmission_it_starts_the_next_attempt_once(t
         assert FakeRay(folder / "ray").starts == [f"{KEY}-1", f"{KEY}-2"], f"at point {deadly}"
         entry = keeper.queue.entry(KEY)
         assert entry is not None
-        assert (entry.state, entry.losses) == (State.FINISHED, 1), f"at point {deadly}"
+        assert (entry.state, entry.losses) == (SubmissionState.FINISHED, 1), f"at point {deadly}"
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -173,5 +175,5 @@ def test_killed_at_any_point_of_a_stop_it_still_stops_what_it_said_it_would(tmp_
         entry = keeper.queue.entry(KEY)
         assert entry is not None
         if (folder / ACCEPTED).exists():
-            assert entry.state == State.STOPPED, f"at point {deadly}"
+            assert entry.state == SubmissionState.STOPPED, f"at point {deadly}"
         assert FakeRay(folder / "ray").starts == [f"{KEY}-1"]

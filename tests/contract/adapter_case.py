@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.unit.trainers.tiny_heads import CLASSES, config_of, woken
 from trainers.distill.adapters.base import Adapter, adapter_for
-from trainers.distill.views import View
+from trainers.distill.head_outputs import HeadOutputs
 from trainers.schema.heads import BUILT_IN, HeadSpec, heads
 
 CONFIGS = {
@@ -55,7 +55,7 @@ def freeze_norms(detector: Any) -> Any:
     return detector
 
 
-def seen(detector: Any, inputs: Tensor) -> tuple[Adapter, View]:
+def seen(detector: Any, inputs: Tensor) -> tuple[Adapter, HeadOutputs]:
     """Return a detector's adapter and what it sees."""
     adapter = adapter_for(detector)
     return adapter, adapter.look(inputs)

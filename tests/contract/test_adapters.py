@@ -24,7 +24,7 @@ from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, prep
 from tests.unit.trainers.tiny_heads import CLASSES, predictors
 from trainers.distill.adapters.base import Adapter, TargetCache, Targets, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.distill.views import View
+from trainers.distill.head_outputs import HeadOutputs
 from trainers.schema import Bckd, NoDistillation
 from trainers.schema.compatibility import fits, presets
 from trainers.schema.method import CrossKd, Gid
@@ -71,7 +71,7 @@ def built(case: Case) -> Built:
     return Built(case, case.build(1).train(), FrozenTeacher(case.build(2)), case.build(1).train())
 
 
-def assign(adapter: Adapter, view: View, samples: Any) -> Targets:
+def assign(adapter: Adapter, view: HeadOutputs, samples: Any) -> Targets:
     """Return the targets that computing the detector's losses leaves behind."""
     targets = Targets()
     adapter.losses(view, samples, targets)

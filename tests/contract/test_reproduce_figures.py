@@ -13,7 +13,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.figures import panels_of_pairs
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import pairs_of
-from orchestrator.reproduce.plan import Agenda, make_agenda, merged
+from orchestrator.reproduce.plan import RunPlan, make_agenda, merged
 from orchestrator.reproduce.results import read_all
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index
@@ -83,7 +83,7 @@ def _data(monkeypatch: pytest.MonkeyPatch, cells: Path) -> None:
 
 
 @pytest.fixture
-def agenda(store: Store) -> Agenda:
+def agenda(store: Store) -> RunPlan:
     return make_agenda(ROWS, Options(seeds=2), store, LAPTOP)
 
 

@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import Agenda, make_agenda
+from orchestrator.reproduce.plan import RunPlan, make_agenda
 from orchestrator.reproduce.report import checks, verdict_content
 from orchestrator.reproduce.results import judged, read_all
 
@@ -26,7 +26,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-def fill(agenda: Agenda, store: Store) -> None:
+def fill(agenda: RunPlan, store: Store) -> None:
     """Put runs into MLflow that no training has made: A6 prints 38.1, 36.2, 37.9 and 39.2."""
     client = MlflowClient(tracking_uri=store.tracking_uri)
     experiment = client.create_experiment("paper", artifact_location=store.artifacts.as_uri())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import UserError
+from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.mirror import Mirror
-from orchestrator.storage.place import Place, StorageAway
 from tests.contract.s3_server import BUCKET, S3Server, s3_server
 
 BOUND_S = 30  # for an error to be told when nobody listens
@@ -27,11 +27,11 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture(params=["file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorageBackend:
     if request.param == "s3":
         request.getfixturevalue("s3")
-        return Place(f"s3://{BUCKET}/{tmp_path.name}")
-    return Place(f"file://{tmp_path}/mirror")
+        return StorageBackend(f"s3://{BUCKET}/{tmp_path.name}")
+    return StorageBackend(f"file://{tmp_path}/mirror")
 
 
 def trial_in(folder: Path, **files: str) -> Path:
@@ -47,7 +47,7 @@ def contents(directory: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in directory.iterdir()}
 
 
-def test_an_object_is_what_was_put_there_last(place: Place, tmp_path: Path) -> None:
+def test_an_object_is_what_was_put_there_last(place: StorageBackend, tmp_path: Path) -> None:
     assert place.read("a/b") is None
     place.write(b"first", "a/b")
     (tmp_path / "file").write_bytes(b"second")
@@ -60,14 +60,14 @@ def test_an_object_is_what_was_put_there_last(place: Place, tmp_path: Path) -> N
     assert place.read("a/b") is None
 
 
-def test_names_are_those_of_one_folder(place: Place) -> None:
+def test_names_are_those_of_one_folder(place: StorageBackend) -> None:
     assert place.names("a") == []
     for name in ("a/2", "a/1", "b/3"):
         place.write(b"x", name)
     assert place.names("a") == ["1", "2"]
 
 
-def test_a_trial_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:
+def test_a_trial_comes_back_as_it_was(place: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="weights", outcome_json="{}", progress_json="{}", stop="")
     (here / "ray").mkdir()
     Mirror(place).keep(here)
@@ -78,7 +78,7 @@ def test_a_trial_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:
     assert not Mirror(place).bring(there.with_name("unknown"))
 
 
-def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(place: Place, tmp_path: Path) -> None:
+def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(place: StorageBackend, tmp_path: Path) -> None:
     mirror = Mirror(place)
     here = trial_in(tmp_path, best_pth="weights", resume_pt="state 1")
     mirror.keep(here)
@@ -90,35 +90,35 @@ def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(place: Place,
     assert len(set(after) - set(before)) == 1
 
 
-def test_a_copy_that_was_cut_off_shows_the_moment_before(place: Place, tmp_path: Path) -> None:
+def test_a_copy_that_was_cut_off_shows_the_moment_before(place: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="epoch 1", history_jsonl="1")
     Mirror(place).keep(here)
     trial_in(tmp_path / "here", best_pth="epoch 2", history_jsonl="1 2")
 
-    class CutOff(Place):
+    class CutOff(StorageBackend):
         def write(self, content: bytes, name: str) -> None:
-            raise StorageAway("cut off")
+            raise StorageUnavailable("cut off")
 
-    with pytest.raises(StorageAway):
+    with pytest.raises(StorageUnavailable):
         Mirror(CutOff(place.address)).keep(here)
     there = tmp_path / "there" / "trials" / here.name
     Mirror(place).bring(there)
     assert contents(there) == {"best.pth": "epoch 1", "history.jsonl": "1"}
 
 
-def test_a_damaged_copy_is_refused_and_leaves_no_trial(place: Place, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_refused_and_leaves_no_trial(place: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="weights")
     Mirror(place).keep(here)
     digest = json.loads(place.read("trials/0123456789ab/index.json") or b"")["best.pth"]
     place.write(b"something else", f"trials/0123456789ab/{digest}")
     there = tmp_path / "there" / "trials" / here.name
-    with pytest.raises(StorageAway, match="is damaged"):
+    with pytest.raises(StorageUnavailable, match="is damaged"):
         Mirror(place).bring(there)
     assert not there.exists()
 
 
 @pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", ".hidden", ""])
-def test_an_index_cannot_name_files_elsewhere(place: Place, tmp_path: Path, name: str) -> None:
+def test_an_index_cannot_name_files_elsewhere(place: StorageBackend, tmp_path: Path, name: str) -> None:
     place.write(b"x", f"trials/0123456789ab/{'0' * 64}")
     place.write(json.dumps({name: "0" * 64}).encode(), "trials/0123456789ab/index.json")
     assert not Mirror(place).bring(tmp_path / "trials" / "0123456789ab")
@@ -133,19 +133,19 @@ def test_a_storage_where_nobody_listens_is_one_sentence_in_time(monkeypatch: pyt
     }.items():
         monkeypatch.setenv(name, value)
     began = time.monotonic()
-    with pytest.raises(StorageAway, match="the storage s3://bucket/x fails") as away:
-        Place("s3://bucket/x").read("a")
+    with pytest.raises(StorageUnavailable, match="the storage s3://bucket/x fails") as away:
+        StorageBackend("s3://bucket/x").read("a")
     assert time.monotonic() - began < BOUND_S
     assert len(str(away.value).splitlines()) == 1
 
 
 def test_a_bucket_that_does_not_exist_is_one_sentence(s3: S3Server) -> None:
     del s3
-    with pytest.raises(StorageAway, match="s3://no-such-bucket/x"):
-        Place("s3://no-such-bucket/x").write(b"x", "a")
+    with pytest.raises(StorageUnavailable, match="s3://no-such-bucket/x"):
+        StorageBackend("s3://no-such-bucket/x").write(b"x", "a")
 
 
 @pytest.mark.parametrize("address", ["bucket/x", "ftp://host/x", "s3://", "memory://x"])
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(UserError, match="s3://"):
-        Place(address)
+        StorageBackend(address)

@@ -19,7 +19,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import best_student, summary_json
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.results import read_results, results_on_disk
@@ -183,7 +183,9 @@ def test_runs_hold_their_settings_and_can_be_read_back(plan, store, client, tmp_
     text = artifact(client, run, "trial.json", tmp_path / "a").read_text()
     assert TrialSpec.model_validate_json(text) == student.spec
     parent = client.get_run(tracker.study_run)
-    assert Study.model_validate_json(artifact(client, parent, "study.json", tmp_path / "b").read_text()) == plan.study
+    assert (
+        StudySpec.model_validate_json(artifact(client, parent, "study.json", tmp_path / "b").read_text()) == plan.study
+    )
     for folder, owner in (("c", run), ("d", parent)):
         versions = json.loads(artifact(client, owner, "versions.json", tmp_path / folder).read_text())
         assert {"torch", "mmdet", "ray", "mlflow", "stillhouse"} <= set(versions)

@@ -14,10 +14,10 @@ from orchestrator.api import Study
 from orchestrator.clusters.description import Cluster
 from orchestrator.clusters.files import launcher_of
 from orchestrator.clusters.launcher import Launcher
-from orchestrator.clusters.session import ON_THE_HEAD, Errand
+from orchestrator.clusters.session import ON_THE_HEAD, ClusterSession
 from orchestrator.core.store import Store
-from orchestrator.submit.order import Order
-from orchestrator.submit.states import State
+from orchestrator.submit.job_request import JobRequest
+from orchestrator.submit.states import SubmissionState
 from tests.contract.mlflow_server import free_port
 from tests.e2e.process_provider import started_in
 from tests.e2e.stillhouse import stillhouse
@@ -76,17 +76,17 @@ def on_processes(launcher: Launcher, folder: Path) -> Launcher:
 
 
 def require_done(
-    described: Cluster, order: Order, store: Store, folder: Path, capfd: pytest.CaptureFixture[str]
+    described: Cluster, order: JobRequest, store: Store, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> str:
     """Run the order to its end on a cluster that leaves nothing behind, and return what was said on stderr."""
     launcher = on_processes(launcher_of(described, store), folder)
     try:
-        end = Errand(described, order, store).run(launcher)
+        end = ClusterSession(described, order, store).run(launcher)
     finally:
         log = launcher.log.read_text()
         left = started_in(folder / "provider" / "m0")
     said = capfd.readouterr().err
-    assert end.state == State.FINISHED, (end.reason, log[-3000:], said[-3000:])
+    assert end.state == SubmissionState.FINISHED, (end.reason, log[-3000:], said[-3000:])
     assert left == []
     return said
 

@@ -10,12 +10,12 @@ from torch import Tensor
 from tests.ray.noted import BEGAN, note_cohort
 from trainers.loop import loop
 from trainers.loop.loop import Failed
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Job
 from trainers.schema.record import Record
 
 
-class NotedMember(Member):
+class NotedTrainer(StudentTrainer):
     """Note the weights that a student has before its first step."""
 
     def __init__(self, job: Job, *others: Any, **options: Any) -> None:
@@ -28,7 +28,7 @@ def train_together(
 ) -> Iterator[tuple[str, Record | Failed]]:
     """Train as the real loop does: this is it."""
     note_cohort(jobs)
-    loop.Member = NotedMember  # type: ignore[misc]
+    loop.StudentTrainer = NotedTrainer  # type: ignore[misc]
     yield from loop.train_together(jobs, staying)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from trainers.data.seeding import derive
-from trainers.schema.view import BatchScales
+from trainers.schema.image_pipeline import BatchScales
 
 Size = tuple[int, int]  # (height, width) in pixels
 

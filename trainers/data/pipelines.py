@@ -3,7 +3,7 @@
 from typing import Any
 
 from trainers.schema import DatasetSpec, ShapesDataset
-from trainers.schema.view import RangeScales
+from trainers.schema.image_pipeline import RangeScales
 
 Config = dict[str, Any]
 META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainers.schema.annotations.usage import Usage
 
-Image = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 SMALLEST, LARGEST = 0.12, 0.45  # side of a shape, as a share of the image's shorter side
 SPLITS = ("train", "val")
 SCENE, PIXELS = 0, 1  # the two random streams of an image
@@ -39,7 +39,7 @@ def scene(rng: np.random.Generator, size: tuple[int, int], classes: int, max_obj
     return placed
 
 
-def draw(rng: np.random.Generator, shapes: list[Shape], size: tuple[int, int], names: tuple[str, ...]) -> Image:
+def draw(rng: np.random.Generator, shapes: list[Shape], size: tuple[int, int], names: tuple[str, ...]) -> Pixels:
     """Return the BGR image, uint8 (height, width, 3), of ``shapes`` over a plain background with noise."""
     width, height = size
     image = np.empty((height, width, 3), np.uint8)
@@ -66,7 +66,7 @@ def _overlap(first: tuple[int, ...], second: tuple[int, ...]) -> float:
     return max(width, 0) * max(height, 0) / smaller
 
 
-def _draw_one(image: Image, shape: Shape, name: str) -> None:
+def _draw_one(image: Pixels, shape: Shape, name: str) -> None:
     x1, y1, x2, y2 = shape.box
     if name == "circle":
         cv2.circle(image, ((x1 + x2) // 2, (y1 + y2) // 2), (x2 - x1) // 2, shape.colour, -1)

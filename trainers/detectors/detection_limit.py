@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainers.schema.view import COCO_DETECTIONS
+from trainers.schema.image_pipeline import COCO_DETECTIONS
 
 
 def limit_detections(model: Any, most: int) -> None:

@@ -16,7 +16,7 @@ from trainers.detectors.overrides import override
 from trainers.errors import TrialError
 from trainers.formats.pretrained import imagenet_weights, load_imagenet
 from trainers.schema import Detector
-from trainers.schema.view import COCO_DETECTIONS
+from trainers.schema.image_pipeline import COCO_DETECTIONS
 from trainers.schema.zoo import OWN, PREFIX, own_config
 
 

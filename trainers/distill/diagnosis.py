@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import HeadOutputs, TeacherStudentOutputs
 from trainers.distill.terms.base import Term
-from trainers.distill.views import Pair, View
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Evidence:
     step: int
     names: tuple[str, ...]
     image_ids: tuple[Any, ...]
-    view: View
-    pair: Pair | None
+    view: HeadOutputs
+    pair: TeacherStudentOutputs | None
 
     def describe(self, name: str, terms: Mapping[str, Term]) -> str:
         """Return where loss ``name`` is not finite, as ``level 2 (stride 32), images 139, 285``."""

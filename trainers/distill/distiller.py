@@ -7,9 +7,9 @@ from mmdet.models.utils import unpack_gt_instances
 from torch import Tensor, nn
 
 from trainers.distill.adapters.base import Adapter, TargetCache, adapter_for
+from trainers.distill.head_outputs import HeadOutputs, TeacherStudentOutputs
 from trainers.distill.probe import probe
 from trainers.distill.terms import terms
-from trainers.distill.views import Pair, View
 from trainers.errors import TrialError
 from trainers.formats.weights import Coverage
 from trainers.schema import MethodSpec
@@ -47,7 +47,7 @@ class FrozenTeacher:
             self._adapter.tap(point)
 
     @torch.inference_mode()
-    def look(self, inputs: Tensor, precision: Precision = "fp32") -> View:
+    def look(self, inputs: Tensor, precision: Precision = "fp32") -> HeadOutputs:
         """Return the teacher's outputs for preprocessed images (B, 3, H, W); its head runs only if a method needs it.
 
         Its features and raw outputs cannot be saved for a backward pass; all that the view makes of them can.
@@ -69,14 +69,14 @@ class Distiller(nn.Module):
         self.student, self._precision = student, precision
         self.adapter = adapter_for(student)
         self.terms = terms(method)
-        self.pair: Pair | None = None
-        self.view: View | None = None
+        self.pair: TeacherStudentOutputs | None = None
+        self.view: HeadOutputs | None = None
         self.telemetry: dict[str, Tensor] = {}
         for point in tapped(method):
             self.adapter.tap(point)
 
     def forward(
-        self, inputs: Tensor, samples: Any, teacher: View | None, cache: TargetCache, probing: bool = False
+        self, inputs: Tensor, samples: Any, teacher: HeadOutputs | None, cache: TargetCache, probing: bool = False
     ) -> Losses:
         """Return the detector's losses and the terms', scalars; gradient flows to the student only."""
         view = self.adapter.look(inputs, precision=self._precision)
@@ -87,7 +87,9 @@ class Distiller(nn.Module):
             return detection
         objects, _, metas = unpack_gt_instances(samples)
         boxes = [found.bboxes for found in objects]
-        self.pair = pair = Pair(view, teacher, lambda: self.adapter.anchors(view, targets), metas, boxes)
+        self.pair = pair = TeacherStudentOutputs(
+            view, teacher, lambda: self.adapter.anchors(view, targets), metas, boxes
+        )
         require_same_anchors(pair, self.needs())
         distilled = {name: term(pair) for name, term in self.terms.items()}
         if probing:
@@ -104,7 +106,7 @@ def tapped(method: MethodSpec) -> set[TapPoint]:
     return {term.point for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
 
 
-def require_same_anchors(pair: Pair, needs: frozenset[Need]) -> None:
+def require_same_anchors(pair: TeacherStudentOutputs, needs: frozenset[Need]) -> None:
     """Raise ``TrialError`` when terms compare anchor by anchor and the heads predict for different anchors or classes."""
     if needs <= {Need.FEATURES}:
         return

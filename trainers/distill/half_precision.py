@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor
 
-from trainers.distill.views import HeadFeatures
+from trainers.distill.head_outputs import HeadFeatures
 from trainers.schema.schedule import Precision
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.terms.base import Term
-from trainers.distill.views import Pair
 
 FOCUS = 0.9  # of the weight
 DETECTION = "detection"
 
 
 def probe(
-    pair: Pair, terms: Mapping[str, Term], detection: Mapping[str, Tensor], distilled: Mapping[str, Tensor]
+    pair: TeacherStudentOutputs,
+    terms: Mapping[str, Term],
+    detection: Mapping[str, Tensor],
+    distilled: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
     """Return telemetry by metric name, scalars without graph; leaves losses and gradients untouched.
 

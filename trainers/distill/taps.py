@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from trainers.distill.views import HeadFeatures
+from trainers.distill.head_outputs import HeadFeatures
 from trainers.schema.terms import Tap as Where
 
 

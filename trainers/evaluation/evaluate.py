@@ -15,7 +15,7 @@ from trainers.errors import TrialError
 from trainers.evaluation.voc_metrics import VocFound, VocTruth, voc_metrics
 from trainers.schema.class_metrics import class_metric
 from trainers.schema.collector import collector_paused
-from trainers.schema.view import COCO_DETECTIONS
+from trainers.schema.image_pipeline import COCO_DETECTIONS
 
 Detection = dict[str, Any]
 Metrics = dict[str, float]

@@ -17,7 +17,7 @@ STUDENTS = ("architecture.model.", "architecture.", "student.")
 
 
 @dataclass(frozen=True)
-class Found:
+class ModelWeights:
     """Hold a model's weights; ``note`` names the model chosen from a file with several.
 
     ``classes`` are the names of the classes that the model was trained on, ``None`` where the file names none.
@@ -28,7 +28,7 @@ class Found:
     classes: tuple[str, ...] | None = None
 
 
-def find_weights(content: dict[Any, Any]) -> Found:
+def find_weights(content: dict[Any, Any]) -> ModelWeights:
     """Return the weights of the one model that a checkpoint is about, without the prefixes of its wrappers.
 
     Of a distiller's checkpoint that is the student. Nothing is found in a file without tensors: ``state`` is empty.
@@ -39,8 +39,8 @@ def find_weights(content: dict[Any, Any]) -> Found:
         if student:
             others = len(state) - len(student)
             note = f"the student of a distiller's checkpoint: {prefix}*, without the {others} tensors beside it"
-            return Found(_without(PARALLEL, _without(prefix, student)), note, classes)
-    return Found(state, classes=classes)
+            return ModelWeights(_without(PARALLEL, _without(prefix, student)), note, classes)
+    return ModelWeights(state, classes=classes)
 
 
 def _unwrapped(content: dict[Any, Any]) -> dict[Any, Any]:

@@ -24,7 +24,7 @@ class Misshapen(NamedTuple):
 
 
 @dataclass
-class Loading:
+class LoadResult:
     """Hold the outcome: the model's ``filled``, ``missing`` and ``misshapen`` tensors, the source's ``unused`` ones.
 
     ``renamed`` maps names in the source to those that the model's hooks gave them.
@@ -37,7 +37,7 @@ class Loading:
     renamed: dict[str, str] = field(default_factory=dict)
 
 
-def load_through_hooks(model: nn.Module, state: StateDict) -> Loading:
+def load_through_hooks(model: nn.Module, state: StateDict) -> LoadResult:
     """Copy fitting tensors of ``state`` into ``model`` and return the outcome for each; the rest stays unchanged.
 
     Unlike ``load_state_dict`` this shows every module the whole state: hooks that look beside their own module, as those
@@ -60,7 +60,7 @@ class _Walk:
         self._names = {id(value): key for key, value in self._source.items()}
         self._absent = [key for key in model.state_dict() if key not in state]
         self._read: set[int] = set()
-        self.found = Loading()
+        self.found = LoadResult()
 
     def visit(self, module: nn.Module, prefix: str) -> None:
         own = _own_tensors(module)

@@ -11,7 +11,7 @@ from torch import nn
 from trainers.errors import TrialError
 from trainers.formats.class_rows import class_tensors, order_for, reorder
 from trainers.formats.codings import apart
-from trainers.formats.layouts import Found, StateDict, find_weights
+from trainers.formats.layouts import ModelWeights, StateDict, find_weights
 from trainers.formats.state_loading import Misshapen, load_through_hooks
 from trainers.formats.torch_data import read_data, require_stored
 from trainers.schema import Weights
@@ -104,7 +104,7 @@ def _read(path: Path) -> Any:
         return read_data(path)
 
 
-def read_weights(path: str | Path) -> Found:
+def read_weights(path: str | Path) -> ModelWeights:
     """Return the model's weights in a checkpoint of any layout (see ``trainers.formats.layouts``)."""
     require_student(path)
     found = find_weights(read_checkpoint(path))

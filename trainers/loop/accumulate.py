@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from trainers.distill.adapters.base import TargetCache
-from trainers.distill.views import View
+from trainers.distill.head_outputs import HeadOutputs
 from trainers.errors import TrialError
 
 Losses = dict[str, Tensor]
@@ -28,7 +28,7 @@ class Chunk:
 
     inputs: Tensor
     samples: Any
-    teacher: View | None
+    teacher: HeadOutputs | None
     targets: TargetCache
 
 

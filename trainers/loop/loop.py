@@ -20,9 +20,9 @@ from trainers.data.waiting import Waited
 from trainers.errors import TrialError
 from trainers.evaluation.evaluate import evaluate
 from trainers.loop.inputs import require_unchanged
-from trainers.loop.shared_batch import Lesson
+from trainers.loop.shared_batch import SharedBatches
 from trainers.loop.stopping import StopSignal
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.loop.watchdog import Watchdog
 from trainers.schema import Job
 from trainers.schema.record import DamagedFile, Record, read_history, read_status
@@ -75,10 +75,10 @@ def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> I
     yield from done
     waiting = [job for job in jobs if job not in finished]
     if waiting:
-        yield from Group(waiting, staying).watched()
+        yield from WorkerGroup(waiting, staying).watched()
 
 
-class Group:
+class WorkerGroup:
     """Hold the parts that one worker shares among its students: data stream, teacher, device."""
 
     def __init__(self, jobs: Sequence[Job], staying: Staying) -> None:
@@ -107,9 +107,9 @@ class Group:
             loader_workers=loaders,
             pinned=placement.cuda and loaders > 0,
         )
-        self._lesson = Lesson(jobs, self._device)
+        self._lesson = SharedBatches(jobs, self._device)
         self._jobs = jobs
-        self._members: list[Member] = []
+        self._members: list[StudentTrainer] = []
         self._failures: list[tuple[str, Failed]] = []
         stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
         self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
@@ -150,8 +150,8 @@ class Group:
                 self._train_step(step, batch, active)
             yield from self._failed()
             active = [member for member in active if member in self._members]
-            self._save(filter(Member.at_checkpoint, active))
-            ended = list(filter(Member.at_epoch_end, active))
+            self._save(filter(StudentTrainer.at_checkpoint, active))
+            ended = list(filter(StudentTrainer.at_epoch_end, active))
             timing = self._shares()
             for member in ended:
                 yield from self._close_epoch(member, timing)
@@ -166,7 +166,9 @@ class Group:
         together = len(self._jobs) > 1
         with self._leaving(job.trial_id):
             require_unchanged(job)
-            member = Member(job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together)
+            member = StudentTrainer(
+                job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together
+            )
             member.train_mode()
             if get_rank() == 0:
                 member.files.report_data(self._data)
@@ -206,7 +208,7 @@ class Group:
             self._save(leaving)
             self._members = [member for member in self._members if member not in leaving]
 
-    def _train_step(self, step: int, batch: Any, active: list[Member]) -> None:
+    def _train_step(self, step: int, batch: Any, active: list[StudentTrainer]) -> None:
         shown = self._lesson.begin(step, batch)
         for member in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
@@ -214,7 +216,7 @@ class Group:
                 member.train_step(shown.chunks(member.job.trial_id, member.student, asks_in=member.asks_in))
         self._show_progress(active)
 
-    def _save(self, members: Iterable[Member]) -> None:
+    def _save(self, members: Iterable[StudentTrainer]) -> None:
         for member in members:
             if self._sound(member):
                 member.save_between_epochs(sum(self._shares().values()))
@@ -225,14 +227,14 @@ class Group:
         trained = time.monotonic() - self._epoch_began - waited
         return {key: value / max(1, len(self._members)) for key, value in ((TRAIN, trained), (LOAD, waited))}
 
-    def _sound(self, member: Member) -> bool:
+    def _sound(self, member: StudentTrainer) -> bool:
         """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
         error = first_of(member.unsound())
         if error is not None:
             self._leave(member.job.trial_id, error)
         return error is None
 
-    def _close_epoch(self, member: Member, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
+    def _close_epoch(self, member: StudentTrainer, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
         record = None
         if self._sound(member):
             with self._leaving(member.job.trial_id):
@@ -241,7 +243,7 @@ class Group:
             yield member.job.trial_id, record
         yield from self._failed()
 
-    def _commit(self, member: Member, timing: dict[str, float]) -> Record:
+    def _commit(self, member: StudentTrainer, timing: dict[str, float]) -> Record:
         began = time.monotonic()
         member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(member) if member.wants_evaluation() else {}
@@ -250,7 +252,7 @@ class Group:
         member.train_mode()
         return record
 
-    def _evaluate(self, member: Member) -> dict[str, float]:
+    def _evaluate(self, member: StudentTrainer) -> dict[str, float]:
         data, alive = self._trial.dataset, self._watchdog.alive
         found = evaluate(
             member.result,
@@ -262,7 +264,7 @@ class Group:
         )
         return found or {}
 
-    def _show_progress(self, active: list[Member]) -> None:
+    def _show_progress(self, active: list[StudentTrainer]) -> None:
         now = time.monotonic()
         if get_rank() != 0 or now - self._progress_written < PROGRESS_EVERY_S:
             return

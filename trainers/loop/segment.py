@@ -8,7 +8,7 @@ from trainers.formats.weights import read_checkpoint
 from trainers.schema import TrialSpec
 from trainers.schema.manifest import read_manifest
 from trainers.schema.record import CARRIED, DamagedFile
-from trainers.schema.trial import Origin
+from trainers.schema.trial import ParentTrial
 from trainers.state.recovery import FORMAT
 
 
@@ -23,7 +23,7 @@ def carried(state: dict[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, **{key: state[key] for key in ("step", "student", "average", "optimizer")}}
 
 
-def read_carried(origin: Origin) -> dict[str, Any]:
+def read_carried(origin: ParentTrial) -> dict[str, Any]:
     """Return the state that a trial has ended with.
 
     Raise ``TrialError`` when it is missing or has changed since it was written.

@@ -12,7 +12,7 @@ from trainers.data.seeding import derive
 from trainers.detectors.detector import build_empty, model_config, placed
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import FrozenTeacher
-from trainers.distill.views import View
+from trainers.distill.head_outputs import HeadOutputs
 from trainers.errors import TrialError
 from trainers.formats.weights import load_weights
 from trainers.loop.accumulate import Chunk, chunk_count
@@ -20,7 +20,7 @@ from trainers.schema import Detector, Job, Teacher, TrialSpec, class_count, clas
 from trainers.schema.schedule import Precision
 
 
-class Lesson:
+class SharedBatches:
     """Show batches to students that share a stream and a teacher.
 
     Students whose configs preprocess alike get the very same tensors and share target assignments. Each chunk of a batch
@@ -39,9 +39,9 @@ class Lesson:
         kinds = {*self._kinds.values(), *([self._seen] if self._seen else [])}
         self._several = len(kinds) > 1  # a preprocessor writes into the samples: each kind then needs its own
 
-    def begin(self, step: int, batch: Any) -> "Shown":
+    def begin(self, step: int, batch: Any) -> "SharedBatch":
         """Return the batch of ``step``, from which each student takes its chunks."""
-        return Shown(self, step, batch)
+        return SharedBatch(self, step, batch)
 
     def kind(self, trial_id: str) -> str:
         """Return the key of a student's pixels."""
@@ -72,13 +72,13 @@ class Lesson:
         return scaled_size((inputs.shape[-2], inputs.shape[-1]), short, scales.divisor)
 
 
-class Shown:
+class SharedBatch:
     """Hold one batch; its shared parts are computed for the first student that requests them."""
 
-    def __init__(self, lesson: Lesson, step: int, batch: Any) -> None:
+    def __init__(self, lesson: SharedBatches, step: int, batch: Any) -> None:
         self._lesson, self._step, self._batch = lesson, step, batch
         self._prepared: dict[str, list[Chunk]] = {}
-        self._views: dict[Precision, list[View]] = {}
+        self._views: dict[Precision, list[HeadOutputs]] = {}
 
     def chunks(self, trial_id: str, student: Any, *, asks_in: Precision | None) -> list[Chunk]:
         """Return the chunks of the batch for a student, with the teacher's view in a precision (``None``: without)."""
@@ -95,7 +95,7 @@ class Shown:
         views = self._views[asks_in]
         return [Chunk(one.inputs, one.samples, view, one.targets) for one, view in zip(chunks, views, strict=True)]
 
-    def _look(self, same: list[Chunk] | None, precision: Precision) -> list[View]:
+    def _look(self, same: list[Chunk] | None, precision: Precision) -> list[HeadOutputs]:
         """Ask the teacher; ``same`` are chunks of the pixels that it would see, where they are there already."""
         teacher = self._lesson.teacher
         assert teacher is not None

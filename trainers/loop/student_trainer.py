@@ -27,13 +27,13 @@ from trainers.state.checkpoints import TrialFiles
 from trainers.state.ema import StudentAverage
 from trainers.state.event_log import note
 from trainers.state.export import student_checkpoint, write_config
-from trainers.state.recovery import Found
+from trainers.state.recovery import Recovery
 from trainers.state.train_state import TrainState
 
 UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
 
-class Member:
+class StudentTrainer:
     """Hold one student in training; rank 0 alone writes files.
 
     ``together`` says that others train beside it: several workers then learn of a loss that is not finite together.
@@ -244,7 +244,7 @@ class Member:
         if found is not None:
             self._take_up(found)
 
-    def _take_up(self, found: Found) -> None:
+    def _take_up(self, found: Recovery) -> None:
         self.files.take_up(found)
         begun = len(found.state.content.get("begun", [])) if found.state else 0
         if begun not in (0, get_world_size()):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from trainers.schema.predictions import BINS, ImagePredictions, Kind, Picture, ScoreCounts
+from trainers.schema.predictions import BINS, DetectionKind, ImagePredictions, Picture, ScoreCounts
 
 
 def count_scores(trial: str, pictures: Sequence[Picture], found: Sequence[ImagePredictions]) -> ScoreCounts:
@@ -14,7 +14,7 @@ def count_scores(trial: str, pictures: Sequence[Picture], found: Sequence[ImageP
         for kind, score in zip(item.kinds, item.scores, strict=True)
     )
 
-    def bins(kind: Kind) -> tuple[int, ...]:
+    def bins(kind: DetectionKind) -> tuple[int, ...]:
         return tuple(counted[kind, number] for number in range(BINS))
 
     return ScoreCounts(

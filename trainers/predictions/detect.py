@@ -10,8 +10,8 @@ from trainers.detectors.detector import build_empty
 from trainers.formats.weights import load_weights
 from trainers.predictions.matching import match
 from trainers.schema import Weights, class_count, class_names
+from trainers.schema.image_pipeline import COCO_DETECTIONS
 from trainers.schema.predictions import ImagePredictions, Picture, Subject
-from trainers.schema.view import COCO_DETECTIONS
 
 
 def load_subject(subject: Subject, device: torch.device) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.schema.predictions import Kind
+from trainers.schema.predictions import DetectionKind
 
 Boxes = NDArray[np.float64]
 IOU = 0.5
@@ -15,7 +15,7 @@ IOU = 0.5
 class Matches:
     """Hold the match of each detection: its kind, and the position of the matched object or ``None``."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[DetectionKind, ...]
     met: tuple[int | None, ...]
 
 
@@ -29,7 +29,7 @@ def match(
     ignored, of which it must lie half inside and which any number may take. As in pycocotools, the last of equals wins.
     """
     overlaps = overlap(boxes, truth, ignore)
-    kinds: list[Kind] = []
+    kinds: list[DetectionKind] = []
     met: list[int | None] = []
     free = ~ignore
     for row, label in zip(overlaps, labels, strict=True):

@@ -23,7 +23,7 @@ NOWHERE = "which is not there: install it, or name its folder in PYTHONPATH"
 NOT_LOADED: tuple[KeyPath, ...] = (("init_cfg",), ("backbone", "init_cfg"))  # of a model: the study says its weights
 
 
-class Line(NamedTuple):
+class ConfigLine(NamedTuple):
     """Point at a line of a config; ``shipped`` when the file belongs to an installed package."""
 
     path: Path
@@ -51,19 +51,19 @@ class LocalConfig:
     missing: dict[str, None] = field(default_factory=dict)
     variables: dict[str, str | None] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    lines: dict[KeyPath, Line] = field(default_factory=dict)
-    problems: dict[tuple[Line, str], None] = field(default_factory=dict)
+    lines: dict[KeyPath, ConfigLine] = field(default_factory=dict)
+    problems: dict[tuple[ConfigLine, str], None] = field(default_factory=dict)
 
     @property
     def stands_alone(self) -> bool:
         """Return whether the config's own file is all that it reads."""
         return len(self.files) == 1 and not (self.shipped or self.imported.packages or self.missing or self.variables)
 
-    def line_of(self, *path: str | int) -> Line:
+    def line_of(self, *path: str | int) -> ConfigLine:
         """Return the line of a key or its nearest parent, or the config's first line."""
         while path and path not in self.lines:
             path = path[:-1]
-        return self.lines[path] if path else Line(self.path, 1, shipped=False)
+        return self.lines[path] if path else ConfigLine(self.path, 1, shipped=False)
 
     def identity(self) -> dict[str, Any]:
         """Return everything that affects the config's settings, as JSON: contents and versions, no paths."""
@@ -83,7 +83,7 @@ def read_config(path: Path) -> LocalConfig:
     """
     kept = _kept.get(path)
     if kept is None or kept[0] != _state(kept[1]):
-        config = _Reading(path).config
+        config = _ConfigReader(path).config
         kept = _kept[path] = (_state(config), config)
     return kept[1]
 
@@ -104,7 +104,7 @@ def _stat(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-class _Reading:
+class _ConfigReader:
     """Read a config and its bases, depth first, as mmengine does."""
 
     def __init__(self, path: Path) -> None:
@@ -116,7 +116,7 @@ class _Reading:
         self._named_files()
         self.config.digests = {str(path): file_digest(path) for path in self.config.files if path.is_file()}
 
-    def _read(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, Line]]:
+    def _read(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, ConfigLine]]:
         """Return the merged values of a config, and where each key is given."""
         path = Path(os.path.normpath(path))
         if path in self._open:
@@ -133,7 +133,7 @@ class _Reading:
         finally:
             self._open.pop()
 
-    def _merged(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, Line]]:
+    def _merged(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, ConfigLine]]:
         if path.suffix in DATA_FORMATS:
             python, text = None, read_data(path)
         elif path.suffix == ".py":
@@ -147,13 +147,13 @@ class _Reading:
         below: dict[str, Any] = {}
         for values in bases.values():
             below |= values
-        own = {key: Line(path, number, shipped) for key, number in text.lines.items()}
+        own = {key: ConfigLine(path, number, shipped) for key, number in text.lines.items()}
         # a config that builds on others by import has taken over what it wants of them
         return (text.values if text.lazy else merged(text.values, below)), lines | own
 
-    def _bases(self, text: ConfigText, *, shipped: bool) -> tuple[dict[str, dict[str, Any]], dict[KeyPath, Line]]:
+    def _bases(self, text: ConfigText, *, shipped: bool) -> tuple[dict[str, dict[str, Any]], dict[KeyPath, ConfigLine]]:
         found: dict[str, dict[str, Any]] = {}
-        lines: dict[KeyPath, Line] = {}
+        lines: dict[KeyPath, ConfigLine] = {}
         for base in text.bases:
             try:
                 where, in_package = self._locate(base.name, text, shipped=shipped)
@@ -195,12 +195,12 @@ class _Reading:
                 self._problem(text.path, read.line, f"opens {read.name}, which is no file")
         absolute = [module for module in text.imports if not module.name.startswith(".")]  # others: see the build
         for module in absolute:
-            missing = self._follow([module.name], Line(text.path, module.line, shipped=False))
+            missing = self._follow([module.name], ConfigLine(text.path, module.line, shipped=False))
             if missing and not module.optional:
                 self._problem(text.path, module.line, f"imports {module.name}, {NOWHERE}")
             self.config.missing |= dict.fromkeys(missing)
         for member in text.members:
-            self._follow([member.name], Line(text.path, member.line, shipped=False))
+            self._follow([member.name], ConfigLine(text.path, member.line, shipped=False))
 
     def _custom_imports(self) -> None:
         asked = self.config.values.get("custom_imports")
@@ -217,7 +217,7 @@ class _Reading:
             self.config.problems[line, f"imports {', '.join(missing)} (custom_imports), {NOWHERE}"] = None
         self.config.missing |= dict.fromkeys(missing)
 
-    def _follow(self, names: Sequence[str], line: Line) -> list[str]:
+    def _follow(self, names: Sequence[str], line: ConfigLine) -> list[str]:
         """Add the files and packages that modules resolve to, and return the unresolved ones."""
         missing: list[str] = []
         try:
@@ -235,7 +235,7 @@ class _Reading:
                 self.config.files[path] = None
 
     def _problem(self, path: Path, line: int, message: str, *, shipped: bool = False) -> None:
-        self.config.problems[Line(path, line, shipped), message] = None
+        self.config.problems[ConfigLine(path, line, shipped), message] = None
 
 
 def _strings(value: Any, path: KeyPath) -> Iterator[str]:

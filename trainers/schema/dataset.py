@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field
 from trainers.schema.base import Section
 from trainers.schema.class_names import COCO80, VOC20
 from trainers.schema.file_names import require_below
+from trainers.schema.image_pipeline import ImagePipeline, Side
 from trainers.schema.image_rule import ImageFiles
-from trainers.schema.view import Side, View
 
 ShapeClass = Literal["circle", "square", "triangle"]
 
@@ -31,7 +31,7 @@ ImagesDigest = Annotated[str, Field(pattern=r"^img-[0-9a-f]{12}$")] | None
 Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
 
 
-class ShapesDataset(View):
+class ShapesDataset(ImagePipeline):
     """Draw images of coloured shapes on the fly; every pixel is a function of (seed, split, index)."""
 
     kind: Literal["shapes"]

@@ -10,7 +10,7 @@ from trainers.schema.atomic import write_text
 RECORD = re.compile(r"# size=(\d+) mtime_ns=(\d+)\n([0-9a-f]{64})  .+\n")
 
 
-class _Record(NamedTuple):
+class _DigestRecord(NamedTuple):
     size: int
     mtime_ns: int
     digest: str
@@ -36,7 +36,7 @@ def recorded_digest(path: Path, digest: str | None = None) -> str:
     digest = digest or file_digest(path)
     if record and record.digest != digest:
         raise ValueError(f"has changed: its SHA-256 was {record.digest} and is {digest}")
-    _write(path, _Record(status.st_size, status.st_mtime_ns, digest))
+    _write(path, _DigestRecord(status.st_size, status.st_mtime_ns, digest))
     return digest
 
 
@@ -44,15 +44,15 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _read(path: Path) -> _Record | None:
+def _read(path: Path) -> _DigestRecord | None:
     try:
         match = RECORD.fullmatch(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
-    return _Record(int(match[1]), int(match[2]), match[3]) if match else None
+    return _DigestRecord(int(match[1]), int(match[2]), match[3]) if match else None
 
 
-def _write(path: Path, record: _Record) -> None:
+def _write(path: Path, record: _DigestRecord) -> None:
     try:
         text = f"# size={record.size} mtime_ns={record.mtime_ns}\n{record.digest}  {path.name}\n"
         write_text(_beside(path), text)

@@ -27,10 +27,10 @@ def locate(root: str, folder: str, names: Sequence[str]) -> list[Located]:
     A name whose file does not exist is also tried with Windows' separators, without a repeated folder, with other accents
     and letter case, and with its ``%20`` read as a space. It is taken for a file that exactly one name means.
     """
-    return _Search(root, folder).locate(names)
+    return _NameSearch(root, folder).locate(names)
 
 
-class _Search:
+class _NameSearch:
     def __init__(self, root: str, folder: str) -> None:
         self._before, self._folder = f"{Path(root)}/", folder
         self._tree = Tree(root)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from trainers.schema.view import View
+from trainers.schema.image_pipeline import ImagePipeline
 
 Exif = Literal["auto", "apply", "ignore"]
 BitDepth = Annotated[int, Field(ge=8, le=16)]
@@ -28,7 +28,7 @@ class PixelRule:
     bit_depth: int | None = None
 
 
-class ImageFiles(View):
+class ImageFiles(ImagePipeline):
     """Hold how image files become pixels, for datasets that are made of files."""
 
     exif: Exif = "auto"

@@ -12,7 +12,7 @@ MANIFEST, FORMAT = "manifest.json", 1
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """Describe one file: its name, the step whose state it holds, its size in bytes and its SHA-256."""
 
     file: str
@@ -30,10 +30,10 @@ class Entry:
 class Manifest:
     """List a trial's resume states, newest first, and its students by file name."""
 
-    states: tuple[Entry, ...] = ()
-    students: dict[str, Entry] = field(default_factory=dict)
+    states: tuple[ManifestEntry, ...] = ()
+    students: dict[str, ManifestEntry] = field(default_factory=dict)
 
-    def with_student(self, entry: Entry) -> "Manifest":
+    def with_student(self, entry: ManifestEntry) -> "Manifest":
         """Return the manifest with a student added, or exchanged."""
         return replace(self, students={**self.students, entry.file: entry})
 
@@ -42,9 +42,9 @@ class Manifest:
         return replace(self, students={name: entry for name, entry in self.students.items() if name != file})
 
 
-def entry_of(path: Path, step: int) -> Entry:
+def entry_of(path: Path, step: int) -> ManifestEntry:
     """Describe a file as it is."""
-    return Entry(path.name, step, path.stat().st_size, file_digest(path))
+    return ManifestEntry(path.name, step, path.stat().st_size, file_digest(path))
 
 
 def read_manifest(directory: Path) -> Manifest | None:
@@ -63,9 +63,9 @@ def read_manifest(directory: Path) -> Manifest | None:
     raise DamagedFile(f"{path} has format {found}, this release reads {FORMAT}")
 
 
-def _entry(content: dict[str, str | int]) -> Entry:
+def _entry(content: dict[str, str | int]) -> ManifestEntry:
     """Return an entry; a name with a folder in it is none that was written here."""
-    entry = Entry(str(content["file"]), int(content["step"]), int(content["size"]), str(content["sha256"]))
+    entry = ManifestEntry(str(content["file"]), int(content["step"]), int(content["size"]), str(content["sha256"]))
     if Path(entry.file).name != entry.file:
         raise ValueError(entry.file)
     return entry

@@ -27,7 +27,7 @@ def run_pickle(stream: BinaryIO, persistent: Persistent, table: Table = PLAIN_TA
     ``persistent`` gives the object for a persistent id (torch: a storage), ``table`` those for names in the pickle;
     ``fill`` gives an object its state. Raises ``RefusedPickle`` or ``ValueError`` when the pickle is damaged.
     """
-    machine = _Machine(persistent, table, fill)
+    machine = _PickleMachine(persistent, table, fill)
     for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         if count > MAX_OPCODES:
             raise RefusedPickle("the pickle is too long")
@@ -37,7 +37,7 @@ def run_pickle(stream: BinaryIO, persistent: Persistent, table: Table = PLAIN_TA
     raise RefusedPickle("the pickle has no end")
 
 
-class _Machine:
+class _PickleMachine:
     """Run opcodes on a stack and a memo, as pickle's own machine does, with tables in place of imports."""
 
     def __init__(self, persistent: Persistent, table: Table, fill: Fill) -> None:
@@ -231,34 +231,34 @@ CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_SET": set,
     "EMPTY_TUPLE": tuple,
 }
-ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
-    "MARK": _Machine.mark,
-    "POP": _Machine.discard,
-    "POP_MARK": _Machine.drop_to_mark,
-    "DUP": _Machine.duplicate,
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.put),
-    "MEMOIZE": _Machine.memoize,
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.get),
-    "LIST": _Machine.make_list,
-    "APPEND": _Machine.append,
-    "APPENDS": _Machine.append_all,
-    "TUPLE": _Machine.make_tuple,
+ACTIONS: dict[str, Callable[[_PickleMachine, Any], None]] = {
+    "MARK": _PickleMachine.mark,
+    "POP": _PickleMachine.discard,
+    "POP_MARK": _PickleMachine.drop_to_mark,
+    "DUP": _PickleMachine.duplicate,
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _PickleMachine.put),
+    "MEMOIZE": _PickleMachine.memoize,
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _PickleMachine.get),
+    "LIST": _PickleMachine.make_list,
+    "APPEND": _PickleMachine.append,
+    "APPENDS": _PickleMachine.append_all,
+    "TUPLE": _PickleMachine.make_tuple,
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
-    "DICT": _Machine.make_dict,
-    "SETITEM": _Machine.set_item,
-    "SETITEMS": _Machine.set_items,
-    "ADDITEMS": _Machine.add_items,
-    "FROZENSET": _Machine.make_frozenset,
-    "GLOBAL": _Machine.name_global,
-    "STACK_GLOBAL": _Machine.name_from_stack,
-    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Machine.extension),
-    **dict.fromkeys(("REDUCE", "NEWOBJ"), _Machine.call),
-    "NEWOBJ_EX": _Machine.call_with_keywords,
-    "INST": _Machine.instance,
-    "OBJ": _Machine.object_from_mark,
-    "BUILD": _Machine.build,
-    "BINPERSID": _Machine.persist,
-    "PERSID": _Machine.persist_by_text,
+    "DICT": _PickleMachine.make_dict,
+    "SETITEM": _PickleMachine.set_item,
+    "SETITEMS": _PickleMachine.set_items,
+    "ADDITEMS": _PickleMachine.add_items,
+    "FROZENSET": _PickleMachine.make_frozenset,
+    "GLOBAL": _PickleMachine.name_global,
+    "STACK_GLOBAL": _PickleMachine.name_from_stack,
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _PickleMachine.extension),
+    **dict.fromkeys(("REDUCE", "NEWOBJ"), _PickleMachine.call),
+    "NEWOBJ_EX": _PickleMachine.call_with_keywords,
+    "INST": _PickleMachine.instance,
+    "OBJ": _PickleMachine.object_from_mark,
+    "BUILD": _PickleMachine.build,
+    "BINPERSID": _PickleMachine.persist,
+    "PERSID": _PickleMachine.persist_by_text,
 }

@@ -33,7 +33,7 @@ NUMBER = "[0-9]{1,20}"
 Key = Annotated[str, Field(pattern=rf"^({NUMBER}|x[0-9a-f]{{16}})$")]
 Box = tuple[float, float, float, float]
 Count = Annotated[int, Field(ge=0)]
-Kind = Literal["tp", "fp", "ignored"]
+DetectionKind = Literal["tp", "fp", "ignored"]
 
 
 def key_of(image_id: int | str) -> str:
@@ -95,7 +95,7 @@ class ImagePredictions(Section):
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
     labels: tuple[Count, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[DetectionKind, ...]
     matches: tuple[Count | None, ...]
     missed: tuple[Count, ...]
 

@@ -152,7 +152,7 @@ def _goes_on(response: http.client.HTTPResponse, here: int) -> bool:
 def _copy(response: http.client.HTTPResponse, stream: BinaryIO, here: int, name: str) -> None:
     length = response.headers.get("Content-Length", "")
     total = here + int(length) if length.isdigit() else None
-    progress = _Progress(name, total, here)
+    progress = _DownloadProgress(name, total, here)
     while block := response.read(BLOCK):
         stream.write(block)
         here += len(block)
@@ -161,7 +161,7 @@ def _copy(response: http.client.HTTPResponse, stream: BinaryIO, here: int, name:
         raise OSError(f"the connection broke off after {here} of {total} bytes, try again to go on from there")
 
 
-class _Progress:
+class _DownloadProgress:
     """Print a line to stderr each time that another tenth of a download is here."""
 
     def __init__(self, name: str, total: int | None, here: int) -> None:

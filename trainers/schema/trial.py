@@ -23,7 +23,7 @@ class Teacher(Section):
     weights: Weights | None
 
 
-class Origin(Section):
+class ParentTrial(Section):
     """Point at the trial whose last state a segment starts from: its id and directory."""
 
     trial: str = Field(min_length=1)
@@ -39,7 +39,7 @@ class Segment(Section):
 
     from_epoch: int = Field(0, ge=0)
     until_epoch: int = Field(ge=1)
-    origin: Origin | None = None
+    origin: ParentTrial | None = None
 
 
 class TrialSpec(Section):

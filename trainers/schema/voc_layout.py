@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from trainers.schema.dataset import VocPart
-from trainers.schema.seen import SeeingReader, Seen, state_of
+from trainers.schema.files_digest import DigestingReader, FilesDigest, state_of
 from trainers.schema.tree import Tree, without_repeats
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -88,7 +88,7 @@ class PartFiles:
         """Tell whether a path that ``image_path`` returned exists."""
         return self._pictures.has(path.removeprefix(self._image_folder))
 
-    def digest(self, seen: Seen | None = None) -> str:
+    def digest(self, seen: FilesDigest | None = None) -> str:
         """Return a digest of everything that the part is read from, but for the images; raises as ``names`` does.
 
         ``seen`` is a reader's record of these files: its digest is valid while they are unchanged.
@@ -96,12 +96,12 @@ class PartFiles:
         paths = map(self.xml_path, self.names)
         if seen is not None and seen.state == state_of(self._named, paths):
             return seen.digest
-        reader = SeeingReader()
+        reader = DigestingReader()
         for name in self.names:
             reader.read(self.xml_path(name))
         return reader.seen(self._named).digest
 
-    def seen_by(self, reader: SeeingReader) -> Seen | None:
+    def seen_by(self, reader: DigestingReader) -> FilesDigest | None:
         """Return ``reader``'s record of the part, ``None`` unless it has read the XML files of all names in order."""
         try:
             return reader.seen(self._named) if reader.files == len(self.names) else None

@@ -29,13 +29,13 @@ from trainers.schema.record import (
     write_outcome,
 )
 from trainers.state.event_log import note
-from trainers.state.recovery import FORMAT, STATES, Found, State, find_state, holds_together, read_state
+from trainers.state.recovery import FORMAT, STATES, Recovery, ResumeState, find_state, holds_together, read_state
 from trainers.state.saving import save_tensors
 
 KEPT = 2  # resume states: the second is for when the first turns out to be damaged
 OURS = (BEST, CARRIED, CONFIG, COUNTS, HISTORY, LAST, MANIFEST, OUTCOME, PROGRESS, WEIGHTS)
 DAMAGED = "damaged checkpoint"
-Student = Callable[[], dict[str, Any]]
+StudentState = Callable[[], dict[str, Any]]
 
 
 class TrialFiles:
@@ -51,7 +51,7 @@ class TrialFiles:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._manifest = Manifest()
 
-    def commit(self, state: dict[str, Any], history: list[Record], best: Student | None = None) -> None:
+    def commit(self, state: dict[str, Any], history: list[Record], best: StudentState | None = None) -> None:
         """Save the resume state with its history, then the student if it is the best so far, then publish the history.
 
         ``state`` has a ``step``. The result of ``best`` is a function of the state: if this is interrupted after the
@@ -71,15 +71,15 @@ class TrialFiles:
         """Write a student checkpoint under ``name``."""
         self._list(self._manifest.with_student(save_tensors(self.directory / name, content, step)))
 
-    def find(self) -> Found:
+    def find(self) -> Recovery:
         """Return the state to resume from; writes nothing."""
         return find_state(self.directory)
 
-    def read(self, file: str) -> State:
+    def read(self, file: str) -> ResumeState:
         """Return the state in ``file``, which another worker has found to be whole."""
         return read_state(self.directory / file)
 
-    def take_up(self, found: Found) -> None:
+    def take_up(self, found: Recovery) -> None:
         """Resume from the found state: report damage, and clean up after an earlier process that died here.
 
         A history beyond the state that was found is cut back to it.
@@ -98,7 +98,7 @@ class TrialFiles:
         self._remove_unlisted()
         self._remove_partial()
 
-    def check_best(self, found: Found, remake: Student | None) -> None:
+    def check_best(self, found: Recovery, remake: StudentState | None) -> None:
         """See whether ``best.pth`` is the one that the history speaks of; make it again where ``remake`` can.
 
         Where it cannot, ``best.pth`` stays known as damaged until an epoch beats it.

@@ -10,7 +10,7 @@ from typing import Any
 
 from trainers.errors import TrialError
 from trainers.formats.weights import read_checkpoint
-from trainers.schema.manifest import MANIFEST, Entry, Manifest, entry_of, read_manifest
+from trainers.schema.manifest import MANIFEST, Manifest, ManifestEntry, entry_of, read_manifest
 from trainers.schema.record import DamagedFile, Record, to_record
 
 FORMAT = 2
@@ -23,7 +23,7 @@ class OtherFormat(TrialError):
 
 
 @dataclass(frozen=True)
-class State:
+class ResumeState:
     """Hold a resume state as it was read: plain data and tensors, and the history up to its step."""
 
     content: dict[str, Any]
@@ -31,20 +31,20 @@ class State:
 
 
 @dataclass(frozen=True)
-class Found:
+class Recovery:
     """Hold a directory's resume state.
 
     ``manifest`` lists the whole files only, ``damage`` has a sentence about each of the others. ``vouched`` is
     False where no manifest could be read, so that nothing is known of the students.
     """
 
-    state: State | None
+    state: ResumeState | None
     manifest: Manifest
     damage: tuple[str, ...]
     vouched: bool = True
 
 
-def find_state(directory: Path) -> Found:
+def find_state(directory: Path) -> Recovery:
     """Return the newest state in ``directory`` that is whole, without changing anything there.
 
     A file is whole when it has the SHA-256 that the manifest names, and reads as a state. Without a readable manifest
@@ -64,12 +64,14 @@ def find_state(directory: Path) -> Found:
     while entries:
         state = _read(directory, entries[0], vouched=vouched, damage=damage)
         if state is not None:
-            return Found(state, Manifest(tuple(entries), manifest.students if manifest else {}), tuple(damage), vouched)
+            return Recovery(
+                state, Manifest(tuple(entries), manifest.students if manifest else {}), tuple(damage), vouched
+            )
         del entries[0]
-    return Found(None, Manifest(), tuple(damage), vouched)
+    return Recovery(None, Manifest(), tuple(damage), vouched)
 
 
-def unlisted(directory: Path) -> Iterator[Entry]:
+def unlisted(directory: Path) -> Iterator[ManifestEntry]:
     """Yield an entry for each file that is named like a state, the newest first."""
     found = [(int(match[1]), path) for path in directory.glob(STATES) if (match := NAME.fullmatch(path.name))]
     yield from (entry_of(path, step) for step, path in sorted(found, reverse=True))
@@ -84,7 +86,7 @@ def holds_together(path: Path) -> bool:
         return False
 
 
-def _read(directory: Path, entry: Entry, *, vouched: bool, damage: list[str]) -> State | None:
+def _read(directory: Path, entry: ManifestEntry, *, vouched: bool, damage: list[str]) -> ResumeState | None:
     path = directory / entry.file
     if not (entry.describes(directory) if vouched else holds_together(path)):
         damage.append(f"{path} is damaged" if path.exists() else f"{path} is gone")
@@ -98,7 +100,7 @@ def _read(directory: Path, entry: Entry, *, vouched: bool, damage: list[str]) ->
         return None
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path) -> ResumeState:
     """Read a state; raise ``OtherFormat`` for one of another release, ``TrialError`` for anything else."""
     content = read_checkpoint(path)
     found = content.get("format")
@@ -108,6 +110,6 @@ def read_state(path: Path) -> State:
             f"go on with the release that wrote it, or delete {path.parent} to train anew"
         )
     try:
-        return State(content, [to_record(record) for record in content["history"]])
+        return ResumeState(content, [to_record(record) for record in content["history"]])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise TrialError(f"{path} is no state of a training") from error

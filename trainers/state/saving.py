@@ -7,7 +7,7 @@ from typing import IO, Any
 import torch
 
 from trainers.schema.atomic import write_atomically
-from trainers.schema.manifest import Entry
+from trainers.schema.manifest import ManifestEntry
 
 
 class DigestStream:
@@ -41,12 +41,12 @@ class DigestStream:
         self._stream.flush()
 
 
-def save_tensors(target: Path, content: dict[str, Any], step: int) -> Entry:
+def save_tensors(target: Path, content: dict[str, Any], step: int) -> ManifestEntry:
     """Write a dictionary of tensors and plain data to ``target``, atomically; return the file's entry for a manifest.
 
     Raises ``OSError`` that names ``target`` when the disk is full; ``target`` is then unchanged.
     """
-    written: list[Entry] = []
+    written: list[ManifestEntry] = []
 
     def write(path: Path) -> None:
         with path.open("wb") as file:
@@ -57,7 +57,7 @@ def save_tensors(target: Path, content: dict[str, Any], step: int) -> Entry:
                 if stream.failure is not None:
                     raise stream.failure from None
                 raise
-            written.append(Entry(target.name, step, stream.size, stream.sha256))
+            written.append(ManifestEntry(target.name, step, stream.size, stream.sha256))
 
     write_atomically(target, write)
     return written[0]

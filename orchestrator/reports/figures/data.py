@@ -12,7 +12,7 @@ from orchestrator.tracking.client import open_results
 from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
 from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
-from orchestrator.tracking.reading import Reading, read_study
+from orchestrator.tracking.reading import TrialResults, read_study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
     """Return the data of AP over epochs; raise ``OperationError`` when no student is finished."""
-    from orchestrator.reports.figures.phases import draw_phases, panels_of
+    from orchestrator.reports.figures.training_curves import draw_phases, panels_of
 
     found = read_study(plan, store)
     final = {result.id for result in found.results if is_final(result)}
@@ -35,7 +35,7 @@ def curves_of(plan: Plan, store: Store) -> Curves:
     return _curves(plan, read_study(plan, store))
 
 
-def _curves(plan: Plan, found: Reading) -> Curves:
+def _curves(plan: Plan, found: TrialResults) -> Curves:
     recorded = read_curves(found.client, found.runs) if found.client else {}
     return {**recorded, **curves_on_disk(trial for trial in plan.trials if trial.id not in found.runs)}
 
@@ -48,7 +48,7 @@ def predictions(
     ``kept_by`` is the fingerprint of the study whose run keeps the images, if it is not the plan's own.
     Raises ``UserError`` for a trial that has not looked at them, ``OperationError`` when nobody has.
     """
-    from orchestrator.reports.figures.predictions import Shown, draw_predictions
+    from orchestrator.reports.figures.predictions import PredictedImage, draw_predictions
 
     client = open_results(plan, store)
     study = find_study(client, kept_by or plan.fingerprint)
@@ -58,7 +58,7 @@ def predictions(
         raise OperationError(deleted or f"{plan.study.name} has no recorded predictions yet: run stillhouse predict")
     columns = _columns(plan, index.trials, trials)
     shown = [
-        Shown(
+        PredictedImage(
             picture,
             read_picture(client, study, picture),
             tuple(read_predictions(client, trial, picture.key) for trial in columns),

@@ -19,7 +19,7 @@ CELL_INCHES = 2.0
 
 
 @dataclass(frozen=True)
-class Shown:
+class PredictedImage:
     """Hold one image: its description, its pixels as JPEG, and the detections of each column's trial."""
 
     picture: Picture
@@ -28,7 +28,7 @@ class Shown:
 
 
 def draw_predictions(
-    shown: Sequence[Shown], names: Sequence[str], classes: Sequence[str], thresholds: Sequence[float]
+    shown: Sequence[PredictedImage], names: Sequence[str], classes: Sequence[str], thresholds: Sequence[float]
 ) -> Figure:
     """Return a grid: a line for each image and threshold, columns for the objects and for each trial.
 
@@ -48,7 +48,7 @@ def draw_predictions(
     return figure
 
 
-def _draw_line(places: Any, item: Shown, classes: Sequence[str], threshold: float) -> None:
+def _draw_line(places: Any, item: PredictedImage, classes: Sequence[str], threshold: float) -> None:
     picture = item.picture
     pixels = Image.open(io.BytesIO(item.jpeg)).convert("RGB")
     for axes in places:

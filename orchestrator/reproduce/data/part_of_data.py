@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from trainers.schema import CocoDataset, VocDataset
 from trainers.schema.atomic import write_text
 from trainers.schema.voc_layout import PartFiles, standard_list
@@ -20,7 +20,7 @@ def part_folder(dataset: CocoDataset | VocDataset, folder: Path) -> Path:
     return folder / f"{dataset.kind}-quarter-{identity}"
 
 
-def parts_of(studies: Iterable[Study], folder: Path) -> dict[str, Path]:
+def parts_of(studies: Iterable[StudySpec], folder: Path) -> dict[str, Path]:
     """Return the parts of the studies' large datasets by the root that they take the place of; nothing is written."""
     datasets = (study.dataset for study in studies)
     return {

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
-from orchestrator.study.schema import Study
+from orchestrator.study.schema import StudySpec
 from orchestrator.study.variants import Forms, Variant, forms_of
 from trainers.schema.detector import Detector
 from trainers.schema.method import MethodSpec
@@ -18,7 +18,7 @@ NO_FORMS: Forms[Any] = Forms((), ())
 class Context:
     """Hold a study under check; a section that is wrong in itself has no variants."""
 
-    study: Study
+    study: StudySpec
     methods: tuple[Variant[MethodSpec], ...]
     students: tuple[Variant[Detector], ...]
     schedules: tuple[Variant[Schedule], ...]

@@ -7,7 +7,7 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, TrainedTeacher
 from trainers.schema.schedule import CosinePolicy, Schedule, StepPolicy
 
-Origin = Callable[..., KeyPath]  # where a schedule got the value of a field
+ValueOrigin = Callable[..., KeyPath]  # where a schedule got the value of a field
 
 
 def check_batches(context: Context) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def _fall(schedule: Schedule) -> int | None:
     return policy.begin if isinstance(policy, CosinePolicy) else None
 
 
-def _schedules(context: Context) -> Iterator[tuple[Schedule, Origin]]:
+def _schedules(context: Context) -> Iterator[tuple[Schedule, ValueOrigin]]:
     """Yield the students' schedules and that of a teacher which is trained, with where their fields come from."""
     for variant in context.schedules:
         yield variant.section, variant.origin

@@ -7,7 +7,7 @@ from orchestrator.study.checks.context import Context
 from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, Study
+from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
 from orchestrator.study.wording import did_you_mean, inline
@@ -40,7 +40,7 @@ def _check_key(key: str) -> Iterator[Problem]:
         return
     if key in SEEDS:
         yield Problem(path, "seeds are listed in search.seeds: every point runs with each of them")
-    elif key in known_keys(Study):
+    elif key in known_keys(StudySpec):
         yield Problem(path, "cannot be searched: only keys of method, student and schedule can")
     else:
         yield Problem(path, f"unknown key to search{_suggestion(key)}")

@@ -8,7 +8,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from mlflow.utils.rest_utils import http_request
 
-from orchestrator.tracking.history.mlflow_database import Row, database_points, unclipped
+from orchestrator.tracking.history.mlflow_database import MetricRow, database_points, unclipped
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 
 PER_REQUEST = 100  # runs, the server's limit; it answers with 25,000 points at most
@@ -27,7 +27,7 @@ def read_curves(client: MlflowClient, runs: Sequence[RecordedRun]) -> dict[str, 
     return to_curves(rows)
 
 
-def to_curves(rows: Iterable[Row]) -> dict[str, Curves]:
+def to_curves(rows: Iterable[MetricRow]) -> dict[str, Curves]:
     """Return rows as curves by step; of two values at one step the later one counts."""
     values: dict[str, dict[str, dict[int, float]]] = {}
     times: dict[tuple[str, str], dict[int, int]] = {}
@@ -42,7 +42,7 @@ def to_curves(rows: Iterable[Row]) -> dict[str, Curves]:
     return {run: {key: sorted(points.items()) for key, points in curves.items()} for run, curves in values.items()}
 
 
-def _from_server(client: MlflowClient, store: Any, runs: Sequence[RecordedRun]) -> Iterator[Row]:
+def _from_server(client: MlflowClient, store: Any, runs: Sequence[RecordedRun]) -> Iterator[MetricRow]:
     """Ask a server for one metric of many runs at once, as its own pages do."""
     keys = sorted({key for run in runs for key in run.metrics})
     for key in keys:
@@ -51,7 +51,7 @@ def _from_server(client: MlflowClient, store: Any, runs: Sequence[RecordedRun]) 
             yield from _bulk(client, store, key, portion)
 
 
-def _bulk(client: MlflowClient, store: Any, key: str, ids: list[str]) -> Iterator[Row]:
+def _bulk(client: MlflowClient, store: Any, key: str, ids: list[str]) -> Iterator[MetricRow]:
     """Ask for one metric of these runs; of fewer where the answer is full, by pages where the server is too old."""
     query = {"run_id": ids, "metric_key": key, "max_results": MOST_POINTS}
     endpoint = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
@@ -70,13 +70,13 @@ def _bulk(client: MlflowClient, store: Any, key: str, ids: list[str]) -> Iterato
             yield from _history(client, run, key)
 
 
-def _one_by_one(client: MlflowClient, runs: Sequence[RecordedRun]) -> Iterator[Row]:
+def _one_by_one(client: MlflowClient, runs: Sequence[RecordedRun]) -> Iterator[MetricRow]:
     for run in runs:
         for key in run.metrics:
             yield from _history(client, run.run_id, key)
 
 
-def _history(client: MlflowClient, run: str, key: str) -> Iterator[Row]:
+def _history(client: MlflowClient, run: str, key: str) -> Iterator[MetricRow]:
     for metric in client.get_metric_history(run, key):
         yield run, key, metric.step, metric.timestamp, unclipped(metric.value)
 

@@ -27,7 +27,7 @@ def _columns(model: Any) -> Any:
 
 RUNS = _columns(SqlRun)
 
-Row = tuple[str, str, int, int, float]  # run, metric, step, time in milliseconds, value
+MetricRow = tuple[str, str, int, int, float]  # run, metric, step, time in milliseconds, value
 
 
 class RunRow(NamedTuple):
@@ -66,7 +66,7 @@ def database_runs(store: SqlAlchemyStore, experiments: Sequence[str]) -> list[Ru
     return list(found.values())
 
 
-def database_points(store: SqlAlchemyStore, runs: Sequence[str]) -> Iterator[Row]:
+def database_points(store: SqlAlchemyStore, runs: Sequence[str]) -> Iterator[MetricRow]:
     """Yield every point of every metric of these runs."""
     columns = _columns(SqlMetric)
     query = select(columns.run_uuid, *(columns[name] for name in POINT))
@@ -83,7 +83,7 @@ def _of_runs(model: Any, names: Sequence[str], chosen: Sequence[Any]) -> Any:
     return query.join(SqlRun.__table__, RUNS.run_uuid == columns.run_uuid).where(*chosen)
 
 
-def _read(points: Iterable[Any]) -> Iterator[Row]:
+def _read(points: Iterable[Any]) -> Iterator[MetricRow]:
     for run, key, step, time, value, is_nan in points:
         ordinary = not is_nan and -LARGEST < value < LARGEST
         yield run, key, step, time, value if ordinary else math.nan if is_nan else unclipped(value)

@@ -10,7 +10,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.redact import redacted
-from orchestrator.tracking.artifact_places import artifacts_of
+from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.history.mlflow_curves import read_curves
 from orchestrator.tracking.history.mlflow_database import RunRow, database_runs

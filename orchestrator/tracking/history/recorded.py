@@ -57,7 +57,7 @@ class RecordedRun:
     events: Sequence[Mapping[str, Any]] = ()
 
 
-class Tracking(Protocol):
+class TrackingStore(Protocol):
     """Read a tracking store. All calls may be slow, and raise ``OperationError`` when the store does not answer."""
 
     @property

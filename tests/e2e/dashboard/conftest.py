@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from dashboards.export import export
 from dashboards.live import Live
-from dashboards.pinned import all_dashboards
+from dashboards.saved_views import all_dashboards
 from dashboards.server import application, open_socket
 from dashboards.snapshot import Query
 from orchestrator.core.store import Store

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.schema import Row, Snapshot
+from dashboards.schema import LeaderboardRow, Snapshot
 from dashboards.snapshot import Query, snapshot
 from tests.unit.dashboards.fake_tracking import AP, START, TEACHER_CONFIG, FakeTracking, taught_by
 
@@ -21,7 +21,7 @@ def add(store: FakeTracking, study: str, method: str, ap: float | list[float], *
     return store.trial(study, method, {AP: aps}, params=settings | (TEACHER if method != "none" else {}))
 
 
-def rows_by_label(found: Snapshot) -> dict[str, Row]:
+def rows_by_label(found: Snapshot) -> dict[str, LeaderboardRow]:
     return {row["label"]: row for row in found["rows"]}
 
 

@@ -16,7 +16,7 @@ from orchestrator.study import schema
 from orchestrator.study.fields import alternatives_of, is_section
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.schema import dataset, detector, method, schedule, terms, view
+from trainers.schema import dataset, detector, image_pipeline, method, schedule, terms
 from trainers.schema.base import Section
 
 ROOT = Path(__file__).parents[3]
@@ -27,16 +27,16 @@ GENERATED = {"node_modules", "stillhouse-runs", "build", "dist"}
 
 # Under which heading of docs/studies.md each section's keys stand.
 PLACES: dict[type[Section], str] = {
-    schema.Study: "The file",
+    schema.StudySpec: "The file",
     dataset.ShapesDataset: "dataset",
     dataset.CocoDataset: "dataset",
     dataset.VocDataset: "dataset",
     dataset.CocoSplit: "dataset.train and dataset.val",
     dataset.VocPart: "parts of a VOC split",
-    view.RangeScales: "dataset.multi_scale",
-    view.ChoiceScales: "dataset.multi_scale",
-    view.Mosaic: "dataset.mosaic",
-    view.BatchScales: "dataset.batch_scales",
+    image_pipeline.RangeScales: "dataset.multi_scale",
+    image_pipeline.ChoiceScales: "dataset.multi_scale",
+    image_pipeline.Mosaic: "dataset.mosaic",
+    image_pipeline.BatchScales: "dataset.batch_scales",
     schema.ZooTeacher: "teacher",
     schema.CheckpointTeacher: "teacher",
     schema.TrainedTeacher: "teacher",
@@ -76,7 +76,7 @@ PLACES: dict[type[Section], str] = {
     schema.Population: "search.population",
     schema.StopWhen: "search.stop_when",
     schema.Scaling: "scaling",
-    schema.Tracking: "tracking",
+    schema.TrackingSection: "tracking",
 }
 FIELDS = [(section, key) for section in PLACES for key in section.model_fields]
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "maxProperties")
@@ -143,7 +143,7 @@ def test_mentions_means_whole_words(word, found):
 
 
 def test_every_section_of_a_study_has_its_place_in_the_reference():
-    assert set(reachable((schema.Study,))) == set(PLACES)
+    assert set(reachable((schema.StudySpec,))) == set(PLACES)
 
 
 @pytest.mark.parametrize(("section", "key"), FIELDS, ids=lambda value: getattr(value, "__name__", value))

@@ -12,7 +12,7 @@ from tests.unit.trainers.tiny import detector
 from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.distill.views import Pair
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.schema import MethodSpec
 
 METHODS = ({"kind": "bckd"}, {"kind": "ld"}, {"kind": "pkd+bckd"}, {"kind": "crosskd", "convs": 1})
@@ -40,5 +40,7 @@ class Scene:
         view, targets = adapter.look(self.inputs), self.cache.of(adapter)
         objects, _, metas = unpack_gt_instances(self.samples)
         boxes = [found.bboxes for found in objects]
-        pair = Pair(view, self.teacher.look(self.inputs), lambda: adapter.anchors(view, targets), metas, boxes)
+        pair = TeacherStudentOutputs(
+            view, self.teacher.look(self.inputs), lambda: adapter.anchors(view, targets), metas, boxes
+        )
         torch.stack([term(pair) for term in self.distiller.terms.values()]).sum().backward()

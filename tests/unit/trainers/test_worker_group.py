@@ -31,7 +31,7 @@ from trainers.data.loaders import TrainStream
 from trainers.data.seeding import derive
 from trainers.detectors.detector import build_empty
 from trainers.distill.adapters.base import Targets, adapter_for
-from trainers.distill.views import Anchors
+from trainers.distill.head_outputs import Anchors
 from trainers.loop.loop import Failed, train, train_together
 from trainers.schema import Bckd, Detector, Job, Teacher, TrialSpec, Weights
 from trainers.schema.record import Record, read_history

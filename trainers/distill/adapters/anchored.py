@@ -8,11 +8,11 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from trainers.distill.adapters.base import Adapter, Targets
-from trainers.distill.adapters.grid import GridView
-from trainers.distill.views import Anchors, View, lazy, stack_levels
+from trainers.distill.adapters.grid import GridOutputs
+from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_levels
 
 
-class AnchoredView(GridView):
+class AnchoredOutputs(GridOutputs):
     """See an anchor-based head's outputs."""
 
     @lazy
@@ -21,7 +21,7 @@ class AnchoredView(GridView):
         return self.constant("boxes", lambda: torch.cat(self.priors()).repeat(self.images, 1))
 
 
-class CodedView(AnchoredView):
+class CodedOutputs(AnchoredOutputs):
     """See a head that regresses deltas of its anchors by mmdet's ``bbox_coder``."""
 
     @lazy
@@ -52,9 +52,9 @@ class AnchoredAdapter(Adapter):
         coding = f"{type(coder).__name__} {sorted(vars(coder).items())}"
         return f"{super().assigner} {self.head.reg_decoded_bbox} {coding}"
 
-    def anchors(self, view: View, targets: Targets) -> Anchors:
+    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
         """Return labels, weights and levels of all anchors; N is the divisor of the head's classification loss."""
-        assert isinstance(view, GridView)
+        assert isinstance(view, GridOutputs)
         labels, label_weights = targets.value[self.first : self.first + 2]
         level_A, image_A = view.places()
         label_A = torch.cat(labels, 1).flatten()
@@ -72,9 +72,9 @@ class AnchoredAdapter(Adapter):
         count = torch.full((), float(positives), device=device)  # copying it to a GPU would wait for that
         return (reduce_mean(count) if self.reduces_normaliser else count).clamp(min=1.0)
 
-    def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes`` (pixels, a list over images)."""
-        assert isinstance(view, AnchoredView)
+        assert isinstance(view, AnchoredOutputs)
         objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
         anchors, valid = self.head.get_anchors(view.sizes, metas, device=view.outs[0][0].device)
         found = self.head.get_targets(anchors, valid, objects, metas)

@@ -5,10 +5,10 @@ from typing import Any
 from mmdet.models.utils import multi_apply
 from torch import Tensor
 
-from trainers.distill.adapters.anchored import AnchoredAdapter, CodedView
+from trainers.distill.adapters.anchored import AnchoredAdapter, CodedOutputs
 
 
-class AtssView(CodedView):
+class AtssOutputs(CodedOutputs):
     """See an ATSS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
 
     Logits are the class logits, which its focal loss supervises; the centerness is no part of the probability.
@@ -18,7 +18,7 @@ class AtssView(CodedView):
 class AtssAdapter(AnchoredAdapter):
     """Connect ``ATSSHead``: ATSS assignment, independent of predictions; N is reduced over workers."""
 
-    view = AtssView
+    view = AtssOutputs
     reduces_normaliser = True
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:

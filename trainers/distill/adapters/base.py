@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainers.distill.half_precision import network_in, widened
+from trainers.distill.head_outputs import Anchors, HeadFeatures, HeadOutputs
 from trainers.distill.losses import align_statistics
 from trainers.distill.taps import Tap
-from trainers.distill.views import Anchors, HeadFeatures, View
 from trainers.errors import TrialError
 from trainers.schema.heads import find_head, heads
 from trainers.schema.schedule import Precision
@@ -64,10 +64,10 @@ class Adapter(ABC):
     """Translate between one detector's head and distillation terms.
 
     One adapter serves one detector, student or teacher. It owns no parameters and is no module, so it appears in no
-    state dict. Adding a head means: subclass this and ``View``, describe it by a ``HeadSpec``.
+    state dict. Adding a head means: subclass this and ``HeadOutputs``, describe it by a ``HeadSpec``.
     """
 
-    view: ClassVar[type[View]]
+    view: ClassVar[type[HeadOutputs]]
     shares_targets: ClassVar[bool] = True  # False where the assignment depends on the student's predictions
 
     def __init__(self, detector: Any) -> None:
@@ -85,7 +85,7 @@ class Adapter(ABC):
             blocks = self.head.cls_convs[point.convs - 1], self.head.reg_convs[point.convs - 1]
             self._taps[point] = Tap(*blocks, point.tap)
 
-    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32") -> View:
+    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32") -> HeadOutputs:
         """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run.
 
         ``precision`` is that of the network; all that the view holds is float32.
@@ -100,14 +100,14 @@ class Adapter(ABC):
         taps = {point: widened(tap.take()) for point, tap in self._taps.items()}
         return self.view(self, widened(features), widened(outs), taps)
 
-    def losses(self, view: View, samples: Any, targets: Targets) -> Losses:
+    def losses(self, view: HeadOutputs, samples: Any, targets: Targets) -> Losses:
         """Return the detector's own losses by name, scalars, and leave the assignment in ``targets``."""
         with self.remembering(targets):
             boxes, ignored, metas = unpack_gt_instances(samples)
             losses = self.head.loss_by_feat(*view.outs, boxes, metas, ignored)
         return {key.removeprefix("loss_"): _total(value) for key, value in losses.items()}
 
-    def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> View:
+    def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> HeadOutputs:
         """Run the student's features through the rest of this head, after giving them this head's statistics (CrossKD).
 
         Gradient flows to ``student`` only. Computed in float32 for any precision of the teacher.
@@ -150,14 +150,14 @@ class Adapter(ABC):
     # -------------------------------------------------------------------------------------------- for each head
 
     @abstractmethod
-    def anchors(self, view: View, targets: Targets) -> Anchors:
+    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
         """Return the assignment that ``losses`` left in ``targets``."""
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:
         """Return the head's outputs for features after all its stacked convolutions (heads that give HEAD_FEATURES)."""
         raise NotImplementedError
 
-    def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes``.
 
         ``boxes`` is a list over images of (n, 4) in pixels, ``metas`` mmdet's meta information of each image (heads

@@ -11,12 +11,12 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from trainers.distill.adapters.base import Adapter, Targets
-from trainers.distill.adapters.grid import GridView
+from trainers.distill.adapters.grid import GridOutputs
 from trainers.distill.adapters.limits import LARGEST_SIDE, limit_output
-from trainers.distill.views import Anchors, View, lazy, stack_levels
+from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_levels
 
 
-class FcosView(GridView):
+class FcosOutputs(GridOutputs):
     """See an FCOS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
 
     Logits are the class logits, which its focal loss supervises; the centerness is no part of the probability.
@@ -41,10 +41,10 @@ class FcosView(GridView):
         farthest_A1 = LARGEST_SIDE / self.strides_A[:, None]
         return distance2bbox(self.grid_points(), torch.minimum(self.deltas_A4, farthest_A1))
 
-    def detached(self) -> "FcosView":
+    def detached(self) -> "FcosOutputs":
         """Return the same predictions without graph, in the unit that they were made in."""
         found = super().detached()
-        assert isinstance(found, FcosView)
+        assert isinstance(found, FcosOutputs)
         found._in_pixels = self._in_pixels
         return found
 
@@ -56,7 +56,7 @@ class FcosAdapter(Adapter):
     limited to ``LARGEST_SIDE``, in the head's own outputs too: it leaves a point in the background to grow freely.
     """
 
-    view = FcosView
+    view = FcosOutputs
 
     def __init__(self, detector: Any) -> None:
         super().__init__(detector)
@@ -73,9 +73,9 @@ class FcosAdapter(Adapter):
             f"{head.norm_on_bbox} {head.num_classes}"
         )
 
-    def anchors(self, view: View, targets: Targets) -> Anchors:
+    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
         """Return labels and levels of all points, each of weight 1; N is the divisor of the classification loss."""
-        assert isinstance(view, FcosView)
+        assert isinstance(view, FcosOutputs)
         positive_A = self._positive(targets.value[0], view.images)
         level_A, image_A = view.places()
         return Anchors(
@@ -87,9 +87,9 @@ class FcosAdapter(Adapter):
             normaliser=reduce_mean(positive_A.sum().float()).clamp(min=1.0),
         )
 
-    def match(self, view: View, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which points (bool, (A,)) the head's own assignment gives to ``boxes`` (pixels, a list over images)."""
-        assert isinstance(view, FcosView)
+        assert isinstance(view, FcosOutputs)
         objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
         labels, _ = self.head.get_targets(view.priors(), objects)
         return self._positive(labels, view.images)

@@ -7,11 +7,11 @@ from mmdet.models.utils import multi_apply
 from mmdet.structures.bbox import distance2bbox
 from torch import Tensor
 
-from trainers.distill.adapters.anchored import AnchoredAdapter, AnchoredView
-from trainers.distill.views import lazy, stack_levels
+from trainers.distill.adapters.anchored import AnchoredAdapter, AnchoredOutputs
+from trainers.distill.head_outputs import lazy, stack_levels
 
 
-class GflView(AnchoredView):
+class GflOutputs(AnchoredOutputs):
     """See a GFL head's outputs: ``(cls_scores, bbox_preds)``, lists over levels of (B, C, H, W) and (B, 4 K, H, W).
 
     Logits are the joint classification-quality logits. Boxes are the integral of the softmax over bins around the
@@ -41,7 +41,7 @@ class GflView(AnchoredView):
 class GflAdapter(AnchoredAdapter):
     """Connect ``GFLHead``: ATSS assignment, independent of predictions; N is reduced over workers."""
 
-    view = GflView
+    view = GflOutputs
     reduces_normaliser = True
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:

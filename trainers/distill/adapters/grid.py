@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from trainers.distill.views import View, lazy, places, stack_levels
+from trainers.distill.head_outputs import HeadOutputs, lazy, places, stack_levels
 
 T = TypeVar("T")
 
 
-class GridView(View):
+class GridOutputs(HeadOutputs):
     """See a dense head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels of (B, channels, H, W)."""
 
     @property

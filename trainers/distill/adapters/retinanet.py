@@ -4,10 +4,10 @@ from typing import Any
 
 from torch import Tensor
 
-from trainers.distill.adapters.anchored import AnchoredAdapter, CodedView
+from trainers.distill.adapters.anchored import AnchoredAdapter, CodedOutputs
 
 
-class RetinaNetView(CodedView):
+class RetinaNetOutputs(CodedOutputs):
     """See a RetinaNet head's outputs: ``(cls_scores, bbox_preds)``, lists over levels, several anchors a place.
 
     The anchors of a place follow each other, in the order of the anchor generator.
@@ -21,7 +21,7 @@ class RetinaNetAdapter(AnchoredAdapter):
     the losses of N workers are the mean of N losses, each divided by its own number.
     """
 
-    view = RetinaNetView
+    view = RetinaNetOutputs
     first = 0
     reduces_normaliser = False
 

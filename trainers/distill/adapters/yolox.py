@@ -10,12 +10,12 @@ from mmdet.utils import reduce_mean
 from torch import Tensor
 
 from trainers.distill.adapters.base import Adapter, Targets
-from trainers.distill.adapters.grid import GridView
+from trainers.distill.adapters.grid import GridOutputs
 from trainers.distill.adapters.limits import LARGEST_SIDE, limit_output
-from trainers.distill.views import Anchors, View, lazy, stack_levels
+from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_levels
 
 
-class YoloxView(GridView):
+class YoloxOutputs(GridOutputs):
     """See a YOLOX head's outputs: ``(cls_scores, bbox_preds, objectnesses)``, lists over levels.
 
     The head trains class logits on positives alone and scores by sigmoid(class) * sigmoid(objectness); ``logits_AC``
@@ -53,7 +53,7 @@ class YoloxAdapter(Adapter):
     exponentiates are limited to ``LARGEST_SIDE``, in the head's own outputs too.
     """
 
-    view = YoloxView
+    view = YoloxOutputs
     shares_targets = False
 
     def __init__(self, detector: Any) -> None:
@@ -78,9 +78,9 @@ class YoloxAdapter(Adapter):
             del self.head._get_targets_single
         targets.value = found
 
-    def anchors(self, view: View, targets: Targets) -> Anchors:
+    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
         """Return positives and levels of all anchors, each of weight 1; N is the divisor of the head's losses."""
-        assert isinstance(view, YoloxView)
+        assert isinstance(view, YoloxOutputs)
         positive_A = torch.cat([image[0] for image in targets.value])
         level_A, image_A = view.places()
         return Anchors(

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from trainers.distill.views import Pair
+from trainers.distill.head_outputs import TeacherStudentOutputs
 
 
 class Term(Protocol):
@@ -14,8 +14,8 @@ class Term(Protocol):
     def spec(self) -> Any:
         """Return the section that describes the term."""
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return the weighted loss, a scalar; gradient flows to the student only."""
 
-    def focus(self, pair: Pair) -> Tensor | None:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor | None:
         """Return how much each anchor weighs in the loss (A,), without graph; ``None`` for terms without anchors."""

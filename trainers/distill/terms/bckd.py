@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import Anchors, HeadOutputs, TeacherStudentOutputs
 from trainers.distill.losses import classification_and_peak, level_gate, localization_distillation
-from trainers.distill.views import Anchors, Pair, View
 from trainers.schema.terms import BckdCls, BckdLoc, BckdSwitches
 
 
@@ -20,7 +20,7 @@ class BckdClsTerm:
 
     spec: BckdCls
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the classification term."""
         loss, peak_A = classification_and_peak(
             scores(pair.student, self.spec),
@@ -35,7 +35,7 @@ class BckdClsTerm:
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
         student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
         disagreement_A = (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().pow(self.spec.gamma).sum(1)
@@ -48,7 +48,7 @@ class BckdLocTerm:
 
     spec: BckdLoc
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the localization term."""
         loss = localization_distillation(
             pair.student.boxes_A4,
@@ -63,13 +63,13 @@ class BckdLocTerm:
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's largest disagreement over classes, times its weight, (A,)."""
         student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
         return (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(1) * anchor_weight(pair, self.spec)
 
 
-def scores(view: View, spec: BckdSwitches) -> Tensor:
+def scores(view: HeadOutputs, spec: BckdSwitches) -> Tensor:
     """Return the logits that ``spec.score`` distils, (A, C), or (A, C + 1) where the objectness is one class more."""
     if spec.score == "joint":
         return view.logits_AC
@@ -78,7 +78,7 @@ def scores(view: View, spec: BckdSwitches) -> Tensor:
     return torch.cat([view.class_logits_AC, view.objectness_A[:, None]], 1)
 
 
-def anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
+def anchor_weight(pair: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
     """Return each anchor's weight: assignment, level gate, and the teacher's objectness where ``spec.score`` says so."""
     key = ("weight", *alike(spec))
     if key not in pair.shared:
@@ -92,7 +92,7 @@ def alike(spec: BckdSwitches) -> tuple[str, str]:
 
 
 @torch.no_grad()
-def _anchor_weight(pair: Pair, spec: BckdSwitches) -> Tensor:
+def _anchor_weight(pair: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
     anchors = pair.anchors
     weight_A = anchors.weight_A
     if spec.level_gate == "has_positives":

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.losses import (
     classification_distillation,
     cross_box_distillation,
     cross_distribution_distillation,
     peak_probability,
 )
-from trainers.distill.views import Pair
 from trainers.schema.heads import find_head
 from trainers.schema.terms import CrossKdBox, CrossKdCls, Need
 
@@ -25,7 +25,7 @@ class CrossKdClsTerm:
 
     spec: CrossKdCls
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the classification loss."""
         crossed_AC = pair.cross(self.spec.point).logits_AC
         return self.spec.weight * classification_distillation(
@@ -33,7 +33,7 @@ class CrossKdClsTerm:
         )
 
     @torch.no_grad()
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
         crossed_AC = pair.cross(self.spec.point).logits_AC
         return (pair.teacher.logits_AC.sigmoid() - crossed_AC.sigmoid()).abs().sum(1) * pair.anchors.weight_A
@@ -48,7 +48,7 @@ class CrossKdBoxTerm:
 
     spec: CrossKdBox
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the KL divergence over bins, or times GIoU loss for heads without distributions."""
         crossed, weight_A = pair.cross(self.spec.point), self.focus(pair)
         if gives_distributions(pair):
@@ -60,12 +60,12 @@ class CrossKdBoxTerm:
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return the teacher's highest class score of each anchor that counts, (A,)."""
         return peak_probability(pair.teacher.logits_AC, pair.anchors.weight_A)
 
 
-def gives_distributions(pair: Pair) -> bool:
+def gives_distributions(pair: TeacherStudentOutputs) -> bool:
     """Tell whether the head predicts boxes as distributions over bins."""
     head = find_head(type(pair.teacher.adapter.head).__name__)
     return head is not None and Need.DISTRIBUTIONS in head.gives

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.losses import general_instances, gid_response
-from trainers.distill.views import Pair
 from trainers.schema.terms import GidResponse
 
 
@@ -20,7 +20,7 @@ class GidResponseTerm:
 
     spec: GidResponse
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the response loss."""
         student, teacher = pair.student, pair.teacher
         return self.spec.weight * gid_response(
@@ -34,7 +34,7 @@ class GidResponseTerm:
         )
 
     @torch.no_grad()
-    def matched(self, pair: Pair) -> Tensor:
+    def matched(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return which anchors (bool, (A,)) the student's own assigner gives to the general instances."""
         student, teacher = pair.student, pair.teacher
         strides_A1 = student.strides_A[:, None]
@@ -52,6 +52,6 @@ class GidResponseTerm:
         )
         return student.adapter.match(student, boxes, pair.metas)
 
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return 1 on matched anchors, (A,)."""
         return self.matched(pair).float()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.losses import (
     box_distribution_distillation,
     class_distribution_distillation,
     main_ld_weight,
     vlr_weight,
 )
-from trainers.distill.views import Pair
 from trainers.schema.terms import KdMain, LdMain, LdVlr
 
 MAIN_DIVISOR, VLR_DIVISOR = 4.0, 16.0  # the authors' own: sides of a box, and four times that for the region around
@@ -27,7 +27,7 @@ class LdMainTerm:
 
     spec: LdMain
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main LD."""
         return self.spec.weight * box_distribution_distillation(
             pair.student.distributions_A4K,
@@ -37,7 +37,7 @@ class LdMainTerm:
             divisor=MAIN_DIVISOR,
         )
 
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return each positive's highest class score by the student, (A,)."""
         return main_ld_weight(pair.student.logits_AC, pair.anchors.positive_A)
 
@@ -48,7 +48,7 @@ class LdVlrTerm:
 
     spec: LdVlr
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times VLR LD."""
         return self.spec.weight * box_distribution_distillation(
             pair.student.distributions_A4K,
@@ -59,7 +59,7 @@ class LdVlrTerm:
         )
 
     @torch.no_grad()
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return each region anchor's IoU with its object, 0 outside the region and on padding, (A,)."""
         view, images = pair.student, len(pair.objects)
         counts = view.level_sizes
@@ -78,7 +78,7 @@ class KdMainTerm:
 
     spec: KdMain
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main KD."""
         anchors = pair.anchors
         return self.spec.weight * class_distribution_distillation(
@@ -90,6 +90,6 @@ class KdMainTerm:
             temperature=self.spec.temperature,
         )
 
-    def focus(self, pair: Pair) -> Tensor:
+    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return 1 on positives, (A,)."""
         return pair.anchors.positive_A * pair.anchors.weight_A

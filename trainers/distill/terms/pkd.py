@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.losses import pearson_distillation
-from trainers.distill.views import Pair
 from trainers.errors import TrialError
 from trainers.schema.terms import Pkd
 
@@ -19,14 +19,14 @@ class PkdTerm:
 
     spec: Pkd
 
-    def __call__(self, pair: Pair) -> Tensor:
+    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the loss of the finest ``levels`` levels (all, where there are fewer)."""
         student = pair.student.features[: self.spec.levels]
         teacher = pair.teacher.features[: self.spec.levels]
         require_equal_channels(student, teacher)
         return self.spec.weight * pearson_distillation(student, teacher)
 
-    def focus(self, pair: Pair) -> None:
+    def focus(self, pair: TeacherStudentOutputs) -> None:
         """Return nothing: the term has no anchors."""
 
 

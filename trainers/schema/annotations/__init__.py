@@ -1,6 +1,6 @@
 """Read the annotations of a dataset's split into plain records, the same way for training, evaluation and checks."""
 
-from trainers.schema.annotations.kinds import Kind as Kind
+from trainers.schema.annotations.kinds import OddityKind as OddityKind
 from trainers.schema.annotations.notes import Note as Note
 from trainers.schema.annotations.notes import Notes as Notes
 from trainers.schema.annotations.records import AnnotatedSplit as AnnotatedSplit

@@ -8,7 +8,7 @@ from typing import Any
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.corners import guess_of_corners
 from trainers.schema.annotations.json_file import JsonFileError, read_json
-from trainers.schema.annotations.kinds import Kind
+from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.numbers import finite, number, shown
 from trainers.schema.annotations.place import reason_to_leave_out, told
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
@@ -34,11 +34,11 @@ def read_coco(root: str, files: CocoSplit, classes: tuple[str, ...], name: str) 
     except JsonFileError as error:
         split.notes.add(kinds.UNREADABLE, str(path), str(error))
         return split
-    _Reader(path, root, files.images, classes, split).read(content)
+    _CocoReader(path, root, files.images, classes, split).read(content)
     return split
 
 
-class _Reader:
+class _CocoReader:
     """Turn a file's content into a split."""
 
     def __init__(self, path: Path, root: str, folder: str, classes: tuple[str, ...], split: AnnotatedSplit) -> None:
@@ -84,7 +84,9 @@ class _Reader:
         self._note(kinds.UNREADABLE, "", f"has no list of {key}" if found is None else f"{key} is no list")
         return []
 
-    def _entries(self, entries: list[Any], what: str, nameless: Kind, twice: Kind) -> Iterator[tuple[Any, Any]]:
+    def _entries(
+        self, entries: list[Any], what: str, nameless: OddityKind, twice: OddityKind
+    ) -> Iterator[tuple[Any, Any]]:
         """Yield id and content of the entries that are objects with an id, each id once."""
         seen: set[Any] = set()
         for position, entry in enumerate(entries):
@@ -207,13 +209,13 @@ class _Reader:
             name = f"at position {position}"
             if given is not None:
                 self._note(kinds.ANNOTATIONS_WITHOUT_ID, f"annotation {name}", _no_id({}, given))
-            return _Place(name)
+            return _AnnotationPlace(name)
         if key in self._keys:
             self._note(kinds.DUPLICATE_ANNOTATIONS, f"annotation {shown(key)}", "has the id of an earlier one")
         self._keys.add(key)
         return key
 
-    def _known(self, entry: dict[str, Any], name: str, among: dict[Any, Any], kind: Kind, key: Any) -> Any:
+    def _known(self, entry: dict[str, Any], name: str, among: dict[Any, Any], kind: OddityKind, key: Any) -> Any:
         value = entry.get(name)
         found = among.get(value) if isinstance(value, int | str | float) and not isinstance(value, bool) else None
         if found is None and not self._is_unusable(entry, name):
@@ -275,11 +277,11 @@ class _Reader:
         if entry.get("ignore"):
             readings["ignore"] += 1
 
-    def _note(self, kind: Kind, where: str, message: str) -> None:
+    def _note(self, kind: OddityKind, where: str, message: str) -> None:
         self._split.notes.add(kind, f"{self._path}: {where}" if where else str(self._path), message)
 
 
-class _Place(str):
+class _AnnotationPlace(str):
     """Name an annotation by its position: shown without quotes."""
 
     __slots__ = ()

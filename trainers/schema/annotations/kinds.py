@@ -7,7 +7,7 @@ Level = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class OddityKind:
     """Name a kind of oddity by a phrase in the plural, and ``one`` of them.
 
     ``level`` is how ``data check`` reports it. With ``stops`` nothing can be trained or evaluated until it is mended.
@@ -26,52 +26,52 @@ class Kind:
 
 
 # What stops training and evaluation.
-UNREADABLE = Kind("unreadable annotation files", "unreadable annotation file", stops=True)
-MISSING_XML = Kind("missing annotation files", "missing annotation file", stops=True, once=True)
-IMAGES_WITHOUT_ID = Kind("images without id", "image without id", stops=True)
-CATEGORIES_WITHOUT_ID = Kind("categories without id", "category without id", stops=True)
-ANNOTATIONS_WITHOUT_ID = Kind("annotations without id", "annotation without id", stops=True)
-DUPLICATE_IMAGES = Kind("duplicate image ids", "duplicate image id", stops=True)
-DUPLICATE_CATEGORIES = Kind("duplicate category ids", "duplicate category id", stops=True)
-DUPLICATE_ANNOTATIONS = Kind("duplicate annotation ids", "duplicate annotation id", stops=True)
-NAMELESS_CATEGORIES = Kind("categories without name", "category without name", stops=True)
-ABSENT_CLASSES = Kind("absent classes", "absent class", stops=True)
-NAMELESS_IMAGES = Kind("images without file name", "image without file name", stops=True)
-IMAGES_OUTSIDE = Kind("images outside of the root", "image outside of the root", stops=True, once=True)
-IMAGES_WITHOUT_SIZE = Kind("images without size", "image without size", stops=True)
-NO_BOX = Kind("annotations without box", "annotation without box", stops=True)
-NO_NUMBERS = Kind("boxes that are no numbers", "box without numbers", stops=True)
-UNCLEAR_FLAGS = Kind(
+UNREADABLE = OddityKind("unreadable annotation files", "unreadable annotation file", stops=True)
+MISSING_XML = OddityKind("missing annotation files", "missing annotation file", stops=True, once=True)
+IMAGES_WITHOUT_ID = OddityKind("images without id", "image without id", stops=True)
+CATEGORIES_WITHOUT_ID = OddityKind("categories without id", "category without id", stops=True)
+ANNOTATIONS_WITHOUT_ID = OddityKind("annotations without id", "annotation without id", stops=True)
+DUPLICATE_IMAGES = OddityKind("duplicate image ids", "duplicate image id", stops=True)
+DUPLICATE_CATEGORIES = OddityKind("duplicate category ids", "duplicate category id", stops=True)
+DUPLICATE_ANNOTATIONS = OddityKind("duplicate annotation ids", "duplicate annotation id", stops=True)
+NAMELESS_CATEGORIES = OddityKind("categories without name", "category without name", stops=True)
+ABSENT_CLASSES = OddityKind("absent classes", "absent class", stops=True)
+NAMELESS_IMAGES = OddityKind("images without file name", "image without file name", stops=True)
+IMAGES_OUTSIDE = OddityKind("images outside of the root", "image outside of the root", stops=True, once=True)
+IMAGES_WITHOUT_SIZE = OddityKind("images without size", "image without size", stops=True)
+NO_BOX = OddityKind("annotations without box", "annotation without box", stops=True)
+NO_NUMBERS = OddityKind("boxes that are no numbers", "box without numbers", stops=True)
+UNCLEAR_FLAGS = OddityKind(
     "annotations with an unclear iscrowd or ignore", "annotation with an unclear iscrowd or ignore", stops=True
 )
 
 # What may be meant, and mostly is not.
-SHARED_FILES = Kind("images that share a file", "image that shares a file", "warning", once=True)
-CORNERS = Kind("files that seem to give corners", "file that seems to give corners", "warning", once=True)
+SHARED_FILES = OddityKind("images that share a file", "image that shares a file", "warning", once=True)
+CORNERS = OddityKind("files that seem to give corners", "file that seems to give corners", "warning", once=True)
 
 # What fails when the image is read.
-MISSING_IMAGES = Kind("missing images", "missing image", once=True)
+MISSING_IMAGES = OddityKind("missing images", "missing image", once=True)
 
 # What is left out, of training and evaluation alike; where nothing is left, that is the error.
-UNKNOWN_IMAGES = Kind("annotations of unknown images", "annotation of an unknown image", "warning")
-UNKNOWN_CATEGORIES = Kind("annotations of unknown categories", "annotation of an unknown category", "warning")
+UNKNOWN_IMAGES = OddityKind("annotations of unknown images", "annotation of an unknown image", "warning")
+UNKNOWN_CATEGORIES = OddityKind("annotations of unknown categories", "annotation of an unknown category", "warning")
 
 # What is left out of training, and of VOC folders also of evaluation.
-NO_AREA = Kind("boxes without area", "box without area")
-OUTSIDE = Kind("boxes outside of their images", "box outside of its image")
+NO_AREA = OddityKind("boxes without area", "box without area")
+OUTSIDE = OddityKind("boxes outside of their images", "box outside of its image")
 UNREACHABLE = (NO_AREA, OUTSIDE)
 
 # What is left out of training only.
-BELOW_PIXEL = Kind("boxes below a pixel", "box below a pixel", "warning", once=True)
-SMALL_IMAGES = Kind("small images", "small image", "warning", once=True)
-IN_SMALL_IMAGES = Kind("boxes in small images", "box in a small image", "warning", once=True)
-WITHOUT_BOXES = Kind("images without boxes", "image without boxes", "warning", once=True)
+BELOW_PIXEL = OddityKind("boxes below a pixel", "box below a pixel", "warning", once=True)
+SMALL_IMAGES = OddityKind("small images", "small image", "warning", once=True)
+IN_SMALL_IMAGES = OddityKind("boxes in small images", "box in a small image", "warning", once=True)
+WITHOUT_BOXES = OddityKind("images without boxes", "image without boxes", "warning", once=True)
 
 # What is mended on reading.
-AREAS = Kind("annotations without area", "annotation without area", "warning", once=True)
-LISTED_TWICE = Kind("duplicate image ids", "duplicate image id")  # by a VOC list: the image then counts twice
-SHARED_NAMES = Kind("categories that share a name", "name that categories share", "warning", once=True)
-UNKNOWN_SIZE = Kind("images without size", "image without size", "warning")
+AREAS = OddityKind("annotations without area", "annotation without area", "warning", once=True)
+LISTED_TWICE = OddityKind("duplicate image ids", "duplicate image id")  # by a VOC list: the image then counts twice
+SHARED_NAMES = OddityKind("categories that share a name", "name that categories share", "warning", once=True)
+UNKNOWN_SIZE = OddityKind("images without size", "image without size", "warning")
 
 LEFT_OUT = (UNKNOWN_IMAGES, UNKNOWN_CATEGORIES, NO_AREA, OUTSIDE, BELOW_PIXEL)
 MENDED = (AREAS, SHARED_NAMES)

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trainers.schema.annotations.kinds import CATEGORIES_WITHOUT_ID, NAMELESS_CATEGORIES, Kind
+from trainers.schema.annotations.kinds import CATEGORIES_WITHOUT_ID, NAMELESS_CATEGORIES, OddityKind
 
 MOST = 20  # notes of one kind that are kept; the others are counted
 
@@ -12,7 +12,7 @@ MOST = 20  # notes of one kind that are kept; the others are counted
 class Note(NamedTuple):
     """Say one thing about a file; ``where`` is the file and the place in it."""
 
-    kind: Kind
+    kind: OddityKind
     where: str
     message: str
 
@@ -24,10 +24,10 @@ class Note(NamedTuple):
 class Notes:
     """Hold the first notes of each kind, and how many there are."""
 
-    told: dict[Kind, list[Note]] = field(default_factory=dict)
-    counts: Counter[Kind] = field(default_factory=Counter)
+    told: dict[OddityKind, list[Note]] = field(default_factory=dict)
+    counts: Counter[OddityKind] = field(default_factory=Counter)
 
-    def add(self, kind: Kind, where: str, message: str) -> None:
+    def add(self, kind: OddityKind, where: str, message: str) -> None:
         """Note something."""
         self.counts[kind] += 1
         if self.counts[kind] <= MOST:

@@ -1,13 +1,13 @@
 """Decide whether a box can be learned and found at all."""
 
-from trainers.schema.annotations.kinds import BELOW_PIXEL, NO_AREA, OUTSIDE, Kind
+from trainers.schema.annotations.kinds import BELOW_PIXEL, NO_AREA, OUTSIDE, OddityKind
 
 SMALLEST_SIDE = 1  # pixels; smaller boxes are not trained on, as in mmdet
 
 
 def reason_to_leave_out(
     x: float, y: float, width: float, height: float, image: tuple[float, float] | None
-) -> Kind | None:
+) -> OddityKind | None:
     """Return why a box is not trained on, ``None`` for a good one; the rule is mmdet's.
 
     A box has to have an area in common with its image, whose size is (width, height), and sides of a pixel at least.

@@ -12,7 +12,7 @@ PRESETS = ("coco80", "voc20")  # lists of classes that a study takes as a whole
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SplitProblem:
     """Say one thing about a split; ``kind`` names the kind of problem by a phrase in the plural."""
 
     kind: str
@@ -20,7 +20,7 @@ class Problem:
     message: str
 
 
-def problems(counts: Usage, dataset: FileDataset, unknown: Collection[str] = ()) -> Iterator[Problem]:
+def problems(counts: Usage, dataset: FileDataset, unknown: Collection[str] = ()) -> Iterator[SplitProblem]:
     """Yield problems of training or evaluating with a split, from its counts; errors make the result meaningless.
 
     Nothing is said of ``unknown`` classes, which are told already.
@@ -36,16 +36,16 @@ def problems(counts: Usage, dataset: FileDataset, unknown: Collection[str] = ())
     yield from _of_density(counts, dataset)
 
 
-def _of_training(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
+def _of_training(counts: Usage, dataset: FileDataset) -> Iterator[SplitProblem]:
     if not counts.images_used:
-        yield Problem("splits without images", "error", f"no image is left to train on ({_why(counts)})")
+        yield SplitProblem("splits without images", "error", f"no image is left to train on ({_why(counts)})")
     elif not counts.boxes_used:
-        yield Problem("splits without boxes", "error", f"no box is left to learn ({_why(counts)})")
+        yield SplitProblem("splits without boxes", "error", f"no box is left to learn ({_why(counts)})")
     else:
         yield from _of_classes(counts, dataset)
 
 
-def _of_classes(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
+def _of_classes(counts: Usage, dataset: FileDataset) -> Iterator[SplitProblem]:
     """Yield the classes that training never sees.
 
     Of a class that the study lists itself that is an error. Those who take all of COCO's or VOC's classes may well
@@ -56,36 +56,36 @@ def _of_classes(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
         return
     if dataset.classes in PRESETS:
         message = f"no box of {len(absent)} of {len(counts.by_class)} classes in train: {_some(absent)}"
-        yield Problem("classes without boxes in train", "warning", message)
+        yield SplitProblem("classes without boxes in train", "warning", message)
         return
     message = f"no box of class {_some(absent)} is left to learn in train ({_why(counts)}): leave it out of classes"
-    yield Problem("classes without boxes in train", "error", message)
+    yield SplitProblem("classes without boxes in train", "error", message)
 
 
-def _of_evaluation(counts: Usage) -> Iterator[Problem]:
+def _of_evaluation(counts: Usage) -> Iterator[SplitProblem]:
     if not counts.images_used:
-        yield Problem("splits without images", "error", f"no image is left to evaluate on ({_why(counts)})")
+        yield SplitProblem("splits without images", "error", f"no image is left to evaluate on ({_why(counts)})")
     elif not counts.boxes_used:
-        yield Problem("splits without boxes", "error", f"no box is left to evaluate on ({_why(counts)})")
+        yield SplitProblem("splits without boxes", "error", f"no box is left to evaluate on ({_why(counts)})")
     elif absent := [name for name, count in counts.by_class.items() if not count]:
         message = f"no box of {len(absent)} of {len(counts.by_class)} classes in val, which have no AP: {_some(absent)}"
-        yield Problem("classes without boxes in val", "warning", message)
+        yield SplitProblem("classes without boxes in val", "warning", message)
     if counts.unreachable:
         one = counts.unreachable == 1
         what = "has no area or lies outside of its image" if one else "have no area or lie outside of their images"
         it = "it" if one else "them"
         message = f"{boxes(counts.unreachable)} {what}: no detection can match {it}, and COCO's evaluation counts {it} as missed"
-        yield Problem("boxes that no detection can match", "warning", message)
+        yield SplitProblem("boxes that no detection can match", "warning", message)
 
 
-def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[Problem]:
+def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[SplitProblem]:
     densest = counts.densest
     if counts.split == "val" and densest.above:
         message = (
             f"{densest.above} {'image holds' if densest.above == 1 else 'images hold'} more than {dataset.max_detections} objects (image {densest.image!r}: "
             f"{densest.objects}), of which the rest cannot be found: set dataset.max_detections: {densest.objects}"
         )
-        yield Problem("images with more objects than detections", "warning", message)
+        yield SplitProblem("images with more objects than detections", "warning", message)
 
 
 def _why(counts: Usage) -> str:

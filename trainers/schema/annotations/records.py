@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from trainers.schema.annotations.kinds import Kind
+from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.notes import Notes
 from trainers.schema.annotations.numbers import shown
-from trainers.schema.seen import Seen
+from trainers.schema.files_digest import FilesDigest
 
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
 ImageId = int | str
@@ -34,7 +34,7 @@ class Box(NamedTuple):
     area: float
     ignored: bool
     key: object
-    left_out: Kind | None = None
+    left_out: OddityKind | None = None
     evaluated: bool = True
 
     @property
@@ -90,4 +90,4 @@ class AnnotatedSplit:
     names: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter)
     readings: Counter[str] = field(default_factory=Counter)
-    seen: list[Seen | None] = field(default_factory=list)
+    seen: list[FilesDigest | None] = field(default_factory=list)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from trainers.schema.annotations import kinds
-from trainers.schema.annotations.kinds import Kind
+from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 from trainers.schema.annotations.split import FileDataset
 from trainers.schema.dataset import class_names
@@ -54,7 +54,7 @@ def used_images(split: AnnotatedSplit, dataset: FileDataset) -> list[Image]:
     return [image for image in split.images if unused(image, dataset) is None]
 
 
-def unused(image: Image, dataset: FileDataset) -> Kind | None:
+def unused(image: Image, dataset: FileDataset) -> OddityKind | None:
     """Return why an image is not trained on, ``None`` for one that is: the only filter that there is.
 
     Left out are images with a side below ``min_side`` and, but with YOLOX's mosaic, those without a box: of COCO files
@@ -93,7 +93,7 @@ def usage(split: AnnotatedSplit, dataset: FileDataset) -> Usage:
     )
 
 
-def _left_out(split: AnnotatedSplit, dataset: FileDataset) -> Iterator[Kind]:
+def _left_out(split: AnnotatedSplit, dataset: FileDataset) -> Iterator[OddityKind]:
     for kind in (kinds.UNKNOWN_IMAGES, kinds.UNKNOWN_CATEGORIES):
         yield from [kind] * split.notes.counts[kind]
     for image in split.images:
@@ -103,7 +103,7 @@ def _left_out(split: AnnotatedSplit, dataset: FileDataset) -> Iterator[Kind]:
         yield from _boxes_left_out(image, split.name, reason)
 
 
-def _boxes_left_out(image: Image, split_name: str, reason: Kind | None) -> Iterator[Kind]:
+def _boxes_left_out(image: Image, split_name: str, reason: OddityKind | None) -> Iterator[OddityKind]:
     used = used_boxes(image, split_name)
     if reason is kinds.SMALL_IMAGES:
         yield from [kinds.IN_SMALL_IMAGES] * len(used)
@@ -111,7 +111,7 @@ def _boxes_left_out(image: Image, split_name: str, reason: Kind | None) -> Itera
         yield from (box.left_out for box in image.boxes if box not in used and box.left_out)
 
 
-def _by_name(found: Iterable[Kind]) -> dict[str, int]:
+def _by_name(found: Iterable[OddityKind]) -> dict[str, int]:
     return {kind.name: count for kind, count in Counter(found).items()}
 
 

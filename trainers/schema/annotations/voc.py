@@ -13,8 +13,8 @@ from trainers.schema.annotations.records import AnnotatedSplit, Box, Image, Size
 from trainers.schema.annotations.wording import visible
 from trainers.schema.dataset import VocDataset, VocPart
 from trainers.schema.file_names import require_below
+from trainers.schema.files_digest import DigestingReader
 from trainers.schema.image_hints import elsewhere
-from trainers.schema.seen import SeeingReader
 from trainers.schema.voc_layout import PartFiles
 from trainers.schema.voc_xml import VocImage, VocObject, VocXmlError, parse_voc_xml, whole_box
 
@@ -25,13 +25,13 @@ def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: 
     Images are numbered from 1 in the order of the lists. Coordinates are cut to whole pixels, as mmdet does.
     """
     split = AnnotatedSplit(name)
-    reader = _Reader(dataset, classes, split, size_of)
+    reader = _VocReader(dataset, classes, split, size_of)
     for part in dataset.train if name == "train" else dataset.val:
         reader.read(part)
     return split
 
 
-class _Reader:
+class _VocReader:
     """Turn lists and XML files into a split."""
 
     def __init__(
@@ -44,7 +44,7 @@ class _Reader:
 
     def read(self, part: VocPart) -> None:
         """Add one part."""
-        files, reader = PartFiles(self._root, part), SeeingReader()
+        files, reader = PartFiles(self._root, part), DigestingReader()
         for name in self._names(files):
             self._read_image(files, name, reader)
         self._split.seen.append(files.seen_by(reader))
@@ -68,7 +68,7 @@ class _Reader:
             except ValueError as error:
                 notes.add(kinds.IMAGES_OUTSIDE, _listed_at(listed, name), str(error))
 
-    def _read_image(self, files: PartFiles, name: str, reader: SeeingReader) -> None:
+    def _read_image(self, files: PartFiles, name: str, reader: DigestingReader) -> None:
         path, notes = files.xml_path(name), self._split.notes
         try:
             found = parse_voc_xml(reader.read(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.failures.events import EVENTS, Event, append_event, read_events, spent
-from orchestrator.failures.kinds import RULES, Action, Kind, classify, root_cause
+from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
 from orchestrator.failures.retry import judge, micro_batch_of
 from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
 
@@ -78,44 +78,50 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "resume.pt")
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (TrialError("no such class"), Kind.CONFIG),
-        (NonFiniteLoss("loss/cls"), Kind.NON_FINITE),
-        (OutOfMemoryError("tried to allocate"), Kind.OUT_OF_MEMORY),
-        (RuntimeError("CUDA out of memory. Tried to allocate"), Kind.OUT_OF_MEMORY),
-        (MemoryError(), Kind.OUT_OF_MEMORY),
-        (ActorDiedError("died"), Kind.WORKER_LOST),
-        (preempted(), Kind.PREEMPTED),
-        (FULL, Kind.DISK_FULL),
-        (OSError(errno.EDQUOT, "quota"), Kind.DISK_FULL),
-        (OSError(errno.ESTALE, "stale handle"), Kind.STORAGE_DOWN),
-        (FileNotFoundError(errno.ENOENT, "no such file"), Kind.CRASH),
-        (ConnectionResetError("peer"), Kind.CRASH),
-        (RuntimeError("NCCL communicator was aborted on rank 1"), Kind.CRASH),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Kind.CRASH),
-        (ModuleNotFoundError("No module named 'timm'"), Kind.PROGRAM),
-        (AttributeError("'list' object has no attribute 'in_channels'"), Kind.PROGRAM),
-        (KeyError("Custom is not in the mmdet::model registry"), Kind.PROGRAM),
-        (TypeError("got an unexpected keyword argument"), Kind.PROGRAM),
-        (ValueError("what"), Kind.PROGRAM),
-        (RuntimeError("The size of tensor a (64) must match the size of tensor b (32)"), Kind.PROGRAM),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x4 and 8x16)"), Kind.PROGRAM),
-        (RuntimeError("offset output dims: (24, 24) - computed output dims: (12, 12)"), Kind.PROGRAM),
-        (raised_from(KeyError("x")), Kind.PROGRAM),
-        (raised_from(ConnectionResetError("peer")), Kind.CRASH),
-        (while_handling(KeyError("x"), RuntimeError("no answer")), Kind.CRASH),
-        (while_handling(KeyError("x"), ConnectionResetError("peer")), Kind.CRASH),
-        (RayTaskError(KeyError("x")), Kind.PROGRAM),
-        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: KeyError("x")}), Kind.PROGRAM),
-        (WorkerGroupError({0: KeyError("x"), 1: ActorDiedError("died")}), Kind.WORKER_LOST),
-        (raised_from(FULL), Kind.DISK_FULL),
-        (RayTaskError(NonFiniteLoss("loss/cls")), Kind.NON_FINITE),
-        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: TrialError("damaged")}), Kind.CONFIG),
-        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: ActorDiedError("died")}), Kind.WORKER_LOST),
-        (WorkerGroupError({0: ActorDiedError("died"), 1: preempted()}), Kind.PREEMPTED),
+        (TrialError("no such class"), FailureKind.CONFIG),
+        (NonFiniteLoss("loss/cls"), FailureKind.NON_FINITE),
+        (OutOfMemoryError("tried to allocate"), FailureKind.OUT_OF_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), FailureKind.OUT_OF_MEMORY),
+        (MemoryError(), FailureKind.OUT_OF_MEMORY),
+        (ActorDiedError("died"), FailureKind.WORKER_LOST),
+        (preempted(), FailureKind.PREEMPTED),
+        (FULL, FailureKind.DISK_FULL),
+        (OSError(errno.EDQUOT, "quota"), FailureKind.DISK_FULL),
+        (OSError(errno.ESTALE, "stale handle"), FailureKind.STORAGE_DOWN),
+        (FileNotFoundError(errno.ENOENT, "no such file"), FailureKind.CRASH),
+        (ConnectionResetError("peer"), FailureKind.CRASH),
+        (RuntimeError("NCCL communicator was aborted on rank 1"), FailureKind.CRASH),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), FailureKind.CRASH),
+        (ModuleNotFoundError("No module named 'timm'"), FailureKind.PROGRAM),
+        (AttributeError("'list' object has no attribute 'in_channels'"), FailureKind.PROGRAM),
+        (KeyError("Custom is not in the mmdet::model registry"), FailureKind.PROGRAM),
+        (TypeError("got an unexpected keyword argument"), FailureKind.PROGRAM),
+        (ValueError("what"), FailureKind.PROGRAM),
+        (RuntimeError("The size of tensor a (64) must match the size of tensor b (32)"), FailureKind.PROGRAM),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x4 and 8x16)"), FailureKind.PROGRAM),
+        (RuntimeError("offset output dims: (24, 24) - computed output dims: (12, 12)"), FailureKind.PROGRAM),
+        (raised_from(KeyError("x")), FailureKind.PROGRAM),
+        (raised_from(ConnectionResetError("peer")), FailureKind.CRASH),
+        (while_handling(KeyError("x"), RuntimeError("no answer")), FailureKind.CRASH),
+        (while_handling(KeyError("x"), ConnectionResetError("peer")), FailureKind.CRASH),
+        (RayTaskError(KeyError("x")), FailureKind.PROGRAM),
+        (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: KeyError("x")}), FailureKind.PROGRAM),
+        (WorkerGroupError({0: KeyError("x"), 1: ActorDiedError("died")}), FailureKind.WORKER_LOST),
+        (raised_from(FULL), FailureKind.DISK_FULL),
+        (RayTaskError(NonFiniteLoss("loss/cls")), FailureKind.NON_FINITE),
+        (
+            WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: TrialError("damaged")}),
+            FailureKind.CONFIG,
+        ),
+        (
+            WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: ActorDiedError("died")}),
+            FailureKind.WORKER_LOST,
+        ),
+        (WorkerGroupError({0: ActorDiedError("died"), 1: preempted()}), FailureKind.PREEMPTED),
     ],
     ids=repr,
 )
-def test_a_failure_has_the_kind_of_its_telling_cause(error: BaseException, kind: Kind) -> None:
+def test_a_failure_has_the_kind_of_its_telling_cause(error: BaseException, kind: FailureKind) -> None:
     assert classify(error) is kind
 
 
@@ -129,11 +135,11 @@ def test_the_root_is_what_gave_the_kind_else_the_innermost() -> None:
 def test_errors_that_quote_each_other_in_a_circle_end() -> None:
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
-    assert classify(first) is Kind.CRASH
+    assert classify(first) is FailureKind.CRASH
 
 
 def test_every_kind_has_a_rule() -> None:
-    assert set(RULES) == set(Kind)
+    assert set(RULES) == set(FailureKind)
 
 
 # verdicts ------------------------------------------------------------------------------------------------------------
@@ -184,10 +190,10 @@ def test_out_of_memory_halves_the_micro_batch_until_nothing_is_left_to_halve(job
 def test_young_stacks_say_that_the_attempt_hung(job: Job, tmp_path: Path) -> None:
     (tmp_path / "stacks-0.txt").write_text("Thread 0x1: File loop.py, line 1")
     written = (tmp_path / "stacks-0.txt").stat().st_mtime
-    assert judge(job, ActorDiedError("died"), "now", began=written + 5).kind is Kind.WORKER_LOST
-    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.HANG
+    assert judge(job, ActorDiedError("died"), "now", began=written + 5).kind is FailureKind.WORKER_LOST
+    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is FailureKind.HANG
     assert (tmp_path / "hang-2-0.txt").read_text().startswith("Thread")
-    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is Kind.WORKER_LOST
+    assert judge(job, ActorDiedError("died"), "now", began=written - 5).kind is FailureKind.WORKER_LOST
 
 
 def test_a_full_disk_is_said_in_one_sentence(job: Job) -> None:
@@ -202,11 +208,14 @@ def test_a_full_disk_is_said_in_one_sentence(job: Job) -> None:
 
 def test_the_timeline_keeps_order_and_survives_a_line_that_was_cut_off(tmp_path: Path) -> None:
     assert read_events(tmp_path) == []
-    first, second = Event(Kind.HANG, Action.RESTART, "a", run="r"), Event(Kind.CRASH, Action.STOP, "b\nc", 2, "r")
+    first, second = (
+        Event(FailureKind.HANG, Action.RESTART, "a", run="r"),
+        Event(FailureKind.CRASH, Action.STOP, "b\nc", 2, "r"),
+    )
     append_event(tmp_path, first)
     append_event(tmp_path, second)
     with (tmp_path / EVENTS).open("a") as stream:
         stream.write('{"kind": "crash", "act')
     assert read_events(tmp_path) == [first, second]
-    assert spent([first, second], "r", Kind.HANG) == 1
-    assert spent([first, second], "other", Kind.HANG) == 0
+    assert spent([first, second], "r", FailureKind.HANG) == 1
+    assert spent([first, second], "other", FailureKind.HANG) == 0

@@ -9,8 +9,8 @@ from PIL import Image
 
 from orchestrator.core.errors import OperationError
 from orchestrator.reports.figures.canvas import write_figure
-from orchestrator.reports.figures.phases import Curve, Panel, draw_phases, panels_of
-from orchestrator.reports.figures.predictions import Shown, draw_predictions
+from orchestrator.reports.figures.predictions import PredictedImage, draw_predictions
+from orchestrator.reports.figures.training_curves import Panel, TrainingCurve, draw_phases, panels_of
 from tests.unit.orchestrator.reports.example import plan_of
 from trainers.schema.predictions import ImagePredictions, Picture, TruthBox
 
@@ -84,7 +84,7 @@ def jpeg() -> bytes:
 
 def test_boxes_stand_where_they_were_found_from_the_threshold_on():
     figure = draw_predictions(
-        [Shown(picture(), jpeg(), (found(), found()))], ["x", "y"], ["cat", "dog"], (0.1, 0.3, 0.95)
+        [PredictedImage(picture(), jpeg(), (found(), found()))], ["x", "y"], ["cat", "dog"], (0.1, 0.3, 0.95)
     )
     assert len(figure.axes) == 9
     boxes = [[patch.get_bbox().extents.tolist() for patch in axes.patches] for axes in figure.axes]
@@ -97,7 +97,7 @@ def test_boxes_stand_where_they_were_found_from_the_threshold_on():
 
 
 def test_right_and_wrong_boxes_differ_in_more_than_colour():
-    figure = draw_predictions([Shown(picture(), jpeg(), (found(),))], ["x"], ["cat", "dog"], (0.1,))
+    figure = draw_predictions([PredictedImage(picture(), jpeg(), (found(),))], ["x"], ["cat", "dog"], (0.1,))
     assert len({patch.get_linestyle() for patch in figure.axes[1].patches}) == 3
 
 
@@ -106,7 +106,7 @@ def test_the_same_figure_is_the_same_file_whatever_the_names(tmp_path, ending):
     names = [r"$\frac{<script>&\undefined}$ \x1b", "ok"]
 
     def draw():
-        return draw_predictions([Shown(picture(), jpeg(), (found(), found()))], names, ["$x^", "<b>"], (0.1,))
+        return draw_predictions([PredictedImage(picture(), jpeg(), (found(), found()))], names, ["$x^", "<b>"], (0.1,))
 
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -123,11 +123,13 @@ def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path):
 
 
 def panels_of_one():
-    return [Panel("s", (Curve("none", "none", (1, 2), (10.0, 20.0), (0.0, 0.0)),))]
+    return [Panel("s", (TrainingCurve("none", "none", (1, 2), (10.0, 20.0), (0.0, 0.0)),))]
 
 
 def test_a_method_has_one_colour_in_all_panels():
-    none, ld, bckd = (Curve(method, method, (1, 2), (10.0, 20.0), (0.0, 0.0)) for method in ("none", "ld", "bckd"))
+    none, ld, bckd = (
+        TrainingCurve(method, method, (1, 2), (10.0, 20.0), (0.0, 0.0)) for method in ("none", "ld", "bckd")
+    )
     figure = draw_phases([Panel("a", (none, ld, bckd)), Panel("b", (none, bckd), "from c")], "x")
     first, second = ([line.get_color() for line in axes.lines] for axes in figure.axes)
     assert [first[0], first[2]] == second

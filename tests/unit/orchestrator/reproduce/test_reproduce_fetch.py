@@ -17,7 +17,7 @@ from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.fetch_data import fetch_data
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import make_agenda
-from orchestrator.reproduce.sources import FETCHED, Lack, Source, lacking
+from orchestrator.reproduce.sources import FETCHED, FileSource, Lack, lacking
 
 
 def packed_zip() -> bytes:
@@ -73,7 +73,7 @@ def server() -> Iterator[str]:
 
 def lack(server: str, name: str, folder: Path, md5: str | None = None) -> Lack:
     digest = hashlib.md5(FILES[name]).hexdigest() if md5 is None else md5
-    return Lack("data", (Source(server + name, f"MD5 {digest}", str(folder)),), unpack=str(folder))
+    return Lack("data", (FileSource(server + name, f"MD5 {digest}", str(folder)),), unpack=str(folder))
 
 
 @pytest.mark.parametrize(

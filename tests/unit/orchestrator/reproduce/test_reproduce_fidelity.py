@@ -13,12 +13,12 @@ from orchestrator.reproduce.data.smoke_data import smoke_roots, write_smoke_data
 from orchestrator.reproduce.fidelity import compressed, shortened, smoke
 from orchestrator.reproduce.tables import studies, study_file
 from orchestrator.study.load import LoadedStudy, load_study
-from orchestrator.study.schema import Study, TrainedTeacher
+from orchestrator.study.schema import StudySpec, TrainedTeacher
 from trainers.schema import CocoDataset, VocDataset
 from trainers.schema.schedule import Schedule
 
 
-def study(name: str) -> Study:
+def study(name: str) -> StudySpec:
     path = study_file(name)
     assert path is not None
     return load_study(path).study

@@ -8,14 +8,14 @@ from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import Agenda, make_agenda
+from orchestrator.reproduce.plan import RunPlan, make_agenda
 from orchestrator.reproduce.plan_table import plan_content
 from orchestrator.reproduce.tables import studies, study_file
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import runner
 
 
-def agenda(target: str, machine: Machine | None, folder: Path, **options: object) -> Agenda:
+def agenda(target: str, machine: Machine | None, folder: Path, **options: object) -> RunPlan:
     return make_agenda([target], Options(**options), Store(folder / "store"), machine)  # type: ignore[arg-type]
 
 

@@ -15,16 +15,16 @@ from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import Agenda, make_agenda
+from orchestrator.reproduce.plan import RunPlan, make_agenda
 from orchestrator.service.queue import as_text, from_text
 from orchestrator.submit.identity import parse_attempt
-from orchestrator.submit.order import entrypoint
+from orchestrator.submit.job_request import entrypoint
 from tests.unit.orchestrator.clusters.described import cluster, worker
 from tests.unit.orchestrator.command import runner
 
 
 @pytest.fixture
-def agenda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Agenda]:
+def agenda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunPlan]:
     monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
     monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
     big = Machine(cpus=64, gpus=8)
@@ -67,7 +67,7 @@ def test_a_trial_that_fits_nowhere_is_refused_before_a_machine_starts(agenda):
     require_room(agenda("A4"), cluster(workers=[worker(gpus=0)]))
 
 
-def test_a_mirror_that_is_not_kept_is_said(agenda: Callable[..., Agenda]):
+def test_a_mirror_that_is_not_kept_is_said(agenda: Callable[..., RunPlan]):
     plain: Cluster = cluster()
     assert len(said(agenda("A4"), plain)) == 1
     assert "keeps no mirror" in said(agenda("A4"), cluster(mirror="s3://bucket/runs"))[-1]

@@ -8,12 +8,12 @@ import pytest
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.pairs import Pair, pairs_of
+from orchestrator.reproduce.pairs import DetectorPair, pairs_of
 from orchestrator.reproduce.plan import make_agenda
 
 
 @pytest.fixture
-def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Pair]]:
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[DetectorPair]]:
     monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
     monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
     store, big = Store(tmp_path / "store"), Machine(cpus=64, gpus=8)

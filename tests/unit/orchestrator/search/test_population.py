@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.search.population import PopulationAdvisor
+from orchestrator.search.population import PopulationSampler
 from orchestrator.study.schema import Search
 
 SPACE = {"method.alpha1": {"uniform": [0.0, 2.0]}, "schedule.lr": [0.001, 0.01, 0.1]}
@@ -18,7 +18,7 @@ def search(**given: Any) -> Search:
     return Search.model_validate_json(json.dumps(content))
 
 
-def generation(advisor: PopulationAdvisor, size: int = 4) -> list[Suggestion]:
+def generation(advisor: PopulationSampler, size: int = 4) -> list[Suggestion]:
     found = []
     while len(found) < size and (suggestion := advisor.ask()) is not None:
         advisor.asked(suggestion)
@@ -26,13 +26,13 @@ def generation(advisor: PopulationAdvisor, size: int = 4) -> list[Suggestion]:
     return found
 
 
-def tell(advisor: PopulationAdvisor, members: list[Suggestion], scores: list[float | None]) -> None:
+def tell(advisor: PopulationSampler, members: list[Suggestion], scores: list[float | None]) -> None:
     for member, value in zip(members, scores, strict=True):
         advisor.told(member.number, None if value is None else (value,))
 
 
 def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> None:
-    advisor = PopulationAdvisor(search(), epochs=5)
+    advisor = PopulationSampler(search(), epochs=5)
     first = generation(advisor)
     assert [(member.origin, member.until_epoch) for member in first] == [(None, 2)] * 4
     tell(advisor, first, [0.2, 0.1, 0.4, 0.3])
@@ -50,7 +50,7 @@ def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> Non
 
 
 def test_nobody_goes_on_before_all_have_arrived() -> None:
-    advisor = PopulationAdvisor(search(), epochs=4)
+    advisor = PopulationSampler(search(), epochs=4)
     first = generation(advisor)
     for member in first[:-1]:
         advisor.told(member.number, (0.5,))
@@ -60,7 +60,7 @@ def test_nobody_goes_on_before_all_have_arrived() -> None:
 
 
 def test_who_failed_goes_on_from_a_member_that_did_not() -> None:
-    advisor = PopulationAdvisor(search(), epochs=4)
+    advisor = PopulationSampler(search(), epochs=4)
     tell(advisor, generation(advisor), [None, 0.1, None, 0.3])
     origins = [member.origin for member in generation(advisor)]
     assert origins[1:2] + origins[3:] == [1, 3]
@@ -68,17 +68,17 @@ def test_who_failed_goes_on_from_a_member_that_did_not() -> None:
 
 
 def test_it_ends_at_the_last_epoch_and_when_all_have_failed() -> None:
-    advisor = PopulationAdvisor(search(), epochs=4)
+    advisor = PopulationSampler(search(), epochs=4)
     for _ in range(2):
         tell(advisor, generation(advisor), [0.1, 0.2, 0.3, 0.4])
     assert advisor.ask() is None
-    doomed = PopulationAdvisor(search(), epochs=4)
+    doomed = PopulationSampler(search(), epochs=4)
     tell(doomed, generation(doomed), [None] * 4)
     assert doomed.ask() is None
 
 
 def test_a_new_process_goes_on_with_the_same_segments() -> None:
-    undisturbed = PopulationAdvisor(search(), epochs=6)
+    undisturbed = PopulationSampler(search(), epochs=6)
     history: list[tuple[Suggestion, float]] = []
     for _ in range(3):
         members = generation(undisturbed)
@@ -86,7 +86,7 @@ def test_a_new_process_goes_on_with_the_same_segments() -> None:
         tell(undisturbed, members, list(scores))
         history += zip(members, scores, strict=True)
     for cut in range(len(history)):
-        again = PopulationAdvisor(search(), epochs=6)
+        again = PopulationSampler(search(), epochs=6)
         for member, _ in history[:cut]:
             again.asked(member)
         for member, value in reversed(history[:cut]):  # in whatever order results came in

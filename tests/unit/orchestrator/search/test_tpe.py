@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.search.tpe import TpeAdvisor
+from orchestrator.search.tpe import TpeSampler
 from orchestrator.study.schema import Search
 
 SPACE = {
@@ -31,7 +31,7 @@ def score(params: dict[str, Any]) -> float:
     return -far - abs(params["method.levels"] - 2) - (params["schedule.policy"]["kind"] != "cosine")
 
 
-def ask_and_answer(advisor: TpeAdvisor, count: int) -> Answered:
+def ask_and_answer(advisor: TpeSampler, count: int) -> Answered:
     found: Answered = []
     for _ in range(count):
         suggestion = advisor.ask()
@@ -44,7 +44,7 @@ def ask_and_answer(advisor: TpeAdvisor, count: int) -> Answered:
 
 
 def test_points_are_within_the_space() -> None:
-    for suggestion, _ in ask_and_answer(TpeAdvisor(search()), 20):
+    for suggestion, _ in ask_and_answer(TpeSampler(search()), 20):
         assert 0 <= suggestion.params["method.alpha1"] <= 2  # type: ignore[operator]
         assert 1e-4 <= suggestion.params["schedule.lr"] <= 1e-1  # type: ignore[operator]
         assert suggestion.params["method.levels"] in (1, 2, 4)
@@ -52,9 +52,9 @@ def test_points_are_within_the_space() -> None:
 
 
 def test_a_new_process_goes_on_with_the_same_points() -> None:
-    undisturbed = ask_and_answer(TpeAdvisor(search()), 16)
+    undisturbed = ask_and_answer(TpeSampler(search()), 16)
     for cut in (1, 5, 11, 15):
-        again = TpeAdvisor(search())
+        again = TpeSampler(search())
         for suggestion, value in undisturbed[:cut]:
             again.asked(suggestion)
             again.told(suggestion.number, None if value is None else (value,))
@@ -62,7 +62,7 @@ def test_a_new_process_goes_on_with_the_same_points() -> None:
 
 
 def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> None:
-    first, second = TpeAdvisor(search()), TpeAdvisor(search())
+    first, second = TpeSampler(search()), TpeSampler(search())
     for advisor, order in ((first, range(8)), (second, reversed(range(8)))):
         asked = []
         for _ in range(8):
@@ -78,7 +78,7 @@ def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> N
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_results_lead_to_better_points_than_chance(seed: int) -> None:
-    answered = ask_and_answer(TpeAdvisor(search(seed=seed, samples=40)), 40)
+    answered = ask_and_answer(TpeSampler(search(seed=seed, samples=40)), 40)
     late = [value for suggestion, value in answered if suggestion.number >= 20 and value is not None]
     chance = random.Random(0)
     draws = [
@@ -92,7 +92,7 @@ def test_results_lead_to_better_points_than_chance(seed: int) -> None:
 
 
 def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not() -> None:
-    known, ignorant = TpeAdvisor(search(samples=8)), TpeAdvisor(search(samples=8))
+    known, ignorant = TpeSampler(search(samples=8)), TpeSampler(search(samples=8))
     for alpha, lr, levels, kind in product((0.1, 1.3, 1.9), (1e-4, 1e-2), (1, 2), ("cosine", "constant")):
         params = {
             "method.alpha1": alpha, "schedule.lr": lr, "method.levels": levels, "schedule.policy": {"kind": kind}
@@ -106,7 +106,7 @@ def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not(
 
 
 def test_two_objectives_find_both_ends() -> None:
-    advisor = TpeAdvisor(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
+    advisor = TpeSampler(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
     found = []
     for _ in range(40):
         suggestion = advisor.ask()
@@ -120,6 +120,6 @@ def test_two_objectives_find_both_ends() -> None:
 
 
 def test_the_end_comes_after_the_samples() -> None:
-    advisor = TpeAdvisor(search(samples=2))
+    advisor = TpeSampler(search(samples=2))
     ask_and_answer(advisor, 2)
     assert advisor.ask() is None

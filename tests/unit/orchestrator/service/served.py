@@ -5,11 +5,11 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from orchestrator.service.app import Service, make_app
-from orchestrator.service.intake import Intake
-from orchestrator.service.keeper import Keeper
 from orchestrator.service.queue import Queue
+from orchestrator.service.reconcile_loop import ReconcileLoop
+from orchestrator.service.validation import SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
-from orchestrator.submit.record import Ledger
+from orchestrator.submit.record import JobRecords
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
 
 TOKEN = "the-token-of-the-service"
@@ -31,7 +31,7 @@ class Served:
         self.store = folder / "store"
         self.store.mkdir(parents=True)
         self.queue = Queue(self.store / "queue.db", longest)
-        self.service = Service(self.queue, Intake(str(self.store)), cluster, TOKEN)
-        self.records = Ledger(self.store)
-        self.step = Keeper(self.queue, cluster, self.records).step
+        self.service = Service(self.queue, SubmissionValidator(str(self.store)), cluster, TOKEN)
+        self.records = JobRecords(self.store)
+        self.step = ReconcileLoop(self.queue, cluster, self.records).step
         self.app: FastAPI = make_app(self.service)

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from orchestrator.api import Study
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.submit.service_client import Remote
-from orchestrator.submit.states import State
+from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
-from tests.unit.orchestrator.submit.orders import said
+from tests.unit.orchestrator.submit.job_requests import said
 
 GUARDED = [
     ("POST", "/api/key"), ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/x"),
@@ -63,22 +63,22 @@ def test_every_path_but_health_is_guarded(served):
 def test_a_study_goes_through_its_life(served, remote, order):
     first, second = remote.submit(order), remote.submit(order)
     assert (first.new, second.new) == (True, False)
-    assert first.submission.state == State.QUEUED
+    assert first.submission.state == SubmissionState.QUEUED
     served.step()
     key = first.submission.key
     assert remote.status(key).id == f"{key}-1"
     served.ray.say(f"{key}-1", logs="epoch 1\n")
     assert remote.logs(key) == "epoch 1\n"
-    served.records.write(said(f"{key}-1", State.FAILED, "the teacher failed"))
+    served.records.write(said(f"{key}-1", SubmissionState.FAILED, "the teacher failed"))
     served.step()
     with pytest.raises(UserError, match=r"the teacher failed.*stillhouse resume"):
         remote.submit(order)
-    assert remote.resume(order).submission.state == State.QUEUED
+    assert remote.resume(order).submission.state == SubmissionState.QUEUED
     served.step()
-    served.records.write(said(f"{key}-2", State.FINISHED, "all trials have ended"))
+    served.records.write(said(f"{key}-2", SubmissionState.FINISHED, "all trials have ended"))
     served.step()
     [last] = remote.all()
-    assert (last.state, last.attempt) == (State.FINISHED, 2)
+    assert (last.state, last.attempt) == (SubmissionState.FINISHED, 2)
     with pytest.raises(UserError, match="nothing to stop"):
         remote.stop(key)
 
@@ -91,7 +91,7 @@ def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, 
 
 def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, order):
     key = remote.submit(order).submission.key
-    assert remote.stop(key).state == State.STOPPED
+    assert remote.stop(key).state == SubmissionState.STOPPED
     served.step()
     assert served.ray.starts == []
 

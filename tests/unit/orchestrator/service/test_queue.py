@@ -4,8 +4,8 @@ import pytest
 
 from orchestrator.service.queue import Conflict, Queue, QueueFull
 from orchestrator.service.transitions import TRANSITIONS
-from orchestrator.submit.states import State
-from tests.unit.orchestrator.submit.orders import KEY, order
+from orchestrator.submit.states import SubmissionState
+from tests.unit.orchestrator.submit.job_requests import KEY, order
 
 OTHER = "stillhouse-aaaaaaaaaaaa"
 
@@ -20,7 +20,7 @@ def test_a_study_is_accepted_once_and_comes_back_as_it_was(queue, tmp_path):
     assert not queue.add(order())
     again = Queue(tmp_path / "queue.db", longest=2)
     [entry] = again.entries()
-    assert (entry.order, entry.state, entry.attempt) == (order(), State.QUEUED, 0)
+    assert (entry.order, entry.state, entry.attempt) == (order(), SubmissionState.QUEUED, 0)
 
 
 def test_a_full_queue_says_so_and_forgets_nothing(queue):
@@ -35,12 +35,12 @@ def test_a_full_queue_says_so_and_forgets_nothing(queue):
 def test_room_is_made_by_a_study_whose_turn_has_come(queue):
     queue.add(order())
     queue.add(order(OTHER))
-    queue.move(queue.entry(KEY), State.SUBMITTED, "its turn")
+    queue.move(queue.entry(KEY), SubmissionState.SUBMITTED, "its turn")
     assert queue.add(order("stillhouse-bbbbbbbbbbbb"))
 
 
-@pytest.mark.parametrize("before", State)
-@pytest.mark.parametrize("after", State)
+@pytest.mark.parametrize("before", SubmissionState)
+@pytest.mark.parametrize("after", SubmissionState)
 def test_only_the_ways_of_the_table_can_be_gone(queue, before, after):
     """Reach each state by a way of the table, and try all others from there."""
     queue.add(order())
@@ -57,7 +57,7 @@ def test_only_the_ways_of_the_table_can_be_gone(queue, before, after):
 
 def way_to(target):
     """Return a shortest way from ``queued``, without its first step."""
-    ways = [[State.QUEUED]]
+    ways = [[SubmissionState.QUEUED]]
     for way in ways:
         if way[-1] == target:
             return way[1:]
@@ -68,27 +68,27 @@ def way_to(target):
 def test_of_two_who_move_the_same_study_one_is_told(queue):
     queue.add(order())
     seen = queue.entry(KEY)
-    queue.move(seen, State.SUBMITTED, "first")
+    queue.move(seen, SubmissionState.SUBMITTED, "first")
     with pytest.raises(Conflict):
-        queue.move(seen, State.STOPPED, "second")
-    assert queue.entry(KEY).state == State.SUBMITTED
+        queue.move(seen, SubmissionState.STOPPED, "second")
+    assert queue.entry(KEY).state == SubmissionState.SUBMITTED
 
 
 def test_a_look_from_an_earlier_attempt_moves_nothing(queue):
     queue.add(order())
-    for state in (State.SUBMITTED, State.RUNNING):
+    for state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
         queue.move(queue.entry(KEY), state, "on")
     first = queue.entry(KEY)
-    for state in (State.LOST, State.QUEUED, State.SUBMITTED, State.RUNNING):
+    for state in (SubmissionState.LOST, SubmissionState.QUEUED, SubmissionState.SUBMITTED, SubmissionState.RUNNING):
         queue.move(queue.entry(KEY), state, "again")
     with pytest.raises(Conflict):
-        queue.move(first, State.FINISHED, "the first attempt ended")
+        queue.move(first, SubmissionState.FINISHED, "the first attempt ended")
 
 
 def test_every_transition_is_an_event_with_its_reason(queue):
     queue.add(order())
-    queue.move(queue.entry(KEY), State.SUBMITTED, "its turn")
-    queue.move(queue.entry(KEY), State.RUNNING, "Ray has it")
+    queue.move(queue.entry(KEY), SubmissionState.SUBMITTED, "its turn")
+    queue.move(queue.entry(KEY), SubmissionState.RUNNING, "Ray has it")
     found = [(event.before, event.after, event.reason) for event in queue.events()]
     assert found == [
         (None, "queued", "accepted"), ("queued", "submitted", "its turn"), ("submitted", "running", "Ray has it"),
@@ -99,7 +99,7 @@ def test_every_transition_is_an_event_with_its_reason(queue):
 
 def test_a_resumed_study_waits_behind_the_others_with_a_new_budget(queue):
     queue.add(order())
-    for state in (State.SUBMITTED, State.RUNNING, State.LOST, State.FAILED):
+    for state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.LOST, SubmissionState.FAILED):
         queue.move(queue.entry(KEY), state, "on")
     queue.add(order(OTHER))
     queue.again(queue.entry(KEY), order(), "resumed")

@@ -7,8 +7,8 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.trial import refreshed
 from orchestrator.storage import copier
+from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.copier import mirrored
-from orchestrator.storage.place import Place, StorageAway
 from orchestrator.study.load import load_study
 from trainers.schema.record import Outcome, write_outcome
 
@@ -66,19 +66,19 @@ def test_without_an_address_nothing_watches(plan_in):
         assert watchers == []
 
 
-class Away(Place):
+class Away(StorageBackend):
     def put(self, file, name):
-        raise StorageAway("the storage is away")
+        raise StorageUnavailable("the storage is away")
 
 
 def test_a_storage_that_went_away_is_said_at_the_end_and_the_next_run_copies(plan_in, address, monkeypatch):
-    monkeypatch.setattr(copier, "Place", Away)
+    monkeypatch.setattr(copier, "StorageBackend", Away)
     monkeypatch.setattr(copier, "PAUSE_S", 0.01)
     monkeypatch.setattr(copier, "WAIT_S", 0.1)
     plan = plan_in("store")
     with pytest.raises(OperationError, match="1 trials wait to be copied"), mirrored(plan, address):
         finish(plan.trials[0])
-    monkeypatch.setattr(copier, "Place", Place)
+    monkeypatch.setattr(copier, "StorageBackend", StorageBackend)
     with mirrored(plan, address):
         pass
     with mirrored(plan_in("other"), address):
@@ -86,7 +86,7 @@ def test_a_storage_that_went_away_is_said_at_the_end_and_the_next_run_copies(pla
 
 
 def test_an_error_of_the_run_is_not_hidden_by_one_of_the_mirror(plan_in, address, monkeypatch):
-    monkeypatch.setattr(copier, "Place", Away)
+    monkeypatch.setattr(copier, "StorageBackend", Away)
     monkeypatch.setattr(copier, "PAUSE_S", 0.01)
     plan = plan_in("store")
 

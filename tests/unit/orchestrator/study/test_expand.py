@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.study.expand import Point, expand
+from orchestrator.study.expand import SearchPoint, expand
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import edit, write
 from trainers.schema import Bckd, NoDistillation
@@ -13,11 +13,11 @@ from trainers.schema.schedule import AdamW, CosinePolicy, Sgd
 SPACE = "  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n"
 
 
-def points_of(folder: Path, search: str, *sets: str) -> tuple[Point, ...]:
+def points_of(folder: Path, search: str, *sets: str) -> tuple[SearchPoint, ...]:
     return expand(load_study(write(folder, edit(SPACE, search)), sets).study)
 
 
-def brief(points: tuple[Point, ...]) -> list[tuple[object, ...]]:
+def brief(points: tuple[SearchPoint, ...]) -> list[tuple[object, ...]]:
     return [(point.is_baseline, *point.params.values(), point.seed) for point in points]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.study.expand import Point, expand
-from orchestrator.study.schema import Study
+from orchestrator.study.expand import SearchPoint, expand
+from orchestrator.study.schema import StudySpec
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -33,11 +33,11 @@ SEEDS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True)
 OPEN = st.sampled_from([{"uniform": [0.0, 1.0]}, {"uniform": [0.5, 8]}, {"loguniform": [1e-3, 1.0]}, [0.5], [1.0, 2.0]])
 
 
-def study(**search: Any) -> Study:
-    return Study.model_validate_json(json.dumps(BASE | {"search": search}))
+def study(**search: Any) -> StudySpec:
+    return StudySpec.model_validate_json(json.dumps(BASE | {"search": search}))
 
 
-def value_at(point: Point, key: str) -> object:
+def value_at(point: SearchPoint, key: str) -> object:
     """Return what a trial really uses for a searched key."""
     section, _, field = key.partition(".")
     return getattr(getattr(point, section), field)

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.load import load_study
-from orchestrator.study.schema import CheckpointTeacher, Study
+from orchestrator.study.schema import CheckpointTeacher, StudySpec
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, findings_of, write
 from trainers.schema import Bckd, CocoDataset
 from trainers.schema.schedule import CosinePolicy
@@ -31,7 +31,7 @@ tracking: {uri: "ftp://x"}
 COCO = "kind: shapes\n  train_images: 8"
 
 
-def load(folder: Path, text: str, *sets: str) -> Study:
+def load(folder: Path, text: str, *sets: str) -> StudySpec:
     return load_study(write(folder, text), sets).study
 
 

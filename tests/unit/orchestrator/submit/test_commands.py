@@ -8,10 +8,10 @@ from orchestrator import Study
 from orchestrator.cli import main
 from orchestrator.submit import connect, logs
 from orchestrator.submit.cluster import RayCluster
-from orchestrator.submit.record import Ledger
-from orchestrator.submit.states import State
+from orchestrator.submit.record import JobRecords
+from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
-from tests.unit.orchestrator.submit.orders import said
+from tests.unit.orchestrator.submit.job_requests import said
 
 STUDY = """
 name: tiny
@@ -74,11 +74,17 @@ def test_another_study_or_another_store_is_another_submission(ray, say):
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [(State.FINISHED, 0), (State.RUNNING, 0), (State.STOPPED, 0), (State.FAILED, 1)]
+    ("state", "code"),
+    [
+        (SubmissionState.FINISHED, 0),
+        (SubmissionState.RUNNING, 0),
+        (SubmissionState.STOPPED, 0),
+        (SubmissionState.FAILED, 1),
+    ],
 )
 def test_status_tells_scripts_by_its_exit_code(ray, say, tmp_path, state, code):
     found = submitted(say)
-    Ledger(tmp_path / "store").write(said(found["id"], state, "why it is so"))
+    JobRecords(tmp_path / "store").write(said(found["id"], state, "why it is so"))
     assert say("status", "study.yaml")[:2] == (code, f"{found['id']}  {state:<9}  tiny  why it is so\n")
 
 
@@ -88,7 +94,7 @@ def test_a_followed_log_goes_on_to_its_end(ray, say, tmp_path, monkeypatch):
 
     def look(_):
         ray.say(found["id"], logs="epoch 1\nepoch 2 \x1b[31m\n")
-        Ledger(tmp_path / "store").write(said(found["id"], State.FINISHED, "all trials have ended"))
+        JobRecords(tmp_path / "store").write(said(found["id"], SubmissionState.FINISHED, "all trials have ended"))
 
     monkeypatch.setattr(logs.time, "sleep", look)
     code, out, err = say("logs", "-f", "study.yaml")
@@ -98,7 +104,7 @@ def test_a_followed_log_goes_on_to_its_end(ray, say, tmp_path, monkeypatch):
 
 def test_what_has_ended_cannot_be_stopped(ray, say, tmp_path):
     found = submitted(say)
-    Ledger(tmp_path / "store").write(said(found["id"], State.FINISHED, "done"))
+    JobRecords(tmp_path / "store").write(said(found["id"], SubmissionState.FINISHED, "done"))
     code, _, err = say("stop", "study.yaml")
     assert (code, err) == (2, f"stillhouse: {found['id']} has finished (done): there is nothing to stop\n")
 

@@ -8,10 +8,10 @@ import pytest
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import Direct
-from orchestrator.submit.record import Ledger
-from orchestrator.submit.states import State
+from orchestrator.submit.record import JobRecords
+from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
-from tests.unit.orchestrator.submit.orders import KEY, order, said
+from tests.unit.orchestrator.submit.job_requests import KEY, order, said
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def ray(tmp_path):
 
 @pytest.fixture
 def direct(ray, tmp_path):
-    return Direct(RayCluster("http://head:8265", ray.transport), Ledger(tmp_path / "store"))
+    return Direct(RayCluster("http://head:8265", ray.transport), JobRecords(tmp_path / "store"))
 
 
 def test_submitting_twice_joins(direct, ray):
@@ -33,14 +33,14 @@ def test_submitting_twice_joins(direct, ray):
 
 def test_a_finished_submission_is_not_started_again_not_even_on_a_new_head(direct, ray):
     direct.submit(order())
-    direct.ledger.write(said(f"{KEY}-1", State.FINISHED, "all trials have ended"))
+    direct.ledger.write(said(f"{KEY}-1", SubmissionState.FINISHED, "all trials have ended"))
     ray.forget()
     for receipt in (direct.submit(order()), direct.resume(order())):
-        assert (receipt.new, receipt.submission.state) == (False, State.FINISHED)
+        assert (receipt.new, receipt.submission.state) == (False, SubmissionState.FINISHED)
     assert ray.starts == [f"{KEY}-1"]
 
 
-@pytest.mark.parametrize("end", [State.FAILED, State.STOPPED])
+@pytest.mark.parametrize("end", [SubmissionState.FAILED, SubmissionState.STOPPED])
 def test_going_on_is_the_users_decision(direct, ray, end):
     direct.submit(order())
     direct.ledger.write(said(f"{KEY}-1", end, "the teacher failed"))
@@ -54,7 +54,7 @@ def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
     direct.submit(order())
     ray.say(f"{KEY}-1", status="RUNNING")
     direct.ledger.write(said(f"{KEY}-1", ago_s=3600))
-    assert direct.status(KEY).state == State.LOST
+    assert direct.status(KEY).state == SubmissionState.LOST
     direct.resume(order())
     assert ray.read(f"{KEY}-1")["status"] == "STOPPED"
     assert direct.status(KEY).id == f"{KEY}-2"
@@ -62,7 +62,7 @@ def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
 
 def test_the_tenth_attempt_comes_after_the_ninth(direct):
     for number in (1, 9, 10):
-        direct.ledger.write(said(f"{KEY}-{number}", State.FAILED))
+        direct.ledger.write(said(f"{KEY}-{number}", SubmissionState.FAILED))
     assert direct.resume(order()).submission.attempt == 11
 
 
@@ -118,7 +118,7 @@ def test_the_job_runs_the_cluster_s_interpreter_and_gets_its_words_whole(direct,
 def test_another_version_of_ray_is_refused_before_anything_is_sent(tmp_path):
     ray = FakeRay(tmp_path, ray_version="2.9.0")
     with pytest.raises(UserError, match=r"runs Ray 2\.9\.0, this environment has"):
-        Direct(RayCluster("head:8265", ray.transport), Ledger(tmp_path)).submit(order())
+        Direct(RayCluster("head:8265", ray.transport), JobRecords(tmp_path)).submit(order())
     assert ray.starts == []
 
 
@@ -131,7 +131,7 @@ def test_an_answer_that_was_lost_is_asked_for_instead_of_believed_to_be_a_failur
             raise httpx.ReadTimeout("timed out", request=request)
         return reply
 
-    direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), Ledger(tmp_path / "store"))
+    direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), JobRecords(tmp_path / "store"))
     assert direct.submit(order()).new
     assert ray.starts == [f"{KEY}-1"]
 
@@ -142,6 +142,6 @@ def test_a_submission_that_ray_refuses_says_why_in_its_last_line(ray, tmp_path):
     def answer(request):
         return httpx.Response(500, text="Traceback\n...\nno agent") if request.method == "POST" else ray.answer(request)
 
-    direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), Ledger(tmp_path / "store"))
+    direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), JobRecords(tmp_path / "store"))
     with pytest.raises(OperationError, match="no agent"):
         direct.submit(order())

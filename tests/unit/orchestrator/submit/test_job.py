@@ -7,10 +7,10 @@ import pytest
 from orchestrator.commands import job, run
 from orchestrator.core.errors import OperationError
 from orchestrator.core.findings import Finding, StudyErrors
-from orchestrator.core.outcome import Outcome
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.version import own_version
-from orchestrator.submit.record import Ledger
-from orchestrator.submit.states import State
+from orchestrator.submit.record import JobRecords
+from orchestrator.submit.states import SubmissionState
 
 ATTEMPT = "stillhouse-0123456789ab-1"
 TEACHER = "the teacher (abc) failed, no student was started: it did not end"
@@ -24,7 +24,7 @@ def drive(tmp_path, monkeypatch):
         monkeypatch.setattr(job, "COMMANDS", {"run": (run.add_arguments, command)})
         words = ["--attempt", ATTEMPT, "--study", "tiny", "--client", client or own_version()]
         code = job.drive([*words, "--", "study.yaml", "--address", "auto", "--store", str(tmp_path), *options])
-        return code, Ledger(tmp_path).read(ATTEMPT)
+        return code, JobRecords(tmp_path).read(ATTEMPT)
 
     return driven
 
@@ -39,12 +39,17 @@ def raising(error):
 @pytest.mark.parametrize(
     ("command", "code", "state", "reason"),
     [
-        (lambda arguments: 0, 0, State.FINISHED, "all trials have ended"),
-        (raising(OperationError(TEACHER)), 1, State.FAILED, TEACHER),
-        (raising(StudyErrors([Finding("error", "s.yaml:3: a", "wrong")])), 2, State.FAILED, "s.yaml:3: a: wrong"),
-        (lambda arguments: Outcome(1, "1 of 2 trials failed"), 1, State.FAILED, "1 of 2 trials failed"),
-        (raising(KeyboardInterrupt()), 130, State.STOPPED, "stopped; trials have saved their states"),
-        (lambda arguments: 3, 3, State.FAILED, "exit code 3"),
+        (lambda arguments: 0, 0, SubmissionState.FINISHED, "all trials have ended"),
+        (raising(OperationError(TEACHER)), 1, SubmissionState.FAILED, TEACHER),
+        (
+            raising(StudyErrors([Finding("error", "s.yaml:3: a", "wrong")])),
+            2,
+            SubmissionState.FAILED,
+            "s.yaml:3: a: wrong",
+        ),
+        (lambda arguments: ExitStatus(1, "1 of 2 trials failed"), 1, SubmissionState.FAILED, "1 of 2 trials failed"),
+        (raising(KeyboardInterrupt()), 130, SubmissionState.STOPPED, "stopped; trials have saved their states"),
+        (lambda arguments: 3, 3, SubmissionState.FAILED, "exit code 3"),
     ],
 )
 def test_the_record_says_how_it_ended(drive, command, code, state, reason):
@@ -54,7 +59,7 @@ def test_the_record_says_how_it_ended(drive, command, code, state, reason):
 
 def test_options_that_the_command_does_not_know_are_the_reason(drive):
     found, record = drive(lambda arguments: pytest.fail("must not run"), "--no-such-option")
-    assert (found, record.state) == (2, State.FAILED)
+    assert (found, record.state) == (2, SubmissionState.FAILED)
     assert record.reason == "stillhouse run: unrecognized arguments: --no-such-option"
 
 
@@ -66,8 +71,8 @@ def test_while_it_runs_the_record_says_that_it_lives(drive, tmp_path, monkeypatc
         assert (arguments.study, arguments.address) == ("study.yaml", "auto")
         giving_up = time.monotonic() + 5
         while len(set(heard)) < 3 and time.monotonic() < giving_up:
-            record = Ledger(tmp_path).read(ATTEMPT)
-            assert record.state == State.RUNNING
+            record = JobRecords(tmp_path).read(ATTEMPT)
+            assert record.state == SubmissionState.RUNNING
             heard.append(record.heard)
         return 0
 
@@ -77,7 +82,7 @@ def test_while_it_runs_the_record_says_that_it_lives(drive, tmp_path, monkeypatc
 
 def test_a_client_of_another_version_gets_no_run(drive):
     code, record = drive(lambda arguments: pytest.fail("must not run"), client="0.0.1")
-    assert (code, record.state) == (2, State.FAILED)
+    assert (code, record.state) == (2, SubmissionState.FAILED)
     assert "the client 0.0.1" in record.reason
 
 
@@ -85,7 +90,7 @@ def test_an_error_of_ours_is_no_end_that_anybody_planned(drive, tmp_path):
     """Whoever looks finds a driver that was lost, and may resume."""
     with pytest.raises(RuntimeError):
         drive(raising(RuntimeError()))
-    assert Ledger(tmp_path).read(ATTEMPT).state == State.RUNNING
+    assert JobRecords(tmp_path).read(ATTEMPT).state == SubmissionState.RUNNING
 
 
 def test_a_store_that_cannot_be_written_is_one_sentence(drive, tmp_path, capsys):

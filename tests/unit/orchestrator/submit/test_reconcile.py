@@ -3,11 +3,11 @@
 import pytest
 
 from orchestrator.submit.reconcile import SILENCE_S, RayJob, reconcile
-from orchestrator.submit.states import ALIVE, State
-from tests.unit.orchestrator.submit.orders import said
+from orchestrator.submit.states import ALIVE, SubmissionState
+from tests.unit.orchestrator.submit.job_requests import said
 
 STATUSES = ("PENDING", "RUNNING", "STOPPED", "FAILED", "SUCCEEDED", None)
-ENDS = (State.FINISHED, State.FAILED, State.STOPPED)
+ENDS = (SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.STOPPED)
 
 
 def job(status):
@@ -23,12 +23,16 @@ def test_what_the_driver_said_about_its_end_counts_whatever_ray_says(end, status
 @pytest.mark.parametrize(
     ("status", "fresh", "silent"),
     [
-        ("PENDING", State.RUNNING, State.LOST),
-        ("RUNNING", State.RUNNING, State.LOST),
-        (None, State.RUNNING, State.LOST),  # a new head knows no jobs; the driver may live until it notices
-        ("STOPPED", State.STOPPED, State.STOPPED),
-        ("FAILED", State.LOST, State.LOST),
-        ("SUCCEEDED", State.LOST, State.LOST),
+        ("PENDING", SubmissionState.RUNNING, SubmissionState.LOST),
+        ("RUNNING", SubmissionState.RUNNING, SubmissionState.LOST),
+        (
+            None,
+            SubmissionState.RUNNING,
+            SubmissionState.LOST,
+        ),  # a new head knows no jobs; the driver may live until it notices
+        ("STOPPED", SubmissionState.STOPPED, SubmissionState.STOPPED),
+        ("FAILED", SubmissionState.LOST, SubmissionState.LOST),
+        ("SUCCEEDED", SubmissionState.LOST, SubmissionState.LOST),
     ],
 )
 def test_while_a_driver_has_not_said_how_it_ended_its_signs_of_life_count(status, fresh, silent):
@@ -39,12 +43,12 @@ def test_while_a_driver_has_not_said_how_it_ended_its_signs_of_life_count(status
 @pytest.mark.parametrize(
     ("status", "seen", "unseen"),
     [
-        ("PENDING", State.SUBMITTED, State.SUBMITTED),
-        ("RUNNING", State.SUBMITTED, State.RUNNING),
-        ("STOPPED", State.STOPPED, State.STOPPED),
-        ("FAILED", State.FAILED, State.FAILED),
-        ("SUCCEEDED", State.LOST, State.FINISHED),
-        (None, State.LOST, State.LOST),
+        ("PENDING", SubmissionState.SUBMITTED, SubmissionState.SUBMITTED),
+        ("RUNNING", SubmissionState.SUBMITTED, SubmissionState.RUNNING),
+        ("STOPPED", SubmissionState.STOPPED, SubmissionState.STOPPED),
+        ("FAILED", SubmissionState.FAILED, SubmissionState.FAILED),
+        ("SUCCEEDED", SubmissionState.LOST, SubmissionState.FINISHED),
+        (None, SubmissionState.LOST, SubmissionState.LOST),
     ],
 )
 def test_without_a_record_it_matters_whether_one_could_be_seen(status, seen, unseen):

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from orchestrator.failures.kinds import Kind, classify
+from orchestrator.failures.kinds import FailureKind, classify
 from orchestrator.worker_groups import broker as module
-from orchestrator.worker_groups.broker import Exchange, Reply
-from orchestrator.worker_groups.queue import Seat
+from orchestrator.worker_groups.broker import Broker, Reply
+from orchestrator.worker_groups.queue import Slot
 from orchestrator.worker_groups.records import linked
 from trainers.schema.record import Record
 
 FIRST = Record(1, 1, {})
 
 
-def seat(name: str, position: int) -> Seat:
-    return Seat(name, "one", position, f"job of {name}", -1, 0.0, "ticket")
+def seat(name: str, position: int) -> Slot:
+    return Slot(name, "one", position, f"job of {name}", -1, 0.0, "ticket")
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
@@ -26,7 +26,7 @@ def play(scene: Coroutine[Any, Any, None]) -> None:
 
 def test_a_host_waits_for_its_cohort_and_a_reader_for_its_record() -> None:
     async def scene() -> None:
-        desk = Exchange(2, {"a": "one", "b": "one"}, False)
+        desk = Broker(2, {"a": "one", "b": "one"}, False)
         jobs = asyncio.create_task(desk.cohort("host"))
         await desk.sit(seat("a", 0))
         await asyncio.sleep(0)
@@ -50,7 +50,7 @@ def test_a_host_waits_for_its_cohort_and_a_reader_for_its_record() -> None:
 
 def test_a_host_goes_when_nothing_is_left_to_come() -> None:
     async def scene() -> None:
-        desk = Exchange(2, {"a": "one"}, False)
+        desk = Broker(2, {"a": "one"}, False)
         jobs = asyncio.create_task(desk.cohort("host"))
         await asyncio.sleep(0)
         await desk.leave("a")
@@ -63,7 +63,7 @@ def test_a_trial_that_nobody_trains_is_told_after_its_patience(monkeypatch: pyte
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
 
     async def scene() -> None:
-        desk = Exchange(1, {"a": "one"}, False)
+        desk = Broker(1, {"a": "one"}, False)
         await desk.sit(seat("a", 0))
         assert await desk.take("a", "ticket", 0.1) == Reply(starved=True)
 
@@ -72,7 +72,7 @@ def test_a_trial_that_nobody_trains_is_told_after_its_patience(monkeypatch: pyte
 
 def test_a_reader_that_was_replaced_hears_no_more() -> None:
     async def scene() -> None:
-        desk = Exchange(1, {"a": "one"}, False)
+        desk = Broker(1, {"a": "one"}, False)
         await desk.sit(seat("a", 0))
         await desk.cohort("host")
         assert await desk.take("a", "another", 60.0) == Reply()
@@ -82,7 +82,7 @@ def test_a_reader_that_was_replaced_hears_no_more() -> None:
 
 def test_a_reader_of_an_exchange_that_was_lost_starts_again_as_after_any_lost_process() -> None:
     async def scene() -> None:
-        reply = await Exchange(1, {}, False).take("a", "ticket", 60.0)
-        assert classify(linked(reply.errors)) is Kind.WORKER_LOST
+        reply = await Broker(1, {}, False).take("a", "ticket", 60.0)
+        assert classify(linked(reply.errors)) is FailureKind.WORKER_LOST
 
     play(scene())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.worker_groups.queue import MOST_IDLE_DEATHS, PATIENCE_S, Seat, Seating, Stage
+from orchestrator.worker_groups.queue import MOST_IDLE_DEATHS, PATIENCE_S, GangQueue, Slot, SlotStage
 from trainers.schema.record import Record
 
 LOST = (RuntimeError("gone"),)
@@ -10,15 +10,15 @@ LOST = (RuntimeError("gone"),)
 
 def seat(
     name: str, position: int, key: str = "one", after: int = -1, since: float = 0.0, ticket: str = "first"
-) -> Seat:
-    return Seat(name, key, position, f"job of {name}", after, since, ticket)
+) -> Slot:
+    return Slot(name, key, position, f"job of {name}", after, since, ticket)
 
 
-def seating(size: int, names: str, key: str = "one") -> Seating:
-    return Seating(size, dict.fromkeys(names, key))
+def seating(size: int, names: str, key: str = "one") -> GangQueue:
+    return GangQueue(size, dict.fromkeys(names, key))
 
 
-def seated(size: int, names: str) -> Seating:
+def seated(size: int, names: str) -> GangQueue:
     """Return a table at which all have come and ``host`` trains the first cohort."""
     found = seating(size, names)
     for position, name in enumerate(names):
@@ -27,7 +27,7 @@ def seated(size: int, names: str) -> Seating:
     return found
 
 
-def names(seats: list[Seat]) -> str:
+def names(seats: list[Slot]) -> str:
     return "".join(one.trial_id for one in seats)
 
 
@@ -82,7 +82,7 @@ def test_who_has_ended_is_not_waited_for() -> None:
 
 
 def test_others_with_another_key_are_a_cohort_of_their_own() -> None:
-    table = Seating(2, {"a": "one", "b": "two", "c": "one"})
+    table = GangQueue(2, {"a": "one", "b": "two", "c": "one"})
     for position, (name, key) in enumerate({"a": "one", "b": "two", "c": "one"}.items()):
         table.sit(seat(name, position, key))
     assert names(table.cohort("host", 0.0)) == "ac"
@@ -90,14 +90,14 @@ def test_others_with_another_key_are_a_cohort_of_their_own() -> None:
 
 
 def test_an_open_table_waits_for_who_is_not_known_yet() -> None:
-    table = Seating(2, {}, open_ended=True, places=2)
+    table = GangQueue(2, {}, open_ended=True, places=2)
     table.sit(seat("a", 0))
     assert table.cohort("host", 0.0) == []
     assert names(table.cohort("host", PATIENCE_S + 1.0)) == "a"
 
 
 def test_who_was_proposed_is_waited_for_and_nobody_else_while_the_search_rests() -> None:
-    table = Seating(3, {}, open_ended=True, places=3)
+    table = GangQueue(3, {}, open_ended=True, places=3)
     for position, name in enumerate("ab"):
         table.expect(name, "one")
         table.sit(seat(name, position))
@@ -114,7 +114,7 @@ def test_who_was_proposed_is_waited_for_and_nobody_else_while_the_search_rests()
 
 
 def test_a_search_that_holds_all_its_places_sends_nobody_else() -> None:
-    table = Seating(2, {}, open_ended=True, places=2)
+    table = GangQueue(2, {}, open_ended=True, places=2)
     table.sit(seat("a", 0, key="one"))
     assert table.cohort("host", 0.0) == []
     table.sit(seat("b", 1, key="two"))
@@ -122,7 +122,7 @@ def test_a_search_that_holds_all_its_places_sends_nobody_else() -> None:
 
 
 def test_hosts_stay_until_an_open_search_is_over() -> None:
-    table = Seating(2, {}, open_ended=True, places=2)
+    table = GangQueue(2, {}, open_ended=True, places=2)
     assert not table.over
     table.rest(over=False)
     assert not table.over
@@ -131,7 +131,7 @@ def test_hosts_stay_until_an_open_search_is_over() -> None:
 
 
 def test_those_that_go_on_after_a_pause_are_waited_for_and_train_together() -> None:
-    table = Seating(2, dict.fromkeys("ab", "one"), open_ended=True)
+    table = GangQueue(2, dict.fromkeys("ab", "one"), open_ended=True)
     for position, name in enumerate("ab"):
         table.sit(seat(name, position))
     table.cohort("host", 0.0)
@@ -217,7 +217,10 @@ def test_a_failure_is_one_trials() -> None:
     table = seated(2, "ab")
     table.fail("host", "a", LOST)
     found = {name: table.seat(name) for name in "ab"}
-    assert [(one.stage, one.errors) for one in found.values() if one] == [(Stage.OVER, LOST), (Stage.TRAINING, ())]
+    assert [(one.stage, one.errors) for one in found.values() if one] == [
+        (SlotStage.OVER, LOST),
+        (SlotStage.TRAINING, ()),
+    ]
 
 
 def test_a_lost_host_takes_its_cohort_which_trains_together_once_more_and_then_apart() -> None:
@@ -242,9 +245,9 @@ def test_hosts_that_die_before_they_train_are_told_to_those_who_wait() -> None:
         table.end("host", LOST)
     found = table.seat("a")
     assert found is not None
-    assert found.stage is Stage.WAITING
+    assert found.stage is SlotStage.WAITING
     table.end("host", LOST)
-    assert (found.stage, found.errors) == (Stage.OVER, LOST)
+    assert (found.stage, found.errors) == (SlotStage.OVER, LOST)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -11,7 +11,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
 from trainers.data.batch_scale import batch_size_at, resize_batch, resize_inputs, scaled_size
-from trainers.schema.view import BatchScales
+from trainers.schema.image_pipeline import BatchScales
 
 TINY = BatchScales()  # YOLOX-tiny: 320 to 640 in steps of 32, every 10 steps
 

@@ -17,7 +17,7 @@ from trainers.data.loaders import SeededDataset, TrainStream
 from trainers.data.pipelines import finishing, loading, mixing, train_pipeline
 from trainers.data.seeding import seed_everything
 from trainers.schema import ShapesDataset
-from trainers.schema.view import ChoiceScales, Mosaic, RangeScales
+from trainers.schema.image_pipeline import ChoiceScales, Mosaic, RangeScales
 
 SHAPES = dataset(train_images=6, augmentation="mosaic", mosaic=Mosaic(affine_scale=(0.5, 1.5)))
 STEPS = 6  # three epochs of two steps

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from orchestrator.dataset_check.findings import Ledger
+from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.image_file import look_at
 from orchestrator.dataset_check.images import check_images
-from orchestrator.dataset_check.split import Image as Annotated
+from orchestrator.dataset_check.split import CheckedImage as Annotated
 from orchestrator.dataset_check.split import Split
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.image_kinds import (
@@ -67,14 +67,14 @@ def seen(spec: CocoDataset, split: str, place: int = 0) -> Any:
     return data.pipeline.transforms[0].transform(dict(data.get_data_info(place)))["img"]
 
 
-def checked(spec: CocoDataset, *, decode: bool = False) -> Ledger:
+def checked(spec: CocoDataset, *, decode: bool = False) -> Findings:
     """Return what `data check` finds in the images of a split."""
     content = json.loads((Path(spec.root) / "annotations.json").read_text())
     images = {
         image["id"]: Annotated(Path(spec.root) / "images" / image["file_name"], (image["width"], image["height"]), "x")
         for image in content["images"]
     }
-    ledger = Ledger()
+    ledger = Findings()
     check_images(Split("train", images), spec.pixel_rule, ledger, decode=decode, advance=lambda: None)
     return ledger
 

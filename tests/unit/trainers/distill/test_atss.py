@@ -12,7 +12,7 @@ from tests.unit.trainers.scenes import CROWD, LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.distill.views import Pair
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.schema import Bckd
 from trainers.schema.method import CrossKd
 
@@ -39,7 +39,9 @@ def teacher() -> FrozenTeacher:
     return frozen
 
 
-def distil(student: Any, teacher: FrozenTeacher, method: Any, *scenes: Any) -> tuple[Pair, dict[str, Tensor]]:
+def distil(
+    student: Any, teacher: FrozenTeacher, method: Any, *scenes: Any
+) -> tuple[TeacherStudentOutputs, dict[str, Tensor]]:
     inputs, samples = preprocess(student, scenes)
     distiller = Distiller(student, method)
     losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())

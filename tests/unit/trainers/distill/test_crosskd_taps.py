@@ -18,7 +18,7 @@ from tests.unit.trainers.scenes import LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
-from trainers.distill.views import Pair
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.schema.method import CrossKd, TermSum
 from trainers.schema.terms import CrossKdBox, CrossKdCls, Tap
 
@@ -80,7 +80,7 @@ def test_terms_of_both_definitions_can_stand_side_by_side() -> None:
     assert (mixed["crosskd_cls"], mixed["crosskd_box"]) == (before["crosskd_cls"], after["crosskd_box"])
 
 
-def distil(name: str, method: Any) -> tuple[Pair, dict[str, Tensor]]:
+def distil(name: str, method: Any) -> tuple[TeacherStudentOutputs, dict[str, Tensor]]:
     """Return one batch as both detectors see it in float64, and the losses."""
     student = woken(HEADS[name], 1).double().train()
     teacher = FrozenTeacher(woken(HEADS[name], 2).double())
@@ -95,7 +95,7 @@ def distil(name: str, method: Any) -> tuple[Pair, dict[str, Tensor]]:
 # ------------------------------------------------------------------------------------------------------- reference
 
 
-def reference(name: str, pair: Pair, features: list[Tensor], where: Tap) -> dict[str, Tensor]:
+def reference(name: str, pair: TeacherStudentOutputs, features: list[Tensor], where: Tap) -> dict[str, Tensor]:
     """Return both terms at weight 1, from the student's pyramid features and the layers of both heads."""
     own, head = pair.student.adapter.head, pair.teacher.adapter.head
     sides = []
@@ -122,7 +122,7 @@ def activated(block: Any, feature: Tensor) -> Tensor:
     return held(block, feature, "after")
 
 
-def kept(pair: Pair, levels: tuple[Tensor, Tensor]) -> list[Tensor]:
+def kept(pair: TeacherStudentOutputs, levels: tuple[Tensor, Tensor]) -> list[Tensor]:
     """Return both heads' classification features as the authors keep them."""
     found = []
     for view, level in zip((pair.student, pair.teacher), levels, strict=True):
@@ -147,24 +147,24 @@ def flat(maps: list[Tensor], channels: int) -> Tensor:
     return torch.cat([level[image].permute(1, 2, 0).reshape(-1, channels) for image in images for level in maps])
 
 
-def classification(logits: Tensor, pair: Pair) -> Tensor:
+def classification(logits: Tensor, pair: TeacherStudentOutputs) -> Tensor:
     p, p_t = logits.sigmoid(), flat(pair.teacher.outs[0], 3).sigmoid()
     entropy = binary_cross_entropy_with_logits(logits, p_t, reduction="none")
     per_anchor = ((p_t - p).abs() * entropy).sum(1)
     return (pair.anchors.weight_A * per_anchor).sum() / (pair.anchors.normaliser.double() + EPS)
 
 
-def peak(pair: Pair) -> Tensor:
+def peak(pair: TeacherStudentOutputs) -> Tensor:
     return pair.anchors.weight_A * flat(pair.teacher.outs[0], 3).sigmoid().amax(1)
 
 
-def gfl_boxes(pair: Pair, outs: list[Tensor]) -> Tensor:
+def gfl_boxes(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
     s, t = (flat(levels, 12).reshape(-1, 4, 3) for levels in (outs, pair.teacher.outs[1]))
     divergence = kl_div(s.log_softmax(2), t.double().softmax(2), reduction="none").sum(2).mean(1)
     return (peak(pair) * divergence).sum() / (peak(pair).sum() + EPS)
 
 
-def anchored_boxes(pair: Pair, outs: list[Tensor]) -> Tensor:
+def anchored_boxes(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
     head = pair.teacher.adapter.head
     priors = head.prior_generator.grid_priors([level.shape[-2:] for level in outs], device="cpu")
     anchors = torch.cat(priors).double().repeat(2, 1)
@@ -180,10 +180,10 @@ def decoded(anchors: Tensor, deltas: Tensor, stds: Any) -> Tensor:
     return torch.cat([middle - half, middle + half], 1)
 
 
-def point_boxes(exponent: bool) -> Callable[[Pair, list[Tensor]], Tensor]:
+def point_boxes(exponent: bool) -> Callable[[TeacherStudentOutputs, list[Tensor]], Tensor]:
     """Return the box loss of a head of points: distances are exponents of pixels, or clamped and in strides."""
 
-    def loss(pair: Pair, outs: list[Tensor]) -> Tensor:
+    def loss(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
         head = pair.teacher.adapter.head
         strides = zip(outs, head.strides, strict=True)
         distances = [level.exp() if exponent else level.clamp(min=0) * stride for level, stride in strides]
@@ -199,12 +199,14 @@ def boxed(centres: Tensor, distances: Tensor) -> Tensor:
     return torch.cat([centres - distances[:, :2], centres + distances[:, 2:]], 1)
 
 
-def overlaps(pair: Pair, mine: Tensor, theirs: Tensor, loss: Callable[[Tensor], Tensor], mode: str) -> Tensor:
+def overlaps(
+    pair: TeacherStudentOutputs, mine: Tensor, theirs: Tensor, loss: Callable[[Tensor], Tensor], mode: str
+) -> Tensor:
     values = loss(bbox_overlaps(mine, theirs, mode=mode, is_aligned=True))
     return (peak(pair) * values).sum() / (pair.anchors.normaliser.double() + EPS)
 
 
-BOXES: dict[str, Callable[[Pair, list[Tensor]], Tensor]] = {
+BOXES: dict[str, Callable[[TeacherStudentOutputs, list[Tensor]], Tensor]] = {
     "gfl": gfl_boxes,
     "atss": anchored_boxes,
     "retinanet": anchored_boxes,

@@ -16,7 +16,7 @@ from trainers.detectors.detector import placed
 from trainers.distill.adapters.base import TargetCache, adapter_for
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.half_precision import ScaledOptimWrapper
-from trainers.distill.views import HeadFeatures
+from trainers.distill.head_outputs import HeadFeatures
 from trainers.loop.loop import train_alone, train_together
 from trainers.loop.optimise import build_optimizer
 from trainers.schema import Bckd, TrialSpec

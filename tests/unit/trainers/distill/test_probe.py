@@ -118,19 +118,19 @@ def broken(student: Any, layer: str, value: float) -> None:
 def test_a_loss_that_is_not_finite_is_named_with_step_level_and_images(
     distilled: TrialSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainers.loop import student_trainer as member
+    from trainers.loop import student_trainer
 
     steps = []
-    train_step = member.Member.train_step
+    train_step = student_trainer.StudentTrainer.train_step
 
-    def poisoned(self: member.Member, *args: Any) -> None:
+    def poisoned(self: student_trainer.StudentTrainer, *args: Any) -> None:
         steps.append(self.step)
         if self.step == 3:
             with torch.no_grad():
                 self.student.bbox_head.scales[1].scale.fill_(float("nan"))  # the second level's boxes alone
         train_step(self, *args)
 
-    monkeypatch.setattr(member.Member, "train_step", poisoned)
+    monkeypatch.setattr(student_trainer.StudentTrainer, "train_step", poisoned)
     with pytest.raises(
         NonFiniteLoss, match=r"not finite at step 3: level 1 \(stride 16\), images \d+, \d+, \d+, \d+ \("
     ):

@@ -12,8 +12,8 @@ from tests.unit.trainers.scenes import CROWD, LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny_heads import CLASSES, config_of, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
+from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.terms.gid import GidResponseTerm
-from trainers.distill.views import Pair
 from trainers.schema import Bckd
 from trainers.schema.method import Gid
 
@@ -30,7 +30,9 @@ def teacher() -> FrozenTeacher:
     return FrozenTeacher(woken(CONFIG, 2))
 
 
-def distil(student: Any, teacher: FrozenTeacher, method: Any, *scenes: Any) -> tuple[Distiller, Pair, dict[str, Any]]:
+def distil(
+    student: Any, teacher: FrozenTeacher, method: Any, *scenes: Any
+) -> tuple[Distiller, TeacherStudentOutputs, dict[str, Any]]:
     inputs, samples = preprocess(student, scenes)
     distiller = Distiller(student, method)
     losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
@@ -38,7 +40,7 @@ def distil(student: Any, teacher: FrozenTeacher, method: Any, *scenes: Any) -> t
     return distiller, distiller.pair, losses
 
 
-def overlaps(pair: Pair, image: int) -> Tensor:
+def overlaps(pair: TeacherStudentOutputs, image: int) -> Tensor:
     """Return each anchor's largest IoU with the objects of an image."""
     priors = pair.student.priors_A4[pair.anchors.image_A == image]
     found: Tensor = bbox_overlaps(priors, pair.objects[image]).amax(1)
@@ -77,7 +79,7 @@ def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
 
 
 @torch.no_grad()
-def logits_by_hand(model: Any, pair: Pair) -> list[Tensor]:
+def logits_by_hand(model: Any, pair: TeacherStudentOutputs) -> list[Tensor]:
     """Return each image's class logits, place by place, the nine anchors of a place one after the other."""
     view = pair.student if model is pair.student.adapter.detector else pair.teacher
     found = []

@@ -121,7 +121,7 @@ def test_a_death_before_the_history_is_published_loses_nothing(
 def train_without_finish(wanted: Job) -> None:
     """Leave the trial as a process does that dies between its last commit and the finish."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainers.loop.student_trainer.Member._finish", lambda _: None)
+        patch.setattr("trainers.loop.student_trainer.StudentTrainer._finish", lambda _: None)
         train_alone(wanted)
 
 

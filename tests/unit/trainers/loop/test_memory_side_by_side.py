@@ -7,27 +7,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator.failures.kinds import Kind, classify
+from orchestrator.failures.kinds import FailureKind, classify
 from orchestrator.worker_groups.records import linked
 from tests.unit.trainers.tiny import EPOCHS, TrainOnce, adamw, assert_same_run, changed, job, trial
 from trainers.loop.loop import Failed, train_alone, train_together
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import TrialSpec
 from trainers.schema.record import read_history, read_status
 from trainers.worker import portable
 
 
-def without_memory(monkeypatch: pytest.MonkeyPatch, name: str, step: int) -> "list[weakref.ref[Member]]":
+def without_memory(monkeypatch: pytest.MonkeyPatch, name: str, step: int) -> "list[weakref.ref[StudentTrainer]]":
     """Let one student find no memory at a step, as on a GPU; return where it can be looked for."""
-    train_step, found = Member.train_step, []
+    train_step, found = StudentTrainer.train_step, []
 
-    def hungry(self: Member, *args: object) -> None:
+    def hungry(self: StudentTrainer, *args: object) -> None:
         if self.job.trial_id == name and self.step == step:
             found.append(weakref.ref(self))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         train_step(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Member, "train_step", hungry)
+    monkeypatch.setattr(StudentTrainer, "train_step", hungry)
     return found
 
 
@@ -44,7 +44,7 @@ def test_a_student_without_memory_leaves_and_trains_apart(
         elif failures:  # an epoch later
             gc.collect()
             gone.append(hungry[0]() is None)
-    assert failures == [("large", Kind.OUT_OF_MEMORY)]
+    assert failures == [("large", FailureKind.OUT_OF_MEMORY)]
     assert gone == [True, True]
     assert_same_run(train_once(specs["small"]), tmp_path / "small")
     monkeypatch.undo()

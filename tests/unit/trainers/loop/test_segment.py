@@ -10,18 +10,18 @@ from tests.unit.trainers.state.test_resume import killed_at
 from tests.unit.trainers.tiny import TrainOnce, adamw, changed, job, sgd, trial
 from trainers.errors import TrialError
 from trainers.loop.loop import train, train_alone
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Schedule, TrialSpec
 from trainers.schema.record import CARRIED, LAST, read_history
 from trainers.schema.schedule import Ema
 from trainers.schema.tidy import drop_carried
-from trainers.schema.trial import Origin, Segment
+from trainers.schema.trial import ParentTrial, Segment
 
 STEPS_PER_EPOCH = 2
 
 
 def segment(spec: TrialSpec, epochs: tuple[int, int], origin: Path | None = None) -> TrialSpec:
-    begin = None if origin is None else Origin(trial=origin.name, directory=str(origin))
+    begin = None if origin is None else ParentTrial(trial=origin.name, directory=str(origin))
     return changed(spec, segment=Segment(from_epoch=epochs[0], until_epoch=epochs[1], origin=begin))
 
 
@@ -62,7 +62,7 @@ def test_who_copies_has_the_others_weights_and_its_own_rate(tmp_path: Path) -> N
     assert read_history(copy) == []  # it died before its first step
     wanted = job(segment(explored, (1, 2), donor), copy)
     at_barrier = tensors(donor / CARRIED)
-    member = Member(wanted, STEPS_PER_EPOCH, torch.device("cpu"))  # as it is before its first step
+    member = StudentTrainer(wanted, STEPS_PER_EPOCH, torch.device("cpu"))  # as it is before its first step
     assert_equal(dict(member.student.state_dict()), at_barrier)
     assert member.step == STEPS_PER_EPOCH
     [record] = train_alone(wanted)

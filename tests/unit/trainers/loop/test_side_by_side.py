@@ -27,7 +27,7 @@ from tests.unit.trainers.tiny import (
 from trainers.data import loaders as data
 from trainers.distill.distiller import FrozenTeacher
 from trainers.errors import NonFiniteLoss, TrialError
-from trainers.loop import student_trainer as member
+from trainers.loop import student_trainer
 from trainers.loop.loop import Failed, train_together
 from trainers.schema import Bckd, Job, NoDistillation, Teacher, TrialSpec
 from trainers.schema.method import PkdMethod
@@ -63,17 +63,17 @@ def records(found: list[tuple[str, Record | Failed]], name: str) -> list[Record]
 
 def poison(monkeypatch: pytest.MonkeyPatch, name: str, step: int, what: Any) -> None:
     """Let ``what`` happen to one student before its ``step``."""
-    train_step = member.Member.train_step
+    train_step = student_trainer.StudentTrainer.train_step
 
-    def poisoned(self: member.Member, *args: Any) -> None:
+    def poisoned(self: student_trainer.StudentTrainer, *args: Any) -> None:
         if self.job.trial_id == name and self.step == step:
             what(self)
         train_step(self, *args)
 
-    monkeypatch.setattr(member.Member, "train_step", poisoned)
+    monkeypatch.setattr(student_trainer.StudentTrainer, "train_step", poisoned)
 
 
-def make_nan(one: member.Member) -> None:
+def make_nan(one: student_trainer.StudentTrainer) -> None:
     with torch.no_grad():
         one.student.bbox_head.scales[1].scale.fill_(float("nan"))
 

@@ -1,13 +1,13 @@
 from pathlib import Path
 
-from trainers.schema.manifest import Entry, Manifest, read_manifest, write_manifest
+from trainers.schema.manifest import Manifest, ManifestEntry, read_manifest, write_manifest
 from trainers.schema.record import Outcome, write_outcome
 from trainers.schema.tidy import tidy_finished
 
 
 def test_a_trial_that_was_killed_behind_its_outcome_is_left_as_one_that_was_not(tmp_path: Path) -> None:
-    best = Entry("best.pth", 4, 1, "0")
-    write_manifest(tmp_path, Manifest((Entry("resume-8.pt", 8, 1, "0"),), {"best.pth": best}))
+    best = ManifestEntry("best.pth", 4, 1, "0")
+    write_manifest(tmp_path, Manifest((ManifestEntry("resume-8.pt", 8, 1, "0"),), {"best.pth": best}))
     write_outcome(tmp_path, Outcome("finished"))
     for name in ("best.pth", "resume-6.pt", "resume-8.pt", "progress.json", "stacks-0.txt", ".last.pth.partial"):
         (tmp_path / name).touch()

@@ -28,7 +28,7 @@ from trainers.schema.record import (
     write_outcome,
 )
 from trainers.state.checkpoints import TrialFiles
-from trainers.state.recovery import FORMAT, Found
+from trainers.state.recovery import FORMAT, Recovery
 
 NEWEST, OLDER = "resume-4.pt", "resume-2.pt"
 Damage = Callable[[Path], Any]
@@ -65,14 +65,14 @@ def trial_dir(tmp_path: Path) -> Path:
     return directory
 
 
-def take_up(directory: Path) -> tuple[TrialFiles, Found]:
+def take_up(directory: Path) -> tuple[TrialFiles, Recovery]:
     files = TrialFiles(directory)
     found = files.find()
     files.take_up(found)
     return files, found
 
 
-def step_of(found: Found) -> int | None:
+def step_of(found: Recovery) -> int | None:
     return None if found.state is None else found.state.content["step"]
 
 

@@ -18,11 +18,11 @@ from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, datase
 from trainers.data import loaders as data
 from trainers.distill.meters import LossMeter
 from trainers.loop.loop import train, train_alone
-from trainers.loop.student_trainer import Member
+from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Job, TrialSpec
+from trainers.schema.image_pipeline import Mosaic
 from trainers.schema.record import read_history
 from trainers.schema.schedule import Ema
-from trainers.schema.view import Mosaic
 from trainers.state.train_state import mean_of
 
 STEPS, WORKERS = 6, 2  # two epochs of three steps
@@ -36,15 +36,15 @@ class Killed(BaseException):
 @contextlib.contextmanager
 def killed_at(step: int) -> Iterator[None]:
     """Let the process die when it begins a step."""
-    train_step = Member.train_step
+    train_step = StudentTrainer.train_step
 
-    def die(self: Member, *args: object) -> None:
+    def die(self: StudentTrainer, *args: object) -> None:
         if self.step == step:
             raise Killed
         train_step(self, *args)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Member, "train_step", die)
+        patch.setattr(StudentTrainer, "train_step", die)
         yield
 
 

@@ -11,7 +11,7 @@ Answer = Literal["yes", "no", "undecided", "not run"]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class HypothesisResult:
     """Hold the difference of two means in percent, the difference that would be clear, and the conclusion."""
 
     answer: Answer
@@ -19,19 +19,19 @@ class Judgement:
     margin: float | None = None
 
 
-def compare(better: Sequence[float], than: Sequence[float]) -> Judgement:
+def compare(better: Sequence[float], than: Sequence[float]) -> HypothesisResult:
     """Return whether the first mean is clearly above the second, by the rule that ranks the rows of a study.
 
     Values are AP in percent, one for each seed. A difference within the margin, or of single seeds, decides nothing.
     """
     first, second = sample_of(better), sample_of(than)
     if first is None or second is None:
-        return Judgement("not run")
+        return HypothesisResult("not run")
     difference = first.mean - second.mean
     common = pooled([first, second])
     if common is None:
-        return Judgement("undecided", difference)
+        return HypothesisResult("undecided", difference)
     margin = common.margin(first, second)
     if abs(difference) <= margin:
-        return Judgement("undecided", difference, margin)
-    return Judgement("yes" if difference > 0 else "no", difference, margin)
+        return HypothesisResult("undecided", difference, margin)
+    return HypothesisResult("yes" if difference > 0 else "no", difference, margin)

@@ -1,8 +1,8 @@
 """Measure how well an early evaluation predicts the final result, which early stopping relies on."""
 
 from dashboards.numbers import is_finite, number
+from dashboards.run_record import RunRecord
 from dashboards.schema import RungCorrelation
-from dashboards.seen import Seen
 from orchestrator.results.comparability import Comparable, without_repeats
 from orchestrator.results.rank_correlation import spearman
 from orchestrator.results.trial import is_final
@@ -10,7 +10,7 @@ from orchestrator.results.trial import is_final
 FEWEST = 3  # trials: two are always in one order or the other
 
 
-def rung_correlation(group: Comparable[Seen]) -> RungCorrelation | None:
+def rung_correlation(group: Comparable[RunRecord]) -> RungCorrelation | None:
     """Return Spearman's correlation of the metric at each epoch with that at the end, over finished students.
 
     Students trained alone count, too: a scheduler compares them with the others. ``None`` for fewer than three trials.

@@ -1,6 +1,6 @@
 import pytest
 
-from dashboards.pinned import all_dashboards, read_dashboard, shipped_dashboards
+from dashboards.saved_views import all_dashboards, read_dashboard, shipped_dashboards
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import StudyErrors
 

@@ -9,18 +9,18 @@ from orchestrator.results.sample import sample_of
 LEAST, ONE_SEED, STANDARD_ERRORS = 0.3, 0.5, 2.0  # of AP, in percent
 ROUNDING = 1e-9  # numbers of one decimal place are no sums of powers of two
 
-Kind = Literal["reproduced", "off", "not run", "not printed"]
+ComparisonKind = Literal["reproduced", "off", "not run", "not printed"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """Hold the verdict on one cell of a table; all numbers in percent.
 
     ``mean`` is over the seeds that gave a number, ``None`` without any; ``error`` is its standard error, ``None`` for one
     seed. ``note`` names weaknesses of the verdict, such as missing seeds.
     """
 
-    kind: Kind
+    kind: ComparisonKind
     printed: float | None
     mean: float | None = None
     error: float | None = None
@@ -33,7 +33,7 @@ class Verdict:
         return None if self.mean is None or self.printed is None else self.mean - self.printed
 
 
-def judge(printed: float | None, values: Sequence[float], asked: int) -> Verdict:
+def judge(printed: float | None, values: Sequence[float], asked: int) -> Comparison:
     """Return the verdict on one cell from one value (percent) for each finished seed, of ``asked`` seeds.
 
     The printed number is reproduced when the mean differs from it by no more than 0.3, or two standard errors of the mean
@@ -42,14 +42,14 @@ def judge(printed: float | None, values: Sequence[float], asked: int) -> Verdict
     sample = sample_of(values)
     note = _note(len(values), sample.n if sample else 0, asked)
     if sample is None:
-        kind: Kind = "not printed" if printed is None and not values else "not run"
-        return Verdict(kind, printed, note=note)
+        kind: ComparisonKind = "not printed" if printed is None and not values else "not run"
+        return Comparison(kind, printed, note=note)
     mean, error = sample.mean, sample.standard_error
     if printed is None:
-        return Verdict("not printed", None, mean, error, note=note)
+        return Comparison("not printed", None, mean, error, note=note)
     tolerance = ONE_SEED if error is None else max(LEAST, STANDARD_ERRORS * error)
     within = abs(mean - printed) <= tolerance + ROUNDING
-    return Verdict("reproduced" if within else "off", printed, mean, error, tolerance, note)
+    return Comparison("reproduced" if within else "off", printed, mean, error, tolerance, note)
 
 
 def _note(finished: int, numbers: int, asked: int) -> str:

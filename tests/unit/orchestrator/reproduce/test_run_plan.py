@@ -13,7 +13,7 @@ from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.agreement import agreement
 from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import Agenda, make_agenda, merged
+from orchestrator.reproduce.plan import RunPlan, make_agenda, merged
 from orchestrator.reproduce.plan_table import plan_content
 from orchestrator.reproduce.tables import (
     METRICS,
@@ -42,8 +42,8 @@ def _no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def agenda(tmp_path: Path) -> Callable[..., Agenda]:
-    def make(*targets: str, **options: object) -> Agenda:
+def agenda(tmp_path: Path) -> Callable[..., RunPlan]:
+    def make(*targets: str, **options: object) -> RunPlan:
         return make_agenda(targets, Options(**options), Store(tmp_path / "store"), BIG)
 
     return make
@@ -299,7 +299,7 @@ def test_a_short_reproduction_is_ranked_by_the_rows_that_ran_at_both_lengths(age
     assert agreement((short, {}), (full, found["full"])).correlation is None
 
 
-def results_of(made: Agenda, aps: dict[str, float]) -> dict[str, TrialResult]:
+def results_of(made: RunPlan, aps: dict[str, float]) -> dict[str, TrialResult]:
     """Return results of these units' trials, as MLflow would give them."""
     return {
         trial.id: TrialResult(

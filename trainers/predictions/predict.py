@@ -16,7 +16,7 @@ from trainers.schema import class_names
 from trainers.schema.predictions import IMAGES, INDEX, SCORES, TRIALS, Index, Picture, PredictionJob, Subject
 
 
-def look(job: PredictionJob) -> Index:
+def predict(job: PredictionJob) -> Index:
     """Write the files that ``trainers.schema.predictions`` describes and return the index.
 
     One detector is in memory at a time. The index is written last: where it is, everything is. Raises ``TrialError``
@@ -28,7 +28,7 @@ def look(job: PredictionJob) -> Index:
     places = chosen(dataset, job.limits.images, job.image_ids)
     pictures = [keep_picture(dataset, place, job.limits, folder) for place in places]
     for subject in job.subjects:
-        _look_once(subject, dataset, places, pictures, device, folder / TRIALS / subject.id)
+        _predict_once(subject, dataset, places, pictures, device, folder / TRIALS / subject.id)
     kept = fitting(folder, pictures, job.limits)
     index = Index(
         classes=class_names(job.subjects[0].spec.dataset),
@@ -41,7 +41,7 @@ def look(job: PredictionJob) -> Index:
     return index
 
 
-def _look_once(
+def _predict_once(
     subject: Subject, dataset: Any, places: list[int], pictures: list[Picture], device: torch.device, folder: Path
 ) -> None:
     """Write one trial's files."""

@@ -13,14 +13,14 @@ SCHEMES = ("file", "s3", "gs")
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 
 
-class StorageAway(OperationError):
+class StorageUnavailable(OperationError):
     """Report that a storage does not answer, or refuses; it may answer later."""
 
 
-class Place:
+class StorageBackend:
     """Put, get and list objects below one address, such as ``s3://bucket/folder``.
 
-    An object is whole or absent. Raises ``UserError`` for an address that cannot be used here, ``StorageAway`` when the
+    An object is whole or absent. Raises ``UserError`` for an address that cannot be used here, ``StorageUnavailable`` when the
     storage fails. Credentials and endpoints come from the environment, as each storage's own programs read them.
     """
 
@@ -82,7 +82,7 @@ class Place:
             yield
         except Exception as error:  # each storage's library has errors of its own, and of those below it
             lines = redacted(str(error)).strip().splitlines() or [type(error).__name__]
-            raise StorageAway(f"the storage {redacted(self.address)} fails: {lines[0]}") from error
+            raise StorageUnavailable(f"the storage {redacted(self.address)} fails: {lines[0]}") from error
 
 
 def _system(scheme: str, address: str) -> Any:
@@ -103,7 +103,7 @@ def _system(scheme: str, address: str) -> Any:
         package = PACKAGES.get(scheme, scheme)
         raise UserError(f"{redacted(address)} needs the package {package} in this environment") from error
     except Exception as error:
-        raise StorageAway(f"the storage {redacted(address)} cannot be used: {error}") from error
+        raise StorageUnavailable(f"the storage {redacted(address)} cannot be used: {error}") from error
     if scheme in PACKAGES:
         system.retries = TRIES
     return system

@@ -12,9 +12,9 @@ from orchestrator.core.errors import UserError
 from orchestrator.study.document import read_file
 from orchestrator.study.inherit import BASE
 from orchestrator.study.load import load_study
-from orchestrator.submit.order import Order
+from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
-from orchestrator.submit.study_order import study_order
+from orchestrator.submit.study_request import study_order
 
 NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 MOST_FILES = 33
@@ -45,7 +45,7 @@ class Sent(BaseModel):
 
 
 @dataclass(frozen=True)
-class Intake:
+class SubmissionValidator:
     """Make orders for one store and cluster, whose mirror, interpreter, variables and driver's place the service decides."""
 
     store: str
@@ -54,7 +54,7 @@ class Intake:
     variables: dict[str, str] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
 
-    def order(self, sent: Sent) -> Order:
+    def order(self, sent: Sent) -> JobRequest:
         """Return the order; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
 
         A study that builds on other files is refused before its bases are read: messages quote files, and these would

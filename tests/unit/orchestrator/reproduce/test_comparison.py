@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from orchestrator.reproduce.claim import compare
-from orchestrator.reproduce.gate import check_of, objection
-from orchestrator.reproduce.verdict import judge
+from orchestrator.reproduce.baseline_check import check_of, objection
+from orchestrator.reproduce.comparison import judge
+from orchestrator.reproduce.hypothesis import compare
 from orchestrator.results.rank_correlation import spearman
 
 NAN = float("nan")

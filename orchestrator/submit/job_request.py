@@ -17,7 +17,7 @@ STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """Hold a submission: its name, its shipment, and how the job runs it.
 
     ``store`` is a folder that all machines of the cluster share. ``command`` is the driver's command, ``subjects`` its
@@ -38,7 +38,7 @@ class Order:
     subjects: tuple[str, ...] = (STUDY,)
 
 
-def ray_job(order: Order, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
+def ray_job(order: JobRequest, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
     """Return Ray's description of the job that is this attempt."""
     job: dict[str, Any] = {
         "submission_id": str(attempt),
@@ -49,7 +49,7 @@ def ray_job(order: Order, attempt: Attempt, working_dir: str, version: str) -> d
     return job | ({"entrypoint_resources": order.resources} if order.resources else {})
 
 
-def entrypoint(order: Order, attempt: Attempt, version: str) -> str:
+def entrypoint(order: JobRequest, attempt: Attempt, version: str) -> str:
     """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
     python = shlex.quote(order.python) if order.python else f'"${{{PYTHON}:-{sys.executable}}}"'
     words = ["-m", "orchestrator.commands.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
@@ -58,7 +58,7 @@ def entrypoint(order: Order, attempt: Attempt, version: str) -> str:
     return f"exec {python} {shlex.join(words)}"
 
 
-def environment(order: Order) -> dict[str, str]:
+def environment(order: JobRequest) -> dict[str, str]:
     """Return the variables of the job and of every process that it starts; they are no place for secrets."""
     return SETTINGS | {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)} | order.variables
 

@@ -25,7 +25,7 @@ COLUMNS = 3
 
 
 @dataclass(frozen=True)
-class Curve:
+class TrainingCurve:
     """Hold AP in percent at epochs that all seeds have: mean, and sample standard deviation (0 for a single seed).
 
     ``row`` is the row of the paper that the trials belong to, where several are drawn at once; ``best`` is the mean of
@@ -49,7 +49,7 @@ class Panel:
     """
 
     student: str
-    curves: tuple[Curve, ...]
+    curves: tuple[TrainingCurve, ...]
     subtitle: str = ""
 
 
@@ -63,7 +63,7 @@ def panels_of(plan: Plan, curves: Curves) -> list[Panel]:
     return [Panel(student, tuple(_best(_curves(points, curves)))) for student, points in groups.items()]
 
 
-def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Curves) -> list[Curve]:
+def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Curves) -> list[TrainingCurve]:
     found = []
     for (method, point), trials in points.items():
         seeds = [{epoch: v for epoch, v in curves[trial.id].items() if is_number(v)} for trial in trials]
@@ -71,7 +71,7 @@ def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Cu
         samples = list(filter(None, (sample_of(100 * seed[epoch] for seed in seeds) for epoch in epochs)))
         if epochs:
             found.append(
-                Curve(
+                TrainingCurve(
                     method=method,
                     label=f"{method} {point}".strip() + (f", {len(seeds)} seeds" if len(seeds) > 1 else ""),
                     epochs=tuple(epochs),
@@ -84,7 +84,7 @@ def _curves(points: Mapping[tuple[str, str], Sequence[PlannedTrial]], curves: Cu
     return found
 
 
-def _best(curves: Sequence[Curve]) -> list[Curve]:
+def _best(curves: Sequence[TrainingCurve]) -> list[TrainingCurve]:
     kinds = sorted(dict.fromkeys(map(_kind, curves)), key=lambda kind: kind[0] != ALONE)
     return [max((c for c in curves if _kind(c) == kind), key=lambda c: c.best) for kind in kinds]
 
@@ -104,7 +104,7 @@ def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
     return figure
 
 
-def _kind(curve: Curve) -> tuple[str, str]:
+def _kind(curve: TrainingCurve) -> tuple[str, str]:
     """Return the key that has one colour in all panels."""
     return curve.method, curve.row
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.core.version import own_version
-from orchestrator.service.queue import Conflict, Entry, Queue
+from orchestrator.service.queue import Conflict, Queue, QueueEntry
 from orchestrator.submit.identity import Attempt
-from orchestrator.submit.order import ray_job
-from orchestrator.submit.reconcile import RayJob, Verdict, reconcile
+from orchestrator.submit.job_request import ray_job
+from orchestrator.submit.reconcile import RayJob, SubmissionStatus, reconcile
 from orchestrator.submit.record import JobRecord
-from orchestrator.submit.states import State
+from orchestrator.submit.states import SubmissionState
 
-BUSY = frozenset({State.SUBMITTED, State.RUNNING, State.STOPPING, State.LOST})
+BUSY = frozenset({SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.STOPPING, SubmissionState.LOST})
 MOST_LOSSES = 5  # attempts of a study that may be lost before it counts as failed
 
 
-class Cluster(Protocol):
+class JobCluster(Protocol):
     """Start, stop and look at jobs; see ``RayCluster``, which does."""
 
     def require_same_version(self) -> None: ...
@@ -26,13 +26,13 @@ class Cluster(Protocol):
 
 
 class Records(Protocol):
-    """Read drivers' records; see ``Ledger``."""
+    """Read drivers' records; see ``JobRecords``."""
 
     def read(self, attempt_id: str) -> JobRecord | None: ...
 
 
 @dataclass(frozen=True)
-class Keeper:
+class ReconcileLoop:
     """Move each study on as far as the cluster allows.
 
     An attempt's id is on disk before Ray hears of it, and Ray starts an id once: an interruption between the two leads
@@ -41,7 +41,7 @@ class Keeper:
     """
 
     queue: Queue
-    cluster: Cluster
+    cluster: JobCluster
     records: Records
 
     def step(self) -> None:
@@ -54,9 +54,9 @@ class Keeper:
             self._begin_next()
 
     def _begin_next(self) -> None:
-        waiting = [entry for entry in self.queue.entries() if entry.state == State.QUEUED]
+        waiting = [entry for entry in self.queue.entries() if entry.state == SubmissionState.QUEUED]
         if waiting:
-            self._move(waiting[0], State.SUBMITTED, "its turn has come")
+            self._move(waiting[0], SubmissionState.SUBMITTED, "its turn has come")
             self._look_again(waiting[0].key)
 
     def _look_again(self, key: str) -> None:
@@ -64,47 +64,51 @@ class Keeper:
         if entry is not None and entry.state in BUSY:
             self._look(entry)
 
-    def _look(self, entry: Entry) -> None:
-        if entry.state == State.LOST:
+    def _look(self, entry: QueueEntry) -> None:
+        if entry.state == SubmissionState.LOST:
             self._after_loss(entry)
             return
         job, record = self.cluster.job(entry.id), self.records.read(entry.id)
-        if entry.state == State.SUBMITTED:
+        if entry.state == SubmissionState.SUBMITTED:
             self._hand_over(entry, known=job is not None or record is not None)
             return
         self._follow(entry, reconcile(record, job, visible=True))
 
-    def _hand_over(self, entry: Entry, *, known: bool) -> None:
+    def _hand_over(self, entry: QueueEntry, *, known: bool) -> None:
         """Give the attempt to Ray, unless that was done before somebody could write it down."""
         if not known:
             self.cluster.require_same_version()
             uri = self.cluster.upload(entry.order.shipment.archive(), entry.order.shipment.digest)
             attempt = Attempt(entry.key, entry.attempt)
             self.cluster.submit(ray_job(entry.order, attempt, uri, own_version()))
-        self._move(entry, State.RUNNING, "Ray has taken it")
+        self._move(entry, SubmissionState.RUNNING, "Ray has taken it")
 
-    def _follow(self, entry: Entry, verdict: Verdict) -> None:
+    def _follow(self, entry: QueueEntry, verdict: SubmissionStatus) -> None:
         state, reason = verdict
-        if state in (State.SUBMITTED, State.RUNNING):
-            if entry.state == State.STOPPING:
+        if state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
+            if entry.state == SubmissionState.STOPPING:
                 self.cluster.stop(entry.id)
             return
-        if entry.state == State.STOPPING and state == State.LOST:
-            state = State.STOPPED
+        if entry.state == SubmissionState.STOPPING and state == SubmissionState.LOST:
+            state = SubmissionState.STOPPED
         self._move(entry, state, reason)
-        if state == State.LOST:
+        if state == SubmissionState.LOST:
             self._look_again(entry.key)
 
-    def _after_loss(self, entry: Entry) -> None:
+    def _after_loss(self, entry: QueueEntry) -> None:
         """Queue a lost study again, as often as the budget allows."""
         if self.cluster.job(entry.id) is not None:
             self.cluster.stop(entry.id)  # a driver that was silent for too long must not come back beside the next
         if entry.losses > MOST_LOSSES:
-            self._move(entry, State.FAILED, f"lost {entry.losses} times, the last: {entry.reason}")
+            self._move(entry, SubmissionState.FAILED, f"lost {entry.losses} times, the last: {entry.reason}")
         else:
-            self._move(entry, State.QUEUED, f"lost ({entry.reason}); submitted again, {entry.losses} of {MOST_LOSSES}")
+            self._move(
+                entry,
+                SubmissionState.QUEUED,
+                f"lost ({entry.reason}); submitted again, {entry.losses} of {MOST_LOSSES}",
+            )
 
-    def _move(self, entry: Entry, after: State, reason: str) -> None:
+    def _move(self, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
         """Change the state, unless another process changed it first: then the next step sees that change."""
         try:
             self.queue.move(entry, after, reason)

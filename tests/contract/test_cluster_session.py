@@ -15,13 +15,13 @@ import pytest
 from orchestrator.clusters.files import launcher_of, token_of
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.lifetime import cluster_for_a_while, take_down
-from orchestrator.clusters.session import Errand
+from orchestrator.clusters.session import ClusterSession
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
-from orchestrator.submit.order import Order
+from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
-from orchestrator.submit.states import State
-from orchestrator.submit.submissions import Receipt, Submission
+from orchestrator.submit.states import SubmissionState
+from orchestrator.submit.submissions import Submission, SubmissionResult
 from tests.unit.orchestrator.clusters.described import cluster
 
 ROOT = Path(__file__).parents[2]
@@ -144,19 +144,19 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 class Cluster:
     """Be the submissions of a cluster that runs one study; ``script`` holds its states, or what is raised instead."""
 
-    script: list[State | BaseException]
+    script: list[SubmissionState | BaseException]
     refusals: list[BaseException] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    def submit(self, order: Order) -> Receipt:
+    def submit(self, order: JobRequest) -> SubmissionResult:
         self.asked.append("submit")
         if self.refusals:
             raise self.refusals.pop(0)
-        return Receipt(self._now(State.SUBMITTED), new=True)
+        return SubmissionResult(self._now(SubmissionState.SUBMITTED), new=True)
 
-    def resume(self, order: Order) -> Receipt:
+    def resume(self, order: JobRequest) -> SubmissionResult:
         self.asked.append("resume")
-        return Receipt(self._now(State.SUBMITTED), new=True)
+        return SubmissionResult(self._now(SubmissionState.SUBMITTED), new=True)
 
     def status(self, name: str) -> Submission:
         found = self.script[0] if len(self.script) == 1 else self.script.pop(0)
@@ -166,8 +166,8 @@ class Cluster:
 
     def stop(self, name: str) -> Submission:
         self.asked.append("stop")
-        self.script[:] = [State.STOPPED]
-        return self._now(State.RUNNING)
+        self.script[:] = [SubmissionState.STOPPED]
+        return self._now(SubmissionState.RUNNING)
 
     def logs(self, name: str) -> str:
         return "epoch 1\n"
@@ -176,12 +176,12 @@ class Cluster:
         return []
 
     @staticmethod
-    def _now(state: State) -> Submission:
+    def _now(state: SubmissionState) -> Submission:
         return Submission("stillhouse-0-1", "stillhouse-0", "tiny", state, "", 1)
 
 
 @pytest.fixture
-def errand(tmp_path, monkeypatch) -> Callable[..., Errand]:
+def errand(tmp_path, monkeypatch) -> Callable[..., ClusterSession]:
     """Return a function that makes an errand for a cluster whose head's disk is a folder here, with one trial on it."""
     monkeypatch.setattr("orchestrator.submit.logs.LOOK_S", 0.0)
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):
@@ -192,31 +192,33 @@ def errand(tmp_path, monkeypatch) -> Callable[..., Errand]:
     (trial / "history.jsonl").write_text("{}\n")
     store = Store(tmp_path / "here")
     store.prepare()
-    order = Order("stillhouse-0", "tiny", Shipment({}), described.store)
+    order = JobRequest("stillhouse-0", "tiny", Shipment({}), described.store)
 
-    def make(found: Cluster, **options: object) -> Errand:
-        return Errand(described, order, store, connect=lambda *_: found, reach_s=0.3, look_s=0.01, **options)
+    def make(found: Cluster, **options: object) -> ClusterSession:
+        return ClusterSession(described, order, store, connect=lambda *_: found, reach_s=0.3, look_s=0.01, **options)
 
     return make
 
 
 def test_errand_ends_with_results_here_and_no_machine_there(errand, launcher, notes, capfd):
-    end = errand(Cluster([State.RUNNING, State.FINISHED])).run(launcher)
-    assert end.state == State.FINISHED
+    end = errand(Cluster([SubmissionState.RUNNING, SubmissionState.FINISHED])).run(launcher)
+    assert end.state == SubmissionState.FINISHED
     assert verbs(notes) == ["up", "rsync-down", "down"]
     assert (errand(Cluster([])).store.trial_dir("abc") / "history.jsonl").exists()
     assert "epoch 1" in capfd.readouterr().err
 
 
 def test_errand_goes_on_with_what_a_kept_cluster_has(errand, launcher):
-    found = Cluster([State.FINISHED], refusals=[UserError("failed: stillhouse resume starts the next attempt")])
+    found = Cluster(
+        [SubmissionState.FINISHED], refusals=[UserError("failed: stillhouse resume starts the next attempt")]
+    )
     errand(found).run(launcher)
     assert found.asked == ["submit", "resume"]
 
 
 def test_errand_waits_for_a_dashboard_that_comes_late(errand, launcher):
-    found = Cluster([State.FINISHED], refusals=[OperationError("no answer"), OperationError("no answer")])
-    assert errand(found).run(launcher).state == State.FINISHED
+    found = Cluster([SubmissionState.FINISHED], refusals=[OperationError("no answer"), OperationError("no answer")])
+    assert errand(found).run(launcher).state == SubmissionState.FINISHED
 
 
 def test_errand_gives_up_on_a_dashboard_that_never_comes(errand, launcher, notes):
@@ -227,7 +229,7 @@ def test_errand_gives_up_on_a_dashboard_that_never_comes(errand, launcher, notes
 
 
 def test_interrupted_errand_stops_the_study_fetches_and_takes_down(errand, launcher, notes):
-    found = Cluster([State.RUNNING, KeyboardInterrupt(), State.RUNNING])
+    found = Cluster([SubmissionState.RUNNING, KeyboardInterrupt(), SubmissionState.RUNNING])
     with pytest.raises(KeyboardInterrupt):
         errand(found).run(launcher)
     assert found.asked == ["submit", "stop"]
@@ -235,7 +237,7 @@ def test_interrupted_errand_stops_the_study_fetches_and_takes_down(errand, launc
 
 
 def test_interrupted_errand_on_a_kept_cluster_lets_the_study_run(errand, launcher, notes):
-    found = Cluster([State.RUNNING, KeyboardInterrupt()])
+    found = Cluster([SubmissionState.RUNNING, KeyboardInterrupt()])
     with pytest.raises(KeyboardInterrupt):
         errand(found, keep=True).run(launcher)
     assert "stop" not in found.asked
@@ -244,7 +246,7 @@ def test_interrupted_errand_on_a_kept_cluster_lets_the_study_run(errand, launche
 
 def test_results_that_do_not_come_leave_no_machine_running(errand, launcher, notes, monkeypatch, caplog):
     monkeypatch.setenv("STAND_IN", "rsync-down=fail")
-    assert errand(Cluster([State.FINISHED])).run(launcher).state == State.FINISHED
+    assert errand(Cluster([SubmissionState.FINISHED])).run(launcher).state == SubmissionState.FINISHED
     assert "results were not fetched" in caplog.text
     assert verbs(notes)[-1] == "down"
 

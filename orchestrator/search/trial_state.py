@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Member:
+class TrialState:
     """Hold the parts of a trial that a scheduler reads: its name and its status.
 
     ``live`` is Tune's trial where this run has one. While the scheduler replays earlier decisions (``behind``),

@@ -16,7 +16,7 @@ from orchestrator.study.messages import explain
 from trainers.schema.base import Section
 
 A_DASHBOARD = "a dashboard is a mapping (title:, metric:, view:, filter:, group_by:, baselines:)"
-SHIPPED = Path(__file__).with_name("pinned")
+SHIPPED = Path(__file__).with_name("saved_views")
 Text = Annotated[str, Field(min_length=1, max_length=250)]
 View = Literal[
     "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
@@ -24,7 +24,7 @@ View = Literal[
 ]  # fmt: skip
 
 
-class Pinned(Section):
+class SavedView(Section):
     """Hold one dashboard. ``filter`` keeps trials whose setting or tag has one of the accepted texts.
 
     The keys of ``filter`` are those of MLflow's parameters and tags, and ``method``, ``role``, ``status``, ``student``
@@ -60,9 +60,9 @@ def read_dashboard(path: Path | str) -> Dashboard:
     if document.problems or not document.complete:
         raise _errors(document, document.problems)
     try:
-        found = Pinned.model_validate_json(json.dumps(document.data))  # JSON's lists are tuples to the strict mode
+        found = SavedView.model_validate_json(json.dumps(document.data))  # JSON's lists are tuples to the strict mode
     except ValidationError as error:
-        raise _errors(document, explain(error, Pinned, document.data)) from error
+        raise _errors(document, explain(error, SavedView, document.data)) from error
     return {
         "name": Path(path).stem,
         "title": found.title,

@@ -80,7 +80,7 @@ class BatchScales(Section):
         return self
 
 
-class View(Section):
+class ImagePipeline(Section):
     """Hold the data pipeline's settings for images of every source.
 
     ``image_size`` is (width, height) in pixels: with ``keep_ratio`` the image is scaled to fit into it, as in mmdet's
@@ -104,7 +104,7 @@ class View(Section):
     max_detections: int = Field(COCO_DETECTIONS, ge=1, le=10_000)
 
     @model_validator(mode="after")
-    def _settings_go_together(self) -> "View":
+    def _settings_go_together(self) -> "ImagePipeline":
         mosaic = self.augmentation == "mosaic"
         if mosaic and self.image_size[0] != self.image_size[1]:
             raise ValueError(f"augmentation mosaic needs a square image_size, got {list(self.image_size)}")

@@ -7,7 +7,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import LoadedStudy
 from orchestrator.submit.identity import submission_key
-from orchestrator.submit.order import Order, shared_store
+from orchestrator.submit.job_request import JobRequest, shared_store
 from orchestrator.submit.shipment import Shipment, ship
 
 
@@ -23,14 +23,14 @@ def study_order(
     variables: Mapping[str, str] | None = None,
     resources: Mapping[str, float] | None = None,
     shipment: Shipment | None = None,
-) -> Order:
+) -> JobRequest:
     """Return the submission for the study at ``path`` with ``sets``; contacts no cluster.
 
-    ``shipment`` holds the study's files if another machine packed them. See ``Order`` for the rest.
+    ``shipment`` holds the study's files if another machine packed them. See ``JobRequest`` for the rest.
     """
     place = shared_store(str(store) if store else None)
     trust = ("--trust-config",) if trust_config else ()
-    return Order(
+    return JobRequest(
         key=submission_key(make_plan(loaded, Store(place)).fingerprint, place),
         study=loaded.study.name,
         shipment=shipment or ship(path, sets),

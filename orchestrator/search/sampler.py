@@ -7,7 +7,7 @@ from orchestrator.plan.suggestion import Suggestion
 Values = tuple[float, ...]
 
 
-class Advisor(Protocol):
+class Sampler(Protocol):
     """Propose points. Its proposals depend only on earlier proposals and results, and on the search's seed.
 
     A new process therefore goes on where another one ended: it repeats ``asked`` and ``told`` from the log.

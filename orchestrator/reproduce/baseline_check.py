@@ -12,7 +12,7 @@ ACCEPT = "--accept-teacher-ap"
 
 
 @dataclass(frozen=True)
-class Check:
+class BaselineCheck:
     """Hold the AP of public weights measured here beside the published one, in percent.
 
     ``expected`` is their zoo's figure, ``published`` the others by their source; ``objection`` says why the weights will
@@ -27,10 +27,10 @@ class Check:
     accepted: bool = False
 
 
-def check_of(weights: str, measured: float, *, accept: bool = False) -> Check:
+def check_of(weights: str, measured: float, *, accept: bool = False) -> BaselineCheck:
     """Return the check of weights that have been evaluated; ``accept`` accepts any AP."""
     known, found = zoo_checkpoint(weights), objection(weights, measured)
-    return Check(weights, known.ap, dict(known.published), measured, found, accept and found is not None)
+    return BaselineCheck(weights, known.ap, dict(known.published), measured, found, accept and found is not None)
 
 
 def objection(weights: str, measured: float | None) -> str | None:

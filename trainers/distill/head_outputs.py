@@ -42,7 +42,7 @@ class HeadFeatures:
 
 @dataclass(frozen=True)
 class Anchors:
-    """Hold how ground truth was assigned to the anchors of one batch, in the order of ``View``.
+    """Hold how ground truth was assigned to the anchors of one batch, in the order of ``HeadOutputs``.
 
     ``weight_A`` (float) is 1 for positives and negatives, 0 for padding and ignored anchors; ``positive_A`` (bool);
     ``level_A`` (int64) the pyramid level, ``image_A`` (int64) the image's place in the batch. ``normaliser`` (scalar) is
@@ -63,7 +63,7 @@ class Anchors:
         return replace(self, weight_A=self.weight_A * here, positive_A=self.positive_A & here)
 
 
-class View:
+class HeadOutputs:
     """Hold one detector's outputs for one batch. Outputs are computed on first use and kept.
 
     An adapter's subclass defines the properties that its head gives; the others raise. Gradient flows to the
@@ -122,7 +122,7 @@ class View:
         """Return the error for a question that this head has no answer to; the compatibility check comes before."""
         return NotImplementedError(f"{type(self.adapter.head).__name__} does not give {need}")
 
-    def detached(self) -> "View":
+    def detached(self) -> "HeadOutputs":
         """Return the same predictions without graph."""
         taps = {point: found.detached() for point, found in self.taps.items()}
         return type(self)(self.adapter, [level.detach() for level in self.features], detach(self.outs), taps)
@@ -136,19 +136,19 @@ def detach(outs: Any) -> Any:
 
 
 @dataclass
-class Pair:
+class TeacherStudentOutputs:
     """Hold one batch as student and teacher see it; ``assign`` computes the student's assignment when asked.
 
     ``metas`` is mmdet's meta information of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels.
     Terms store values in ``shared`` that another term of the batch would compute again, without graph.
     """
 
-    student: View
-    teacher: View
+    student: HeadOutputs
+    teacher: HeadOutputs
     assign: Callable[[], Anchors]
     metas: list[Any] = field(default_factory=list)
     objects: list[Tensor] = field(default_factory=list)
-    crossed: dict[TapPoint, View] = field(default_factory=dict)
+    crossed: dict[TapPoint, HeadOutputs] = field(default_factory=dict)
     shared: dict[Any, Tensor] = field(default_factory=dict)
 
     @cached_property
@@ -156,7 +156,7 @@ class Pair:
         """Return how ground truth was assigned to the student's anchors."""
         return self.assign()
 
-    def cross(self, point: TapPoint) -> View:
+    def cross(self, point: TapPoint) -> HeadOutputs:
         """Return the teacher head's outputs for the student's head features at ``point`` (CrossKD).
 
         Gradient flows through the frozen head into the student.
@@ -167,15 +167,17 @@ class Pair:
                 self.crossed[point] = self.teacher.adapter.cross(mine, theirs, point.convs)
         return self.crossed[point]
 
-    def detached(self) -> "Pair":
+    def detached(self) -> "TeacherStudentOutputs":
         """Return the pair without graph, for a look at it after the step."""
         known = self.__dict__.get("anchors")  # to compute it now would wait for workers that do not look
         assign = (lambda: known) if known is not None else self.assign
-        return Pair(self.student.detached(), self.teacher, assign, self.metas, self.objects)
+        return TeacherStudentOutputs(self.student.detached(), self.teacher, assign, self.metas, self.objects)
 
-    def only(self, level: int, image: int) -> "Pair":
+    def only(self, level: int, image: int) -> "TeacherStudentOutputs":
         """Return the pair with all anchors but those of one level of one image weighing nothing."""
-        return Pair(self.student, self.teacher, lambda: self.anchors.only(level, image), self.metas, self.objects)
+        return TeacherStudentOutputs(
+            self.student, self.teacher, lambda: self.anchors.only(level, image), self.metas, self.objects
+        )
 
 
 def stack_levels(levels: list[Tensor], channels: int) -> Tensor:

@@ -19,7 +19,7 @@ TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunRecord:
     """Hold one trial. ``metric`` selects its best epoch; ``searched`` are the settings that its study varies."""
 
     run: RecordedRun

@@ -16,7 +16,7 @@ from trainers.detectors.detector import build_student
 from trainers.errors import TrialError
 from trainers.evaluation.evaluate import evaluate
 from trainers.predictions.choice import chosen
-from trainers.predictions.look import look
+from trainers.predictions.predict import predict
 from trainers.schema import class_count
 from trainers.schema.predictions import ImagePredictions, Index, Limits, PredictionJob, ScoreCounts, Subject, key_of
 from trainers.state.export import student_checkpoint
@@ -43,7 +43,7 @@ def read(folder: Path, trial_id: str, key: str) -> ImagePredictions:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory) -> tuple[Path, Index]:
     folder = tmp_path_factory.mktemp("look")
-    return folder, look(job(folder, subject(folder, "aaa"), subject(folder, "bbb", 1), limits=Limits(images=4)))
+    return folder, predict(job(folder, subject(folder, "aaa"), subject(folder, "bbb", 1), limits=Limits(images=4)))
 
 
 def test_every_trial_sees_the_same_images_and_files_read_back(both):
@@ -104,7 +104,7 @@ def test_counts_add_up(both):
 
 
 def test_large_images_are_made_smaller_and_boxes_stay_in_original_pixels(tmp_path):
-    index = look(job(tmp_path, subject(tmp_path, "aaa"), limits=Limits(images=1, longest_side=32)))
+    index = predict(job(tmp_path, subject(tmp_path, "aaa"), limits=Limits(images=1, longest_side=32)))
     [picture] = index.images
     assert (picture.width, picture.shown_width) == (64, 32)
     assert cv2.imread(str(tmp_path / "out" / "images" / f"{picture.key}.jpg")).shape == (32, 32, 3)
@@ -117,7 +117,7 @@ def test_images_that_do_not_fit_the_budget_are_left_out_last_first(both, tmp_pat
         sum(file.stat().st_size for file in (folder / "out").rglob(f"{picture.key}.*")) for picture in index.images
     ]
     limits = Limits(images=4, budget_bytes=sum(sizes[:2]) + 10)
-    small = look(job(tmp_path, subject(tmp_path, "aaa"), subject(tmp_path, "bbb", 1), limits=limits))
+    small = predict(job(tmp_path, subject(tmp_path, "aaa"), subject(tmp_path, "bbb", 1), limits=limits))
     assert (small.images, small.left_out) == (index.images[:2], 2)
     left = {path.stem for path in (tmp_path / "out").rglob("*") if path.stem.isdigit()}
     assert left == {picture.key for picture in index.images[:2]}
@@ -125,14 +125,14 @@ def test_images_that_do_not_fit_the_budget_are_left_out_last_first(both, tmp_pat
 
 def test_a_budget_too_small_for_one_image_is_refused(tmp_path):
     with pytest.raises(TrialError, match=r"one image take 0\.0\d MB, the budget is 0\.00 MB: raise it"):
-        look(job(tmp_path, subject(tmp_path, "aaa"), limits=Limits(budget_bytes=100)))
+        predict(job(tmp_path, subject(tmp_path, "aaa"), limits=Limits(budget_bytes=100)))
 
 
 def test_images_can_be_named(tmp_path):
-    index = look(job(tmp_path, subject(tmp_path, "aaa"), image_ids=(3, 1, 3)))
+    index = predict(job(tmp_path, subject(tmp_path, "aaa"), image_ids=(3, 1, 3)))
     assert [picture.key for picture in index.images] == ["3", "1"]
     with pytest.raises(TrialError, match=r"no image 9: it has 8 images, numbered from 1 to 8"):
-        look(job(tmp_path, subject(tmp_path, "aaa"), image_ids=(9,)))
+        predict(job(tmp_path, subject(tmp_path, "aaa"), image_ids=(9,)))
 
 
 def test_ids_that_no_file_may_have_as_its_name_are_shown_as_the_user_writes_them(tmp_path):
@@ -146,14 +146,14 @@ def test_ids_that_no_file_may_have_as_its_name_are_shown_as_the_user_writes_them
         entry["image_id"] = names[entry["image_id"]]
     path.write_text(json.dumps(content))
     one = subject(tmp_path, "aaa", dataset=spec)
-    index = look(job(tmp_path, one, image_ids=("-7", "../escape/1")))
+    index = predict(job(tmp_path, one, image_ids=("-7", "../escape/1")))
     assert [picture.id for picture in index.images] == ["-7", "../escape/1"]
     for picture in index.images:
         assert picture.key == key_of(picture.id)
         assert read(tmp_path, "aaa", picture.key).image == picture.key
         assert (tmp_path / "out" / "images" / f"{picture.key}.jpg").is_file()
     with pytest.raises(TrialError, match=r"no image 9: it has 2 images, among them \.\./escape/1, -7"):
-        look(job(tmp_path, one, image_ids=("9",)))
+        predict(job(tmp_path, one, image_ids=("9",)))
 
 
 @pytest.mark.parametrize(("image_id", "key"), [(0, "0"), (2**62, str(2**62)), (139, "139")])
@@ -186,7 +186,7 @@ def test_a_checkpoint_that_does_not_fit_is_named(tmp_path):
     broken = subject(tmp_path, "aaa")
     torch.save({"state_dict": {"nothing": torch.zeros(1)}}, broken.checkpoint)
     with pytest.raises(TrialError, match="student of trial aaa"):
-        look(job(tmp_path, broken))
+        predict(job(tmp_path, broken))
 
 
 def test_boxes_that_are_not_finite_are_left_out(tmp_path):
@@ -194,6 +194,6 @@ def test_boxes_that_are_not_finite_are_left_out(tmp_path):
     content = torch.load(made.checkpoint, weights_only=True)
     content["state_dict"]["bbox_head.gfl_reg.weight"].fill_(3e38)  # finite, which its sums are not
     torch.save(content, made.checkpoint)
-    index = look(job(tmp_path, made, limits=Limits(images=1)))
+    index = predict(job(tmp_path, made, limits=Limits(images=1)))
     text = (tmp_path / "out" / "trials" / "aaa" / f"{index.images[0].key}.json").read_text()
     assert json.loads(text)["boxes"] == []

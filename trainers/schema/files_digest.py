@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Seen(NamedTuple):
+class FilesDigest(NamedTuple):
     """Hold a digest of files in their order, and one of the state that they had when they were read."""
 
     digest: str
     state: str
 
 
-class SeeingReader:
+class DigestingReader:
     """Read files one after the other; keeps 32 bytes and a state of each, and no content."""
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class SeeingReader:
         self.files += 1
         return content
 
-    def seen(self, beginning: bytes) -> Seen:
+    def seen(self, beginning: bytes) -> FilesDigest:
         """Return the read content after ``beginning``."""
-        return Seen(_digest(beginning, self._digests), _digest(beginning, self._states))
+        return FilesDigest(_digest(beginning, self._digests), _digest(beginning, self._states))
 
 
 def state_of(beginning: bytes, paths: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.schema.seen import SeeingReader, state_of
+from trainers.schema.files_digest import DigestingReader, state_of
 
 
 def test_the_digest_is_that_of_the_contents_in_their_order(tmp_path: Path) -> None:
@@ -13,7 +13,7 @@ def test_the_digest_is_that_of_the_contents_in_their_order(tmp_path: Path) -> No
     paths = [tmp_path / str(number) for number in range(3)]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
-    reader = SeeingReader()
+    reader = DigestingReader()
     assert [reader.read(str(path)) for path in paths] == contents
     plain = b"list" + b"".join(hashlib.sha256(content).digest() for content in contents)
     assert reader.seen(b"list").digest == hashlib.sha256(plain).hexdigest()
@@ -22,9 +22,9 @@ def test_the_digest_is_that_of_the_contents_in_their_order(tmp_path: Path) -> No
 
 def test_a_file_that_gives_no_size_is_read_whole() -> None:
     assert Path("/proc/self/limits").stat().st_size == 0
-    assert SeeingReader().read("/proc/self/limits") == Path("/proc/self/limits").read_bytes() != b""
+    assert DigestingReader().read("/proc/self/limits") == Path("/proc/self/limits").read_bytes() != b""
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match=str(tmp_path)):
-        SeeingReader().read(str(tmp_path))
+        DigestingReader().read(str(tmp_path))
