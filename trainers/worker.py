@@ -16,14 +16,14 @@ from trainers.schema import Job
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """Train cohorts until there are no more; rank 0 sends every record to the exchange.
+    """Train cohorts until there are no more; rank 0 sends every record to the broker.
 
-    ``config`` holds ``exchange``, an actor with ``cohort``, ``put``, ``fail``, ``staying``, ``end`` and ``note``, the
+    ``config`` holds ``broker``, an actor with ``cohort``, ``put``, ``fail``, ``active_trials``, ``end`` and ``note``, the
     ``host``'s name by which it knows this group, and ``loop``, the module that trains. The process group is the one that
     Ray Train has made. After each epoch all workers wait until the scheduler has judged it. A record that is never taken
     is not lost: it is on disk before it is sent.
     """
-    line = BrokerLink(config["exchange"], config["host"])
+    line = BrokerLink(config["broker"], config["host"])
     with lean_imports():
         loop = import_module(config["loop"])
     if get_rank() == 0:
@@ -35,7 +35,7 @@ def train_worker(config: dict[str, Any]) -> None:
 def train_cohort(line: "BrokerLink", loop: Any, jobs: Sequence[Job]) -> None:
     """Train one cohort to its end. In a process of its own a fault that its trials share ends the cohort only."""
     try:
-        for trial_id, found in loop.train_together(jobs, lambda trial_ids: line.ask("staying", list(trial_ids))):
+        for trial_id, found in loop.train_together(jobs, lambda trial_ids: line.ask("active_trials", list(trial_ids))):
             if isinstance(found, loop.Failed):
                 line.send("fail", trial_id, portable(found.error))
             else:
@@ -49,19 +49,19 @@ def train_cohort(line: "BrokerLink", loop: Any, jobs: Sequence[Job]) -> None:
 
 
 class BrokerLink:
-    """Connect the workers of a group with the exchange: rank 0 speaks, all hear the answers."""
+    """Connect the workers of a group with the broker: rank 0 speaks, all hear the answers."""
 
-    def __init__(self, exchange: Any, host: str) -> None:
-        self._exchange, self._host, self.workers = exchange, host, get_world_size()
+    def __init__(self, broker: Any, host: str) -> None:
+        self._broker, self._host, self.workers = broker, host, get_world_size()
 
     def send(self, message: str, *content: Any) -> None:
-        """Tell the exchange something, and wait until it has heard: an asynchronous actor may change the order of calls."""
+        """Tell the broker something, and wait until it has heard: an asynchronous actor may change the order of calls."""
         if get_rank() == 0:
-            ray.get(getattr(self._exchange, message).remote(self._host, *content))
+            ray.get(getattr(self._broker, message).remote(self._host, *content))
 
     def ask(self, question: str, *content: Any) -> Any:
-        """Return the exchange's answer, on all workers."""
-        answer = [ray.get(getattr(self._exchange, question).remote(self._host, *content)) if get_rank() == 0 else None]
+        """Return the broker's answer, on all workers."""
+        answer = [ray.get(getattr(self._broker, question).remote(self._host, *content)) if get_rank() == 0 else None]
         broadcast_object_list(answer, src=0)
         return answer[0]
 

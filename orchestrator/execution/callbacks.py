@@ -67,10 +67,10 @@ class Notifier(tune.Callback):
         if self._pool is not None:
             self._pool.expect(trial_id, stream_key(self._jobs[trial_id]))
 
-    def rests(self, over: bool) -> None:
+    def set_idle(self, over: bool) -> None:
         """Tell the hosts that the search proposes nobody before the next result, or ever again."""
         if self._pool is not None:
-            self._pool.rest(over)
+            self._pool.set_idle(over)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell that a trial has started."""
@@ -141,7 +141,7 @@ class SweepStopper(tune.Stopper, tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Add the result to the budget."""
-        self.budget.heard(trial_id(trial), result)
+        self.budget.on_result(trial_id(trial), result)
 
     @property
     def cut_short(self) -> bool:

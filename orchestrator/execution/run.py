@@ -89,7 +89,7 @@ def learn(sweep: Sweep, tracker: Tracker) -> None:
         return
     priors = read_priors(plan, tracker.connect())
     log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
-    suggestions.knows(priors)
+    suggestions.add_priors(priors)
 
 
 def _train(

@@ -139,7 +139,7 @@ def open_search(
         trials.append(trial)
         notifier.planned(trial)
 
-    return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.rests)
+    return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.set_idle)
 
 
 def most_at_once(plan: Plan, pool: Pool | None) -> int | None:
@@ -152,7 +152,7 @@ def most_at_once(plan: Plan, pool: Pool | None) -> int | None:
 def order(plan: Plan, trial: PlannedTrial, run: str, pool: Pool | None, position: int) -> dict[str, str | int]:
     """Return a runner's order: the trial, its directory, which run counts its failures, and who trains it."""
     told: dict[str, str | int] = {"id": trial.id, "directory": str(trial.directory), "run": run, "position": position}
-    return told | {"job": plan.job(trial).model_dump_json(), "exchange": pool.name if pool else ""}
+    return told | {"job": plan.job(trial).model_dump_json(), "broker": pool.name if pool else ""}
 
 
 def request(plan: Plan, role: str) -> dict[str, float]:

@@ -21,7 +21,7 @@ class Budget:
             for trial in (*plan.students, *plan.suggested):
                 self._take(trial)
 
-    def heard(self, trial_id: str, result: dict[str, Any]) -> None:
+    def on_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Take a trial's new record into account; the teacher's time does not count."""
         if self._search.max_gpu_hours is None and self._search.stop_when is None:
             return

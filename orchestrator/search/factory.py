@@ -4,7 +4,7 @@ from orchestrator.search.sampler import Sampler
 from orchestrator.study.schema import StudySpec
 
 
-def advisor_of(study: StudySpec) -> Sampler:
+def sampler_of(study: StudySpec) -> Sampler:
     """Return the sampler of an open search."""
     if study.search.algorithm == "pbt":
         from orchestrator.search.population import PopulationSampler

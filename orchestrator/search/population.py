@@ -27,7 +27,7 @@ class PopulationSampler:
         self._asked: list[Suggestion] = []
         self._scores: dict[int, float | None] = {}
 
-    def ask(self) -> Suggestion | None:
+    def suggest(self) -> Suggestion | None:
         """Return the next segment; ``None`` while the generation before trains, and at the end."""
         number = len(self._asked)
         generation, slot = divmod(number, self._size)
@@ -42,15 +42,15 @@ class PopulationSampler:
             return None
         return self._successor(number, number - self._size, list(before), until, chance)
 
-    def asked(self, suggestion: Suggestion) -> None:
+    def add_running(self, suggestion: Suggestion) -> None:
         """Take note of a segment that is being trained."""
         self._asked.append(suggestion)
 
-    def told(self, number: int, values: Values | None) -> None:
+    def tell(self, number: int, values: Values | None) -> None:
         """Take note of a segment's result."""
         self._scores[number] = values[0] if values else None
 
-    def knows(self, params: dict[str, Any], values: Values) -> None:
+    def add_prior(self, params: dict[str, Any], values: Values) -> None:
         """Do nothing: a population begins from its own states."""
 
     def _successor(

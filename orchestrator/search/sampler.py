@@ -10,17 +10,17 @@ Values = tuple[float, ...]
 class Sampler(Protocol):
     """Propose points. Its proposals depend only on earlier proposals and results, and on the search's seed.
 
-    A new process therefore goes on where another one ended: it repeats ``asked`` and ``told`` from the log.
+    A new process therefore goes on where another one ended: it repeats ``add_running`` and ``tell`` from the log.
     """
 
-    def ask(self) -> Suggestion | None:
+    def suggest(self) -> Suggestion | None:
         """Return the next point without taking note of it; ``None`` while it waits for results, or at the end."""
 
-    def asked(self, suggestion: Suggestion) -> None:
+    def add_running(self, suggestion: Suggestion) -> None:
         """Take note of a point that is being tried."""
 
-    def told(self, number: int, values: Values | None) -> None:
+    def tell(self, number: int, values: Values | None) -> None:
         """Take note of a point's results, one for each objective, higher is better; ``None`` when it failed."""
 
-    def knows(self, params: dict[str, object], values: Values) -> None:
+    def add_prior(self, params: dict[str, object], values: Values) -> None:
         """Take note of a result from elsewhere."""

@@ -43,5 +43,5 @@ def _ended(plan: Plan, scheduler: RememberingScheduler, *, all_of_them: bool) ->
     """Return the histories of students that are over; HyperBand's brackets are for those that it has seen begin."""
     students = (*plan.students, *plan.suggested)
     over = [trial for trial in students if read_status(trial.directory) in ("finished", "stopped")]
-    found = {trial.id: read_history(trial.directory) for trial in over if all_of_them or scheduler.knows(trial.id)}
+    found = {trial.id: read_history(trial.directory) for trial in over if all_of_them or scheduler.has_trial(trial.id)}
     return {trial: history for trial, history in found.items() if history}

@@ -20,7 +20,7 @@ class RememberingScheduler(TrialScheduler):
 
     A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
-    trial that failed and is tried again joins as a new member. Tune calls all methods from one thread. ``resumed`` hears
+    trial that failed and is tried again joins under a new name. Tune calls all methods from one thread. ``resumed`` hears
     the ids of paused trials that go on, all that a decision lets go on before the first of them starts.
     """
 
@@ -30,7 +30,7 @@ class RememberingScheduler(TrialScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._scheduler, self._log, self._metric_key = scheduler, events, metric
         self._resumed = resumed
-        self._members: dict[str, TrialState] = {}
+        self._states: dict[str, TrialState] = {}
         self._replaying, self._depth = True, 0
         for event in events.read():
             if "trial" in event:  # the others are about points
@@ -45,9 +45,9 @@ class RememberingScheduler(TrialScheduler):
         """Accept Tune's settings: the scheduler already has them."""
         return True
 
-    def knows(self, trial: str) -> bool:
+    def has_trial(self, trial: str) -> bool:
         """Tell whether the log speaks of a trial."""
-        return trial in self._members
+        return trial in self._states
 
     def absorb(self, histories: dict[str, list[Record]]) -> None:
         """Take into account finished and stopped trials of which the log says less than their histories, by time."""
@@ -55,79 +55,79 @@ class RememberingScheduler(TrialScheduler):
             (record.wall_time, number, record, trial)
             for number, (trial, history) in enumerate(histories.items())
             for record in history
-            if trial not in self._members or record.epoch > self._members[trial].heard
+            if trial not in self._states or record.epoch > self._states[trial].last_epoch
         ]
         last = {trial: history[-1] for trial, history in histories.items() if history}
         for _, _, record, trial in sorted(found, key=lambda entry: entry[:2]):
             self._take(trial, record, is_last=record is last[trial])
 
     def _take(self, trial: str, record: Record, *, is_last: bool) -> None:
-        member = self._members.get(trial) or self._add(None, trial)
-        if member.gone:
+        state = self._states.get(trial) or self._add(None, trial)
+        if state.gone:
             return
         if is_last:
-            self._complete(None, member, record.epoch, record.metrics.get(self._metric_key))
+            self._complete(None, state, record.epoch, record.metrics.get(self._metric_key))
         elif self._metric_key in record.metrics:
-            self._decide(None, member, record.epoch, record.metrics[self._metric_key], as_decided=CONTINUE)
+            self._decide(None, state, record.epoch, record.metrics[self._metric_key], as_decided=CONTINUE)
 
     # what Tune calls
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Hear of a trial; one that comes back after a crash is known."""
         name = self._name(trial)
-        member = self._members.get(name) or self._add(tune_controller, name)
-        member.attach(trial)
+        state = self._states.get(name) or self._add(tune_controller, name)
+        state.attach(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Return the decision about the trial: a new one, or the one logged for this epoch."""
-        member, epoch = self._members[self._name(trial)], result.get(TIME, 0)
-        if self._metric_key not in result or epoch < member.heard:
+        state, epoch = self._states[self._name(trial)], result.get(TIME, 0)
+        if self._metric_key not in result or epoch < state.last_epoch:
             return CONTINUE
-        if member.over:
+        if state.over:
             return STOP
-        member.behind = False
-        if epoch == member.heard:
-            return self._standing(member)
-        return self._decide(tune_controller, member, epoch, result[self._metric_key])
+        state.behind = False
+        if epoch == state.last_epoch:
+            return self._standing(state)
+        return self._decide(tune_controller, state, epoch, result[self._metric_key])
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Hear that a trial has ended; one that was asked to stop has not, it goes on in the next run."""
-        member, epoch = self._members[self._name(trial)], result.get(TIME, 0)
-        if member.gone:
+        state, epoch = self._states[self._name(trial)], result.get(TIME, 0)
+        if state.gone:
             return
         if self._depth:  # stopped by the decision that is being made
-            self._remove(tune_controller, member, "remove")
+            self._remove(tune_controller, state, "remove")
         elif epoch:
-            self._complete(tune_controller, member, epoch, result.get(self._metric_key))
+            self._complete(tune_controller, state, epoch, result.get(self._metric_key))
         elif result.get(FAILED_BECAUSE) or _has_failed(trial):
-            self._remove(tune_controller, member, "failed")
+            self._remove(tune_controller, state, "failed")
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """Hear that a waiting trial has been stopped."""
-        member = self._members[self._name(trial)]
-        if not member.gone:
-            self._remove(tune_controller, member, "remove")
+        state = self._states[self._name(trial)]
+        if not state.gone:
+            self._remove(tune_controller, state, "remove")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Hear of a crash: when Tune starts the trial again, nothing has happened but a repetition of its history."""
-        member = self._members[self._name(trial)]
+        state = self._states[self._name(trial)]
         if trial.status == "ERROR":
-            member.behind = member.heard > 0
-        elif not member.gone:
-            self._remove(tune_controller, member, "failed")
+            state.behind = state.last_epoch > 0
+        elif not state.gone:
+            self._remove(tune_controller, state, "failed")
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Return a paused trial that may go on, else the next that waits for its start."""
         trials = list(tune_controller.get_trials())
-        paused = [t for t in trials if t.status == "PAUSED" and self._resumes(self._members[self._name(t)])]
+        paused = [t for t in trials if t.status == "PAUSED" and self._resumes(self._states[self._name(t)])]
         for trial in paused:
             self._call(trial)
         return next(iter(paused), None) or next((t for t in trials if t.status == "PENDING"), None)
 
     def _call(self, trial: Any) -> None:
-        member = self._members[self._name(trial)]
-        if not member.called:
-            member.called = True
+        state = self._states[self._name(trial)]
+        if not state.called:
+            state.called = True
             self._resumed(str(trial.config["planned"]["id"]))
 
     def debug_string(self) -> str:
@@ -136,14 +136,14 @@ class RememberingScheduler(TrialScheduler):
 
     # what the scheduler inside calls, by way of ``_Stage``
 
-    def stop(self, tune_controller: Any, member: TrialState) -> None:
-        """Stop a member that waits; one that still repeats its history hears of it with its next result."""
-        member.over = True
-        live = member.live
+    def stop(self, tune_controller: Any, state: TrialState) -> None:
+        """Stop a trial that waits; one that still repeats its history hears of it with its next result."""
+        state.over = True
+        live = state.live
         if live is not None and (live.status in ("PENDING", "PAUSED") or live.is_saving):
             tune_controller.stop_trial(live)
-        if not member.gone:
-            self._remove(tune_controller, member, "remove")
+        if not state.gone:
+            self._remove(tune_controller, state, "remove")
 
     # what both runs and repetitions do
 
@@ -152,77 +152,77 @@ class RememberingScheduler(TrialScheduler):
         if kind == "add":
             self._add(None, name)
             return
-        member = self._members[name]
+        state = self._states[name]
         if kind == "result":
-            self._decide(None, member, event["epoch"], event["value"], as_decided=event["decision"])
-        elif member.gone:
+            self._decide(None, state, event["epoch"], event["value"], as_decided=event["decision"])
+        elif state.gone:
             return
         elif kind == "complete":
-            self._complete(None, member, event["epoch"], event["value"])
+            self._complete(None, state, event["epoch"], event["value"])
         else:
-            self._remove(None, member, kind)
+            self._remove(None, state, kind)
 
     def _add(self, tune_controller: Any, name: str) -> TrialState:
         self._write(event="add", trial=name)
-        member = self._members[name] = TrialState(name)
-        self._scheduler.on_trial_add(_SchedulerStage(self, tune_controller), member)
-        return member
+        state = self._states[name] = TrialState(name)
+        self._scheduler.on_trial_add(_SchedulerStage(self, tune_controller), state)
+        return state
 
     def _decide(
-        self, tune_controller: Any, member: TrialState, epoch: int, value: float, as_decided: str | None = None
+        self, tune_controller: Any, state: TrialState, epoch: int, value: float, as_decided: str | None = None
     ) -> str:
-        member.begun, member.waits, member.called = True, False, False
+        state.begun, state.waits, state.called = True, False, False
         result = {TIME: epoch, self._metric_key: value}
         self._depth += 1
-        decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), member, result))
+        decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), state, result))
         self._depth -= 1
         if as_decided is not None and decision != as_decided:
-            log.debug("%s at epoch %d: %s was decided, not %s", member.trial_id, epoch, as_decided, decision)
+            log.debug("%s at epoch %d: %s was decided, not %s", state.trial_id, epoch, as_decided, decision)
             decision = as_decided
-        self._write(event="result", trial=member.trial_id, epoch=epoch, value=value, decision=decision)
-        member.heard, member.waits, member.over = epoch, decision == PAUSE, decision == STOP
+        self._write(event="result", trial=state.trial_id, epoch=epoch, value=value, decision=decision)
+        state.last_epoch, state.waits, state.over = epoch, decision == PAUSE, decision == STOP
         return decision
 
-    def _complete(self, tune_controller: Any, member: TrialState, epoch: int, value: float | None) -> None:
-        self._write(event="complete", trial=member.trial_id, epoch=epoch, value=value)
-        member.heard, member.over, member.gone = epoch, True, True
+    def _complete(self, tune_controller: Any, state: TrialState, epoch: int, value: float | None) -> None:
+        self._write(event="complete", trial=state.trial_id, epoch=epoch, value=value)
+        state.last_epoch, state.over, state.gone = epoch, True, True
         result = {TIME: epoch} | ({} if value is None else {self._metric_key: value})
         self._depth += 1
-        self._scheduler.on_trial_complete(_SchedulerStage(self, tune_controller), member, result)
+        self._scheduler.on_trial_complete(_SchedulerStage(self, tune_controller), state, result)
         self._depth -= 1
 
-    def _remove(self, tune_controller: Any, member: TrialState, kind: str) -> None:
+    def _remove(self, tune_controller: Any, state: TrialState, kind: str) -> None:
         if not self._depth:  # else it follows from the event that is being dealt with
-            self._write(event=kind, trial=member.trial_id)
-        member.over = member.gone = True
-        member.failed = kind == "failed"
+            self._write(event=kind, trial=state.trial_id)
+        state.over = state.gone = True
+        state.failed = kind == "failed"
         self._depth += 1
-        self._scheduler.on_trial_remove(_SchedulerStage(self, tune_controller), member)
+        self._scheduler.on_trial_remove(_SchedulerStage(self, tune_controller), state)
         self._depth -= 1
 
     def _write(self, **event: Any) -> None:
         if not self._replaying:
             self._log.append(**event)
 
-    def _standing(self, member: TrialState) -> str:
+    def _standing(self, state: TrialState) -> str:
         """Return the decision under which a trial stands that has come to where it was."""
-        if not member.waits:
+        if not state.waits:
             return CONTINUE
-        if self._resumes(member):
-            member.waits = False
+        if self._resumes(state):
+            state.waits = False
             return CONTINUE
         return PAUSE
 
-    def _resumes(self, member: TrialState) -> bool:
-        """Tell whether the scheduler lets a paused member go on (HyperBand's brackets know it)."""
-        info = getattr(self._scheduler, "_trial_info", {}).get(member)
-        return info is not None and member in info[0].trials_to_unpause
+    def _resumes(self, state: TrialState) -> bool:
+        """Tell whether the scheduler lets a paused trial go on (HyperBand's brackets know it)."""
+        info = getattr(self._scheduler, "_trial_info", {}).get(state)
+        return info is not None and state in info[0].trials_to_unpause
 
     def _name(self, trial: Any) -> str:
-        """Return the name of the member that a trial of Tune's is."""
+        """Return the name of the state that a trial of Tune's is."""
         own, attempt = str(trial.config["planned"]["id"]), 1
         name = own
-        while (known := self._members.get(name)) is not None and known.failed and known.live is not trial:
+        while (known := self._states.get(name)) is not None and known.failed and known.live is not trial:
             attempt += 1
             name = f"{own}#{attempt}"
         return name
@@ -234,9 +234,9 @@ class _SchedulerStage:
     def __init__(self, scheduler: RememberingScheduler, tune_controller: Any) -> None:
         self._scheduler, self._controller = scheduler, tune_controller
 
-    def stop_trial(self, member: TrialState) -> None:
-        """Stop a member that waits."""
-        self._scheduler.stop(self._controller, member)
+    def stop_trial(self, state: TrialState) -> None:
+        """Stop a trial that waits."""
+        self._scheduler.stop(self._controller, state)
 
 
 def _has_failed(trial: Any) -> bool:

@@ -13,7 +13,7 @@ from trainers.schema.record import read_status
 class PlannedSearch(Searcher):
     """Give Tune one trial after the other: ``first`` the known ones, then those of ``suggestions``.
 
-    ``order`` turns a trial into its runner's order; ``discovered`` hears of each new one before it starts; ``rests``
+    ``order`` turns a trial into its runner's order; ``discovered`` hears of each new one before it starts; ``set_idle``
     hears when there is nobody to give, and whether the search is over.
     """
 
@@ -23,11 +23,11 @@ class PlannedSearch(Searcher):
         suggestions: Suggestions,
         order: Callable[[PlannedTrial], dict[str, Any]],
         discovered: Callable[[PlannedTrial], None],
-        rests: Callable[[bool], None],
+        set_idle: Callable[[bool], None],
     ) -> None:
         super().__init__()
         self._first, self._suggestions = list(first), suggestions
-        self._order, self._discovered, self._rests = order, discovered, rests
+        self._order, self._discovered, self._set_idle = order, discovered, set_idle
         self._given: dict[str, PlannedTrial] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class PlannedSearch(Searcher):
         trial = self._next()
         if trial is None:
             over = self._suggestions.over
-            self._rests(over)
+            self._set_idle(over)
             return Searcher.FINISHED if over else None
         self._given[trial_id] = trial
         return {"planned": self._order(trial)}
@@ -61,7 +61,7 @@ class PlannedSearch(Searcher):
         trial = self._given[trial_id]
         asked_to_stop = result is not None and not result.get("epoch") and not result.get("failed_because")
         if error or not asked_to_stop or read_status(trial.directory) == "failed":
-            self._suggestions.heard(trial.id)
+            self._suggestions.on_trial_complete(trial.id)
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: the log of the search is its state."""

@@ -8,7 +8,7 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.search.factory import advisor_of
+from orchestrator.search.factory import sampler_of
 from orchestrator.search.sampler import Sampler, Values
 from orchestrator.study.schema import Objective, StudySpec
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
@@ -23,9 +23,9 @@ class Suggestions:
     A point whose trials all exist already is told at once, nothing is trained twice. Not thread-safe.
     """
 
-    def __init__(self, plan: Plan, advisor: Sampler | None = None) -> None:
+    def __init__(self, plan: Plan, sampler: Sampler | None = None) -> None:
         self._plan, self._study = plan, plan.study
-        self._advisor = advisor or advisor_of(plan.study)
+        self._sampler = sampler or sampler_of(plan.study)
         self._log = SearchLog(plan.search_log)
         self._open: dict[int, tuple[PlannedTrial, ...]] = {}  # points without a result yet
         self._first: dict[int, str] = {}
@@ -40,22 +40,22 @@ class Suggestions:
         """Tell whether nothing has been asked or learnt yet."""
         return not any(event["event"] in (ASK, PRIOR) for event in self._log.read())
 
-    def knows(self, priors: Iterable[tuple[dict[str, object], Values]]) -> None:
+    def add_priors(self, priors: Iterable[tuple[dict[str, object], Values]]) -> None:
         """Take results from elsewhere into account, before the first point is asked for."""
         for params, values in priors:
             self._log.append(event=PRIOR, params=params, values=values)
-            self._advisor.knows(params, values)
+            self._sampler.add_prior(params, values)
 
     def ask(self, count: int = 1) -> list[PlannedTrial]:
         """Return up to ``count`` new trials to be run next, fewer while the search waits for results or is over."""
-        while len(self._waiting) < count and self._has_room() and (suggestion := self._advisor.ask()) is not None:
+        while len(self._waiting) < count and self._has_room() and (suggestion := self._sampler.suggest()) is not None:
             self._log.append(**suggestion.event())
             self._take(suggestion)
             self._tell_ended()
         given, self._waiting = self._waiting[:count], self._waiting[count:]
         return given
 
-    def heard(self, trial_id: str) -> None:
+    def on_trial_complete(self, trial_id: str) -> None:
         """Hear that a trial has ended, however it did."""
         self._ended.add(trial_id)
         self._tell_ended()
@@ -63,7 +63,7 @@ class Suggestions:
     @property
     def over(self) -> bool:
         """Return whether no more trials will come, regardless of the running ones."""
-        return not self._waiting and not self._open and (not self._has_room() or self._advisor.ask() is None)
+        return not self._waiting and not self._open and (not self._has_room() or self._sampler.suggest() is None)
 
     def _has_room(self) -> bool:
         most = self._study.search.max_trials
@@ -75,11 +75,11 @@ class Suggestions:
         elif event["event"] == TELL:
             self._tell(int(str(event["number"])), event["values"], again=True)  # type: ignore[arg-type]
         elif event["event"] == PRIOR:
-            self._advisor.knows(event["params"], tuple(event["values"]))  # type: ignore[arg-type]
+            self._sampler.add_prior(event["params"], tuple(event["values"]))  # type: ignore[arg-type]
 
     def _take(self, suggestion: Suggestion, *, again: bool = False) -> None:
         trials = trials_of(suggestion, self._plan.planner.at, self._study.search.seeds, self._first)
-        self._advisor.asked(suggestion)
+        self._sampler.add_running(suggestion)
         self._open[suggestion.number] = trials
         if trials:
             self._first[suggestion.number] = trials[0].id
@@ -103,7 +103,7 @@ class Suggestions:
         if not again:
             self._log.append(event=TELL, number=number, values=values)
         self._open.pop(number, None)
-        self._advisor.told(number, tuple(values) if values else None)
+        self._sampler.tell(number, tuple(values) if values else None)
 
 
 def values_of(trials: Iterable[PlannedTrial], study: StudySpec) -> Values | None:

@@ -29,7 +29,7 @@ class TpeSampler:
         self._study = optuna.create_study(directions=["maximize"] * len(search.objectives))
         self._numbers: dict[int, int] = {}  # Optuna's numbers by ours: results from elsewhere have numbers too
 
-    def ask(self) -> Suggestion | None:
+    def suggest(self) -> Suggestion | None:
         """Return the next point; ``None`` at the end."""
         number = len(self._numbers)
         if number >= self._samples:
@@ -46,17 +46,17 @@ class TpeSampler:
         drawn = scratch.ask(self._distributions).params
         return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space})
 
-    def asked(self, suggestion: Suggestion) -> None:
+    def add_running(self, suggestion: Suggestion) -> None:
         """Take note of a point that is being tried."""
         self._numbers[suggestion.number] = len(self._study.get_trials(deepcopy=False))
         self._study.add_trial(self._trial(suggestion.params, optuna.trial.TrialState.RUNNING))
 
-    def told(self, number: int, values: Values | None) -> None:
+    def tell(self, number: int, values: Values | None) -> None:
         """Take note of a point's results."""
         state = None if values else optuna.trial.TrialState.FAIL
         self._study.tell(self._numbers[number], list(values) if values else None, state=state)
 
-    def knows(self, params: dict[str, Any], values: Values) -> None:
+    def add_prior(self, params: dict[str, Any], values: Values) -> None:
         """Take note of a result from elsewhere; one outside of the space says nothing here."""
         try:
             trial = self._trial(params, optuna.trial.TrialState.COMPLETE, list(values))

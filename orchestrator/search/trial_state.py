@@ -13,7 +13,7 @@ class TrialState:
     def __init__(self, name: str) -> None:
         self.trial_id = name
         self.live: Any = None
-        self.heard = 0  # the last epoch that was decided on
+        self.last_epoch = 0  # the last epoch that was decided on
         self.begun = self.waits = self.behind = False
         self.called = False  # whether it was said that it goes on after its pause
         self.over = False  # stopped, finished or failed
@@ -38,4 +38,4 @@ class TrialState:
 
     def attach(self, live: Any) -> None:
         """Attach Tune's trial, which first replays earlier decisions."""
-        self.live, self.behind = live, self.heard > 0
+        self.live, self.behind = live, self.last_epoch > 0

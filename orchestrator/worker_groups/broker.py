@@ -28,18 +28,18 @@ class Reply:
 
 
 class BrokerLost(Exception):
-    """Report that the exchange that a trial had its seat at is gone: this one was started in its place."""
+    """Report that the broker that a trial had its slot at is gone: this one was started in its place."""
 
 
 class Broker:
-    """Hold the seats of one sweep, and let readers and hosts wait for each other; an actor (``start``).
+    """Hold the slots of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
     Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. A
     killed exchange restarts empty; its callers fail, and restart from the records on disk.
     """
 
     def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
-        self._seating = GangQueue(size, expected, open_ended=open_ended, places=places)
+        self._queue = GangQueue(size, expected, open_ended=open_ended, places=places)
         self._news = asyncio.Event()
         self._hosts: dict[str, dict[str, Any]] = {}
         self._host_seen = time.monotonic()
@@ -48,82 +48,82 @@ class Broker:
 
     async def expect(self, trial_id: str, key: str) -> None:
         """Hear that a trial is on its way."""
-        self._change(lambda: self._seating.expect(trial_id, key))
+        self._change(lambda: self._queue.expect(trial_id, key))
 
-    async def rest(self, over: bool) -> None:
+    async def set_idle(self, over: bool) -> None:
         """Hear that nobody is proposed before the next result, or ever again."""
-        self._change(lambda: self._seating.rest(over=over))
+        self._change(lambda: self._queue.set_idle(over=over))
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
-    async def sit(self, seat: Slot) -> None:
+    async def enqueue(self, slot: Slot) -> None:
         """Take a trial's reader in."""
-        seat.since = time.monotonic()
-        self._change(lambda: self._seating.sit(seat))
+        slot.since = time.monotonic()
+        self._change(lambda: self._queue.enqueue(slot))
 
-    async def take(self, trial_id: str, ticket: str, patience_s: float) -> Reply:
+    async def take(self, trial_id: str, lease_id: str, patience_s: float) -> Reply:
         """Say that the trial goes on, and return its next record, in its turn.
 
         ``starved`` answers a trial that waited longer than ``patience_s`` while nobody trained anything.
         """
-        seat = self._seating.seat(trial_id)
-        if seat is None:
-            return Reply(errors=(BrokerLost("the exchange was started again"),))
-        self._change(lambda: self._seating.ask(trial_id))
+        slot = self._queue.slot(trial_id)
+        if slot is None:
+            return Reply(errors=(BrokerLost("the broker was started again"),))
+        self._change(lambda: self._queue.ask(trial_id))
         while True:
-            seat = self._seating.seat(trial_id)
-            if seat is None or seat.ticket != ticket:
+            slot = self._queue.slot(trial_id)
+            if slot is None or slot.lease_id != lease_id:
                 return Reply()
-            record = self._seating.next_record(trial_id)
+            record = self._queue.next_record(trial_id)
             if record is not None:
                 return Reply(record)
-            if seat.stage is SlotStage.OVER and not seat.records:
-                return Reply(errors=seat.errors)
-            if seat.stage is SlotStage.WAITING and self._starved(seat, patience_s):
+            if slot.stage is SlotStage.OVER and not slot.records:
+                return Reply(errors=slot.errors)
+            if slot.stage is SlotStage.WAITING and self._starved(slot, patience_s):
                 return Reply(starved=True)
             await self._wait()
 
-    async def leave(self, trial_id: str, ticket: str | None = None) -> None:
+    async def leave(self, trial_id: str, lease_id: str | None = None) -> None:
         """Hear that a trial goes on no more."""
-        self._change(lambda: self._seating.leave(trial_id, ticket))
+        self._change(lambda: self._queue.leave(trial_id, lease_id))
 
-    def _starved(self, seat: Slot, patience_s: float) -> bool:
+    def _starved(self, slot: Slot, patience_s: float) -> bool:
         if self._hosts:
             self._host_seen = time.monotonic()
-        return time.monotonic() - max(seat.since, self._host_seen) > patience_s
+        return time.monotonic() - max(slot.since, self._host_seen) > patience_s
 
     # -------------------------------------------------------------------------------------------------------- hosts
 
     async def useful_hosts(self) -> int:
         """Return how many cohorts are in training, waiting or still to come."""
-        return self._seating.useful_hosts()
+        return self._queue.useful_hosts()
 
     async def cohort(self, host: str) -> list[str]:
         """Return the jobs (JSON) of a host's next cohort once there is one; none when nothing is left to come."""
         self._hosts.setdefault(host, {})
         while True:
-            seats = self._seating.cohort(host, time.monotonic())
-            if seats or self._seating.over:
-                return [seat.job for seat in seats]
+            slots = self._queue.cohort(host, time.monotonic())
+            if slots or self._queue.over:
+                return [slot.job for slot in slots]
             await self._wait()
 
     async def put(self, host: str, trial_id: str, record: Record) -> None:
         """Take a record."""
-        self._change(lambda: self._seating.put(host, trial_id, record))
+        self._change(lambda: self._queue.put(host, trial_id, record))
 
     async def fail(self, host: str, trial_id: str, errors: Errors) -> None:
         """Take the failure of one trial."""
-        self._change(lambda: self._seating.fail(host, trial_id, errors))
+        self._change(lambda: self._queue.fail(host, trial_id, errors))
 
-    async def staying(self, host: str, trial_ids: list[str]) -> list[str]:
+    async def active_trials(self, host: str, trial_ids: list[str]) -> list[str]:
         """Return those of the trials that go on, once the scheduler has judged all that they have reported."""
-        while not self._seating.judged(trial_ids):
+        while not self._queue.judged(trial_ids):
             await self._wait()
-        return self._seating.staying(host, trial_ids)
+        return self._queue.active_trials(host, trial_ids)
 
     async def end(self, host: str, errors: Errors = ()) -> None:
         """Hear that a host trains its cohort no more."""
-        self._change(lambda: self._seating.end(host, errors))
+        self._change(lambda: self._queue.end(host, errors))
 
     # ------------------------------------------------------------------------------------- what a host holds, for its end
 
@@ -149,6 +149,6 @@ class Broker:
 
 
 def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool, places: int) -> Any:
-    """Start the exchange of a sweep as an actor that can be found by its name."""
+    """Start the broker of a sweep as an actor that can be found by its name."""
     actor = ray.remote(Broker).options(name=name, num_cpus=0, max_restarts=-1)
     return actor.remote(size, expected, open_ended, places)

@@ -37,9 +37,9 @@ class Host:
 class Started:
     """Hold a host that was started, from outside; ``done`` is ready when it has served, or died."""
 
-    def __init__(self, name: str, exchange: Any, placement: Placement, loop: str, folder: str) -> None:
-        self.name, self._exchange, self._placement = name, exchange, placement
-        config = {"exchange": exchange, "host": name, "loop": loop}
+    def __init__(self, name: str, broker: Any, placement: Placement, loop: str, folder: str) -> None:
+        self.name, self._broker, self._placement = name, broker, placement
+        config = {"broker": broker, "host": name, "loop": loop}
         own = placement.workers == 1
         gpus = placement.gpus if placement.cuda else 0
         self._actor = Host.options(  # type: ignore[attr-defined]  # the decorator replaces the class
@@ -63,8 +63,8 @@ class Started:
         Nothing is lost: records are on disk before they are sent. Without this Ray frees the placement group of a group
         that was stopped only through its dashboard.
         """
-        with contextlib.suppress(RayError):  # an exchange that is gone remembers nothing: places are known by name too
-            held = ray.get(self._exchange.forget.remote(self.name))
+        with contextlib.suppress(RayError):  # a broker that is gone remembers nothing: places are known by name too
+            held = ray.get(self._broker.forget.remote(self.name))
             if "placement_group" in held and held["placement_group"] is not None:
                 remove_placement_group(held["placement_group"])
             if "controller" in held:

@@ -44,14 +44,12 @@ class Pool:
     """
 
     def __init__(self, terms: Terms, placement: Placement, expected: Mapping[str, str], folder: Path) -> None:
-        self.name = f"stillhouse-exchange-{uuid.uuid4().hex[:12]}"
-        self.exchange = start(
-            self.name, terms.size, dict(expected), open_ended=terms.open_ended, places=terms.proposals
-        )
+        self.name = f"stillhouse-broker-{uuid.uuid4().hex[:12]}"
+        self.broker = start(self.name, terms.size, dict(expected), open_ended=terms.open_ended, places=terms.proposals)
         self._terms, self._placement, self._folder = terms, placement, folder
         self._started: list[Started] = []
         self._over = threading.Event()
-        self._rests: bool | None = None  # what the exchange knows: whether the search that rests is over
+        self._idle_over: bool | None = None  # what the broker knows: whether the search that rests is over
         self._thread = threading.Thread(target=self._keep, name="pool", daemon=True)
 
     def __enter__(self) -> "Pool":
@@ -65,7 +63,7 @@ class Pool:
         self._thread.join()
         for host in self._started:
             host.release()
-        ray.kill(self.exchange)
+        ray.kill(self.broker)
 
     @property
     def places(self) -> int:
@@ -74,24 +72,24 @@ class Pool:
 
     def expect(self, trial_id: str, key: str) -> None:
         """Pass on that a trial is on its way."""
-        self._rests = None
-        self.exchange.expect.remote(trial_id, key)
+        self._idle_over = None
+        self.broker.expect.remote(trial_id, key)
 
-    def rest(self, over: bool) -> None:
+    def set_idle(self, over: bool) -> None:
         """Pass on, once, that the search proposes nobody before the next result, or ever again."""
-        if self._rests is not over:
-            self._rests = over
-            self.exchange.rest.remote(over)
+        if self._idle_over is not over:
+            self._idle_over = over
+            self.broker.set_idle.remote(over)
 
     def leave(self, trial_id: str) -> None:
         """Pass on that a trial goes on no more."""
-        self.exchange.leave.remote(trial_id)
+        self.broker.leave.remote(trial_id)
 
     def _keep(self) -> None:
         while not self._over.wait(LOOK_EVERY_S):
             try:
                 self._look()
-            except RayError as error:  # an exchange that was killed comes back
+            except RayError as error:  # a broker that was killed comes back
                 log.debug("the pool could not look after its hosts: %s", error)
 
     def _look(self) -> None:
@@ -99,15 +97,15 @@ class Pool:
         for host in [host for host in self._started if host.done in done]:
             self._started.remove(host)
             self._bury(host)
-        useful: int = ray.get(self.exchange.useful_hosts.remote())
+        useful: int = ray.get(self.broker.useful_hosts.remote())
         while len(self._started) < min(self._terms.hosts, useful):
             name = f"{self.name}-{uuid.uuid4().hex[:8]}"
             folder = str(self._folder / "hosts")
-            self._started.append(Started(name, self.exchange, self._placement, self._terms.loop, folder))
+            self._started.append(Started(name, self.broker, self._placement, self._terms.loop, folder))
 
     def _bury(self, host: Started) -> None:
         """Tell the trials of a host that died; one that had nothing left to do has none."""
         failure: Any = host.failure()
         if failure is not None:
-            ray.get(self.exchange.end.remote(host.name, (failure,)))
+            ray.get(self.broker.end.remote(host.name, (failure,)))
         host.release()

@@ -26,7 +26,7 @@ class Slot:
     """Hold one trial whose reader has come: its job (JSON), its sharing key, its position in the study.
 
     ``after`` is the last step that its reader knows; ``deciding`` says that the scheduler has a record and has not said
-    whether the trial goes on; ``ticket`` tells one reader of the trial from the one before.
+    whether the trial goes on; ``lease_id`` tells one reader of the trial from the one before.
     """
 
     trial_id: str
@@ -35,7 +35,7 @@ class Slot:
     job: str
     after: int
     since: float
-    ticket: str
+    lease_id: str
     stage: SlotStage = SlotStage.WAITING
     host: str | None = None
     cohort: int | None = None
@@ -50,7 +50,7 @@ class Slot:
 
 
 class GangQueue:
-    """Hold the seats of a sweep. A cohort has up to ``size`` trials of one key, in the order of the study.
+    """Hold the slots of a sweep. A cohort has up to ``size`` trials of one key, in the order of the study.
 
     ``expected`` maps the trials that may still come, in that order, to their keys; ``open_ended`` says that more will be expected later.
     ``places`` is how many trials a search that proposes them holds at once; 0 where nothing is proposed.
@@ -60,7 +60,7 @@ class GangQueue:
         self._size, self._expected, self._open_ended = size, dict(expected), open_ended
         self._places, self._proposing = places, True
         self._order = {trial_id: position for position, trial_id in enumerate(expected)}
-        self._seats: dict[str, Slot] = {}
+        self._slots: dict[str, Slot] = {}
         self._lost: Counter[str] = Counter()
         self._arrived, self._cohorts, self._idle_deaths = 0.0, 0, 0
 
@@ -68,61 +68,61 @@ class GangQueue:
 
     def expect(self, trial_id: str, key: str) -> None:
         """Hear that a trial is on its way: it was proposed, or goes on after a pause. Others may follow."""
-        seat = self._seats.get(trial_id)
-        if seat is None or seat.stage is SlotStage.OVER:
+        slot = self._slots.get(trial_id)
+        if slot is None or slot.stage is SlotStage.OVER:
             self._expected[trial_id] = key
         self._proposing = True
 
-    def rest(self, *, over: bool) -> None:
+    def set_idle(self, *, over: bool) -> None:
         """Hear that nobody is proposed before the next result; where the search is ``over``, never again."""
         self._proposing = False
         self._open_ended = self._open_ended and not over
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
-    def sit(self, seat: Slot) -> None:
+    def enqueue(self, slot: Slot) -> None:
         """Take a trial's reader in; one whose trial is in training already takes its predecessor's place."""
-        self._expected.pop(seat.trial_id, None)
-        self._arrived = seat.since
-        old = self._seats.get(seat.trial_id)
+        self._expected.pop(slot.trial_id, None)
+        self._arrived = slot.since
+        old = self._slots.get(slot.trial_id)
         if old is not None and old.stage is SlotStage.TRAINING:
-            old.ticket, old.deciding = seat.ticket, False
-            old.records = deque(record for record in old.records if record.step > seat.after)
+            old.lease_id, old.deciding = slot.lease_id, False
+            old.records = deque(record for record in old.records if record.step > slot.after)
             return
-        if self._lost[seat.trial_id] > TOGETHER_AGAIN:
-            seat.key = f"{seat.key} {seat.trial_id}"
-        self._seats[seat.trial_id] = seat
+        if self._lost[slot.trial_id] > TOGETHER_AGAIN:
+            slot.key = f"{slot.key} {slot.trial_id}"
+        self._slots[slot.trial_id] = slot
 
     def ask(self, trial_id: str) -> None:
         """Hear that the scheduler wants the trial's next record: it goes on."""
-        self._seats[trial_id].deciding = False
+        self._slots[trial_id].deciding = False
 
     def next_record(self, trial_id: str) -> Record | None:
         """Return the trial's next record in its turn: a cohort's records reach the scheduler in order."""
-        seat = self._seats[trial_id]
-        if not seat.records or any(other.undecided for other in self._before(seat)):
+        slot = self._slots[trial_id]
+        if not slot.records or any(other.undecided for other in self._before(slot)):
             return None
-        seat.deciding = True
-        return seat.records.popleft()
+        slot.deciding = True
+        return slot.records.popleft()
 
-    def seat(self, trial_id: str) -> Slot | None:
-        """Return a trial's seat, ``None`` for one that has not come."""
-        return self._seats.get(trial_id)
+    def slot(self, trial_id: str) -> Slot | None:
+        """Return a trial's slot, ``None`` for one that has not come."""
+        return self._slots.get(trial_id)
 
-    def leave(self, trial_id: str, ticket: str | None = None) -> None:
-        """Hear that a trial goes on no more; from a reader that was replaced (another ``ticket``) it means nothing."""
+    def leave(self, trial_id: str, lease_id: str | None = None) -> None:
+        """Hear that a trial goes on no more; from a reader that was replaced (another ``lease_id``) it means nothing."""
         self._expected.pop(trial_id, None)
-        seat = self._seats.get(trial_id)
-        if seat is not None and ticket in (None, seat.ticket):
-            seat.stage, seat.deciding = SlotStage.OVER, False
-            seat.records.clear()
+        slot = self._slots.get(trial_id)
+        if slot is not None and lease_id in (None, slot.lease_id):
+            slot.stage, slot.deciding = SlotStage.OVER, False
+            slot.records.clear()
 
     # -------------------------------------------------------------------------------------------------------- hosts
 
     def cohort(self, host: str, now: float) -> list[Slot]:
         """Return the trials that ``host`` trains next, none when it has to wait for more to come."""
-        for key in sorted({seat.key for seat in self._waiting()}, key=self._first_position):
-            here = sorted((seat for seat in self._waiting() if seat.key == key), key=lambda seat: seat.position)
+        for key in sorted({slot.key for slot in self._waiting()}, key=self._first_position):
+            here = sorted((slot for slot in self._waiting() if slot.key == key), key=lambda slot: slot.position)
             if self._is_whole(here) or not self._may_come(key) or now - self._arrived > PATIENCE_S:
                 return self._begin(here[: self._size], host)
         return []
@@ -137,13 +137,13 @@ class GangQueue:
 
     def _begin(self, chosen: list[Slot], host: str) -> list[Slot]:
         self._cohorts += 1
-        for seat in chosen:
-            seat.stage, seat.host, seat.cohort = SlotStage.TRAINING, host, self._cohorts
+        for slot in chosen:
+            slot.stage, slot.host, slot.cohort = SlotStage.TRAINING, host, self._cohorts
         return chosen
 
     def useful_hosts(self) -> int:
         """Return how many cohorts are in training, waiting or still to come."""
-        return self.coming() + len({seat.host for seat in self._seats.values() if seat.stage is SlotStage.TRAINING})
+        return self.coming() + len({slot.host for slot in self._slots.values() if slot.stage is SlotStage.TRAINING})
 
     @property
     def over(self) -> bool:
@@ -152,57 +152,57 @@ class GangQueue:
 
     def coming(self) -> int:
         """Return how many cohorts are waiting or still to come."""
-        keys = Counter(self._expected.values()) + Counter(seat.key for seat in self._waiting())
+        keys = Counter(self._expected.values()) + Counter(slot.key for slot in self._waiting())
         return sum(-(-count // self._size) for count in keys.values())
 
     def put(self, host: str, trial_id: str, record: Record) -> None:
         """Take a record; one that the reader knows already, or of a trial that goes on no more, is dropped."""
-        seat = self._seats[trial_id]
-        if record.step > seat.after and self._trains(host, seat):
-            seat.after = record.step
-            seat.records.append(record)
+        slot = self._slots[trial_id]
+        if record.step > slot.after and self._trains(host, slot):
+            slot.after = record.step
+            slot.records.append(record)
 
     def fail(self, host: str, trial_id: str, errors: Errors) -> None:
         """Take the failure of one trial."""
-        seat = self._seats[trial_id]
-        if self._trains(host, seat):
-            seat.stage, seat.errors = SlotStage.OVER, errors
+        slot = self._slots[trial_id]
+        if self._trains(host, slot):
+            slot.stage, slot.errors = SlotStage.OVER, errors
 
     def judged(self, trial_ids: Iterable[str]) -> bool:
         """Tell whether the scheduler has judged all that these trials have reported."""
-        return not any(self._seats[trial_id].undecided for trial_id in trial_ids)
+        return not any(self._slots[trial_id].undecided for trial_id in trial_ids)
 
-    def staying(self, host: str, trial_ids: Iterable[str]) -> list[str]:
+    def active_trials(self, host: str, trial_ids: Iterable[str]) -> list[str]:
         """Return those of a host's trials that go on."""
-        return [trial_id for trial_id in trial_ids if self._trains(host, self._seats[trial_id])]
+        return [trial_id for trial_id in trial_ids if self._trains(host, self._slots[trial_id])]
 
     def end(self, host: str, errors: Errors = ()) -> None:
         """Hear that a host trains its cohort no more: to its end, or for an error that all its trials share."""
-        seats = [seat for seat in self._seats.values() if self._trains(host, seat)]
-        self._idle_deaths = self._idle_deaths + 1 if errors and not seats else 0
-        for seat in seats if self._idle_deaths < MOST_IDLE_DEATHS else self._waiting():
-            seat.stage, seat.errors = SlotStage.OVER, errors
-            self._lost[seat.trial_id] += bool(errors)
+        slots = [slot for slot in self._slots.values() if self._trains(host, slot)]
+        self._idle_deaths = self._idle_deaths + 1 if errors and not slots else 0
+        for slot in slots if self._idle_deaths < MOST_IDLE_DEATHS else self._waiting():
+            slot.stage, slot.errors = SlotStage.OVER, errors
+            self._lost[slot.trial_id] += bool(errors)
 
     # --------------------------------------------------------------------------------------------------------- ours
 
     def _waiting(self) -> list[Slot]:
-        return [seat for seat in self._seats.values() if seat.stage is SlotStage.WAITING]
+        return [slot for slot in self._slots.values() if slot.stage is SlotStage.WAITING]
 
     def _first_position(self, key: str) -> int:
-        return min(seat.position for seat in self._waiting() if seat.key == key)
+        return min(slot.position for slot in self._waiting() if slot.key == key)
 
     def _may_come(self, key: str) -> bool:
         return key in self._expected.values() or (self._proposing and self._live() < self._places)
 
     def _live(self) -> int:
         """Return how many trials the scheduler holds: seated or on their way."""
-        return len(self._expected) + sum(seat.stage is not SlotStage.OVER for seat in self._seats.values())
+        return len(self._expected) + sum(slot.stage is not SlotStage.OVER for slot in self._slots.values())
 
     @staticmethod
-    def _trains(host: str, seat: Slot) -> bool:
-        return seat.stage is SlotStage.TRAINING and seat.host == host
+    def _trains(host: str, slot: Slot) -> bool:
+        return slot.stage is SlotStage.TRAINING and slot.host == host
 
-    def _before(self, seat: Slot) -> list[Slot]:
-        """Return the seats of the same cohort whose records come before this one's."""
-        return [one for one in self._seats.values() if one.cohort == seat.cohort and one.position < seat.position]
+    def _before(self, slot: Slot) -> list[Slot]:
+        """Return the slots of the same cohort whose records come before this one's."""
+        return [one for one in self._slots.values() if one.cohort == slot.cohort and one.position < slot.position]

@@ -22,16 +22,16 @@ NEEDLESS = "PlacementGroupCleanerCallback"
 
 
 class NoteController(ControllerCallback):
-    """Tell the exchange which actor directs the workers, so that it can be ended with them, and name their places."""
+    """Tell the broker which actor directs the workers, so that it can be ended with them, and name their places."""
 
-    def __init__(self, exchange: Any, host: str) -> None:
-        self._exchange, self._host = exchange, host
+    def __init__(self, broker: Any, host: str) -> None:
+        self._broker, self._host = broker, host
 
     def after_controller_start(self, train_run_context: Any) -> None:
         """Send the handle of the actor that this runs in; the placement group that it makes next gets a name."""
         worker_group.placement_group = partial(placement_group, name=new_name(self._host))  # type: ignore[attr-defined]  # Ray names none
         controller = (ray.get_runtime_context().current_actor, this_process().identity)
-        self._exchange.note.remote(self._host, "controller", controller)
+        self._broker.note.remote(self._host, "controller", controller)
 
 
 class GroupTrainer(TorchTrainer):
@@ -63,7 +63,7 @@ def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> A
         run_config=RunConfig(
             name=config["host"],
             storage_path=folder,
-            callbacks=[NoteController(config["exchange"], config["host"])],  # type: ignore[list-item]  # Ray takes its own kind of callback too
+            callbacks=[NoteController(config["broker"], config["host"])],  # type: ignore[list-item]  # Ray takes its own kind of callback too
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
         ),
         torch_config=TorchConfig(backend="nccl" if placement.cuda else "gloo"),

@@ -1,4 +1,4 @@
-"""Read one trial's records from the exchange, inside its Tune actor: no torch here."""
+"""Read one trial's records from the broker, inside its Tune actor: no torch here."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,28 +20,28 @@ class StartTimeout(Exception):
     """Report that nobody had begun to train the trial when its time was over."""
 
 
-def exchanged_records(job: Job, exchange: str, position: int) -> Iterator[Record]:
+def record_stream(job: Job, broker: str, position: int) -> Iterator[Record]:
     """Yield the trial's records: those on disk, then those that its worker group commits; closing it ends the training.
 
     Raises the error that made training fail.
     """
     history = read_history(job.directory)
-    actor, ticket = ray.get_actor(exchange), uuid.uuid4().hex
+    actor, lease_id = ray.get_actor(broker), uuid.uuid4().hex
     try:
         yield from history  # one that waits again after these is not on its way any more
         if history and history[-1].final:
             return
         after = history[-1].step if history else -1
-        seat = Slot(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, ticket)
-        ray.get(actor.sit.remote(seat))
+        slot = Slot(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, lease_id)
+        ray.get(actor.enqueue.remote(slot))
         patience_s = job.placement.start_timeout_s + START_MARGIN_S
-        while (record := told(job, ray.get(actor.take.remote(job.trial_id, ticket, patience_s)))) is not None:
+        while (record := record_of(job, ray.get(actor.take.remote(job.trial_id, lease_id, patience_s)))) is not None:
             yield record
     finally:
-        actor.leave.remote(job.trial_id, ticket)
+        actor.leave.remote(job.trial_id, lease_id)
 
 
-def told(job: Job, reply: Reply) -> Record | None:
+def record_of(job: Job, reply: Reply) -> Record | None:
     """Return the record of a reply, ``None`` when the trial is over; raise its failure."""
     if reply.starved:
         raise StartTimeout(waited_for(job.placement))

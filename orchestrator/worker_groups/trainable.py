@@ -15,7 +15,7 @@ from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import root_cause
 from orchestrator.failures.retry import RetryDecision, judge, micro_batch_of
 from orchestrator.worker_groups.entry_points import LOOP
-from orchestrator.worker_groups.records import exchanged_records
+from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
 from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
 from trainers.schema.stop import stop_requested
@@ -39,7 +39,7 @@ class TrialRunner(tune.Trainable):
         placement = job.placement.model_copy(update={"micro_batch": micro_batch_of(job)})
         self._job = job.model_copy(update={"placement": placement})
         self._run = str(config["planned"].get("run", ""))
-        self._exchange = str(config["planned"].get("exchange", ""))
+        self._broker = str(config["planned"].get("broker", ""))
         self._position = int(config["planned"].get("position", 0))
         self._records: Iterator[Record] | None = None
         self._began = time.time()
@@ -98,8 +98,8 @@ class TrialRunner(tune.Trainable):
 
     def source(self, job: Job) -> Iterator[Record]:
         """Return where the job's records come from; tests replay scripted ones."""
-        if self._exchange:
-            return exchanged_records(job, self._exchange, self._position)
+        if self._broker:
+            return record_stream(job, self._broker, self._position)
         return (record for _, record in import_module(LOOP).train([job]))
 
     def _failed(self, error: Exception, verdict: RetryDecision) -> dict[str, Any]:

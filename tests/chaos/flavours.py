@@ -33,7 +33,7 @@ scaling: {cpus_per_worker: 1, checkpoint_steps: 2}
 DRIVER, TRACKER, ALL = "driver", "MLflow server", "everything"
 HEAD, RAYLET, TRIAL = "Ray head (GCS)", "raylet", "trial"
 CONTROLLER, WORKER = "Train controller", "train worker"
-HOST, EXCHANGE = "host", "exchange"
+HOST, BROKER = "host", "broker"
 # By what stands in a process's title. Tune wraps the trial's class to give it resources.
 TITLES = {
     HEAD: "/gcs_server ",
@@ -42,7 +42,7 @@ TITLES = {
     CONTROLLER: "ray::TrainController",
     WORKER: "ray::RayTrainWorker",
     HOST: "ray::Host",
-    EXCHANGE: "ray::Broker",
+    BROKER: "ray::Broker",
 }
 
 
@@ -62,8 +62,8 @@ class Flavour:
 
 
 ONE = (TRIAL, TRIAL, DRIVER, DRIVER, HEAD, RAYLET, ALL)
-GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, HOST, EXCHANGE, DRIVER, HEAD, RAYLET, ALL)
-TOGETHER = (HOST, HOST, TRIAL, EXCHANGE, DRIVER, ALL)
+GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, HOST, BROKER, DRIVER, HEAD, RAYLET, ALL)
+TOGETHER = (HOST, HOST, TRIAL, BROKER, DRIVER, ALL)
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (

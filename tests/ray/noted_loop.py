@@ -24,12 +24,12 @@ class NotedTrainer(StudentTrainer):
 
 
 def train_together(
-    jobs: Sequence[Job], staying: Callable[[Sequence[str]], Collection[str]]
+    jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
 ) -> Iterator[tuple[str, Record | Failed]]:
     """Train as the real loop does: this is it."""
     note_cohort(jobs)
     loop.StudentTrainer = NotedTrainer  # type: ignore[misc]
-    yield from loop.train_together(jobs, staying)
+    yield from loop.train_together(jobs, active_trials)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

@@ -32,7 +32,7 @@ class Student:
 
 
 def train_together(
-    jobs: Sequence[Job], staying: Callable[[Sequence[str]], Collection[str]]
+    jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
 ) -> Iterator[tuple[str, Record]]:
     """Train all students an epoch each, then ask who goes on."""
     students = [Student(job) for job in jobs]
@@ -40,7 +40,7 @@ def train_together(
     for student in students:
         yield from ((student.job.trial_id, found) for found in student.history)
     while students := [student for student in students if student.epoch < student.until]:
-        stay = staying([student.job.trial_id for student in students])
+        stay = active_trials([student.job.trial_id for student in students])
         students = [one for one in students if one.job.trial_id in stay and not stop_requested(one.directory)]
         first = min((student.epoch for student in students), default=0)
         for student in [student for student in students if student.epoch == first]:

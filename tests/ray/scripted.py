@@ -28,7 +28,7 @@ class ScriptedRunner(TrialRunner):
     """Take records from the trial's script, and keep the promises of the real loop: on disk first, replayed first."""
 
     def source(self, job: Job) -> Iterator[Record]:
-        return super().source(job) if self._exchange else scripted(job)
+        return super().source(job) if self._broker else scripted(job)
 
 
 def scripted(job: Job) -> Iterator[Record]:

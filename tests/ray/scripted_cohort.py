@@ -51,7 +51,7 @@ class Student:
 
 
 def train_together(
-    jobs: Sequence[Job], staying: Callable[[Sequence[str]], Collection[str]]
+    jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
 ) -> Iterator[tuple[str, Record | Failed]]:
     """Train all students an epoch each, then ask who goes on."""
     students = [Student(job) for job in jobs]
@@ -64,7 +64,7 @@ def train_together(
         yield from ((student.job.trial_id, found) for found in student.history)
     epoch = min(student.epoch for student in students)
     while students := [student for student in students if not student.over]:
-        stay = staying([student.job.trial_id for student in students])
+        stay = active_trials([student.job.trial_id for student in students])
         students = [student for student in students if student.job.trial_id in stay]
         if students and not worked(students, max(student.script.get("epoch_s", 0.0) for student in students)):
             return

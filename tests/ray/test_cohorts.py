@@ -118,7 +118,7 @@ def test_a_lost_host_costs_nothing_that_was_reported(study: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("what", ["ray::ResourceTrainable", "ray::Broker"])
-def test_readers_and_the_exchange_may_die_as_well(study: Path, tmp_path: Path, what: str) -> None:  # noqa: F811
+def test_readers_and_the_broker_may_die_as_well(study: Path, tmp_path: Path, what: str) -> None:  # noqa: F811
     from orchestrator.core.processes import descendants
 
     def titled() -> list[int]:

@@ -32,7 +32,7 @@ TRAIN, LOAD = "time/train_s", "time/load_s"
 NO_TIME = {TRAIN: 0.0, LOAD: 0.0}
 
 
-Staying = Callable[[Sequence[str]], Collection[str]]
+ActiveTrials = Callable[[Sequence[str]], Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,12 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
         yield trial_id, found
 
 
-def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> Iterator[tuple[str, Record | Failed]]:
+def train_together(
+    jobs: Sequence[Job], active_trials: ActiveTrials = lambda ids: ids
+) -> Iterator[tuple[str, Record | Failed]]:
     """Train as ``train`` does, but a student that fails yields ``Failed`` and leaves, and the others go on.
 
-    Before the first step after records were yielded, ``staying`` gets the trial ids of all students in training and
+    Before the first step after records were yielded, ``active_trials`` gets the trial ids of all students in training and
     returns those that go on; the others end where they are. Raises errors that end all of them: a fault of the data, of
     the teacher.
 
@@ -75,16 +77,16 @@ def train_together(jobs: Sequence[Job], staying: Staying = lambda ids: ids) -> I
     yield from done
     waiting = [job for job in jobs if job not in finished]
     if waiting:
-        yield from WorkerGroup(waiting, staying).watched()
+        yield from WorkerGroup(waiting, active_trials).watched()
 
 
 class WorkerGroup:
     """Hold the parts that one worker shares among its students: data stream, teacher, device."""
 
-    def __init__(self, jobs: Sequence[Job], staying: Staying) -> None:
+    def __init__(self, jobs: Sequence[Job], active_trials: ActiveTrials) -> None:
         placement, trial = jobs[0].placement, jobs[0].trial
         self._device = prepare_process(placement.threads, placement.cuda)
-        self._trial, self._staying = trial, staying
+        self._trial, self._active_trials = trial, active_trials
         training = build_dataset(trial.dataset, "train")
         self._validation = build_dataset(trial.dataset, "val")
         require_learnable(trial.dataset, training, self._validation)
@@ -198,7 +200,7 @@ class WorkerGroup:
         if not members:
             return
         self._watchdog.rest()
-        stay = self._staying([member.job.trial_id for member in members])
+        stay = self._active_trials([member.job.trial_id for member in members])
         self._members = [member for member in members if member.job.trial_id in stay]
 
     def _end_those_asked_to_stop(self) -> None:

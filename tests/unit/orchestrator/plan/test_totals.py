@@ -125,7 +125,7 @@ def test_max_trials_bounds_the_points(most: int, students: int, tmp_path: Path) 
     while given := suggestions.ask(100):
         end(plan)
         for trial in given:
-            suggestions.heard(trial.id)
+            suggestions.on_trial_complete(trial.id)
     assert len(plan.students) + len(plan.suggested) == students
 
 

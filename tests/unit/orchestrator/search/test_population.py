@@ -18,25 +18,25 @@ def search(**given: Any) -> Search:
     return Search.model_validate_json(json.dumps(content))
 
 
-def generation(advisor: PopulationSampler, size: int = 4) -> list[Suggestion]:
+def generation(sampler: PopulationSampler, size: int = 4) -> list[Suggestion]:
     found = []
-    while len(found) < size and (suggestion := advisor.ask()) is not None:
-        advisor.asked(suggestion)
+    while len(found) < size and (suggestion := sampler.suggest()) is not None:
+        sampler.add_running(suggestion)
         found.append(suggestion)
     return found
 
 
-def tell(advisor: PopulationSampler, members: list[Suggestion], scores: list[float | None]) -> None:
+def tell(sampler: PopulationSampler, members: list[Suggestion], scores: list[float | None]) -> None:
     for member, value in zip(members, scores, strict=True):
-        advisor.told(member.number, None if value is None else (value,))
+        sampler.tell(member.number, None if value is None else (value,))
 
 
 def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> None:
-    advisor = PopulationSampler(search(), epochs=5)
-    first = generation(advisor)
+    sampler = PopulationSampler(search(), epochs=5)
+    first = generation(sampler)
     assert [(member.origin, member.until_epoch) for member in first] == [(None, 2)] * 4
-    tell(advisor, first, [0.2, 0.1, 0.4, 0.3])
-    second = generation(advisor)
+    tell(sampler, first, [0.2, 0.1, 0.4, 0.3])
+    second = generation(sampler)
     assert [member.origin for member in second] == [0, 2, 2, 3]
     assert [member.until_epoch for member in second] == [4] * 4
     assert [second[slot].params == first[slot].params for slot in (0, 2, 3)] == [True] * 3
@@ -45,36 +45,36 @@ def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> Non
     assert copied["method.alpha1"] in (pytest.approx(low), pytest.approx(high))
     places = SPACE["schedule.lr"]
     assert abs(places.index(copied["schedule.lr"]) - places.index(best["schedule.lr"])) <= 1  # type: ignore[attr-defined]
-    tell(advisor, second, [0.5, 0.6, 0.7, 0.8])
-    assert [member.until_epoch for member in generation(advisor)] == [5] * 4
+    tell(sampler, second, [0.5, 0.6, 0.7, 0.8])
+    assert [member.until_epoch for member in generation(sampler)] == [5] * 4
 
 
 def test_nobody_goes_on_before_all_have_arrived() -> None:
-    advisor = PopulationSampler(search(), epochs=4)
-    first = generation(advisor)
+    sampler = PopulationSampler(search(), epochs=4)
+    first = generation(sampler)
     for member in first[:-1]:
-        advisor.told(member.number, (0.5,))
-        assert advisor.ask() is None
-    advisor.told(first[-1].number, (0.1,))
-    assert advisor.ask() is not None
+        sampler.tell(member.number, (0.5,))
+        assert sampler.suggest() is None
+    sampler.tell(first[-1].number, (0.1,))
+    assert sampler.suggest() is not None
 
 
 def test_who_failed_goes_on_from_a_member_that_did_not() -> None:
-    advisor = PopulationSampler(search(), epochs=4)
-    tell(advisor, generation(advisor), [None, 0.1, None, 0.3])
-    origins = [member.origin for member in generation(advisor)]
+    sampler = PopulationSampler(search(), epochs=4)
+    tell(sampler, generation(sampler), [None, 0.1, None, 0.3])
+    origins = [member.origin for member in generation(sampler)]
     assert origins[1:2] + origins[3:] == [1, 3]
     assert set(origins) <= {1, 3}
 
 
 def test_it_ends_at_the_last_epoch_and_when_all_have_failed() -> None:
-    advisor = PopulationSampler(search(), epochs=4)
+    sampler = PopulationSampler(search(), epochs=4)
     for _ in range(2):
-        tell(advisor, generation(advisor), [0.1, 0.2, 0.3, 0.4])
-    assert advisor.ask() is None
+        tell(sampler, generation(sampler), [0.1, 0.2, 0.3, 0.4])
+    assert sampler.suggest() is None
     doomed = PopulationSampler(search(), epochs=4)
     tell(doomed, generation(doomed), [None] * 4)
-    assert doomed.ask() is None
+    assert doomed.suggest() is None
 
 
 def test_a_new_process_goes_on_with_the_same_segments() -> None:
@@ -88,7 +88,7 @@ def test_a_new_process_goes_on_with_the_same_segments() -> None:
     for cut in range(len(history)):
         again = PopulationSampler(search(), epochs=6)
         for member, _ in history[:cut]:
-            again.asked(member)
+            again.add_running(member)
         for member, value in reversed(history[:cut]):  # in whatever order results came in
-            again.told(member.number, (value,))
-        assert again.ask() == history[cut][0]
+            again.tell(member.number, (value,))
+        assert again.suggest() == history[cut][0]

@@ -66,7 +66,7 @@ class World:
             self._step()
             self._train(trial)
             self._step()
-            suggestions.heard(trial.id)
+            suggestions.on_trial_complete(trial.id)
             self._step()
         return [trial.id for trial in self.plan().trials]
 

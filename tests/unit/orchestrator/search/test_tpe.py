@@ -31,14 +31,14 @@ def score(params: dict[str, Any]) -> float:
     return -far - abs(params["method.levels"] - 2) - (params["schedule.policy"]["kind"] != "cosine")
 
 
-def ask_and_answer(advisor: TpeSampler, count: int) -> Answered:
+def ask_and_answer(sampler: TpeSampler, count: int) -> Answered:
     found: Answered = []
     for _ in range(count):
-        suggestion = advisor.ask()
+        suggestion = sampler.suggest()
         assert suggestion is not None
-        advisor.asked(suggestion)
+        sampler.add_running(suggestion)
         value = None if suggestion.number == 4 else score(suggestion.params)
-        advisor.told(suggestion.number, None if value is None else (value,))
+        sampler.tell(suggestion.number, None if value is None else (value,))
         found.append((suggestion, value))
     return found
 
@@ -56,24 +56,24 @@ def test_a_new_process_goes_on_with_the_same_points() -> None:
     for cut in (1, 5, 11, 15):
         again = TpeSampler(search())
         for suggestion, value in undisturbed[:cut]:
-            again.asked(suggestion)
-            again.told(suggestion.number, None if value is None else (value,))
+            again.add_running(suggestion)
+            again.tell(suggestion.number, None if value is None else (value,))
         assert ask_and_answer(again, 16 - cut) == undisturbed[cut:]
 
 
 def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> None:
     first, second = TpeSampler(search()), TpeSampler(search())
-    for advisor, order in ((first, range(8)), (second, reversed(range(8)))):
+    for sampler, order in ((first, range(8)), (second, reversed(range(8)))):
         asked = []
         for _ in range(8):
-            suggestion = advisor.ask()
+            suggestion = sampler.suggest()
             assert suggestion is not None
-            advisor.asked(suggestion)
+            sampler.add_running(suggestion)
             asked.append(suggestion)
         assert len({repr(suggestion.params) for suggestion in asked}) == 8
         for number in order:
-            advisor.told(number, (score(asked[number].params),))
-    assert first.ask() == second.ask()
+            sampler.tell(number, (score(asked[number].params),))
+    assert first.suggest() == second.suggest()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -97,29 +97,29 @@ def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not(
         params = {
             "method.alpha1": alpha, "schedule.lr": lr, "method.levels": levels, "schedule.policy": {"kind": kind}
         }  # fmt: skip
-        known.knows(params, (score(params),))
-        known.knows({**params, "method.levels": 3}, (99.0,))
-        known.knows({**params, "method.alpha1": 5.0}, (99.0,))
+        known.add_prior(params, (score(params),))
+        known.add_prior({**params, "method.levels": 3}, (99.0,))
+        known.add_prior({**params, "method.alpha1": 5.0}, (99.0,))
     informed = [value for _, value in ask_and_answer(known, 8) if value is not None]
     blind = [value for _, value in ask_and_answer(ignorant, 8) if value is not None]
     assert sum(informed) > sum(blind)
 
 
 def test_two_objectives_find_both_ends() -> None:
-    advisor = TpeSampler(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
+    sampler = TpeSampler(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
     found = []
     for _ in range(40):
-        suggestion = advisor.ask()
+        suggestion = sampler.suggest()
         assert suggestion is not None
-        advisor.asked(suggestion)
+        sampler.add_running(suggestion)
         x = float(suggestion.params["schedule.lr"])  # type: ignore[arg-type]
-        advisor.told(suggestion.number, (x, -(x**2)))  # every point is on the front
+        sampler.tell(suggestion.number, (x, -(x**2)))  # every point is on the front
         found.append(x)
     assert min(found) < 0.25
     assert max(found) > 0.75
 
 
 def test_the_end_comes_after_the_samples() -> None:
-    advisor = TpeSampler(search(samples=2))
-    ask_and_answer(advisor, 2)
-    assert advisor.ask() is None
+    sampler = TpeSampler(search(samples=2))
+    ask_and_answer(sampler, 2)
+    assert sampler.suggest() is None

@@ -1,4 +1,4 @@
-"""Prove that readers and hosts wait for each other at the exchange, and no longer than they have to."""
+"""Prove that readers and hosts wait for each other at the broker, and no longer than they have to."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -16,8 +16,8 @@ from trainers.schema.record import Record
 FIRST = Record(1, 1, {})
 
 
-def seat(name: str, position: int) -> Slot:
-    return Slot(name, "one", position, f"job of {name}", -1, 0.0, "ticket")
+def slot(name: str, position: int) -> Slot:
+    return Slot(name, "one", position, f"job of {name}", -1, 0.0, "lease_id")
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
@@ -28,19 +28,19 @@ def test_a_host_waits_for_its_cohort_and_a_reader_for_its_record() -> None:
     async def scene() -> None:
         desk = Broker(2, {"a": "one", "b": "one"}, False)
         jobs = asyncio.create_task(desk.cohort("host"))
-        await desk.sit(seat("a", 0))
+        await desk.enqueue(slot("a", 0))
         await asyncio.sleep(0)
         assert not jobs.done()
-        await desk.sit(seat("b", 1))
+        await desk.enqueue(slot("b", 1))
         assert await jobs == ["job of a", "job of b"]
-        reply = asyncio.create_task(desk.take("a", "ticket", 60.0))
+        reply = asyncio.create_task(desk.take("a", "lease_id", 60.0))
         await asyncio.sleep(0)
         await desk.put("host", "a", FIRST)
         assert await reply == Reply(FIRST)
-        stay = asyncio.create_task(desk.staying("host", ["a", "b"]))
+        stay = asyncio.create_task(desk.active_trials("host", ["a", "b"]))
         await asyncio.sleep(0)
         assert not stay.done()  # the scheduler has not judged it
-        again = asyncio.create_task(desk.take("a", "ticket", 60.0))
+        again = asyncio.create_task(desk.take("a", "lease_id", 60.0))
         assert await stay == ["a", "b"]
         await desk.end("host")
         assert await again == Reply()
@@ -64,8 +64,8 @@ def test_a_trial_that_nobody_trains_is_told_after_its_patience(monkeypatch: pyte
 
     async def scene() -> None:
         desk = Broker(1, {"a": "one"}, False)
-        await desk.sit(seat("a", 0))
-        assert await desk.take("a", "ticket", 0.1) == Reply(starved=True)
+        await desk.enqueue(slot("a", 0))
+        assert await desk.take("a", "lease_id", 0.1) == Reply(starved=True)
 
     play(scene())
 
@@ -73,16 +73,16 @@ def test_a_trial_that_nobody_trains_is_told_after_its_patience(monkeypatch: pyte
 def test_a_reader_that_was_replaced_hears_no_more() -> None:
     async def scene() -> None:
         desk = Broker(1, {"a": "one"}, False)
-        await desk.sit(seat("a", 0))
+        await desk.enqueue(slot("a", 0))
         await desk.cohort("host")
         assert await desk.take("a", "another", 60.0) == Reply()
 
     play(scene())
 
 
-def test_a_reader_of_an_exchange_that_was_lost_starts_again_as_after_any_lost_process() -> None:
+def test_a_reader_of_a_broker_that_was_lost_starts_again_as_after_any_lost_process() -> None:
     async def scene() -> None:
-        reply = await Broker(1, {}, False).take("a", "ticket", 60.0)
+        reply = await Broker(1, {}, False).take("a", "lease_id", 60.0)
         assert classify(linked(reply.errors)) is FailureKind.WORKER_LOST
 
     play(scene())

@@ -161,12 +161,12 @@ def test_those_that_do_not_stay_leave_after_their_record(
 ) -> None:
     asked: list[list[str]] = []
 
-    def staying(names: Sequence[str]) -> list[str]:
+    def active_trials(names: Sequence[str]) -> list[str]:
         asked.append(list(names))
         done = len(read_history(tmp_path / "pkd"))
         return [name for name in names if not (name == "pkd" and done == 2)]
 
-    found = list(train_together(jobs_of(specs, tmp_path), staying))
+    found = list(train_together(jobs_of(specs, tmp_path), active_trials))
     assert [record.epoch for record in records(found, "pkd")] == [1, 2]
     assert read_status(tmp_path / "pkd") == "unfinished"
     assert asked == [list(specs), list(specs), ["none", "adamw", "pkd", "average"], ["none", "adamw"]]
