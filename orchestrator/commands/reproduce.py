@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="short: a third of the schedules on a quarter of the data; smoke: two steps, to prove that it runs",
     )  # fmt: skip
     parser.add_argument(
-        "--switch", dest="switches", metavar="NAME=CHOICE", action="append", default=[],
+        "--switch", dest="paper_options", metavar="NAME=CHOICE", action="append", default=[],
         help="choose another answer to an open question of the paper; --plan lists them (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
@@ -90,17 +90,17 @@ def add_style(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | ExitStatus:
     """Run the requested action; exit code 1 when a trial failed, weights were wrong, or MLflow lacks something."""
-    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.plan import make_run_plan
 
     options, store = options_of(arguments), store_of(arguments)
     if arguments.plan:
-        return show_plan(make_agenda(arguments.targets, options, store), arguments)
+        return show_plan(make_run_plan(arguments.targets, options, store), arguments)
     if arguments.verdict:
-        agenda = make_agenda(arguments.targets, options, store)
-        show_verdict(agenda, store, arguments)
+        run_plan = make_run_plan(arguments.targets, options, store)
+        show_comparisons(run_plan, store, arguments)
         return 0
     if arguments.figures:
-        return show_figures(make_agenda(arguments.targets, options, store), store, arguments)
+        return show_figures(make_run_plan(arguments.targets, options, store), store, arguments)
     if arguments.on:
         return reproduce_on(arguments, options, store)
     return reproduce(arguments, options, store)
@@ -118,11 +118,11 @@ def options_of(arguments: argparse.Namespace) -> "Options":
     if gpus is None and not (arguments.plan or arguments.address or arguments.on):
         here = max(1, this_machine().gpus)
         gpus = next(number for number in (8, 4, 2, 1) if number <= here)
-    switches = dict(map(switch, arguments.switches))
-    return Options(arguments.fidelity, gpus, arguments.seeds, switches, arguments.accept_teacher_ap)
+    paper_options = dict(map(option, arguments.paper_options))
+    return Options(arguments.fidelity, gpus, arguments.seeds, paper_options, arguments.accept_teacher_ap)
 
 
-def switch(text: str) -> tuple[str, str]:
+def option(text: str) -> tuple[str, str]:
     """Return the name and the choice of one ``--switch``."""
     name, equals, choice = text.partition("=")
     if not equals:
@@ -130,34 +130,34 @@ def switch(text: str) -> tuple[str, str]:
     return name, choice
 
 
-def show_plan(agenda: "RunPlan", arguments: argparse.Namespace) -> int:
+def show_plan(run_plan: "RunPlan", arguments: argparse.Namespace) -> int:
     """Print the plan; data, GPU and network are not needed."""
     from orchestrator.reproduce.cost import gpu_price
     from orchestrator.reproduce.plan_table import plan_content, print_plan
 
     price = gpu_price() if arguments.gpu_price is None else arguments.gpu_price
     if arguments.json:
-        print_json(plan_content(agenda, price))
+        print_json(plan_content(run_plan, price))
     else:
-        print_plan(agenda, price)
+        print_plan(run_plan, price)
     return 0
 
 
-def show_verdict(agenda: "RunPlan", store: "Store", arguments: argparse.Namespace) -> None:
+def show_comparisons(run_plan: "RunPlan", store: "Store", arguments: argparse.Namespace) -> None:
     """Print measured results beside the paper's."""
-    from orchestrator.reproduce.report import print_verdicts, verdict_content
+    from orchestrator.reproduce.report import comparison_content, print_comparisons
     from orchestrator.reproduce.results import judged, read_all
 
-    results = read_all(agenda, store)
-    rows = judged(agenda, results)
-    ranking = ranking_of(agenda, results, store, arguments)
+    results = read_all(run_plan, store)
+    rows = judged(run_plan, results)
+    ranking = ranking_of(run_plan, results, store, arguments)
     if arguments.json:
-        print_json(verdict_content(agenda, rows, results, ranking))
+        print_json(comparison_content(run_plan, rows, results, ranking))
     else:
-        print_verdicts(agenda, rows, results, ranking)
+        print_comparisons(run_plan, rows, results, ranking)
 
 
-def show_figures(agenda: "RunPlan", store: "Store", arguments: argparse.Namespace) -> int:
+def show_figures(run_plan: "RunPlan", store: "Store", arguments: argparse.Namespace) -> int:
     """Draw finished trials and list missing ones; exit code 1 if there was nothing to draw."""
     from orchestrator.reports.predict import Wanted
     from orchestrator.reproduce.figures import Style, draw_figures
@@ -165,16 +165,16 @@ def show_figures(agenda: "RunPlan", store: "Store", arguments: argparse.Namespac
     from orchestrator.reproduce.results import read_all
     from trainers.schema.predictions import Limits
 
-    if agenda.options.fidelity in MEANINGLESS:
-        log.warning(MEANINGLESS[agenda.options.fidelity])
+    if run_plan.options.fidelity in MEANINGLESS:
+        log.warning(MEANINGLESS[run_plan.options.fidelity])
     wanted = Wanted(image_ids=arguments.image_ids, limits=Limits(images=arguments.images))
     style = Style(arguments.figures, arguments.figure_format, wanted, arguments.thresholds)
-    drawn = draw_figures(agenda, read_all(agenda, store), store, style)
+    drawn = draw_figures(run_plan, read_all(run_plan, store), store, style)
     for line in drawn.missing:
         log.warning("not drawn: %s", line)
     if arguments.json:
         files = [{"file": str(path), "shows": shows} for path, shows in drawn.files.items()]
-        print_json({"fidelity": agenda.options.fidelity, "figures": files, "missing": list(drawn.missing)})
+        print_json({"fidelity": run_plan.options.fidelity, "figures": files, "missing": list(drawn.missing)})
     else:
         for path, shows in drawn.files.items():
             print(f"{path}: {printable(shows)}")
@@ -182,19 +182,19 @@ def show_figures(agenda: "RunPlan", store: "Store", arguments: argparse.Namespac
 
 
 def ranking_of(
-    agenda: "RunPlan", results: "Results", store: "Store", arguments: argparse.Namespace
+    run_plan: "RunPlan", results: "Results", store: "Store", arguments: argparse.Namespace
 ) -> "Agreement | None":
     """Return how a short reproduction ranks its rows beside a full one in the same store; ``None`` for any other."""
     from dataclasses import replace
 
     from orchestrator.reproduce.agreement import agreement
-    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.plan import make_run_plan
     from orchestrator.reproduce.results import read_all
 
-    if agenda.options.fidelity != "short":
+    if run_plan.options.fidelity != "short":
         return None
-    full = make_agenda(arguments.targets, replace(agenda.options, fidelity="full"), store)
-    return agreement((agenda, results), (full, read_all(full, store)))
+    full = make_run_plan(arguments.targets, replace(run_plan.options, fidelity="full"), store)
+    return agreement((run_plan, results), (full, read_all(full, store)))
 
 
 def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store") -> ExitStatus:
@@ -203,28 +203,28 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
     from orchestrator.execution.interruption import raise_interrupt
     from orchestrator.execution.study_run import writing
     from orchestrator.reproduce.execute import execute
-    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.plan import make_run_plan
     from orchestrator.reproduce.prepare_data import prepare_data
 
     machine = machine_at(arguments.address)
-    first = make_agenda(arguments.targets, options, store, machine)
+    first = make_run_plan(arguments.targets, options, store, machine)
     if arguments.fetch_data:
         fetch_missing_data(first)
     prepare_data(first.suites, options, prepared(store))
-    agenda = make_agenda(arguments.targets, options, store, machine)  # again: the data decides what the trials are
-    require_runnable(agenda)
-    fetch_all(agenda)
+    run_plan = make_run_plan(arguments.targets, options, store, machine)  # again: the data decides what the trials are
+    require_runnable(run_plan)
+    fetch_all(run_plan)
     ray_environment.prepare(arguments.address)  # before Ray is imported
     from orchestrator.execution.ray_cluster import stop_ray
 
     signal.signal(signal.SIGTERM, raise_interrupt)
     with writing(store):
         try:
-            ending = execute(agenda, "-".join(["reproduce", *arguments.targets])[:100], runner(store, arguments))
+            ending = execute(run_plan, "-".join(["reproduce", *arguments.targets])[:100], runner(store, arguments))
         finally:
             stop_ray()
-        show_verdict(agenda, store, arguments)
-    return outcome_of(agenda, ending)
+        show_comparisons(run_plan, store, arguments)
+    return outcome_of(run_plan, ending)
 
 
 def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
@@ -232,16 +232,16 @@ def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Stor
     from orchestrator.clusters import session as errand
     from orchestrator.clusters.load import load_cluster
     from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
-    from orchestrator.reproduce.plan import make_agenda
+    from orchestrator.reproduce.plan import make_run_plan
 
     if arguments.address:
         raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
-    cluster, agenda = load_cluster(arguments.on), make_agenda(arguments.targets, options, store)
-    require_room(agenda, cluster)
-    for line in said(agenda, cluster):
+    cluster, run_plan = load_cluster(arguments.on), make_run_plan(arguments.targets, options, store)
+    require_room(run_plan, cluster)
+    for line in said(run_plan, cluster):
         log.info("%s: %s", cluster.name, line)
     words = further_words(fetch_data=arguments.fetch_data, tracker_wait_s=arguments.tracker_wait)
-    order = order_of(agenda, arguments.targets, cluster, words)
+    order = order_of(run_plan, arguments.targets, cluster, words)
     end = errand.ClusterSession(cluster, order, prepared(store), keep=arguments.keep).run()
     if arguments.json:
         print_json(end.to_json())
@@ -270,51 +270,51 @@ def runner(store: "Store", arguments: argparse.Namespace) -> "PlanRunner":
     return lambda plan: run_to_end(plan, store, settings, keep_ray=True).delivery.complete
 
 
-def require_runnable(agenda: "RunPlan") -> None:
+def require_runnable(run_plan: "RunPlan") -> None:
     """Raise ``UserError`` when data is missing or wrong, or when not one trial fits; weights are fetched later."""
     from orchestrator.reproduce.sources import lacking
 
-    for lack in lacking(agenda):
+    for lack in lacking(run_plan):
         if lack.what != "weights":
             raise UserError(f"missing: {lack.what}; `stillhouse reproduce ... --plan` says where it comes from")
-    for unit in agenda.units.values():
-        found = [f for f in unit.findings if f.level == "error" or (f.level == "missing" and "dataset" in f.where)]
+    for job in run_plan.jobs.values():
+        found = [f for f in job.findings if f.level == "error" or (f.level == "missing" and "dataset" in f.where)]
         if found:
             raise UserError(str(found[0]))
-        if unit.plan.resources.concurrent == 0:
-            raise UserError(f"no trial of {unit.name} fits here: give fewer --gpus, or --address of a larger cluster")
+        if job.plan.resources.concurrent == 0:
+            raise UserError(f"no trial of {job.name} fits here: give fewer --gpus, or --address of a larger cluster")
 
 
-def fetch_missing_data(agenda: "RunPlan") -> None:
+def fetch_missing_data(run_plan: "RunPlan") -> None:
     """Fetch the data sets that the rows need and that are not here."""
     from orchestrator.reproduce.fetch_data import fetch_data
     from orchestrator.reproduce.sources import lacking
 
-    for lack in lacking(agenda):
+    for lack in lacking(run_plan):
         if lack.what != "weights":
             fetch_data(lack)
 
 
-def fetch_all(agenda: "RunPlan") -> None:
+def fetch_all(run_plan: "RunPlan") -> None:
     """Fetch public weights; say loudly which ones random weights stand in for."""
     from orchestrator.execution.prepare import fetch_weights
     from orchestrator.reproduce.sources import replaced_weights
 
-    for url in replaced_weights(agenda):
+    for url in replaced_weights(run_plan):
         log.warning("RANDOM WEIGHTS instead of %s: the resulting numbers are meaningless", url)
-    fetch_weights(dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch))
+    fetch_weights(dict.fromkeys(url for job in run_plan.jobs.values() for url in job.fetch))
 
 
-def outcome_of(agenda: "RunPlan", ending: "ReproductionResult") -> ExitStatus:
+def outcome_of(run_plan: "RunPlan", ending: "ReproductionResult") -> ExitStatus:
     """Return exit code 1, with the reason, when something that should have run failed, was stopped, or is not in MLflow."""
     from orchestrator.plan.trial import refreshed
     from trainers.schema.record import read_outcome
 
     reasons = [f"{name}: {reason}" for name, reason in ending.stopped.items()]
-    for trial in agenda.trials:
+    for trial in run_plan.trials:
         if refreshed(trial).status == "failed":
             outcome = read_outcome(trial.directory)
-            reason = f"{trial.id} {agenda.source(trial).name}: {outcome.reason if outcome else ''}"
+            reason = f"{trial.id} {run_plan.source(trial).name}: {outcome.reason if outcome else ''}"
             log.warning("failed: %s", reason)
             reasons.append(f"failed: {reason}")
     reasons += [] if ending.delivered else ["MLflow lacks results"]

@@ -24,7 +24,7 @@ def agreement(short: tuple[RunPlan, Results], full: tuple[RunPlan, Results]) -> 
     return Agreement(len(both), spearman([few[name] for name in both], [whole[name] for name in both]))
 
 
-def _means(agenda: RunPlan, results: Results) -> dict[tuple[str, str], float]:
+def _means(run_plan: RunPlan, results: Results) -> dict[tuple[str, str], float]:
     """Return the mean AP of each trained row, by its study and variant; public weights are the same at every fidelity."""
-    cells = {(found.row.study, found.variant): found.cells["mAP"].mean for found in judged(agenda, results)}
+    cells = {(found.row.study, found.variant): found.cells["mAP"].mean for found in judged(run_plan, results)}
     return {name: mean for name, mean in cells.items() if mean is not None and name[0]}

@@ -29,11 +29,11 @@ class BaselineCheck:
 
 def check_of(weights: str, measured: float, *, accept: bool = False) -> BaselineCheck:
     """Return the check of weights that have been evaluated; ``accept`` accepts any AP."""
-    known, found = zoo_checkpoint(weights), objection(weights, measured)
+    known, found = zoo_checkpoint(weights), why_rejected(weights, measured)
     return BaselineCheck(weights, known.ap, dict(known.published), measured, found, accept and found is not None)
 
 
-def objection(weights: str, measured: float | None) -> str | None:
+def why_rejected(weights: str, measured: float | None) -> str | None:
     """Return why nothing may rest on these weights, ``None`` when they give an AP that is published for this file.
 
     ``measured`` is in percent and compared at the precision of the figures, one decimal. The AP that a table prints for

@@ -17,7 +17,7 @@ class Comparison:
     """Hold the verdict on one cell of a table; all numbers in percent.
 
     ``mean`` is over the seeds that gave a number, ``None`` without any; ``error`` is its standard error, ``None`` for one
-    seed. ``note`` names weaknesses of the verdict, such as missing seeds.
+    seed. ``note`` names weaknesses of the comparison, such as missing seeds.
     """
 
     kind: ComparisonKind
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def judge(printed: float | None, values: Sequence[float], asked: int) -> Comparison:
-    """Return the verdict on one cell from one value (percent) for each finished seed, of ``asked`` seeds.
+    """Return the comparison on one cell from one value (percent) for each finished seed, of ``asked`` seeds.
 
     The printed number is reproduced when the mean differs from it by no more than 0.3, or two standard errors of the mean
     where that is more; one seed has no standard error and may differ by 0.5. A value that is no number counts as none.

@@ -28,9 +28,9 @@ def smoke(study: StudySpec, roots: Mapping[str, Path]) -> StudySpec:
 
 def compressed(schedule: Data) -> Data:
     """Return a schedule (as JSON) of a third of the length, everything in it moved along."""
-    unit = "iterations" if schedule["epochs"] is None else "epochs"
-    length = max(2, _part(schedule[unit]))
-    shorter = schedule | {unit: length, "policy": _compressed_policy(schedule["policy"], length)}
+    job = "iterations" if schedule["epochs"] is None else "epochs"
+    length = max(2, _part(schedule[job]))
+    shorter = schedule | {job: length, "policy": _compressed_policy(schedule["policy"], length)}
     shorter["closing_epochs"] = schedule["closing_epochs"] and max(1, _part(schedule["closing_epochs"]))
     shorter["warmup"] = schedule["warmup"] | {
         key: schedule["warmup"][key] and max(1, _part(schedule["warmup"][key])) for key in ("iterations", "epochs")

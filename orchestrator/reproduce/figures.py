@@ -45,21 +45,21 @@ class Drawn:
     missing: tuple[str, ...]
 
 
-def draw_figures(agenda: RunPlan, results: Results, store: Store, style: Style) -> Drawn:
+def draw_figures(run_plan: RunPlan, results: Results, store: Store, style: Style) -> Drawn:
     """Draw the finished trials of each pair of student and teacher; trains nothing.
 
     One file has AP over the epochs, a panel a pair; each pair has a file with predictions. A pair without a finished
     trial alone, or without a finished distilled one, is said and not drawn. Raises ``OperationError`` when a file cannot
     be written or MLflow refuses.
     """
-    pairs = pairs_of(agenda)
+    pairs = pairs_of(run_plan)
     ended = [_finished(pair, results) for pair in pairs]
     whole = {number: pair for number, pair in enumerate(ended, start=1) if pair.alone and pair.taught}
-    missing = [line for pair in pairs for line in _lacking(agenda, pair, results)]
-    files = _phases(agenda, list(whole.values()), store, style)
+    missing = [line for pair in pairs for line in _lacking(run_plan, pair, results)]
+    files = _phases(run_plan, list(whole.values()), store, style)
     for number, pair in whole.items():
         try:
-            page = _page(agenda, pair, results, store, style)
+            page = _page(run_plan, pair, results, store, style)
         except (OperationError, UserError) as error:
             missing.append(f"{pair.name}: no predictions: {error}")
             continue
@@ -79,11 +79,11 @@ def _is_finished(trial: PlannedTrial, results: Results) -> bool:
     return trial.id in results and is_final(results[trial.id])
 
 
-def _lacking(agenda: RunPlan, pair: DetectorPair, results: Results) -> list[str]:
+def _lacking(run_plan: RunPlan, pair: DetectorPair, results: Results) -> list[str]:
     """Return a line for each row of a pair of which not all trials are finished, and for a student nobody trains alone."""
     seeds: dict[str, list[bool]] = {}
     for trial in (*pair.alone, *pair.taught):
-        seeds.setdefault(agenda.source(trial).name, []).append(_is_finished(trial, results))
+        seeds.setdefault(run_plan.source(trial).name, []).append(_is_finished(trial, results))
     lines = [
         f"{pair.name}: {sum(ended)} of {len(ended)} trials of {name} are finished"
         for name, ended in seeds.items()
@@ -92,36 +92,38 @@ def _lacking(agenda: RunPlan, pair: DetectorPair, results: Results) -> list[str]
     return lines if pair.alone else [*lines, f"{pair.name}: no row trains this student alone"]
 
 
-def _phases(agenda: RunPlan, pairs: Sequence[DetectorPair], store: Store, style: Style) -> dict[Path, str]:
+def _phases(run_plan: RunPlan, pairs: Sequence[DetectorPair], store: Store, style: Style) -> dict[Path, str]:
     """Write the figure of AP over the epochs, unless there is nothing to draw."""
-    panels = panels_of_pairs(agenda, pairs, store)
+    panels = panels_of_pairs(run_plan, pairs, store)
     if not panels:
         return {}
-    full = agenda.options.fidelity == "full"
-    title = "AP over the epochs" + ("" if full else f", fidelity {agenda.options.fidelity}")
+    full = run_plan.options.fidelity == "full"
+    title = "AP over the epochs" + ("" if full else f", fidelity {run_plan.options.fidelity}")
     return _write(lambda: draw_phases(panels, title), PHASES, style, title)
 
 
-def panels_of_pairs(agenda: RunPlan, pairs: Sequence[DetectorPair], store: Store) -> list[Panel]:
+def panels_of_pairs(run_plan: RunPlan, pairs: Sequence[DetectorPair], store: Store) -> list[Panel]:
     """Return a panel for each pair that was evaluated, from MLflow, or from the directories when it is away."""
     trials = distinct(trial for pair in pairs for trial in (*pair.alone, *pair.taught))
     curves: dict[str, Mapping[int, float]] = {}
-    for plan in merged(agenda, trials, PHASES):
+    for plan in merged(run_plan, trials, PHASES):
         curves |= figure.curves_of(plan, store)
-    return [panel for pair in pairs for panel in _panels(agenda, pair, curves)]
+    return [panel for pair in pairs for panel in _panels(run_plan, pair, curves)]
 
 
-def _panels(agenda: RunPlan, pair: DetectorPair, curves: Curves) -> list[Panel]:
+def _panels(run_plan: RunPlan, pair: DetectorPair, curves: Curves) -> list[Panel]:
     """Return the pair's panel, none when nothing was evaluated."""
-    plan = _plan(agenda, pair, (*pair.alone, *pair.taught))
+    plan = _plan(run_plan, pair, (*pair.alone, *pair.taught))
     of_table = f"{', '.join(pair.tables)}: {pair.student}".removeprefix(": ")
     return [replace(panel, student=of_table, subtitle=f"from {pair.teacher}") for panel in panels_of(plan, curves)]
 
 
-def _page(agenda: RunPlan, pair: DetectorPair, results: Results, store: Store, style: Style) -> "Callable[[], Figure]":
+def _page(
+    run_plan: RunPlan, pair: DetectorPair, results: Results, store: Store, style: Style
+) -> "Callable[[], Figure]":
     """Run the pair's teacher and the best trial of each of its rows, and return a figure of their detections."""
     columns = _columns(pair, results)
-    plan, wanted = _plan(agenda, pair, columns), style.images
+    plan, wanted = _plan(run_plan, pair, columns), style.images
     kept_by = predict_shared(plan, store, columns, wanted)
     count = wanted.limits.images if wanted.image_ids is None else len(wanted.image_ids)
     return figure.predictions(plan, store, [trial.id for trial in columns], count, style.thresholds, kept_by)
@@ -151,9 +153,9 @@ def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) ->
     return {path: shows}
 
 
-def _plan(agenda: RunPlan, pair: DetectorPair, trials: Sequence[PlannedTrial]) -> Plan:
+def _plan(run_plan: RunPlan, pair: DetectorPair, trials: Sequence[PlannedTrial]) -> Plan:
     """Return a plan of these trials for reading; it uses the tracking store of the first distilled one."""
-    return replace(agenda.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
+    return replace(run_plan.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
 
 
 def _slug(pair: DetectorPair) -> str:

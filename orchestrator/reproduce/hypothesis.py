@@ -1,4 +1,4 @@
-"""Judge a claim, that one study ends above another, by their seeds."""
+"""Judge a hypothesis, that one study ends above another, by their seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -40,22 +40,22 @@ class LoadingTime:
         )
 
 
-def starving(agenda: RunPlan) -> list[LoadingTime]:
+def starving(run_plan: RunPlan) -> list[LoadingTime]:
     """Return the trials whose GPUs would wait for images, one for each study and length, in the order of the plan."""
-    found = (_loading(agenda, trial) for trial in agenda.trials if trial.status in ("new", "unfinished"))
+    found = (_loading(run_plan, trial) for trial in run_plan.trials if trial.status in ("new", "unfinished"))
     return list(dict.fromkeys(one for one in found if one is not None and one.starves))
 
 
-def _loading(agenda: RunPlan, trial: PlannedTrial) -> LoadingTime | None:
+def _loading(run_plan: RunPlan, trial: PlannedTrial) -> LoadingTime | None:
     """Return a trial's estimate; none for evaluations, and for studies that want no loaders: those train on CPUs."""
-    unit, images = agenda.source(trial), images_of(trial)
-    granted, wanted = unit.plan.resources, unit.plan.study.scaling.loader_workers
+    job, images = run_plan.source(trial), images_of(trial)
+    granted, wanted = job.plan.resources, job.plan.study.scaling.loader_workers
     if images == 0 or wanted == 0:
         return None
     loaders = None if wanted == "auto" and not granted.gpus_per_worker else granted.loader_workers
     reading, training = images * _item_s(trial) / HOUR_S, training_hours(trial)
     return LoadingTime(
-        name=unit.name,
+        name=job.name,
         workers=granted.workers,
         loaders=loaders,
         hours=reading / granted.workers / (loaders or 1),

@@ -20,16 +20,16 @@ COMMAND = "reproduce"
 LONGEST_NAME = 100
 
 
-def order_of(agenda: RunPlan, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> JobRequest:
+def order_of(run_plan: RunPlan, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> JobRequest:
     """Return the submission: the command with the same targets and options. The paper's studies are on the cluster already.
 
     The same trials for the same store are the same submission. ``further`` are options that change no trial.
     """
     place = shared_store(cluster.store)
-    words = (*words_of(agenda.options), *further)
+    words = (*words_of(run_plan.options), *further)
     note = json.dumps({"command": COMMAND, "targets": list(targets), "options": list(words)}, indent=1)
     return JobRequest(
-        key=submission_key(fingerprint(sorted(trial.id for trial in agenda.trials)), place),
+        key=submission_key(fingerprint(sorted(trial.id for trial in run_plan.trials)), place),
         study=" ".join([COMMAND, *targets])[:LONGEST_NAME],
         shipment=Shipment({f"{COMMAND}.json": note.encode()}),
         store=place,
@@ -45,9 +45,11 @@ def words_of(options: Options) -> tuple[str, ...]:
     """Return a reproduction's options as words of its command."""
     numbers = {"--gpus": options.gpus, "--seeds": options.seeds}
     words = [word for name, number in numbers.items() if number is not None for word in (name, str(number))]
-    switches = [word for name, choice in options.switches.items() for word in ("--switch", f"{name}={choice}")]
+    paper_options = [
+        word for name, choice in options.paper_options.items() for word in ("--switch", f"{name}={choice}")
+    ]
     accepting = [ACCEPT] if options.accept_teacher_ap else []
-    return ("--fidelity", options.fidelity, *words, *switches, *accepting)
+    return ("--fidelity", options.fidelity, *words, *paper_options, *accepting)
 
 
 def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]:
@@ -55,17 +57,17 @@ def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]
     return (*(["--fetch-data"] if fetch_data else []), "--tracker-wait", str(tracker_wait_s))
 
 
-def require_room(agenda: RunPlan, cluster: Cluster) -> None:
+def require_room(run_plan: RunPlan, cluster: Cluster) -> None:
     """Raise ``UserError`` when a trial wants more GPUs than the cluster can have, before a machine is paid for."""
     here = sum(group.gpus * group.max for group in cluster.workers)
-    for unit in agenda.units.values():
-        wanted = unit.plan.study.scaling.workers
+    for job in run_plan.jobs.values():
+        wanted = job.plan.study.scaling.workers
         if here and wanted > here:
-            raise UserError(f"a trial of {unit.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
+            raise UserError(f"a trial of {job.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
 
 
-def said(agenda: RunPlan, cluster: Cluster) -> list[str]:
+def said(run_plan: RunPlan, cluster: Cluster) -> list[str]:
     """Return notes to print before machines start: the cost, and parts of the description that have no effect."""
-    hours = total(cost_of(trial, gpus=1) for trial in agenda.trials).gpu_hours
+    hours = total(cost_of(trial, gpus=1) for trial in run_plan.trials).gpu_hours
     mirror = "reproduce keeps no mirror: results are in the cluster's storage, and fetched at the end"
     return [forecast(cluster, hours), *([mirror] if cluster.mirror else [])]

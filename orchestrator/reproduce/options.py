@@ -17,7 +17,7 @@ class Options:
     fidelity: Fidelity = "full"
     gpus: int | None = None
     seeds: int | None = None
-    switches: Mapping[str, str] = field(default_factory=dict)
+    paper_options: Mapping[str, str] = field(default_factory=dict)
     accept_teacher_ap: bool = False
 
     def sets(self) -> list[str]:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.rows import student_name
-from orchestrator.reproduce.plan import RunPlan, distinct, unit_name
+from orchestrator.reproduce.plan import RunPlan, distinct, job_name
 from orchestrator.reproduce.runs import PaperJob
 from orchestrator.study.schema import ZooTeacher
 
@@ -35,33 +35,33 @@ class DetectorPair:
         return f"{', '.join(self.tables)}: {self.student} from {self.teacher}".removeprefix(": ")
 
 
-def pairs_of(agenda: RunPlan) -> list[DetectorPair]:
+def pairs_of(run_plan: RunPlan) -> list[DetectorPair]:
     """Return every pair of which the rows have a distilled trial; ``alone`` is empty where no row trains it alone."""
-    units = [agenda.units[name] for name in dict.fromkeys(map(unit_name, agenda.rows))]
-    trained = [unit for unit in units if not unit.is_weights]
-    alone = distinct(trial for unit in trained for trial in unit.trials if trial.spec.teacher is None)
+    jobs = [run_plan.jobs[name] for name in dict.fromkeys(map(job_name, run_plan.rows))]
+    trained = [job for job in jobs if not job.is_weights]
+    alone = distinct(trial for job in trained for trial in job.trials if trial.spec.teacher is None)
     groups: dict[tuple[object, ...], list[tuple[PaperJob, PlannedTrial]]] = {}
-    for unit in trained:
-        for trial in unit.trials:
+    for job in trained:
+        for trial in job.trials:
             if trial.spec.teacher is not None:
                 key = (_student(trial), trial.spec.teacher, trial.spec.dataset)
-                groups.setdefault(key, []).append((unit, trial))
-    return [_pair(agenda, group, alone) for group in groups.values()]
+                groups.setdefault(key, []).append((job, trial))
+    return [_pair(run_plan, group, alone) for group in groups.values()]
 
 
 def _pair(
-    agenda: RunPlan, group: Sequence[tuple[PaperJob, PlannedTrial]], alone: Iterable[PlannedTrial]
+    run_plan: RunPlan, group: Sequence[tuple[PaperJob, PlannedTrial]], alone: Iterable[PlannedTrial]
 ) -> DetectorPair:
-    units, (first, *_) = {unit.name for unit, _ in group}, [trial for _, trial in group]
+    jobs, (first, *_) = {job.name for job, _ in group}, [trial for _, trial in group]
     same = [t for t in alone if (_student(t), t.spec.dataset) == (_student(first), first.spec.dataset)]
     assert first.spec.teacher is not None
     return DetectorPair(
         student=_student(first),
         teacher=student_name(first.spec.teacher.detector),
-        tables=tuple(dict.fromkeys(row.table for row in agenda.rows if unit_name(row) in units and row.table)),
+        tables=tuple(dict.fromkeys(row.table for row in run_plan.rows if job_name(row) in jobs and row.table)),
         alone=_named_apart(same),
         taught=_named_apart(distinct(trial for _, trial in group)),
-        teaches=_teaching(agenda, group[0][0]),
+        teaches=_teaching(run_plan, group[0][0]),
     )
 
 
@@ -69,11 +69,11 @@ def _student(trial: PlannedTrial) -> str:
     return student_name(trial.spec.student)
 
 
-def _teaching(agenda: RunPlan, unit: PaperJob) -> PlannedTrial | None:
-    """Return the trial that holds a unit's teacher, under the teacher's role."""
-    section, found = unit.plan.study.teacher, unit.teacher
-    if isinstance(section, ZooTeacher) and section.name in agenda.units:
-        [found] = agenda.units[section.name].trials
+def _teaching(run_plan: RunPlan, job: PaperJob) -> PlannedTrial | None:
+    """Return the trial that holds a job's teacher, under the teacher's role."""
+    section, found = job.plan.study.teacher, job.teacher
+    if isinstance(section, ZooTeacher) and section.name in run_plan.jobs:
+        [found] = run_plan.jobs[section.name].trials
     return None if found is None else replace(found, role="teacher", params={})
 
 

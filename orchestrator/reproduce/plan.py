@@ -1,4 +1,4 @@
-"""Lay out a reproduction: every unit once, whichever rows share it, in the order that teachers and checks demand."""
+"""Lay out a reproduction: every job once, whichever rows share it, in the order that teachers and checks demand."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,17 +13,17 @@ from orchestrator.reproduce.data.smoke_data import smoke_roots
 from orchestrator.reproduce.fidelity import shortened, smoke
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.runs import JobFactory, PaperJob
-from orchestrator.reproduce.tables import Suite, TableRow, suites_for, switched
+from orchestrator.reproduce.tables import Suite, TableRow, suites_for, with_options
 from orchestrator.study.fingerprint import canonical_json, fingerprint
 from orchestrator.study.schema import Search
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Hold the suites that were asked for, their units by name, and which units each trial serves."""
+    """Hold the suites that were asked for, their jobs by name, and which jobs each trial serves."""
 
     suites: tuple[Suite, ...]
-    units: dict[str, PaperJob]
+    jobs: dict[str, PaperJob]
     options: Options
 
     @property
@@ -38,55 +38,55 @@ class RunPlan:
 
     @property
     def order(self) -> tuple[PaperJob, ...]:
-        """Return the units in the order in which they run."""
-        return tuple(sorted(self.units.values(), key=lambda unit: (not unit.is_weights, unit.teacher is not None)))
+        """Return the jobs in the order in which they run."""
+        return tuple(sorted(self.jobs.values(), key=lambda job: (not job.is_weights, job.teacher is not None)))
 
     def waves(self) -> tuple[tuple[PlannedTrial, ...], ...]:
         """Return the trials in three waves: checks of public weights, trials without dependencies, and the rest."""
-        checks = distinct(trial for unit in self.units.values() if unit.is_weights for trial in unit.trials)
-        studies = [unit for unit in self.units.values() if not unit.is_weights]
-        alone = distinct(trial for unit in studies if not unit.teacher for trial in unit.trials)
+        checks = distinct(trial for job in self.jobs.values() if job.is_weights for trial in job.trials)
+        studies = [job for job in self.jobs.values() if not job.is_weights]
+        alone = distinct(trial for job in studies if not job.teacher for trial in job.trials)
         own = {trial.id: trial for trial in alone}  # a teacher that is a row itself goes by that row's name
-        teachers = [own.get(unit.teacher.id, unit.teacher) for unit in studies if unit.teacher]
+        teachers = [own.get(job.teacher.id, job.teacher) for job in studies if job.teacher]
         first = distinct([*teachers, *alone])
-        then = distinct(trial for unit in studies if unit.teacher for trial in unit.trials)
+        then = distinct(trial for job in studies if job.teacher for trial in job.trials)
         known = {trial.id for trial in (*checks, *first)}
         return checks, first, tuple(trial for trial in then if trial.id not in known)
 
     def rows_of(self, trial_id: str) -> tuple[str, ...]:
         """Return in which rows a trial is used, as ``A3 ATSS-R50 bckd``; a teacher or check in those that rest on it."""
-        users = {name for name, unit in self.units.items() if trial_id in self.needs(unit)}
-        named = (f"{row.table} {row.label}".strip() for row in self.rows if unit_name(row) in users)
+        users = {name for name, job in self.jobs.items() if trial_id in self.needs(job)}
+        named = (f"{row.table} {row.label}".strip() for row in self.rows if job_name(row) in users)
         return tuple(dict.fromkeys(named))
 
-    def needs(self, unit: PaperJob) -> frozenset[str]:
-        """Return the ids of the trials that a unit is made of or waits for."""
-        checks = (trial for gate in unit.gates for trial in self.units[gate].trials)
-        teacher = (unit.teacher,) if unit.teacher else ()
-        return frozenset(trial.id for trial in (*unit.trials, *teacher, *checks))
+    def needs(self, job: PaperJob) -> frozenset[str]:
+        """Return the ids of the trials that a job is made of or waits for."""
+        checks = (trial for checked in job.checked_weights for trial in self.jobs[checked].trials)
+        teacher = (job.teacher,) if job.teacher else ()
+        return frozenset(trial.id for trial in (*job.trials, *teacher, *checks))
 
     def source(self, trial: PlannedTrial) -> PaperJob:
-        """Return the first unit that a trial is of, as its own or as its teacher."""
-        return next(unit for unit in self.order if trial.id in {t.id for t in (*unit.trials, unit.teacher) if t})
+        """Return the first job that a trial is of, as its own or as its teacher."""
+        return next(job for job in self.order if trial.id in {t.id for t in (*job.trials, job.teacher) if t})
 
 
-def make_agenda(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> RunPlan:
+def make_run_plan(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> RunPlan:
     """Return the work that ``targets`` need; it uses neither data, GPU nor network, and writes nothing."""
-    suites = tuple(switched(suite, options.switches) for target in targets for suite in suites_for(target))
+    suites = tuple(with_options(suite, options.paper_options) for target in targets for suite in suites_for(target))
     suites = tuple({suite.name: suite for suite in suites}.values())
     maker = _maker(suites, options, store, machine)
-    units: dict[str, PaperJob] = {}
+    jobs: dict[str, PaperJob] = {}
     for row in (row for suite in suites for row in suite.rows):
-        name = unit_name(row)
-        if name not in units:
-            units[name] = maker.weights(row.weights) if row.weights else maker.study(row.study, (row.public,))
-        for gate in units[name].gates:
-            units.setdefault(gate, maker.weights(gate))
-    return RunPlan(suites, units, options)
+        name = job_name(row)
+        if name not in jobs:
+            jobs[name] = maker.weights(row.weights) if row.weights else maker.study(row.study, (row.public,))
+        for checked in jobs[name].checked_weights:
+            jobs.setdefault(checked, maker.weights(checked))
+    return RunPlan(suites, jobs, options)
 
 
-def unit_name(row: TableRow) -> str:
-    """Return the name of the unit that a row's numbers come from."""
+def job_name(row: TableRow) -> str:
+    """Return the name of the job that a row's numbers come from."""
     return row.study or row.weights
 
 
@@ -95,19 +95,19 @@ def data_folder(store: Store) -> Path:
     return store.root / "data"
 
 
-def merged(agenda: RunPlan, trials: tuple[PlannedTrial, ...], label: str) -> tuple[Plan, ...]:
+def merged(run_plan: RunPlan, trials: tuple[PlannedTrial, ...], label: str) -> tuple[Plan, ...]:
     """Return plans that run ``trials``: one for all that share data, placement and, where cohorts are formed, a teacher.
 
     One plan means one sweep: its trials take turns in the same processes.
     """
     groups: dict[str, list[PlannedTrial]] = {}
     for trial in trials:
-        groups.setdefault(_common(agenda, trial), []).append(trial)
-    return tuple(_plan(agenda.source(group[0]).plan, tuple(group), label) for group in groups.values())
+        groups.setdefault(_common(run_plan, trial), []).append(trial)
+    return tuple(_plan(run_plan.source(group[0]).plan, tuple(group), label) for group in groups.values())
 
 
-def _common(agenda: RunPlan, trial: PlannedTrial) -> str:
-    study = agenda.source(trial).plan.study
+def _common(run_plan: RunPlan, trial: PlannedTrial) -> str:
+    study = run_plan.source(trial).plan.study
     alone = study.search.cohort == 1
     teacher = None if alone or trial.spec.teacher is None else trial.spec.teacher.model_dump(mode="json")
     sections = [trial.spec.dataset, study.scaling, study.tracking]

@@ -14,62 +14,67 @@ from orchestrator.reproduce.cost import Cost, cost_of, total
 from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
-from orchestrator.reproduce.tables import PaperOption, switches
+from orchestrator.reproduce.tables import PaperOption, paper_options
 
 WIDTH = 170
 
 
-def plan_content(agenda: RunPlan, price: float) -> dict[str, Any]:
+def plan_content(run_plan: RunPlan, price: float) -> dict[str, Any]:
     """Return the plan as ``--plan --json`` prints it."""
-    rows = [_trial(agenda, trial) for trial in agenda.trials]
-    whole = total(_cost(agenda, trial) for trial in agenda.trials)
+    rows = [_trial(run_plan, trial) for trial in run_plan.trials]
+    whole = total(_cost(run_plan, trial) for trial in run_plan.trials)
     return {
-        "suites": [suite.name for suite in agenda.suites],
-        "fidelity": agenda.options.fidelity,
+        "suites": [suite.name for suite in run_plan.suites],
+        "fidelity": run_plan.options.fidelity,
         "trials": rows,
         "gpu_hours": whole.gpu_hours,
         "usd": whole.gpu_hours * price,
         "disk_gb": whole.disk_gb,
         "measured": whole.measured,
-        "loading": [dict(vars(loading)) for loading in starving(agenda)],
-        "missing": [_lack(lack) for lack in lacking(agenda)],
-        "random_weights": replaced_weights(agenda),
-        "switches": {switch.name: _choice(agenda, switch) for switch in open_questions(agenda)},
+        "loading": [dict(vars(loading)) for loading in starving(run_plan)],
+        "missing": [_lack(lack) for lack in lacking(run_plan)],
+        "random_weights": replaced_weights(run_plan),
+        "switches": {option.name: _choice(run_plan, option) for option in open_questions(run_plan)},
     }
 
 
-def print_plan(agenda: RunPlan, price: float) -> None:
+def print_plan(run_plan: RunPlan, price: float) -> None:
     """Print the plan for people."""
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
-    for suite in agenda.suites:
+    for suite in run_plan.suites:
         console.print(f"[bold]{suite.name}[/bold]  {suite.title}", highlight=False)
-    console.print(_table(agenda))
-    lines = (*_cost_lines(agenda, price), *_loading_lines(agenda), *_missing_lines(agenda), *_switch_lines(agenda))
+    console.print(_table(run_plan))
+    lines = (
+        *_cost_lines(run_plan, price),
+        *_loading_lines(run_plan),
+        *_missing_lines(run_plan),
+        *_option_lines(run_plan),
+    )
     for line in lines:
         console.print(line, markup=False, highlight=False)
 
 
-def open_questions(agenda: RunPlan) -> list[PaperOption]:
-    """Return the switches that change something in these suites, or have done so."""
-    studies = {row.study for row in agenda.rows}
+def open_questions(run_plan: RunPlan) -> list[PaperOption]:
+    """Return the options that change something in these suites, or have done so."""
+    studies = {row.study for row in run_plan.rows}
     touched = {
-        switch.name: {name for places in switch.choices.values() for pair in places.items() for name in pair}
-        for switch in switches().values()
+        option.name: {name for places in option.choices.values() for pair in places.items() for name in pair}
+        for option in paper_options().values()
     }
-    return [switch for switch in switches().values() if touched[switch.name] & studies]
+    return [option for option in paper_options().values() if touched[option.name] & studies]
 
 
-def _table(agenda: RunPlan) -> Table:
+def _table(run_plan: RunPlan) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("id", "trial", "seed", "waits for", "rows", "GPU-h", "GB", "status"):
         table.add_column(title, justify="right" if title in ("seed", "GPU-h", "GB") else "left", overflow="fold")
-    for trial in agenda.trials:
-        table.add_row(*(Text(cell) for cell in _cells(agenda, trial)))
+    for trial in run_plan.trials:
+        table.add_row(*(Text(cell) for cell in _cells(run_plan, trial)))
     return table
 
 
-def _cells(agenda: RunPlan, trial: PlannedTrial) -> list[str]:
-    content = _trial(agenda, trial)
+def _cells(run_plan: RunPlan, trial: PlannedTrial) -> list[str]:
+    content = _trial(run_plan, trial)
     hours = f"{content['gpu_hours']:.1f}{'' if content['measured'] else '?'}"
     rows = content["rows"]
     shared = f"{len(rows)}: {'; '.join(rows)}" if len(rows) > 1 else "".join(rows)
@@ -78,38 +83,38 @@ def _cells(agenda: RunPlan, trial: PlannedTrial) -> list[str]:
             f"{content['disk_gb']:.1f}", trial.status]  # fmt: skip
 
 
-def _trial(agenda: RunPlan, trial: PlannedTrial) -> dict[str, Any]:
-    unit, cost = agenda.source(trial), _cost(agenda, trial)
-    own = trial.id in {one.id for one in unit.trials}
+def _trial(run_plan: RunPlan, trial: PlannedTrial) -> dict[str, Any]:
+    job, cost = run_plan.source(trial), _cost(run_plan, trial)
+    own = trial.id in {one.id for one in job.trials}
     return {
         "id": trial.id,
-        "name": unit.name if own else f"the teacher of {unit.name}",
+        "name": job.name if own else f"the teacher of {job.name}",
         "does": "evaluate" if trial.spec.init else "train",
         "method": trial.spec.method.kind,
         "seed": trial.spec.seed,
         "status": trial.status,
-        "waits_for": _waits_for(agenda, trial),
-        "rows": list(agenda.rows_of(trial.id)),
+        "waits_for": _waits_for(run_plan, trial),
+        "rows": list(run_plan.rows_of(trial.id)),
         "gpu_hours": cost.gpu_hours,
         "disk_gb": cost.disk_gb,
         "measured": cost.measured,
     }
 
 
-def _waits_for(agenda: RunPlan, trial: PlannedTrial) -> list[str]:
-    unit = agenda.source(trial)
-    if trial.id not in {one.id for one in unit.trials} or unit.is_weights:
+def _waits_for(run_plan: RunPlan, trial: PlannedTrial) -> list[str]:
+    job = run_plan.source(trial)
+    if trial.id not in {one.id for one in job.trials} or job.is_weights:
         return []
-    return [*([unit.teacher.id] if unit.teacher else []), *unit.gates]
+    return [*([job.teacher.id] if job.teacher else []), *job.checked_weights]
 
 
-def _cost(agenda: RunPlan, trial: PlannedTrial) -> Cost:
-    return cost_of(trial, agenda.source(trial).plan.resources.workers)
+def _cost(run_plan: RunPlan, trial: PlannedTrial) -> Cost:
+    return cost_of(trial, run_plan.source(trial).plan.resources.workers)
 
 
-def _cost_lines(agenda: RunPlan, price: float) -> list[str]:
-    whole = total(_cost(agenda, trial) for trial in agenda.trials)
-    each = max((unit.plan.resources.workers for unit in agenda.units.values()), default=1)
+def _cost_lines(run_plan: RunPlan, price: float) -> list[str]:
+    whole = total(_cost(run_plan, trial) for trial in run_plan.trials)
+    each = max((job.plan.resources.workers for job in run_plan.jobs.values()), default=1)
     sure = "measured here" if whole.measured else "from given rates (?), which may be off by a factor of two"
     hours = f"{whole.gpu_hours:.0f} GPU hours ({whole.gpu_hours / each / 24:.1f} days on {each} GPUs)"
     return [
@@ -118,14 +123,14 @@ def _cost_lines(agenda: RunPlan, price: float) -> list[str]:
     ]
 
 
-def _loading_lines(agenda: RunPlan) -> list[str]:
-    lines = [f"  {loading.describe()}" for loading in starving(agenda)]
+def _loading_lines(run_plan: RunPlan) -> list[str]:
+    lines = [f"  {loading.describe()}" for loading in starving(run_plan)]
     return lines and ["images may come too slowly for the GPUs:", *lines]
 
 
-def _missing_lines(agenda: RunPlan) -> list[str]:
-    lines = [line for lack in lacking(agenda) for line in _lack_lines(lack)]
-    random = [f"RANDOM WEIGHTS instead of {url}: the numbers mean nothing" for url in replaced_weights(agenda)]
+def _missing_lines(run_plan: RunPlan) -> list[str]:
+    lines = [line for lack in lacking(run_plan) for line in _lack_lines(lack)]
+    random = [f"RANDOM WEIGHTS instead of {url}: the numbers mean nothing" for url in replaced_weights(run_plan)]
     return [*(lines or ["nothing has to be fetched"]), *random]
 
 
@@ -142,12 +147,12 @@ def _lack(lack: Lack) -> dict[str, Any]:
     return {"what": lack.what, "gb": lack.gb, "files": [dict(vars(file)) for file in lack.files]}
 
 
-def _switch_lines(agenda: RunPlan) -> list[str]:
+def _option_lines(run_plan: RunPlan) -> list[str]:
     lines = [
-        f"--switch {s.name}={_choice(agenda, s)}: {s.question} Also: {', '.join(_others(agenda, s))}."
-        for s in open_questions(agenda)
+        f"--switch {s.name}={_choice(run_plan, s)}: {s.question} Also: {', '.join(_others(run_plan, s))}."
+        for s in open_questions(run_plan)
     ]
-    known = [f"{name}: {described(name)}; printed is {printed:.1f}" for name, printed in _figures(agenda)]
+    known = [f"{name}: {described(name)}; printed is {printed:.1f}" for name, printed in _figures(run_plan)]
     return [
         *(
             lines
@@ -157,17 +162,17 @@ def _switch_lines(agenda: RunPlan) -> list[str]:
     ]
 
 
-def _choice(agenda: RunPlan, switch: PaperOption) -> str:
-    return agenda.options.switches.get(switch.name, switch.default)
+def _choice(run_plan: RunPlan, option: PaperOption) -> str:
+    return run_plan.options.paper_options.get(option.name, option.default)
 
 
-def _others(agenda: RunPlan, switch: PaperOption) -> list[str]:
-    return [choice for choice in (switch.default, *switch.choices) if choice != _choice(agenda, switch)]
+def _others(run_plan: RunPlan, option: PaperOption) -> list[str]:
+    return [choice for choice in (option.default, *option.choices) if choice != _choice(run_plan, option)]
 
 
-def _figures(agenda: RunPlan) -> list[tuple[str, float]]:
+def _figures(run_plan: RunPlan) -> list[tuple[str, float]]:
     """Return public checkpoints whose printed AP differs from their zoo's."""
     pairs = dict.fromkeys(
-        (row.weights, row.printed["mAP"]) for row in agenda.rows if row.weights and "mAP" in row.printed
+        (row.weights, row.printed["mAP"]) for row in run_plan.rows if row.weights and "mAP" in row.printed
     )
     return [(name, printed) for name, printed in pairs if abs(printed - zoo_checkpoint(name).ap) > 0.05]

@@ -1,4 +1,4 @@
-"""Show verdicts: a table with a cell for each printed number, and the outcome of each claim."""
+"""Show comparisons: a table with a cell for each printed number, and the outcome of each claim."""
 
 import math
 import sys
@@ -25,65 +25,70 @@ MEANINGLESS = {
 }
 
 
-def verdict_content(
-    agenda: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+def comparison_content(
+    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
 ) -> dict[str, Any]:
-    """Return the verdicts as ``--json`` prints them."""
-    claims = [(claim, judgement) for claim, judgement in judged_claims(agenda, results)]
+    """Return the comparisons as ``--json`` prints them."""
+    hypotheses = [(hypothesis, result) for hypothesis, result in judged_hypotheses(run_plan, results)]
     return {
-        "suites": [suite.name for suite in agenda.suites],
-        "fidelity": agenda.options.fidelity,
+        "suites": [suite.name for suite in run_plan.suites],
+        "fidelity": run_plan.options.fidelity,
         "rows": [_row_content(found) for found in rows],
-        "claims": [dict(vars(claim)) | dict(vars(judgement)) for claim, judgement in claims],
-        "checks": [dict(vars(check)) for check in checks(agenda, results)],
+        "claims": [dict(vars(hypothesis)) | dict(vars(result)) for hypothesis, result in hypotheses],
+        "checks": [dict(vars(check)) for check in checks(run_plan, results)],
         "counts": counts(rows),
         "ranking": ranking and dict(vars(ranking)),
     }
 
 
-def print_verdicts(agenda: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None) -> None:
-    """Print the verdicts for people: measured and printed AP in percent, and the conclusion.
+def print_comparisons(
+    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+) -> None:
+    """Print the comparisons for people: measured and printed AP in percent, and the conclusion.
 
     ``ranking`` is how a shortened reproduction agrees with the full one.
     """
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    if agenda.options.fidelity in MEANINGLESS:
-        console.print(MEANINGLESS[agenda.options.fidelity], markup=False)
+    if run_plan.options.fidelity in MEANINGLESS:
+        console.print(MEANINGLESS[run_plan.options.fidelity], markup=False)
     console.print(_table(rows))
-    for check in checks(agenda, results):
+    for check in checks(run_plan, results):
         console.print(_check_line(check), markup=False, highlight=False)
-    for claim, judgement in judged_claims(agenda, results):
-        console.print(_claim_line(claim, judgement), markup=False, highlight=False)
+    for hypothesis, result in judged_hypotheses(run_plan, results):
+        console.print(_hypothesis_line(hypothesis, result), markup=False, highlight=False)
     if ranking is not None:
         console.print(_ranking_line(ranking), markup=False, highlight=False)
     numbers = ", ".join(f"{number} {kind}" for kind, number in counts(rows).items())
     console.print(f"cells: {numbers}", markup=False, highlight=False)
 
 
-def checks(agenda: RunPlan, results: Results) -> list[BaselineCheck]:
+def checks(run_plan: RunPlan, results: Results) -> list[BaselineCheck]:
     """Return the checks of public weights that rows rest on, as far as they have been evaluated."""
-    gates = dict.fromkeys(gate for unit in agenda.units.values() for gate in unit.gates)
-    values = {gate: ap_values(agenda, gate, results) for gate in gates}
-    known = {gate: found[0] for gate, found in values.items() if found and math.isfinite(found[0])}
-    return [check_of(gate, value, accept=agenda.options.accept_teacher_ap) for gate, value in known.items()]
+    checked_weights = dict.fromkeys(checked for job in run_plan.jobs.values() for checked in job.checked_weights)
+    values = {checked: ap_values(run_plan, checked, results) for checked in checked_weights}
+    known = {checked: found[0] for checked, found in values.items() if found and math.isfinite(found[0])}
+    return [check_of(checked, value, accept=run_plan.options.accept_teacher_ap) for checked, value in known.items()]
 
 
-def judged_claims(agenda: RunPlan, results: Results) -> list[tuple[Hypothesis, HypothesisResult]]:
-    """Return each claim of the suites with the evidence from the seeds."""
+def judged_hypotheses(run_plan: RunPlan, results: Results) -> list[tuple[Hypothesis, HypothesisResult]]:
+    """Return each hypothesis of the suites with the evidence from the seeds."""
     return [
-        (claim, compare(ap_values(agenda, claim.better, results), ap_values(agenda, claim.than, results)))
-        for suite in agenda.suites
-        for claim in suite.claims
+        (
+            hypothesis,
+            compare(ap_values(run_plan, hypothesis.better, results), ap_values(run_plan, hypothesis.than, results)),
+        )
+        for suite in run_plan.suites
+        for hypothesis in suite.hypotheses
     ]
 
 
 def counts(rows: Sequence[Judged]) -> dict[str, int]:
-    """Return how many cells have each verdict."""
+    """Return how many cells have each outcome."""
     return dict(Counter(cell.kind for row in rows for cell in row.cells.values()))
 
 
 def cell_text(cell: Comparison) -> str:
-    """Return one cell: measured, printed and verdict."""
+    """Return one cell: measured, printed and the outcome."""
     measured = "" if cell.mean is None else f"{cell.mean:.1f}"
     spread = "" if cell.error is None else f"±{cell.error:.1f}"
     if cell.kind == "not printed":
@@ -127,11 +132,11 @@ def _check_line(check: BaselineCheck) -> str:
     return f"weights {check.weights}: {measured}: {'as it should be' if check.objection is None else wrong}"
 
 
-def _claim_line(claim: Hypothesis, judgement: HypothesisResult) -> str:
-    if judgement.difference is None:
-        return f"{claim.better} above {claim.than}? not run"
-    margin = "one seed" if judgement.margin is None else f"clear from {judgement.margin:.1f}"
-    return f"{claim.better} above {claim.than}? {judgement.answer} ({judgement.difference:+.1f} AP; {margin})"
+def _hypothesis_line(hypothesis: Hypothesis, result: HypothesisResult) -> str:
+    if result.difference is None:
+        return f"{hypothesis.better} above {hypothesis.than}? not run"
+    margin = "one seed" if result.margin is None else f"clear from {result.margin:.1f}"
+    return f"{hypothesis.better} above {hypothesis.than}? {result.answer} ({result.difference:+.1f} AP; {margin})"
 
 
 def _ranking_line(ranking: Agreement) -> str:

@@ -7,7 +7,7 @@ from orchestrator.core.numbers import is_number
 from orchestrator.core.store import Store
 from orchestrator.reports.paper import HEADLINE
 from orchestrator.reproduce.comparison import Comparison, judge
-from orchestrator.reproduce.plan import RunPlan, merged, unit_name
+from orchestrator.reproduce.plan import RunPlan, job_name, merged
 from orchestrator.reproduce.tables import METRICS, TableRow
 from orchestrator.results.metric_names import AP, VOC_MEANING, printed_metrics
 from orchestrator.results.result import TrialResult
@@ -19,7 +19,7 @@ Results = Mapping[str, TrialResult]
 
 @dataclass(frozen=True)
 class Judged:
-    """Hold one row with a verdict for each metric. ``variant`` tells a searched point of the study from its others.
+    """Hold one row with a comparison for each metric. ``variant`` tells a searched point of the study from its others.
 
     ``measured`` names the metric behind each cell: on Pascal VOC it is VOC's own AP.
     """
@@ -37,28 +37,28 @@ class Judged:
         return ", ".join(filter(None, [self.cells[HEADLINE].note, *own]))
 
 
-def read_all(agenda: RunPlan, store: Store) -> Results:
+def read_all(run_plan: RunPlan, store: Store) -> Results:
     """Return the results of all trials by id, from MLflow; from the trials' directories when it is away."""
     found: dict[str, TrialResult] = {}
-    for plan in merged(agenda, agenda.trials, "verdict"):
+    for plan in merged(run_plan, run_plan.trials, "verdict"):
         found |= {result.id: result for result in read_study(plan, store).results}
     return found
 
 
-def judged(agenda: RunPlan, results: Results) -> list[Judged]:
-    """Return the verdicts on all rows, in their order."""
-    return [found for row in agenda.rows for found in _judged_row(agenda, row, results)]
+def judged(run_plan: RunPlan, results: Results) -> list[Judged]:
+    """Return the comparisons on all rows, in their order."""
+    return [found for row in run_plan.rows for found in _judged_row(run_plan, row, results)]
 
 
-def ap_values(agenda: RunPlan, unit: str, results: Results) -> list[float]:
-    """Return the last AP of each finished trial of a unit, in percent."""
-    own = [results[trial.id] for trial in agenda.units[unit].trials if trial.id in results]
-    return values_of(own, metric_names(agenda, unit)["mAP"])
+def ap_values(run_plan: RunPlan, job: str, results: Results) -> list[float]:
+    """Return the last AP of each finished trial of a job, in percent."""
+    own = [results[trial.id] for trial in run_plan.jobs[job].trials if trial.id in results]
+    return values_of(own, metric_names(run_plan, job)["mAP"])
 
 
-def metric_names(agenda: RunPlan, unit: str) -> dict[str, str]:
+def metric_names(run_plan: RunPlan, job: str) -> dict[str, str]:
     """Return which measured metric stands for which printed one: Pascal VOC's tables print its own AP."""
-    found = printed_metrics(agenda.units[unit].plan.study.dataset.kind)
+    found = printed_metrics(run_plan.jobs[job].plan.study.dataset.kind)
     return {HEADLINE if title == AP else title: metric for title, metric in found.items()}
 
 
@@ -67,11 +67,11 @@ def values_of(results: list[TrialResult], metric: str) -> list[float]:
     return [100 * result.last.get(metric, float("nan")) for result in results if is_final(result)]
 
 
-def _judged_row(agenda: RunPlan, row: TableRow, results: Results) -> list[Judged]:
-    unit = agenda.units[unit_name(row)]
-    names = metric_names(agenda, unit.name)
+def _judged_row(run_plan: RunPlan, row: TableRow, results: Results) -> list[Judged]:
+    job = run_plan.jobs[job_name(row)]
+    names = metric_names(run_plan, job.name)
     groups: dict[str, list[TrialResult | None]] = {}
-    for trial in unit.trials:
+    for trial in job.trials:
         params = {key: value for key, value in trial.params.items() if key != "row"}
         words = " ".join(f"{key.removeprefix('method.')}={value}" for key, value in params.items())
         groups.setdefault(words, []).append(results.get(trial.id))

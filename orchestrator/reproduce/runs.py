@@ -23,7 +23,7 @@ Shorten = Callable[[StudySpec], StudySpec]
 class PaperJob:
     """Hold one study or one public checkpoint: ``trials`` hold a row's numbers.
 
-    ``teacher`` is the trial that has to be finished first, ``gates`` are the public checkpoints that have to give a
+    ``teacher`` is the trial that has to be finished first, ``checked_weights`` are the public checkpoints that have to give a
     published AP first. ``fetch`` are addresses of weights that are not here; ``replaced`` those that random ones stand in for.
     """
 
@@ -31,7 +31,7 @@ class PaperJob:
     plan: Plan
     trials: tuple[PlannedTrial, ...]
     teacher: PlannedTrial | None = None
-    gates: tuple[str, ...] = ()
+    checked_weights: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     is_weights: bool = False
@@ -45,7 +45,7 @@ class PaperJob:
 
 @dataclass(frozen=True)
 class JobFactory:
-    """Make units for one store and machine; ``random`` puts random weights in the place of those that are not here."""
+    """Make jobs for one store and machine; ``random`` puts random weights in the place of those that are not here."""
 
     store: Store
     machine: Machine | None
@@ -54,18 +54,20 @@ class JobFactory:
     random: bool = False
 
     def study(self, name: str, public: Iterable[str] = ()) -> PaperJob:
-        """Return the unit of a study of the paper; ``public`` are checkpoints of its own student."""
+        """Return the job of a study of the paper; ``public`` are checkpoints of its own student."""
         loaded = self._loaded(name)
         fetch = tuple(needed_urls(loaded.study))
         loaded = self._weighed(loaded)
         plan = make_plan(loaded, self.store, self.machine)
         teacher = plan.teacher if isinstance(loaded.study.teacher, TrainedTeacher) else None
         zoo = (loaded.study.teacher.name,) if isinstance(loaded.study.teacher, ZooTeacher) else ()
-        gates = tuple(dict.fromkeys((*zoo, *(one for one in public if one))))
-        return self._unit(name, plan, plan.students, fetch, teacher=teacher, gates=() if self.random else gates)
+        checked_weights = tuple(dict.fromkeys((*zoo, *(one for one in public if one))))
+        return self._job(
+            name, plan, plan.students, fetch, teacher=teacher, checked_weights=() if self.random else checked_weights
+        )
 
     def weights(self, name: str) -> PaperJob:
-        """Return the unit that evaluates a public checkpoint; a random one in its place makes the steps of a student."""
+        """Return the job that evaluates a public checkpoint; a random one in its place makes the steps of a student."""
         own = paper_dir() / "parts" / f"weights_{name}.yaml"
         path = own if own.is_file() else paper_dir() / "parts" / "weights_coco.yaml"
         sets = [f"name=paper_{name}", f"teacher.name={name}", f"student.config={zoo_detector(name).config}"]
@@ -77,12 +79,12 @@ class JobFactory:
             alone = {"method": NoDistillation(kind="none"), "schedule": held}
             loaded = replace(loaded, study=loaded.study.model_copy(update=alone))
             plan = make_plan(loaded, self.store, self.machine)
-            return self._unit(name, plan, plan.students, fetch, is_weights=True)
+            return self._job(name, plan, plan.students, fetch, is_weights=True)
         plan = make_plan(loaded, self.store, self.machine)
         trials = (plan.teacher,) if plan.teacher else ()
-        return self._unit(name, plan, trials, fetch, is_weights=True)
+        return self._job(name, plan, trials, fetch, is_weights=True)
 
-    def _unit(
+    def _job(
         self,
         name: str,
         plan: Plan,
@@ -90,12 +92,14 @@ class JobFactory:
         urls: tuple[str, ...],
         *,
         teacher: PlannedTrial | None = None,
-        gates: tuple[str, ...] = (),
+        checked_weights: tuple[str, ...] = (),
         is_weights: bool = False,
     ) -> PaperJob:
         fetch, replaced = ((), urls) if self.random else (urls, ())
         named = tuple(_named(trial, name) for trial in trials)
-        return PaperJob(name, plan, named, teacher and _named(teacher, name), gates, fetch, replaced, is_weights)
+        return PaperJob(
+            name, plan, named, teacher and _named(teacher, name), checked_weights, fetch, replaced, is_weights
+        )
 
     def _loaded(self, name: str) -> LoadedStudy:
         return self._shortened(load_study(_file(name), self.sets))

@@ -39,22 +39,22 @@ class Lack:
     unpack: str = ""
 
 
-def lacking(agenda: RunPlan) -> list[Lack]:
+def lacking(run_plan: RunPlan) -> list[Lack]:
     """Return the data and weights that are missing here, each once; random weights that stand in are not missing."""
-    roots = dict.fromkeys(root for unit in agenda.units.values() for root in [_root(unit.name)] if root)
-    data = [] if agenda.options.fidelity == "smoke" else [_data(root) for root in roots if not _is_here(root)]
-    urls = dict.fromkeys(url for unit in agenda.units.values() for url in unit.fetch)
+    roots = dict.fromkeys(root for job in run_plan.jobs.values() for root in [_root(job.name)] if root)
+    data = [] if run_plan.options.fidelity == "smoke" else [_data(root) for root in roots if not _is_here(root)]
+    urls = dict.fromkeys(url for job in run_plan.jobs.values() for url in job.fetch)
     return [*data, *(Lack("weights", (_weights(url),)) for url in urls)]
 
 
-def replaced_weights(agenda: RunPlan) -> list[str]:
+def replaced_weights(run_plan: RunPlan) -> list[str]:
     """Return the addresses of weights that random ones stand in for."""
-    return list(dict.fromkeys(url for unit in agenda.units.values() for url in unit.replaced))
+    return list(dict.fromkeys(url for job in run_plan.jobs.values() for url in job.replaced))
 
 
-def _root(unit: str) -> str | None:
+def _root(job: str) -> str | None:
     """Return the folder of the data that a study of the paper names, as its file has it."""
-    path = study_file(unit)
+    path = study_file(job)
     dataset = load_study(path).study.dataset if path else None
     return getattr(dataset, "root", None) if path else None
 

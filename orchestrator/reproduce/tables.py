@@ -47,7 +47,7 @@ class Suite:
     name: str
     title: str
     rows: tuple[TableRow, ...]
-    claims: tuple[Hypothesis, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def other_suites() -> dict[str, Suite]:
 
 
 @cache
-def switches() -> dict[str, PaperOption]:
+def paper_options() -> dict[str, PaperOption]:
     """Return the paper's open questions by name."""
     return {name: PaperOption(name=name, **content) for name, content in read_yaml("switches.yaml").items()}
 
@@ -116,12 +116,12 @@ def suites_for(target: str) -> tuple[Suite, ...]:
     )
 
 
-def switched(suite: Suite, chosen: Mapping[str, str]) -> Suite:
-    """Return the suite with the alternatives of these switches; a row that several of them replace takes the last."""
+def with_options(suite: Suite, chosen: Mapping[str, str]) -> Suite:
+    """Return the suite with the alternatives of these options; a row that several of them replace takes the last."""
     places = {row: other for name, choice in chosen.items() for row, other in _choice(name, choice).items()}
     rows = tuple(replace(row, study=places.get(row.study, row.study)) for row in suite.rows)
-    claims = tuple(Hypothesis(places.get(c.better, c.better), places.get(c.than, c.than)) for c in suite.claims)
-    return replace(suite, rows=rows, claims=claims)
+    hypotheses = tuple(Hypothesis(places.get(c.better, c.better), places.get(c.than, c.than)) for c in suite.hypotheses)
+    return replace(suite, rows=rows, hypotheses=hypotheses)
 
 
 def studies() -> tuple[str, ...]:
@@ -130,15 +130,15 @@ def studies() -> tuple[str, ...]:
 
 
 def _choice(name: str, choice: str) -> Mapping[str, str]:
-    switch = switches().get(name)
-    if switch is None:
-        raise UserError(f"--switch {name}: no such switch{did_you_mean(name, list(switches()))}")
-    if choice == switch.default:
+    option = paper_options().get(name)
+    if option is None:
+        raise UserError(f"--switch {name}: no such switch{did_you_mean(name, list(paper_options()))}")
+    if choice == option.default:
         return {}
-    if choice not in switch.choices:
-        words = ", ".join([switch.default, *switch.choices])
+    if choice not in option.choices:
+        words = ", ".join([option.default, *option.choices])
         raise UserError(f"--switch {name}={choice}: must be one of {words}")
-    return switch.choices[choice]
+    return option.choices[choice]
 
 
 def _rows(table: str, content: list[dict[str, Any]]) -> tuple[TableRow, ...]:
@@ -163,8 +163,8 @@ def _row(table: str, row: Mapping[str, Any]) -> TableRow:
 
 def _suite(name: str, content: Mapping[str, Any]) -> Suite:
     rows = tuple(TableRow(table=name, label=study, study=study) for study in content["studies"])
-    claims = tuple(Hypothesis(**claim) for claim in content.get("claims", ()))
-    return Suite(name, content["title"], rows, claims)
+    hypotheses = tuple(Hypothesis(**hypothesis) for hypothesis in content.get("claims", ()))
+    return Suite(name, content["title"], rows, hypotheses)
 
 
 def _lone_row(target: str) -> TableRow:
@@ -177,7 +177,7 @@ def _lone_row(target: str) -> TableRow:
 
 
 def _replaced(study: str) -> Iterator[TableRow]:
-    maps = [places for switch in switches().values() for places in switch.choices.values()]
+    maps = [places for option in paper_options().values() for places in option.choices.values()]
     replaced = {row for places in maps for row, other in places.items() if other == study}
     yield from (row for table in tables().values() for row in table.rows if row.study in replaced)
 

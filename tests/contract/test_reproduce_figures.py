@@ -13,7 +13,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.figures import panels_of_pairs
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import pairs_of
-from orchestrator.reproduce.plan import RunPlan, make_agenda, merged
+from orchestrator.reproduce.plan import RunPlan, make_run_plan, merged
 from orchestrator.reproduce.results import read_all
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index
@@ -56,12 +56,12 @@ def store(tmp_path_factory: pytest.TempPathFactory, cells: Path, migrated: Path)
     shutil.copyfile(migrated, store.database)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STILLHOUSE_DATA", str(cells))
-        agenda = make_agenda(ROWS, Options(seeds=2), store, LAPTOP)
-        for number, wave in enumerate(agenda.waves()):
-            done = tuple(trial for trial in wave if agenda.source(trial).name in FINISHED)
+        run_plan = make_run_plan(ROWS, Options(seeds=2), store, LAPTOP)
+        for number, wave in enumerate(run_plan.waves()):
+            done = tuple(trial for trial in wave if run_plan.source(trial).name in FINISHED)
             for trial in done:
                 finish(trial, 0.1 * number)
-            for plan in merged(agenda, done, f"wave {number}"):
+            for plan in merged(run_plan, done, f"wave {number}"):
                 sync(plan, store)
     return store
 
@@ -83,8 +83,8 @@ def _data(monkeypatch: pytest.MonkeyPatch, cells: Path) -> None:
 
 
 @pytest.fixture
-def agenda(store: Store) -> RunPlan:
-    return make_agenda(ROWS, Options(seeds=2), store, LAPTOP)
+def run_plan(store: Store) -> RunPlan:
+    return make_run_plan(ROWS, Options(seeds=2), store, LAPTOP)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def draw(stillhouse: Callable[..., Answer], store: Store, folder: Path, *more: o
     return stillhouse("reproduce", *rows, "--seeds", 2, "--store", store.root, "--figures", folder, *more)
 
 
-def test_each_student_and_teacher_has_a_panel_and_a_page(store, agenda, stillhouse, tmp_path):
+def test_each_student_and_teacher_has_a_panel_and_a_page(store, run_plan, stillhouse, tmp_path):
     answer = draw(stillhouse, store, tmp_path / "new" / "figures", "--images", 1, "--thresholds", "0.2", "--json")
     assert answer.code == 0, answer.err
     files = [Path(found["file"]) for found in answer.json["figures"]]
@@ -115,12 +115,12 @@ def test_each_student_and_teacher_has_a_panel_and_a_page(store, agenda, stillhou
     assert f"not drawn: {whole[0]}" in answer.err
 
 
-def test_predictions_are_kept_by_the_study_of_every_trial(store, agenda, stillhouse, tmp_path):
+def test_predictions_are_kept_by_the_study_of_every_trial(store, run_plan, stillhouse, tmp_path):
     assert draw(stillhouse, store, tmp_path, "--image-ids", "3,1", rows=ROWS[:3]).code == 0
-    [plan, *_] = merged(agenda, agenda.trials, "x")
+    [plan, *_] = merged(run_plan, run_plan.trials, "x")
     client = open_client(plan, store)
-    results = read_all(agenda, store)
-    [pair, *_] = pairs_of(agenda)
+    results = read_all(run_plan, store)
+    [pair, *_] = pairs_of(run_plan)
     best = [trial.id for trial in (*pair.alone, *pair.taught) if trial.spec.seed == 1]  # the later seed ends higher
     for trial in best:
         run = client.get_run(results[trial].mlflow_run_id)
@@ -131,8 +131,8 @@ def test_predictions_are_kept_by_the_study_of_every_trial(store, agenda, stillho
         assert index.trials[pair.teaches.id].startswith("teacher-")
 
 
-def test_the_curves_are_those_of_mlflow(store, agenda):
-    panels = panels_of_pairs(agenda, pairs_of(agenda), store)
+def test_the_curves_are_those_of_mlflow(store, run_plan):
+    panels = panels_of_pairs(run_plan, pairs_of(run_plan), store)
     labels = [[curve.label for curve in panel.curves] for panel in panels]
     assert labels[0] == ["none, 2 seeds", "ld, 2 seeds", "bckd, 2 seeds"]
     assert labels[1:] == [["none, 2 seeds", "bckd, 2 seeds"], ["none, 2 seeds"]]

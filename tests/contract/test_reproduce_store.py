@@ -9,8 +9,8 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import RunPlan, make_agenda
-from orchestrator.reproduce.report import checks, verdict_content
+from orchestrator.reproduce.plan import RunPlan, make_run_plan
+from orchestrator.reproduce.report import checks, comparison_content
 from orchestrator.reproduce.results import judged, read_all
 
 COCO = {"mAP": "coco/bbox_mAP", "AP50": "coco/bbox_mAP_50", "AP75": "coco/bbox_mAP_75"}
@@ -22,11 +22,11 @@ TEACHER = "retinanet_r101_fpn_1x_coco"
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("store"))
     store.prepare()
-    fill(make_agenda(["A6"], Options(seeds=3), store, BIG), store)
+    fill(make_run_plan(["A6"], Options(seeds=3), store, BIG), store)
     return store
 
 
-def fill(agenda: RunPlan, store: Store) -> None:
+def fill(run_plan: RunPlan, store: Store) -> None:
     """Put runs into MLflow that no training has made: A6 prints 38.1, 36.2, 37.9 and 39.2."""
     client = MlflowClient(tracking_uri=store.tracking_uri)
     experiment = client.create_experiment("paper", artifact_location=store.artifacts.as_uri())
@@ -38,7 +38,7 @@ def fill(agenda: RunPlan, store: Store) -> None:
         "retina_r50_bckd": [{"mAP": float("nan")}, {"mAP": 39.6}, nothing],
     }
     for name, seeds in numbers.items():
-        for trial, values in zip(agenda.units[name].trials, seeds, strict=True):
+        for trial, values in zip(run_plan.jobs[name].trials, seeds, strict=True):
             tags = {"stillhouse.kind": "trial", "stillhouse.trial": trial.id, "stillhouse.status": "finished"}
             if values is nothing:
                 tags["stillhouse.status"] = "failed"
@@ -49,10 +49,10 @@ def fill(agenda: RunPlan, store: Store) -> None:
 
 
 def found(store: Store, seeds: int = 3) -> dict[str, dict[str, object]]:
-    agenda = make_agenda(["A6"], Options(seeds=seeds), store, BIG)
-    results = read_all(agenda, store)
-    rows = judged(agenda, results)
-    json.dumps(verdict_content(agenda, rows, results), allow_nan=False)
+    run_plan = make_run_plan(["A6"], Options(seeds=seeds), store, BIG)
+    results = read_all(run_plan, store)
+    rows = judged(run_plan, results)
+    json.dumps(comparison_content(run_plan, rows, results), allow_nan=False)
     return {row.row.study or row.row.weights: {"seeds": row.seeds, **row.cells} for row in rows}
 
 
@@ -89,8 +89,8 @@ def test_metrics_that_nobody_measured_are_not_run(store: Store) -> None:
 
 
 def test_public_weights_are_shown_beside_their_zoos_figure(store: Store) -> None:
-    agenda = make_agenda(["A6"], Options(seeds=3), store, BIG)
-    [check] = checks(agenda, read_all(agenda, store))
+    run_plan = make_run_plan(["A6"], Options(seeds=3), store, BIG)
+    [check] = checks(run_plan, read_all(run_plan, store))
     assert (check.weights, check.expected, check.objection) == (TEACHER, 38.5, None)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from orchestrator.reproduce.baseline_check import check_of, objection
+from orchestrator.reproduce.baseline_check import check_of, why_rejected
 from orchestrator.reproduce.comparison import judge
 from orchestrator.reproduce.hypothesis import compare
 from orchestrator.results.rank_correlation import spearman
@@ -79,7 +79,7 @@ def test_nothing_measured_is_not_run_and_nothing_printed_is_not_printed():
 )
 def test_weights_are_held_to_their_zoo_and_not_to_the_printed_figure(ap, passes):
     """Figures have one decimal, and so has what is compared with them."""
-    assert (objection(ZOO, ap) is None) is passes
+    assert (why_rejected(ZOO, ap) is None) is passes
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_weights_are_held_to_their_zoo_and_not_to_the_printed_figure(ap, passes)
     ],
 )
 def test_every_figure_that_is_published_for_a_file_is_accepted(weights, ap, passes):
-    assert (objection(weights, ap) is None) is passes
+    assert (why_rejected(weights, ap) is None) is passes
 
 
 def test_a_check_holds_all_figures_and_whether_it_was_accepted():
@@ -115,10 +115,10 @@ def test_a_check_holds_all_figures_and_whether_it_was_accepted():
 
 
 def test_wrong_weights_are_named_with_both_figures():
-    message = objection(ZOO, 0.1)
+    message = why_rejected(ZOO, 0.1)
     assert message is not None
     assert all(word in message for word in (ZOO, "0.1", "38.5", "--accept-teacher-ap"))
-    assert "could not be evaluated" in str(objection(ZOO, None))
+    assert "could not be evaluated" in str(why_rejected(ZOO, None))
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_claim_is_decided_only_where_rows_would_rank_apart(better, than, answe
 
 def test_the_margin_of_a_claim_is_students_t_times_the_standard_error_of_the_difference():
     # Standard errors 1 and 1, and 4.303 for the two degrees of freedom.
-    judgement = compare([46.0, 48.0], [44.0, 46.0])
-    assert judgement.margin == pytest.approx(4.3027 * math.sqrt(2), abs=1e-4)
-    assert judgement.difference == pytest.approx(2.0)
+    result = compare([46.0, 48.0], [44.0, 46.0])
+    assert result.margin == pytest.approx(4.3027 * math.sqrt(2), abs=1e-4)
+    assert result.difference == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.fetch_data import fetch_data
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import make_agenda
+from orchestrator.reproduce.plan import make_run_plan
 from orchestrator.reproduce.sources import FETCHED, FileSource, Lack, lacking
 
 
@@ -110,10 +110,10 @@ def test_data_that_nobody_serves_is_refused(tmp_path):
 
 def test_a_data_set_is_lacking_until_its_last_archive_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setenv("STILLHOUSE_DATA", str(tmp_path))
-    agenda = make_agenda(["retina_r50"], Options(), Store(tmp_path / "store"), Machine(cpus=8, gpus=8))
+    run_plan = make_run_plan(["retina_r50"], Options(), Store(tmp_path / "store"), Machine(cpus=8, gpus=8))
 
     def data() -> list[Lack]:
-        return [one for one in lacking(agenda) if one.what != "weights"]
+        return [one for one in lacking(run_plan) if one.what != "weights"]
 
     [before] = data()
     assert (before.unpack, len(before.files)) == (str(tmp_path / "coco"), 3)

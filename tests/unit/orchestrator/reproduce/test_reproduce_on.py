@@ -15,7 +15,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import RunPlan, make_agenda
+from orchestrator.reproduce.plan import RunPlan, make_run_plan
 from orchestrator.service.queue import as_text, from_text
 from orchestrator.submit.identity import parse_attempt
 from orchestrator.submit.job_request import entrypoint
@@ -24,18 +24,18 @@ from tests.unit.orchestrator.command import runner
 
 
 @pytest.fixture
-def agenda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunPlan]:
+def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunPlan]:
     monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
     monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
     big = Machine(cpus=64, gpus=8)
-    return lambda *targets, **options: make_agenda(targets, Options(**options), Store(tmp_path / "store"), big)
+    return lambda *targets, **options: make_run_plan(targets, Options(**options), Store(tmp_path / "store"), big)
 
 
-def test_the_driver_gets_the_command_that_was_given(agenda):
-    switches = {"iou": "iou", "retina_teacher": "own"}
-    chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "switches": switches, "accept_teacher_ap": True}
+def test_the_driver_gets_the_command_that_was_given(run_plan):
+    paper_options = {"iou": "iou", "retina_teacher": "own"}
+    chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "paper_options": paper_options, "accept_teacher_ap": True}
     further = further_words(fetch_data=True, tracker_wait_s=5.0)
-    order = order_of(agenda("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
+    order = order_of(run_plan("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
     attempt = parse_attempt(f"{order.key}-1")
     assert attempt is not None
     script = shlex.split(entrypoint(order, attempt, job.own_version()))
@@ -47,30 +47,32 @@ def test_the_driver_gets_the_command_that_was_given(agenda):
     assert (arguments.fetch_data, arguments.tracker_wait) == (True, 5.0)
 
 
-def test_the_same_trials_are_the_same_submission(agenda):
-    one, again = (order_of(agenda("A4"), ("A4",), cluster()) for _ in range(2))
+def test_the_same_trials_are_the_same_submission(run_plan):
+    one, again = (order_of(run_plan("A4"), ("A4",), cluster()) for _ in range(2))
     assert one == again
-    assert order_of(agenda("A4", seeds=2), ("A4",), cluster()).key != one.key
-    assert order_of(agenda("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key != one.key
+    assert order_of(run_plan("A4", seeds=2), ("A4",), cluster()).key != one.key
+    assert (
+        order_of(run_plan("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key != one.key
+    )
 
 
-def test_the_service_keeps_such_an_order_as_it_is(agenda):
-    order = order_of(agenda("A4"), ("A4",), cluster())
+def test_the_service_keeps_such_an_order_as_it_is(run_plan):
+    order = order_of(run_plan("A4"), ("A4",), cluster())
     assert from_text(as_text(order)) == order
 
 
-def test_a_trial_that_fits_nowhere_is_refused_before_a_machine_starts(agenda):
+def test_a_trial_that_fits_nowhere_is_refused_before_a_machine_starts(run_plan):
     small = cluster(workers=[worker(gpus=1, max=4)])
     with pytest.raises(UserError, match="takes 8 GPUs, tiny has 4: give fewer --gpus"):
-        require_room(agenda("A4"), small)
-    require_room(agenda("A4", gpus=4), small)
-    require_room(agenda("A4"), cluster(workers=[worker(gpus=0)]))
+        require_room(run_plan("A4"), small)
+    require_room(run_plan("A4", gpus=4), small)
+    require_room(run_plan("A4"), cluster(workers=[worker(gpus=0)]))
 
 
-def test_a_mirror_that_is_not_kept_is_said(agenda: Callable[..., RunPlan]):
+def test_a_mirror_that_is_not_kept_is_said(run_plan: Callable[..., RunPlan]):
     plain: Cluster = cluster()
-    assert len(said(agenda("A4"), plain)) == 1
-    assert "keeps no mirror" in said(agenda("A4"), cluster(mirror="s3://bucket/runs"))[-1]
+    assert len(said(run_plan("A4"), plain)) == 1
+    assert "keeps no mirror" in said(run_plan("A4"), cluster(mirror="s3://bucket/runs"))[-1]
 
 
 def test_on_stands_alone(tmp_path, capsys):

@@ -9,7 +9,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.pairs import DetectorPair, pairs_of
-from orchestrator.reproduce.plan import make_agenda
+from orchestrator.reproduce.plan import make_run_plan
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
     monkeypatch.delenv("STILLHOUSE_DATA", raising=False)
     monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "cache"))
     store, big = Store(tmp_path / "store"), Machine(cpus=64, gpus=8)
-    return lambda *targets, **options: pairs_of(make_agenda(targets, Options(**options), store, big))
+    return lambda *targets, **options: pairs_of(make_run_plan(targets, Options(**options), store, big))
 
 
 def methods(trials) -> list[str]:

@@ -13,16 +13,16 @@ from orchestrator.plan.machine import Machine
 from orchestrator.reproduce.agreement import agreement
 from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
-from orchestrator.reproduce.plan import RunPlan, make_agenda, merged
+from orchestrator.reproduce.plan import RunPlan, make_run_plan, merged
 from orchestrator.reproduce.plan_table import plan_content
 from orchestrator.reproduce.tables import (
     METRICS,
     other_suites,
     paper_dir,
+    paper_options,
     studies,
     study_file,
     suites_for,
-    switches,
     tables,
 )
 from orchestrator.results.result import TrialResult
@@ -42,9 +42,9 @@ def _no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def agenda(tmp_path: Path) -> Callable[..., RunPlan]:
+def run_plan(tmp_path: Path) -> Callable[..., RunPlan]:
     def make(*targets: str, **options: object) -> RunPlan:
-        return make_agenda(targets, Options(**options), Store(tmp_path / "store"), BIG)
+        return make_run_plan(targets, Options(**options), Store(tmp_path / "store"), BIG)
 
     return make
 
@@ -94,11 +94,13 @@ def test_suites_and_switches_name_studies_that_exist():
     known = set(studies())
     for suite in other_suites().values():
         assert {row.study for row in suite.rows} <= known
-        assert {name for claim in suite.claims for name in (claim.better, claim.than)} <= {r.study for r in suite.rows}
+        assert {name for hypothesis in suite.hypotheses for name in (hypothesis.better, hypothesis.than)} <= {
+            r.study for r in suite.rows
+        }
     named = {row.study for suite in (*tables().values(), *other_suites().values()) for row in suite.rows}
-    for switch in switches().values():
-        assert switch.default not in switch.choices
-        for places in switch.choices.values():
+    for option in paper_options().values():
+        assert option.default not in option.choices
+        for places in option.choices.values():
             assert set(places) <= known
             named |= set(places.values())
     assert {name for name in known if name != "retina_r101_own"} == {name for name in named if name}
@@ -118,88 +120,88 @@ def test_words_of_the_command_line_mean_suites_or_rows():
 # ------------------------------------------------------------------------------------------------------------- sharing
 
 
-def test_a_baseline_in_three_places_is_one_trial(agenda):
-    found = agenda("A2", "main")
-    [trial] = found.units["gfl_r50"].trials
+def test_a_baseline_in_three_places_is_one_trial(run_plan):
+    found = run_plan("A2", "main")
+    [trial] = found.jobs["gfl_r50"].trials
     assert sum(one.id == trial.id for one in found.trials) == 1
     assert sum("GFL-R50 student" in row for row in found.rows_of(trial.id)) == 2
 
 
-def test_a_trained_teacher_is_the_row_of_its_own(agenda):
+def test_a_trained_teacher_is_the_row_of_its_own(run_plan):
     for row, teacher in (
         ("gfl_r34_bckd_self", "gfl_r34"), ("gfl_r18_ld_self", "gfl_r18"),
         ("gfl_r50_bckd_from_swint", "gfl_swint"), ("voc_gfl_r18_bckd", "voc_gfl_r50"),
         ("gfl_r50_bckd_from_swint_adamw", "gfl_swint_adamw"), ("voc_gfl_r18_bckd_12e", "voc_gfl_r50_12e"),
         ("voc_gfl_r18_bckd_16e", "voc_gfl_r50_16e"), ("retina_r50_bckd_own_teacher", "retina_r101_own"),
     ):  # fmt: skip
-        found = agenda(row, teacher)
-        assert found.units[row].teacher is not None
-        assert found.units[row].teacher.id == found.units[teacher].trials[0].id
-        assert len(found.trials) == 2 + len(found.units[row].gates)
+        found = run_plan(row, teacher)
+        assert found.jobs[row].teacher is not None
+        assert found.jobs[row].teacher.id == found.jobs[teacher].trials[0].id
+        assert len(found.trials) == 2 + len(found.jobs[row].checked_weights)
 
 
-def test_two_suites_share_their_rows(agenda):
-    alone, both = agenda("A6"), agenda("A6", "all")
+def test_two_suites_share_their_rows(run_plan):
+    alone, both = run_plan("A6"), run_plan("A6", "all")
     assert {trial.id for trial in alone.trials} <= {trial.id for trial in both.trials}
     assert len({trial.id for trial in both.trials}) == len(both.trials)
     assert [suite.name for suite in both.suites].count("A6") == 1
 
 
-def test_seeds_multiply_students_and_share_teachers(agenda):
-    found = agenda("A4", seeds=3)
-    assert [len(found.units[name].trials) for name in ("voc_gfl_r50", "voc_gfl_r18", "voc_gfl_r18_bckd")] == [3, 3, 3]
+def test_seeds_multiply_students_and_share_teachers(run_plan):
+    found = run_plan("A4", seeds=3)
+    assert [len(found.jobs[name].trials) for name in ("voc_gfl_r50", "voc_gfl_r18", "voc_gfl_r18_bckd")] == [3, 3, 3]
     assert len(found.trials) == 9
 
 
-def test_the_bccd_study_and_the_suite_find_the_same_trials(agenda):
+def test_the_bccd_study_and_the_suite_find_the_same_trials(run_plan):
     from orchestrator.plan.plan import make_plan
     from trainers.schema.zoo import configs_dir
 
-    found = agenda("bccd")
+    found = run_plan("bccd")
     plan = make_plan(load_study(configs_dir() / "studies" / "bccd_paper.yaml"), Store("nowhere"))
     assert len(plan.students) == 15
     assert {trial.id for trial in plan.trials} <= {trial.id for trial in found.trials}
 
 
-def test_a_switch_puts_alternatives_in_the_place_of_rows(agenda):
-    found = agenda("A3", switches={"pkd_weight": "crosskd"})
-    assert {"atss_r50_pkd_w1", "atss_r50_pkd_bckd_w1"} <= set(found.units)
-    assert "atss_r50_pkd" not in found.units
+def test_a_switch_puts_alternatives_in_the_place_of_rows(run_plan):
+    found = run_plan("A3", paper_options={"pkd_weight": "crosskd"})
+    assert {"atss_r50_pkd_w1", "atss_r50_pkd_bckd_w1"} <= set(found.jobs)
+    assert "atss_r50_pkd" not in found.jobs
     [row] = [row for row in found.rows if row.study == "atss_r50_pkd_w1"]
     assert row.printed["mAP"] == 41.3
-    assert set(agenda("A3", switches={"pkd_weight": "10"}).units) == set(agenda("A3").units)
+    assert set(run_plan("A3", paper_options={"pkd_weight": "10"}).jobs) == set(run_plan("A3").jobs)
     for wrong in ({"pkd_wait": "6"}, {"pkd_weight": "7"}):
         with pytest.raises(UserError, match="pkd_w"):
-            agenda("A3", switches=wrong)
+            run_plan("A3", paper_options=wrong)
 
 
 # --------------------------------------------------------------------------------------------------------------- order
 
 
-def test_checks_come_first_and_students_after_their_teacher(agenda):
-    found = agenda("all")
+def test_checks_come_first_and_students_after_their_teacher(run_plan):
+    found = run_plan("all")
     checks, first, then = found.waves()
     assert {trial.spec.init is not None for trial in checks} == {True}
     place = {trial.id: number for number, trial in enumerate(found.trials)}
-    for unit in found.units.values():
-        for trial in unit.trials:
-            if unit.teacher and unit.teacher.id != trial.id:
-                assert place[unit.teacher.id] < place[trial.id]
+    for job in found.jobs.values():
+        for trial in job.trials:
+            if job.teacher and job.teacher.id != trial.id:
+                assert place[job.teacher.id] < place[trial.id]
     assert len(checks) + len(first) + len(then) == len(place)
-    assert found.units["yolox_tiny_bckd"].gates == ("yolox_s_8xb8-300e_coco", "yolox_tiny_8xb8-300e_coco")
+    assert found.jobs["yolox_tiny_bckd"].checked_weights == ("yolox_s_8xb8-300e_coco", "yolox_tiny_8xb8-300e_coco")
 
 
-def test_public_weights_are_evaluated_at_their_own_size(agenda):
-    found = agenda("A3")
-    sizes = {name: unit.trials[0].spec.dataset for name, unit in found.units.items() if unit.is_weights}
+def test_public_weights_are_evaluated_at_their_own_size(run_plan):
+    found = run_plan("A3")
+    sizes = {name: job.trials[0].spec.dataset for name, job in found.jobs.items() if job.is_weights}
     assert sizes["yolox_s_8xb8-300e_coco"].test_size is None
     assert sizes["yolox_s_8xb8-300e_coco"].image_size == (640, 640)
     assert sizes["yolox_tiny_8xb8-300e_coco"].test_size == (416, 416)
     assert sizes["atss_r101_fpn_1x_coco"].image_size == (1333, 800)
 
 
-def test_one_plan_runs_what_shares_data_placement_and_teacher(agenda):
-    found = agenda("A6", "A4")
+def test_one_plan_runs_what_shares_data_placement_and_teacher(run_plan):
+    found = run_plan("A6", "A4")
     for wave in found.waves():
         plans = merged(found, wave, "label")
         assert sorted(trial.id for plan in plans for trial in plan.trials) == sorted(trial.id for trial in wave)
@@ -223,38 +225,38 @@ def run_with(aps: dict[str, float], ran: list[str]) -> Callable[..., bool]:
 
 
 @pytest.mark.parametrize(("teacher_ap", "allowed"), [(0.385, True), (0.387, True), (0.381, False), (0.001, False)])
-def test_wrong_weights_stop_a_row_before_it_costs_anything(teacher_ap, allowed, agenda):
-    found, ran = agenda("A6"), []
+def test_wrong_weights_stop_a_row_before_it_costs_anything(teacher_ap, allowed, run_plan):
+    found, ran = run_plan("A6"), []
     ending = execute(found, "label", run_with({R101: teacher_ap, R50: 0.365}, ran))
     assert "retina_r50" in ran
     assert ("retina_r50_bckd" in ran) is allowed
     assert set(ending.stopped) == (set() if allowed else {"retina_r50_gid", "retina_r50_bckd"})
 
 
-def test_a_wrong_baseline_stops_every_row_of_its_student(agenda):
-    found, ran = agenda("A6"), []
+def test_a_wrong_baseline_stops_every_row_of_its_student(run_plan):
+    found, ran = run_plan("A6"), []
     ending = execute(found, "label", run_with({R101: 0.385, R50: 0.2}, ran))
     assert ran == [R101, R50] or ran == [R50, R101]
     assert set(ending.stopped) == {"retina_r50", "retina_r50_gid", "retina_r50_bckd"}
     assert all("wrong weights, data or evaluation" in reason for reason in ending.stopped.values())
 
 
-def test_weights_of_another_ap_may_be_accepted_which_is_said(agenda, caplog):
-    found, ran = agenda("A6", accept_teacher_ap=True), []
+def test_weights_of_another_ap_may_be_accepted_which_is_said(run_plan, caplog):
+    found, ran = run_plan("A6", accept_teacher_ap=True), []
     ending = execute(found, "label", run_with({R101: 0.341, R50: 0.365}, ran))
     assert ending.stopped == {}
     assert {"retina_r50_gid", "retina_r50_bckd"} <= set(ran)
     assert f"--accept-teacher-ap: accepted: {R101} gives AP 34.1 here, and 38.5 in its zoo" in caplog.text
 
 
-def test_weights_that_could_not_be_evaluated_are_never_accepted(agenda):
-    found, ran = agenda("A6", accept_teacher_ap=True), []
+def test_weights_that_could_not_be_evaluated_are_never_accepted(run_plan):
+    found, ran = run_plan("A6", accept_teacher_ap=True), []
     ending = execute(found, "label", run_with({R101: float("nan"), R50: 0.365}, ran))
     assert set(ending.stopped) == {"retina_r50_gid", "retina_r50_bckd"}
 
 
-def test_students_of_a_teacher_that_failed_do_not_run(agenda):
-    found, ran = agenda("A4"), []
+def test_students_of_a_teacher_that_failed_do_not_run(run_plan):
+    found, ran = run_plan("A4"), []
     ending = execute(found, "label", run_with({}, ran))
     assert ran.count("voc_gfl_r18_bckd") == 0
     assert set(ending.stopped) == {"voc_gfl_r18_bckd"}
@@ -266,8 +268,8 @@ def test_students_of_a_teacher_that_failed_do_not_run(agenda):
 # ---------------------------------------------------------------------------------------------------------------- plan
 
 
-def test_a_plan_needs_neither_data_nor_network_and_says_where_everything_comes_from(agenda, tmp_path):
-    content = plan_content(agenda("A6", gpus=8), price=2.0)
+def test_a_plan_needs_neither_data_nor_network_and_says_where_everything_comes_from(run_plan, tmp_path):
+    content = plan_content(run_plan("A6", gpus=8), price=2.0)
     assert [trial["does"] for trial in content["trials"]] == ["evaluate", "evaluate", "train", "train", "train"]
     assert 100 < content["gpu_hours"] < 220
     assert content["usd"] == pytest.approx(2 * content["gpu_hours"])
@@ -278,17 +280,17 @@ def test_a_plan_needs_neither_data_nor_network_and_says_where_everything_comes_f
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_is_finished_costs_nothing_more(agenda):
-    before = agenda("A6")
+def test_what_is_finished_costs_nothing_more(run_plan):
+    before = run_plan("A6")
     for trial in before.trials:
         finish(trial, 0.4)
-    content = plan_content(agenda("A6"), price=2.0)
+    content = plan_content(run_plan("A6"), price=2.0)
     assert content["gpu_hours"] == 0
     assert {trial["status"] for trial in content["trials"]} == {"finished"}
 
 
-def test_a_short_reproduction_is_ranked_by_the_rows_that_ran_at_both_lengths(agenda):
-    full, short = agenda("A3"), agenda("A3", fidelity="short")
+def test_a_short_reproduction_is_ranked_by_the_rows_that_ran_at_both_lengths(run_plan):
+    full, short = run_plan("A3"), run_plan("A3", fidelity="short")
     assert not {t.id for t in full.trials if not t.spec.init} & {t.id for t in short.trials}
     found = {}
     for made, aps in ((full, (40.0, 42.0, 41.0)), (short, (30.0, 36.0, 31.0))):
@@ -300,7 +302,7 @@ def test_a_short_reproduction_is_ranked_by_the_rows_that_ran_at_both_lengths(age
 
 
 def results_of(made: RunPlan, aps: dict[str, float]) -> dict[str, TrialResult]:
-    """Return results of these units' trials, as MLflow would give them."""
+    """Return results of these jobs' trials, as MLflow would give them."""
     return {
         trial.id: TrialResult(
             trial.id,
@@ -316,7 +318,7 @@ def results_of(made: RunPlan, aps: dict[str, float]) -> dict[str, TrialResult]:
             None,
         )
         for name in aps
-        for trial in made.units[name].trials
+        for trial in made.jobs[name].trials
     }
 
 
