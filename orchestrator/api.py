@@ -115,11 +115,11 @@ class Study:
         """
         from orchestrator.submit.connect import connect
 
-        order = self.order(store, options=options, python=python, variables=variables, resources=resources)
-        submissions: Submissions = connect(address, order.store)
-        return submissions.resume(order) if resume else submissions.submit(order)
+        job_request = self.job_request(store, options=options, python=python, variables=variables, resources=resources)
+        submissions: Submissions = connect(address, job_request.store)
+        return submissions.resume(job_request) if resume else submissions.submit(job_request)
 
-    def order(
+    def job_request(
         self,
         store: str | Path | None = None,
         *,
@@ -133,9 +133,9 @@ class Study:
 
         ``shipment`` is a shipment packed elsewhere.
         """
-        from orchestrator.submit.study_request import study_order
+        from orchestrator.submit.study_request import study_request
 
-        return study_order(
+        return study_request(
             self.loaded,
             self.path,
             self.sets,

@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ClusterSession:
-    """Hold a job and its cluster: ``order`` on ``cluster``, results into ``store``."""
+    """Hold a job and its cluster: ``job_request`` on ``cluster``, results into ``store``."""
 
     cluster: Cluster
-    order: JobRequest
+    job_request: JobRequest
     store: Store
     keep: bool = False
     connect: Callable[[str, str], Submissions] = connect
@@ -54,7 +54,7 @@ class ClusterSession:
         with cluster_for_a_while(launcher, self.cluster.name, keep=self.keep):
             port = free_port()
             with launcher.tunnel(port):
-                submissions = self.connect(f"http://127.0.0.1:{port}", self.order.store)
+                submissions = self.connect(f"http://127.0.0.1:{port}", self.job_request.store)
                 found = self._begin(submissions)
                 try:
                     end = self._follow(submissions, found)
@@ -71,9 +71,9 @@ class ClusterSession:
         while True:
             try:
                 try:
-                    return submissions.submit(self.order).submission
+                    return submissions.submit(self.job_request).submission
                 except UserError:  # it has ended there before; whatever else is wrong is said again
-                    return submissions.resume(self.order).submission
+                    return submissions.resume(self.job_request).submission
             except OperationError:
                 if time.monotonic() > deadline:
                     raise

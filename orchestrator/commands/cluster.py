@@ -123,9 +123,11 @@ def run_on(arguments: argparse.Namespace) -> int:
         *(["--random-weights"] if arguments.random_weights else []),
         *(["--images-changed"] if arguments.images_changed else []),
     ]
-    order = study.order(cluster.store, options=options, variables=cluster.environment, resources=ON_THE_HEAD)
+    job_request = study.job_request(
+        cluster.store, options=options, variables=cluster.environment, resources=ON_THE_HEAD
+    )
     store.prepare()
-    end = ClusterSession(cluster, order, store, keep=arguments.keep).run()
+    end = ClusterSession(cluster, job_request, store, keep=arguments.keep).run()
     if arguments.json:
         from orchestrator.core.json_output import print_json
 

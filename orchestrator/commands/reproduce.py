@@ -229,9 +229,9 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
 
 def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
     """Do the same on a cluster that comes and goes; the verdict stands in the log that is followed."""
-    from orchestrator.clusters import session as errand
+    from orchestrator.clusters import session
     from orchestrator.clusters.load import load_cluster
-    from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
+    from orchestrator.reproduce.on_cluster import further_words, job_request_of, require_room, said
     from orchestrator.reproduce.plan import make_run_plan
 
     if arguments.address:
@@ -241,11 +241,11 @@ def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Stor
     for line in said(run_plan, cluster):
         log.info("%s: %s", cluster.name, line)
     words = further_words(fetch_data=arguments.fetch_data, tracker_wait_s=arguments.tracker_wait)
-    order = order_of(run_plan, arguments.targets, cluster, words)
-    end = errand.ClusterSession(cluster, order, prepared(store), keep=arguments.keep).run()
+    job_request = job_request_of(run_plan, arguments.targets, cluster, words)
+    end = session.ClusterSession(cluster, job_request, prepared(store), keep=arguments.keep).run()
     if arguments.json:
         print_json(end.to_json())
-    return errand.exit_code(end)
+    return session.exit_code(end)
 
 
 def prepared(store: "Store") -> "Store":

@@ -61,12 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
     store.prepare()
     with only_service(store.root / QUEUE):
         service = service_of(arguments, store.root, token)
-        keeper = ReconcileLoop(service.queue, service.cluster, JobRecords(store.root))
+        loop = ReconcileLoop(service.queue, service.cluster, JobRecords(store.root))
         print(
             f"listening at http://{arguments.host}:{arguments.port}, for the cluster at {service.cluster.address}",
             flush=True,
         )
-        serve(service, keeper, arguments.host, arguments.port)
+        serve(service, loop, arguments.host, arguments.port)
     return 0
 
 
@@ -82,8 +82,8 @@ def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Servi
     if not address:
         raise UserError(f"name the cluster by --address http://HOST:8265 or {ADDRESS}")
     variables, resources = variables_of(arguments.env), resources_of(arguments.driver_on)
-    intake = SubmissionValidator(str(store), arguments.mirror, arguments.python, variables, resources)
-    return Service(Queue(store / QUEUE, arguments.longest_queue), intake, RayCluster(address), token)
+    validator = SubmissionValidator(str(store), arguments.mirror, arguments.python, variables, resources)
+    return Service(Queue(store / QUEUE, arguments.longest_queue), validator, RayCluster(address), token)
 
 
 def require_token() -> str:

@@ -27,7 +27,7 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def add_order(parser: argparse.ArgumentParser) -> None:
+def add_request_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that control how a job runs."""
     add_study(parser)
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
@@ -58,11 +58,11 @@ def add_name(parser: argparse.ArgumentParser) -> None:
     add_cluster(parser)
 
 
-def order_of(arguments: argparse.Namespace) -> "JobRequest":
-    """Return the order that the arguments describe; it is planned, so that mistakes are found here."""
+def job_request_of(arguments: argparse.Namespace) -> "JobRequest":
+    """Return the job request that the arguments describe; it is planned, so that mistakes are found here."""
     from orchestrator.submit.job_request import resources_of, variables_of
 
-    return study_of(arguments, arguments.study).order(
+    return study_of(arguments, arguments.study).job_request(
         arguments.store,
         options=("--mirror", arguments.mirror) if arguments.mirror else (),
         python=arguments.python,
@@ -87,7 +87,7 @@ def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
         return str(arguments.name)
     if not Path(arguments.name).is_file():
         raise UserError(f"{arguments.name} is neither a study's file nor the id of a submission")
-    return submissions.key_of(study_of(arguments, arguments.name).order(arguments.store))
+    return submissions.key_of(study_of(arguments, arguments.name).job_request(arguments.store))
 
 
 def submissions_of(arguments: argparse.Namespace) -> "Submissions":
@@ -98,12 +98,12 @@ def submissions_of(arguments: argparse.Namespace) -> "Submissions":
     return connect(arguments.address, shared_store(arguments.store))
 
 
-def print_receipt(receipt: "SubmissionResult", *, as_json: bool) -> None:
+def print_result(result: "SubmissionResult", *, as_json: bool) -> None:
     """Print the outcome of a submit request."""
-    found = receipt.submission
+    found = result.submission
     if as_json:
-        print_json(found.to_json() | {"new": receipt.new})
-    elif receipt.new:
+        print_json(found.to_json() | {"new": result.new})
+    elif result.new:
         print(printable(f"{found.id}: submitted {found.study}; stillhouse logs -f {found.id} follows it"))
     else:
         print(printable(f"{found.id}: nothing to start, it is {found.state} ({found.reason})"))

@@ -20,7 +20,9 @@ COMMAND = "reproduce"
 LONGEST_NAME = 100
 
 
-def order_of(run_plan: RunPlan, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()) -> JobRequest:
+def job_request_of(
+    run_plan: RunPlan, targets: Sequence[str], cluster: Cluster, further: Sequence[str] = ()
+) -> JobRequest:
     """Return the submission: the command with the same targets and options. The paper's studies are on the cluster already.
 
     The same trials for the same store are the same submission. ``further`` are options that change no trial.

@@ -97,21 +97,21 @@ class Service:
     """Hold the endpoints' dependencies."""
 
     queue: Queue
-    intake: SubmissionValidator
+    validator: SubmissionValidator
     cluster: RayCluster
     token: str
 
     def accept(self, sent: Sent) -> tuple[Submission, bool]:
         """Put a study into the queue, or join it; see ``Submissions``."""
-        order = self.intake.order(sent)
-        new = self.queue.add(order)
-        entry = self.found(order.key)
+        job_request = self.validator.job_request(sent)
+        new = self.queue.add(job_request)
+        entry = self.found(job_request.key)
         if new or entry.state not in RESUMABLE:
             return entry.submission, new
         if not sent.resume:
             raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts the next attempt")
-        self.queue.again(entry, order, "resumed")
-        return self.found(order.key).submission, True
+        self.queue.again(entry, job_request, "resumed")
+        return self.found(job_request.key).submission, True
 
     def found(self, name: str) -> QueueEntry:
         """Return the study that a key or an attempt's id names; raise 404."""
@@ -170,7 +170,7 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
     @app.post("/api/key", **guarded)
     def key(sent: Sent) -> Key:
         """Name the submission that a study has here, or would have: it follows from the data that is seen from here."""
-        return Key(key=service.intake.order(sent).key)
+        return Key(key=service.validator.job_request(sent).key)
 
     @app.get("/api/submissions", **guarded)
     def every() -> Listed:

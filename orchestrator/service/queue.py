@@ -64,7 +64,7 @@ class QueueEntry:
     reason: str
     attempt: int
     losses: int
-    order: JobRequest
+    job_request: JobRequest
 
     @property
     def id(self) -> str:
@@ -85,35 +85,35 @@ class Queue:
         with self._transaction() as connection:
             connection.executescript(SCHEMA)
 
-    def add(self, order: JobRequest) -> bool:
+    def add(self, job_request: JobRequest) -> bool:
         """Accept a study at the end of the queue; return ``False`` when it is there already.
 
         Raises ``QueueFull`` when as many as allowed wait.
         """
         with self._transaction() as connection:
-            if connection.execute("select 1 from studies where key = ?", (order.key,)).fetchone():
+            if connection.execute("select 1 from studies where key = ?", (job_request.key,)).fetchone():
                 return False
             self._require_room(connection)
             row = (
-                order.key,
-                order.study,
+                job_request.key,
+                job_request.study,
                 SubmissionState.QUEUED,
                 "accepted",
-                as_text(order),
+                as_text(job_request),
                 self._last_place(connection) + 1,
             )
             connection.execute("insert into studies values (?, ?, ?, ?, 0, 0, ?, ?)", row)
-            _note(connection, order.key, order.study, None, SubmissionState.QUEUED, "accepted")
+            _note(connection, job_request.key, job_request.study, None, SubmissionState.QUEUED, "accepted")
         return True
 
-    def again(self, entry: QueueEntry, order: JobRequest, reason: str) -> None:
+    def again(self, entry: QueueEntry, job_request: JobRequest, reason: str) -> None:
         """Put a study that has ended back at the end of the queue, with its new order."""
         with self._transaction() as connection:
             self._require_room(connection)
             _move(connection, entry, SubmissionState.QUEUED, reason)
             connection.execute(
                 "update studies set losses = 0, body = ?, place = ? where key = ?",
-                (as_text(order), self._last_place(connection) + 1, entry.key),
+                (as_text(job_request), self._last_place(connection) + 1, entry.key),
             )
 
     def move(self, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
@@ -214,14 +214,14 @@ def _note(
     )
 
 
-def as_text(order: JobRequest) -> str:
-    """Write an order as JSON."""
-    files = {name: content.decode() for name, content in order.shipment.files.items()}
-    return json.dumps(asdict(order) | {"shipment": files})
+def as_text(job_request: JobRequest) -> str:
+    """Write a job request as JSON."""
+    files = {name: content.decode() for name, content in job_request.shipment.files.items()}
+    return json.dumps(asdict(job_request) | {"shipment": files})
 
 
 def from_text(text: str) -> JobRequest:
-    """Read an order back."""
+    """Read a job request back."""
     content = json.loads(text)
     files = {name: text.encode() for name, text in content["shipment"].items()}
     lists = {name: tuple(content[name]) for name in ("options", "subjects") if name in content}

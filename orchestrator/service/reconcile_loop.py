@@ -78,9 +78,9 @@ class ReconcileLoop:
         """Give the attempt to Ray, unless that was done before somebody could write it down."""
         if not known:
             self.cluster.require_same_version()
-            uri = self.cluster.upload(entry.order.shipment.archive(), entry.order.shipment.digest)
+            uri = self.cluster.upload(entry.job_request.shipment.archive(), entry.job_request.shipment.digest)
             attempt = Attempt(entry.key, entry.attempt)
-            self.cluster.submit(ray_job(entry.order, attempt, uri, own_version()))
+            self.cluster.submit(ray_job(entry.job_request, attempt, uri, own_version()))
         self._move(entry, SubmissionState.RUNNING, "Ray has taken it")
 
     def _follow(self, entry: QueueEntry, verdict: SubmissionStatus) -> None:

@@ -19,19 +19,19 @@ STEP_S = 2.0
 GRACE_S = 3  # for open requests when the service ends
 
 
-def serve(service: Service, keeper: ReconcileLoop, host: str, port: int) -> None:
+def serve(service: Service, loop: ReconcileLoop, host: str, port: int) -> None:
     """Answer until a signal ends the process."""
-    app = make_app(service, lifespan=stepping(keeper))
+    app = make_app(service, lifespan=stepping(loop))
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
 
 
-def stepping(keeper: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def stepping(loop: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Return a lifespan during which the queue is stepped in a thread."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         over = threading.Event()
-        thread = threading.Thread(target=keep, args=(keeper, over), name="keeper", daemon=True)
+        thread = threading.Thread(target=run_loop, args=(loop, over), name="reconcile-loop", daemon=True)
         thread.start()
         yield
         over.set()
@@ -39,12 +39,12 @@ def stepping(keeper: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAs
     return lifespan
 
 
-def keep(keeper: ReconcileLoop, over: threading.Event) -> None:
+def run_loop(loop: ReconcileLoop, over: threading.Event) -> None:
     """Run steps until stopped; log a cluster's error once, and retry."""
     said = ""
     while not over.is_set():
         try:
-            keeper.step()
+            loop.step()
             said = ""
         except (OperationError, UserError) as error:
             if str(error) != said:

@@ -1,4 +1,4 @@
-"""Take a study that was sent: check it as data, name it, and make it an order for this service's cluster."""
+"""Take a study that was sent: check it as data, name it, and make it a job request for this service's cluster."""
 
 import re
 import tempfile
@@ -14,7 +14,7 @@ from orchestrator.study.inherit import BASE
 from orchestrator.study.load import load_study
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
-from orchestrator.submit.study_request import study_order
+from orchestrator.submit.study_request import study_request
 
 NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 MOST_FILES = 33
@@ -46,7 +46,7 @@ class Sent(BaseModel):
 
 @dataclass(frozen=True)
 class SubmissionValidator:
-    """Make orders for one store and cluster, whose mirror, interpreter, variables and driver's place the service decides."""
+    """Make job requests for one store and cluster, whose mirror, interpreter, variables and driver's place the service decides."""
 
     store: str
     mirror: str | None = None
@@ -54,8 +54,8 @@ class SubmissionValidator:
     variables: dict[str, str] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
 
-    def order(self, sent: Sent) -> JobRequest:
-        """Return the order; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
+    def job_request(self, sent: Sent) -> JobRequest:
+        """Return the job request; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
 
         A study that builds on other files is refused before its bases are read: messages quote files, and these would
         be the service's own.
@@ -70,7 +70,7 @@ class SubmissionValidator:
                 raise UserError(f"{STUDY}: a study is sent without {BASE}, with all that its bases say in it")
             path = Path(folder) / STUDY
             loaded = load_study(path, (), trust_python=sent.trust_config)
-            return study_order(
+            return study_request(
                 loaded,
                 path,
                 (),

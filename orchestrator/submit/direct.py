@@ -20,24 +20,24 @@ class Direct:
     cluster: RayCluster
     ledger: JobRecords
 
-    def key_of(self, order: JobRequest) -> str:
-        return order.key
+    def key_of(self, job_request: JobRequest) -> str:
+        return job_request.key
 
-    def submit(self, order: JobRequest) -> SubmissionResult:
+    def submit(self, job_request: JobRequest) -> SubmissionResult:
         self.cluster.require_same_version()
-        latest = self._latest(order.key)
+        latest = self._latest(job_request.key)
         if latest is None:
-            return self._start(order, Attempt(order.key, 1))
+            return self._start(job_request, Attempt(job_request.key, 1))
         if latest.state in RESUMABLE:
             raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts the next attempt")
         return SubmissionResult(latest, new=False)
 
-    def resume(self, order: JobRequest) -> SubmissionResult:
+    def resume(self, job_request: JobRequest) -> SubmissionResult:
         self.cluster.require_same_version()
-        latest = self._latest(order.key)
+        latest = self._latest(job_request.key)
         if latest is None:
             raise UserError(
-                f"{order.study} was never submitted for the store {order.store}: stillhouse submit does that"
+                f"{job_request.study} was never submitted for the store {job_request.store}: stillhouse submit does that"
             )
         if latest.state not in RESUMABLE:
             return SubmissionResult(latest, new=False)
@@ -45,7 +45,7 @@ class Direct:
             self.cluster.stop(
                 latest.id
             )  # a driver that has been silent for too long must not come back beside the next
-        return self._start(order, Attempt(latest.key, latest.attempt).next)
+        return self._start(job_request, Attempt(latest.key, latest.attempt).next)
 
     def status(self, name: str) -> Submission:
         attempt = self._attempt(name)
@@ -68,11 +68,16 @@ class Direct:
             newest[attempt.key] = max(attempt, newest.get(attempt.key, attempt))
         return [self._judged(one, jobs.get(str(one)), self.ledger.read(str(one))) for _, one in sorted(newest.items())]
 
-    def _start(self, order: JobRequest, attempt: Attempt) -> SubmissionResult:
-        uri = self.cluster.upload(order.shipment.archive(), order.shipment.digest)
-        self.cluster.submit(ray_job(order, attempt, uri, own_version()))
+    def _start(self, job_request: JobRequest, attempt: Attempt) -> SubmissionResult:
+        uri = self.cluster.upload(job_request.shipment.archive(), job_request.shipment.digest)
+        self.cluster.submit(ray_job(job_request, attempt, uri, own_version()))
         begun = Submission(
-            str(attempt), order.key, order.study, SubmissionState.SUBMITTED, "Ray has taken it", attempt.number
+            str(attempt),
+            job_request.key,
+            job_request.study,
+            SubmissionState.SUBMITTED,
+            "Ray has taken it",
+            attempt.number,
         )
         return SubmissionResult(begun, new=True)
 

@@ -38,29 +38,38 @@ class JobRequest:
     subjects: tuple[str, ...] = (STUDY,)
 
 
-def ray_job(order: JobRequest, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
+def ray_job(job_request: JobRequest, attempt: Attempt, working_dir: str, version: str) -> dict[str, Any]:
     """Return Ray's description of the job that is this attempt."""
     job: dict[str, Any] = {
         "submission_id": str(attempt),
-        "entrypoint": entrypoint(order, attempt, version),
-        "runtime_env": {"working_dir": working_dir, "env_vars": environment(order)},
-        "metadata": {"stillhouse": order.study},
+        "entrypoint": entrypoint(job_request, attempt, version),
+        "runtime_env": {"working_dir": working_dir, "env_vars": environment(job_request)},
+        "metadata": {"stillhouse": job_request.study},
     }
-    return job | ({"entrypoint_resources": order.resources} if order.resources else {})
+    return job | ({"entrypoint_resources": job_request.resources} if job_request.resources else {})
 
 
-def entrypoint(order: JobRequest, attempt: Attempt, version: str) -> str:
+def entrypoint(job_request: JobRequest, attempt: Attempt, version: str) -> str:
     """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
-    python = shlex.quote(order.python) if order.python else f'"${{{PYTHON}:-{sys.executable}}}"'
-    words = ["-m", "orchestrator.commands.job", "--attempt", str(attempt), "--study", order.study, "--client", version]
-    words += ["--command", order.command, "--", *order.subjects]
-    words += ["--address", "auto", "--store", order.store, *order.options]
+    python = shlex.quote(job_request.python) if job_request.python else f'"${{{PYTHON}:-{sys.executable}}}"'
+    words = [
+        "-m",
+        "orchestrator.commands.job",
+        "--attempt",
+        str(attempt),
+        "--study",
+        job_request.study,
+        "--client",
+        version,
+    ]
+    words += ["--command", job_request.command, "--", *job_request.subjects]
+    words += ["--address", "auto", "--store", job_request.store, *job_request.options]
     return f"exec {python} {shlex.join(words)}"
 
 
-def environment(order: JobRequest) -> dict[str, str]:
+def environment(job_request: JobRequest) -> dict[str, str]:
     """Return the variables of the job and of every process that it starts; they are no place for secrets."""
-    return SETTINGS | {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)} | order.variables
+    return SETTINGS | {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)} | job_request.variables
 
 
 def variables_of(pairs: list[str]) -> dict[str, str]:

@@ -31,14 +31,14 @@ class Remote:
         except (httpx.InvalidURL, ValueError) as error:
             raise UserError(f"STILLHOUSE_URL is no address: {redacted(url)}") from error
 
-    def key_of(self, order: JobRequest) -> str:
-        return str(self._ask("POST", "/api/key", json=_sent(order))["key"])
+    def key_of(self, job_request: JobRequest) -> str:
+        return str(self._ask("POST", "/api/key", json=_sent(job_request))["key"])
 
-    def submit(self, order: JobRequest) -> SubmissionResult:
-        return self._send(order, resume=False)
+    def submit(self, job_request: JobRequest) -> SubmissionResult:
+        return self._send(job_request, resume=False)
 
-    def resume(self, order: JobRequest) -> SubmissionResult:
-        return self._send(order, resume=True)
+    def resume(self, job_request: JobRequest) -> SubmissionResult:
+        return self._send(job_request, resume=True)
 
     def status(self, name: str) -> Submission:
         return _submission(self._ask("GET", f"/api/submissions/{quote(name, safe='')}"))
@@ -52,12 +52,12 @@ class Remote:
     def all(self) -> list[Submission]:
         return [_submission(item) for item in self._ask("GET", "/api/submissions")["submissions"]]
 
-    def _send(self, order: JobRequest, *, resume: bool) -> SubmissionResult:
-        if order.python or order.variables or order.resources or set(order.options) - {TRUST}:
+    def _send(self, job_request: JobRequest, *, resume: bool) -> SubmissionResult:
+        if job_request.python or job_request.variables or job_request.resources or set(job_request.options) - {TRUST}:
             raise UserError(
                 "a service decides --mirror, --python, --env and --driver-on itself: give them to stillhouse serve"
             )
-        answer = self._ask("POST", "/api/submissions", json=_sent(order) | {"resume": resume})
+        answer = self._ask("POST", "/api/submissions", json=_sent(job_request) | {"resume": resume})
         return SubmissionResult(_submission(answer), bool(answer["new"]))
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
@@ -79,9 +79,9 @@ class Remote:
         return UserError(text) if code in USERS else OperationError(text)
 
 
-def _sent(order: JobRequest) -> dict[str, Any]:
-    files = {name: content.decode() for name, content in order.shipment.files.items()}
-    return {"files": files, "trust_config": TRUST in order.options}
+def _sent(job_request: JobRequest) -> dict[str, Any]:
+    files = {name: content.decode() for name, content in job_request.shipment.files.items()}
+    return {"files": files, "trust_config": TRUST in job_request.options}
 
 
 def _submission(item: dict[str, Any]) -> Submission:

@@ -11,7 +11,7 @@ from orchestrator.submit.job_request import JobRequest, shared_store
 from orchestrator.submit.shipment import Shipment, ship
 
 
-def study_order(
+def study_request(
     loaded: LoadedStudy,
     path: Path,
     sets: Sequence[str] = (),

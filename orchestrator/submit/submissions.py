@@ -38,16 +38,16 @@ class Submissions(Protocol):
     ``OperationError`` when the cluster or service does not answer.
     """
 
-    def key_of(self, order: JobRequest) -> str:
-        """Return the key that an order has, or would have, here."""
+    def key_of(self, job_request: JobRequest) -> str:
+        """Return the key that a job request has, or would have, here."""
 
-    def submit(self, order: JobRequest) -> SubmissionResult:
-        """Start the order's first attempt, or join the running one: a submission is never started twice.
+    def submit(self, job_request: JobRequest) -> SubmissionResult:
+        """Start the job request's first attempt, or join the running one: a submission is never started twice.
 
         Raises ``UserError`` when it has ended without being finished: going on is a decision of the user's.
         """
 
-    def resume(self, order: JobRequest) -> SubmissionResult:
+    def resume(self, job_request: JobRequest) -> SubmissionResult:
         """Start the next attempt of a submission that failed, was stopped or lost; join one that runs."""
 
     def status(self, name: str) -> Submission:

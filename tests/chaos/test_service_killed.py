@@ -20,7 +20,7 @@ from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.record import JobRecords
 from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
-from tests.unit.orchestrator.submit.job_requests import KEY, order, said
+from tests.unit.orchestrator.submit.job_requests import KEY, job_request, said
 
 ACCEPTED = "accepted"  # a file: the client has been told that its study is in the queue
 
@@ -52,7 +52,7 @@ class FaultyQueue(Queue):
         self._point()
 
 
-def keeper_in(folder: Path, point: Callable[[], None]) -> ReconcileLoop:
+def loop_in(folder: Path, point: Callable[[], None]) -> ReconcileLoop:
     ray = FakeRay(folder / "ray")
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -70,20 +70,20 @@ def keeper_in(folder: Path, point: Callable[[], None]) -> ReconcileLoop:
 
 def submitted(folder: Path, point: Callable[[], None]) -> None:
     """A client submits, its study's turn comes, Ray takes it, and the service looks after it."""
-    keeper = keeper_in(folder, point)
-    keeper.queue.add(order())
+    loop = loop_in(folder, point)
+    loop.queue.add(job_request())
     (folder / ACCEPTED).touch()
-    keeper.step()
-    keeper.step()
+    loop.step()
+    loop.step()
 
 
 def lost_and_again(folder: Path, point: Callable[[], None]) -> None:
     """The driver of a running study has been lost; the service submits the study again."""
     submitted(folder, lambda: None)
     JobRecords(folder).write(said(f"{KEY}-1", ago_s=3600))
-    keeper = keeper_in(folder, point)
-    keeper.step()
-    keeper.step()
+    loop = loop_in(folder, point)
+    loop.step()
+    loop.step()
 
 
 def stopped(folder: Path, point: Callable[[], None]) -> None:
@@ -92,11 +92,11 @@ def stopped(folder: Path, point: Callable[[], None]) -> None:
     (folder / ACCEPTED).unlink()
     FakeRay(folder / "ray").say(f"{KEY}-1", status="RUNNING")
     JobRecords(folder).write(said(f"{KEY}-1"))
-    keeper = keeper_in(folder, point)
-    keeper.queue.move(keeper.queue.entry(KEY), SubmissionState.STOPPING, "asked to stop")
+    loop = loop_in(folder, point)
+    loop.queue.move(loop.queue.entry(KEY), SubmissionState.STOPPING, "asked to stop")
     (folder / ACCEPTED).touch()
-    keeper.step()
-    keeper.step()
+    loop.step()
+    loop.step()
 
 
 def number_of_points(scenario: Callable[[Path, Callable[[], None]], None], folder: Path) -> int:
@@ -118,12 +118,12 @@ def run_and_die(scenario: Callable[[Path, Callable[[], None]], None], folder: Pa
 
 def finish(folder: Path, attempt: int) -> ReconcileLoop:
     """Start the service again; the driver of an attempt ends well."""
-    keeper = keeper_in(folder, lambda: None)
+    loop = loop_in(folder, lambda: None)
     for _ in range(3):
-        keeper.step()
+        loop.step()
     JobRecords(folder).write(said(f"{KEY}-{attempt}", SubmissionState.FINISHED, "done"))
-    keeper.step()
-    return keeper
+    loop.step()
+    return loop
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -138,10 +138,10 @@ def test_killed_at_any_point_of_a_submission_it_starts_the_study_once(tmp_path: 
         queue = Queue(folder / "queue.db", longest=9)
         if (folder / ACCEPTED).exists():
             assert queue.entry(KEY) is not None, f"lost at point {deadly}"
-        queue.add(order())  # as a client does that has heard nothing
-        keeper = finish(folder, 1)
+        queue.add(job_request())  # as a client does that has heard nothing
+        loop = finish(folder, 1)
         assert FakeRay(folder / "ray").starts == [f"{KEY}-1"], f"at point {deadly}"
-        entry = keeper.queue.entry(KEY)
+        entry = loop.queue.entry(KEY)
         assert entry is not None
         assert (entry.state, entry.attempt) == (SubmissionState.FINISHED, 1), f"at point {deadly}"
 
@@ -155,9 +155,9 @@ def test_killed_at_any_point_of_a_resubmission_it_starts_the_next_attempt_once(t
         folder = tmp_path / str(deadly)
         folder.mkdir()
         run_and_die(lost_and_again, folder, deadly)
-        keeper = finish(folder, 2)
+        loop = finish(folder, 2)
         assert FakeRay(folder / "ray").starts == [f"{KEY}-1", f"{KEY}-2"], f"at point {deadly}"
-        entry = keeper.queue.entry(KEY)
+        entry = loop.queue.entry(KEY)
         assert entry is not None
         assert (entry.state, entry.losses) == (SubmissionState.FINISHED, 1), f"at point {deadly}"
 
@@ -169,10 +169,10 @@ def test_killed_at_any_point_of_a_stop_it_still_stops_what_it_said_it_would(tmp_
         folder = tmp_path / str(deadly)
         folder.mkdir()
         run_and_die(stopped, folder, deadly)
-        keeper = keeper_in(folder, lambda: None)
+        loop = loop_in(folder, lambda: None)
         for _ in range(2):
-            keeper.step()
-        entry = keeper.queue.entry(KEY)
+            loop.step()
+        entry = loop.queue.entry(KEY)
         assert entry is not None
         if (folder / ACCEPTED).exists():
             assert entry.state == SubmissionState.STOPPED, f"at point {deadly}"

@@ -148,13 +148,13 @@ class Cluster:
     refusals: list[BaseException] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    def submit(self, order: JobRequest) -> SubmissionResult:
+    def submit(self, job_request: JobRequest) -> SubmissionResult:
         self.asked.append("submit")
         if self.refusals:
             raise self.refusals.pop(0)
         return SubmissionResult(self._now(SubmissionState.SUBMITTED), new=True)
 
-    def resume(self, order: JobRequest) -> SubmissionResult:
+    def resume(self, job_request: JobRequest) -> SubmissionResult:
         self.asked.append("resume")
         return SubmissionResult(self._now(SubmissionState.SUBMITTED), new=True)
 
@@ -181,72 +181,74 @@ class Cluster:
 
 
 @pytest.fixture
-def errand(tmp_path, monkeypatch) -> Callable[..., ClusterSession]:
-    """Return a function that makes an errand for a cluster whose head's disk is a folder here, with one trial on it."""
+def session(tmp_path, monkeypatch) -> Callable[..., ClusterSession]:
+    """Return a function that makes a session for a cluster whose head's disk is a folder here, with one trial on it."""
     monkeypatch.setattr("orchestrator.submit.logs.LOOK_S", 0.0)
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):
-        monkeypatch.setenv(name, "")  # so that what the errand sets is undone
+        monkeypatch.setenv(name, "")  # so that what the session sets is undone
     described = cluster("machines", storage={"kind": "folder", "path": str(tmp_path / "there")})
     trial = Path(described.store) / "trials" / "abc"
     trial.mkdir(parents=True)
     (trial / "history.jsonl").write_text("{}\n")
     store = Store(tmp_path / "here")
     store.prepare()
-    order = JobRequest("stillhouse-0", "tiny", Shipment({}), described.store)
+    job_request = JobRequest("stillhouse-0", "tiny", Shipment({}), described.store)
 
     def make(found: Cluster, **options: object) -> ClusterSession:
-        return ClusterSession(described, order, store, connect=lambda *_: found, reach_s=0.3, look_s=0.01, **options)
+        return ClusterSession(
+            described, job_request, store, connect=lambda *_: found, reach_s=0.3, look_s=0.01, **options
+        )
 
     return make
 
 
-def test_errand_ends_with_results_here_and_no_machine_there(errand, launcher, notes, capfd):
-    end = errand(Cluster([SubmissionState.RUNNING, SubmissionState.FINISHED])).run(launcher)
+def test_session_ends_with_results_here_and_no_machine_there(session, launcher, notes, capfd):
+    end = session(Cluster([SubmissionState.RUNNING, SubmissionState.FINISHED])).run(launcher)
     assert end.state == SubmissionState.FINISHED
     assert verbs(notes) == ["up", "rsync-down", "down"]
-    assert (errand(Cluster([])).store.trial_dir("abc") / "history.jsonl").exists()
+    assert (session(Cluster([])).store.trial_dir("abc") / "history.jsonl").exists()
     assert "epoch 1" in capfd.readouterr().err
 
 
-def test_errand_goes_on_with_what_a_kept_cluster_has(errand, launcher):
+def test_session_goes_on_with_what_a_kept_cluster_has(session, launcher):
     found = Cluster(
         [SubmissionState.FINISHED], refusals=[UserError("failed: stillhouse resume starts the next attempt")]
     )
-    errand(found).run(launcher)
+    session(found).run(launcher)
     assert found.asked == ["submit", "resume"]
 
 
-def test_errand_waits_for_a_dashboard_that_comes_late(errand, launcher):
+def test_session_waits_for_a_dashboard_that_comes_late(session, launcher):
     found = Cluster([SubmissionState.FINISHED], refusals=[OperationError("no answer"), OperationError("no answer")])
-    assert errand(found).run(launcher).state == SubmissionState.FINISHED
+    assert session(found).run(launcher).state == SubmissionState.FINISHED
 
 
-def test_errand_gives_up_on_a_dashboard_that_never_comes(errand, launcher, notes):
+def test_session_gives_up_on_a_dashboard_that_never_comes(session, launcher, notes):
     found = Cluster([], refusals=[OperationError("no Ray cluster answers")] * 1000)
     with pytest.raises(OperationError, match="no Ray cluster answers"):
-        errand(found).run(launcher)
+        session(found).run(launcher)
     assert verbs(notes)[-1] == "down"
 
 
-def test_interrupted_errand_stops_the_study_fetches_and_takes_down(errand, launcher, notes):
+def test_interrupted_session_stops_the_study_fetches_and_takes_down(session, launcher, notes):
     found = Cluster([SubmissionState.RUNNING, KeyboardInterrupt(), SubmissionState.RUNNING])
     with pytest.raises(KeyboardInterrupt):
-        errand(found).run(launcher)
+        session(found).run(launcher)
     assert found.asked == ["submit", "stop"]
     assert verbs(notes) == ["up", "rsync-down", "down"]
 
 
-def test_interrupted_errand_on_a_kept_cluster_lets_the_study_run(errand, launcher, notes):
+def test_interrupted_session_on_a_kept_cluster_lets_the_study_run(session, launcher, notes):
     found = Cluster([SubmissionState.RUNNING, KeyboardInterrupt()])
     with pytest.raises(KeyboardInterrupt):
-        errand(found, keep=True).run(launcher)
+        session(found, keep=True).run(launcher)
     assert "stop" not in found.asked
     assert "down" not in verbs(notes)
 
 
-def test_results_that_do_not_come_leave_no_machine_running(errand, launcher, notes, monkeypatch, caplog):
+def test_results_that_do_not_come_leave_no_machine_running(session, launcher, notes, monkeypatch, caplog):
     monkeypatch.setenv("STAND_IN", "rsync-down=fail")
-    assert errand(Cluster([SubmissionState.FINISHED])).run(launcher).state == SubmissionState.FINISHED
+    assert session(Cluster([SubmissionState.FINISHED])).run(launcher).state == SubmissionState.FINISHED
     assert "results were not fetched" in caplog.text
     assert verbs(notes)[-1] == "down"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orchestrator.core.store import Store
-from orchestrator.reproduce.on_cluster import order_of
+from orchestrator.reproduce.on_cluster import job_request_of
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import make_run_plan
 from tests.e2e.stillhouse import stillhouse
@@ -21,8 +21,8 @@ def test_a_row_runs_on_a_cluster_that_comes_and_goes(machines, tmp_path, monkeyp
     store.prepare()
     variables = {"PYTHONPATH": str(ROOT), "STILLHOUSE_CACHE": str(tmp_path / "no-weights")}
     described = one_machine(machines).model_copy(update={"variables": variables})
-    order = order_of(make_run_plan([ROW], options, store), [ROW], described)
-    said = require_done(described, order, store, machines, capfd)
+    job_request = job_request_of(make_run_plan([ROW], options, store), [ROW], described)
+    said = require_done(described, job_request, store, machines, capfd)
     assert "FIDELITY smoke" in said  # the verdict stands in the log
     [outcome] = store.root.glob("trials/*/outcome.json")
     assert json.loads(outcome.read_text())["status"] == "finished"

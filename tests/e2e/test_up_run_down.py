@@ -76,12 +76,12 @@ def on_processes(launcher: Launcher, folder: Path) -> Launcher:
 
 
 def require_done(
-    described: Cluster, order: JobRequest, store: Store, folder: Path, capfd: pytest.CaptureFixture[str]
+    described: Cluster, job_request: JobRequest, store: Store, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> str:
-    """Run the order to its end on a cluster that leaves nothing behind, and return what was said on stderr."""
+    """Run the job request to its end on a cluster that leaves nothing behind, and return what was said on stderr."""
     launcher = on_processes(launcher_of(described, store), folder)
     try:
-        end = ClusterSession(described, order, store).run(launcher)
+        end = ClusterSession(described, job_request, store).run(launcher)
     finally:
         log = launcher.log.read_text()
         left = started_in(folder / "provider" / "m0")
@@ -95,10 +95,10 @@ def require_done(
 def test_study_runs_on_a_cluster_that_comes_and_goes(machines, tiny_study, tmp_path, capfd):
     described, store = one_machine(machines), Store(tmp_path / "here")
     store.prepare()
-    order = Study.load(tiny_study).order(
+    job_request = Study.load(tiny_study).job_request(
         described.store, variables=described.environment | {"PYTHONPATH": str(ROOT)}, resources=ON_THE_HEAD
     )
-    require_done(described, order, store, machines, capfd)
+    require_done(described, job_request, store, machines, capfd)
     plan = stillhouse("plan", tiny_study, "--store", store.root, "--json").json
     assert {trial["status"] for trial in plan["trials"]} == {"finished"}
     assert json.loads((store.trial_dir(plan["trials"][0]["id"]) / "outcome.json").read_text())["status"] == "finished"

@@ -13,7 +13,7 @@ from orchestrator.commands.reproduce import options_of
 from orchestrator.core.errors import UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
-from orchestrator.reproduce.on_cluster import further_words, order_of, require_room, said
+from orchestrator.reproduce.on_cluster import further_words, job_request_of, require_room, said
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan, make_run_plan
 from orchestrator.service.queue import as_text, from_text
@@ -35,10 +35,10 @@ def test_the_driver_gets_the_command_that_was_given(run_plan):
     paper_options = {"iou": "iou", "retina_teacher": "own"}
     chosen = {"fidelity": "short", "gpus": 4, "seeds": 3, "paper_options": paper_options, "accept_teacher_ap": True}
     further = further_words(fetch_data=True, tracker_wait_s=5.0)
-    order = order_of(run_plan("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
-    attempt = parse_attempt(f"{order.key}-1")
+    job_request = job_request_of(run_plan("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
+    attempt = parse_attempt(f"{job_request.key}-1")
     assert attempt is not None
-    script = shlex.split(entrypoint(order, attempt, job.own_version()))
+    script = shlex.split(entrypoint(job_request, attempt, job.own_version()))
     driver = job.parser().parse_args(script[script.index("orchestrator.commands.job") + 1 :])
     assert (driver.command, driver.run[:2]) == ("reproduce", ["A6", "A4"])
     arguments = parser().parse_args([driver.command, *driver.run])
@@ -48,17 +48,18 @@ def test_the_driver_gets_the_command_that_was_given(run_plan):
 
 
 def test_the_same_trials_are_the_same_submission(run_plan):
-    one, again = (order_of(run_plan("A4"), ("A4",), cluster()) for _ in range(2))
+    one, again = (job_request_of(run_plan("A4"), ("A4",), cluster()) for _ in range(2))
     assert one == again
-    assert order_of(run_plan("A4", seeds=2), ("A4",), cluster()).key != one.key
+    assert job_request_of(run_plan("A4", seeds=2), ("A4",), cluster()).key != one.key
     assert (
-        order_of(run_plan("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key != one.key
+        job_request_of(run_plan("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key
+        != one.key
     )
 
 
 def test_the_service_keeps_such_an_order_as_it_is(run_plan):
-    order = order_of(run_plan("A4"), ("A4",), cluster())
-    assert from_text(as_text(order)) == order
+    job_request = job_request_of(run_plan("A4"), ("A4",), cluster())
+    assert from_text(as_text(job_request)) == job_request
 
 
 def test_a_trial_that_fits_nowhere_is_refused_before_a_machine_starts(run_plan):

@@ -23,7 +23,7 @@ schedule: {epochs: 4, policy: {kind: constant}}
 
 
 class Served:
-    """Hold a service's parts; ``step`` is one step of its keeper."""
+    """Hold a service's parts; ``step`` is one step of its reconcile loop."""
 
     def __init__(self, folder: Path, longest: int = 3) -> None:
         self.ray = FakeRay(folder / "ray")

@@ -40,9 +40,9 @@ def remote(http, monkeypatch):
 
 
 @pytest.fixture
-def order(tmp_path):
+def job_request(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY)
-    return Study.load(tmp_path / "study.yaml").order(tmp_path / "elsewhere")
+    return Study.load(tmp_path / "study.yaml").job_request(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
@@ -60,8 +60,8 @@ def test_every_path_but_health_is_guarded(served):
     assert TestClient(served.app).get("/health").json() == {"ok": True}
 
 
-def test_a_study_goes_through_its_life(served, remote, order):
-    first, second = remote.submit(order), remote.submit(order)
+def test_a_study_goes_through_its_life(served, remote, job_request):
+    first, second = remote.submit(job_request), remote.submit(job_request)
     assert (first.new, second.new) == (True, False)
     assert first.submission.state == SubmissionState.QUEUED
     served.step()
@@ -72,8 +72,8 @@ def test_a_study_goes_through_its_life(served, remote, order):
     served.records.write(said(f"{key}-1", SubmissionState.FAILED, "the teacher failed"))
     served.step()
     with pytest.raises(UserError, match=r"the teacher failed.*stillhouse resume"):
-        remote.submit(order)
-    assert remote.resume(order).submission.state == SubmissionState.QUEUED
+        remote.submit(job_request)
+    assert remote.resume(job_request).submission.state == SubmissionState.QUEUED
     served.step()
     served.records.write(said(f"{key}-2", SubmissionState.FINISHED, "all trials have ended"))
     served.step()
@@ -83,14 +83,14 @@ def test_a_study_goes_through_its_life(served, remote, order):
         remote.stop(key)
 
 
-def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, order):
-    key = remote.submit(order).submission.key
-    assert key != order.key
-    assert remote.key_of(order) == key
+def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, job_request):
+    key = remote.submit(job_request).submission.key
+    assert key != job_request.key
+    assert remote.key_of(job_request) == key
 
 
-def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, order):
-    key = remote.submit(order).submission.key
+def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, job_request):
+    key = remote.submit(job_request).submission.key
     assert remote.stop(key).state == SubmissionState.STOPPED
     served.step()
     assert served.ray.starts == []
@@ -117,17 +117,17 @@ def test_a_study_cannot_make_the_service_read_its_own_files(http, tmp_path):
     assert "without base" in answer.json()["detail"]
 
 
-def test_a_full_queue_is_a_sentence(served, http, remote, order):
+def test_a_full_queue_is_a_sentence(served, http, remote, job_request):
     for number in range(3):
         text = STUDY.replace("epochs: 4", f"epochs: {number + 5}")
         assert http.post("/api/submissions", json={"files": {"study.yaml": text}}).status_code == 202
     with pytest.raises(OperationError, match=r"the queue is full \(3 studies wait\)"):
-        remote.submit(order)
+        remote.submit(job_request)
     assert len(served.queue.entries()) == 3
 
 
-def test_events_are_streamed_with_numbers_to_go_on_after(http, remote, order, served):
-    remote.submit(order)
+def test_events_are_streamed_with_numbers_to_go_on_after(http, remote, job_request, served):
+    remote.submit(job_request)
     served.step()
     assert [event["after"] for event in events(http)] == ["queued", "submitted", "running"]
     assert [event["after"] for event in events(http, after=1)] == ["submitted", "running"]
@@ -167,7 +167,7 @@ def test_the_client_says_what_is_wrong_in_one_sentence(answer, kind, sentence):
         Remote("http://service", httpx.MockTransport(reply)).all()
 
 
-def test_what_the_service_decides_cannot_be_sent(remote, order):
-    wanted = SimpleNamespace(**{**vars(order), "python": "/opt/python"})
+def test_what_the_service_decides_cannot_be_sent(remote, job_request):
+    wanted = SimpleNamespace(**{**vars(job_request), "python": "/opt/python"})
     with pytest.raises(UserError, match="stillhouse serve"):
         remote.submit(wanted)

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.service.queue import Conflict, Queue, QueueFull
 from orchestrator.service.transitions import TRANSITIONS
 from orchestrator.submit.states import SubmissionState
-from tests.unit.orchestrator.submit.job_requests import KEY, order
+from tests.unit.orchestrator.submit.job_requests import KEY, job_request
 
 OTHER = "stillhouse-aaaaaaaaaaaa"
 
@@ -16,34 +16,34 @@ def queue(tmp_path):
 
 
 def test_a_study_is_accepted_once_and_comes_back_as_it_was(queue, tmp_path):
-    assert queue.add(order())
-    assert not queue.add(order())
+    assert queue.add(job_request())
+    assert not queue.add(job_request())
     again = Queue(tmp_path / "queue.db", longest=2)
     [entry] = again.entries()
-    assert (entry.order, entry.state, entry.attempt) == (order(), SubmissionState.QUEUED, 0)
+    assert (entry.job_request, entry.state, entry.attempt) == (job_request(), SubmissionState.QUEUED, 0)
 
 
 def test_a_full_queue_says_so_and_forgets_nothing(queue):
-    queue.add(order())
-    queue.add(order(OTHER))
+    queue.add(job_request())
+    queue.add(job_request(OTHER))
     with pytest.raises(QueueFull, match="the queue is full"):
-        queue.add(order("stillhouse-bbbbbbbbbbbb"))
-    assert not queue.add(order())  # joining is not waiting
+        queue.add(job_request("stillhouse-bbbbbbbbbbbb"))
+    assert not queue.add(job_request())  # joining is not waiting
     assert [entry.key for entry in queue.entries()] == [KEY, OTHER]
 
 
 def test_room_is_made_by_a_study_whose_turn_has_come(queue):
-    queue.add(order())
-    queue.add(order(OTHER))
+    queue.add(job_request())
+    queue.add(job_request(OTHER))
     queue.move(queue.entry(KEY), SubmissionState.SUBMITTED, "its turn")
-    assert queue.add(order("stillhouse-bbbbbbbbbbbb"))
+    assert queue.add(job_request("stillhouse-bbbbbbbbbbbb"))
 
 
 @pytest.mark.parametrize("before", SubmissionState)
 @pytest.mark.parametrize("after", SubmissionState)
 def test_only_the_ways_of_the_table_can_be_gone(queue, before, after):
     """Reach each state by a way of the table, and try all others from there."""
-    queue.add(order())
+    queue.add(job_request())
     for state in way_to(before):
         queue.move(queue.entry(KEY), state, "on the way")
     if after in TRANSITIONS[before]:
@@ -66,7 +66,7 @@ def way_to(target):
 
 
 def test_of_two_who_move_the_same_study_one_is_told(queue):
-    queue.add(order())
+    queue.add(job_request())
     seen = queue.entry(KEY)
     queue.move(seen, SubmissionState.SUBMITTED, "first")
     with pytest.raises(Conflict):
@@ -75,7 +75,7 @@ def test_of_two_who_move_the_same_study_one_is_told(queue):
 
 
 def test_a_look_from_an_earlier_attempt_moves_nothing(queue):
-    queue.add(order())
+    queue.add(job_request())
     for state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
         queue.move(queue.entry(KEY), state, "on")
     first = queue.entry(KEY)
@@ -86,7 +86,7 @@ def test_a_look_from_an_earlier_attempt_moves_nothing(queue):
 
 
 def test_every_transition_is_an_event_with_its_reason(queue):
-    queue.add(order())
+    queue.add(job_request())
     queue.move(queue.entry(KEY), SubmissionState.SUBMITTED, "its turn")
     queue.move(queue.entry(KEY), SubmissionState.RUNNING, "Ray has it")
     found = [(event.before, event.after, event.reason) for event in queue.events()]
@@ -98,10 +98,10 @@ def test_every_transition_is_an_event_with_its_reason(queue):
 
 
 def test_a_resumed_study_waits_behind_the_others_with_a_new_budget(queue):
-    queue.add(order())
+    queue.add(job_request())
     for state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.LOST, SubmissionState.FAILED):
         queue.move(queue.entry(KEY), state, "on")
-    queue.add(order(OTHER))
-    queue.again(queue.entry(KEY), order(), "resumed")
+    queue.add(job_request(OTHER))
+    queue.again(queue.entry(KEY), job_request(), "resumed")
     assert [entry.key for entry in queue.entries()] == [OTHER, KEY]
     assert (queue.entry(KEY).losses, queue.entry(KEY).attempt) == (0, 1)

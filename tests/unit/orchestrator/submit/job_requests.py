@@ -1,4 +1,4 @@
-"""Make orders and drivers' records for tests."""
+"""Make job requests and drivers' records for tests."""
 
 import time
 
@@ -10,7 +10,7 @@ from orchestrator.submit.states import SubmissionState
 KEY = "stillhouse-0123456789ab"
 
 
-def order(key: str = KEY, study: str = "tiny") -> JobRequest:
+def job_request(key: str = KEY, study: str = "tiny") -> JobRequest:
     return JobRequest(key, study, Shipment({"study.yaml": b"name: tiny\n"}), "/shared/runs")
 
 

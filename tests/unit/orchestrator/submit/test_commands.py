@@ -142,11 +142,11 @@ def test_python_says_the_same_as_the_commands(ray, say, tmp_path):
     study = Study.load("study.yaml", ["search.seeds=[0, 1]"])
     assert len(study.plan().trials) == 2
     assert study.check() == ()
-    receipt = study.submit(ADDRESS, tmp_path / "store")
-    assert receipt.new
+    result = study.submit(ADDRESS, tmp_path / "store")
+    assert result.new
     assert not study.submit(ADDRESS).new
     status = json.loads(say("status", "study.yaml", "--set", "search.seeds=[0, 1]", "--json")[1])
-    assert status["id"] == receipt.submission.id
+    assert status["id"] == result.submission.id
 
 
 def test_a_service_without_a_token_does_not_start(say, monkeypatch, tmp_path):

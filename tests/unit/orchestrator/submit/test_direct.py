@@ -11,7 +11,7 @@ from orchestrator.submit.direct import Direct
 from orchestrator.submit.record import JobRecords
 from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
-from tests.unit.orchestrator.submit.job_requests import KEY, order, said
+from tests.unit.orchestrator.submit.job_requests import KEY, job_request, said
 
 
 @pytest.fixture
@@ -25,37 +25,37 @@ def direct(ray, tmp_path):
 
 
 def test_submitting_twice_joins(direct, ray):
-    first, second = direct.submit(order()), direct.submit(order())
+    first, second = direct.submit(job_request()), direct.submit(job_request())
     assert (first.new, second.new) == (True, False)
     assert second.submission.id == first.submission.id == f"{KEY}-1"
     assert ray.starts == [f"{KEY}-1"]
 
 
 def test_a_finished_submission_is_not_started_again_not_even_on_a_new_head(direct, ray):
-    direct.submit(order())
+    direct.submit(job_request())
     direct.ledger.write(said(f"{KEY}-1", SubmissionState.FINISHED, "all trials have ended"))
     ray.forget()
-    for receipt in (direct.submit(order()), direct.resume(order())):
-        assert (receipt.new, receipt.submission.state) == (False, SubmissionState.FINISHED)
+    for result in (direct.submit(job_request()), direct.resume(job_request())):
+        assert (result.new, result.submission.state) == (False, SubmissionState.FINISHED)
     assert ray.starts == [f"{KEY}-1"]
 
 
 @pytest.mark.parametrize("end", [SubmissionState.FAILED, SubmissionState.STOPPED])
 def test_going_on_is_the_users_decision(direct, ray, end):
-    direct.submit(order())
+    direct.submit(job_request())
     direct.ledger.write(said(f"{KEY}-1", end, "the teacher failed"))
     with pytest.raises(UserError, match=r"the teacher failed.*stillhouse resume"):
-        direct.submit(order())
-    assert direct.resume(order()).submission.id == f"{KEY}-2"
+        direct.submit(job_request())
+    assert direct.resume(job_request()).submission.id == f"{KEY}-2"
     assert ray.starts == [f"{KEY}-1", f"{KEY}-2"]
 
 
 def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
-    direct.submit(order())
+    direct.submit(job_request())
     ray.say(f"{KEY}-1", status="RUNNING")
     direct.ledger.write(said(f"{KEY}-1", ago_s=3600))
     assert direct.status(KEY).state == SubmissionState.LOST
-    direct.resume(order())
+    direct.resume(job_request())
     assert ray.read(f"{KEY}-1")["status"] == "STOPPED"
     assert direct.status(KEY).id == f"{KEY}-2"
 
@@ -63,16 +63,16 @@ def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
 def test_the_tenth_attempt_comes_after_the_ninth(direct):
     for number in (1, 9, 10):
         direct.ledger.write(said(f"{KEY}-{number}", SubmissionState.FAILED))
-    assert direct.resume(order()).submission.attempt == 11
+    assert direct.resume(job_request()).submission.attempt == 11
 
 
 def test_resuming_what_was_never_submitted_is_refused(direct):
     with pytest.raises(UserError, match="never submitted"):
-        direct.resume(order())
+        direct.resume(job_request())
 
 
 def test_stopping_ends_a_job_once(direct, ray):
-    direct.submit(order())
+    direct.submit(job_request())
     ray.say(f"{KEY}-1", status="RUNNING")
     assert direct.stop(KEY).id == f"{KEY}-1"
     with pytest.raises(UserError, match="nothing to stop"):
@@ -81,14 +81,14 @@ def test_stopping_ends_a_job_once(direct, ray):
 
 @pytest.mark.parametrize("name", [f"{KEY}-7", "stillhouse-ffffffffffff", "raysubmit_1"])
 def test_an_unknown_name_is_said_to_be_unknown(direct, name):
-    direct.submit(order())
+    direct.submit(job_request())
     with pytest.raises(UserError, match="knows"):
         direct.status(name)
 
 
 def test_all_names_the_newest_attempt_of_each_and_nobody_elses_jobs(direct, ray):
-    direct.submit(order())
-    direct.submit(order("stillhouse-aaaaaaaaaaaa", "other"))
+    direct.submit(job_request())
+    direct.submit(job_request("stillhouse-aaaaaaaaaaaa", "other"))
     direct.ledger.write(said(f"{KEY}-2"))
     ray.write({"submission_id": "raysubmit_1", "status": "RUNNING"})
     found = [(one.id, one.study) for one in direct.all()]
@@ -97,7 +97,7 @@ def test_all_names_the_newest_attempt_of_each_and_nobody_elses_jobs(direct, ray)
 
 def test_the_job_runs_the_cluster_s_interpreter_and_gets_its_words_whole(direct, ray):
     wanted = dataclasses.replace(
-        order(), study="a 'quoted' $(study)", python="/opt/env/bin/python", resources={"safe": 0.01},
+        job_request(), study="a 'quoted' $(study)", python="/opt/env/bin/python", resources={"safe": 0.01},
         variables={"STILLHOUSE_DATA": "/data"}, options=("--trust-config",),
     )  # fmt: skip
     direct.submit(wanted)
@@ -118,7 +118,7 @@ def test_the_job_runs_the_cluster_s_interpreter_and_gets_its_words_whole(direct,
 def test_another_version_of_ray_is_refused_before_anything_is_sent(tmp_path):
     ray = FakeRay(tmp_path, ray_version="2.9.0")
     with pytest.raises(UserError, match=r"runs Ray 2\.9\.0, this environment has"):
-        Direct(RayCluster("head:8265", ray.transport), JobRecords(tmp_path)).submit(order())
+        Direct(RayCluster("head:8265", ray.transport), JobRecords(tmp_path)).submit(job_request())
     assert ray.starts == []
 
 
@@ -132,7 +132,7 @@ def test_an_answer_that_was_lost_is_asked_for_instead_of_believed_to_be_a_failur
         return reply
 
     direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), JobRecords(tmp_path / "store"))
-    assert direct.submit(order()).new
+    assert direct.submit(job_request()).new
     assert ray.starts == [f"{KEY}-1"]
 
 
@@ -144,4 +144,4 @@ def test_a_submission_that_ray_refuses_says_why_in_its_last_line(ray, tmp_path):
 
     direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), JobRecords(tmp_path / "store"))
     with pytest.raises(OperationError, match="no agent"):
-        direct.submit(order())
+        direct.submit(job_request())
