@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(_content(report))
     else:
         print("\n".join(str(summary) for summary in report.summaries))
-        print_findings(tuple(report.ledger.findings()))
-    return WRONG if report.ledger.has_errors else OK
+        print_findings(tuple(report.findings.listed()))
+    return WRONG if report.findings.has_errors else OK
 
 
 def _say_nothing_to_check(arguments: argparse.Namespace) -> int:
@@ -85,8 +85,8 @@ def _bars() -> Any:
 
 def _content(report: "DatasetReport") -> dict[str, Any]:
     return {
-        "ok": not report.ledger.has_errors,
+        "ok": not report.findings.has_errors,
         "splits": [asdict(summary) for summary in report.summaries],
-        "counts": dict(report.ledger.counts),
-        "findings": findings_json(tuple(report.ledger.findings())),
+        "counts": dict(report.findings.counts),
+        "findings": findings_json(tuple(report.findings.listed())),
     }

@@ -42,16 +42,16 @@ def drive(argv: Sequence[str]) -> int:
         socket.gethostname(),
         time.time(),
     )
-    ledger = JobRecords(store_in(arguments.run).root)
+    job_records = JobRecords(store_in(arguments.run).root)
     signal.signal(signal.SIGTERM, raise_interrupt)
     log_plainly()
     try:
-        ledger.write(record)
+        job_records.write(record)
     except OSError as error:
-        print(f"stillhouse: cannot write to the store {ledger.folder.parent}: {error}", file=sys.stderr)
+        print(f"stillhouse: cannot write to the store {job_records.folder.parent}: {error}", file=sys.stderr)
         return FAILED
-    ended = _run(arguments, ledger, record)
-    ledger.write(replace(record, state=_state(ended.code), reason=_reason(ended), heard=time.time()))
+    ended = _run(arguments, job_records, record)
+    job_records.write(replace(record, state=_state(ended.code), reason=_reason(ended), heard=time.time()))
     return ended.code
 
 
@@ -64,8 +64,8 @@ def _reason(ended: ExitStatus) -> str:
     return known.get(ended.code) or ended.reason[:LONGEST_REASON] or f"exit code {ended.code}"
 
 
-def _run(arguments: argparse.Namespace, ledger: JobRecords, record: JobRecord) -> ExitStatus:
-    with beating(ledger, record):
+def _run(arguments: argparse.Namespace, job_records: JobRecords, record: JobRecord) -> ExitStatus:
+    with beating(job_records, record):
         try:
             return carry_out(lambda: _command(arguments))
         except KeyboardInterrupt:  # outside of what carry_out covers
@@ -84,14 +84,14 @@ def _command(arguments: argparse.Namespace) -> int | ExitStatus:
 
 
 @contextlib.contextmanager
-def beating(ledger: JobRecords, record: JobRecord) -> Iterator[None]:
+def beating(job_records: JobRecords, record: JobRecord) -> Iterator[None]:
     """Write a sign of life every few seconds for the length of a block; a storage that is away for a while is no harm."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(BEAT_S):
             with contextlib.suppress(OSError):
-                ledger.write(replace(record, heard=time.time()))
+                job_records.write(replace(record, heard=time.time()))
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

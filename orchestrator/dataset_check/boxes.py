@@ -8,15 +8,15 @@ from trainers.schema.annotations.place import told
 REACHING_OUT = "boxes partly outside of their images"
 
 
-def check_boxes(split: Split, ledger: Findings) -> None:
+def check_boxes(split: Split, findings: Findings) -> None:
     """Note boxes that have no area, lie outside of their images, wholly or in part, or are below a pixel."""
     for box in split.boxes:
         if box.left_out is None:
             if not split.told_corners:
-                _check_edges(box, split, ledger)
+                _check_edges(box, split, findings)
         elif box.left_out is not BELOW_PIXEL:
-            ledger.error(box.left_out.name, box.where, _message(box, split))
-    _note_small_ones([box for box in split.boxes if box.left_out is BELOW_PIXEL], ledger)
+            findings.error(box.left_out.name, box.where, _message(box, split))
+    _note_small_ones([box for box in split.boxes if box.left_out is BELOW_PIXEL], findings)
 
 
 def _message(box: CheckedBox, split: Split) -> str:
@@ -25,11 +25,11 @@ def _message(box: CheckedBox, split: Split) -> str:
     return f"lies outside: {_place(box, split)}"
 
 
-def _check_edges(box: CheckedBox, split: Split, ledger: Findings) -> None:
+def _check_edges(box: CheckedBox, split: Split, findings: Findings) -> None:
     size = split.images[box.image].size
     x1, y1, x2, y2 = box.corners
     if size is not None and (x1 < 0 or y1 < 0 or x2 > size[0] or y2 > size[1]):
-        ledger.warning(REACHING_OUT, box.where, f"reaches out: {_place(box, split)}")
+        findings.warning(REACHING_OUT, box.where, f"reaches out: {_place(box, split)}")
 
 
 def _place(box: CheckedBox, split: Split) -> str:
@@ -37,8 +37,8 @@ def _place(box: CheckedBox, split: Split) -> str:
     return f"corners {told(box.corners)}" + (f" in an image of {size[0]:g} x {size[1]:g}" if size else "")
 
 
-def _note_small_ones(boxes: list[CheckedBox], ledger: Findings) -> None:
+def _note_small_ones(boxes: list[CheckedBox], findings: Findings) -> None:
     if boxes:
         more = f" (and {len(boxes) - 1} more)" if len(boxes) > 1 else ""
         message = f"has a side below a pixel: evaluated, but not trained on: corners {told(boxes[0].corners)}{more}"
-        ledger.warning(BELOW_PIXEL.name, boxes[0].where, message)
+        findings.warning(BELOW_PIXEL.name, boxes[0].where, message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.dataset_check.both_splits import common_source
 from orchestrator.dataset_check.boxes import check_boxes
-from orchestrator.dataset_check.duplicates import check_contents, check_twins
+from orchestrator.dataset_check.duplicates import check_contents, check_duplicates
 from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.images import Advance, check_images
 from orchestrator.dataset_check.read import read
@@ -21,7 +21,7 @@ class DatasetReport:
     """Hold the counts and findings of both splits."""
 
     summaries: tuple[SplitSummary, ...]
-    ledger: Findings
+    findings: Findings
 
 
 def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> DatasetReport:
@@ -30,19 +30,19 @@ def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Datase
     ``decode`` reads every pixel and compares contents. ``begin`` is called with a split's name and its number of
     images, and returns a function to call after each.
     """
-    ledger = Findings()
-    train, val = read(dataset, ledger)
+    findings = Findings()
+    train, val = read(dataset, findings)
     summaries = tuple(summarise(split, class_names(dataset)) for split in (train, val))
     for split, summary in zip((train, val), summaries, strict=True):
-        check_boxes(split, ledger)
-        check_counts(summary, ledger, dataset.min_side)
+        check_boxes(split, findings)
+        check_counts(summary, findings, dataset.min_side)
     if (common := common_source(dataset)) is not None:
-        ledger.error("splits of one source", "dataset.val", common)
+        findings.error("splits of one source", "dataset.val", common)
     else:
-        check_twins(train, val, ledger)
+        check_duplicates(train, val, findings)
     digests = tuple(
-        check_images(split, dataset.pixel_rule, ledger, decode=decode, advance=begin(split.name, len(split.images)))
+        check_images(split, dataset.pixel_rule, findings, decode=decode, advance=begin(split.name, len(split.images)))
         for split in (train, val)
     )
-    check_contents(train, val, (digests[0], digests[1]), ledger)
-    return DatasetReport(summaries, ledger)
+    check_contents(train, val, (digests[0], digests[1]), findings)
+    return DatasetReport(summaries, findings)

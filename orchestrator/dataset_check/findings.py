@@ -40,7 +40,7 @@ class Findings:
         """Tell whether any finding is an error."""
         return any(findings[0].level == "error" for findings in self.told.values())
 
-    def findings(self) -> Iterator[Finding]:
+    def listed(self) -> Iterator[Finding]:
         """Yield errors, then warnings; of each kind the first ones, then how many more there are."""
         levels: tuple[Level, ...] = ("error", "warning")
         for level in levels:

@@ -18,56 +18,56 @@ Digests = dict[Hashable, str]
 TRANSPARENT = "transparent pixels: training sees the colours that are stored beneath"
 
 
-def check_images(split: Split, rule: PixelRule, ledger: Findings, *, decode: bool, advance: Advance) -> Digests:
+def check_images(split: Split, rule: PixelRule, findings: Findings, *, decode: bool, advance: Advance) -> Digests:
     """Note images that are missing, damaged or of another size than annotated; return digests if they were decoded.
 
     ``advance`` is called after each image.
     """
-    rule = _settled(split, rule, ledger)
+    rule = _settled(split, rule, findings)
     digests: Digests = {}
     looks: list[Look] = []
     with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
         found = pool.map(lambda image: look_at(image.file, rule, image.size, decode=decode), split.images.values())
         for (key, image), look in zip(split.images.items(), found, strict=True):
-            _note(image, look, ledger)
+            _note(image, look, findings)
             looks.append(look)
             if look.digest is not None:
                 digests[key] = look.digest
             advance()
-    _note_once(split, looks, ledger)
+    _note_once(split, looks, findings)
     return digests
 
 
-def _settled(split: Split, rule: PixelRule, ledger: Findings) -> PixelRule:
+def _settled(split: Split, rule: PixelRule, findings: Findings) -> PixelRule:
     try:
         return settled(rule, (image.file for image in split.images.values()))
     except ImageError as error:
-        ledger.error("16-bit images of unknown depth", f"dataset.{split.name}", str(error))
+        findings.error("16-bit images of unknown depth", f"dataset.{split.name}", str(error))
         return replace(rule, bit_depth=FULL_DEPTH)
 
 
-def _note(image: CheckedImage, look: Look, ledger: Findings) -> None:
+def _note(image: CheckedImage, look: Look, findings: Findings) -> None:
     if look.problem is not None and look.problem != MISSING:
-        ledger.error("damaged images", image.where, f"{image.file} {look.problem}")
+        findings.error("damaged images", image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
-        ledger.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
+        findings.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
     if (message := other_size(image.file, image.size, look.sizes)) is not None:
-        ledger.error("images of another size", image.where, message)
+        findings.error("images of another size", image.where, message)
 
 
-def _note_once(split: Split, looks: list[Look], ledger: Findings) -> None:
+def _note_once(split: Split, looks: list[Look], findings: Findings) -> None:
     """Add one finding for a cause that all images of a split share."""
     missing = [image for image, look in zip(split.images.values(), looks, strict=True) if look.problem == MISSING]
     if missing and not split.told_missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        ledger.error("missing images", missing[0].where, f"{missing[0].file} {MISSING}{more}")
+        findings.error("missing images", missing[0].where, f"{missing[0].file} {MISSING}{more}")
     files = [image.file for image in split.images.values()]
     turned = [file for file, look in zip(files, looks, strict=True) if look.turn_unknown]
     clear = [file for file, look in zip(files, looks, strict=True) if look.transparent]
     where = f"dataset.{split.name}"
     if turned:
-        ledger.warning("images turned by EXIF", where, turned_by_exif(turned))
+        findings.warning("images turned by EXIF", where, turned_by_exif(turned))
     if clear:
-        ledger.warning(
+        findings.warning(
             "transparent images", where, f"{counted_images(len(clear))} with {TRANSPARENT} (the first is {clear[0]})"
         )

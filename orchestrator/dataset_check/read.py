@@ -15,31 +15,31 @@ from trainers.schema.annotations.usage import usage
 from trainers.schema.annotations.wording import visible
 
 
-def read(dataset: FileDataset, ledger: Findings) -> tuple[Split, Split]:
+def read(dataset: FileDataset, findings: Findings) -> tuple[Split, Split]:
     """Return the training and the validation split as far as they can be read."""
     train, val = read_split(dataset, "train"), read_split(dataset, "val")
     names = names_by_split(dataset, (train, val))
     unknown = unknown_classes(dataset, names)
     for item in unknown:
-        ledger.error("unknown class names", "dataset.classes", item.message)
+        findings.error("unknown class names", "dataset.classes", item.message)
     spelt = other_spellings(dataset, names, unknown)
     for spelling in spelt:
-        ledger.warning("classes in several spellings", "dataset.classes", spelling.message)
+        findings.warning("classes in several spellings", "dataset.classes", spelling.message)
     for split in (train, val):
         _note_others(
-            split, dataset, [name for item in spelt if item.split == split.name for name in item.names], ledger
+            split, dataset, [name for item in spelt if item.split == split.name for name in item.names], findings
         )
     return (
-        _noted(dataset, train, told_of(unknown, "train"), ledger),
-        _noted(dataset, val, told_of(unknown, "val"), ledger),
+        _noted(dataset, train, told_of(unknown, "train"), findings),
+        _noted(dataset, val, told_of(unknown, "val"), findings),
     )
 
 
-def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], ledger: Findings) -> Split:
+def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], findings: Findings) -> Split:
     """Add findings about a split, except that no box has the name of the ``unknown`` classes."""
     for kind in found.notes.told:
         if kind is not ABSENT_CLASSES or not names_of(found, dataset).undeclared <= set(unknown):
-            ledger.take(kind, found.notes)
+            findings.take(kind, found.notes)
     counts = usage(found, dataset)
     split = Split(
         found.name,
@@ -55,11 +55,11 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
             where = image.where_of(box)
             split.boxes.append(CheckedBox(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
     if found.notes.stopping is None:
-        _note_problems(split, dataset, unknown, ledger)
+        _note_problems(split, dataset, unknown, findings)
     return split
 
 
-def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], ledger: Findings) -> None:
+def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[str], findings: Findings) -> None:
     """Note objects of names that are no class of the study; COCO files list such names among their categories.
 
     Nothing is said of the names that are ``spelt`` like a class, which are told already.
@@ -68,10 +68,10 @@ def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[
     if others and isinstance(dataset, VocDataset):
         names = ", ".join(f"{visible(other)} ({count})" for other, count in others.most_common(10))
         message = f"objects that are no class of the study: {names}"
-        ledger.warning("objects of other names", f"dataset.{found.name}", message)
+        findings.warning("objects of other names", f"dataset.{found.name}", message)
 
 
-def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], ledger: Findings) -> None:
+def _note_problems(split: Split, dataset: FileDataset, unknown: Collection[str], findings: Findings) -> None:
     for problem in problems(split.usage, dataset, unknown):
-        add = ledger.error if problem.level == "error" else ledger.warning
+        add = findings.error if problem.level == "error" else findings.warning
         add(problem.kind, f"dataset.{split.name}", problem.message)

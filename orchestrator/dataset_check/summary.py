@@ -60,14 +60,14 @@ def summarise(split: Split, classes: tuple[str, ...]) -> SplitSummary:
     )
 
 
-def check_counts(summary: SplitSummary, ledger: Findings, min_side: int) -> None:
+def check_counts(summary: SplitSummary, findings: Findings, min_side: int) -> None:
     """Note training images that are legal but not used."""
     where, left_out = f"dataset.{summary.split}", summary.used.left_out
     empty = left_out.get(WITHOUT_BOXES.name, 0)
     if 0 < empty < summary.images:  # where no image has one, an error says why
         verbs = ("has", "is") if empty == 1 else ("have", "are")
         message = f"{empty} of {summary.images} images {verbs[0]} no box and {verbs[1]} not trained on"
-        ledger.warning("training images without boxes", where, message)
+        findings.warning("training images without boxes", where, message)
     if small := left_out.get(SMALL_IMAGES.name):
         inside = left_out.get(IN_SMALL_IMAGES.name, 0)
         have, are, their = ("has", "is", "its") if small == 1 else ("have", "are", "their")
@@ -75,7 +75,7 @@ def check_counts(summary: SplitSummary, ledger: Findings, min_side: int) -> None
             f"{small} of {summary.images} images {have} a side below {min_side} pixels (dataset.min_side) and {are} not "
             f"trained on, nor {_of_images(inside, their)}"
         )
-        ledger.warning("small training images", where, message)
+        findings.warning("small training images", where, message)
 
 
 def _of_images(count: int, whose: str) -> str:

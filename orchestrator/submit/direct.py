@@ -18,7 +18,7 @@ class Direct:
     """Be the ``Submissions`` of one cluster and one store."""
 
     cluster: RayCluster
-    ledger: JobRecords
+    job_records: JobRecords
 
     def key_of(self, job_request: JobRequest) -> str:
         return job_request.key
@@ -49,7 +49,7 @@ class Direct:
 
     def status(self, name: str) -> Submission:
         attempt = self._attempt(name)
-        return self._judged(attempt, self.cluster.job(str(attempt)), self.ledger.read(str(attempt)))
+        return self._judged(attempt, self.cluster.job(str(attempt)), self.job_records.read(str(attempt)))
 
     def stop(self, name: str) -> Submission:
         found = self.status(name)
@@ -66,7 +66,9 @@ class Direct:
         newest: dict[str, Attempt] = {}
         for attempt in self._attempts(jobs):
             newest[attempt.key] = max(attempt, newest.get(attempt.key, attempt))
-        return [self._judged(one, jobs.get(str(one)), self.ledger.read(str(one))) for _, one in sorted(newest.items())]
+        return [
+            self._judged(one, jobs.get(str(one)), self.job_records.read(str(one))) for _, one in sorted(newest.items())
+        ]
 
     def _start(self, job_request: JobRequest, attempt: Attempt) -> SubmissionResult:
         uri = self.cluster.upload(job_request.shipment.archive(), job_request.shipment.digest)
@@ -87,10 +89,10 @@ class Direct:
         if not attempts:
             return None
         newest = max(attempts)
-        return self._judged(newest, jobs.get(str(newest)), self.ledger.read(str(newest)))
+        return self._judged(newest, jobs.get(str(newest)), self.job_records.read(str(newest)))
 
     def _attempts(self, jobs: dict[str, RayJob]) -> list[Attempt]:
-        return [found for name in {*jobs, *self.ledger.ids()} if (found := parse_attempt(name)) is not None]
+        return [found for name in {*jobs, *self.job_records.ids()} if (found := parse_attempt(name)) is not None]
 
     def _attempt(self, name: str) -> Attempt:
         """Return the attempt that a name means: itself, or the newest of its submission."""
@@ -102,7 +104,7 @@ class Direct:
         return max(found)
 
     def _judged(self, attempt: Attempt, job: RayJob | None, record: JobRecord | None) -> Submission:
-        state, reason = reconcile(record, job, visible=self.ledger.folder.is_dir())
+        state, reason = reconcile(record, job, visible=self.job_records.folder.is_dir())
         study = record.study if record else job.study if job else ""
         return Submission(str(attempt), attempt.key, study, state, reason, attempt.number)
 

@@ -30,12 +30,12 @@ def against_solo(setting: Setting) -> Measured:
     found = interleave(
         lambda: next(cohort), lambda: looks.append(timed_looks(solo, setting)), setting.pairs, setting.clock
     )
-    pairs = list(zip(found.ours, found.theirs, looks[1:], strict=True))  # the first look is the warm-up's
-    limits = [limit(look, alone - look) for _, alone, look in pairs]
+    pairs = list(zip(found.ours, found.theirs, looks[1:], strict=True))  # the first pass is the warm-up's
+    limits = [limit(forward, alone - forward) for _, alone, forward in pairs]
     raw = [together / (MEMBERS * alone) for together, alone, _ in pairs]
     ratios = [ratio / least for ratio, least in zip(raw, limits, strict=True)]
     note = f"{IMAGES} drawn images of {SIZE[0]} x {SIZE[1]} an epoch, batch {BATCH}"
-    share = median([look / alone for _, alone, look in pairs])
+    share = median([forward / alone for _, alone, forward in pairs])
     return Measured(
         ratios,
         f"{note}; cohort / 4 solo {median(raw):.3f}, limit {median(limits):.3f}, T is {share:.0%} of T + S, "
@@ -44,7 +44,7 @@ def against_solo(setting: Setting) -> Measured:
 
 
 def limit(teacher: float, student: float) -> float:
-    """Return the least ratio: one look at the teacher for all members, in place of one for each."""
+    """Return the least ratio: one forward pass of the teacher for all members, in place of one for each."""
     return (teacher + MEMBERS * student) / (MEMBERS * (teacher + student))
 
 
@@ -81,13 +81,13 @@ def timed_looks(solo: Iterator[Any], setting: Setting) -> float:
 @contextmanager
 def stopwatch(setting: Setting) -> Iterator[list[float]]:
     """Note how long each of the teacher's looks takes."""
-    look, spent = FrozenTeacher.look, []
+    forward, spent = FrozenTeacher.forward, []
 
     def timed(teacher: FrozenTeacher, inputs: Any, *precision: Any) -> Any:
         began = setting.clock.now()
-        view = look(teacher, inputs, *precision)
+        head_outputs = forward(teacher, inputs, *precision)
         spent.append(setting.clock.now() - began)
-        return view
+        return head_outputs
 
-    with patch.object(FrozenTeacher, "look", timed):
+    with patch.object(FrozenTeacher, "forward", timed):
         yield spent

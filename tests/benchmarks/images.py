@@ -70,9 +70,9 @@ class Cohort:
 
     def step(self) -> None:
         """Ask the teacher once, and let each student make a step."""
-        view = self._teacher.look(self._inputs, self._precision)
+        head_outputs = self._teacher.forward(self._inputs, self._precision)
         for member in self._members:
-            member.train_step([Chunk(self._inputs, self._samples, view, TargetCache())])
+            member.train_step([Chunk(self._inputs, self._samples, head_outputs, TargetCache())])
 
     def loss(self) -> float:
         """Return the first student's mean loss so far."""

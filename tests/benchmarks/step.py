@@ -90,7 +90,7 @@ def distilling_step(scene: Scene) -> Work:
     trained.train_mode()
 
     def step() -> None:
-        trained.train_step([Chunk(scene.inputs, scene.samples, teacher.look(scene.inputs), TargetCache())])
+        trained.train_step([Chunk(scene.inputs, scene.samples, teacher.forward(scene.inputs), TargetCache())])
 
     return step
 

@@ -81,13 +81,13 @@ def fused(outputs: Outputs) -> Tensor:
     targets = Targets()
     targets.value = outputs.targets
     student, teacher = (seen(outputs.adapter, outs) for outs in (outputs.student, outputs.teacher))
-    pair = TeacherStudentOutputs(student, teacher, lambda: outputs.adapter.anchors(student, targets))
-    return torch.stack([term(pair) for term in terms(Bckd(kind="bckd", alpha1=1.0, alpha2=4.0)).values()]).sum()
+    both = TeacherStudentOutputs(student, teacher, lambda: outputs.adapter.anchors(student, targets))
+    return torch.stack([term(both) for term in terms(Bckd(kind="bckd", alpha1=1.0, alpha2=4.0)).values()]).sum()
 
 
 def seen(adapter: Adapter, outs: Any) -> HeadOutputs:
     """Return what terms read of raw outputs."""
-    return adapter.view(adapter, [], outs, {})
+    return adapter.outputs_class(adapter, [], outs, {})
 
 
 def looped(outputs: Outputs) -> Tensor:

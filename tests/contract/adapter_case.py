@@ -58,4 +58,4 @@ def freeze_norms(detector: Any) -> Any:
 def seen(detector: Any, inputs: Tensor) -> tuple[Adapter, HeadOutputs]:
     """Return a detector's adapter and what it sees."""
     adapter = adapter_for(detector)
-    return adapter, adapter.look(inputs)
+    return adapter, adapter.forward(inputs)

@@ -71,10 +71,10 @@ def built(case: Case) -> Built:
     return Built(case, case.build(1).train(), FrozenTeacher(case.build(2)), case.build(1).train())
 
 
-def assign(adapter: Adapter, view: HeadOutputs, samples: Any) -> Targets:
+def assign(adapter: Adapter, head_outputs: HeadOutputs, samples: Any) -> Targets:
     """Return the targets that computing the detector's losses leaves behind."""
     targets = Targets()
-    adapter.losses(view, samples, targets)
+    adapter.losses(head_outputs, samples, targets)
     return targets
 
 
@@ -99,14 +99,14 @@ def backward(losses: dict[str, Tensor]) -> None:
 
 def test_the_head_gives_exactly_what_its_spec_says(built: Built) -> None:
     inputs, samples = preprocess(built.student, (CROWD,))
-    adapter, view = seen(built.student, inputs)
+    adapter, head_outputs = seen(built.student, inputs)
     boxes, metas = [torch.tensor([[8.0, 8.0, 24.0, 24.0]])], [sample.metainfo for sample in samples]
-    levels = [torch.zeros(1, built.student.bbox_head.feat_channels, 4, 4) for _ in view.outs[0]]
+    levels = [torch.zeros(1, built.student.bbox_head.feat_channels, 4, 4) for _ in head_outputs.outs[0]]
     questions: list[tuple[Need, Callable[[], Any]]] = [
-        (Need.MATCHING, partial(adapter.match, view, boxes, metas)),
+        (Need.MATCHING, partial(adapter.match, head_outputs, boxes, metas)),
         (Need.HEAD_FEATURES, partial(adapter.predict, levels, levels)),
     ]
-    questions += [(need, partial(getattr, view, name)) for need, names in ANSWERS.items() for name in names]
+    questions += [(need, partial(getattr, head_outputs, name)) for need, names in ANSWERS.items() for name in names]
     for need, question in questions:
         if need in built.case.spec.gives:
             question()
@@ -118,34 +118,34 @@ def test_the_head_gives_exactly_what_its_spec_says(built: Built) -> None:
 @BATCHES
 def test_answers_have_the_shapes_of_the_grid(built: Built, scenes: tuple[Scene, ...]) -> None:
     inputs, _ = preprocess(built.student, scenes)
-    _, view = seen(built.student, inputs)
-    anchors = len(scenes) * sum(len(level) for level in grid(built.student.bbox_head, view.outs))
+    _, head_outputs = seen(built.student, inputs)
+    anchors = len(scenes) * sum(len(level) for level in grid(built.student.bbox_head, head_outputs.outs))
     for need in built.case.spec.gives & ANSWERS.keys():
         for name in ANSWERS[need]:
-            found: Tensor = getattr(view, name)
+            found: Tensor = getattr(head_outputs, name)
             suffix = name.rpartition("_")[2]
             sizes = {"A": anchors, "C": CLASSES, "4": 4}
             assert all(size == sizes[letter] for letter, size in zip(suffix, found.shape, strict=True) if letter != "K")
             assert found.dtype == torch.float32
             assert bool(torch.isfinite(found).all()), name
-    assert all(level.shape[0] == len(scenes) for level in view.features)
+    assert all(level.shape[0] == len(scenes) for level in head_outputs.features)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["scores", "boxes"])
 def test_one_anchor_of_the_map_is_one_row(built: Built, which: int) -> None:
     inputs, _ = preprocess(built.student, (CROWD, UPRIGHT))
-    adapter, view = seen(built.student, inputs)
+    adapter, head_outputs = seen(built.student, inputs)
     head = built.student.bbox_head
-    order = rows(head, view.outs)
+    order = rows(head, head_outputs.outs)
     for row in (0, len(order) // 3, len(order) // 2 + 1, len(order) - 1):
         image, level, y, x, anchor = order[row]
-        outs = [[values.detach().clone() for values in levels] for levels in view.outs]
+        outs = [[values.detach().clone() for values in levels] for levels in head_outputs.outs]
         values = outs[which][level]
         channels = values.shape[1] // head.prior_generator.num_base_priors[level]
         values[image, anchor * channels : (anchor + 1) * channels, y, x] += torch.linspace(0.5, 1.0, channels)
-        changed = type(view)(adapter, view.features, tuple(outs), {})
+        changed = type(head_outputs)(adapter, head_outputs.features, tuple(outs), {})
         name = "boxes_A4" if which else "logits_AC"
-        differs = (getattr(changed, name) != getattr(view, name)).any(1).nonzero().flatten().tolist()
+        differs = (getattr(changed, name) != getattr(head_outputs, name)).any(1).nonzero().flatten().tolist()
         assert differs == [row]
 
 
@@ -153,9 +153,9 @@ def test_one_anchor_of_the_map_is_one_row(built: Built, which: int) -> None:
 def test_boxes_are_the_detectors_own(built: Built, scenes: tuple[Scene, ...]) -> None:
     detector = copy.deepcopy(built.student).eval()
     inputs, samples = preprocess(detector, scenes)
-    _, view = seen(detector, inputs)
-    mine = (view.boxes_A4 * view.strides_A[:, None]).detach().reshape(len(scenes), -1, 4).clamp(min=0.0)
-    own = own_boxes(detector.bbox_head, view.outs, [sample.metainfo for sample in samples])
+    _, head_outputs = seen(detector, inputs)
+    mine = (head_outputs.boxes_A4 * head_outputs.strides_A[:, None]).detach().reshape(len(scenes), -1, 4).clamp(min=0.0)
+    own = own_boxes(detector.bbox_head, head_outputs.outs, [sample.metainfo for sample in samples])
     for boxes, theirs in zip(mine, own, strict=True):
         assert len(theirs) % len(boxes) == 0
         distance = torch.cdist(
@@ -187,8 +187,8 @@ def test_losses_are_the_plain_detectors(built: Built, scenes: tuple[Scene, ...],
     plain, student = built.case.build(1, classes).train(), built.fresh(classes)
     inputs, samples = preprocess(plain, labelled)
     expected = total(plain.loss(inputs, samples))
-    adapter, view = seen(student, inputs)
-    found = adapter.losses(view, samples, Targets())
+    adapter, head_outputs = seen(student, inputs)
+    found = adapter.losses(head_outputs, samples, Targets())
     assert {f"loss_{name}": value.item() for name, value in found.items()} == expected
     assert set(found) == {name.removeprefix("loss_") for name in expected}
 
@@ -196,12 +196,12 @@ def test_losses_are_the_plain_detectors(built: Built, scenes: tuple[Scene, ...],
 @BATCHES
 def test_anchors_tell_the_assignment(built: Built, scenes: tuple[Scene, ...]) -> None:
     inputs, samples = preprocess(built.student, scenes)
-    adapter, view = seen(built.student, inputs)
-    found = adapter.anchors(view, assign(adapter, view, samples))
-    places = torch.tensor([(image, level) for image, level, *_ in rows(built.student.bbox_head, view.outs)])
+    adapter, head_outputs = seen(built.student, inputs)
+    found = adapter.anchors(head_outputs, assign(adapter, head_outputs, samples))
+    places = torch.tensor([(image, level) for image, level, *_ in rows(built.student.bbox_head, head_outputs.outs)])
     assert torch.equal(found.image_A, places[:, 0])
     assert torch.equal(found.level_A, places[:, 1])
-    assert found.num_levels == len(view.outs[0])
+    assert found.num_levels == len(head_outputs.outs[0])
     assert found.positive_A.dtype == torch.bool
     assert found.normaliser.shape == ()
     assert bool(found.positive_A.any()) == any(scene.objects for scene in scenes)
@@ -215,10 +215,10 @@ def test_anchors_equal_the_heads_own_targets(built: Built, scenes: tuple[Scene, 
     if type(head).__name__ not in KNOWN:
         pytest.skip("how this head assigns is for its own tests to say")
     inputs, samples = preprocess(built.student, scenes)
-    adapter, view = seen(built.student, inputs)
-    found = adapter.anchors(view, assign(adapter, view, samples))
+    adapter, head_outputs = seen(built.student, inputs)
+    found = adapter.anchors(head_outputs, assign(adapter, head_outputs, samples))
     objects, metas = [sample.gt_instances for sample in samples], [sample.metainfo for sample in samples]
-    expected = assigned(head, view.outs, objects, metas)
+    expected = assigned(head, head_outputs.outs, objects, metas)
     assert torch.equal(found.weight_A, expected.weight_A)
     assert torch.equal(found.positive_A, expected.positive_A)
     assert float(found.normaliser) == normaliser(head, expected.positives)
@@ -229,12 +229,12 @@ def test_match_equals_the_heads_own_targets(built: Built) -> None:
     if type(head).__name__ not in KNOWN or Need.MATCHING not in built.case.spec.gives:
         pytest.skip("this head gives no matching of given boxes")
     inputs, samples = preprocess(built.student, (CROWD, UPRIGHT, EMPTY))
-    adapter, view = seen(built.student, inputs)
+    adapter, head_outputs = seen(built.student, inputs)
     metas = [sample.metainfo for sample in samples]
     boxes = [torch.tensor([[9.0, 9.0, 30.0, 31.0], [50.0, 20.0, 62.0, 29.0]]), torch.zeros(0, 4)]
     boxes.append(torch.tensor([[1.0, 2.0, 60.0, 61.0]]))
-    found = adapter.match(view, boxes, metas)
-    expected = assigned(head, view.outs, objects_of(boxes), metas)
+    found = adapter.match(head_outputs, boxes, metas)
+    expected = assigned(head, head_outputs.outs, objects_of(boxes), metas)
     assert torch.equal(found, expected.positive_A)
     assert min(expected.positives[0], expected.positives[2]) > 0
     assert not found.requires_grad
@@ -246,10 +246,10 @@ def test_targets_are_shared_only_by_heads_that_assign_alike(built: Built) -> Non
     one, other = cache.of(first), cache.of(second)
     assert (one is other) == first.shares_targets
     assert cache.of(adapter_for(built.case.build(1, CLASSES + 1))) is not one
-    first.losses(first.look(inputs), samples, one)
-    view = second.look(inputs)
-    alone = {name: value.item() for name, value in second.losses(view, samples, Targets()).items()}
-    assert {name: value.item() for name, value in second.losses(view, samples, other).items()} == alone
+    first.losses(first.forward(inputs), samples, one)
+    head_outputs = second.forward(inputs)
+    alone = {name: value.item() for name, value in second.losses(head_outputs, samples, Targets()).items()}
+    assert {name: value.item() for name, value in second.losses(head_outputs, samples, other).items()} == alone
 
 
 # --------------------------------------------------------------------------------------------------------- extremes
@@ -264,7 +264,7 @@ def test_extreme_outputs_stay_finite_with_finite_gradients(built: Built, sign: f
             signs[1::2] = -0.5
             layer.bias += sign * EXTREME * signs
     inputs, samples = preprocess(student, (CROWD, EMPTY))
-    losses = Distiller(student, Bckd(kind="bckd"))(inputs, samples, built.teacher.look(inputs), TargetCache())
+    losses = Distiller(student, Bckd(kind="bckd"))(inputs, samples, built.teacher.forward(inputs), TargetCache())
     assert all(bool(torch.isfinite(value)) for value in losses.values()), losses
     backward(losses)
     assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients(student).values())
@@ -290,15 +290,15 @@ def test_a_head_crossed_with_itself_says_what_it_said(built: Built, where: Tap) 
     inputs, _ = preprocess(detector, (CROWD, UPRIGHT))
     adapter = adapter_for(detector)
     adapter.tap(point)
-    view = adapter.look(inputs)
-    crossed = adapter.cross(view.taps[point], view.taps[point], 1)
-    torch.testing.assert_close(crossed.logits_AC, view.logits_AC, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(crossed.boxes_A4, view.boxes_A4, rtol=1e-3, atol=1e-4)
+    head_outputs = adapter.forward(inputs)
+    crossed = adapter.cross(head_outputs.taps[point], head_outputs.taps[point], 1)
+    torch.testing.assert_close(crossed.logits_AC, head_outputs.logits_AC, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(crossed.boxes_A4, head_outputs.boxes_A4, rtol=1e-3, atol=1e-4)
     with torch.no_grad():  # an evaluation between two steps leaves nothing behind
         detector(inputs)
     assert adapter._taps[point].take().cls == []
-    again = adapter.look(inputs)
-    assert [level.shape for level in again.taps[point].cls] == [level.shape for level in view.taps[point].cls]
+    again = adapter.forward(inputs)
+    assert [level.shape for level in again.taps[point].cls] == [level.shape for level in head_outputs.taps[point].cls]
 
 
 def test_taps_change_nothing_of_what_the_head_says(built: Built) -> None:
@@ -309,9 +309,9 @@ def test_taps_change_nothing_of_what_the_head_says(built: Built) -> None:
     adapter, plain = seen(detector, inputs)
     for where in ("before", "after"):
         adapter.tap(TapPoint(1, where))
-    view = adapter.look(inputs)
-    assert torch.equal(view.logits_AC, plain.logits_AC)
-    before, after = (view.taps[TapPoint(1, where)] for where in ("before", "after"))
+    head_outputs = adapter.forward(inputs)
+    assert torch.equal(head_outputs.logits_AC, plain.logits_AC)
+    before, after = (head_outputs.taps[TapPoint(1, where)] for where in ("before", "after"))
     assert all(torch.equal(late, early.relu()) for late, early in zip(after.cls, before.cls, strict=True))
     assert all(torch.equal(late, early.relu()) for late, early in zip(after.box, before.box, strict=True))
     assert any(bool((early < 0).any()) for early in before.cls)
@@ -339,7 +339,7 @@ def test_every_method_that_fits_moves_the_student_alone(built: Built) -> None:
     for name, method in tried.items():
         teacher.serve(method)
         distiller = Distiller(student, method)
-        losses = distiller(inputs, samples, teacher.look(inputs), TargetCache(), True)
+        losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache(), True)
         terms = {term: losses[term] for term in distiller.terms}
         assert all(bool(torch.isfinite(value)) and value.item() > 0.0 for value in terms.values()), (name, terms)
         assert all(bool(torch.isfinite(value)) for value in distiller.telemetry.values()), name
@@ -362,7 +362,7 @@ def test_every_method_that_fits_survives_any_batch(built: Built, scenes: tuple[S
     for name, method in methods(built.case):
         teacher.serve(method)
         student.zero_grad()
-        losses = Distiller(student, method)(inputs, samples, teacher.look(inputs), TargetCache())
+        losses = Distiller(student, method)(inputs, samples, teacher.forward(inputs), TargetCache())
         assert all(bool(torch.isfinite(value)) for value in losses.values()), (name, losses)
         backward(losses)
         assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients(student).values()), name
@@ -373,7 +373,7 @@ def test_terms_of_weight_0_change_no_bit_of_a_step(built: Built) -> None:
     found = []
     for method in (NoDistillation(kind="none"), Bckd(kind="bckd", alpha1=0.0, alpha2=0.0)):
         student = built.fresh()
-        teacher = built.teacher.look(inputs)
+        teacher = built.teacher.forward(inputs)
         losses = Distiller(student, method)(inputs, samples, teacher, TargetCache())
         backward(losses)
         found.append(gradients(student) | losses)

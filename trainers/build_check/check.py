@@ -90,7 +90,7 @@ def _teacher(teacher: Teacher, classes: tuple[str, ...]) -> Any:
         load_weights(model, teacher.weights, "teacher", classes)
     frozen = FrozenTeacher(model)
     with explained("ask it as a teacher"):
-        frozen.look(model.data_preprocessor(_batch(), True)["inputs"])
+        frozen.forward(model.data_preprocessor(_batch(), True)["inputs"])
     return frozen
 
 
@@ -106,14 +106,14 @@ def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
     with explained(what):
         distiller = Distiller(student, method)
         data = student.data_preprocessor(_batch(), True)
-        view = None
+        head_outputs = None
         if teacher is not None:
             require_pair(method, teacher.adapter, distiller.adapter)
             teacher.serve(method)
-            view = teacher.look(teacher.detector.data_preprocessor(_batch(), True)["inputs"])
+            head_outputs = teacher.forward(teacher.detector.data_preprocessor(_batch(), True)["inputs"])
             if inherits(method):
                 inherit(student, teacher.detector)
-        distiller(data["inputs"], data["data_samples"], view, TargetCache())
+        distiller(data["inputs"], data["data_samples"], head_outputs, TargetCache())
 
 
 def _batch() -> dict[str, Any]:

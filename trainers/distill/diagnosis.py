@@ -18,8 +18,8 @@ class Evidence:
     step: int
     names: tuple[str, ...]
     image_ids: tuple[Any, ...]
-    view: HeadOutputs
-    pair: TeacherStudentOutputs | None
+    head_outputs: HeadOutputs
+    outputs: TeacherStudentOutputs | None
 
     def describe(self, name: str, terms: Mapping[str, Term]) -> str:
         """Return where loss ``name`` is not finite, as ``level 2 (stride 32), images 139, 285``."""
@@ -27,21 +27,21 @@ class Evidence:
         if not places:
             return f"no single level or image, images {self._named(range(len(self.image_ids)))}"
         levels = sorted({level for level, _ in places})
-        strides = self.view.adapter.head.prior_generator.strides
+        strides = self.head_outputs.adapter.head.prior_generator.strides
         where = ", ".join(f"level {level} (stride {_side(strides[level])})" for level in levels)
         return f"{where}, images {self._named(sorted({image for _, image in places}))}"
 
     def _places(self, name: str, terms: Mapping[str, Term]) -> Iterator[tuple[int, int]]:
         """Yield (level, image): of outputs that are not finite, else of anchors on which the term is not."""
-        found = list(infinite_outputs(self.view.outs))
-        if self.pair is not None:
-            found += infinite_outputs(self.pair.teacher.outs)
-        if found or self.pair is None or name not in terms or terms[name].focus(self.pair) is None:
+        found = list(infinite_outputs(self.head_outputs.outs))
+        if self.outputs is not None:
+            found += infinite_outputs(self.outputs.teacher.outs)
+        if found or self.outputs is None or name not in terms or terms[name].focus(self.outputs) is None:
             yield from found
             return
-        for level in range(self.pair.anchors.num_levels):
+        for level in range(self.outputs.anchors.num_levels):
             for image in range(len(self.image_ids)):
-                if not torch.isfinite(terms[name](self.pair.only(level, image))):
+                if not torch.isfinite(terms[name](self.outputs.only(level, image))):
                     yield level, image
 
     def _named(self, images: Any) -> str:

@@ -47,20 +47,20 @@ class FrozenTeacher:
             self._adapter.tap(point)
 
     @torch.inference_mode()
-    def look(self, inputs: Tensor, precision: Precision = "fp32") -> HeadOutputs:
+    def forward(self, inputs: Tensor, precision: Precision = "fp32") -> HeadOutputs:
         """Return the teacher's outputs for preprocessed images (B, 3, H, W); its head runs only if a method needs it.
 
-        Its features and raw outputs cannot be saved for a backward pass; all that the view makes of them can.
+        Its features and raw outputs cannot be saved for a backward pass; all that the head outputs make of them can.
         """
-        return self._adapter.look(inputs, self._needs, precision)
+        return self._adapter.forward(inputs, self._needs, precision)
 
 
 class Distiller(nn.Module):
     """Compute all losses of one student: its detector's own, and the method's terms.
 
     The student is the only submodule. ``forward`` takes preprocessed images (B, 3, H, W), their data samples, the
-    teacher's view (``None``: no distillation) and the batch's target cache, and returns named scalar losses; training
-    minimises their sum. The student's network runs in ``precision``, the losses in float32. ``pair`` is the last batch
+    teacher's outputs (``None``: no distillation) and the batch's target cache, and returns named scalar losses; training
+    minimises their sum. The student's network runs in ``precision``, the losses in float32. ``outputs`` is the last batch
     as both detectors saw it, ``telemetry`` the last probe's result.
     """
 
@@ -69,8 +69,8 @@ class Distiller(nn.Module):
         self.student, self._precision = student, precision
         self.adapter = adapter_for(student)
         self.terms = terms(method)
-        self.pair: TeacherStudentOutputs | None = None
-        self.view: HeadOutputs | None = None
+        self.outputs: TeacherStudentOutputs | None = None
+        self.head_outputs: HeadOutputs | None = None
         self.telemetry: dict[str, Tensor] = {}
         for point in tapped(method):
             self.adapter.tap(point)
@@ -79,21 +79,21 @@ class Distiller(nn.Module):
         self, inputs: Tensor, samples: Any, teacher: HeadOutputs | None, cache: TargetCache, probing: bool = False
     ) -> Losses:
         """Return the detector's losses and the terms', scalars; gradient flows to the student only."""
-        view = self.adapter.look(inputs, precision=self._precision)
+        head_outputs = self.adapter.forward(inputs, precision=self._precision)
         targets = cache.of(self.adapter)
-        detection = self.adapter.losses(view, samples, targets)
-        self.view, self.pair = view, None
+        detection = self.adapter.losses(head_outputs, samples, targets)
+        self.head_outputs, self.outputs = head_outputs, None
         if not self.terms or teacher is None:
             return detection
         objects, _, metas = unpack_gt_instances(samples)
         boxes = [found.bboxes for found in objects]
-        self.pair = pair = TeacherStudentOutputs(
-            view, teacher, lambda: self.adapter.anchors(view, targets), metas, boxes
+        self.outputs = outputs = TeacherStudentOutputs(
+            head_outputs, teacher, lambda: self.adapter.anchors(head_outputs, targets), metas, boxes
         )
-        require_same_anchors(pair, self.needs())
-        distilled = {name: term(pair) for name, term in self.terms.items()}
+        require_same_anchors(outputs, self.needs())
+        distilled = {name: term(outputs) for name, term in self.terms.items()}
         if probing:
-            self.telemetry = probe(pair, self.terms, detection, distilled)
+            self.telemetry = probe(outputs, self.terms, detection, distilled)
         return detection | distilled
 
     def needs(self) -> frozenset[Need]:
@@ -106,11 +106,11 @@ def tapped(method: MethodSpec) -> set[TapPoint]:
     return {term.point for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
 
 
-def require_same_anchors(pair: TeacherStudentOutputs, needs: frozenset[Need]) -> None:
+def require_same_anchors(outputs: TeacherStudentOutputs, needs: frozenset[Need]) -> None:
     """Raise ``TrialError`` when terms compare anchor by anchor and the heads predict for different anchors or classes."""
     if needs <= {Need.FEATURES}:
         return
-    student, teacher = pair.student.logits_AC.shape, pair.teacher.logits_AC.shape
+    student, teacher = outputs.student.logits_AC.shape, outputs.teacher.logits_AC.shape
     if student != teacher:
         raise TrialError(
             f"student and teacher predict different (anchors, classes): {tuple(student)} and {tuple(teacher)}"

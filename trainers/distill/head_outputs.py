@@ -67,7 +67,7 @@ class HeadOutputs:
     """Hold one detector's outputs for one batch. Outputs are computed on first use and kept.
 
     An adapter's subclass defines the properties that its head gives; the others raise. Gradient flows to the
-    detector that made the view, unless it is a frozen teacher's. Boxes are in units of their level's stride.
+    detector that made the outputs, unless it is a frozen teacher's. Boxes are in units of their level's stride.
     """
 
     def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[TapPoint, HeadFeatures]) -> None:
@@ -168,13 +168,13 @@ class TeacherStudentOutputs:
         return self.crossed[point]
 
     def detached(self) -> "TeacherStudentOutputs":
-        """Return the pair without graph, for a look at it after the step."""
-        known = self.__dict__.get("anchors")  # to compute it now would wait for workers that do not look
+        """Return the outputs without graph, to inspect them after the step."""
+        known = self.__dict__.get("anchors")  # to compute it now would wait for workers that do not inspect
         assign = (lambda: known) if known is not None else self.assign
         return TeacherStudentOutputs(self.student.detached(), self.teacher, assign, self.metas, self.objects)
 
     def only(self, level: int, image: int) -> "TeacherStudentOutputs":
-        """Return the pair with all anchors but those of one level of one image weighing nothing."""
+        """Return the outputs with all anchors but those of one level of one image weighing nothing."""
         return TeacherStudentOutputs(
             self.student, self.teacher, lambda: self.anchors.only(level, image), self.metas, self.objects
         )

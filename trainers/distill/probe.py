@@ -13,7 +13,7 @@ DETECTION = "detection"
 
 
 def probe(
-    pair: TeacherStudentOutputs,
+    outputs: TeacherStudentOutputs,
     terms: Mapping[str, Term],
     detection: Mapping[str, Tensor],
     distilled: Mapping[str, Tensor],
@@ -25,11 +25,11 @@ def probe(
     ``focus/<term>`` is the smallest fraction of this worker's anchors that carries nine tenths of the term's weight.
     """
     losses = {DETECTION: torch.stack(list(detection.values())).sum(), **distilled}
-    norms = {name: gradient_norm(loss, pair.student.features) for name, loss in losses.items()}
+    norms = {name: gradient_norm(loss, outputs.student.features) for name, loss in losses.items()}
     total = torch.stack(list(norms.values())).sum().clamp(min=torch.finfo(torch.float32).tiny)
     found = {f"grad_share/{name}": norm / total for name, norm in norms.items()}
     for name, term in terms.items():
-        weight_A = term.focus(pair)
+        weight_A = term.focus(outputs)
         if weight_A is not None:
             found[f"focus/{name}"] = concentration(weight_A.detach())
     return found

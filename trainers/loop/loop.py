@@ -109,9 +109,9 @@ class WorkerGroup:
             loader_workers=loaders,
             pinned=placement.cuda and loaders > 0,
         )
-        self._lesson = SharedBatches(jobs, self._device)
+        self._shared = SharedBatches(jobs, self._device)
         self._jobs = jobs
-        self._members: list[StudentTrainer] = []
+        self._students: list[StudentTrainer] = []
         self._failures: list[tuple[str, Failed]] = []
         stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
         self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
@@ -134,33 +134,33 @@ class WorkerGroup:
         for job in self._jobs:
             self._join(job)
         yield from self._failed()
-        for member in self._members:
-            yield from ((member.job.trial_id, record) for record in member.history)
-        for member in [member for member in self._members if member.last_step == 0 and not member.history]:
-            yield from self._close_epoch(member, NO_TIME)  # no step to make: evaluated as it is
+        for student in self._students:
+            yield from ((student.job.trial_id, record) for record in student.history)
+        for student in [student for student in self._students if student.last_step == 0 and not student.history]:
+            yield from self._close_epoch(student, NO_TIME)  # no step to make: evaluated as it is
         self._ask_who_stays()
-        first = min((member.step for member in self._members), default=0)
-        last = max((member.last_step for member in self._members), default=0)
+        first = min((student.step for student in self._students), default=0)
+        last = max((student.last_step for student in self._students), default=0)
         self._epoch_began = time.monotonic()
         self._batches = Waited(self._stream.batches(first, last))
         for step, batch in enumerate(self._batches, start=first):
             self._watchdog.alive()
             self._end_those_asked_to_stop()
             yield from self._failed()
-            active = [member for member in self._members if member.step == step < member.last_step]
-            if active:  # a resumed member may be ahead of where a shorter one ended
+            active = [student for student in self._students if student.step == step < student.last_step]
+            if active:  # a resumed student may be ahead of where a shorter one ended
                 self._train_step(step, batch, active)
             yield from self._failed()
-            active = [member for member in active if member in self._members]
+            active = [student for student in active if student in self._students]
             self._save(filter(StudentTrainer.at_checkpoint, active))
             ended = list(filter(StudentTrainer.at_epoch_end, active))
             timing = self._shares()
-            for member in ended:
-                yield from self._close_epoch(member, timing)
+            for student in ended:
+                yield from self._close_epoch(student, timing)
             if ended:
                 self._ask_who_stays()
                 self._epoch_began, self._batches.seconds = time.monotonic(), 0.0
-            if not any(member.step < member.last_step for member in self._members):
+            if not any(student.step < student.last_step for student in self._students):
                 return
 
     def _join(self, job: Job) -> None:
@@ -168,13 +168,13 @@ class WorkerGroup:
         together = len(self._jobs) > 1
         with self._leaving(job.trial_id):
             require_unchanged(job)
-            member = StudentTrainer(
-                job, self._stream.steps_per_epoch, self._device, self._lesson.teacher, together=together
+            student = StudentTrainer(
+                job, self._stream.steps_per_epoch, self._device, self._shared.teacher, together=together
             )
-            member.train_mode()
+            student.train_mode()
             if get_rank() == 0:
-                member.files.report_data(self._data)
-            self._members.append(member)
+                student.files.report_data(self._data)
+            self._students.append(student)
 
     @contextmanager
     def _leaving(self, trial_id: str) -> Iterator[None]:
@@ -188,7 +188,7 @@ class WorkerGroup:
         """Take a student out; one that is alone, or whose failure its workers may not share, takes all with it."""
         if len(self._jobs) == 1 or (get_world_size() > 1 and not isinstance(error, TrialError)):
             raise error
-        self._members = [member for member in self._members if member.job.trial_id != trial_id]
+        self._students = [student for student in self._students if student.job.trial_id != trial_id]
         self._failures.append((trial_id, Failed(error)))
 
     def _failed(self) -> Iterator[tuple[str, Failed]]:
@@ -196,68 +196,68 @@ class WorkerGroup:
         yield from failures
 
     def _ask_who_stays(self) -> None:
-        members = [member for member in self._members if member.step < member.last_step]
-        if not members:
+        students = [student for student in self._students if student.step < student.last_step]
+        if not students:
             return
         self._watchdog.rest()
-        stay = self._active_trials([member.job.trial_id for member in members])
-        self._members = [member for member in members if member.job.trial_id in stay]
+        stay = self._active_trials([student.job.trial_id for student in students])
+        self._students = [student for student in students if student.job.trial_id in stay]
 
     def _end_those_asked_to_stop(self) -> None:
         asked = self._stop.agreed()
         if asked:
-            leaving = [member for member in self._members if member.job.directory in asked]
+            leaving = [student for student in self._students if student.job.directory in asked]
             self._save(leaving)
-            self._members = [member for member in self._members if member not in leaving]
+            self._students = [student for student in self._students if student not in leaving]
 
     def _train_step(self, step: int, batch: Any, active: list[StudentTrainer]) -> None:
-        shown = self._lesson.begin(step, batch)
-        for member in active:
+        shared_batch = self._shared.begin(step, batch)
+        for student in active:
             seed_everything(derive(self._trial.seed, "step", step, get_rank()))
-            with self._leaving(member.job.trial_id):
-                member.train_step(shown.chunks(member.job.trial_id, member.student, asks_in=member.asks_in))
+            with self._leaving(student.job.trial_id):
+                student.train_step(shared_batch.chunks(student.job.trial_id, student.student, asks_in=student.asks_in))
         self._show_progress(active)
 
-    def _save(self, members: Iterable[StudentTrainer]) -> None:
-        for member in members:
-            if self._sound(member):
-                member.save_between_epochs(sum(self._shares().values()))
+    def _save(self, students: Iterable[StudentTrainer]) -> None:
+        for student in students:
+            if self._sound(student):
+                student.save_between_epochs(sum(self._shares().values()))
 
     def _shares(self) -> dict[str, float]:
         """Return each student's share of the seconds that the epoch has taken: shared work counts once."""
         waited = self._batches.seconds
         trained = time.monotonic() - self._epoch_began - waited
-        return {key: value / max(1, len(self._members)) for key, value in ((TRAIN, trained), (LOAD, waited))}
+        return {key: value / max(1, len(self._students)) for key, value in ((TRAIN, trained), (LOAD, waited))}
 
-    def _sound(self, member: StudentTrainer) -> bool:
-        """Tell whether a member's losses were finite so far, on all workers; one whose were not leaves."""
-        error = first_of(member.unsound())
+    def _sound(self, student: StudentTrainer) -> bool:
+        """Tell whether a student's losses were finite so far, on all workers; one whose were not leaves."""
+        error = first_of(student.unsound())
         if error is not None:
-            self._leave(member.job.trial_id, error)
+            self._leave(student.job.trial_id, error)
         return error is None
 
-    def _close_epoch(self, member: StudentTrainer, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
+    def _close_epoch(self, student: StudentTrainer, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
         record = None
-        if self._sound(member):
-            with self._leaving(member.job.trial_id):
-                record = self._commit(member, timing)
+        if self._sound(student):
+            with self._leaving(student.job.trial_id):
+                record = self._commit(student, timing)
         if record is not None:
-            yield member.job.trial_id, record
+            yield student.job.trial_id, record
         yield from self._failed()
 
-    def _commit(self, member: StudentTrainer, timing: dict[str, float]) -> Record:
+    def _commit(self, student: StudentTrainer, timing: dict[str, float]) -> Record:
         began = time.monotonic()
-        member.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
-        metrics = self._evaluate(member) if member.wants_evaluation() else {}
-        before = timing | {TRAIN: member.spent_s + timing[TRAIN]}
-        record = member.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began})
-        member.train_mode()
+        student.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
+        metrics = self._evaluate(student) if student.wants_evaluation() else {}
+        before = timing | {TRAIN: student.spent_s + timing[TRAIN]}
+        record = student.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began})
+        student.train_mode()
         return record
 
-    def _evaluate(self, member: StudentTrainer) -> dict[str, float]:
+    def _evaluate(self, student: StudentTrainer) -> dict[str, float]:
         data, alive = self._trial.dataset, self._watchdog.alive
         found = evaluate(
-            member.result,
+            student.result,
             self._validation,
             data.evaluator,
             alive,
@@ -271,8 +271,8 @@ class WorkerGroup:
         if get_rank() != 0 or now - self._progress_written < PROGRESS_EVERY_S:
             return
         self._progress_written = now
-        for member in active:
-            member.files.show_progress(member.step, member.last_step)
+        for student in active:
+            student.files.show_progress(student.step, student.last_step)
 
 
 def first_of(error: Exception | None) -> Exception | None:

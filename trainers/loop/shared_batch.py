@@ -75,34 +75,37 @@ class SharedBatches:
 class SharedBatch:
     """Hold one batch; its shared parts are computed for the first student that requests them."""
 
-    def __init__(self, lesson: SharedBatches, step: int, batch: Any) -> None:
-        self._lesson, self._step, self._batch = lesson, step, batch
+    def __init__(self, shared: SharedBatches, step: int, batch: Any) -> None:
+        self._shared, self._step, self._batch = shared, step, batch
         self._prepared: dict[str, list[Chunk]] = {}
-        self._views: dict[Precision, list[HeadOutputs]] = {}
+        self._teacher_outputs: dict[Precision, list[HeadOutputs]] = {}
 
     def chunks(self, trial_id: str, student: Any, *, asks_in: Precision | None) -> list[Chunk]:
-        """Return the chunks of the batch for a student, with the teacher's view in a precision (``None``: without)."""
-        kind = self._lesson.kind(trial_id)
+        """Return the chunks of the batch for a student, with the teacher's outputs in a precision (``None``: without)."""
+        kind = self._shared.kind(trial_id)
         if kind not in self._prepared:
-            images, samples = self._lesson.prepare(student, self._step, self._batch)
+            images, samples = self._shared.prepare(student, self._step, self._batch)
             parts = zip(images, samples, strict=True)
             self._prepared[kind] = [Chunk(inputs, some, None, TargetCache()) for inputs, some in parts]
         chunks = self._prepared[kind]
         if asks_in is None:
             return chunks
-        if asks_in not in self._views:
-            self._views[asks_in] = self._look(chunks if self._lesson.sees(kind) else None, asks_in)
-        views = self._views[asks_in]
-        return [Chunk(one.inputs, one.samples, view, one.targets) for one, view in zip(chunks, views, strict=True)]
+        if asks_in not in self._teacher_outputs:
+            self._teacher_outputs[asks_in] = self._forward(chunks if self._shared.sees(kind) else None, asks_in)
+        teacher_outputs = self._teacher_outputs[asks_in]
+        return [
+            Chunk(one.inputs, one.samples, outputs, one.targets)
+            for one, outputs in zip(chunks, teacher_outputs, strict=True)
+        ]
 
-    def _look(self, same: list[Chunk] | None, precision: Precision) -> list[HeadOutputs]:
+    def _forward(self, same: list[Chunk] | None, precision: Precision) -> list[HeadOutputs]:
         """Ask the teacher; ``same`` are chunks of the pixels that it would see, where they are there already."""
-        teacher = self._lesson.teacher
+        teacher = self._shared.teacher
         assert teacher is not None
         if same is not None:
-            return [teacher.look(chunk.inputs, precision) for chunk in same]
-        inputs = self._lesson.prepare(teacher.detector, self._step, self._batch)[0]
-        return [teacher.look(chunk, precision) for chunk in inputs]
+            return [teacher.forward(chunk.inputs, precision) for chunk in same]
+        inputs = self._shared.prepare(teacher.detector, self._step, self._batch)[0]
+        return [teacher.forward(chunk, precision) for chunk in inputs]
 
 
 def shared_teacher(trials: list[TrialSpec]) -> Teacher | None:

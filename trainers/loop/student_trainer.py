@@ -139,11 +139,13 @@ class StudentTrainer:
 
         On a CPU this is known, and raised, at once.
         """
-        view, pair = self.distiller.view, self.distiller.pair
-        assert view is not None
+        head_outputs, outputs = self.distiller.head_outputs, self.distiller.outputs
+        assert head_outputs is not None
         ids = tuple(sample.metainfo.get("img_id") for sample in samples)
-        evidence = Evidence(self.step, tuple(losses), ids, view.detached(), pair.detached() if pair else None)
-        self.distiller.view = self.distiller.pair = None  # their graphs would outlive the step
+        evidence = Evidence(
+            self.step, tuple(losses), ids, head_outputs.detached(), outputs.detached() if outputs else None
+        )
+        self.distiller.head_outputs = self.distiller.outputs = None  # their graphs would outlive the step
         self._watch.note(evidence, losses)
         self._state.telemetry |= self.distiller.telemetry
 

@@ -32,15 +32,19 @@ class Scene:
 
     def losses(self) -> dict[str, Tensor]:
         """Return all losses: mmdet's, and the terms."""
-        return self.distiller(self.inputs, self.samples, self.teacher.look(self.inputs), self.cache)
+        return self.distiller(self.inputs, self.samples, self.teacher.forward(self.inputs), self.cache)
 
     def distil(self) -> None:
-        """Do what distillation adds: the teacher's look, the terms, their gradients."""
+        """Do what distillation adds: the teacher's forward pass, the terms, their gradients."""
         adapter = self.distiller.adapter
-        view, targets = adapter.look(self.inputs), self.cache.of(adapter)
+        head_outputs, targets = adapter.forward(self.inputs), self.cache.of(adapter)
         objects, _, metas = unpack_gt_instances(self.samples)
         boxes = [found.bboxes for found in objects]
-        pair = TeacherStudentOutputs(
-            view, self.teacher.look(self.inputs), lambda: adapter.anchors(view, targets), metas, boxes
+        outputs = TeacherStudentOutputs(
+            head_outputs,
+            self.teacher.forward(self.inputs),
+            lambda: adapter.anchors(head_outputs, targets),
+            metas,
+            boxes,
         )
-        torch.stack([term(pair) for term in self.distiller.terms.values()]).sum().backward()
+        torch.stack([term(outputs) for term in self.distiller.terms.values()]).sum().backward()

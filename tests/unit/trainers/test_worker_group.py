@@ -145,9 +145,9 @@ def share_of(spec: TrialSpec, rank: int) -> Anchors:
     student = build_empty(spec.student, 3)
     prepared = student.data_preprocessor(next(stream.batches(0, 1)), True)
     adapter, targets = adapter_for(student), Targets()
-    view = adapter.look(prepared["inputs"])
-    adapter.losses(view, prepared["data_samples"], targets)
-    return adapter.anchors(view, targets)
+    head_outputs = adapter.forward(prepared["inputs"])
+    adapter.losses(head_outputs, prepared["data_samples"], targets)
+    return adapter.anchors(head_outputs, targets)
 
 
 def test_the_preconditions_hold(frozen_norms: TrialSpec) -> None:

@@ -52,11 +52,11 @@ class AnchoredAdapter(Adapter):
         coding = f"{type(coder).__name__} {sorted(vars(coder).items())}"
         return f"{super().assigner} {self.head.reg_decoded_bbox} {coding}"
 
-    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
+    def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:
         """Return labels, weights and levels of all anchors; N is the divisor of the head's classification loss."""
-        assert isinstance(view, GridOutputs)
+        assert isinstance(head_outputs, GridOutputs)
         labels, label_weights = targets.value[self.first : self.first + 2]
-        level_A, image_A = view.places()
+        level_A, image_A = head_outputs.places()
         label_A = torch.cat(labels, 1).flatten()
         return Anchors(
             weight_A=torch.cat(label_weights, 1).flatten(),
@@ -72,11 +72,11 @@ class AnchoredAdapter(Adapter):
         count = torch.full((), float(positives), device=device)  # copying it to a GPU would wait for that
         return (reduce_mean(count) if self.reduces_normaliser else count).clamp(min=1.0)
 
-    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, head_outputs: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes`` (pixels, a list over images)."""
-        assert isinstance(view, AnchoredOutputs)
+        assert isinstance(head_outputs, AnchoredOutputs)
         objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
-        anchors, valid = self.head.get_anchors(view.sizes, metas, device=view.outs[0][0].device)
+        anchors, valid = self.head.get_anchors(head_outputs.sizes, metas, device=head_outputs.outs[0][0].device)
         found = self.head.get_targets(anchors, valid, objects, metas)
         label_A = torch.cat(found[self.first], 1).flatten()
         return (label_A >= 0) & (label_A < self.head.num_classes)

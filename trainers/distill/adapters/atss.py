@@ -18,7 +18,7 @@ class AtssOutputs(CodedOutputs):
 class AtssAdapter(AnchoredAdapter):
     """Connect ``ATSSHead``: ATSS assignment, independent of predictions; N is reduced over workers."""
 
-    view = AtssOutputs
+    outputs_class = AtssOutputs
     reduces_normaliser = True
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:

@@ -67,7 +67,7 @@ class Adapter(ABC):
     state dict. Adding a head means: subclass this and ``HeadOutputs``, describe it by a ``HeadSpec``.
     """
 
-    view: ClassVar[type[HeadOutputs]]
+    outputs_class: ClassVar[type[HeadOutputs]]
     shares_targets: ClassVar[bool] = True  # False where the assignment depends on the student's predictions
 
     def __init__(self, detector: Any) -> None:
@@ -85,26 +85,28 @@ class Adapter(ABC):
             blocks = self.head.cls_convs[point.convs - 1], self.head.reg_convs[point.convs - 1]
             self._taps[point] = Tap(*blocks, point.tap)
 
-    def look(self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32") -> HeadOutputs:
+    def forward(
+        self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32"
+    ) -> HeadOutputs:
         """Run the detector on preprocessed images (B, 3, H, W); of ``needs`` (None: all) see whether the head has to run.
 
-        ``precision`` is that of the network; all that the view holds is float32.
+        ``precision`` is that of the network; all that the outputs hold is float32.
         """
         with network_in(precision, inputs.device):
             features = list(self.detector.extract_feat(inputs))
             if needs is not None and needs <= {Need.FEATURES}:
-                return self.view(self, widened(features), (), {})
+                return self.outputs_class(self, widened(features), (), {})
             for tap in self._taps.values():
                 tap.listen()
             outs = self.head(tuple(features))
         taps = {point: widened(tap.take()) for point, tap in self._taps.items()}
-        return self.view(self, widened(features), widened(outs), taps)
+        return self.outputs_class(self, widened(features), widened(outs), taps)
 
-    def losses(self, view: HeadOutputs, samples: Any, targets: Targets) -> Losses:
+    def losses(self, head_outputs: HeadOutputs, samples: Any, targets: Targets) -> Losses:
         """Return the detector's own losses by name, scalars, and leave the assignment in ``targets``."""
         with self.remembering(targets):
             boxes, ignored, metas = unpack_gt_instances(samples)
-            losses = self.head.loss_by_feat(*view.outs, boxes, metas, ignored)
+            losses = self.head.loss_by_feat(*head_outputs.outs, boxes, metas, ignored)
         return {key.removeprefix("loss_"): _total(value) for key, value in losses.items()}
 
     def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> HeadOutputs:
@@ -114,7 +116,7 @@ class Adapter(ABC):
         """
         cls = [self._rest(s, t, self.head.cls_convs[convs:]) for s, t in zip(student.cls, own.cls, strict=True)]
         box = [self._rest(s, t, self.head.reg_convs[convs:]) for s, t in zip(student.box, own.box, strict=True)]
-        return self.view(self, [], self.predict(cls, box), {})
+        return self.outputs_class(self, [], self.predict(cls, box), {})
 
     @staticmethod
     def _rest(student: Tensor, own: Tensor, convs: Any) -> Tensor:
@@ -150,14 +152,14 @@ class Adapter(ABC):
     # -------------------------------------------------------------------------------------------- for each head
 
     @abstractmethod
-    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
+    def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:
         """Return the assignment that ``losses`` left in ``targets``."""
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:
         """Return the head's outputs for features after all its stacked convolutions (heads that give HEAD_FEATURES)."""
         raise NotImplementedError
 
-    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, head_outputs: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which anchors (bool, (A,)) the head's own assigner gives to ``boxes``.
 
         ``boxes`` is a list over images of (n, 4) in pixels, ``metas`` mmdet's meta information of each image (heads

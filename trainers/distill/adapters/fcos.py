@@ -21,7 +21,7 @@ class FcosOutputs(GridOutputs):
 
     Logits are the class logits, which its focal loss supervises; the centerness is no part of the probability.
     ``bbox_preds`` are distances in pixels, except of a head with ``norm_on_bbox`` while it is trained, whose distances
-    are in units of the stride: the view knows in which mode the head ran, and answers in units of the stride.
+    are in units of the stride: the object knows in which mode the head ran, and answers in units of the stride.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +56,7 @@ class FcosAdapter(Adapter):
     limited to ``LARGEST_SIDE``, in the head's own outputs too: it leaves a point in the background to grow freely.
     """
 
-    view = FcosOutputs
+    outputs_class = FcosOutputs
 
     def __init__(self, detector: Any) -> None:
         super().__init__(detector)
@@ -73,26 +73,26 @@ class FcosAdapter(Adapter):
             f"{head.norm_on_bbox} {head.num_classes}"
         )
 
-    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
+    def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:
         """Return labels and levels of all points, each of weight 1; N is the divisor of the classification loss."""
-        assert isinstance(view, FcosOutputs)
-        positive_A = self._positive(targets.value[0], view.images)
-        level_A, image_A = view.places()
+        assert isinstance(head_outputs, FcosOutputs)
+        positive_A = self._positive(targets.value[0], head_outputs.images)
+        level_A, image_A = head_outputs.places()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,
             level_A=level_A,
             image_A=image_A,
-            num_levels=len(view.sizes),
+            num_levels=len(head_outputs.sizes),
             normaliser=reduce_mean(positive_A.sum().float()).clamp(min=1.0),
         )
 
-    def match(self, view: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
+    def match(self, head_outputs: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which points (bool, (A,)) the head's own assignment gives to ``boxes`` (pixels, a list over images)."""
-        assert isinstance(view, FcosOutputs)
+        assert isinstance(head_outputs, FcosOutputs)
         objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
-        labels, _ = self.head.get_targets(view.priors(), objects)
-        return self._positive(labels, view.images)
+        labels, _ = self.head.get_targets(head_outputs.priors(), objects)
+        return self._positive(labels, head_outputs.images)
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:
         """Return ``(cls_scores, bbox_preds, centernesses)`` for features after the stacked convolutions."""

@@ -41,7 +41,7 @@ class GflOutputs(AnchoredOutputs):
 class GflAdapter(AnchoredAdapter):
     """Connect ``GFLHead``: ATSS assignment, independent of predictions; N is reduced over workers."""
 
-    view = GflOutputs
+    outputs_class = GflOutputs
     reduces_normaliser = True
 
     def predict(self, cls: list[Tensor], box: list[Tensor]) -> Any:

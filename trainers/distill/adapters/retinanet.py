@@ -21,7 +21,7 @@ class RetinaNetAdapter(AnchoredAdapter):
     the losses of N workers are the mean of N losses, each divided by its own number.
     """
 
-    view = RetinaNetOutputs
+    outputs_class = RetinaNetOutputs
     first = 0
     reduces_normaliser = False
 

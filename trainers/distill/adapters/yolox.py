@@ -53,7 +53,7 @@ class YoloxAdapter(Adapter):
     exponentiates are limited to ``LARGEST_SIDE``, in the head's own outputs too.
     """
 
-    view = YoloxOutputs
+    outputs_class = YoloxOutputs
     shares_targets = False
 
     def __init__(self, detector: Any) -> None:
@@ -78,17 +78,17 @@ class YoloxAdapter(Adapter):
             del self.head._get_targets_single
         targets.value = found
 
-    def anchors(self, view: HeadOutputs, targets: Targets) -> Anchors:
+    def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:
         """Return positives and levels of all anchors, each of weight 1; N is the divisor of the head's losses."""
-        assert isinstance(view, YoloxOutputs)
+        assert isinstance(head_outputs, YoloxOutputs)
         positive_A = torch.cat([image[0] for image in targets.value])
-        level_A, image_A = view.places()
+        level_A, image_A = head_outputs.places()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,
             level_A=level_A,
             image_A=image_A,
-            num_levels=len(view.sizes),
+            num_levels=len(head_outputs.sizes),
             normaliser=reduce_mean(positive_A.sum().float()).clamp(min=1.0),
         )
 

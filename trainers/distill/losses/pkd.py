@@ -50,7 +50,7 @@ def pearson_distillation(student_levels: Sequence[Tensor], teacher_levels: Seque
             f"student and teacher must have equally many levels, at least 1: got {len(student_levels)} and "
             f"{len(teacher_levels)}"
         )
-    losses = [_level(*pair) for pair in zip(student_levels, teacher_levels, strict=True)]
+    losses = [_level(*outputs) for outputs in zip(student_levels, teacher_levels, strict=True)]
     return torch.stack(losses).sum()
 
 

@@ -14,8 +14,8 @@ class Term(Protocol):
     def spec(self) -> Any:
         """Return the section that describes the term."""
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return the weighted loss, a scalar; gradient flows to the student only."""
 
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor | None:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor | None:
         """Return how much each anchor weighs in the loss (A,), without graph; ``None`` for terms without anchors."""

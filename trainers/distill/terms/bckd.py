@@ -1,4 +1,4 @@
-"""Apply BCKD's two losses to a pair of views."""
+"""Apply BCKD's two losses to the outputs of teacher and student."""
 
 from dataclasses import dataclass
 
@@ -20,26 +20,26 @@ class BckdClsTerm:
 
     spec: BckdCls
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the classification term."""
         loss, peak_A = classification_and_peak(
-            scores(pair.student, self.spec),
-            scores(pair.teacher, self.spec),
-            anchor_weight(pair, self.spec),
-            normaliser(pair.anchors, self.spec),
+            scores(outputs.student, self.spec),
+            scores(outputs.teacher, self.spec),
+            anchor_weight(outputs, self.spec),
+            normaliser(outputs.anchors, self.spec),
             gamma=self.spec.gamma,
             detach_weight=self.spec.detach_weight,
         )
         if peak_A is not None:
-            pair.shared["peak", *alike(self.spec)] = peak_A
+            outputs.shared["peak", *alike(self.spec)] = peak_A
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
-        student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
+        student_AC, teacher_AC = scores(outputs.student, self.spec), scores(outputs.teacher, self.spec)
         disagreement_A = (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().pow(self.spec.gamma).sum(1)
-        return disagreement_A * anchor_weight(pair, self.spec)
+        return disagreement_A * anchor_weight(outputs, self.spec)
 
 
 @dataclass(frozen=True)
@@ -48,42 +48,42 @@ class BckdLocTerm:
 
     spec: BckdLoc
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the localization term."""
         loss = localization_distillation(
-            pair.student.boxes_A4,
-            pair.teacher.boxes_A4,
-            scores(pair.student, self.spec),
-            scores(pair.teacher, self.spec),
-            anchor_weight(pair, self.spec),
-            normaliser(pair.anchors, self.spec),
+            outputs.student.boxes_A4,
+            outputs.teacher.boxes_A4,
+            scores(outputs.student, self.spec),
+            scores(outputs.teacher, self.spec),
+            anchor_weight(outputs, self.spec),
+            normaliser(outputs.anchors, self.spec),
             iou=self.spec.iou,
-            peak_A=pair.shared.get(("peak", *alike(self.spec))),
+            peak_A=outputs.shared.get(("peak", *alike(self.spec))),
         )
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's largest disagreement over classes, times its weight, (A,)."""
-        student_AC, teacher_AC = scores(pair.student, self.spec), scores(pair.teacher, self.spec)
-        return (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(1) * anchor_weight(pair, self.spec)
+        student_AC, teacher_AC = scores(outputs.student, self.spec), scores(outputs.teacher, self.spec)
+        return (teacher_AC.sigmoid() - student_AC.sigmoid()).abs().amax(1) * anchor_weight(outputs, self.spec)
 
 
-def scores(view: HeadOutputs, spec: BckdSwitches) -> Tensor:
+def scores(head_outputs: HeadOutputs, spec: BckdSwitches) -> Tensor:
     """Return the logits that ``spec.score`` distils, (A, C), or (A, C + 1) where the objectness is one class more."""
     if spec.score == "joint":
-        return view.logits_AC
+        return head_outputs.logits_AC
     if spec.score == "weighted":
-        return view.class_logits_AC
-    return torch.cat([view.class_logits_AC, view.objectness_A[:, None]], 1)
+        return head_outputs.class_logits_AC
+    return torch.cat([head_outputs.class_logits_AC, head_outputs.objectness_A[:, None]], 1)
 
 
-def anchor_weight(pair: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
+def anchor_weight(outputs: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
     """Return each anchor's weight: assignment, level gate, and the teacher's objectness where ``spec.score`` says so."""
     key = ("weight", *alike(spec))
-    if key not in pair.shared:
-        pair.shared[key] = _anchor_weight(pair, spec)
-    return pair.shared[key]
+    if key not in outputs.shared:
+        outputs.shared[key] = _anchor_weight(outputs, spec)
+    return outputs.shared[key]
 
 
 def alike(spec: BckdSwitches) -> tuple[str, str]:
@@ -92,13 +92,13 @@ def alike(spec: BckdSwitches) -> tuple[str, str]:
 
 
 @torch.no_grad()
-def _anchor_weight(pair: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
-    anchors = pair.anchors
+def _anchor_weight(outputs: TeacherStudentOutputs, spec: BckdSwitches) -> Tensor:
+    anchors = outputs.anchors
     weight_A = anchors.weight_A
     if spec.level_gate == "has_positives":
         weight_A = weight_A * level_gate(anchors.positive_A, anchors.level_A, anchors.num_levels)
     if spec.score == "weighted":
-        weight_A = weight_A * pair.teacher.objectness_A.detach().sigmoid()
+        weight_A = weight_A * outputs.teacher.objectness_A.detach().sigmoid()
     return weight_A
 
 

@@ -25,18 +25,18 @@ class CrossKdClsTerm:
 
     spec: CrossKdCls
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the classification loss."""
-        crossed_AC = pair.cross(self.spec.point).logits_AC
+        crossed_AC = outputs.cross(self.spec.point).logits_AC
         return self.spec.weight * classification_distillation(
-            crossed_AC, pair.teacher.logits_AC, pair.anchors.weight_A, pair.anchors.normaliser
+            crossed_AC, outputs.teacher.logits_AC, outputs.anchors.weight_A, outputs.anchors.normaliser
         )
 
     @torch.no_grad()
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return each anchor's disagreement, summed over classes, times its weight, (A,)."""
-        crossed_AC = pair.cross(self.spec.point).logits_AC
-        return (pair.teacher.logits_AC.sigmoid() - crossed_AC.sigmoid()).abs().sum(1) * pair.anchors.weight_A
+        crossed_AC = outputs.cross(self.spec.point).logits_AC
+        return (outputs.teacher.logits_AC.sigmoid() - crossed_AC.sigmoid()).abs().sum(1) * outputs.anchors.weight_A
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,26 @@ class CrossKdBoxTerm:
 
     spec: CrossKdBox
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the KL divergence over bins, or times GIoU loss for heads without distributions."""
-        crossed, weight_A = pair.cross(self.spec.point), self.focus(pair)
-        if gives_distributions(pair):
-            loss = cross_distribution_distillation(crossed.distributions_A4K, pair.teacher.distributions_A4K, weight_A)
+        crossed, weight_A = outputs.cross(self.spec.point), self.focus(outputs)
+        if gives_distributions(outputs):
+            loss = cross_distribution_distillation(
+                crossed.distributions_A4K, outputs.teacher.distributions_A4K, weight_A
+            )
         else:
             loss = cross_box_distillation(
-                crossed.boxes_A4, pair.teacher.boxes_A4, weight_A, pair.anchors.normaliser, iou=self.spec.iou
+                crossed.boxes_A4, outputs.teacher.boxes_A4, weight_A, outputs.anchors.normaliser, iou=self.spec.iou
             )
         return self.spec.weight * loss
 
     @torch.no_grad()
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return the teacher's highest class score of each anchor that counts, (A,)."""
-        return peak_probability(pair.teacher.logits_AC, pair.anchors.weight_A)
+        return peak_probability(outputs.teacher.logits_AC, outputs.anchors.weight_A)
 
 
-def gives_distributions(pair: TeacherStudentOutputs) -> bool:
+def gives_distributions(outputs: TeacherStudentOutputs) -> bool:
     """Tell whether the head predicts boxes as distributions over bins."""
-    head = find_head(type(pair.teacher.adapter.head).__name__)
+    head = find_head(type(outputs.teacher.adapter.head).__name__)
     return head is not None and Need.DISTRIBUTIONS in head.gives

@@ -1,4 +1,4 @@
-"""Apply GID's response loss to a pair of views."""
+"""Apply GID's response loss to the outputs of teacher and student."""
 
 from dataclasses import dataclass
 
@@ -20,38 +20,38 @@ class GidResponseTerm:
 
     spec: GidResponse
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the response loss."""
-        student, teacher = pair.student, pair.teacher
+        student, teacher = outputs.student, outputs.teacher
         return self.spec.weight * gid_response(
             student.logits_AC,
             teacher.logits_AC,
             student.deltas_A4,
             teacher.deltas_A4,
-            self.matched(pair),
+            self.matched(outputs),
             cls_weight=self.spec.cls_weight,
             box_weight=self.spec.box_weight,
         )
 
     @torch.no_grad()
-    def matched(self, pair: TeacherStudentOutputs) -> Tensor:
+    def matched(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return which anchors (bool, (A,)) the student's own assigner gives to the general instances."""
-        student, teacher = pair.student, pair.teacher
+        student, teacher = outputs.student, outputs.teacher
         strides_A1 = student.strides_A[:, None]
         boxes = general_instances(
             student.logits_AC,
             teacher.logits_AC,
             student.boxes_A4 * strides_A1,
             teacher.boxes_A4 * strides_A1,
-            len(pair.metas),
-            image_sizes=[meta["img_shape"][:2] for meta in pair.metas],
+            len(outputs.metas),
+            image_sizes=[meta["img_shape"][:2] for meta in outputs.metas],
             top_k=self.spec.top_k,
             iou=self.spec.iou,
             min_side=self.spec.min_side,
             gap=self.spec.gap,
         )
-        return student.adapter.match(student, boxes, pair.metas)
+        return student.adapter.match(student, boxes, outputs.metas)
 
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return 1 on matched anchors, (A,)."""
-        return self.matched(pair).float()
+        return self.matched(outputs).float()

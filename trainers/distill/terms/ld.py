@@ -1,4 +1,4 @@
-"""Apply LD's losses to a pair of views."""
+"""Apply LD's losses to the outputs of teacher and student."""
 
 from dataclasses import dataclass
 
@@ -27,19 +27,19 @@ class LdMainTerm:
 
     spec: LdMain
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main LD."""
         return self.spec.weight * box_distribution_distillation(
-            pair.student.distributions_A4K,
-            pair.teacher.distributions_A4K,
-            self.focus(pair),
+            outputs.student.distributions_A4K,
+            outputs.teacher.distributions_A4K,
+            self.focus(outputs),
             temperature=self.spec.temperature,
             divisor=MAIN_DIVISOR,
         )
 
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return each positive's highest class score by the student, (A,)."""
-        return main_ld_weight(pair.student.logits_AC, pair.anchors.positive_A)
+        return main_ld_weight(outputs.student.logits_AC, outputs.anchors.positive_A)
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,24 @@ class LdVlrTerm:
 
     spec: LdVlr
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times VLR LD."""
         return self.spec.weight * box_distribution_distillation(
-            pair.student.distributions_A4K,
-            pair.teacher.distributions_A4K,
-            self.focus(pair),
+            outputs.student.distributions_A4K,
+            outputs.teacher.distributions_A4K,
+            self.focus(outputs),
             temperature=self.spec.temperature,
             divisor=VLR_DIVISOR,
         )
 
     @torch.no_grad()
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return each region anchor's IoU with its object, 0 outside the region and on padding, (A,)."""
-        view, images = pair.student, len(pair.objects)
-        counts = view.level_sizes
-        priors = view.priors_A4.unflatten(0, (images, -1))
-        valid = (pair.anchors.weight_A > 0).unflatten(0, (images, -1))
-        each = zip(priors, pair.objects, valid, strict=True)
+        head_outputs, images = outputs.student, len(outputs.objects)
+        counts = head_outputs.level_sizes
+        priors = head_outputs.priors_A4.unflatten(0, (images, -1))
+        valid = (outputs.anchors.weight_A > 0).unflatten(0, (images, -1))
+        each = zip(priors, outputs.objects, valid, strict=True)
         return torch.cat([vlr_weight(p, o, counts, valid_M=v, overlap=self.spec.overlap) for p, o, v in each])
 
 
@@ -78,18 +78,18 @@ class KdMainTerm:
 
     spec: KdMain
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main KD."""
-        anchors = pair.anchors
+        anchors = outputs.anchors
         return self.spec.weight * class_distribution_distillation(
-            pair.student.logits_AC,
-            pair.teacher.logits_AC,
+            outputs.student.logits_AC,
+            outputs.teacher.logits_AC,
             anchors.positive_A & (anchors.weight_A > 0),
             anchors.level_A,
             anchors.num_levels,
             temperature=self.spec.temperature,
         )
 
-    def focus(self, pair: TeacherStudentOutputs) -> Tensor:
+    def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return 1 on positives, (A,)."""
-        return pair.anchors.positive_A * pair.anchors.weight_A
+        return outputs.anchors.positive_A * outputs.anchors.weight_A

@@ -1,4 +1,4 @@
-"""Apply PKD's loss to a pair of views."""
+"""Apply PKD's loss to the outputs of teacher and student."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,14 @@ class PkdTerm:
 
     spec: Pkd
 
-    def __call__(self, pair: TeacherStudentOutputs) -> Tensor:
+    def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the loss of the finest ``levels`` levels (all, where there are fewer)."""
-        student = pair.student.features[: self.spec.levels]
-        teacher = pair.teacher.features[: self.spec.levels]
+        student = outputs.student.features[: self.spec.levels]
+        teacher = outputs.teacher.features[: self.spec.levels]
         require_equal_channels(student, teacher)
         return self.spec.weight * pearson_distillation(student, teacher)
 
-    def focus(self, pair: TeacherStudentOutputs) -> None:
+    def focus(self, outputs: TeacherStudentOutputs) -> None:
         """Return nothing: the term has no anchors."""
 
 

@@ -313,9 +313,9 @@ def test_decoding_finds_cut_images(tmp_path: Path, capsys: Any) -> None:
 @pytest.mark.parametrize(
     ("twin", "kind", "code"), [("val2", "contents in both splits", 2), ("train2", "equal images in a split", 0)]
 )
-def test_decoding_finds_equal_contents(twin: str, kind: str, code: int, tmp_path: Path, capsys: Any) -> None:
+def test_decoding_finds_equal_contents(duplicate: str, kind: str, code: int, tmp_path: Path, capsys: Any) -> None:
     file = coco(tmp_path)
-    shutil.copy(tmp_path / IMAGE, tmp_path / "images" / f"{twin}.jpg")
+    shutil.copy(tmp_path / IMAGE, tmp_path / "images" / f"{duplicate}.jpg")
     assert check(file, capsys)[1]["counts"] == {}
     found, said = check(file, capsys, "--decode")
     assert (found, said["counts"]) == (code, {kind: 1})

@@ -33,7 +33,7 @@ def test_submitting_twice_joins(direct, ray):
 
 def test_a_finished_submission_is_not_started_again_not_even_on_a_new_head(direct, ray):
     direct.submit(job_request())
-    direct.ledger.write(said(f"{KEY}-1", SubmissionState.FINISHED, "all trials have ended"))
+    direct.job_records.write(said(f"{KEY}-1", SubmissionState.FINISHED, "all trials have ended"))
     ray.forget()
     for result in (direct.submit(job_request()), direct.resume(job_request())):
         assert (result.new, result.submission.state) == (False, SubmissionState.FINISHED)
@@ -43,7 +43,7 @@ def test_a_finished_submission_is_not_started_again_not_even_on_a_new_head(direc
 @pytest.mark.parametrize("end", [SubmissionState.FAILED, SubmissionState.STOPPED])
 def test_going_on_is_the_users_decision(direct, ray, end):
     direct.submit(job_request())
-    direct.ledger.write(said(f"{KEY}-1", end, "the teacher failed"))
+    direct.job_records.write(said(f"{KEY}-1", end, "the teacher failed"))
     with pytest.raises(UserError, match=r"the teacher failed.*stillhouse resume"):
         direct.submit(job_request())
     assert direct.resume(job_request()).submission.id == f"{KEY}-2"
@@ -53,7 +53,7 @@ def test_going_on_is_the_users_decision(direct, ray, end):
 def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
     direct.submit(job_request())
     ray.say(f"{KEY}-1", status="RUNNING")
-    direct.ledger.write(said(f"{KEY}-1", ago_s=3600))
+    direct.job_records.write(said(f"{KEY}-1", ago_s=3600))
     assert direct.status(KEY).state == SubmissionState.LOST
     direct.resume(job_request())
     assert ray.read(f"{KEY}-1")["status"] == "STOPPED"
@@ -62,7 +62,7 @@ def test_a_silent_driver_is_stopped_before_the_next_attempt_begins(direct, ray):
 
 def test_the_tenth_attempt_comes_after_the_ninth(direct):
     for number in (1, 9, 10):
-        direct.ledger.write(said(f"{KEY}-{number}", SubmissionState.FAILED))
+        direct.job_records.write(said(f"{KEY}-{number}", SubmissionState.FAILED))
     assert direct.resume(job_request()).submission.attempt == 11
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_name_is_said_to_be_unknown(direct, name):
 def test_all_names_the_newest_attempt_of_each_and_nobody_elses_jobs(direct, ray):
     direct.submit(job_request())
     direct.submit(job_request("stillhouse-aaaaaaaaaaaa", "other"))
-    direct.ledger.write(said(f"{KEY}-2"))
+    direct.job_records.write(said(f"{KEY}-2"))
     ray.write({"submission_id": "raysubmit_1", "status": "RUNNING"})
     found = [(one.id, one.study) for one in direct.all()]
     assert found == [(f"{KEY}-2", "tiny"), ("stillhouse-aaaaaaaaaaaa-1", "other")]

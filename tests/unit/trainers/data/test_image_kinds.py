@@ -74,9 +74,9 @@ def checked(spec: CocoDataset, *, decode: bool = False) -> Findings:
         image["id"]: Annotated(Path(spec.root) / "images" / image["file_name"], (image["width"], image["height"]), "x")
         for image in content["images"]
     }
-    ledger = Findings()
-    check_images(Split("train", images), spec.pixel_rule, ledger, decode=decode, advance=lambda: None)
-    return ledger
+    findings = Findings()
+    check_images(Split("train", images), spec.pixel_rule, findings, decode=decode, advance=lambda: None)
+    return findings
 
 
 # ------------------------------------------------------------------------------------------------- kinds that are used
@@ -140,7 +140,7 @@ def test_sixteen_bits_that_would_be_black_are_refused_by_all_in_one_sentence(suf
     for split in ("train", "val"):
         with pytest.raises(TrialError, match=words):
             build_dataset(spec, split)
-    found = [finding for finding in checked(spec).findings() if finding.level == "error"]
+    found = [finding for finding in checked(spec).listed() if finding.level == "error"]
     assert len(found) == 1
     with pytest.raises(TrialError, match="reach only 4032"):
         raise TrialError(found[0].message)
@@ -209,7 +209,7 @@ def test_a_size_that_fits_neither_is_told_and_changes_nothing(tmp_path: Path) ->
 
 def test_many_turned_images_are_told_once(tmp_path: Path) -> None:
     spec = dataset_of(tmp_path, *[(".jpg", turned(3))] * 30)
-    found = list(checked(spec).findings())
+    found = list(checked(spec).listed())
     assert len(found) == 1
     assert found[0].message.startswith("30 images are turned by EXIF")
 

@@ -21,7 +21,7 @@ def test_batches_of_other_shapes_have_other_boxes() -> None:
     for scenes in ((LARGE,), (CROWD,), (UPRIGHT,), (LARGE, CROWD), (LARGE,)):
         inputs, _ = preprocess(model, scenes)
         with torch.no_grad():
-            known, fresh = used.look(inputs), adapter_for(model).look(inputs)
+            known, fresh = used.forward(inputs), adapter_for(model).forward(inputs)
         assert torch.equal(known.boxes_A4, fresh.boxes_A4)
         assert torch.equal(known.strides_A, fresh.strides_A)
         assert torch.equal(known.priors_A4, fresh.priors_A4)

@@ -44,9 +44,9 @@ def distil(
 ) -> tuple[TeacherStudentOutputs, dict[str, Tensor]]:
     inputs, samples = preprocess(student, scenes)
     distiller = Distiller(student, method)
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
-    assert distiller.pair is not None
-    return distiller.pair, losses
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
+    assert distiller.outputs is not None
+    return distiller.outputs, losses
 
 
 def flat(maps: list[Tensor], channels: int) -> Tensor:
@@ -66,13 +66,13 @@ def test_the_centerness_is_no_part_of_what_is_distilled(student: Any, teacher: F
 
 
 def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
-    pair, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
-    weight, count = pair.anchors.weight_A, int(pair.anchors.positive_A.sum())
+    outputs, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
+    weight, count = outputs.anchors.weight_A, int(outputs.anchors.positive_A.sum())
     head = student.bbox_head
-    priors = torch.cat(head.prior_generator.grid_priors([m.shape[-2:] for m in pair.student.outs[0]], device="cpu"))
+    priors = torch.cat(head.prior_generator.grid_priors([m.shape[-2:] for m in outputs.student.outs[0]], device="cpu"))
     (s, s_box), (t, t_box) = (
         (flat(outs[0], 3), head.bbox_coder.decode(priors.repeat(2, 1), flat(outs[1], 4)))
-        for outs in (pair.student.outs, pair.teacher.outs)
+        for outs in (outputs.student.outs, outputs.teacher.outs)
     )
     p_s, p_t = s.sigmoid(), t.sigmoid()
     entropy = binary_cross_entropy_with_logits(s, p_t, reduction="none")
@@ -85,10 +85,10 @@ def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
 
 def test_crosskd_equals_the_teachers_layers_on_the_students_features(student: Any, teacher: FrozenTeacher) -> None:
     method = CrossKd(kind="crosskd", convs=1, tap="before", cls_weight=0.6, box_weight=2.0)
-    pair, losses = distil(student, teacher, method, LARGE, UPRIGHT)
+    outputs, losses = distil(student, teacher, method, LARGE, UPRIGHT)
     head = teacher.detector.bbox_head
-    mine = [before_activation(student.bbox_head, level) for level in pair.student.features]
-    theirs = [before_activation(head, level) for level in pair.teacher.features]
+    mine = [before_activation(student.bbox_head, level) for level in outputs.student.features]
+    theirs = [before_activation(head, level) for level in outputs.teacher.features]
     cls = [aligned(s[0], t[0]) for s, t in zip(mine, theirs, strict=True)]
     box = [aligned(s[1], t[1]) for s, t in zip(mine, theirs, strict=True)]
     logits = flat([head.atss_cls(head.cls_convs[1](level.relu())) for level in cls], 3)
@@ -96,8 +96,11 @@ def test_crosskd_equals_the_teachers_layers_on_the_students_features(student: An
         [s.scale * head.atss_reg(head.reg_convs[1](b.relu())) for s, b in zip(head.scales, box, strict=True)], 4
     )
     priors = torch.cat(head.prior_generator.grid_priors([m.shape[-2:] for m in cls], device="cpu")).repeat(2, 1)
-    t_logits, t_boxes = flat(pair.teacher.outs[0], 3), head.bbox_coder.decode(priors, flat(pair.teacher.outs[1], 4))
-    weight, count = pair.anchors.weight_A, int(pair.anchors.positive_A.sum())
+    t_logits, t_boxes = (
+        flat(outputs.teacher.outs[0], 3),
+        head.bbox_coder.decode(priors, flat(outputs.teacher.outs[1], 4)),
+    )
+    weight, count = outputs.anchors.weight_A, int(outputs.anchors.positive_A.sum())
     p, p_t = logits.sigmoid(), t_logits.sigmoid()
     entropy = binary_cross_entropy_with_logits(logits, p_t, reduction="none")
     classification = 0.6 * float((weight * ((p_t - p).abs() * entropy).sum(1)).sum()) / count
@@ -132,5 +135,5 @@ def test_heads_that_code_boxes_differently_share_no_targets() -> None:
     assert cache.of(adapter_for(second)) is not targets
     inputs, samples = preprocess(first, (CROWD,))
     adapter = adapter_for(first)
-    adapter.losses(adapter.look(inputs), samples, targets)
+    adapter.losses(adapter.forward(inputs), samples, targets)
     assert targets.value is not None

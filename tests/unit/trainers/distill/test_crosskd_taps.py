@@ -40,13 +40,13 @@ EPS = torch.finfo(torch.float32).eps  # what every divisor is increased by
 @pytest.mark.parametrize("name", HEADS)
 def test_losses_and_gradients_equal_the_reference(name: str, where: Tap) -> None:
     iou = "log_iou" if name.startswith("fcos") else "giou"
-    pair, losses = distil(name, CrossKd(kind="crosskd", convs=1, tap=where, cls_weight=0.6, box_weight=2.0, iou=iou))
-    features = [level.detach().requires_grad_() for level in pair.student.features]
-    wanted = reference(name, pair, features, where)
+    outputs, losses = distil(name, CrossKd(kind="crosskd", convs=1, tap=where, cls_weight=0.6, box_weight=2.0, iou=iou))
+    features = [level.detach().requires_grad_() for level in outputs.student.features]
+    wanted = reference(name, outputs, features, where)
     for term, weight, tolerance in (("crosskd_cls", 0.6, 1e-9), ("crosskd_box", 2.0, 1e-5)):  # boxes pass by float32
         expected = weight * wanted[term]
         torch.testing.assert_close(losses[term].double(), expected, rtol=tolerance, atol=0.0)
-        found = torch.autograd.grad(losses[term], pair.student.features, retain_graph=True)
+        found = torch.autograd.grad(losses[term], outputs.student.features, retain_graph=True)
         expected_grads = torch.autograd.grad(expected, features, retain_graph=True)
         for one, other in zip(found, expected_grads, strict=True):
             torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance * float(other.abs().max()))
@@ -55,11 +55,11 @@ def test_losses_and_gradients_equal_the_reference(name: str, where: Tap) -> None
 @pytest.mark.parametrize("name", HEADS)
 def test_the_authors_in_place_activation_is_the_definition_after_it(name: str) -> None:
     """Run a head as their code does: keep the feature, then activate it in place."""
-    pair, losses = distil(name, CrossKd(kind="crosskd", convs=1, cls_weight=1.0, iou="giou"))
-    held = [kept(pair, level) for level in zip(pair.student.features, pair.teacher.features, strict=True)]
-    head = pair.teacher.adapter.head
+    outputs, losses = distil(name, CrossKd(kind="crosskd", convs=1, cls_weight=1.0, iou="giou"))
+    held = [kept(outputs, level) for level in zip(outputs.student.features, outputs.teacher.features, strict=True)]
+    head = outputs.teacher.adapter.head
     crossed = [getattr(head, PREDICTORS[name][0])(head.cls_convs[1](aligned(*sides).relu())) for sides in held]
-    loss = classification(flat(crossed, 3), pair)
+    loss = classification(flat(crossed, 3), outputs)
     torch.testing.assert_close(losses["crosskd_cls"].double(), loss, rtol=1e-9, atol=0.0)
 
 
@@ -87,21 +87,21 @@ def distil(name: str, method: Any) -> tuple[TeacherStudentOutputs, dict[str, Ten
     teacher.serve(method)
     inputs, samples = preprocess(student, (LARGE, UPRIGHT))
     distiller = Distiller(student, method)
-    losses = distiller(inputs.double(), samples, teacher.look(inputs.double()), TargetCache())
-    assert distiller.pair is not None
-    return distiller.pair, losses
+    losses = distiller(inputs.double(), samples, teacher.forward(inputs.double()), TargetCache())
+    assert distiller.outputs is not None
+    return distiller.outputs, losses
 
 
 # ------------------------------------------------------------------------------------------------------- reference
 
 
-def reference(name: str, pair: TeacherStudentOutputs, features: list[Tensor], where: Tap) -> dict[str, Tensor]:
+def reference(name: str, outputs: TeacherStudentOutputs, features: list[Tensor], where: Tap) -> dict[str, Tensor]:
     """Return both terms at weight 1, from the student's pyramid features and the layers of both heads."""
-    own, head = pair.student.adapter.head, pair.teacher.adapter.head
+    own, head = outputs.student.adapter.head, outputs.teacher.adapter.head
     sides = []
     for branch in ("cls_convs", "reg_convs"):
         mine, theirs = ([held(getattr(h, branch)[0], level, where) for level in levels] for h, levels in (
-            (own, features), (head, [level.clone() for level in pair.teacher.features])
+            (own, features), (head, [level.clone() for level in outputs.teacher.features])
         ))  # fmt: skip
         pairs = zip(mine, theirs, strict=True)
         sides.append([activated(getattr(head, branch)[1], aligned(s, t).relu()) for s, t in pairs])
@@ -109,7 +109,7 @@ def reference(name: str, pair: TeacherStudentOutputs, features: list[Tensor], wh
     logits = flat([cls(level) for level in sides[0]], 3)
     scales = [scale.scale for scale in head.scales] if hasattr(head, "scales") else [torch.ones(())] * 3
     outs = [scale * box(level) for scale, level in zip(scales, sides[1], strict=True)]
-    return {"crosskd_cls": classification(logits, pair), "crosskd_box": BOXES[name](pair, outs)}
+    return {"crosskd_cls": classification(logits, outputs), "crosskd_box": BOXES[name](outputs, outs)}
 
 
 def held(block: Any, feature: Tensor, where: Tap) -> Tensor:
@@ -122,11 +122,11 @@ def activated(block: Any, feature: Tensor) -> Tensor:
     return held(block, feature, "after")
 
 
-def kept(pair: TeacherStudentOutputs, levels: tuple[Tensor, Tensor]) -> list[Tensor]:
+def kept(outputs: TeacherStudentOutputs, levels: tuple[Tensor, Tensor]) -> list[Tensor]:
     """Return both heads' classification features as the authors keep them."""
     found = []
-    for view, level in zip((pair.student, pair.teacher), levels, strict=True):
-        block = view.adapter.head.cls_convs[0]
+    for head_outputs, level in zip((outputs.student, outputs.teacher), levels, strict=True):
+        block = head_outputs.adapter.head.cls_convs[0]
         hold = block(level.detach().clone(), activate=False)
         block.activate(hold)  # writes into it
         found.append(hold)
@@ -147,29 +147,31 @@ def flat(maps: list[Tensor], channels: int) -> Tensor:
     return torch.cat([level[image].permute(1, 2, 0).reshape(-1, channels) for image in images for level in maps])
 
 
-def classification(logits: Tensor, pair: TeacherStudentOutputs) -> Tensor:
-    p, p_t = logits.sigmoid(), flat(pair.teacher.outs[0], 3).sigmoid()
+def classification(logits: Tensor, outputs: TeacherStudentOutputs) -> Tensor:
+    p, p_t = logits.sigmoid(), flat(outputs.teacher.outs[0], 3).sigmoid()
     entropy = binary_cross_entropy_with_logits(logits, p_t, reduction="none")
     per_anchor = ((p_t - p).abs() * entropy).sum(1)
-    return (pair.anchors.weight_A * per_anchor).sum() / (pair.anchors.normaliser.double() + EPS)
+    return (outputs.anchors.weight_A * per_anchor).sum() / (outputs.anchors.normaliser.double() + EPS)
 
 
-def peak(pair: TeacherStudentOutputs) -> Tensor:
-    return pair.anchors.weight_A * flat(pair.teacher.outs[0], 3).sigmoid().amax(1)
+def peak(outputs: TeacherStudentOutputs) -> Tensor:
+    return outputs.anchors.weight_A * flat(outputs.teacher.outs[0], 3).sigmoid().amax(1)
 
 
-def gfl_boxes(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
-    s, t = (flat(levels, 12).reshape(-1, 4, 3) for levels in (outs, pair.teacher.outs[1]))
+def gfl_boxes(outputs: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
+    s, t = (flat(levels, 12).reshape(-1, 4, 3) for levels in (outs, outputs.teacher.outs[1]))
     divergence = kl_div(s.log_softmax(2), t.double().softmax(2), reduction="none").sum(2).mean(1)
-    return (peak(pair) * divergence).sum() / (peak(pair).sum() + EPS)
+    return (peak(outputs) * divergence).sum() / (peak(outputs).sum() + EPS)
 
 
-def anchored_boxes(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
-    head = pair.teacher.adapter.head
+def anchored_boxes(outputs: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
+    head = outputs.teacher.adapter.head
     priors = head.prior_generator.grid_priors([level.shape[-2:] for level in outs], device="cpu")
     anchors = torch.cat(priors).double().repeat(2, 1)
-    mine, theirs = (decoded(anchors, flat(levels, 4), head.bbox_coder.stds) for levels in (outs, pair.teacher.outs[1]))
-    return overlaps(pair, mine, theirs, lambda iou: 1 - iou, "giou")
+    mine, theirs = (
+        decoded(anchors, flat(levels, 4), head.bbox_coder.stds) for levels in (outs, outputs.teacher.outs[1])
+    )
+    return overlaps(outputs, mine, theirs, lambda iou: 1 - iou, "giou")
 
 
 def decoded(anchors: Tensor, deltas: Tensor, stds: Any) -> Tensor:
@@ -183,14 +185,14 @@ def decoded(anchors: Tensor, deltas: Tensor, stds: Any) -> Tensor:
 def point_boxes(exponent: bool) -> Callable[[TeacherStudentOutputs, list[Tensor]], Tensor]:
     """Return the box loss of a head of points: distances are exponents of pixels, or clamped and in strides."""
 
-    def loss(pair: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
-        head = pair.teacher.adapter.head
+    def loss(outputs: TeacherStudentOutputs, outs: list[Tensor]) -> Tensor:
+        head = outputs.teacher.adapter.head
         strides = zip(outs, head.strides, strict=True)
         distances = [level.exp() if exponent else level.clamp(min=0) * stride for level, stride in strides]
         points = torch.cat(head.prior_generator.grid_priors([level.shape[-2:] for level in outs], device="cpu"))
         centres = points.double().repeat(2, 1)
-        mine, theirs = (boxed(centres, flat(levels, 4).double()) for levels in (distances, pair.teacher.outs[1]))
-        return overlaps(pair, mine, theirs, lambda iou: -iou.clamp(min=1e-6).log(), "iou")
+        mine, theirs = (boxed(centres, flat(levels, 4).double()) for levels in (distances, outputs.teacher.outs[1]))
+        return overlaps(outputs, mine, theirs, lambda iou: -iou.clamp(min=1e-6).log(), "iou")
 
     return loss
 
@@ -200,10 +202,10 @@ def boxed(centres: Tensor, distances: Tensor) -> Tensor:
 
 
 def overlaps(
-    pair: TeacherStudentOutputs, mine: Tensor, theirs: Tensor, loss: Callable[[Tensor], Tensor], mode: str
+    outputs: TeacherStudentOutputs, mine: Tensor, theirs: Tensor, loss: Callable[[Tensor], Tensor], mode: str
 ) -> Tensor:
     values = loss(bbox_overlaps(mine, theirs, mode=mode, is_aligned=True))
-    return (peak(pair) * values).sum() / (pair.anchors.normaliser.double() + EPS)
+    return (peak(outputs) * values).sum() / (outputs.anchors.normaliser.double() + EPS)
 
 
 BOXES: dict[str, Callable[[TeacherStudentOutputs, list[Tensor]], Tensor]] = {

@@ -36,7 +36,7 @@ def test_boxes_that_run_away_leave_losses_and_gradients_finite(config: Path, bia
     student, teacher = run_away(woken(config, 1).train(), bias), FrozenTeacher(run_away(woken(config, 2), bias))
     teacher.serve(method)
     inputs, samples = preprocess(student, (CROWD, EMPTY))
-    losses = Distiller(student, method)(inputs, samples, teacher.look(inputs), TargetCache())
+    losses = Distiller(student, method)(inputs, samples, teacher.forward(inputs), TargetCache())
     assert all(bool(torch.isfinite(value)) for value in losses.values()), losses
     torch.autograd.backward(torch.stack(list(losses.values())).sum())
     assert gradients_are_finite(student)
@@ -58,7 +58,7 @@ def test_a_teacher_of_another_unit_teaches_the_same_boxes() -> None:
         student, frozen = woken(mine, 1).train(), FrozenTeacher(woken(other, 2))
         inputs, samples = preprocess(student, (LARGE, CROWD))
         losses = Distiller(student, Bckd(kind="bckd", level_gate="none"))(
-            inputs, samples, frozen.look(inputs), TargetCache()
+            inputs, samples, frozen.forward(inputs), TargetCache()
         )
         s_logits, s_boxes = pixels(woken(mine, 1).train(), inputs)  # with the batch's own statistics
         t_logits, t_boxes = pixels(woken(other, 2).eval(), inputs)
@@ -114,7 +114,7 @@ def test_points_on_padding_count_as_in_the_heads_own_loss() -> None:
     student = woken(PLAIN, 1).train()
     inputs, samples = preprocess(student, (CROWD, UPRIGHT))
     distiller = Distiller(student, Bckd(kind="bckd"))
-    distiller(inputs, samples, FrozenTeacher(woken(PLAIN, 2)).look(inputs), TargetCache())
-    assert distiller.pair is not None
+    distiller(inputs, samples, FrozenTeacher(woken(PLAIN, 2)).forward(inputs), TargetCache())
+    assert distiller.outputs is not None
     assert inputs.shape[-2:] == (96, 96)  # two images of 64 x 96 and 96 x 64
-    assert bool((distiller.pair.anchors.weight_A == 1.0).all())
+    assert bool((distiller.outputs.anchors.weight_A == 1.0).all())

@@ -89,7 +89,7 @@ def counted_positives(levels: list[Level], images: int) -> int:
 @BATCHES
 def test_flattened_predictions_equal_each_levels_own(student: Any, scenes: tuple[Scene, ...]) -> None:
     inputs, samples = preprocess(student, scenes)
-    found = adapter_for(student).look(inputs)
+    found = adapter_for(student).forward(inputs)
     levels = level_by_level(student, inputs, samples)
     logits = image_by_image([level.logits for level in levels], len(scenes))
     boxes = image_by_image([level.boxes for level in levels], len(scenes))
@@ -102,9 +102,9 @@ def test_flattened_predictions_equal_each_levels_own(student: Any, scenes: tuple
 def test_anchors_say_what_the_assignment_said(student: Any, scenes: tuple[Scene, ...]) -> None:
     inputs, samples = preprocess(student, scenes)
     adapter, targets = adapter_for(student), Targets()
-    view = adapter.look(inputs)
-    adapter.losses(view, samples, targets)
-    found = adapter.anchors(view, targets)
+    head_outputs = adapter.forward(inputs)
+    adapter.losses(head_outputs, samples, targets)
+    found = adapter.anchors(head_outputs, targets)
     levels = level_by_level(student, inputs, samples)
     images = len(scenes)
     assert torch.equal(found.weight_A, image_by_image([level.label_weights for level in levels], images))
@@ -140,7 +140,7 @@ def test_bckd_equals_the_formula_level_by_level(
 ) -> None:
     inputs, samples = preprocess(student, scenes)
     method = Bckd(kind="bckd", alpha1=ALPHA1, alpha2=ALPHA2)
-    losses = Distiller(student, method)(inputs, samples, teacher.look(inputs), TargetCache())
+    losses = Distiller(student, method)(inputs, samples, teacher.forward(inputs), TargetCache())
     mine, theirs = level_by_level(student, inputs, samples), level_by_level(teacher.detector, inputs, samples)
     classification, localization = 0.0, 0.0
     divisor = counted_positives(mine, len(scenes)) + EPS32
@@ -162,7 +162,7 @@ def test_variants_without_gate_see_the_level_without_positives(student: Any, tea
     totals = {}
     for gate in ("has_positives", "none"):
         method = Bckd(kind="bckd", alpha2=0.0, level_gate=gate)
-        losses = Distiller(student, method)(inputs, samples, teacher.look(inputs), TargetCache())
+        losses = Distiller(student, method)(inputs, samples, teacher.forward(inputs), TargetCache())
         totals[gate] = losses["bckd_cls"].item()
         assert "bckd_loc" not in losses
     assert totals["none"] > 1.01 * totals["has_positives"]
@@ -188,7 +188,7 @@ def test_targets_are_assigned_once_for_students_side_by_side(student: Any, monke
 
 def test_gradient_reaches_all_of_the_student_and_nothing_of_the_teacher(student: Any, teacher: FrozenTeacher) -> None:
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    said = teacher.look(inputs)
+    said = teacher.forward(inputs)
     assert not said.logits_AC.requires_grad
     assert not said.boxes_A4.requires_grad
     student.zero_grad()
@@ -202,7 +202,7 @@ def test_gradient_reaches_all_of_the_student_and_nothing_of_the_teacher(student:
 def test_a_level_that_is_gated_out_gets_no_gradient(student: Any, teacher: FrozenTeacher) -> None:
     inputs, samples = preprocess(student, (CROWD,))
     student.zero_grad()
-    losses = Distiller(student, Bckd(kind="bckd"))(inputs, samples, teacher.look(inputs), TargetCache())
+    losses = Distiller(student, Bckd(kind="bckd"))(inputs, samples, teacher.forward(inputs), TargetCache())
     (losses["bckd_cls"] + losses["bckd_loc"]).backward()
     slopes = [scale.scale.grad.abs().item() for scale in student.bbox_head.scales]
     assert slopes[0] > 0.0
@@ -222,4 +222,4 @@ def test_other_anchors_or_classes_are_refused(student: Any) -> None:
     inputs, samples = preprocess(student, (CROWD,))
     more_classes = FrozenTeacher(build_empty(detector(), CLASSES + 1))
     with pytest.raises(TrialError, match=r"\(126, 3\) and \(126, 4\)"):
-        Distiller(student, Bckd(kind="bckd"))(inputs, samples, more_classes.look(inputs), TargetCache())
+        Distiller(student, Bckd(kind="bckd"))(inputs, samples, more_classes.forward(inputs), TargetCache())

@@ -45,13 +45,13 @@ def test_main_ld_on_gfl_is_mmdets_ld_head(scenes: tuple[Scene, ...]) -> None:
     student.eval()  # LDHead gets the features that the student's distiller makes: no norm may move between the two
     inputs, samples = preprocess(student, scenes)
     distiller = Distiller(student, Ld(kind="ld"))
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
-    view = distiller.view
-    assert view is not None
-    mine = gradients(list(losses.values()), view.features, dict(student.bbox_head.named_parameters()))
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
+    head_outputs = distiller.head_outputs
+    assert head_outputs is not None
+    mine = gradients(list(losses.values()), head_outputs.features, dict(student.bbox_head.named_parameters()))
 
     head = mmdets_own(student)
-    features = [level.detach().requires_grad_() for level in view.features]
+    features = [level.detach().requires_grad_() for level in head_outputs.features]
     theirs = head.loss(features, teacher.detector.bbox_head(teacher.detector.extract_feat(inputs)), samples)
     totals = {name.removeprefix("loss_"): torch.stack(levels).sum() for name, levels in theirs.items()}
     assert losses["ld_main"].item() > 0.0

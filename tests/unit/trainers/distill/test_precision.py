@@ -45,8 +45,8 @@ def losses(head: str, precision: Precision, teacher_precision: Precision) -> tup
     method = Bckd(kind="bckd", alpha1=1.0, alpha2=4.0)
     teacher.serve(method)
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    view = teacher.look(inputs, teacher_precision)
-    return Distiller(student, method, precision)(inputs, samples, view, TargetCache()), student
+    head_outputs = teacher.forward(inputs, teacher_precision)
+    return Distiller(student, method, precision)(inputs, samples, head_outputs, TargetCache()), student
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -56,8 +56,8 @@ def test_all_that_a_view_holds_is_float32(head: str, precision: Precision) -> No
     if head != "yolox":  # its head cannot be tapped
         adapter.tap(TapPoint(1, "after"))
     inputs, _ = preprocess(adapter.detector, (LARGE, CROWD))
-    view, plain = adapter.look(inputs, None, precision), adapter.look(inputs)
-    found, wanted = (list(tensors([each.features, each.outs, *each.taps.values()])) for each in (view, plain))
+    head_outputs, plain = adapter.forward(inputs, None, precision), adapter.forward(inputs)
+    found, wanted = (list(tensors([each.features, each.outs, *each.taps.values()])) for each in (head_outputs, plain))
     assert [tensor.dtype for tensor in found] == [tensor.dtype for tensor in wanted]
     assert not all(map(torch.equal, found, wanted))  # the network did run in half precision
 
@@ -106,14 +106,14 @@ def test_students_of_different_precisions_share_a_teacher(
     specs: dict[str, TrialSpec], train_once: TrainOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Precision] = []
-    look = FrozenTeacher.look
+    forward = FrozenTeacher.forward
 
     def counted(self: FrozenTeacher, inputs: Tensor, precision: Precision) -> Any:
         asked.append(precision)
-        return look(self, inputs, precision)
+        return forward(self, inputs, precision)
 
     alone = {name: train_once(spec) for name, spec in specs.items()}
-    monkeypatch.setattr(FrozenTeacher, "look", counted)
+    monkeypatch.setattr(FrozenTeacher, "forward", counted)
     list(train_together([job(spec, tmp_path / name, name) for name, spec in specs.items()]))
     for name, directory in alone.items():
         assert_same_run(directory, tmp_path / name)

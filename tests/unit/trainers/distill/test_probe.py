@@ -31,7 +31,7 @@ def step(
     inputs, samples = preprocess(student, (LARGE, CROWD))
     distiller = Distiller(student, method)
     student.zero_grad()
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache(), probing)
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache(), probing)
     torch.stack(list(losses.values())).sum().backward()
     return distiller, losses
 
@@ -44,10 +44,10 @@ def test_gradient_shares_are_norms_at_the_pyramid() -> None:
     for name in ("detection", "bckd_cls", "bckd_loc"):
         again = Distiller(student, METHOD)
         inputs, samples = preprocess(student, (LARGE, CROWD))
-        losses = again(inputs, samples, teacher.look(inputs), TargetCache())
-        assert again.view is not None
+        losses = again(inputs, samples, teacher.forward(inputs), TargetCache())
+        assert again.head_outputs is not None
         chosen = losses[name] if name in losses else losses["cls"] + losses["bbox"] + losses["dfl"]
-        found = torch.autograd.grad(chosen, again.view.features)
+        found = torch.autograd.grad(chosen, again.head_outputs.features)
         norms[name] = float(sum(gradient.double().square().sum() for gradient in found)) ** 0.5
     assert shares == pytest.approx({name: norm / sum(norms.values()) for name, norm in norms.items()}, rel=1e-4)
 
@@ -142,16 +142,16 @@ def test_a_term_that_alone_is_not_finite_is_traced_to_its_level_and_image() -> N
     student, teacher = awake(1.0, 1).train(), FrozenTeacher(awake(2.0, 2))
     inputs, samples = preprocess(student, (LARGE, CROWD))
     distiller = Distiller(student, METHOD)
-    distiller(inputs, samples, teacher.look(inputs), TargetCache())
+    distiller(inputs, samples, teacher.forward(inputs), TargetCache())
     from trainers.distill.diagnosis import Evidence
 
-    view, pair = distiller.view, distiller.pair
-    assert view is not None
-    assert pair is not None
-    found = pair.detached()
+    head_outputs, outputs = distiller.head_outputs, distiller.outputs
+    assert head_outputs is not None
+    assert outputs is not None
+    found = outputs.detached()
     a = int(((found.anchors.level_A == 2) & (found.anchors.image_A == 1)).nonzero()[0])
     found.student.boxes_A4[a] = float("nan")  # as if decoding had gone wrong: the outputs themselves are finite
-    evidence = Evidence(7, ("bckd_loc",), (41, 42), view.detached(), found)
+    evidence = Evidence(7, ("bckd_loc",), (41, 42), head_outputs.detached(), found)
     assert evidence.describe("bckd_loc", {"bckd_loc": everywhere(distiller)}) == "level 2 (stride 32), images 42"
 
 

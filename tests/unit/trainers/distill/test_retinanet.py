@@ -35,22 +35,22 @@ def distil(
 ) -> tuple[Distiller, TeacherStudentOutputs, dict[str, Any]]:
     inputs, samples = preprocess(student, scenes)
     distiller = Distiller(student, method)
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
-    assert distiller.pair is not None
-    return distiller, distiller.pair, losses
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
+    assert distiller.outputs is not None
+    return distiller, distiller.outputs, losses
 
 
-def overlaps(pair: TeacherStudentOutputs, image: int) -> Tensor:
+def overlaps(outputs: TeacherStudentOutputs, image: int) -> Tensor:
     """Return each anchor's largest IoU with the objects of an image."""
-    priors = pair.student.priors_A4[pair.anchors.image_A == image]
-    found: Tensor = bbox_overlaps(priors, pair.objects[image]).amax(1)
+    priors = outputs.student.priors_A4[outputs.anchors.image_A == image]
+    found: Tensor = bbox_overlaps(priors, outputs.objects[image]).amax(1)
     return found
 
 
 def test_anchors_between_the_thresholds_weigh_nothing(student: Any, teacher: FrozenTeacher) -> None:
-    _, pair, _ = distil(student, teacher, Bckd(kind="bckd"), LARGE)
-    iou = overlaps(pair, 0)
-    anchors = pair.anchors
+    _, outputs, _ = distil(student, teacher, Bckd(kind="bckd"), LARGE)
+    iou = overlaps(outputs, 0)
+    anchors = outputs.anchors
     between = (iou >= 0.4) & (iou < 0.5) & ~anchors.positive_A  # the best anchor of an object is positive anyhow
     assert int(between.sum()) > 3
     assert bool((anchors.weight_A[between] == 0).all())
@@ -59,19 +59,19 @@ def test_anchors_between_the_thresholds_weigh_nothing(student: Any, teacher: Fro
 
 
 def test_ignored_anchors_get_no_gradient_of_bckd(student: Any, teacher: FrozenTeacher) -> None:
-    _, pair, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
-    found = torch.autograd.grad(losses["bckd_cls"] + losses["bckd_loc"], pair.student.logits_AC)[0]
-    ignored = pair.anchors.weight_A == 0
+    _, outputs, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
+    found = torch.autograd.grad(losses["bckd_cls"] + losses["bckd_loc"], outputs.student.logits_AC)[0]
+    ignored = outputs.anchors.weight_A == 0
     assert int(ignored.sum()) > 3
     assert bool((found[ignored] == 0).all())
     assert bool((found[~ignored] != 0).any(1).all())
 
 
 def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
-    _, pair, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
-    s, t = (torch.cat(logits_by_hand(model, pair)).double() for model in (student, teacher.detector))
-    weight = pair.anchors.weight_A.double()
-    per_image = [int(pair.anchors.positive_A[pair.anchors.image_A == image].sum()) for image in range(2)]
+    _, outputs, losses = distil(student, teacher, Bckd(kind="bckd", level_gate="none"), LARGE, UPRIGHT)
+    s, t = (torch.cat(logits_by_hand(model, outputs)).double() for model in (student, teacher.detector))
+    weight = outputs.anchors.weight_A.double()
+    per_image = [int(outputs.anchors.positive_A[outputs.anchors.image_A == image].sum()) for image in range(2)]
     entropy = binary_cross_entropy_with_logits(s, t.sigmoid(), reduction="none")
     expected = (weight * ((t.sigmoid() - s.sigmoid()).abs() * entropy).sum(1)).sum() / sum(per_image)
     assert min(per_image) > 0
@@ -79,13 +79,13 @@ def test_bckd_equals_the_formula(student: Any, teacher: FrozenTeacher) -> None:
 
 
 @torch.no_grad()
-def logits_by_hand(model: Any, pair: TeacherStudentOutputs) -> list[Tensor]:
+def logits_by_hand(model: Any, outputs: TeacherStudentOutputs) -> list[Tensor]:
     """Return each image's class logits, place by place, the nine anchors of a place one after the other."""
-    view = pair.student if model is pair.student.adapter.detector else pair.teacher
+    head_outputs = outputs.student if model is outputs.student.adapter.detector else outputs.teacher
     found = []
-    for image in range(view.images):  # type: ignore[attr-defined]
+    for image in range(head_outputs.images):  # type: ignore[attr-defined]
         rows = []
-        for level in view.outs[0]:
+        for level in head_outputs.outs[0]:
             _, height, width = level[image].shape
             for y in range(height):
                 for x in range(width):
@@ -96,11 +96,11 @@ def logits_by_hand(model: Any, pair: TeacherStudentOutputs) -> list[Tensor]:
 
 def test_gid_equals_the_formula_on_what_the_assigner_matches(student: Any, teacher: FrozenTeacher) -> None:
     method = Gid(kind="gid-response", min_side=0.0, top_k=3, cls_weight=0.3, box_weight=0.7)
-    distiller, pair, losses = distil(student, teacher, method, CROWD, LARGE)
+    distiller, outputs, losses = distil(student, teacher, method, CROWD, LARGE)
     term = distiller.terms["gid_response"]
     assert isinstance(term, GidResponseTerm)
-    matched = term.matched(pair)
-    s, t = pair.student, pair.teacher
+    matched = term.matched(outputs)
+    s, t = outputs.student, outputs.teacher
     entropy = binary_cross_entropy_with_logits(s.logits_AC, t.logits_AC.sigmoid(), reduction="none").sum(1)
     deltas = (s.deltas_A4 - t.deltas_A4).abs().sum(1)
     expected = (0.3 * entropy + 0.7 * deltas)[matched].sum() / matched.sum()

@@ -15,7 +15,7 @@ from trainers.detectors.detector import build_empty, build_student
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
 from trainers.loop import shared_batch as lesson
-from trainers.loop import student_trainer as member
+from trainers.loop import student_trainer
 from trainers.loop.loop import train_alone
 from trainers.loop.shared_batch import load_teacher, pixels
 from trainers.schema import Teacher, TrialSpec, Weights, class_count
@@ -58,16 +58,16 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
         return building
 
-    predict = FrozenTeacher.look
+    predict = FrozenTeacher.forward
 
     def asked(self: FrozenTeacher, inputs: Tensor, *precision: Any) -> Any:
         found.asked_with.append(inputs)
         return predict(self, inputs, *precision)
 
     monkeypatch.setattr(lesson, "load_teacher", watch_teacher)
-    monkeypatch.setattr(member, "Distiller", watch(member.Distiller, found.distillers))
-    monkeypatch.setattr(member, "build_optimizer", watch(member.build_optimizer, found.optimizers))
-    monkeypatch.setattr(FrozenTeacher, "look", asked)
+    monkeypatch.setattr(student_trainer, "Distiller", watch(student_trainer.Distiller, found.distillers))
+    monkeypatch.setattr(student_trainer, "build_optimizer", watch(student_trainer.build_optimizer, found.optimizers))
+    monkeypatch.setattr(FrozenTeacher, "forward", asked)
     return found
 
 
@@ -110,7 +110,7 @@ def test_exported_checkpoints_hold_the_student_only(train_once: TrainOnce, disti
 def test_the_teachers_predictions_do_not_depend_on_the_rest_of_the_batch() -> None:
     teacher = FrozenTeacher(build_empty(detector(), 3))
     inputs, _ = preprocess(teacher.detector, (CROWD, CROWD))
-    both, first = teacher.look(inputs), teacher.look(inputs[:1])
+    both, first = teacher.forward(inputs), teacher.forward(inputs[:1])
     torch.testing.assert_close(both.logits_AC[: len(first.logits_AC)], first.logits_AC, rtol=0.0, atol=1e-5)
 
 

@@ -64,10 +64,10 @@ def losses_of(*shares: tuple[Scene, ...]) -> Losses:
         batches = [preprocess(student, share, seed=SHARES.index(share)) for share in shares]
         inputs, samples = torch.cat([b[0] for b in batches]), [sample for b in batches for sample in b[1]]
         distiller = Distiller(student, method)
-        losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
-        assert distiller.pair is not None
+        losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
+        assert distiller.outputs is not None
         found[head] = {name: losses[name].item() for name in distiller.terms}
-        found[head][COUNT] = distiller.pair.anchors.normaliser.item()
+        found[head][COUNT] = distiller.outputs.anchors.normaliser.item()
     return found
 
 

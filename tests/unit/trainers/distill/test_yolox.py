@@ -82,9 +82,9 @@ def test_bckd_equals_the_formula_for_every_score(score: Any) -> None:
     inputs, samples = preprocess(student, (LARGE, CROWD))
     method = Bckd(kind="bckd", score=score, level_gate="none")
     distiller = Distiller(student, method)
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache())
-    assert distiller.pair is not None
-    count = int(distiller.pair.anchors.positive_A.sum())
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
+    assert distiller.outputs is not None
+    count = int(distiller.outputs.anchors.positive_A.sum())
     assert count > 0
     (s_cls, s_obj, s_box), (t_cls, t_obj, t_box) = by_hand(student, inputs), by_hand(teacher.detector, inputs)
     weight = torch.ones(len(s_obj))
@@ -107,7 +107,7 @@ def test_bckd_equals_the_formula_for_every_score(score: Any) -> None:
 def test_gradient_reaches_what_the_score_is_made_of(score: Any) -> None:
     student, teacher = woken(CONFIG, 1).train(), FrozenTeacher(woken(CONFIG, 2))
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    losses = Distiller(student, Bckd(kind="bckd", score=score))(inputs, samples, teacher.look(inputs), TargetCache())
+    losses = Distiller(student, Bckd(kind="bckd", score=score))(inputs, samples, teacher.forward(inputs), TargetCache())
     losses["bckd_cls"].backward()
     head = student.bbox_head
     assert bool(head.multi_level_conv_cls[0].weight.grad.abs().sum() > 0)
@@ -127,7 +127,7 @@ def test_boxes_that_run_away_leave_losses_and_gradients_finite(bias: float, scor
         for layer in student.bbox_head.multi_level_conv_reg:
             layer.bias[3] += bias
     inputs, samples = preprocess(student, (CROWD, EMPTY))
-    losses = Distiller(student, Bckd(kind="bckd", score=score))(inputs, samples, teacher.look(inputs), TargetCache())
+    losses = Distiller(student, Bckd(kind="bckd", score=score))(inputs, samples, teacher.forward(inputs), TargetCache())
     assert all(bool(torch.isfinite(value)) for value in losses.values()), losses
     torch.autograd.backward(torch.stack(list(losses.values())).sum())
     assert all(bool(torch.isfinite(p.grad).all()) for p in student.parameters() if p.grad is not None)

@@ -41,7 +41,7 @@ def student_of(head: str, frozen: bool = True) -> Any:
 def cut(inputs: Tensor, samples: Any, teacher: FrozenTeacher | None, count: int) -> list[Chunk]:
     size = len(inputs) // count
     return [
-        Chunk(images, samples[size * n : size * (n + 1)], teacher.look(images) if teacher else None, TargetCache())
+        Chunk(images, samples[size * n : size * (n + 1)], teacher.forward(images) if teacher else None, TargetCache())
         for n, images in enumerate(inputs.chunk(count))
     ]
 

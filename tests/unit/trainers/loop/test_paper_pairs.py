@@ -103,7 +103,7 @@ def test_every_method_of_the_matrix_trains_the_pair(pair: Built) -> None:
         distiller = Distiller(pair.student, method)
         pair.teacher.serve(method)
         optimizer = torch.optim.SGD([p for p in pair.student.parameters() if p.requires_grad], lr=1e-4)
-        losses = distiller(inputs, samples, pair.teacher.look(inputs), TargetCache(), True)
+        losses = distiller(inputs, samples, pair.teacher.forward(inputs), TargetCache(), True)
         assert distiller.terms.keys() <= losses.keys(), name
         assert all(bool(torch.isfinite(value)) for value in losses.values()), (name, losses)
         assert all(losses[term].item() > 0.0 for term in distiller.terms), (name, losses)

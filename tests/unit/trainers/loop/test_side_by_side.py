@@ -102,8 +102,8 @@ def test_the_teacher_is_asked_once_a_batch(
     specs: dict[str, TrialSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    look = FrozenTeacher.look
-    monkeypatch.setattr(FrozenTeacher, "look", lambda self, *args: asked.append(1) or look(self, *args))
+    forward = FrozenTeacher.forward
+    monkeypatch.setattr(FrozenTeacher, "forward", lambda self, *args: asked.append(1) or forward(self, *args))
     list(train_together(jobs_of(specs, tmp_path)))
     assert len(asked) == EPOCHS * STEPS_PER_EPOCH
 

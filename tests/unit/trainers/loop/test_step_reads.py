@@ -1,4 +1,4 @@
-"""Prove that what distillation adds to a step reads no value on the host, from the teacher's look to the gradients."""
+"""Prove that what distillation adds to a step reads no value on the host, from the teacher's forward pass to the gradients."""
 
 from typing import Any
 
