@@ -1,4 +1,4 @@
-"""Write a group's standings as the rows of its leaderboard: one for trials that differ in the seed only."""
+"""Write a group's ranked rows as the rows of its leaderboard: one for trials that differ in the seed only."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ from dashboards.run_record import RunRecord
 from dashboards.schema import LeaderboardRow, OtherTrial
 from orchestrator.core.numbers import numbers_in
 from orchestrator.results.comparability import Comparable
-from orchestrator.results.rows import RankedRow, standings
+from orchestrator.results.rows import RankedRow, ranked_rows
 from orchestrator.results.rows import Row as TrialRow
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
@@ -22,23 +22,23 @@ ORDER = ("teacher", "baseline", "distilled")
 def leaderboard(group: Comparable[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> list[LeaderboardRow]:
     """Return teachers, baselines and distilled students of a group, each with the highest mean first."""
     metric = next((trial.metric for trial in group.members), "")
-    ordered = sorted(standings(group, metric), key=_place)
-    return [_row(standing, metrics, paper, now) for standing in ordered]
+    ordered = sorted(ranked_rows(group, metric), key=_place)
+    return [_row(ranked, metrics, paper, now) for ranked in ordered]
 
 
-def _place(standing: RankedRow[RunRecord]) -> tuple[int, float]:
-    score = standing.row.score
-    return ORDER.index(standing.row.kind), -score.mean if score else float("inf")
+def _place(ranked: RankedRow[RunRecord]) -> tuple[int, float]:
+    score = ranked.row.score
+    return ORDER.index(ranked.row.kind), -score.mean if score else float("inf")
 
 
-def _row(standing: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> LeaderboardRow:
-    row, baseline = standing.row, standing.baseline
+def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> LeaderboardRow:
+    row, baseline = ranked.row, ranked.baseline
     first, score = row.first, row.score
     cell = paper.cell_of(first)
     last = {key: row.last_sample(key) for key in metrics}
     return {
-        "key": _key(row, standing.group),
-        "group": standing.group,
+        "key": _key(row, ranked.group),
+        "group": ranked.group,
         "kind": row.kind,
         "label": _label(first),
         "method": first.method,
@@ -54,12 +54,12 @@ def _row(standing: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, n
         "best": numbers(_highest(row, key) for key in metrics),
         "last_mean": numbers(_mean(last[key]) for key in metrics),
         "last_spread": numbers(_spread(last[key]) for key in metrics),
-        "to_none": number(standing.gain),
-        "none_key": _key(baseline, standing.group) if baseline else None,
+        "to_none": number(ranked.gain),
+        "none_key": _key(baseline, ranked.group) if baseline else None,
         "to_paper": number(paper.difference(cell, first.metric, row.samples)) if cell else None,
         "paper": cell["id"] if cell else None,
-        "rank": standing.rank,
-        "interval": numbers(standing.interval or ()),
+        "rank": ranked.rank,
+        "interval": numbers(ranked.interval or ()),
         "statuses": dict(Counter(_state(trial, now) for trial in row.trials)),
         "gpu_hours": number(_mean(sample_of(trial.gpu_hours for trial in row.counted or row.trials))),
     }

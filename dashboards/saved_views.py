@@ -1,4 +1,4 @@
-"""Read pinned dashboards: initial views, kept as data under version control."""
+"""Read saved views: initial views, kept as data under version control."""
 
 import json
 from collections.abc import Iterable

@@ -254,7 +254,7 @@ class Histories(TypedDict):
 
 
 class Dashboard(TypedDict):
-    """Hold a pinned dashboard: an initial view. ``filter`` is setting or tag -> accepted texts."""
+    """Hold a saved view: an initial view. ``filter`` is setting or tag -> accepted texts."""
 
     name: str
     title: str

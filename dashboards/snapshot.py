@@ -72,13 +72,13 @@ def snapshot(tracking: TrackingStore, query: Query | None = None) -> Snapshot:
     runs = tracking.runs()
     studies = _wanted(sort_into_studies(runs), query.studies)
     curves = tracking.curves(list({run.run_id: run for study in studies for run in study.trials}.values()))
-    seen = {
+    run_records = {
         study.id: [
             RunRecord(run, curves.get(run.run_id, {}), study.id, study.searched, query.metric) for run in study.trials
         ]
         for study in studies
     }
-    content = _content(studies, seen, query)
+    content = _content(studies, run_records, query)
     content["notes"] = [*tracking.notes(runs), *content["notes"]]
     content["source"] = tracking.source
     content["revision"] = _revision(content)
@@ -100,13 +100,13 @@ def _wanted(studies: list[StudyRuns], names: Sequence[str]) -> list[StudyRuns]:
     return [study for study in studies if study.trials and (not names or study.name in names)]
 
 
-def _content(studies: list[StudyRuns], seen: dict[str, list[RunRecord]], query: Query) -> Snapshot:
+def _content(studies: list[StudyRuns], run_records: dict[str, list[RunRecord]], query: Query) -> Snapshot:
     present = [study for study in studies if not study.older]
     older = sorted((study for study in studies if study.older), key=run_at, reverse=True)
-    trials = list({trial.run.run_id: trial for found in seen.values() for trial in found}.values())
+    trials = list({trial.run.run_id: trial for found in run_records.values() for trial in found}.values())
     metrics, notes = _metrics(trials)
     return {
-        **_ranked(present, seen, metrics, query),
+        **_ranked(present, run_records, metrics, query),
         "version": VERSION,
         "generated_at": None,
         "revision": "",
@@ -115,9 +115,9 @@ def _content(studies: list[StudyRuns], seen: dict[str, list[RunRecord]], query: 
         "metric": query.metric,
         "metrics": metrics,
         "metric_names": {key: _metric_name(key) for key in dict.fromkeys((query.metric, *metrics)) if _is_named(key)},
-        "studies": [_study(study, seen[study.id], query) for study in present],
-        "older": [_older(study, seen, metrics, query) for study in older],
-        "alone": _alone(present, seen, metrics, query),
+        "studies": [_study(study, run_records[study.id], query) for study in present],
+        "older": [_older(study, run_records, metrics, query) for study in older],
+        "alone": _alone(present, run_records, metrics, query),
         "paper": query.paper.cells,
         "dashboards": list(query.dashboards),
         "notes": notes,
@@ -125,16 +125,18 @@ def _content(studies: list[StudyRuns], seen: dict[str, list[RunRecord]], query: 
     }
 
 
-def _older(study: StudyRuns, seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query) -> OlderVersion:
-    return {"study": _study(study, seen[study.id], query), **_ranked([study], seen, metrics, query)}
+def _older(
+    study: StudyRuns, run_records: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
+) -> OlderVersion:
+    return {"study": _study(study, run_records[study.id], query), **_ranked([study], run_records, metrics, query)}
 
 
 def _ranked(
-    studies: Sequence[StudyRuns], seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
+    studies: Sequence[StudyRuns], run_records: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
 ) -> Ranked:
     """Compare the trials of some studies with each other; one that several of them share counts once."""
-    home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in seen[study.id]}
-    trials = [trial for study in studies for trial in seen[study.id] if home[trial.run.run_id] is trial]
+    home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in run_records[study.id]}
+    trials = [trial for study in studies for trial in run_records[study.id] if home[trial.run.run_id] is trial]
     teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
     usual = {study.id: study.usual for study in studies}
     return {
@@ -144,16 +146,16 @@ def _ranked(
 
 
 def _alone(
-    studies: Sequence[StudyRuns], seen: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
+    studies: Sequence[StudyRuns], run_records: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
 ) -> dict[str, Compared]:
     """Compare the trials of each study that shares a group with another one among themselves."""
-    groups = comparable_groups([trial for study in studies for trial in seen[study.id]])
+    groups = comparable_groups([trial for study in studies for trial in run_records[study.id]])
     found: dict[str, Compared] = {}
     for study in studies:
-        own = {trial.run.run_id for trial in seen[study.id]}
+        own = {trial.run.run_id for trial in run_records[study.id]}
         members = [{trial.run.run_id for trial in group.members} for group in groups]
         if any(runs & own and runs - own for runs in members):
-            found[study.id] = _compared(comparable_groups(seen[study.id]), metrics, query)
+            found[study.id] = _compared(comparable_groups(run_records[study.id]), metrics, query)
     return found
 
 

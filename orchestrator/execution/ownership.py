@@ -17,7 +17,7 @@ LOOK_S = 0.02
 
 
 @contextlib.contextmanager
-def sole_writer(store: Store) -> Iterator[None]:
+def single_writer_lock(store: Store) -> Iterator[None]:
     """End the processes of the run before, if it was killed, and at the end of the block those of this one.
 
     An actor does not hear at once that its driver was killed, and for a minute not that Ray's head was: until then it

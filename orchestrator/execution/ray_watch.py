@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def watched_head() -> Iterator[None]:
+def watched_ray() -> Iterator[None]:
     """Watch the Ray that this process has started, for the length of a block; a cluster's is not ours to watch.
 
     When one of Ray's processes is gone, the others are killed and this process ends with exit code 1, from a thread:
     the main thread may be waiting inside Ray. Trials are on disk, MLflow is caught up with by the next run.
     """
     over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(standing(), over), name="ray-watch", daemon=True)
+    thread = threading.Thread(target=_watch, args=(ray_processes(), over), name="ray-watch", daemon=True)
     thread.start()
     try:
         yield
@@ -33,7 +33,7 @@ def watched_head() -> Iterator[None]:
         thread.join()
 
 
-def standing() -> list[Process]:
+def ray_processes() -> list[Process]:
     """Return the processes that a Ray of our own stands on; none where there is no such Ray."""
     return [one for one in descendants(os.getpid()) if name_of(one) in NAMES]
 
@@ -43,14 +43,14 @@ def name_of(found: Process) -> str:
     return found.title.partition(" ")[0].rpartition("/")[2]
 
 
-def lost(known: list[Process]) -> Process | None:
+def dead_process(known: list[Process]) -> Process | None:
     """Return one of these processes that is gone, if any is."""
     return next((one for one in known if (now := process(one.pid)) is None or now.identity != one.identity), None)
 
 
 def _watch(known: list[Process], over: threading.Event) -> None:
     while not over.wait(LOOK_S):
-        gone = lost(known)
+        gone = dead_process(known)
         if gone is not None:
             _give_up(name_of(gone))
 

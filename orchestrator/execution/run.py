@@ -8,7 +8,7 @@ from orchestrator.core.store import Store
 from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
-from orchestrator.execution.ray_watch import watched_head
+from orchestrator.execution.ray_watch import watched_ray
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
@@ -106,7 +106,7 @@ def _train(
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
     try:
         start_ray(address)
-        with watched_head():
+        with watched_ray():
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)

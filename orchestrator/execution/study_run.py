@@ -12,7 +12,7 @@ from orchestrator.core.exit_codes import FAILED, OK
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
 from orchestrator.execution.interruption import Interruption
-from orchestrator.execution.ownership import sole_writer
+from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.plan.plan import Plan
 from trainers.schema.record import read_outcome
@@ -104,7 +104,7 @@ class RunInterrupted(KeyboardInterrupt):
 @contextlib.contextmanager
 def writing(store: Store) -> Iterator[None]:
     """Let this process alone write in the store for the length of a block; raise ``OperationError`` if another does."""
-    with store.only_run(), sole_writer(store):
+    with store.only_run(), single_writer_lock(store):
         yield
 
 

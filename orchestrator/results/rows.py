@@ -87,7 +87,7 @@ class RankedRow(Generic[T]):
         return own.mean - alone.mean if own and alone else None
 
 
-def standings(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[RankedRow[T]]:
+def ranked_rows(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[RankedRow[T]]:
     """Return the rows of a group, compared: teachers, students alone, distilled ones, each in order of appearance."""
     kinds: list[tuple[RowKind, Sequence[T]]] = [
         ("teacher", group.teachers), ("baseline", group.baselines), ("distilled", group.distilled),

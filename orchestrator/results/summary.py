@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.results.comparability import comparable_groups
 from orchestrator.results.metric_names import columns_for
 from orchestrator.results.result import TrialResult
-from orchestrator.results.rows import RankedRow, Row, best_of, standings
+from orchestrator.results.rows import RankedRow, Row, best_of, ranked_rows
 from orchestrator.results.sample import Sample
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 
@@ -45,13 +45,13 @@ class SummaryLine:
 def summarise(results: Sequence[TrialResult]) -> list[Summary]:
     """Return the rows of a study in order of appearance, compared where they may be."""
     groups = comparable_groups(results)
-    found = [standing for group in groups for standing in standings(group)]
+    found = [ranked for group in groups for ranked in ranked_rows(group)]
     grouped = {trial.id for group in groups for trial in group.teachers}
     alone = [result for result in results if result.role == "teacher" and result.id not in grouped]
     found += [RankedRow(Row("teacher", (teacher,)), "") for teacher in alone]
     places = {id(result): place for place, result in enumerate(results)}
-    first = {id(standing.row.first): standing for standing in reversed(found)}  # a teacher of several groups once
-    return sorted(first.values(), key=lambda standing: places[id(standing.row.first)])
+    first = {id(ranked.row.first): ranked for ranked in reversed(found)}  # a teacher of several groups once
+    return sorted(first.values(), key=lambda ranked: places[id(ranked.row.first)])
 
 
 def best_student(results: Sequence[TrialResult]) -> TrialResult | None:

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.core.processes import process, this_process
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
-from orchestrator.execution.ownership import NOTE, sole_writer
+from orchestrator.execution.ownership import NOTE, single_writer_lock
 from orchestrator.execution.scratch import PREFIX
 
 WAIT = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
@@ -50,7 +50,7 @@ def test_what_a_killed_run_of_the_store_has_left_is_ended(marked: Marked, tmp_pa
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
     (tmp_path / NOTE).write_text(f"{gone}\n{scratch}\n")
     orphan, stranger = marked.start(gone), marked.start(other)
-    with sole_writer(Store(tmp_path)):
+    with single_writer_lock(Store(tmp_path)):
         assert not runs(orphan)
         assert runs(stranger)  # of another store
         assert not scratch.exists()
@@ -60,7 +60,7 @@ def test_a_note_cannot_make_a_run_delete_other_folders(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
     (tmp_path / NOTE).write_text(f"999999999@1\n{folder}\n")
-    with sole_writer(Store(tmp_path)):
+    with single_writer_lock(Store(tmp_path)):
         assert folder.exists()
 
 
@@ -70,14 +70,14 @@ def test_a_driver_that_lives_keeps_its_processes(marked: Marked, tmp_path: Path)
     assert found is not None
     (tmp_path / NOTE).write_text(found.identity)
     child = marked.start(found.identity)
-    with sole_writer(Store(tmp_path)):
+    with single_writer_lock(Store(tmp_path)):
         assert runs(child)
 
 
 def test_a_run_ends_what_it_has_started_and_no_note_remains(marked: Marked, tmp_path: Path) -> None:
     own = this_process().identity
     before = marked.start(own)
-    with sole_writer(Store(tmp_path)):
+    with single_writer_lock(Store(tmp_path)):
         assert (tmp_path / NOTE).read_text().splitlines()[0] == own
         scratch = Path(tempfile.mkdtemp())
         during = marked.start(own)

@@ -186,7 +186,7 @@ def stack_levels(levels: list[Tensor], channels: int) -> Tensor:
     return torch.cat(rows, 1).reshape(-1, channels)
 
 
-def places(counts: list[int], images: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def anchor_index(counts: list[int], images: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return ``level_A`` and ``image_A`` (int64) for ``counts`` anchors of each level in each of ``images`` images."""
     level = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     image = torch.repeat_interleave(torch.arange(images), len(level))

@@ -107,7 +107,7 @@ class TrialFiles:
         entry, path = self._manifest.students.get(BEST), self.directory / BEST
         if best is None or (entry and entry.step == best.step and entry.describes(self.directory)):
             return
-        if not found.vouched and holds_together(path) and _epoch_of(path) == best.epoch:  # nothing speaks against it
+        if not found.verified and holds_together(path) and _epoch_of(path) == best.epoch:  # nothing speaks against it
             self._list(self._manifest.with_student(entry_of(path, best.step)))
             return
         if remake is not None:

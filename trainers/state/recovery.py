@@ -34,14 +34,14 @@ class ResumeState:
 class Recovery:
     """Hold a directory's resume state.
 
-    ``manifest`` lists the whole files only, ``damage`` has a sentence about each of the others. ``vouched`` is
+    ``manifest`` lists the whole files only, ``damage`` has a sentence about each of the others. ``verified`` is
     False where no manifest could be read, so that nothing is known of the students.
     """
 
     state: ResumeState | None
     manifest: Manifest
     damage: tuple[str, ...]
-    vouched: bool = True
+    verified: bool = True
 
 
 def find_state(directory: Path) -> Recovery:
@@ -57,18 +57,18 @@ def find_state(directory: Path) -> Recovery:
     except DamagedFile as error:
         damage.append(str(error))
         manifest = None
-    vouched = manifest is not None
+    verified = manifest is not None
     entries = list(manifest.states if manifest else unlisted(directory))
-    if entries and not vouched and not damage:
+    if entries and not verified and not damage:
         damage.append(f"{directory / MANIFEST} is missing")
     while entries:
-        state = _read(directory, entries[0], vouched=vouched, damage=damage)
+        state = _read(directory, entries[0], verified=verified, damage=damage)
         if state is not None:
             return Recovery(
-                state, Manifest(tuple(entries), manifest.students if manifest else {}), tuple(damage), vouched
+                state, Manifest(tuple(entries), manifest.students if manifest else {}), tuple(damage), verified
             )
         del entries[0]
-    return Recovery(None, Manifest(), tuple(damage), vouched)
+    return Recovery(None, Manifest(), tuple(damage), verified)
 
 
 def unlisted(directory: Path) -> Iterator[ManifestEntry]:
@@ -86,9 +86,9 @@ def holds_together(path: Path) -> bool:
         return False
 
 
-def _read(directory: Path, entry: ManifestEntry, *, vouched: bool, damage: list[str]) -> ResumeState | None:
+def _read(directory: Path, entry: ManifestEntry, *, verified: bool, damage: list[str]) -> ResumeState | None:
     path = directory / entry.file
-    if not (entry.describes(directory) if vouched else holds_together(path)):
+    if not (entry.describes(directory) if verified else holds_together(path)):
         damage.append(f"{path} is damaged" if path.exists() else f"{path} is gone")
         return None
     try:

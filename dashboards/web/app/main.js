@@ -5,7 +5,7 @@ import { disposeCharts, redrawCharts } from "./chart.js";
 import { h } from "./dom.js";
 import { filterBar, selection } from "./filters.js";
 import { moment } from "./format.js";
-import { freshness } from "./freshness.js";
+import { lastUpdated } from "./last_updated.js";
 import { linkTo, onChange, settings } from "./hash.js";
 import { ask, askCurves, embedded, follow } from "./load.js";
 import { Snapshot } from "./snapshot.js";
@@ -31,7 +31,7 @@ async function start() {
     content.replaceChildren(failed("The tracking store could not be read", error.message));
     document.getElementById("filters").hidden = true;
   }
-  if (!embedded()) follow(newer, arrived, (error) => freshness(snapshot, error));
+  if (!embedded()) follow(newer, arrived, (error) => lastUpdated(snapshot, error));
 }
 
 async function arrived(data) {
@@ -47,7 +47,7 @@ async function arrived(data) {
     show();
   }
   snapshot.data.generated_at = data.generated_at;
-  freshness(snapshot, null);
+  lastUpdated(snapshot, null);
 }
 
 function newer() {

@@ -56,7 +56,7 @@ class AnchoredAdapter(Adapter):
         """Return labels, weights and levels of all anchors; N is the divisor of the head's classification loss."""
         assert isinstance(head_outputs, GridOutputs)
         labels, label_weights = targets.value[self.first : self.first + 2]
-        level_A, image_A = head_outputs.places()
+        level_A, image_A = head_outputs.anchor_index()
         label_A = torch.cat(labels, 1).flatten()
         return Anchors(
             weight_A=torch.cat(label_weights, 1).flatten(),

@@ -77,7 +77,7 @@ class FcosAdapter(Adapter):
         """Return labels and levels of all points, each of weight 1; N is the divisor of the classification loss."""
         assert isinstance(head_outputs, FcosOutputs)
         positive_A = self._positive(targets.value[0], head_outputs.images)
-        level_A, image_A = head_outputs.places()
+        level_A, image_A = head_outputs.anchor_index()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from trainers.distill.head_outputs import HeadOutputs, lazy, places, stack_levels
+from trainers.distill.head_outputs import HeadOutputs, anchor_index, lazy, stack_levels
 
 T = TypeVar("T")
 
@@ -41,10 +41,10 @@ class GridOutputs(HeadOutputs):
         )
         return grid
 
-    def places(self) -> tuple[Tensor, Tensor]:
+    def anchor_index(self) -> tuple[Tensor, Tensor]:
         """Return each anchor's pyramid level and image, int64, both (A,)."""
         device = self.outs[0][0].device
-        return self.constant("places", lambda: places(self.level_sizes, self.images, device))
+        return self.constant("anchor_index", lambda: anchor_index(self.level_sizes, self.images, device))
 
     @property
     def level_sizes(self) -> list[int]:

@@ -82,7 +82,7 @@ class YoloxAdapter(Adapter):
         """Return positives and levels of all anchors, each of weight 1; N is the divisor of the head's losses."""
         assert isinstance(head_outputs, YoloxOutputs)
         positive_A = torch.cat([image[0] for image in targets.value])
-        level_A, image_A = head_outputs.places()
+        level_A, image_A = head_outputs.anchor_index()
         return Anchors(
             weight_A=torch.ones_like(positive_A, dtype=torch.float32),
             positive_A=positive_A,

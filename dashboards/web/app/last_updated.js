@@ -3,7 +3,7 @@
 import { moment } from "./format.js";
 
 /** Write the age of the snapshot into the page's head. */
-export function freshness(snapshot, error) {
+export function lastUpdated(snapshot, error) {
   const place = document.getElementById("freshness");
   const text = words(snapshot, error);
   place.classList.toggle("stale", Boolean(error));
