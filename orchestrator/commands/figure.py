@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)
     if arguments.kind == "phases":
-        draw = figure.phases(plan, store)
+        draw = figure.training_curves(plan, store)
     else:
         draw = figure.predictions(plan, store, arguments.trials, arguments.images, arguments.thresholds)
     write_figure(draw, arguments.output)

@@ -12,7 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.figures import data as figure
 from orchestrator.reports.figures.canvas import write_figure
-from orchestrator.reports.figures.training_curves import Panel, draw_phases, panels_of
+from orchestrator.reports.figures.training_curves import Panel, draw_training_curves, panels_of
 from orchestrator.reports.predict import Wanted, predict_shared
 from orchestrator.reproduce.pairs import ROW, DetectorPair, pairs_of
 from orchestrator.reproduce.plan import RunPlan, distinct, merged
@@ -24,7 +24,7 @@ from orchestrator.tracking.curves import Curves
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PHASES, PREDICTIONS = "phases", "predictions"
+TRAINING_CURVES, PREDICTIONS = "phases", "predictions"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def draw_figures(run_plan: RunPlan, results: Results, store: Store, style: Style
     ended = [_finished(pair, results) for pair in pairs]
     whole = {number: pair for number, pair in enumerate(ended, start=1) if pair.alone and pair.taught}
     missing = [line for pair in pairs for line in _lacking(run_plan, pair, results)]
-    files = _phases(run_plan, list(whole.values()), store, style)
+    files = _training_curves(run_plan, list(whole.values()), store, style)
     for number, pair in whole.items():
         try:
             page = _page(run_plan, pair, results, store, style)
@@ -92,21 +92,21 @@ def _lacking(run_plan: RunPlan, pair: DetectorPair, results: Results) -> list[st
     return lines if pair.alone else [*lines, f"{pair.name}: no row trains this student alone"]
 
 
-def _phases(run_plan: RunPlan, pairs: Sequence[DetectorPair], store: Store, style: Style) -> dict[Path, str]:
+def _training_curves(run_plan: RunPlan, pairs: Sequence[DetectorPair], store: Store, style: Style) -> dict[Path, str]:
     """Write the figure of AP over the epochs, unless there is nothing to draw."""
     panels = panels_of_pairs(run_plan, pairs, store)
     if not panels:
         return {}
     full = run_plan.options.fidelity == "full"
     title = "AP over the epochs" + ("" if full else f", fidelity {run_plan.options.fidelity}")
-    return _write(lambda: draw_phases(panels, title), PHASES, style, title)
+    return _write(lambda: draw_training_curves(panels, title), TRAINING_CURVES, style, title)
 
 
 def panels_of_pairs(run_plan: RunPlan, pairs: Sequence[DetectorPair], store: Store) -> list[Panel]:
     """Return a panel for each pair that was evaluated, from MLflow, or from the directories when it is away."""
     trials = distinct(trial for pair in pairs for trial in (*pair.alone, *pair.taught))
     curves: dict[str, Mapping[int, float]] = {}
-    for plan in merged(run_plan, trials, PHASES):
+    for plan in merged(run_plan, trials, TRAINING_CURVES):
         curves |= figure.curves_of(plan, store)
     return [panel for pair in pairs for panel in _panels(run_plan, pair, curves)]
 

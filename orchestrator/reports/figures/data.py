@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def phases(plan: Plan, store: Store) -> "Callable[[], Figure]":
+def training_curves(plan: Plan, store: Store) -> "Callable[[], Figure]":
     """Return the data of AP over epochs; raise ``OperationError`` when no student is finished."""
-    from orchestrator.reports.figures.training_curves import draw_phases, panels_of
+    from orchestrator.reports.figures.training_curves import draw_training_curves, panels_of
 
     found = read_study(plan, store)
     final = {result.id for result in found.results if is_final(result)}
     panels = panels_of(plan, {trial: curve for trial, curve in _curves(plan, found).items() if trial in final})
     if not panels:
         raise OperationError(lacks_best(found.results))
-    return lambda: draw_phases(panels, f"{plan.study.name}: AP over the epochs")
+    return lambda: draw_training_curves(panels, f"{plan.study.name}: AP over the epochs")
 
 
 def curves_of(plan: Plan, store: Store) -> Curves:

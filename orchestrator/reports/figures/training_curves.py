@@ -89,7 +89,7 @@ def _best(curves: Sequence[TrainingCurve]) -> list[TrainingCurve]:
     return [max((c for c in curves if _kind(c) == kind), key=lambda c: c.best) for kind in kinds]
 
 
-def draw_phases(panels: Sequence[Panel], title: str) -> Figure:
+def draw_training_curves(panels: Sequence[Panel], title: str) -> Figure:
     """Return the figure; lines are told apart by colour and by mark, spread over seeds is a band."""
     columns = min(COLUMNS, len(panels))
     lines = -(-len(panels) // columns)

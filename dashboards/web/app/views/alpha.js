@@ -8,7 +8,7 @@ import { empty, filteredOut } from "../states.js";
 
 export const view = {
   id: "alpha",
-  title: "Weights of the terms",
+  title: "Loss weights",
   lede: "The selection metric over alpha1 (classification) and alpha2 (localisation); a ring marks the paper's values.",
   render(context) {
     const { snapshot, runs, trials, wish } = context;

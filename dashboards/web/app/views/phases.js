@@ -11,7 +11,7 @@ const METHODS = 4; // distilled rows a student
 
 export const view = {
   id: "phases",
-  title: "With and without",
+  title: "Training curves with and without distillation",
   lede: "Each student through its training, alone and distilled: means over seeds, as in the paper's figure A1.",
   curves: true,
   render(context) {

@@ -10,7 +10,7 @@ from PIL import Image
 from orchestrator.core.errors import OperationError
 from orchestrator.reports.figures.canvas import write_figure
 from orchestrator.reports.figures.predictions import PredictedImage, draw_predictions
-from orchestrator.reports.figures.training_curves import Panel, TrainingCurve, draw_phases, panels_of
+from orchestrator.reports.figures.training_curves import Panel, TrainingCurve, draw_training_curves, panels_of
 from tests.unit.orchestrator.reports.example import plan_of
 from trainers.schema.predictions import ImagePredictions, Picture, TruthBox
 
@@ -58,7 +58,7 @@ def test_each_student_has_a_panel(tmp_path):
     plan = plan_of(tmp_path, "search.space={student.backbone_depth: [50, 18, 34], method.alpha2: [4.0]}")
     panels = panels_of(plan, curves(plan, none=RAMP, bckd=RAMP))
     assert [panel.student.rpartition(" ")[2] for panel in panels] == ["R50", "R18", "R34"]
-    figure = draw_phases(panels, "x")
+    figure = draw_training_curves(panels, "x")
     assert [len(axes.lines) for axes in figure.axes] == [2, 2, 2]
     assert list(figure.axes[0].lines[0].get_ydata()) == [15.625, 28.125, 40.625]
 
@@ -119,7 +119,7 @@ def test_the_same_figure_is_the_same_file_whatever_the_names(tmp_path, ending):
 
 def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path):
     with pytest.raises(OperationError, match="cannot write to"):
-        write_figure(lambda: draw_phases(panels_of_one(), "x"), tmp_path / "no" / "x.png")
+        write_figure(lambda: draw_training_curves(panels_of_one(), "x"), tmp_path / "no" / "x.png")
 
 
 def panels_of_one():
@@ -130,7 +130,7 @@ def test_a_method_has_one_colour_in_all_panels():
     none, ld, bckd = (
         TrainingCurve(method, method, (1, 2), (10.0, 20.0), (0.0, 0.0)) for method in ("none", "ld", "bckd")
     )
-    figure = draw_phases([Panel("a", (none, ld, bckd)), Panel("b", (none, bckd), "from c")], "x")
+    figure = draw_training_curves([Panel("a", (none, ld, bckd)), Panel("b", (none, bckd), "from c")], "x")
     first, second = ([line.get_color() for line in axes.lines] for axes in figure.axes)
     assert [first[0], first[2]] == second
     assert len(set(first)) == 3
