@@ -111,7 +111,7 @@ def mirrored(plan: Plan, address: str | None) -> Iterator[list[Copier]]:
     missing = copier.close(WAIT_S)
     if missing:
         raise OperationError(
-            f"{len(missing)} trials wait to be copied to {mirror.place.address}: the next run copies them"
+            f"{len(missing)} trials wait to be copied to {mirror.backend.address}: the next run copies them"
         )
 
 
@@ -119,4 +119,4 @@ def bring(mirror: Mirror, trials: tuple[PlannedTrial, ...]) -> None:
     """Fetch the trials that are not here."""
     for trial in trials:
         if refreshed(trial).status == "new" and mirror.bring(trial.directory):
-            log.info("%s  brought from %s", trial.id, mirror.place.address)
+            log.info("%s  brought from %s", trial.id, mirror.backend.address)

@@ -17,13 +17,13 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 @dataclass
 class Mirror:
-    """Hold copies of trials below ``place``, one folder a trial.
+    """Hold copies of trials below ``backend``, one folder a trial.
 
     A file lies there under its digest, and the folder's index, written last, lists the digests of the trial. Readers
     always see a consistent snapshot, even if a copy is interrupted. Copying unchanged files costs no transfer.
     """
 
-    place: StorageBackend
+    backend: StorageBackend
     _known: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def keep(self, directory: Path) -> None:
@@ -37,18 +37,18 @@ class Mirror:
             except FileNotFoundError:  # an old state, removed in between
                 continue
         if now != before:
-            self.place.write(json.dumps(now, indent=1, sort_keys=True).encode(), f"trials/{trial}/{INDEX}")
+            self.backend.write(json.dumps(now, indent=1, sort_keys=True).encode(), f"trials/{trial}/{INDEX}")
             self._known[trial] = now
             for digest in set(before.values()) - set(now.values()):
-                self.place.delete(f"trials/{trial}/{digest}")
+                self.backend.delete(f"trials/{trial}/{digest}")
 
     def _put(self, path: Path, trial: str, there: dict[str, str]) -> str:
         """Copy a file and return its digest; one that changes meanwhile is copied again."""
         while (digest := digest_of(path)) not in there.values():
-            self.place.put(path, f"trials/{trial}/{digest}")
+            self.backend.put(path, f"trials/{trial}/{digest}")
             if digest_of(path) == digest:
                 break
-            self.place.delete(f"trials/{trial}/{digest}")
+            self.backend.delete(f"trials/{trial}/{digest}")
         return digest
 
     def bring(self, directory: Path) -> bool:
@@ -70,16 +70,16 @@ class Mirror:
     def _fetch(self, trial: str, digest: str, file: Path) -> None:
         if file.exists() and digest_of(file) == digest:
             return
-        self.place.get(f"trials/{trial}/{digest}", partial_of(file))
+        self.backend.get(f"trials/{trial}/{digest}", partial_of(file))
         if digest_of(partial_of(file)) != digest:
             raise StorageUnavailable(
-                f"the copy of {trial}/{file.name} in {self.place.address} is damaged: delete that trial there"
+                f"the copy of {trial}/{file.name} in {self.backend.address} is damaged: delete that trial there"
             )
         partial_of(file).replace(file)
 
     def _index(self, trial: str) -> dict[str, str]:
         if trial not in self._known:
-            content = self.place.read(f"trials/{trial}/{INDEX}")
+            content = self.backend.read(f"trials/{trial}/{INDEX}")
             self._known[trial] = parsed(content) if content else {}
         return self._known[trial]
 

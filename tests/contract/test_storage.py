@@ -27,7 +27,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture(params=["file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorageBackend:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> StorageBackend:
     if request.param == "s3":
         request.getfixturevalue("s3")
         return StorageBackend(f"s3://{BUCKET}/{tmp_path.name}")
@@ -47,52 +47,52 @@ def contents(directory: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in directory.iterdir()}
 
 
-def test_an_object_is_what_was_put_there_last(place: StorageBackend, tmp_path: Path) -> None:
-    assert place.read("a/b") is None
-    place.write(b"first", "a/b")
+def test_an_object_is_what_was_put_there_last(backend: StorageBackend, tmp_path: Path) -> None:
+    assert backend.read("a/b") is None
+    backend.write(b"first", "a/b")
     (tmp_path / "file").write_bytes(b"second")
-    place.put(tmp_path / "file", "a/b")
-    assert place.read("a/b") == b"second"
-    place.get("a/b", tmp_path / "back")
+    backend.put(tmp_path / "file", "a/b")
+    assert backend.read("a/b") == b"second"
+    backend.get("a/b", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"second"
-    place.delete("a/b")
-    place.delete("a/b")
-    assert place.read("a/b") is None
+    backend.delete("a/b")
+    backend.delete("a/b")
+    assert backend.read("a/b") is None
 
 
-def test_names_are_those_of_one_folder(place: StorageBackend) -> None:
-    assert place.names("a") == []
+def test_names_are_those_of_one_folder(backend: StorageBackend) -> None:
+    assert backend.names("a") == []
     for name in ("a/2", "a/1", "b/3"):
-        place.write(b"x", name)
-    assert place.names("a") == ["1", "2"]
+        backend.write(b"x", name)
+    assert backend.names("a") == ["1", "2"]
 
 
-def test_a_trial_comes_back_as_it_was(place: StorageBackend, tmp_path: Path) -> None:
+def test_a_trial_comes_back_as_it_was(backend: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="weights", outcome_json="{}", progress_json="{}", stop="")
     (here / "ray").mkdir()
-    Mirror(place).keep(here)
+    Mirror(backend).keep(here)
     there = tmp_path / "there" / "trials" / here.name
-    assert Mirror(place).bring(there)
+    assert Mirror(backend).bring(there)
     assert contents(there) == {"best.pth": "weights", "outcome.json": "{}"}
-    assert not Mirror(place).bring(there)  # what is there is not touched
-    assert not Mirror(place).bring(there.with_name("unknown"))
+    assert not Mirror(backend).bring(there)  # what is there is not touched
+    assert not Mirror(backend).bring(there.with_name("unknown"))
 
 
-def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(place: StorageBackend, tmp_path: Path) -> None:
-    mirror = Mirror(place)
+def test_only_what_has_changed_is_sent_and_what_is_gone_is_deleted(backend: StorageBackend, tmp_path: Path) -> None:
+    mirror = Mirror(backend)
     here = trial_in(tmp_path, best_pth="weights", resume_pt="state 1")
     mirror.keep(here)
-    before = place.names("trials/0123456789ab")
+    before = backend.names("trials/0123456789ab")
     trial_in(tmp_path, resume_pt="state 2")
     mirror.keep(here)
-    after = place.names("trials/0123456789ab")
+    after = backend.names("trials/0123456789ab")
     assert len(before) == len(after) == 3  # two files and the index
     assert len(set(after) - set(before)) == 1
 
 
-def test_a_copy_that_was_cut_off_shows_the_moment_before(place: StorageBackend, tmp_path: Path) -> None:
+def test_a_copy_that_was_cut_off_shows_the_moment_before(backend: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="epoch 1", history_jsonl="1")
-    Mirror(place).keep(here)
+    Mirror(backend).keep(here)
     trial_in(tmp_path / "here", best_pth="epoch 2", history_jsonl="1 2")
 
     class CutOff(StorageBackend):
@@ -100,28 +100,28 @@ def test_a_copy_that_was_cut_off_shows_the_moment_before(place: StorageBackend, 
             raise StorageUnavailable("cut off")
 
     with pytest.raises(StorageUnavailable):
-        Mirror(CutOff(place.address)).keep(here)
+        Mirror(CutOff(backend.address)).keep(here)
     there = tmp_path / "there" / "trials" / here.name
-    Mirror(place).bring(there)
+    Mirror(backend).bring(there)
     assert contents(there) == {"best.pth": "epoch 1", "history.jsonl": "1"}
 
 
-def test_a_damaged_copy_is_refused_and_leaves_no_trial(place: StorageBackend, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_refused_and_leaves_no_trial(backend: StorageBackend, tmp_path: Path) -> None:
     here = trial_in(tmp_path / "here", best_pth="weights")
-    Mirror(place).keep(here)
-    digest = json.loads(place.read("trials/0123456789ab/index.json") or b"")["best.pth"]
-    place.write(b"something else", f"trials/0123456789ab/{digest}")
+    Mirror(backend).keep(here)
+    digest = json.loads(backend.read("trials/0123456789ab/index.json") or b"")["best.pth"]
+    backend.write(b"something else", f"trials/0123456789ab/{digest}")
     there = tmp_path / "there" / "trials" / here.name
     with pytest.raises(StorageUnavailable, match="is damaged"):
-        Mirror(place).bring(there)
+        Mirror(backend).bring(there)
     assert not there.exists()
 
 
 @pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", ".hidden", ""])
-def test_an_index_cannot_name_files_elsewhere(place: StorageBackend, tmp_path: Path, name: str) -> None:
-    place.write(b"x", f"trials/0123456789ab/{'0' * 64}")
-    place.write(json.dumps({name: "0" * 64}).encode(), "trials/0123456789ab/index.json")
-    assert not Mirror(place).bring(tmp_path / "trials" / "0123456789ab")
+def test_an_index_cannot_name_files_elsewhere(backend: StorageBackend, tmp_path: Path, name: str) -> None:
+    backend.write(b"x", f"trials/0123456789ab/{'0' * 64}")
+    backend.write(json.dumps({name: "0" * 64}).encode(), "trials/0123456789ab/index.json")
+    assert not Mirror(backend).bring(tmp_path / "trials" / "0123456789ab")
     assert list(tmp_path.rglob("escape")) == []
 
 
