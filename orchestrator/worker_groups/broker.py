@@ -35,7 +35,7 @@ class Broker:
     """Hold the slots of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
     Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. A
-    killed exchange restarts empty; its callers fail, and restart from the records on disk.
+    killed broker restarts empty; its callers fail, and restart from the records on disk.
     """
 
     def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:

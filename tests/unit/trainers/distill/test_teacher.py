@@ -14,8 +14,7 @@ from trainers.data.seeding import derive
 from trainers.detectors.detector import build_empty, build_student
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.errors import TrialError
-from trainers.loop import shared_batch as lesson
-from trainers.loop import student_trainer
+from trainers.loop import shared_batch, student_trainer
 from trainers.loop.loop import train_alone
 from trainers.loop.shared_batch import load_teacher, pixels
 from trainers.schema import Teacher, TrialSpec, Weights, class_count
@@ -64,7 +63,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         found.asked_with.append(inputs)
         return predict(self, inputs, *precision)
 
-    monkeypatch.setattr(lesson, "load_teacher", watch_teacher)
+    monkeypatch.setattr(shared_batch, "load_teacher", watch_teacher)
     monkeypatch.setattr(student_trainer, "Distiller", watch(student_trainer.Distiller, found.distillers))
     monkeypatch.setattr(student_trainer, "build_optimizer", watch(student_trainer.build_optimizer, found.optimizers))
     monkeypatch.setattr(FrozenTeacher, "forward", asked)
