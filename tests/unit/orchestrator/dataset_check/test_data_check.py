@@ -311,7 +311,7 @@ def test_decoding_finds_cut_images(tmp_path: Path, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("twin", "kind", "code"), [("val2", "contents in both splits", 2), ("train2", "equal images in a split", 0)]
+    ("duplicate", "kind", "code"), [("val2", "contents in both splits", 2), ("train2", "equal images in a split", 0)]
 )
 def test_decoding_finds_equal_contents(duplicate: str, kind: str, code: int, tmp_path: Path, capsys: Any) -> None:
     file = coco(tmp_path)
