@@ -27,6 +27,7 @@ def train_worker(config: dict[str, Any]) -> None:
     with lean_imports():
         loop = import_module(config["loop"])
     if get_rank() == 0:
+        # The pool frees the group with this handle when the host dies, so the broker needs it before any training.
         line.send("note", "placement_group", get_current_placement_group())
     while jobs := [Job.model_validate_json(text) for text in line.ask("cohort")]:
         train_cohort(line, loop, jobs)
@@ -42,20 +43,20 @@ def train_cohort(line: "BrokerLink", loop: Any, jobs: Sequence[Job]) -> None:
                 line.send("put", trial_id, found)
     except Exception as error:
         if line.workers > 1:
-            raise
+            raise  # the process group is out of step: only a new group can train the next cohort
         line.send("end", portable(error))
     else:
         line.send("end")
 
 
 class BrokerLink:
-    """Connect the workers of a group with the broker: rank 0 speaks, all hear the answers."""
+    """Connect the workers of a group with the broker: rank 0 calls it, all workers get the answers."""
 
     def __init__(self, broker: Any, host: str) -> None:
         self._broker, self._host, self.workers = broker, host, get_world_size()
 
     def send(self, message: str, *content: Any) -> None:
-        """Tell the broker something, and wait until it has heard: an asynchronous actor may change the order of calls."""
+        """Call the broker and wait: an asynchronous actor may change the order of calls."""
         if get_rank() == 0:
             ray.get(getattr(self._broker, message).remote(self._host, *content))
 

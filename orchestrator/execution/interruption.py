@@ -1,4 +1,4 @@
-"""Turn Ctrl-C and SIGTERM into a wish to stop; the second one stops at once."""
+"""Turn Ctrl-C and SIGTERM into a stop request; the second signal stops immediately."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ MESSAGE = b"stillhouse: stopping after the current step. Press Ctrl-C again to s
 
 
 class Interruption:
-    """Know whether the user wants the run to stop.
+    """Record whether the user has requested a stop.
 
     While it listens, the first signal is only noted, so that trials can save their state; the second raises
     ``KeyboardInterrupt`` where the main thread is.
@@ -36,7 +36,7 @@ class Interruption:
                 signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked:  # saving may hang on a dead disk or cluster: the user must have a way out
             raise KeyboardInterrupt
         self.asked = True
         os.write(2, MESSAGE)  # a signal handler must not wait for the lock of a stream

@@ -20,8 +20,8 @@ class RememberingScheduler(TrialScheduler):
 
     A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
-    trial that failed and is tried again joins under a new name. Tune calls all methods from one thread. ``resumed`` hears
-    the ids of paused trials that go on, all that a decision lets go on before the first of them starts.
+    trial that failed and is tried again joins under a new name. Tune calls all methods from one thread. ``resumed``
+    receives the ids of paused trials that continue, all of one decision before the first of them starts.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RememberingScheduler(TrialScheduler):
         return True
 
     def has_trial(self, trial: str) -> bool:
-        """Tell whether the log speaks of a trial."""
+        """Return whether the log contains a trial."""
         return trial in self._states
 
     def absorb(self, histories: dict[str, list[Record]]) -> None:
@@ -73,7 +73,7 @@ class RememberingScheduler(TrialScheduler):
     # what Tune calls
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Hear of a trial; one that comes back after a crash is known."""
+        """Add a trial; one that returns after a crash keeps its state."""
         name = self._name(trial)
         state = self._states.get(name) or self._add(tune_controller, name)
         state.attach(trial)
@@ -86,12 +86,13 @@ class RememberingScheduler(TrialScheduler):
         if state.over:
             return STOP
         state.behind = False
+        # A restarted trial replays its history: Tune's scheduler must not count a result a second time.
         if epoch == state.last_epoch:
             return self._standing(state)
         return self._decide(tune_controller, state, epoch, result[self._metric_key])
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Hear that a trial has ended; one that was asked to stop has not, it goes on in the next run."""
+        """Complete a trial; one that the user stopped stays open and continues in the next run."""
         state, epoch = self._states[self._name(trial)], result.get(TIME, 0)
         if state.gone:
             return
@@ -103,13 +104,13 @@ class RememberingScheduler(TrialScheduler):
             self._remove(tune_controller, state, "failed")
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """Hear that a waiting trial has been stopped."""
+        """Remove a waiting trial that was stopped."""
         state = self._states[self._name(trial)]
         if not state.gone:
             self._remove(tune_controller, state, "remove")
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Hear of a crash: when Tune starts the trial again, nothing has happened but a repetition of its history."""
+        """Handle a crash: if Tune restarts the trial, it only replays its history."""
         state = self._states[self._name(trial)]
         if trial.status == "ERROR":
             state.behind = state.last_epoch > 0
@@ -137,7 +138,7 @@ class RememberingScheduler(TrialScheduler):
     # what the scheduler inside calls, by way of ``_Stage``
 
     def stop(self, tune_controller: Any, state: TrialState) -> None:
-        """Stop a trial that waits; one that still repeats its history hears of it with its next result."""
+        """Stop a waiting trial; one that still replays its history stops with its next result."""
         state.over = True
         live = state.live
         if live is not None and (live.status in ("PENDING", "PAUSED") or live.is_saving):
@@ -163,6 +164,7 @@ class RememberingScheduler(TrialScheduler):
             self._remove(None, state, kind)
 
     def _add(self, tune_controller: Any, name: str) -> TrialState:
+        # The order of additions decides HyperBand's brackets, so the log has them too.
         self._write(event="add", trial=name)
         state = self._states[name] = TrialState(name)
         self._scheduler.on_trial_add(_SchedulerStage(self, tune_controller), state)
@@ -176,9 +178,11 @@ class RememberingScheduler(TrialScheduler):
         self._depth += 1
         decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), state, result))
         self._depth -= 1
+        # The logged decision wins: trials have acted on it, even if this release would decide otherwise.
         if as_decided is not None and decision != as_decided:
             log.debug("%s at epoch %d: %s was decided, not %s", state.trial_id, epoch, as_decided, decision)
             decision = as_decided
+        # Before the return: Tune may act on a decision at once, and a crash must not forget it.
         self._write(event="result", trial=state.trial_id, epoch=epoch, value=value, decision=decision)
         state.last_epoch, state.waits, state.over = epoch, decision == PAUSE, decision == STOP
         return decision

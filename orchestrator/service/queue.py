@@ -167,7 +167,9 @@ class Queue:
             raise OperationError(f"cannot open the queue {self._path}: {error}") from error
         with contextlib.closing(connection):
             try:
+                # A transition must survive a power cut: the service acts on it as soon as the transaction ends.
                 connection.execute("pragma synchronous = full")
+                # A deferred transaction can fail at its first write if another process has written meanwhile.
                 connection.execute("begin immediate")
                 yield connection
                 connection.commit()
@@ -182,6 +184,7 @@ def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: 
 def _move(connection: sqlite3.Connection, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
     if not allowed(entry.state, after):
         raise ValueError(f"{entry.key}: no way leads from {entry.state} to {after}")
+    # The condition on state and attempt makes this a compare-and-swap: of two processes only one moves a study.
     changed = connection.execute(
         "update studies set state = ?, reason = ?, attempt = attempt + ?, losses = losses + ? "
         "where key = ? and state = ? and attempt = ?",

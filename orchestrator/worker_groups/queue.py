@@ -1,4 +1,7 @@
-"""Decide who trains beside whom, and whose record the scheduler hears of next. Plain data: no Ray, no clock."""
+"""Form cohorts from waiting trials and release their results to the scheduler in a fixed order.
+
+Plain data: no Ray, no clock.
+"""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -14,7 +17,7 @@ Errors = tuple[BaseException, ...]  # a failure and its causes
 
 
 class SlotStage(Enum):
-    """Say where a trial stands."""
+    """Name the stages of a trial in the queue."""
 
     WAITING = "waiting"
     TRAINING = "training"
@@ -67,39 +70,42 @@ class GangQueue:
     # ------------------------------------------------------------------------------------------- what the driver knows
 
     def expect(self, trial_id: str, key: str) -> None:
-        """Hear that a trial is on its way: it was proposed, or goes on after a pause. Others may follow."""
+        """Expect a trial: it was proposed, or continues after a pause. Others may follow."""
         slot = self._slots.get(trial_id)
         if slot is None or slot.stage is SlotStage.OVER:
             self._expected[trial_id] = key
         self._proposing = True
 
     def set_idle(self, *, over: bool) -> None:
-        """Hear that nobody is proposed before the next result; where the search is ``over``, never again."""
+        """Note that the search proposes no trial before the next result, or never again if it is ``over``."""
         self._proposing = False
         self._open_ended = self._open_ended and not over
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
     def enqueue(self, slot: Slot) -> None:
-        """Take a trial's reader in; one whose trial is in training already takes its predecessor's place."""
+        """Add a trial's reader; if the trial is already training, replace its earlier reader."""
         self._expected.pop(slot.trial_id, None)
         self._arrived = slot.since
         old = self._slots.get(slot.trial_id)
         if old is not None and old.stage is SlotStage.TRAINING:
             old.lease_id, old.deciding = slot.lease_id, False
+            # The new reader has replayed the records on disk: passing one of them on would report a step twice.
             old.records = deque(record for record in old.records if record.step > slot.after)
             return
         if self._lost[slot.trial_id] > TOGETHER_AGAIN:
+            # A key of its own: a trial that kills its workers must not take the same neighbours down again.
             slot.key = f"{slot.key} {slot.trial_id}"
         self._slots[slot.trial_id] = slot
 
     def ask(self, trial_id: str) -> None:
-        """Hear that the scheduler wants the trial's next record: it goes on."""
+        """Note that the scheduler continues the trial and requests its next record."""
         self._slots[trial_id].deciding = False
 
     def next_record(self, trial_id: str) -> Record | None:
         """Return the trial's next record in its turn: a cohort's records reach the scheduler in order."""
         slot = self._slots[trial_id]
+        # Not in order of arrival: ASHA's decisions depend on the order of results, and would differ from run to run.
         if not slot.records or any(other.undecided for other in self._before(slot)):
             return None
         slot.deciding = True
@@ -110,7 +116,7 @@ class GangQueue:
         return self._slots.get(trial_id)
 
     def leave(self, trial_id: str, lease_id: str | None = None) -> None:
-        """Hear that a trial goes on no more; from a reader that was replaced (another ``lease_id``) it means nothing."""
+        """End a trial's slot; a call of a replaced reader (another ``lease_id``) has no effect."""
         self._expected.pop(trial_id, None)
         slot = self._slots.get(trial_id)
         if slot is not None and lease_id in (None, slot.lease_id):
@@ -123,12 +129,13 @@ class GangQueue:
         """Return the trials that ``host`` trains next, none when it has to wait for more to come."""
         for key in sorted({slot.key for slot in self._waiting()}, key=self._first_position):
             here = sorted((slot for slot in self._waiting() if slot.key == key), key=lambda slot: slot.position)
+            # Patience is bounded: an actor that died on its way would otherwise block its whole cohort.
             if self._is_whole(here) or not self._may_come(key) or now - self._arrived > PATIENCE_S:
                 return self._begin(here[: self._size], host)
         return []
 
     def _is_whole(self, here: list[Slot]) -> bool:
-        """Tell whether a cohort is complete: nobody is on the way whose place is before its last one's."""
+        """Return whether a cohort is complete: no expected trial comes before its last one in the study."""
         if len(here) < self._size:
             return False
         last = here[self._size - 1]
@@ -177,9 +184,10 @@ class GangQueue:
         return [trial_id for trial_id in trial_ids if self._trains(host, self._slots[trial_id])]
 
     def end(self, host: str, errors: Errors = ()) -> None:
-        """Hear that a host trains its cohort no more: to its end, or for an error that all its trials share."""
+        """End a host's cohort: it is trained to its end, or an error hit all of its trials."""
         slots = [slot for slot in self._slots.values() if self._trains(host, slot)]
         self._idle_deaths = self._idle_deaths + 1 if errors and not slots else 0
+        # Hosts that die before they train have a cause that a new host meets again: waiting trials get the error.
         for slot in slots if self._idle_deaths < MOST_IDLE_DEATHS else self._waiting():
             slot.stage, slot.errors = SlotStage.OVER, errors
             self._lost[slot.trial_id] += bool(errors)

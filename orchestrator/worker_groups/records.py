@@ -32,12 +32,13 @@ def record_stream(job: Job, broker: str, position: int) -> Iterator[Record]:
         if history and history[-1].final:
             return
         after = history[-1].step if history else -1
+        # The broker fills in the arrival time, because clocks of different nodes disagree.
         slot = Slot(job.trial_id, stream_key(job), position, job.model_dump_json(), after, 0.0, lease_id)
         ray.get(actor.enqueue.remote(slot))
         patience_s = job.placement.start_timeout_s + START_MARGIN_S
         while (record := record_of(job, ray.get(actor.take.remote(job.trial_id, lease_id, patience_s)))) is not None:
             yield record
-    finally:
+    finally:  # not awaited: Tune kills a slow actor, and the broker may be gone
         actor.leave.remote(job.trial_id, lease_id)
 
 

@@ -45,10 +45,11 @@ class TrialRunner(tune.Trainable):
         self._began = time.time()
 
     def step(self) -> dict[str, Any]:
-        """Train up to the next record and return it; a failure ends the trial, or Tune, which hears of it, starts it again.
+        """Train up to the next record and return it; a failure ends the trial, or makes Tune restart it.
 
         A trial that was asked to stop ends unfinished: its state is on disk.
         """
+        # Tune reuses this actor, so a stop request may have arrived between two trials.
         if self._is_over():
             return ended()
         try:
@@ -57,7 +58,7 @@ class TrialRunner(tune.Trainable):
             return ended()
         except Exception as error:
             verdict = judge(self._job, error, self._run, self._began)
-            if verdict.again:
+            if verdict.again:  # raising makes Tune restart the trial in a new actor
                 time.sleep(verdict.pause_s)
                 raise
             return self._failed(error, verdict)

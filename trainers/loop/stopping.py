@@ -1,4 +1,4 @@
-"""Learn at step boundaries that somebody wants the training to stop, all workers at the same step."""
+"""Detect stop requests at step boundaries, on all workers at the same step."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LOOK_EVERY_S = 0.2  # a look at a directory on a network is not free; nobody not
 
 
 class StopSignal:
-    """Tell all workers of the process group the same: for which trials rank 0 has seen the wish to stop.
+    """Share the stop requests that rank 0 has seen with all workers of the process group.
 
     With one worker the answer is immediate. With more, each call sends rank 0's answer beside the step that follows, and
     the next call reads it: nothing waits for it, and every worker stops before the same step.
@@ -32,6 +32,7 @@ class StopSignal:
         """Return the directories of the trials to stop before the next step; all workers call it before every step."""
         if get_world_size() == 1:
             return self._named(self._wanted())
+        # One step late on purpose: a collective call that is awaited here would stall every step of every worker.
         agreed = self._named(self._read())
         self._sent = self._send(self._wanted() if get_rank() == 0 else self._seen)
         return agreed
@@ -43,6 +44,7 @@ class StopSignal:
         now = time.monotonic()
         if now - self._looked >= LOOK_EVERY_S:
             self._looked = now
+            # A request stays seen even if its file disappears: workers may already have agreed on it.
             looks = zip(self._seen, self._directories, strict=True)
             self._seen = [seen or stop_requested(directory) for seen, directory in looks]
         return self._seen
