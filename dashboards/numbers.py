@@ -25,7 +25,7 @@ def numbers(values: Iterable[float | None], digits: int = EXACT) -> Numbers:
 
 
 def is_finite(value: float | None) -> bool:
-    """Tell whether there is a value to calculate with."""
+    """Return whether there is a value to calculate with."""
     return value is not None and math.isfinite(value)
 
 

@@ -50,14 +50,14 @@ class RunRecord:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether the trial ended as planned: as it recorded, of a run made elsewhere as MLflow says."""
+        """Return whether the trial ended as planned: as it recorded, of a run made elsewhere as MLflow says."""
         if self.run.outcome:
             return self.run.outcome == "finished"
         return self.run.kind == "" and self.run.status == "FINISHED"
 
     @property
     def counts(self) -> bool:
-        """Tell whether the trial enters means and ranks."""
+        """Return whether the trial enters means and ranks."""
         return counts(self, self.metric)
 
     @property

@@ -125,14 +125,14 @@ def _artifact(live: Live, artifacts: Artifacts) -> Handler:
         known = {trial["run"] for trial in content["trials"]} | {study["id"] for study in content["studies"]}
         kind = kind_of(path)
         if kind is None or run not in known:
-            return JSONResponse({"detail": "there is no such file"}, status_code=404)
+            return JSONResponse({"detail": "no such file"}, status_code=404)
         try:
             with live.reading():
                 found = artifacts.artifact(run, path, LARGEST)
         except OperationError as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
         if found is None:
-            return JSONResponse({"detail": "there is no such file"}, status_code=404)
+            return JSONResponse({"detail": "no such file"}, status_code=404)
         return Response(found, media_type=kind)
 
     return answer

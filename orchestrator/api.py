@@ -109,7 +109,7 @@ class Study:
     ) -> "SubmissionResult":
         """Submit the study to the cluster whose dashboard is at ``address``, or to the service of ``STILLHOUSE_URL``.
 
-        Submitting twice joins; ``resume`` starts the next attempt of one that failed, was stopped or lost. ``store`` is a
+        Submitting twice joins; ``resume`` starts another attempt of one that failed, was stopped or lost. ``store`` is a
         folder that the cluster's machines share; ``options`` are further arguments of ``stillhouse run``. See ``JobRequest``
         for the rest. Raises ``UserError`` and ``OperationError``.
         """

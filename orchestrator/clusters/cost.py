@@ -53,11 +53,11 @@ def _of_gpus(cluster: Cluster) -> Cluster:
 def said(cluster: Cluster) -> str:
     """Return one sentence about the price of an hour."""
     if not is_priced(cluster):
-        return f"{cluster.name}: its description names no price for some of its machines"
+        return f"{cluster.name}: the description lacks prices for some machines"
     found = price(cluster)
     return (
         f"{cluster.name}: {found.least:.2f} $ an hour while idle, up to {found.most:.2f} $ with "
-        f"{sum(group.max for group in cluster.workers)} workers; machines end by themselves after {cluster.max_hours} "
+        f"{sum(group.max for group in cluster.workers)} workers; machines stop on their own after {cluster.max_hours} "
         f"hours, so at most {found.most * cluster.max_hours:.0f} $"
     )
 

@@ -162,7 +162,7 @@ class Cluster(Section):
         secret = sorted(filter(is_secret_name, variables))
         if secret:
             raise ValueError(
-                f"{', '.join(secret)}: rendered files hold no secrets; see docs/cluster.md for their places"
+                f"{', '.join(secret)}: rendered files contain no secrets; docs/cluster.md says where to put them"
             )
         return variables
 
@@ -170,7 +170,7 @@ class Cluster(Section):
     def _consistent(self) -> "Cluster":
         names = [group.name for group in self.workers]
         if len(set(names)) != len(names) or "head" in names:
-            raise ValueError("workers need names of their own, and none may be called head")
+            raise ValueError("workers need distinct names, and none may be named head")
         kind = self.platform.kind
         if kind in ("aws", "gcp") and not all(machine.machine for machine in self.machines):
             raise ValueError(f"{kind} needs the type of each machine (machine)")

@@ -11,7 +11,7 @@ API = "ray.io/v1"
 USER = 1000  # of the image
 GPU = "nvidia.com/gpu"
 STUDY_PLACE = "/etc/stillhouse"
-KEEP_S = 600  # how long a finished job's cluster stays, for whoever wants to look at its dashboard
+KEEP_S = 600  # a finished job's cluster stays this long, so that its dashboard can be read
 
 
 def ray_cluster(cluster: Cluster) -> dict[str, Any]:

@@ -65,7 +65,8 @@ def _settings(cluster: Cluster) -> dict[str, str]:
 def sky_task(cluster: Cluster, study: str) -> dict[str, Any]:
     """Return a SkyPilot task that runs ``study``, a local file, on the largest number of the first kind of workers.
 
-    The image runs by the machine's own Docker: SkyPilot wants root in images that it starts itself, and ours has none.
+    The image runs by the machine's own Docker: SkyPilot requires root in images that it starts itself, and ours has
+    none.
     """
     platform, group = cluster.platform, cluster.workers[0]
     if not isinstance(platform, Aws | Gcp) or not cluster.image:

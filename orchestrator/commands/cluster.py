@@ -58,7 +58,7 @@ def study_text(study: str | None) -> str | None:
     shipment = ship(study)
     if len(shipment.files) > 1:
         raise UserError(
-            f"{study} names detector configs of its own: stillhouse submit ships those, a rendered file cannot"
+            f"{study} uses local detector configs: submit it with stillhouse submit, which ships them; a rendered file cannot"
         )
     return shipment.files[STUDY].decode()
 
@@ -105,7 +105,7 @@ def run_on(arguments: argparse.Namespace) -> int:
     from orchestrator.reproduce.cost import study_hours
 
     if arguments.address:
-        raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
+        raise UserError("--on starts a cluster, and --address uses a running one: give only one of them")
     cluster, store = load_cluster(arguments.on), store_of(arguments)
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
     study = Study.load(arguments.study, [*arguments.sets, *workers], trust_config=arguments.trust_config)

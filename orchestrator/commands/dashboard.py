@@ -75,7 +75,7 @@ def export(arguments: argparse.Namespace) -> int:
 
     target = Path(arguments.file)
     if target.is_dir() or not target.absolute().parent.is_dir():
-        raise UserError(f"{target}: give a file in a folder that exists")
+        raise UserError(f"{target}: name a file in an existing folder")
     gc.disable()  # it takes one of the five seconds of a thousand runs
     try:
         tracking = tracking_of(arguments)

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     submissions = submissions_of(arguments)
     name = name_of(arguments, submissions)
     if arguments.json and arguments.follow:
-        raise UserError("--json prints one object, --follow goes on: use one of them")
+        raise UserError("--json prints one object, and --follow streams: use only one of them")
     if arguments.json:
         print_json({"id": submissions.status(name).id, "logs": submissions.logs(name)})
         return 0

@@ -235,7 +235,7 @@ def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Stor
     from orchestrator.reproduce.plan import make_run_plan
 
     if arguments.address:
-        raise UserError("--on brings up a cluster of its own, --address uses one that runs: give one of them")
+        raise UserError("--on starts a cluster, and --address uses a running one: give only one of them")
     cluster, run_plan = load_cluster(arguments.on), make_run_plan(arguments.targets, options, store)
     require_room(run_plan, cluster)
     for line in said(run_plan, cluster):

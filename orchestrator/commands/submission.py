@@ -72,7 +72,7 @@ def job_request_of(arguments: argparse.Namespace) -> "JobRequest":
 
 
 def study_of(arguments: argparse.Namespace, path: str) -> "Study":
-    """Load the study at ``path`` as the arguments want it."""
+    """Load the study at ``path`` with the arguments' overrides."""
     from orchestrator.api import Study
 
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []

@@ -8,7 +8,7 @@ LARGEST = sys.float_info.max
 
 
 def is_number(value: float | None) -> bool:
-    """Tell whether a measurement gave a number: NaN and infinities are failed measurements.
+    """Return whether a measurement gave a number: NaN and infinities are failed measurements.
 
     MLflow's databases hold the largest float in the place of infinity.
     """

@@ -47,13 +47,13 @@ def redacted_data(data: JsonValue) -> JsonValue:
 
 
 def has_password(address: str) -> bool:
-    """Tell whether an address carries credentials."""
+    """Return whether an address carries credentials."""
     return USER_INFO.search(address) is not None or SETTING.search(address) is not None
 
 
 @functools.lru_cache(maxsize=10_000)  # asked again for every text that is recorded
 def is_secret_name(name: str) -> bool:
-    """Tell whether an environment variable is named as secrets are."""
+    """Return whether an environment variable is named as secrets are."""
     return SECRET_NAME.search(name) is not None
 
 
@@ -65,5 +65,5 @@ def _secret_values() -> list[str]:
 
 
 def _is_setting(value: str) -> bool:
-    """Tell whether a value is a choice or a place (``SSH_AUTH_SOCK=/run/...``) rather than a secret."""
+    """Return whether a value is a choice or a place (``SSH_AUTH_SOCK=/run/...``) rather than a secret."""
     return value.startswith(("/", "~", "./")) or value.lower() in ("disabled", "required", "optional")

@@ -138,7 +138,7 @@ def _nowhere(dataset: FileDataset, nowhere: Sequence[str], found: Mapping[str, N
 
 
 def _is_wanted(name: str, dataset: FileDataset, found: Mapping[str, Names]) -> bool:
-    """Tell whether a class without boxes is a mistake: it is listed by the study itself, or no file declares it."""
+    """Return whether a class without boxes is a mistake: it is listed by the study itself, or no file declares it."""
     return dataset.classes not in PRESETS or all(name in names.undeclared for names in found.values())
 
 

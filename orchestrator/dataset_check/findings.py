@@ -37,7 +37,7 @@ class Findings:
 
     @property
     def has_errors(self) -> bool:
-        """Tell whether any finding is an error."""
+        """Return whether any finding is an error."""
         return any(findings[0].level == "error" for findings in self.told.values())
 
     def listed(self) -> Iterator[Finding]:

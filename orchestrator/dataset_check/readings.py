@@ -60,7 +60,7 @@ def reading(dataset: FileDataset, split: SplitName) -> SplitReading | None:
 
 
 def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
-    """Tell whether a split's annotation file is one that a plan leaves to training."""
+    """Return whether a split's annotation file is one that a plan leaves to training."""
     if isinstance(dataset, VocDataset):
         return False
     file = Path(dataset.root) / (dataset.train if split == "train" else dataset.val).annotations

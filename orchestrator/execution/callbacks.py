@@ -145,11 +145,11 @@ class SweepStopper(tune.Stopper, tune.Callback):
 
     @property
     def cut_short(self) -> bool:
-        """Tell whether trials have been asked to stop: they are not over."""
+        """Return whether trials have been asked to stop: they are not over."""
         return self._told
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Ask running trials to stop when the user wants it or the budget does; notice when none can be started."""
+        """Stop running trials at the user's request or when the budget is spent; notice when none can start."""
         running = [trial for trial in trials if trial.status == "RUNNING"]
         if running or not any(trial.status == "PENDING" for trial in trials):
             self._last_running = time.monotonic()

@@ -65,7 +65,7 @@ def _parents() -> Iterator[DoctorCheck]:
         yield DoctorCheck("ok", "stillhouse", str(found["orchestrator"]))
     else:
         places = ", ".join(f"{name} from {path}" for name, path in found.items())
-        yield DoctorCheck("fail", "stillhouse", f"its packages come from several places: {places}")
+        yield DoctorCheck("fail", "stillhouse", f"its packages come from several folders: {places}")
 
 
 def _stack() -> Iterator[DoctorCheck]:
@@ -84,7 +84,7 @@ def _stack() -> Iterator[DoctorCheck]:
     yield DoctorCheck("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")
     gpus = this_machine().gpus
     if gpus and cuda == "False":
-        yield DoctorCheck("fail", "cuda", f"{gpus} NVIDIA devices are here, but torch sees none")
+        yield DoctorCheck("fail", "cuda", f"{gpus} NVIDIA devices are present, but torch sees none")
 
 
 def _devices() -> Iterator[DoctorCheck]:
@@ -96,13 +96,13 @@ def _ray() -> Iterator[DoctorCheck]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         yield DoctorCheck(
-            "warn", "ray", f"RAY_ADDRESS={address} is set; run starts its own Ray unless --address is given"
+            "warn", "ray", f"RAY_ADDRESS={address} is set but ignored: run starts its own Ray unless you pass --address"
         )
     running = sum("gcs_server" in process.title.partition(" ")[0] for process in processes())
     if running:
-        yield DoctorCheck("warn", "ray", f"{running} Ray head process(es) run on this machine already")
+        yield DoctorCheck("warn", "ray", f"{running} Ray head process(es) already run on this machine")
     else:
-        yield DoctorCheck("ok", "ray", "no other Ray runs on this machine")
+        yield DoctorCheck("ok", "ray", "no other Ray on this machine")
 
 
 def _store(store: Store) -> Iterator[DoctorCheck]:
@@ -119,15 +119,15 @@ def _store(store: Store) -> Iterator[DoctorCheck]:
 def _data() -> Iterator[DoctorCheck]:
     folder = os.environ.get("STILLHOUSE_DATA")
     if folder is None:
-        yield DoctorCheck("warn", "data", "STILLHOUSE_DATA is not set: studies that name it need it")
+        yield DoctorCheck("warn", "data", "STILLHOUSE_DATA is not set; the shipped studies need it")
     elif not Path(folder).is_dir():
-        yield DoctorCheck("fail", "data", f"STILLHOUSE_DATA names {folder}, which is no folder")
+        yield DoctorCheck("fail", "data", f"STILLHOUSE_DATA names {folder}, which is not a folder")
     else:
         yield DoctorCheck("ok", "data", folder)
 
 
 def _leaks(leaks: Sequence[Leak]) -> Iterator[DoctorCheck]:
     if not leaks:
-        yield DoctorCheck("ok", "leaks", "nothing is left of earlier runs")
+        yield DoctorCheck("ok", "leaks", "no leftovers of earlier runs")
     for leak in leaks:
         yield DoctorCheck("fail", "leaks", f"{leak.message}: stillhouse doctor --clean removes it")

@@ -20,7 +20,7 @@ LOOK_S = 0.02
 def single_writer_lock(store: Store) -> Iterator[None]:
     """End the processes of the run before, if it was killed, and at the end of the block those of this one.
 
-    An actor does not hear at once that its driver was killed, and for a minute not that Ray's head was: until then it
+    An actor notices the death of its driver late, and that of Ray's head only after a minute: until then it
     would go on writing, beside the actor that takes over its trial. Temporary files go the same way. The caller holds the
     store's lock. Only a local Ray's processes carry a driver's mark; a cluster ends those of a driver that is gone itself.
     """

@@ -25,7 +25,7 @@ def require_runnable(plan: Plan) -> None:
     if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
         raise UserError("provide the missing files listed above before running the study")
     if plan.resources.concurrent == 0:
-        raise UserError("not one trial fits here: lower scaling, or give --address of a larger cluster")
+        raise UserError("no trial fits on this machine: lower scaling, or pass --address of a larger cluster")
 
 
 def cluster_at(address: str) -> Machine:

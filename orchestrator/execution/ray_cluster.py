@@ -38,7 +38,7 @@ def start_local_ray(options: dict[str, Any]) -> None:
     try:
         ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **options)
     except Exception as error:  # Ray raises the bare class here, for a process of its own that has died or is late
-        raise OperationError(f"Ray does not start on this machine: {one_line(error)}; run again") from error
+        raise OperationError(f"cannot start Ray on this machine: {one_line(error)}; run again") from error
 
 
 def one_line(error: BaseException) -> str:

@@ -57,7 +57,7 @@ def _watch(known: list[Process], over: threading.Event) -> None:
 
 def _give_up(name: str) -> None:
     log.error(
-        "stillhouse: a process of Ray ended unexpectedly (%s): run again, trials go on from their last states", name
+        "stillhouse: a Ray process ended unexpectedly (%s): run again; trials resume from their last states", name
     )
     end_marked(this_process().identity, spared=frozenset())
     if sys.stderr.isatty():

@@ -88,7 +88,7 @@ def learn(sweep: Sweep, tracker: Tracker) -> None:
     if plan.study.search.warm_start is None or suggestions is None or not suggestions.is_fresh:
         return
     priors = read_priors(plan, tracker.connect())
-    log.info("search.warm_start: %d points of %s are known", len(priors), plan.study.search.warm_start)
+    log.info("search.warm_start: %d points from %s", len(priors), plan.study.search.warm_start)
     suggestions.add_priors(priors)
 
 
@@ -123,4 +123,4 @@ def require_teacher(teacher: PlannedTrial) -> None:
     outcome = read_outcome(teacher.directory)
     if outcome is None or outcome.status != "finished":
         reason = outcome.reason if outcome else "it did not end"
-        raise OperationError(f"the teacher ({teacher.id}) failed, no student was started: {reason}")
+        raise OperationError(f"the teacher ({teacher.id}) failed, so no student started: {reason}")

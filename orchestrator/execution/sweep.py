@@ -34,12 +34,12 @@ class Sweep:
 
     @property
     def proposes(self) -> bool:
-        """Tell whether an open search has points to come."""
+        """Return whether an open search has points to come."""
         return self.suggestions is not None and not self.suggestions.over
 
     @property
     def has_proposed_all(self) -> bool:
-        """Tell whether an open search is over."""
+        """Return whether an open search is over."""
         return self.suggestions is not None and self.suggestions.over
 
     def cohorts(self, trials: Sequence[PlannedTrial]) -> Cohorts:

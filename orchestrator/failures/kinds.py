@@ -167,5 +167,5 @@ def _is_out_of_memory(error: BaseException, names: list[str]) -> bool:
 
 
 def _is_collateral(error: BaseException) -> bool:
-    """Tell whether a worker's error may only follow from another's: the others' connections break when one fails."""
+    """Return whether a worker's error may only follow from another's: the others' connections break when one fails."""
     return all(_kind(found) is None for found in causes(error)) and _program_error(error) is None

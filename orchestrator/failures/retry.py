@@ -10,7 +10,7 @@ from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, ro
 from trainers.schema import Job
 
 SAYINGS = {
-    FailureKind.WORKER_LOST: "the process of a worker ended unexpectedly (killed, out of the machine's memory, or crashed)",
+    FailureKind.WORKER_LOST: "a worker process ended unexpectedly (killed, out of memory, or crashed)",
     FailureKind.PREEMPTED: "the machine of a worker was taken away",
     FailureKind.HANG: "no step for scaling.hang_timeout_s seconds; where each thread stood is in hang-*.txt",
 }
@@ -53,7 +53,7 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Retry
 
 
 def hung(directory: str | Path, began: float) -> FailureKind | None:
-    """Return ``FailureKind.HANG`` when a process of this attempt ended itself for want of progress."""
+    """Return ``FailureKind.HANG`` when a process of this attempt ended itself because it made no progress."""
     stacks = (path.stat() for path in Path(directory).glob(STACKS))
     return FailureKind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
 

@@ -62,7 +62,13 @@ def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:
         return []
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
-        return [Finding("note", loaded.where("student"), f"no detector was built: {lacking[0]} is not installed here")]
+        return [
+            Finding(
+                "note",
+                loaded.where("student"),
+                f"cannot build detectors for the check: {lacking[0]} is not installed here",
+            )
+        ]
     if sys.stderr.isatty():
         print(f"building {len(asked)} detectors once, to see that they can be trained", file=sys.stderr)
     found: dict[Finding, None] = {}
@@ -134,13 +140,13 @@ def _local(weights: Weights | None) -> Weights | None:
 
 
 def _is_readable(detector: Detector) -> bool:
-    """Tell whether a config's text can be read; ``config_findings`` reports its mistakes."""
+    """Return whether a config's text can be read; ``config_findings`` reports its mistakes."""
     path = Path(detector.config)
     return "::" in detector.config or not path.is_file() or not read_config(path).problems
 
 
 def _is_proven(detector: Detector) -> bool:
-    """Tell whether a detector is one that could be built when the list of shipped configs was made, for this mmdet."""
+    """Return whether a detector is one that could be built when the list of shipped configs was made, for this mmdet."""
     try:
         return version("mmdet") == mmdet_version() and "::" in detector.config and is_proven(detector.config)
     except PackageNotFoundError:
@@ -148,7 +154,7 @@ def _is_proven(detector: Detector) -> bool:
 
 
 def _is_proven_pair(method: MethodSpec, teacher: Detector, student: Detector) -> bool:
-    """Tell whether two such detectors suit each other for a method that the study's check has passed."""
+    """Return whether two such detectors suit each other for a method that the study's check has passed."""
     if not (_is_proven(teacher) and _is_proven(student)):
         return False
     codings = {config.coding for one in (teacher, student) if (config := find_config(one.config))}
@@ -211,7 +217,7 @@ class End:
 
     @property
     def is_crash(self) -> bool:
-        """Tell whether a signal ended it, which the units behind it have nothing to do with."""
+        """Return whether a signal ended it, which the units behind it have nothing to do with."""
         return self.code is not None and self.code < 0
 
     def finding(self, asked: Asked) -> Finding:

@@ -128,7 +128,7 @@ def total_line(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Se
     rest = remainder(plan, found, rates or {})
     if not rest.totals.trials_left:
         reason = Budget(plan).reason
-        return f"nothing is left to run: {reason}" if reason else "nothing is left to run"
+        return f"nothing left to run: {reason}" if reason else "nothing left to run"
     bound = rest.totals.at_most
     trials = f"left: at most {rest.totals.trials_left} trials" if bound else ""
     if rest.hours is None:

@@ -141,7 +141,9 @@ def _wanted(dataset: DatasetSpec) -> str | None:
 
 def _unlike_the_study(wanted: str | None, now: Images, where: str) -> Iterator[Finding]:
     if wanted not in (None, now.sizes):
-        message = f"the images are not those of {wanted}: here are {now}; restore them, or write the digest of these"
+        message = (
+            f"the images differ from those of {wanted}: here are {now}; restore them, or write the digest of these"
+        )
         yield Finding("error", f"{where}.images_digest", message)
 
 

@@ -112,7 +112,7 @@ def further(plan: Plan) -> tuple[Further, ...]:
 
 
 def is_upper_bound(plan: Plan) -> bool:
-    """Tell whether fewer trials or steps than planned may be run, as results decide."""
+    """Return whether fewer trials or steps than planned may be run, as results decide."""
     search = plan.study.search
     ends_early = search.stop_when is not None or search.max_gpu_hours is not None
     return is_open(search) or ends_early or not isinstance(search.scheduler, Fifo)

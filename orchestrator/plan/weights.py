@@ -49,7 +49,7 @@ def teacher_order(study: StudySpec) -> ClassOrder | None:
 
 
 def in_other_order(study: StudySpec) -> bool:
-    """Tell whether the rows of the teacher's classifier are put into another order when it is loaded."""
+    """Return whether the rows of the teacher's classifier are put into another order when it is loaded."""
     try:
         order = teacher_order(study)
     except OtherClasses:
@@ -102,6 +102,6 @@ def with_random_weights(study: StudySpec) -> StudySpec:
 
 
 def _imagenet(detector: Detector) -> str | None:
-    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it wants none or none are known."""
+    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it needs none or none are known."""
     found = pretrained_weights(detector) if detector.weights == "imagenet" else None
     return None if found is None else found.url

@@ -33,17 +33,17 @@ class Report:
 
     @property
     def has_paper(self) -> bool:
-        """Tell whether some row has a figure of the paper beside it."""
+        """Return whether some row has a figure of the paper beside it."""
         return any(row.printed for row in self.rows)
 
     @property
     def has_ranks(self) -> bool:
-        """Tell whether seeds were repeated, so that rows have ranks."""
+        """Return whether seeds were repeated, so that rows have ranks."""
         return any(row.rank is not None for row in self.rows)
 
     @property
     def has_students(self) -> bool:
-        """Tell whether there is more than one student, so that each has to be named."""
+        """Return whether there is more than one student, so that each has to be named."""
         return len({row.student for row in self.rows if row.role == "student"}) > 1
 
 

@@ -98,7 +98,7 @@ def _is_row_of(row: Mapping[str, Any], trial: PlannedTrial) -> bool:
 
 
 def _is_as_printed(trial: PlannedTrial) -> bool:
-    """Tell whether every searched setting of the method is at its default.
+    """Return whether every searched setting of the method is at its default.
 
     Settings that are not searched are trusted.
     """

@@ -28,7 +28,7 @@ from trainers.schema import DatasetSpec
 from trainers.schema.predictions import INDEX, Index, Limits, PredictionJob, Subject
 from trainers.schema.record import BEST
 
-NO_RUN = "has no run in MLflow: run the study, or deliver it with stillhouse sync"
+NO_RUN = "has no run in MLflow: run the study, or run stillhouse sync"
 PREDICT = "trainers.predictions.predict"  # imported where it runs: it brings torch
 
 

@@ -36,7 +36,7 @@ class ReportRow:
 
     @property
     def complete(self) -> bool:
-        """Tell whether all trials of the row count; one that a scheduler stopped does not."""
+        """Return whether all trials of the row count; one that a scheduler stopped does not."""
         return self.evaluated == self.planned
 
     @property

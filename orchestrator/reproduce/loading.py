@@ -27,7 +27,7 @@ class LoadingTime:
 
     @property
     def starves(self) -> bool:
-        """Tell whether GPUs would wait for images."""
+        """Return whether GPUs would wait for images."""
         return (self.loaders or 1) < self.needed
 
     def describe(self) -> str:
@@ -47,7 +47,7 @@ def starving(run_plan: RunPlan) -> list[LoadingTime]:
 
 
 def _loading(run_plan: RunPlan, trial: PlannedTrial) -> LoadingTime | None:
-    """Return a trial's estimate; none for evaluations, and for studies that want no loaders: those train on CPUs."""
+    """Return a trial's estimate; none for evaluations, and for studies without loaders, which train on CPUs."""
     job, images = run_plan.source(trial), images_of(trial)
     granted, wanted = job.plan.resources, job.plan.study.scaling.loader_workers
     if images == 0 or wanted == 0:

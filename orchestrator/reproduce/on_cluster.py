@@ -60,7 +60,7 @@ def further_words(*, fetch_data: bool, tracker_wait_s: float) -> tuple[str, ...]
 
 
 def require_room(run_plan: RunPlan, cluster: Cluster) -> None:
-    """Raise ``UserError`` when a trial wants more GPUs than the cluster can have, before a machine is paid for."""
+    """Raise ``UserError`` when a trial needs more GPUs than the cluster can have, before any machine costs money."""
     here = sum(group.gpus * group.max for group in cluster.workers)
     for job in run_plan.jobs.values():
         wanted = job.plan.study.scaling.workers

@@ -118,7 +118,7 @@ class JobFactory:
 def _file(name: str) -> Path:
     path = study_file(name)
     if path is None:
-        raise UserError(f"no study of the paper is called {name}")
+        raise UserError(f"the paper has no study named {name}")
     return path
 
 

@@ -60,7 +60,7 @@ def _root(job: str) -> str | None:
 
 
 def _is_here(root: str) -> bool:
-    """Tell whether a data set's folder is here, and not one that is still being fetched."""
+    """Return whether a data set's folder is here, and not one that is still being fetched."""
     lack = _data(root)
     on_its_way = lack.unpack and (Path(lack.unpack) / FETCHED).is_dir()
     return Path(root).is_dir() and not (on_its_way and any(not note_of(source, lack).exists() for source in lack.files))

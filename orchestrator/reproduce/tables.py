@@ -112,7 +112,7 @@ def suites_for(target: str) -> tuple[Suite, ...]:
         return (Suite(target, f"the row {target} alone", _distinct(rows) or (_lone_row(target),)),)
     names = [*known, ALL, *studies()]
     raise UserError(
-        f"no table, suite or row is called {target}{did_you_mean(target, names)}; tables: {', '.join(known)}"
+        f"no table, suite or row is named {target}{did_you_mean(target, names)}; tables: {', '.join(known)}"
     )
 
 

@@ -65,12 +65,12 @@ def comparable_groups(trials: Sequence[T]) -> list[Comparable[T]]:
 
 
 def is_distilled(trial: Trial) -> bool:
-    """Tell whether a trial is a distilled student; a run that names no method may be one."""
+    """Return whether a trial is a distilled student; a run that names no method may be one."""
     return trial.role != "teacher" and trial.method != "none"
 
 
 def is_baseline(trial: Trial) -> bool:
-    """Tell whether a trial is a student trained alone."""
+    """Return whether a trial is a student trained alone."""
     return trial.role != "teacher" and trial.method == "none"
 
 

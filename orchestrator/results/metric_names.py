@@ -45,7 +45,7 @@ def title_of(metric: str) -> str:
 
 
 def is_fraction(metric: str) -> bool:
-    """Tell whether a metric is an average precision, stored as a fraction and shown in percent."""
+    """Return whether a metric is an average precision, stored as a fraction and shown in percent."""
     return metric.startswith(FAMILIES)
 
 

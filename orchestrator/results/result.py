@@ -37,7 +37,7 @@ class TrialResult:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether the trial ended as planned."""
+        """Return whether the trial ended as planned."""
         return self.status == "finished"
 
     @property

@@ -52,7 +52,7 @@ class Trial(Protocol):
 
 
 def is_final(trial: Trial) -> bool:
-    """Tell whether a trial was trained to the end of its schedule, as planned.
+    """Return whether a trial was trained to the end of its schedule, as planned.
 
     One that failed, was stopped by a scheduler or has not ended was measured at a part of its length. So was a segment
     of a population that ends before the schedule does, although it is finished.
@@ -61,12 +61,12 @@ def is_final(trial: Trial) -> bool:
 
 
 def counts(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
-    """Tell whether a trial's result can be the best, enter a mean, be ranked or be a baseline."""
+    """Return whether a trial's result can be the best, enter a mean, be ranked or be a baseline."""
     return is_final(trial) and is_number(trial.best.get(metric))
 
 
 def failed_measurement(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
-    """Tell whether a trial was trained to its end and its metric is no number."""
+    """Return whether a trial was trained to its end and its metric is no number."""
     value = trial.last.get(metric, trial.best.get(metric))
     return is_final(trial) and not counts(trial, metric) and value is not None and not is_number(value)
 

@@ -19,7 +19,7 @@ def make_scheduler(
     """Return Tune's scheduler for ``trials``, which counts epochs as we report them, not Tune's own iterations.
 
     Students that have ended before are taken into account, from the log of the search or else from their histories.
-    ``resumed`` hears the ids of paused trials that go on.
+    ``resumed`` receives the ids of paused trials that continue.
     """
     rule = plan.study.search.scheduler
     if not isinstance(rule, Asha | HyperBand) or any(trial.role == "teacher" for trial in trials):

@@ -218,7 +218,7 @@ class RememberingScheduler(TrialScheduler):
         return PAUSE
 
     def _resumes(self, state: TrialState) -> bool:
-        """Tell whether the scheduler lets a paused trial go on (HyperBand's brackets know it)."""
+        """Return whether the scheduler lets a paused trial go on (HyperBand's brackets know it)."""
         info = getattr(self._scheduler, "_trial_info", {}).get(state)
         return info is not None and state in info[0].trials_to_unpause
 

@@ -13,8 +13,8 @@ from trainers.schema.record import read_status
 class PlannedSearch(Searcher):
     """Give Tune one trial after the other: ``first`` the known ones, then those of ``suggestions``.
 
-    ``order`` turns a trial into its runner's order; ``discovered`` hears of each new one before it starts; ``set_idle``
-    hears when there is nobody to give, and whether the search is over.
+    ``order`` turns a trial into its runner's order; ``discovered`` receives each new trial before it starts;
+    ``set_idle`` is called when no trial is available, with whether the search is over.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Suggestions:
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether nothing has been asked or learnt yet."""
+        """Return whether nothing has been asked or learnt yet."""
         return not any(event["event"] in (ASK, PRIOR) for event in self._log.read())
 
     def add_priors(self, priors: Iterable[tuple[dict[str, object], Values]]) -> None:

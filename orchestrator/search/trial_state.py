@@ -33,7 +33,7 @@ class TrialState:
 
     @property
     def is_saving(self) -> bool:
-        """Tell whether Tune is about to pause the trial."""
+        """Return whether Tune is about to pause the trial."""
         return self.live is not None and not self.behind and bool(self.live.is_saving)
 
     def attach(self, live: Any) -> None:

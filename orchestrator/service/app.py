@@ -1,6 +1,6 @@
 """Answer HTTP: accept studies, return their status, stop them, stream events.
 
-Everything but /health wants the token.
+Everything but /health requires the token.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Service:
         if new or entry.state not in RESUMABLE:
             return entry.submission, new
         if not sent.resume:
-            raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts the next attempt")
+            raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts another attempt")
         self.queue.again(entry, job_request, "resumed")
         return self.found(job_request.key).submission, True
 
@@ -118,16 +118,16 @@ class Service:
         key = key_in(name)
         entry = self.queue.entry(key) if key else None
         if entry is None:
-            raise HTTPException(404, f"the service does not know {printable(name[:100])}")
+            raise HTTPException(404, f"the service has no submission {printable(name[:100])}")
         return entry
 
     def stop(self, name: str) -> Submission:
         """Ask a study to stop; raise 409 when it has ended."""
         entry = self.found(name)
         if entry.state in (SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.STOPPED):
-            raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: there is nothing to stop")
+            raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: nothing to stop")
         if entry.state == SubmissionState.QUEUED:
-            self.queue.move(entry, SubmissionState.STOPPED, "stopped before its turn came")
+            self.queue.move(entry, SubmissionState.STOPPED, "stopped while queued")
         elif entry.state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
             self.queue.move(entry, SubmissionState.STOPPING, "asked to stop")
         return self.found(name).submission
@@ -139,7 +139,7 @@ def make_app(service: Service, **settings: Any) -> FastAPI:
 
     def authorised(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
         if given is None or not secrets.compare_digest(given.credentials.encode(), service.token.encode()):
-            raise HTTPException(401, "the service wants its token", {"WWW-Authenticate": "Bearer"})
+            raise HTTPException(401, "the service requires its token", {"WWW-Authenticate": "Bearer"})
 
     app = FastAPI(title="Stillhouse", version=own_version(), docs_url=None, redoc_url=None, **settings)
     add_errors(app)

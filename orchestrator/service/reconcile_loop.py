@@ -35,9 +35,9 @@ class Records(Protocol):
 class ReconcileLoop:
     """Move each study on as far as the cluster allows.
 
-    An attempt's id is on disk before Ray hears of it, and Ray starts an id once: an interruption between the two leads
-    to a retry with the same id. Studies run one after another, for each may use the whole cluster and the store has one
-    writer.
+    An attempt's id is on disk before its job is submitted, and Ray starts an id once: an interruption between the two
+    leads to a retry with the same id. Studies run one after another, for each may use the whole cluster and the store
+    has one writer.
     """
 
     queue: Queue

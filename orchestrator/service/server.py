@@ -62,5 +62,5 @@ def only_service(database: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OperationError(f"another service keeps the queue {database}") from error
+            raise OperationError(f"another service uses the queue {database}") from error
         yield

@@ -23,5 +23,5 @@ TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
 
 
 def allowed(before: SubmissionState, after: SubmissionState) -> bool:
-    """Tell whether a study may go from one state to another."""
+    """Return whether a study may go from one state to another."""
     return after in TRANSITIONS[before]

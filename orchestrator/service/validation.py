@@ -36,7 +36,7 @@ class Sent(BaseModel):
         """Refuse names that a shipment does not have: they become paths."""
         for name in files:
             if not NAME.fullmatch(name):
-                raise ValueError(f"no file of a study may be called {name!r:.100}")
+                raise ValueError(f"a study file cannot be named {name!r:.100}")
         if STUDY not in files:
             raise ValueError(f"there is no {STUDY} among the files")
         for content in files.values():
@@ -67,7 +67,7 @@ class SubmissionValidator:
                 path.write_text(content)
             document = read_file(Path(folder) / STUDY, STUDY)
             if isinstance(document.data, dict) and BASE in document.data:
-                raise UserError(f"{STUDY}: a study is sent without {BASE}, with all that its bases say in it")
+                raise UserError(f"{STUDY}: a submitted study cannot have {BASE}: merge its bases into this file")
             path = Path(folder) / STUDY
             loaded = load_study(path, (), trust_python=sent.trust_config)
             return study_request(

@@ -29,7 +29,7 @@ class StorageBackend:
         scheme, found, rest = self.address.partition("://")
         if not found or scheme not in SCHEMES or not rest:
             known = ", ".join(f"{name}://" for name in SCHEMES)
-            raise UserError(f"{redacted(address)} is no address of a storage: it begins with {known}")
+            raise UserError(f"{redacted(address)} is not a storage address: it must begin with {known}")
         self._root = rest
         self._system = _system(scheme, self.address)
 

@@ -33,7 +33,7 @@ class Draft:
     left_out: tuple[KeyPath, ...]
 
     def has(self, sections: Iterable[str]) -> bool:
-        """Tell whether all these sections are usable."""
+        """Return whether all these sections are usable."""
         return self.unusable.isdisjoint(sections)
 
     def means(self, problem: Problem) -> bool:
@@ -71,7 +71,7 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
 
 
 def is_below(path: KeyPath, parents: Iterable[KeyPath]) -> bool:
-    """Tell whether ``path`` is one of ``parents`` or lies within one."""
+    """Return whether ``path`` is one of ``parents`` or lies within one."""
     return any(path[: len(parent)] == parent for parent in parents if parent)
 
 

@@ -62,7 +62,7 @@ def students_of(study: StudySpec) -> tuple[Detector, ...]:
 
 
 def _may_distil(study: StudySpec) -> bool:
-    """Tell whether an open search can come to a method that needs a teacher."""
+    """Return whether an open search can come to a method that needs a teacher."""
     return study.method.kind != "none" or any(section_of(key) == "method" for key in study.search.space)
 
 

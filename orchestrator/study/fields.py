@@ -36,7 +36,7 @@ def of_kind(types: Types, kind: object) -> Types:
 
 
 def is_section(item: Any) -> bool:
-    """Tell whether a type is one of the study's sections."""
+    """Return whether a type is one of the study's sections."""
     return isinstance(item, type) and issubclass(item, Section)
 
 

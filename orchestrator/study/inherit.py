@@ -154,7 +154,7 @@ def absent(path: str | Path) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a file is there, for any text that a study may give as a path."""
+    """Return whether a file is there, for any text that a study may give as a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name too long for the file system, or with a NUL in it

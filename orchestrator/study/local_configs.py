@@ -164,7 +164,7 @@ def _misplaced(config: LocalConfig) -> Iterator[Finding]:
 
 
 def _is_misplaced(config: LocalConfig, key: str) -> bool:
-    """Tell whether ``key`` holds settings of the head, and the user's files give the model none of that name.
+    """Return whether ``key`` holds settings of the head, and the user's files give the model none of that name.
 
     A shipped base has given the loop's settings under the same key, and the head's in the model.
     """
@@ -190,7 +190,7 @@ def _sections(config: LocalConfig) -> Iterator[tuple[str, str]]:
 
 
 def _gives(config: LocalConfig, path: tuple[str, ...]) -> bool:
-    """Tell whether a file of the user's gives a key."""
+    """Return whether a file of the user's gives a key."""
     return path in config.lines and not config.line_of(*path).shipped
 
 

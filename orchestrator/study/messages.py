@@ -92,7 +92,7 @@ def _entry(error: ErrorDetails, root: Any) -> ValidationEntry:
 
 
 def _follows(entry: ValidationEntry, others: Iterable[ValidationEntry], root: Any, data: JsonValue) -> bool:
-    """Tell whether an error is only the consequence of another one, which is told."""
+    """Return whether an error is only the consequence of another one, which is told."""
     kind = entry.error["type"]
     if kind == "too_short":  # pydantic counts the right items only
         value = value_at(data, entry.path)

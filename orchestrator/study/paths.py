@@ -77,7 +77,7 @@ def value_at(data: JsonValue, path: KeyPath) -> JsonValue:
 
 
 def is_unresolved(name: str) -> bool:
-    """Tell whether a file name still holds a variable that is not set on this machine."""
+    """Return whether a file name still holds a variable that is not set on this machine."""
     return VARIABLE.search(name) is not None
 
 

@@ -20,7 +20,7 @@ def size(search: Search) -> int:
 
 
 def is_open(search: Search) -> bool:
-    """Tell whether points follow from results, so that they are known only one after the other."""
+    """Return whether points follow from results, so that they are known only one after the other."""
     return search.algorithm in ("optuna", "pbt")
 
 

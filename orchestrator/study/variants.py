@@ -87,7 +87,7 @@ def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
 
 
 def _drawn(problem: Problem, told: Iterable[tuple[KeyPath, str]]) -> bool:
-    """Tell whether a problem is of a value that was drawn from a distribution whose ends are told to be wrong."""
+    """Return whether a problem is of a value that was drawn from a distribution whose ends are told to be wrong."""
     length = len(problem.path)
     return any(len(path) > length and path[:length] == problem.path for path, _ in told)
 

@@ -104,10 +104,10 @@ class RayCluster:
         raise OperationError(f"the cluster at {self.address} refuses {method} {path}: {_last_line(answer)}")
 
     def _require_entry(self, status: int) -> None:
-        """Raise ``UserError`` when the cluster wants another token."""
+        """Raise ``UserError`` when the cluster requires another token."""
         if status == 401:
             raise UserError(
-                f"the cluster at {self.address} wants a token: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to its file"
+                f"the cluster at {self.address} requires a token: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to its file"
             )
         if status == 403:
             raise UserError(f"the cluster at {self.address} refuses this token: RAY_AUTH_TOKEN must be the cluster's")

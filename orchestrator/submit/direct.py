@@ -29,7 +29,7 @@ class Direct:
         if latest is None:
             return self._start(job_request, Attempt(job_request.key, 1))
         if latest.state in RESUMABLE:
-            raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts the next attempt")
+            raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts another attempt")
         return SubmissionResult(latest, new=False)
 
     def resume(self, job_request: JobRequest) -> SubmissionResult:
@@ -54,7 +54,7 @@ class Direct:
     def stop(self, name: str) -> Submission:
         found = self.status(name)
         if found.state not in ALIVE:
-            raise UserError(f"{found.id} {ended(found)}: there is nothing to stop")
+            raise UserError(f"{found.id} {ended(found)}: nothing to stop")
         self.cluster.stop(found.id)
         return found
 

@@ -25,7 +25,7 @@ class RayJob(NamedTuple):
 
     @property
     def over(self) -> bool:
-        """Tell whether Ray holds the job for ended."""
+        """Return whether Ray holds the job for ended."""
         return self.status in ("STOPPED", "FAILED", "SUCCEEDED")
 
 
@@ -50,20 +50,20 @@ def reconcile(
     if record is not None:
         return _begun(record, job, (now or time.time()) - record.heard)
     if job is None:
-        return SubmissionStatus(SubmissionState.LOST, "neither Ray nor the store knows it")
+        return SubmissionStatus(SubmissionState.LOST, "neither Ray nor the store has a record of it")
     if not visible:
         return _by_ray_alone(job)
     return SubmissionStatus(
-        RAYS.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; its driver has written nothing"
+        RAYS.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; its driver has no record"
     )
 
 
 def _begun(record: JobRecord, job: RayJob | None, silent_s: float) -> SubmissionStatus:
     """Judge an attempt whose driver has begun and not said how it ended."""
     if job is not None and job.status == "STOPPED":
-        return SubmissionStatus(SubmissionState.STOPPED, "stopped at once; trials go on from their last records")
+        return SubmissionStatus(SubmissionState.STOPPED, "stopped immediately; trials resume from their last records")
     if job is not None and job.over:
-        return SubmissionStatus(SubmissionState.LOST, f"Ray says {_said(job)}; its driver did not say how it ended")
+        return SubmissionStatus(SubmissionState.LOST, f"Ray says {_said(job)}; its driver did not record its end")
     if silent_s > SILENCE_S:
         rays = f"Ray says {job.status}" if job else "Ray does not know it"
         return SubmissionStatus(
@@ -75,7 +75,7 @@ def _begun(record: JobRecord, job: RayJob | None, silent_s: float) -> Submission
 def _by_ray_alone(job: RayJob) -> SubmissionStatus:
     states = RAYS | {"RUNNING": SubmissionState.RUNNING, "SUCCEEDED": SubmissionState.FINISHED}
     return SubmissionStatus(
-        states.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; the store is not seen from here"
+        states.get(job.status, SubmissionState.LOST), f"Ray says {_said(job)}; the store is not visible from here"
     )
 
 

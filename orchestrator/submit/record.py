@@ -25,7 +25,7 @@ class JobRecord:
     heard: float = field(default_factory=time.time)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as it lies in the store."""
+        """Return the record as it is in the store."""
         return asdict(self)
 
 

@@ -35,7 +35,7 @@ def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path
 
 
 def has_student(client: MlflowClient, run: Run) -> bool:
-    """Tell whether a run says that its student is there, and it is; runs of earlier releases say it by their end."""
+    """Return whether a run says that its student is there, and it is; runs of earlier releases say it by their end."""
     if not {STUDENT, STATUS} & set(run.data.tags):
         return False
     return {BEST, CONFIG} <= {Path(item.path).name for item in artifacts_of(client, run).list_artifacts(STUDENT_FOLDER)}

@@ -1,4 +1,4 @@
-"""Tell whether a database is of the MLflow that is installed: MLflow's client migrates an older one without asking."""
+"""Return whether a database is of the MLflow that is installed: MLflow's client migrates an older one without asking."""
 
 import contextlib
 import functools

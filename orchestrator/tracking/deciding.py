@@ -88,7 +88,7 @@ def _order(result: TrialResult) -> tuple[int, str]:
 
 
 def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:
-    """Tell whether MLflow knows more: further epochs, or the end of a trial that goes on in the store.
+    """Return whether MLflow knows more: further epochs, or the end of a trial that goes on in the store.
 
     A failed trial goes on whenever it is tried again.
     """
@@ -97,7 +97,7 @@ def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:
 
 
 def _has_other_numbers(kept: TrialResult, recorded: TrialResult) -> bool:
-    """Tell whether a trial that has ended was trained again: a point that MLflow has already is not sent once more."""
+    """Return whether a trial that has ended was trained again: a point that MLflow has already is not sent once more."""
     shared = kept.last.keys() & recorded.last.keys() if kept.status in ENDED else ()
     pairs = [(kept.last[key], recorded.last[key]) for key in shared]
     return any(not math.isclose(*pair) for pair in pairs if all(map(math.isfinite, pair)))

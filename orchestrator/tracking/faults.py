@@ -32,7 +32,7 @@ def plainly() -> Iterator[None]:
 
 
 def will_pass(status: Any) -> bool:
-    """Tell whether an HTTP status means that the same request may succeed later."""
+    """Return whether an HTTP status means that the same request may succeed later."""
     return int(status) >= 500 or int(status) in PASSING
 
 

@@ -36,7 +36,7 @@ class Deleted:
 
     @property
     def with_experiment(self) -> bool:
-        """Tell whether the whole experiment is deleted."""
+        """Return whether the whole experiment is deleted."""
         return bool(self.experiment.lifecycle_stage == "deleted")
 
 

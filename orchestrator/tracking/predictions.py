@@ -88,4 +88,4 @@ def _fetched(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
         try:
             yield path
         except (ValidationError, ValueError) as error:
-            raise OperationError(f"{name} of run {run.info.run_id} is damaged: predict again") from error
+            raise OperationError(f"{name} of run {run.info.run_id} is damaged: run stillhouse predict again") from error

@@ -63,7 +63,7 @@ def of_study(fingerprint: str) -> str:
 
 
 def is_empty(run: Run) -> bool:
-    """Tell whether a run was created and nothing more: a trial's has parameters next, a study's a tag."""
+    """Return whether a run was created and nothing more: a trial's has parameters next, a study's a tag."""
     begun = run.data.metrics or run.data.params or DESCRIBED in run.data.tags
     return not begun and run.info.status == "RUNNING"
 

@@ -48,7 +48,7 @@ class Slot:
 
     @property
     def undecided(self) -> bool:
-        """Tell whether the scheduler has not judged all that the trial has reported."""
+        """Return whether the scheduler has not judged all that the trial has reported."""
         return self.deciding or bool(self.records)
 
 
@@ -154,7 +154,7 @@ class GangQueue:
 
     @property
     def over(self) -> bool:
-        """Tell whether no cohort is left to be trained: nobody waits, nobody will come."""
+        """Return whether no cohort is left to be trained: nobody waits, nobody will come."""
         return not self._open_ended and not self.coming()
 
     def coming(self) -> int:
@@ -176,7 +176,7 @@ class GangQueue:
             slot.stage, slot.errors = SlotStage.OVER, errors
 
     def judged(self, trial_ids: Iterable[str]) -> bool:
-        """Tell whether the scheduler has judged all that these trials have reported."""
+        """Return whether the scheduler has judged all that these trials have reported."""
         return not any(self._slots[trial_id].undecided for trial_id in trial_ids)
 
     def active_trials(self, host: str, trial_ids: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ START_MARGIN_S = 60.0  # for workers that have their place to import and to find
 
 
 class StartTimeout(Exception):
-    """Report that nobody had begun to train the trial when its time was over."""
+    """Report that no worker had begun to train the trial when its time was over."""
 
 
 def record_stream(job: Job, broker: str, position: int) -> Iterator[Record]:

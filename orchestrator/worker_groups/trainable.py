@@ -65,7 +65,7 @@ class TrialRunner(tune.Trainable):
         return {"epoch": record.epoch, **record.metrics, "done": record.final}
 
     def _is_over(self) -> bool:
-        """Tell whether there is nothing to do: between two records the trial's state is on disk."""
+        """Return whether there is nothing to do: between two records the trial's state is on disk."""
         outcome = read_outcome(self._job.directory)
         return stop_requested(self._job.directory) or (outcome is not None and outcome.status == "failed")
 

@@ -212,7 +212,7 @@ def test_session_ends_with_results_here_and_no_machine_there(session, launcher, 
 
 def test_session_goes_on_with_what_a_kept_cluster_has(session, launcher):
     found = Cluster(
-        [SubmissionState.FINISHED], refusals=[UserError("failed: stillhouse resume starts the next attempt")]
+        [SubmissionState.FINISHED], refusals=[UserError("failed: stillhouse resume starts another attempt")]
     )
     session(found).run(launcher)
     assert found.asked == ["submit", "resume"]

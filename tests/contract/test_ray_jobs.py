@@ -105,7 +105,7 @@ def test_a_package_is_where_the_job_begins(jobs: Jobs) -> None:
 
 def test_the_token_is_wanted(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = jobs.cluster._client._transport
-    for token, sentence in (("", "wants a token"), ("wrong", "refuses this token")):
+    for token, sentence in (("", "requires a token"), ("wrong", "refuses this token")):
         monkeypatch.setenv("RAY_AUTH_TOKEN", token)
         monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/no/such/file")
         with pytest.raises(UserError, match=sentence):

@@ -13,7 +13,7 @@ from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.mirror import Mirror
 from tests.contract.s3_server import BUCKET, S3Server, s3_server
 
-BOUND_S = 30  # for an error to be told when nobody listens
+BOUND_S = 30  # for an error to be told when no server listens
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def look_at_what_is_left(client: Client, ran: Ran, tmp_path: Path) -> None:
     assert (again.code, again.json["new"], again.json["state"]) == (0, False, "finished")
     stopping = client("stop")
     assert stopping.code == 2
-    assert "there is nothing to stop" in stopping.err
+    assert "nothing to stop" in stopping.err
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_a_submission_can_be_stopped_and_resumed_and_mistakes_are_sentences(tmp_
         client = Client(cluster, study, tmp_path / "store", f"sqlite:///{tmp_path / 'mlflow.db'}")
         for variables, sentence in [
             ({"RAY_AUTH_TOKEN": "another-token-of-somebody"}, "refuses this token"),
-            ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": "disabled"}, "wants a token"),
+            ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": "disabled"}, "requires a token"),
         ]:
             answer = client("submit", **variables)
             assert (answer.code, sentence in answer.err, len(answer.err.splitlines())) == (2, True, 1), answer.err

@@ -1,4 +1,4 @@
-"""A study that is run while nobody listens at the tracking address, and delivered afterwards."""
+"""A study that is run while no server listens at the tracking address, and delivered afterwards."""
 
 from pathlib import Path
 

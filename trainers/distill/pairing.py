@@ -1,4 +1,4 @@
-"""Tell whether a method's terms compare like with like in two detectors that have been built."""
+"""Return whether a method's terms compare like with like in two detectors that have been built."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,7 @@ class Apart:
     reasons: tuple[str, ...] = ()
 
     def holds(self, key: str) -> bool:
-        """Tell whether a tensor is among them."""
+        """Return whether a tensor is among them."""
         return key.startswith(self.prefixes) if self.prefixes else False
 
 

@@ -122,5 +122,5 @@ def _own_tensors(module: nn.Module) -> StateDict:
 
 
 def _fits(own: Tensor, value: Tensor) -> bool:
-    """Tell whether torch copies ``value``: shapes are equal, but for scalars, which torch 0.3 wrote with one axis."""
+    """Return whether torch copies ``value``: shapes are equal, but for scalars, which torch 0.3 wrote with one axis."""
     return own.shape == value.shape or (own.dim() == 0 and tuple(value.shape) == (1,))

@@ -230,7 +230,7 @@ class WorkerGroup:
         return {key: value / max(1, len(self._students)) for key, value in ((TRAIN, trained), (LOAD, waited))}
 
     def _sound(self, student: StudentTrainer) -> bool:
-        """Tell whether a student's losses were finite so far, on all workers; one whose were not leaves."""
+        """Return whether a student's losses were finite so far, on all workers; one whose were not leaves."""
         error = first_of(student.unsound())
         if error is not None:
             self._leave(student.job.trial_id, error)

@@ -48,11 +48,11 @@ class SharedBatches:
         return self._kinds[trial_id]
 
     def sees(self, kind: str) -> bool:
-        """Tell whether these are the very pixels that the teacher sees."""
+        """Return whether these are the very pixels that the teacher sees."""
         return kind == self._seen
 
     def prepare(self, detector: Any, step: int, batch: Any) -> tuple[list[Tensor], list[Any]]:
-        """Return a batch's chunks as a detector wants them: images (B, 3, H, W), and their samples."""
+        """Return a batch's chunks as a detector expects them: images (B, 3, H, W), and their samples."""
         data = detector.data_preprocessor(copy.deepcopy(batch) if self._several else batch, True)
         inputs, samples = data["inputs"], data["data_samples"]
         size = self._size(step, inputs)

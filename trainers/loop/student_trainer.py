@@ -99,16 +99,16 @@ class StudentTrainer:
         return -(-self.step // self._steps_per_epoch)
 
     def at_epoch_end(self) -> bool:
-        """Tell whether an epoch, or the training, has just ended."""
+        """Return whether an epoch, or the training, has just ended."""
         return self.step % self._steps_per_epoch == 0 or self.step == self.last_step
 
     def at_checkpoint(self) -> bool:
-        """Tell whether the state is to be saved in the midst of an epoch."""
+        """Return whether the state is to be saved in the midst of an epoch."""
         every = self.job.placement.checkpoint_steps
         return every is not None and self.step % every == 0 and not self.at_epoch_end()
 
     def wants_evaluation(self) -> bool:
-        """Tell whether the epoch that has just ended is to be evaluated."""
+        """Return whether the epoch that has just ended is to be evaluated."""
         return self.step == self.last_step or self.epoch % self.job.trial.schedule.val_interval == 0
 
     def train_step(self, chunks: list[Chunk]) -> None:

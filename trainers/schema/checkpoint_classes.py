@@ -29,7 +29,7 @@ class ClassOrder:
 
     @property
     def differs(self) -> bool:
-        """Tell whether the checkpoint has the classes in another order."""
+        """Return whether the checkpoint has the classes in another order."""
         return self.rows != tuple(range(len(self.rows)))
 
     def describe(self) -> str:

@@ -21,7 +21,7 @@ def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterato
 
 
 def fits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> bool:
-    """Tell whether ``method`` can distil ``teacher`` into ``student``."""
+    """Return whether ``method`` can distil ``teacher`` into ``student``."""
     return next(misfits(method, teacher, student), None) is None
 
 

@@ -8,7 +8,7 @@ from trainers.schema.config_values import dotted_name
 
 
 def is_python(name: str) -> bool:
-    """Tell whether a module is one of Python's own."""
+    """Return whether a module is one of Python's own."""
     return name.partition(".")[0] in sys.stdlib_module_names
 
 

@@ -325,7 +325,7 @@ def _add_bases(found: ConfigText, value: Any, line: int) -> None:
 
 
 def _is_lazy(tree: ast.Module) -> bool:
-    """Tell whether mmengine reads this config by following its imports, by the rules of mmengine."""
+    """Return whether mmengine reads this config by following its imports, by the rules of mmengine."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and _is_name(node.targets[0], BASE):
             return False

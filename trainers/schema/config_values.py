@@ -51,7 +51,7 @@ def variable_read(node: ast.AST) -> ast.expr | None:
 
 
 def is_environ(node: ast.AST) -> bool:
-    """Tell whether ``node`` is ``os.environ``."""
+    """Return whether ``node`` is ``os.environ``."""
     return isinstance(node, ast.Attribute) and _is(node, "os.environ")
 
 

@@ -47,7 +47,7 @@ class Header:
         return by_rule[rule.exif]
 
     def leaves_open(self, rule: PixelRule, annotated: Size | None) -> bool:
-        """Tell whether only the user knows if boxes belong to the stored or to the turned pixels."""
+        """Return whether only the user knows if boxes belong to the stored or to the turned pixels."""
         told = self.turned != self.stored and annotated in (self.turned, self.stored)
         return rule.exif == "auto" and self.orientation != UPRIGHT and not told
 

@@ -61,7 +61,7 @@ def size_of(pixels: Any) -> tuple[int, int]:
 
 
 def is_transparent(path: Path) -> bool:
-    """Tell whether any pixel of an image is not opaque."""
+    """Return whether any pixel of an image is not opaque."""
     found = _imdecode(path.read_bytes(), _opencv().IMREAD_UNCHANGED)
     if found is None or found.ndim != 3 or found.shape[2] != 4:
         return False

@@ -152,7 +152,7 @@ def resolve(method: BckdOptions) -> Switches:
 
 
 def inherits(method: MethodSpec) -> bool:
-    """Tell whether the student's neck and head start from the teacher's weights."""
+    """Return whether the student's neck and head start from the teacher's weights."""
     return isinstance(method, Distillation) and method.inherit
 
 

@@ -117,7 +117,7 @@ def _is(path: Path, stream: BinaryIO) -> bool:
 
 
 def _worth_keeping(part: Path) -> bool:
-    """Tell whether a download can go on from here: without digits in the name nothing tells two versions of a file apart."""
+    """Return whether a download can go on from here: without digits in the name nothing tells two versions of a file apart."""
     return part.stat().st_size > 0 and HASH_IN_NAME.search(part.name.removesuffix(".part")) is not None
 
 
@@ -143,7 +143,7 @@ def download(url: str, stream: BinaryIO) -> None:
 
 
 def _goes_on(response: http.client.HTTPResponse, here: int) -> bool:
-    """Tell whether a server that was asked for the rest sends the rest, and not everything."""
+    """Return whether a server that was asked for the rest sends the rest, and not everything."""
     return response.status == http.HTTPStatus.PARTIAL_CONTENT and (
         response.headers.get("Content-Range", "").startswith(f"bytes {here}-")
     )

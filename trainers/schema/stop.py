@@ -12,7 +12,7 @@ def request_stop(directory: str | Path) -> None:
 
 
 def stop_requested(directory: str | Path) -> bool:
-    """Tell whether somebody asked the trial to stop."""
+    """Return whether somebody asked the trial to stop."""
     return (Path(directory) / STOP).exists()
 
 

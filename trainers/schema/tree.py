@@ -14,7 +14,7 @@ class Tree:
         self._alike: dict[str, dict[str, list[str]]] = {}
 
     def has(self, path: str) -> bool:
-        """Tell whether exactly this file or folder exists."""
+        """Return whether exactly this file or folder exists."""
         folder, _, name = path.rpartition("/")
         return name in self.names(folder)
 

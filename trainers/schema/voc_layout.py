@@ -65,7 +65,7 @@ class PartFiles:
         return f"{self._xml_folder}{self._xml.find(f'{name}{XML}') or f'{name}{XML}'}"
 
     def has_xml(self, name: str) -> bool:
-        """Tell whether an image has an annotation file."""
+        """Return whether an image has an annotation file."""
         return self._xml.find(f"{name}{XML}") is not None
 
     def image_file(self, name: str, file_name: str | None) -> Path:
@@ -85,7 +85,7 @@ class PartFiles:
         return _tidy(self._image_folder + (found.pop() if len(found) == 1 else usual))
 
     def has_image(self, path: str) -> bool:
-        """Tell whether a path that ``image_path`` returned exists."""
+        """Return whether a path that ``image_path`` returned exists."""
         return self._pictures.has(path.removeprefix(self._image_folder))
 
     def digest(self, seen: FilesDigest | None = None) -> str:

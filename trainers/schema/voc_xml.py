@@ -47,7 +47,7 @@ def whole_box(item: VocObject, first_pixel: int) -> tuple[int, int, int, int]:
 
 
 def is_inside(box: Sequence[float], size: tuple[int, int]) -> bool:
-    """Tell whether a box (x1, y1, x2, y2) and an image of ``size`` (width, height) have an area in common."""
+    """Return whether a box (x1, y1, x2, y2) and an image of ``size`` (width, height) have an area in common."""
     return min(box[2], size[0]) > max(box[0], 0) and min(box[3], size[1]) > max(box[1], 0)
 
 
@@ -66,7 +66,7 @@ def _parse(content: bytes) -> Any:
 
 
 def _may_have_doctype(content: bytes) -> bool:
-    """Tell whether a document type can be declared; hearing of it takes the parser a fifth of its time.
+    """Return whether a document type can be declared; hearing of it takes the parser a fifth of its time.
 
     Expat reads markup as ASCII in every encoding but UTF-16, in which each of its characters has a zero byte.
     """

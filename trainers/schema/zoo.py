@@ -100,7 +100,7 @@ def checkpoint_names() -> tuple[str, ...]:
 
 
 def is_proven(name: str) -> bool:
-    """Tell whether a shipped detector could be built and trained, with any overrides, when the lists were made.
+    """Return whether a shipped detector could be built and trained, with any overrides, when the lists were made.
 
     Says so only of heads that can be distilled; the others were not tried.
     """

@@ -78,7 +78,7 @@ def unlisted(directory: Path) -> Iterator[ManifestEntry]:
 
 
 def holds_together(path: Path) -> bool:
-    """Tell whether the checksums (CRC-32) that torch writes into a checkpoint hold."""
+    """Return whether the checksums (CRC-32) that torch writes into a checkpoint hold."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None

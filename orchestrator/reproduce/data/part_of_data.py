@@ -42,7 +42,7 @@ def write_part(dataset: CocoDataset | VocDataset, target: Path) -> None:
 
 
 def chosen(name: str) -> bool:
-    """Tell whether an image of this name is in the part: the same ones on every machine."""
+    """Return whether an image of this name is in the part: the same ones on every machine."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % SHARE == 0
 
 

@@ -237,7 +237,7 @@ def test_missing_weights_stop_no_run_for_they_are_fetched(tmp_path):
 def test_what_does_not_fit_here_may_fit_a_cluster(tmp_path):
     asking = (tmp_path, VALID, "scaling.cpus_per_worker=16")
     require_runnable(plan_text(*asking, machine=Machine(cpus=64, gpus=0)))
-    with pytest.raises(UserError, match="not one trial fits here"):
+    with pytest.raises(UserError, match="no trial fits on this machine"):
         require_runnable(plan_text(*asking))
 
 

@@ -102,7 +102,7 @@ def test_missing_teacher_checkpoint(stillhouse, store, tmp_path):
 def test_a_trial_that_fits_nowhere(stillhouse, store, tmp_path):
     path = write(tmp_path, ONE_WORKER)
     answer = stillhouse("run", path, "--store", store, "--set", "scaling.gpus_per_worker=16")
-    assert "not one trial fits here" in sentence(answer, 2)
+    assert "no trial fits on this machine" in sentence(answer, 2)
     assert not store.exists()
 
 
@@ -197,7 +197,7 @@ def wiki() -> Iterator[str]:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """Hold a port on which nobody listens."""
+    """Hold a port on which no server listens."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         yield unused.getsockname()[1]

@@ -43,7 +43,7 @@ def box_distribution_distillation(
 
     Workers: a plain sum over this worker's anchors, as in the authors' code. It grows with the images on a worker, and
     averaging the gradients of N workers gives 1/N of one worker's gradient for the same global batch; a caller that
-    wants them equal multiplies by the number of workers. Nothing is reduced over workers.
+    needs them equal multiplies by the number of workers. Nothing is reduced over workers.
 
     Source: LD, equations of Main LD and VLR LD; reduction over bins, divisors and T^2 are the authors' code. mmdet's
     ``LDHead`` computes the same Main LD.

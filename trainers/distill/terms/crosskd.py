@@ -68,6 +68,6 @@ class CrossKdBoxTerm:
 
 
 def gives_distributions(outputs: TeacherStudentOutputs) -> bool:
-    """Tell whether the head predicts boxes as distributions over bins."""
+    """Return whether the head predicts boxes as distributions over bins."""
     head = find_head(type(outputs.teacher.adapter.head).__name__)
     return head is not None and Need.DISTRIBUTIONS in head.gives

@@ -224,7 +224,7 @@ class _CocoReader:
         return found
 
     def _is_unusable(self, entry: dict[str, Any], name: str) -> bool:
-        """Tell whether an annotation's image or category is one of which something is told already.
+        """Return whether an annotation's image or category is one of which something is told already.
 
         Where an entry has no id, every id that is unknown may be meant for it.
         """

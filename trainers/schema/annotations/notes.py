@@ -40,5 +40,5 @@ class Notes:
 
     @property
     def names_all(self) -> bool:
-        """Tell whether all categories have their names: else a name that seems to be missing may be theirs."""
+        """Return whether all categories have their names: else a name that seems to be missing may be theirs."""
         return not {NAMELESS_CATEGORIES, CATEGORIES_WITHOUT_ID} & self.told.keys()

@@ -44,7 +44,7 @@ class Box(NamedTuple):
 
     @property
     def trained(self) -> bool:
-        """Tell whether training is given the box."""
+        """Return whether training is given the box."""
         return self.left_out is None
 
 

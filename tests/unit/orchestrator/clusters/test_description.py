@@ -27,7 +27,7 @@ WRONG = {
     "two groups of one name": ({"workers": [worker(), worker()]}, "workers need names of their own"),
     "no machine type": ({"workers": [worker(machine=None)]}, "aws needs the type of each machine"),
     "a claim at AWS": ({"storage": {"kind": "claim", "claim": "store"}}, "aws cannot have storage of kind claim"),
-    "a secret": ({"variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, "rendered files hold no secrets"),
+    "a secret": ({"variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, "rendered files contain no secrets"),
     "a name that ends a shell word": ({"storage": {"kind": "folder", "path": "/a; rm -rf /"}}, "storage.path"),
     "a value that ends a quotation": ({"variables": {"A": "' ; rm -rf / '"}}, "variables.A"),
     "an image with an option": ({"image": "--privileged x"}, "image"),

@@ -197,7 +197,7 @@ def test_units_after_a_crash_are_built_all_the_same(tmp_path: Path, monkeypatch:
 def test_without_torch_a_note_says_that_nothing_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_check, "find_spec", lambda name: None)
     [told] = findings(tmp_path, edit(STUDENT, LOCAL))
-    assert told.endswith("student: note: no detector was built: torch is not installed here")
+    assert told.endswith("student: note: cannot build detectors for the check: torch is not installed here")
 
 
 def test_a_study_that_is_finished_builds_nothing(asked: Asked, tmp_path: Path) -> None:

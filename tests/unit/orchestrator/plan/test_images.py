@@ -191,7 +191,7 @@ def test_a_study_that_names_its_images_makes_other_trials_and_is_held_to_them(da
     assert told(tmp_path, named) == []
     write_image(data / "a.png", "larger", NOW)
     [line] = told(tmp_path, named)
-    assert line.startswith("dataset.images_digest: the images are not those of")
+    assert line.startswith("dataset.images_digest: the images differ from those of")
 
 
 def test_a_default_stays_out_of_the_identity() -> None:

@@ -85,7 +85,7 @@ def test_trials_that_ended_leave_the_points_that_were_not_asked_for(tmp_path: Pa
     again = planned(tmp_path, "optuna")
     whole = totals(again)
     assert (len(again.trials), whole.trials, whole.trials_left, whole.steps_left) == (7, 43, 36, 36 * STEPS)
-    assert "nothing is left" not in total_line(again, forecast(again, {}), {})
+    assert "nothing left" not in total_line(again, forecast(again, {}), {})
 
 
 def test_nothing_is_left_when_all_samples_were_tried(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_nothing_is_left_when_all_samples_were_tried(tmp_path: Path) -> None:
     end(plan)
     again = planned(tmp_path, "optuna", "search.samples=2")
     assert (totals(again).trials, totals(again).trials_left) == (7, 0)
-    assert total_line(again, {}, {}) == "nothing is left to run"
+    assert total_line(again, {}, {}) == "nothing left to run"
 
 
 def test_a_population_is_counted_in_segments(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_gpu_hours_are_bounded_by_their_budget(tmp_path: Path) -> None:
 def test_a_spent_budget_leaves_nothing(tmp_path: Path) -> None:
     end(planned(tmp_path, "optuna"))
     plan = planned(tmp_path, "optuna", "search.max_gpu_hours=1")
-    assert total_line(plan, {}, {}).startswith("nothing is left to run: search.max_gpu_hours: 2 of 1 are spent")
+    assert total_line(plan, {}, {}).startswith("nothing left to run: search.max_gpu_hours: 2 of 1 are spent")
     assert totals(plan).trials_left == 0
 
 

@@ -51,7 +51,7 @@ def test_without_the_token_nothing_is_told(served, method, path, token):
     headers = {"Authorization": token.encode()} if token else {}
     answer = TestClient(served.app).request(method, path, headers=headers)
     assert answer.status_code == 401
-    assert answer.json() == {"detail": "the service wants its token"}
+    assert answer.json() == {"detail": "the service requires its token"}
 
 
 def test_every_path_but_health_is_guarded(served):

@@ -24,7 +24,7 @@ def ask(tmp_path):
 
 
 def test_no_token_and_a_wrong_one_are_told_apart(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"wants a token: set RAY_AUTH_TOKEN"):
+    with pytest.raises(UserError, match=r"requires a token: set RAY_AUTH_TOKEN"):
         ask(tmp_path)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "another-token")
     with pytest.raises(UserError, match="refuses this token") as refused:

@@ -106,7 +106,7 @@ def test_what_has_ended_cannot_be_stopped(ray, say, tmp_path):
     found = submitted(say)
     JobRecords(tmp_path / "store").write(said(found["id"], SubmissionState.FINISHED, "done"))
     code, _, err = say("stop", "study.yaml")
-    assert (code, err) == (2, f"stillhouse: {found['id']} has finished (done): there is nothing to stop\n")
+    assert (code, err) == (2, f"stillhouse: {found['id']} has finished (done): nothing to stop\n")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from orchestrator.submit.record import JobRecords
 from orchestrator.submit.states import SubmissionState
 
 ATTEMPT = "stillhouse-0123456789ab-1"
-TEACHER = "the teacher (abc) failed, no student was started: it did not end"
+TEACHER = "the teacher (abc) failed, so no student started: it did not end"
 
 
 @pytest.fixture
