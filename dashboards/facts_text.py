@@ -1,4 +1,4 @@
-"""Put the facts that make trials comparable into words."""
+"""Word the facts that make trials comparable."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Tell how far trials and studies are, and when they will be done."""
+"""Compute the progress of trials and studies, and the time left."""
 
 import statistics
 from collections import Counter

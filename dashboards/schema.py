@@ -117,7 +117,7 @@ class ComparisonGroup(TypedDict):
 
 
 class Difference(TypedDict):
-    """Say in which facts two groups differ, a sentence each; they are not ranked together."""
+    """Hold the differences of two groups that are not ranked together, a sentence each."""
 
     a: str
     b: str

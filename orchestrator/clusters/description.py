@@ -44,14 +44,14 @@ class Workers(Section):
 
 
 class SharedFolder(Section):
-    """Say that every machine has the store's folder already."""
+    """Use a store folder that every machine has already."""
 
     kind: Literal["folder"] = "folder"
     path: Folder
 
 
 class Nfs(Section):
-    """Say that every machine mounts the store's folder over NFS 4.1: EFS, Filestore and any file server speak it."""
+    """Mount the store's folder on every machine over NFS 4.1 (EFS, Filestore, any file server)."""
 
     kind: Literal["nfs"] = "nfs"
     server: Word
@@ -68,7 +68,7 @@ class VolumeClaim(Section):
 
 
 class Aws(Section):
-    """Let Ray's cluster launcher start machines at AWS."""
+    """Start machines at AWS with Ray's cluster launcher."""
 
     kind: Literal["aws"] = "aws"
     region: Word
@@ -80,7 +80,7 @@ class Aws(Section):
 
 
 class Gcp(Section):
-    """Let Ray's cluster launcher start machines at Google Cloud."""
+    """Start machines at Google Cloud with Ray's cluster launcher."""
 
     kind: Literal["gcp"] = "gcp"
     project: Word
@@ -92,7 +92,7 @@ class Gcp(Section):
 
 
 class Machines(Section):
-    """Let Ray's cluster launcher use machines that run already and are reached by ssh."""
+    """Use running machines, reached by ssh, with Ray's cluster launcher."""
 
     kind: Literal["machines"] = "machines"
     head: Word
@@ -102,7 +102,7 @@ class Machines(Section):
 
 
 class Toleration(Section):
-    """Let pods onto nodes that carry this taint."""
+    """Tolerate this taint, so that pods can run on its nodes."""
 
     key: Word
     value: Word | None = None

@@ -1,4 +1,4 @@
-"""Bring a cluster up for the length of a block, and take it down again however the block ends."""
+"""Start a cluster for the length of a block, and stop it at every kind of end."""
 
 import contextlib
 import logging

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Let trials look at images and say where the result is."""
+    """Run trials on images and print the location of the result."""
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.predict import Wanted, predict
     from trainers.schema.predictions import Limits

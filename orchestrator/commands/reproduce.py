@@ -228,7 +228,7 @@ def reproduce(arguments: argparse.Namespace, options: "Options", store: "Store")
 
 
 def reproduce_on(arguments: argparse.Namespace, options: "Options", store: "Store") -> int:
-    """Do the same on a cluster that comes and goes; the verdict stands in the log that is followed."""
+    """Run the reproduction on a temporary cluster; its log, which the command follows, has the verdict."""
     from orchestrator.clusters import session
     from orchestrator.clusters.load import load_cluster
     from orchestrator.reproduce.on_cluster import further_words, job_request_of, require_room, said

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring MLflow up to date with the store; exit code 1 when it still lacks something in the end."""
+    """Bring MLflow up to date with the store; exit code 1 if results still wait at the end."""
     from orchestrator.core.errors import UserError
     from orchestrator.plan.plan import make_plan
     from orchestrator.plan.trial import refreshed

@@ -1,4 +1,4 @@
-"""Tell the user's mistakes from failed operations: they end the command with different exit codes."""
+"""Distinguish users' mistakes from failed operations, which end a command with different exit codes."""
 
 
 class UserError(Exception):

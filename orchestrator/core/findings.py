@@ -12,7 +12,7 @@ Level = Literal["error", "warning", "missing", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Say one thing about an input; ``where`` is ``file:line: key.path`` or ``--set key``.
+    """Hold one finding about an input; ``where`` is ``file:line: key.path`` or ``--set key``.
 
     An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` states a consequence of the input.
     ``missing`` names something outside the study that is not on this machine (data, a variable): the study can be

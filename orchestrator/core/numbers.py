@@ -1,4 +1,4 @@
-"""Tell measurements that are numbers from failed ones."""
+"""Distinguish numbers from failed measurements."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Say how a command has ended."""
+"""Hold how a command ended."""
 
 from dataclasses import dataclass
 

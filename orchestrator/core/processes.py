@@ -1,4 +1,4 @@
-"""Look at this machine's processes through /proc."""
+"""Inspect this machine's processes through /proc."""
 
 import contextlib
 import os

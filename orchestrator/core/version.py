@@ -1,4 +1,4 @@
-"""Tell which version of Stillhouse is installed."""
+"""Return the installed version of Stillhouse."""
 
 from importlib.metadata import PackageNotFoundError, version
 

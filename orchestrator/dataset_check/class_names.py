@@ -33,7 +33,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class OtherSpellings:
-    """Say in ``message`` that boxes of a split are called like classes of the study, but for the spelling.
+    """Hold the ``message`` that a split's boxes have names of the study's classes in another spelling.
 
     ``names`` are the files' spellings. This is a warning: the study may mean two classes by them.
     """
@@ -45,7 +45,7 @@ class OtherSpellings:
 
 @dataclass(frozen=True, slots=True)
 class UnknownClasses:
-    """Say in ``message`` that no box of these splits has the name of these classes."""
+    """Hold the ``message`` that no box of these splits has the name of these classes."""
 
     splits: tuple[str, ...]
     classes: tuple[str, ...]

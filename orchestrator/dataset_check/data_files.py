@@ -1,4 +1,4 @@
-"""Look whether the files and folders that a dataset names are on this machine."""
+"""Check that a dataset's files and folders are on this machine."""
 
 from collections.abc import Iterator
 from pathlib import Path

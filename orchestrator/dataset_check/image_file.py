@@ -1,4 +1,4 @@
-"""Look at one image file: its header, or every pixel as training sees it."""
+"""Inspect one image file: its header, or every pixel as training sees it."""
 
 import hashlib
 from collections.abc import Sequence

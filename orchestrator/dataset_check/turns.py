@@ -1,4 +1,4 @@
-"""Say that only the user can know whether EXIF turns the boxes of images, too."""
+"""Report images for which only the user knows whether EXIF also turns the boxes."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -29,16 +29,16 @@ class Watcher(Protocol):
     """Receive trial events; must neither raise nor block, because Tune calls it inside its loop."""
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Hear of a trial that the search has come to."""
+        """Handle a new trial of the search."""
 
     def started(self, trial_id: str) -> None:
-        """Hear that a trial has begun."""
+        """Handle the start of a trial."""
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Hear of a record: epoch, metrics, and ``done``."""
+        """Handle a record: epoch, metrics, and ``done``."""
 
     def ended(self, trial_id: str) -> None:
-        """Hear that a trial will report no more."""
+        """Handle the end of a trial's records."""
 
 
 class Notifier(tune.Callback):
@@ -56,24 +56,24 @@ class Notifier(tune.Callback):
         return {"_watchers": (), "_pool": None}
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Tell of a trial that the search has come to."""
+        """Report a new trial of the search."""
         self._jobs[trial.id] = self._plan.job(trial)
         self.expected(trial.id)
         for watcher in self._watchers:
             watcher.planned(trial)
 
     def expected(self, trial_id: str) -> None:
-        """Tell the hosts of a trial that is on its way to them: it is new, or goes on after a pause."""
+        """Announce a trial to the hosts: it is new, or continues after a pause."""
         if self._pool is not None:
             self._pool.expect(trial_id, stream_key(self._jobs[trial_id]))
 
     def set_idle(self, over: bool) -> None:
-        """Tell the hosts that the search proposes nobody before the next result, or ever again."""
+        """Announce to the hosts that the search proposes no trial before the next result, or never again."""
         if self._pool is not None:
             self._pool.set_idle(over)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Tell that a trial has started."""
+        """Report the start of a trial."""
         self._began[trial_id(trial)] = time.time()
         for watcher in self._watchers:
             watcher.started(trial_id(trial))
@@ -84,14 +84,14 @@ class Notifier(tune.Callback):
             watcher.reported(trial_id(trial), result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Tell that a trial has ended."""
+        """Report the end of a trial."""
         if self._pool is not None:
             self._pool.leave(trial_id(trial))
         for watcher in self._watchers:
             watcher.ended(trial_id(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Let a trial that Tune gives up leave those beside it."""
+        """Remove a trial that Tune gives up from its cohort."""
         if self._pool is not None:
             self._pool.leave(trial_id(trial))
 
@@ -165,7 +165,7 @@ class SweepStopper(tune.Stopper, tune.Callback):
                 request_stop(trial.config["planned"]["directory"])
 
     def stop_all(self) -> bool:
-        """Tell Tune to end: running trials have been asked to save their state, and are waited for."""
+        """Make Tune stop: running trials were asked to save their state, and Tune waits for them."""
         return self._told or self.starved
 
 

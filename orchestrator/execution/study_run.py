@@ -103,7 +103,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def writing(store: Store) -> Iterator[None]:
-    """Let this process alone write in the store for the length of a block; raise ``OperationError`` if another does."""
+    """Make this process the store's only writer for the length of a block; raise ``OperationError`` if another does."""
     with store.only_run(), single_writer_lock(store):
         yield
 

@@ -157,7 +157,7 @@ def _kind(error: BaseException) -> FailureKind | None:
 
 
 def _is_out_of_memory(error: BaseException, names: list[str]) -> bool:
-    """Know torch's own class and the texts of its older ones; a process that the system killed is a lost worker."""
+    """Recognise torch's class and older error texts; a process killed by the system is a lost worker."""
     if isinstance(error, MemoryError):
         return True
     if "OutOfMemoryError" in names:

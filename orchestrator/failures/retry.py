@@ -59,7 +59,7 @@ def hung(directory: str | Path, began: float) -> FailureKind | None:
 
 
 def keep_stacks(directory: str | Path, attempt: int) -> None:
-    """Give stacks names of their own, ``hang-ATTEMPT-RANK.txt``: the next attempt writes over the old ones."""
+    """Rename stacks to ``hang-ATTEMPT-RANK.txt``, because the next attempt would overwrite them."""
     for path in Path(directory).glob(STACKS):
         path.replace(path.with_name(path.name.replace("stacks", f"hang-{attempt}")))
 

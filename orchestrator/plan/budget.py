@@ -1,4 +1,4 @@
-"""Know when a study has had enough: its GPU hours are spent, or its goal is reached."""
+"""Decide when a study's budget is spent: its GPU hours are used, or its goal is reached."""
 
 from typing import Any
 

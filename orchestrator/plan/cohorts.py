@@ -1,4 +1,4 @@
-"""Say which trials of a plan are trained side by side, in one worker group, and why others are not."""
+"""Group a plan's trials into cohorts, and explain why others are kept apart."""
 
 from collections.abc import Sequence
 from contextlib import suppress

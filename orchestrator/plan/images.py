@@ -95,7 +95,7 @@ class ImageRecorder:
         self._text = None if (found := look(plan.study.dataset)) is None else json.dumps(found.to_json())
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Hear of a trial that the search has come to."""
+        """Handle a new trial of the search."""
         self._directories[trial.id] = trial.directory
 
     def started(self, trial_id: str) -> None:
@@ -108,10 +108,10 @@ class ImageRecorder:
             write_text(directory / FILE, self._text)
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Hear of a record."""
+        """Handle a record."""
 
     def ended(self, trial_id: str) -> None:
-        """Hear that a trial will report no more."""
+        """Handle the end of a trial's records."""
 
 
 def compared(plan: Plan, where: str) -> Plan:

@@ -1,4 +1,4 @@
-"""Tell a torch checkpoint from something else by its first bytes and its index, without importing torch."""
+"""Recognise a torch checkpoint by its first bytes and its index, without importing torch."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Know which weights a study needs from outside, and whether they are here."""
+"""List the public weights that a study needs, and check whether they are on this machine."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -45,7 +45,7 @@ class Progress:
         self._bars.stop()
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Hear of a trial that the search has come to."""
+        """Handle a new trial of the search."""
         self._trials[trial.id] = trial
 
     def started(self, trial_id: str) -> None:

@@ -48,7 +48,7 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
 
 
 def print_best(results: list[TrialResult]) -> None:
-    """Say which student is the best, and where its weights are."""
+    """Print the best student and the location of its weights."""
     say(_best_line(best_student(results)))
 
 

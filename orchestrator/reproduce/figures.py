@@ -29,7 +29,7 @@ TRAINING_CURVES, PREDICTIONS = "phases", "predictions"
 
 @dataclass(frozen=True)
 class Style:
-    """Say into which folder and format figures go, which images are shown, and from which scores on."""
+    """Hold the folder, format, images and score thresholds of figures."""
 
     folder: Path
     ending: str

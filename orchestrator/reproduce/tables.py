@@ -34,7 +34,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Say that one study should end above another."""
+    """Claim that one study ends above another."""
 
     better: str
     than: str
@@ -183,5 +183,5 @@ def _replaced(study: str) -> Iterator[TableRow]:
 
 
 def _distinct(rows: tuple[TableRow, ...]) -> tuple[TableRow, ...]:
-    """Leave out rows that say the same in several places."""
+    """Remove duplicate rows."""
     return tuple({(row.study, row.weights, tuple(row.printed.items())): row for row in reversed(rows)}.values())[::-1]

@@ -1,4 +1,4 @@
-"""Say which trials count: the only answer to the question whose numbers enter means, ranks and gains."""
+"""Decide which trials count in means, ranks and gains; every surface uses this rule."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

@@ -43,11 +43,11 @@ class PopulationSampler:
         return self._successor(number, number - self._size, list(before), until, chance)
 
     def add_running(self, suggestion: Suggestion) -> None:
-        """Take note of a segment that is being trained."""
+        """Record a segment that is being trained."""
         self._asked.append(suggestion)
 
     def tell(self, number: int, values: Values | None) -> None:
-        """Take note of a segment's result."""
+        """Record a segment's result."""
         self._scores[number] = values[0] if values else None
 
     def add_prior(self, params: dict[str, Any], values: Values) -> None:

@@ -17,10 +17,10 @@ class Sampler(Protocol):
         """Return the next point without taking note of it; ``None`` while it waits for results, or at the end."""
 
     def add_running(self, suggestion: Suggestion) -> None:
-        """Take note of a point that is being tried."""
+        """Record a point that is being tried."""
 
     def tell(self, number: int, values: Values | None) -> None:
-        """Take note of a point's results, one for each objective, higher is better; ``None`` when it failed."""
+        """Record a point's results, one for each objective, higher is better; ``None`` when it failed."""
 
     def add_prior(self, params: dict[str, object], values: Values) -> None:
-        """Take note of a result from elsewhere."""
+        """Record an earlier result from elsewhere."""

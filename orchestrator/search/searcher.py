@@ -57,7 +57,7 @@ class PlannedSearch(Searcher):
         return None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Hear that a trial has ended; one that was only asked to stop has not."""
+        """Handle the end of a trial; one that was only asked to stop has not ended."""
         trial = self._given[trial_id]
         asked_to_stop = result is not None and not result.get("epoch") and not result.get("failed_because")
         if error or not asked_to_stop or read_status(trial.directory) == "failed":

@@ -56,7 +56,7 @@ class Suggestions:
         return given
 
     def on_trial_complete(self, trial_id: str) -> None:
-        """Hear that a trial has ended, however it did."""
+        """Handle the end of a trial, with any outcome."""
         self._ended.add(trial_id)
         self._tell_ended()
 

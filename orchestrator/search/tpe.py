@@ -47,17 +47,17 @@ class TpeSampler:
         return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space})
 
     def add_running(self, suggestion: Suggestion) -> None:
-        """Take note of a point that is being tried."""
+        """Record a point that is being tried."""
         self._numbers[suggestion.number] = len(self._study.get_trials(deepcopy=False))
         self._study.add_trial(self._trial(suggestion.params, optuna.trial.TrialState.RUNNING))
 
     def tell(self, number: int, values: Values | None) -> None:
-        """Take note of a point's results."""
+        """Record a point's results."""
         state = None if values else optuna.trial.TrialState.FAIL
         self._study.tell(self._numbers[number], list(values) if values else None, state=state)
 
     def add_prior(self, params: dict[str, Any], values: Values) -> None:
-        """Take note of a result from elsewhere; one outside of the space says nothing here."""
+        """Record an earlier result from elsewhere; ignore one outside of the space."""
         try:
             trial = self._trial(params, optuna.trial.TrialState.COMPLETE, list(values))
         except (ValueError, KeyError):

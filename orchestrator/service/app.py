@@ -146,7 +146,7 @@ def make_app(service: Service, **settings: Any) -> FastAPI:
 
     @app.get("/health")
     def health() -> dict[str, bool]:
-        """Say that the service answers."""
+        """Return that the service is up."""
         return {"ok": True}
 
     refusals: dict[int | str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Bring the cluster and the queue together, one step at a time; killed anywhere, the next one goes on."""
+"""Reconcile the queue with the cluster, one step at a time; after a kill the next process continues."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +45,7 @@ class ReconcileLoop:
     records: Records
 
     def step(self) -> None:
-        """Look at every study once; raises ``OperationError`` or ``UserError`` when the cluster does not answer or refuses."""
+        """Reconcile every study once; raises ``OperationError`` or ``UserError`` when the cluster does not answer or refuses."""
         entries = self.queue.entries()
         for entry in entries:
             if entry.state in BUSY:
@@ -75,7 +75,7 @@ class ReconcileLoop:
         self._follow(entry, reconcile(record, job, visible=True))
 
     def _hand_over(self, entry: QueueEntry, *, known: bool) -> None:
-        """Give the attempt to Ray, unless that was done before somebody could write it down."""
+        """Submit the attempt to Ray, unless an earlier process has done so without recording it."""
         if not known:
             self.cluster.require_same_version()
             uri = self.cluster.upload(entry.job_request.shipment.archive(), entry.job_request.shipment.digest)

@@ -1,4 +1,4 @@
-"""Take a study that was sent: check it as data, name it, and make it a job request for this service's cluster."""
+"""Validate an uploaded study as data, name it, and turn it into a job request for this service's cluster."""
 
 import re
 import tempfile

@@ -33,11 +33,11 @@ class Copier:
         self._thread.start()
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Hear of a trial that the search has come to."""
+        """Handle a new trial of the search."""
         self._trials[trial.id] = trial
 
     def started(self, trial_id: str) -> None:
-        """Hear that a trial has begun."""
+        """Handle the start of a trial."""
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Copy a running trial now and then."""

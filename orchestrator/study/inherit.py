@@ -88,7 +88,7 @@ class _DocumentReader:
         return self._bases(step, document)
 
     def _refusal(self, step: _Step) -> str | None:
-        """Say why a base cannot be used, if so.
+        """Return why a base cannot be used, if so.
 
         Messages quote a study's text. A file that is no study's, such as one with passwords, must not be read.
         """

@@ -145,7 +145,7 @@ def _hint(path: KeyPath, root: Any, data: JsonValue) -> str:
 
 
 def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> str:
-    """Say which other kind of the same section has the key."""
+    """Return the other kind of the same section that has the key."""
     chosen = value_at(data, (*parent, "kind"))
     every = types_at(root, parent, None)
     kinds = [kind_of(item) or "" for item in every if is_section(item) and key in item.model_fields]
@@ -153,7 +153,7 @@ def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> 
 
 
 def _other_place(key: str, root: Any) -> str:
-    """Say where in the study a key of this name lives, nearest to the top."""
+    """Return the place of a key of this name in the study, nearest to the top."""
     known = known_keys(root) if is_section(root) else ()
     places = [name for name in known if name.endswith(f".{key}")]
     return f" (did you mean {min(places, key=lambda name: name.count('.'))}?)" if places else ""

@@ -134,7 +134,7 @@ class StopWhen(Section):
 
 
 class Population(Section):
-    """Say how a population evolves: every ``every_epochs`` the worst go on from the best, with changed values.
+    """Hold how a population evolves: every ``every_epochs`` the worst continue from the best, with changed values.
 
     ``quantile`` is the share of the worst and of the best. A changed value is drawn anew with probability ``resample``;
     otherwise a number is multiplied by one of ``factors``, and a list's value gives way to its neighbour.
@@ -147,7 +147,7 @@ class Population(Section):
 
 
 class Search(Section):
-    """Say which trials make the study, and when it has had enough of them.
+    """Hold the search: the study's trials, and the budget that ends it.
 
     ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, unless
     ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
@@ -202,7 +202,7 @@ class Scaling(Section):
 
 
 class TrackingSection(Section):
-    """Say where results go; without ``uri`` they go to an SQLite store inside the study's store folder."""
+    """Hold the destination of results; without ``uri`` it is an SQLite file inside the store folder."""
 
     uri: Annotated[str, AfterValidator(require_known_scheme)] | None = None
     experiment: str | None = Field(None, min_length=1)

@@ -44,7 +44,7 @@ class RayCluster:
             )
 
     def upload(self, archive: bytes, digest: str) -> str:
-        """Bring an archive to the cluster, unless it is there, and return its URI for ``working_dir``."""
+        """Upload an archive to the cluster, unless it is there, and return its URI for ``working_dir``."""
         name = f"_ray_pkg_{digest[:32]}.zip"
         path = f"/api/packages/gcs/{name}"
         if self._read(path, absent_is_fine=True).status_code == 404:

@@ -110,7 +110,7 @@ class Direct:
 
 
 def ended(submission: Submission) -> str:
-    """Say how a submission has ended."""
+    """Describe the end of a submission."""
     verb = {
         SubmissionState.FINISHED: "has finished",
         SubmissionState.STOPPED: "was stopped",

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class SubmissionState(StrEnum):
-    """Say how a submission stands; a closed list."""
+    """Name the states of a submission; a closed list."""
 
     QUEUED = "queued"  # a service has it and waits for its turn
     SUBMITTED = "submitted"  # its attempt is given to Ray, the driver has not begun

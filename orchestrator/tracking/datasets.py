@@ -1,4 +1,4 @@
-"""Say in MLflow's terms which data a trial trains and is evaluated on."""
+"""Describe a trial's training and evaluation data as MLflow datasets."""
 
 import json
 from pathlib import PurePath

@@ -63,7 +63,7 @@ class Deciding:
 
     @property
     def sentences(self) -> list[str]:
-        """Say which trials MLflow has more of, which record counts, and how ``run`` treats them."""
+        """List the trials that MLflow has more of, which record counts, and how ``run`` treats them."""
         about = (*_about_cut_back(self.cut_back), *_about_retrained(self.retrained), *_about_absent(self.absent))
         return [*self.damaged, *about]
 

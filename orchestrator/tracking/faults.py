@@ -1,4 +1,4 @@
-"""Tell a tracking store that is away from one that refuses: the one is waited for, the other is not."""
+"""Distinguish an unreachable tracking store, which is retried, from one that refuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -53,17 +53,17 @@ class Flusher:
         self._thread.start()
 
     def begin(self) -> None:
-        """Let the study have its earlier trials from the start, also those that another study has trained."""
+        """Add the study's earlier trials from the start, also those that another study has trained."""
         for trial in self._begun():
             self._mark(trial.id)
 
     def planned(self, trial: PlannedTrial) -> None:
-        """Hear of a trial that the search has come to."""
+        """Handle a new trial of the search."""
         with self._wake:
             self._trials[trial.id] = trial
 
     def started(self, trial_id: str) -> None:
-        """Let the trial appear in MLflow."""
+        """Queue the trial for delivery to MLflow."""
         self._mark(trial_id)
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:

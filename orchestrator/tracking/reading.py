@@ -68,7 +68,7 @@ def _read(plan: Plan, store: Store) -> TrialResults:
 
 
 def further_in_mlflow(plan: Plan, store: Store) -> list[str]:
-    """Say in sentences which trials MLflow has more of than the store, for commands that go by the store alone.
+    """List in sentences the trials that MLflow has more of than the store, for commands that go by the store alone.
 
     An MLflow that is not there, or does not answer, has nothing to say.
     """

@@ -241,7 +241,7 @@ class Tracker:
         return self._copies[trial.id]
 
     def _join(self, client: MlflowClient, run: Run, trial: PlannedTrial) -> None:
-        """Let the trial's run belong to this study too; MLflow's pages nest it below the study that was run last."""
+        """Add the trial's run to this study too; MLflow's pages nest it below the study that was run last."""
         absent = {tag: value for tag, value in self._membership(trial).items() if run.data.tags.get(tag) != value}
         if absent:
             client.log_batch(run.info.run_id, tags=[RunTag(tag, value) for tag, value in absent.items()])

@@ -1,4 +1,4 @@
-"""Bring trials and worker groups together: an actor between Tune's trials, which read records, and hosts, which train."""
+"""Connect trials and worker groups: an actor between Tune's trials, which read records, and hosts, which train."""
 
 import asyncio
 import contextlib
@@ -47,22 +47,22 @@ class Broker:
     # ------------------------------------------------------------------------------------------- what the driver knows
 
     async def expect(self, trial_id: str, key: str) -> None:
-        """Hear that a trial is on its way."""
+        """Expect a trial."""
         self._change(lambda: self._queue.expect(trial_id, key))
 
     async def set_idle(self, over: bool) -> None:
-        """Hear that nobody is proposed before the next result, or ever again."""
+        """Note that the search proposes no trial before the next result, or never again."""
         self._change(lambda: self._queue.set_idle(over=over))
 
     # ------------------------------------------------------------------------------------------- readers of trials
 
     async def enqueue(self, slot: Slot) -> None:
-        """Take a trial's reader in."""
+        """Add a trial's reader."""
         slot.since = time.monotonic()
         self._change(lambda: self._queue.enqueue(slot))
 
     async def take(self, trial_id: str, lease_id: str, patience_s: float) -> Reply:
-        """Say that the trial goes on, and return its next record, in its turn.
+        """Continue the trial, and return its next record in its turn.
 
         ``starved`` answers a trial that waited longer than ``patience_s`` while nobody trained anything.
         """
@@ -84,7 +84,7 @@ class Broker:
             await self._wait()
 
     async def leave(self, trial_id: str, lease_id: str | None = None) -> None:
-        """Hear that a trial goes on no more."""
+        """End a trial's slot."""
         self._change(lambda: self._queue.leave(trial_id, lease_id))
 
     def _starved(self, slot: Slot, patience_s: float) -> bool:
@@ -108,11 +108,11 @@ class Broker:
             await self._wait()
 
     async def put(self, host: str, trial_id: str, record: Record) -> None:
-        """Take a record."""
+        """Add a record."""
         self._change(lambda: self._queue.put(host, trial_id, record))
 
     async def fail(self, host: str, trial_id: str, errors: Errors) -> None:
-        """Take the failure of one trial."""
+        """Record the failure of one trial."""
         self._change(lambda: self._queue.fail(host, trial_id, errors))
 
     async def active_trials(self, host: str, trial_ids: list[str]) -> list[str]:
@@ -122,7 +122,7 @@ class Broker:
         return self._queue.active_trials(host, trial_ids)
 
     async def end(self, host: str, errors: Errors = ()) -> None:
-        """Hear that a host trains its cohort no more."""
+        """End a host's cohort."""
         self._change(lambda: self._queue.end(host, errors))
 
     # ------------------------------------------------------------------------------------- what a host holds, for its end

@@ -23,7 +23,7 @@ LOOK_EVERY_S = 0.1
 
 @dataclass(frozen=True)
 class Terms:
-    """Say how many worker groups there are at most, and how many trials each trains side by side.
+    """Hold the maximum number of worker groups, and of trials that each trains side by side.
 
     ``proposals`` is how many trials at once a search proposes as results come in, 0 where it proposes none;
     ``open_ended`` says that trials may come which are not waited for yet: proposed ones, or paused ones that go on.
@@ -104,7 +104,7 @@ class Pool:
             self._started.append(Started(name, self.broker, self._placement, self._terms.loop, folder))
 
     def _bury(self, host: Started) -> None:
-        """Tell the trials of a host that died; one that had nothing left to do has none."""
+        """Fail the trials of a dead host; a host with no work left has none."""
         failure: Any = host.failure()
         if failure is not None:
             ray.get(self.broker.end.remote(host.name, (failure,)))

@@ -163,14 +163,14 @@ class GangQueue:
         return sum(-(-count // self._size) for count in keys.values())
 
     def put(self, host: str, trial_id: str, record: Record) -> None:
-        """Take a record; one that the reader knows already, or of a trial that goes on no more, is dropped."""
+        """Add a record; drops one that the reader has already, or of a trial that has ended."""
         slot = self._slots[trial_id]
         if record.step > slot.after and self._trains(host, slot):
             slot.after = record.step
             slot.records.append(record)
 
     def fail(self, host: str, trial_id: str, errors: Errors) -> None:
-        """Take the failure of one trial."""
+        """Record the failure of one trial."""
         slot = self._slots[trial_id]
         if self._trains(host, slot):
             slot.stage, slot.errors = SlotStage.OVER, errors

@@ -1,4 +1,4 @@
-"""Give mmcv-lite the operators that mmdet imports, computed by torchvision.
+"""Provide mmcv-lite with the operators that mmdet imports, computed by torchvision.
 
 mmdet imports ``mmcv._ext``, a compiled module that only the full mmcv has. ``install()`` puts a module of that name in
 place whose operators take the arguments of mmcv 2.1's Python wrappers; call it in every process before the first

@@ -1,4 +1,4 @@
-"""Say on which images and boxes a trial is trained and evaluated."""
+"""Record the images and boxes that a trial trains and evaluates on."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""Let a detector keep as many detections of an image as the study asks for."""
+"""Set a detector's maximum number of detections per image to the study's."""
 
 from typing import Any
 

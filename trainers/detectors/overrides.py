@@ -102,7 +102,7 @@ def _keep_groups_above_one(head: Any) -> None:
 
 
 def _unfreeze(backbone: Any) -> None:
-    """Let all of a backbone train, its batch norms too."""
+    """Unfreeze a whole backbone, including its batch norms."""
     for key, value in (("frozen_stages", -1), ("norm_eval", False)):
         if key in backbone or backbone.type in DEPTHS:  # a ResNet's norms are frozen unless told otherwise
             backbone[key] = value

@@ -51,7 +51,7 @@ class LossMeter:
 
 
 class FiniteWatch:
-    """Look at every step's losses once they are computed, and say where one is not finite.
+    """Check every step's losses once they are computed, and report one that is not finite.
 
     On a CPU a step is looked at when it is done. On a GPU its losses are copied to the host beside the computation and
     looked at one step later, so that nothing waits. A ``quiet`` watch raises nothing; ``verdict`` tells.
@@ -76,12 +76,12 @@ class FiniteWatch:
             raise self._found
 
     def verdict(self) -> NonFiniteLoss | None:
-        """Look at all steps so far; return a report of the first loss that was not finite, if any."""
+        """Check all steps so far; return a report of the first loss that was not finite, if any."""
         self._settle()
         return self._found
 
     def _settle(self, keep: int = 0) -> None:
-        """Look at all steps but the ``keep`` newest."""
+        """Check all steps but the ``keep`` newest."""
         while len(self._waiting) > keep:
             evidence, values, event = self._waiting.popleft()
             if event is not None:

@@ -1,4 +1,4 @@
-"""Know which tensors of a detector's head belong to classes, and put their rows into another order of classes."""
+"""Find the tensors of a detector's head whose rows are classes, and reorder these rows."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ BACKBONE = "backbone."
 
 @dataclass(frozen=True)
 class Coverage:
-    """Tell which of the model's tensors a source of weights filled; ``note`` says how the source was read, if need be.
+    """Hold the tensors of a model that a source of weights filled; ``note`` says how the source was read, if need be.
 
     ``renamed`` maps names in the source to the model's where the model's own loading hooks have converted them;
     ``left_out`` are tensors of the model that were not to be loaded.

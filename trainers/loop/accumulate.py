@@ -103,13 +103,13 @@ class Accumulator:
         return means
 
     def _synchronised(self, last: bool) -> Any:
-        """Let workers exchange gradients in the last chunk only."""
+        """Restrict the exchange of gradients between workers to the last chunk."""
         apart = isinstance(self._model, DistributedDataParallel) and not last
         return self._model.no_sync() if apart else nullcontext()
 
 
 class Statistics:
-    """Let batch-norm statistics start each chunk from where the step began, and end at the mean of the chunks."""
+    """Start each chunk from the step's batch-norm statistics, and end at the mean over the chunks."""
 
     def __init__(self, model: nn.Module) -> None:
         norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]

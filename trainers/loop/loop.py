@@ -37,7 +37,7 @@ ActiveTrials = Callable[[Sequence[str]], Collection[str]]
 
 @dataclass(frozen=True)
 class Failed:
-    """Tell that the training of one student has failed; those beside it go on."""
+    """Report the failure of one student; the others of its cohort keep training."""
 
     error: Exception
 
@@ -178,14 +178,14 @@ class WorkerGroup:
 
     @contextmanager
     def _leaving(self, trial_id: str) -> Iterator[None]:
-        """Let a student whose training fails here leave."""
+        """Remove a student whose training fails here."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  whatever it is, it is this student's, and the others go on
             self._leave(trial_id, error)
 
     def _leave(self, trial_id: str, error: Exception) -> None:
-        """Take a student out; one that is alone, or whose failure its workers may not share, takes all with it."""
+        """Remove a failed student; if it is alone, or its workers may not share the failure, end the whole cohort."""
         if len(self._jobs) == 1 or (get_world_size() > 1 and not isinstance(error, TrialError)):
             raise error
         self._students = [student for student in self._students if student.job.trial_id != trial_id]

@@ -174,7 +174,7 @@ class StudentTrainer:
         self.distiller.train()
 
     def average_buffers(self) -> None:
-        """Give all workers the mean of their batch-norm statistics, so that they evaluate the same student."""
+        """Average the workers' batch-norm statistics, so that they evaluate the same student."""
         if get_world_size() > 1:
             buffers = [buffer for module in self._state.modules for buffer in module.buffers()]
             all_reduce_params([buffer for buffer in buffers if buffer.is_floating_point()], op="mean")

@@ -22,7 +22,7 @@ class Watchdog:
         self._renewed = 0.0
 
     def alive(self) -> None:
-        """Give a sign of life, and begin to watch if that has not begun."""
+        """Report progress, and start watching at the first call."""
         now = time.monotonic()
         if self._timeout_s is None or (self._file is not None and now - self._renewed < RENEW_EVERY_S):
             return

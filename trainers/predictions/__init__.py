@@ -1,1 +1,1 @@
-"""Let trained detectors look at chosen images. ``trainers.schema.predictions`` defines the files that this writes."""
+"""Run trained detectors on chosen images. ``trainers.schema.predictions`` defines the files that this writes."""

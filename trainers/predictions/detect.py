@@ -1,4 +1,4 @@
-"""Let one trained detector look at one image."""
+"""Run one trained detector on one image."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tell right boxes from wrong ones, as COCO's evaluation does."""
+"""Classify boxes as right or wrong, as COCO's evaluation does."""
 
 from dataclasses import dataclass
 

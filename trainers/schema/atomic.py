@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``target``, flush it to disk, and give it the name ``target``.
+    """Call ``write`` on a temporary file beside ``target``, flush it to disk, and rename it to ``target``.
 
     On return the file and its name survive a power cut. When anything fails, ``target`` is unchanged and the temporary
     file is gone. Raises ``OSError`` with the name of ``target`` when the disk is full or cannot be written.

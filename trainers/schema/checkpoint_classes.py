@@ -1,4 +1,4 @@
-"""Know which classes a checkpoint's classifier tells apart, and in which order. Imports nothing heavy.
+"""Read the classes of a checkpoint's classifier, in their order. Imports nothing heavy.
 
 mmdet 2.x writes their names to ``meta.CLASSES``, mmdet 3.x and Stillhouse to ``meta.dataset_meta.classes``.
 """
@@ -22,7 +22,7 @@ SHOWN = 5  # names of a list in a sentence
 
 @dataclass(frozen=True)
 class ClassOrder:
-    """Say where each of a dataset's classes stands in a checkpoint; ``rows`` are positions there, in the dataset's order."""
+    """Hold the position of each of a dataset's classes in a checkpoint; ``rows`` are positions there, in the dataset's order."""
 
     rows: tuple[int, ...]
     theirs: tuple[str, ...]

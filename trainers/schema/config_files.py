@@ -1,4 +1,4 @@
-"""Know everything that a local mmengine config reads, without running it. Imports nothing heavy.
+"""Find everything that a local mmengine config reads, without running it. Imports nothing heavy.
 
 Identities use it for the contents that count, findings for the config's settings, submissions for the files to ship.
 """

@@ -257,7 +257,7 @@ class PythonConfig:
             self._problem(node, "opens a file whose name only running it tells")
 
     def _expand(self, node: ast.Call) -> None:
-        """Take note of the variables in ``os.path.expandvars("$NAME/...")``."""
+        """Record the variables in ``os.path.expandvars("$NAME/...")``."""
         text = self._argument(node)
         names = EXPANDED.findall(text) if isinstance(text, str) else [UNKNOWN]
         for name in names:

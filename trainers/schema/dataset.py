@@ -1,4 +1,4 @@
-"""Say which images and boxes a trial sees."""
+"""Define a trial's images and boxes."""
 
 from collections import Counter
 from typing import Annotated, Literal

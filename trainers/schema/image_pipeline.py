@@ -1,4 +1,4 @@
-"""Say how images reach the detector: sizes, augmentation, padding."""
+"""Define the way of images to the detector: sizes, augmentation, padding."""
 
 from typing import Annotated, Any, Literal
 

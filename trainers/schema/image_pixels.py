@@ -126,7 +126,7 @@ def _decoded(content: bytes, *, turned: bool) -> Any:
 
 
 def _cause(content: bytes) -> str:
-    """Say why an image cannot be used."""
+    """Describe why an image cannot be used."""
     if not content:
         return "is empty"
     found = _imdecode(content, _opencv().IMREAD_UNCHANGED)

@@ -19,7 +19,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class PixelRule:
-    """Say whether boxes belong to images as their EXIF orientation turns them, and how deep 16-bit images are.
+    """Hold whether boxes belong to images as their EXIF orientation turns them, and the depth of 16-bit images.
 
     ``exif`` ``auto`` asks the sizes in the annotations. ``bit_depth`` is how many bits the values of 16-bit images use.
     """

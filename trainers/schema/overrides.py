@@ -1,4 +1,4 @@
-"""Know which overrides a backbone can take. Imports nothing heavy."""
+"""Decide which overrides a backbone supports. Imports nothing heavy."""
 
 DEPTHS = {"ResNet": (18, 34, 50, 101, 152), "ResNeXt": (50, 101, 152)}  # of mmdet's backbones
 BASIC_DEPTHS = (18, 34)

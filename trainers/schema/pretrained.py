@@ -1,4 +1,4 @@
-"""Know the public ImageNet weights, by the names that mmdet's configs give them. Imports nothing heavy.
+"""List the public ImageNet weights, by their names in mmdet's configs. Imports nothing heavy.
 
 The list is a data file, ``configs/zoo/backbones.yaml``.
 """

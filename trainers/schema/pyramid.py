@@ -1,4 +1,4 @@
-"""Know how wide a detector's pyramid and head are before anything is built."""
+"""Return the width of a detector's pyramid and head before anything is built."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say how a trial ended: ``finished``, ``stopped`` early by a scheduler, or ``failed`` with a reason."""
+    """Hold how a trial ended: ``finished``, ``stopped`` early by a scheduler, or ``failed`` with a reason."""
 
     status: Ended
     reason: str = ""

@@ -169,7 +169,7 @@ class _DownloadProgress:
         self.tenths = self._tenths(here)
 
     def at(self, here: int) -> None:
-        """Take note of the number of bytes that are here."""
+        """Update the number of received bytes."""
         tenths = self._tenths(here)
         if tenths > self.tenths:
             size = f"{(self.total or 0) / (1 << 20):.1f} MiB"

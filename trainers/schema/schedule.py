@@ -1,4 +1,4 @@
-"""Say how long and how a student is optimised."""
+"""Define the length of a training and its optimisation."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Optimizer(Section):
-    """Say which parameters are treated apart; by default none are.
+    """Hold special treatment of parameters; by default none.
 
     Without ``norm_weight_decay`` the weights and biases of norms, and tables of position embeddings, do not decay;
     without ``bias_weight_decay`` the biases of other layers do not. ``bias_lr_factor`` multiplies the learning rate of
@@ -61,7 +61,7 @@ class Warmup(Section):
     @model_validator(mode="before")
     @classmethod
     def _epochs_stand_alone(cls, given: Any) -> Any:
-        """Take away the default of ``iterations`` where ``epochs`` are given."""
+        """Remove the default of ``iterations`` if ``epochs`` are given."""
         if isinstance(given, dict) and given.get("epochs") is not None and "iterations" not in given:
             return {**given, "iterations": None}
         return given
@@ -98,7 +98,7 @@ class StepPolicy(Section):
 
 
 class CosinePolicy(Section):
-    """Let the learning rate fall along half a cosine to ``final_factor * lr`` at the end, or the closing epochs.
+    """Lower the learning rate along half a cosine to ``final_factor * lr`` at the end, or the closing epochs.
 
     The half cosine is as long as the schedule up to there; it acts from ``begin`` on (an epoch, or an iteration where
     ``epochs`` is null), so that a later begin ends above ``final_factor * lr``, as in mmdet's YOLOX.

@@ -1,4 +1,4 @@
-"""Tell which trials can be trained side by side: on the same batches, in the same order, in one worker group."""
+"""Decide which trials can train side by side: on the same batches, in the same order, in one worker group."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Know which files lie below a folder, without asking the disk for each."""
+"""List the files below a folder, without asking the disk for each."""
 
 import os
 import unicodedata

@@ -31,7 +31,7 @@ class ParentTrial(Section):
 
 
 class Segment(Section):
-    """Say which part of its schedule a trial makes: after ``from_epoch``, up to ``until_epoch``.
+    """Hold the part of its schedule that a trial trains: after ``from_epoch``, up to ``until_epoch``.
 
     It starts from the state that ``origin`` has ended with (``None``: from the beginning). The schedule as a whole is
     unchanged: the segment uses its learning rates of these epochs.

@@ -1,4 +1,4 @@
-"""Know the detector configs that mmdet and Stillhouse ship, and the public checkpoints, without importing mmdet.
+"""List the detector configs that mmdet and Stillhouse ship, and the public checkpoints, without importing mmdet.
 
 The lists are data files below ``configs``; ``python -m trainers.detectors.zoo_index`` writes those of the configs, and
 ``python -m trainers.build_check.zoo`` the one of those that cannot be built.

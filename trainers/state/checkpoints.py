@@ -99,7 +99,7 @@ class TrialFiles:
         self._remove_partial()
 
     def check_best(self, found: Recovery, remake: StudentState | None) -> None:
-        """See whether ``best.pth`` is the one that the history speaks of; make it again where ``remake`` can.
+        """Check whether ``best.pth`` matches the history; recreate it where ``remake`` can.
 
         Where it cannot, ``best.pth`` stays known as damaged until an epoch beats it.
         """

@@ -25,7 +25,7 @@ class StudentAverage:
 
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
-        """Take in the student as it is after an optimizer step."""
+        """Update the average with the student after an optimizer step."""
         averages, news = self.module.state_dict(), student.state_dict()
         if self._updates == 0:
             self.module.load_state_dict(news)

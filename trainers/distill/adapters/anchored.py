@@ -13,7 +13,7 @@ from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_leve
 
 
 class AnchoredOutputs(GridOutputs):
-    """See an anchor-based head's outputs."""
+    """Adapt an anchor-based head's outputs."""
 
     @lazy
     def priors_A4(self) -> Tensor:
@@ -22,7 +22,7 @@ class AnchoredOutputs(GridOutputs):
 
 
 class CodedOutputs(AnchoredOutputs):
-    """See a head that regresses deltas of its anchors by mmdet's ``bbox_coder``."""
+    """Adapt a head that regresses deltas of its anchors by mmdet's ``bbox_coder``."""
 
     @lazy
     def deltas_A4(self) -> Tensor:

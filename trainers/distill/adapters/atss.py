@@ -9,7 +9,7 @@ from trainers.distill.adapters.anchored import AnchoredAdapter, CodedOutputs
 
 
 class AtssOutputs(CodedOutputs):
-    """See an ATSS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
+    """Adapt an ATSS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
 
     Logits are the class logits, which its focal loss supervises; the centerness is no part of the probability.
     """

@@ -17,7 +17,7 @@ from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_leve
 
 
 class FcosOutputs(GridOutputs):
-    """See an FCOS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
+    """Adapt an FCOS head's outputs: ``(cls_scores, bbox_preds, centernesses)``, lists over levels.
 
     Logits are the class logits, which its focal loss supervises; the centerness is no part of the probability.
     ``bbox_preds`` are distances in pixels, except of a head with ``norm_on_bbox`` while it is trained, whose distances

@@ -12,7 +12,7 @@ from trainers.distill.head_outputs import lazy, stack_levels
 
 
 class GflOutputs(AnchoredOutputs):
-    """See a GFL head's outputs: ``(cls_scores, bbox_preds)``, lists over levels of (B, C, H, W) and (B, 4 K, H, W).
+    """Adapt a GFL head's outputs: ``(cls_scores, bbox_preds)``, lists over levels of (B, C, H, W) and (B, 4 K, H, W).
 
     Logits are the joint classification-quality logits. Boxes are the integral of the softmax over bins around the
     anchor's centre, in stride units, as in the authors' code (``Integral``, ``distance2bbox`` without clipping).

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class GridOutputs(HeadOutputs):
-    """See a dense head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels of (B, channels, H, W)."""
+    """Adapt a dense head's outputs: ``cls_scores`` first, then ``bbox_preds``, lists over levels of (B, channels, H, W)."""
 
     @property
     def images(self) -> int:

@@ -8,7 +8,7 @@ from trainers.distill.adapters.anchored import AnchoredAdapter, CodedOutputs
 
 
 class RetinaNetOutputs(CodedOutputs):
-    """See a RetinaNet head's outputs: ``(cls_scores, bbox_preds)``, lists over levels, several anchors a place.
+    """Adapt a RetinaNet head's outputs: ``(cls_scores, bbox_preds)``, lists over levels, several anchors a place.
 
     The anchors of a place follow each other, in the order of the anchor generator.
     """

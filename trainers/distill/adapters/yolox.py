@@ -16,7 +16,7 @@ from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_leve
 
 
 class YoloxOutputs(GridOutputs):
-    """See a YOLOX head's outputs: ``(cls_scores, bbox_preds, objectnesses)``, lists over levels.
+    """Adapt a YOLOX head's outputs: ``(cls_scores, bbox_preds, objectnesses)``, lists over levels.
 
     The head trains class logits on positives alone and scores by sigmoid(class) * sigmoid(objectness); ``logits_AC``
     are the logits of that product, which mean something on every anchor.

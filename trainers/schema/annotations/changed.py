@@ -1,4 +1,4 @@
-"""Say whether earlier releases read a split otherwise, so that their results are not taken for today's."""
+"""Detect splits that earlier releases read differently, so that their results are not reused."""
 
 from trainers.schema.annotations.records import AnnotatedSplit
 

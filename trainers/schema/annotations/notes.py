@@ -10,7 +10,7 @@ MOST = 20  # notes of one kind that are kept; the others are counted
 
 
 class Note(NamedTuple):
-    """Say one thing about a file; ``where`` is the file and the place in it."""
+    """Hold one note about a file; ``where`` is the file and the place in it."""
 
     kind: OddityKind
     where: str

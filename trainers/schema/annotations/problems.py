@@ -13,7 +13,7 @@ PRESETS = ("coco80", "voc20")  # lists of classes that a study takes as a whole
 
 @dataclass(frozen=True, slots=True)
 class SplitProblem:
-    """Say one thing about a split; ``kind`` names the kind of problem by a phrase in the plural."""
+    """Hold one problem of a split; ``kind`` names the kind of problem by a phrase in the plural."""
 
     kind: str
     level: Level

@@ -1,4 +1,4 @@
-"""Say why a file could not be read, without its name, which the finding gives already."""
+"""Describe why a file could not be read, without its name, which the finding has already."""
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Say which images and boxes of a split are used, and count why the others are not."""
+"""Decide which images and boxes of a split are used, and count the others by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

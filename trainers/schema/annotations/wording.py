@@ -11,7 +11,7 @@ def visible(name: str) -> str:
 
 
 def has(key: str, value: Any) -> str:
-    """Say which value an entry has under a key, or that it has none."""
+    """Describe an entry's value under a key, or its absence."""
     return f"has no {key}" if value is None else f"has the {key} {shown(value)}"
 
 
