@@ -27,7 +27,7 @@ def test_workers_without_gpus_that_need_not_run_are_not_billed():
 def test_the_most_that_a_cluster_can_cost_is_said():
     assert "at most 204 $" in said(cluster(max_hours=24))  # 24 x (0.5 + 4 x 2)
     assert not is_priced(cluster(workers=[worker(price_per_hour=0.0)]))
-    assert "no price" in said(cluster(workers=[worker(price_per_hour=0.0)]))
+    assert "lacks prices" in said(cluster(workers=[worker(price_per_hour=0.0)]))
 
 
 def test_forecast_names_hours_and_dollars():

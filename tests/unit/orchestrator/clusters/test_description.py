@@ -24,7 +24,7 @@ WRONG = {
     "unknown key": ({"workerz": []}, "workerz: unknown key (did you mean workers?)"),
     "unknown platform": ({"platform": {"kind": "azur"}}, "platform.kind: unknown kind azur"),
     "min above max": ({"workers": [worker(min=3, max=2)]}, "workers[0]: min 3 is above max 2"),
-    "two groups of one name": ({"workers": [worker(), worker()]}, "workers need names of their own"),
+    "two groups of one name": ({"workers": [worker(), worker()]}, "workers need distinct names"),
     "no machine type": ({"workers": [worker(machine=None)]}, "aws needs the type of each machine"),
     "a claim at AWS": ({"storage": {"kind": "claim", "claim": "store"}}, "aws cannot have storage of kind claim"),
     "a secret": ({"variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, "rendered files contain no secrets"),

@@ -79,7 +79,7 @@ def test_a_mirror_that_is_not_kept_is_said(run_plan: Callable[..., RunPlan]):
 def test_on_stands_alone(tmp_path, capsys):
     stillhouse = runner(capsys)
     described = tmp_path / "cluster.yaml"
-    for other, words in ((("--plan",), "not allowed with"), (("--address", "localhost:1"), "give one of them")):
+    for other, words in ((("--plan",), "not allowed with"), (("--address", "localhost:1"), "give only one of them")):
         answer = stillhouse("reproduce", "A4", "--on", described, "--store", tmp_path / "store", *other)
         assert answer.code == 2
         assert words in answer.err

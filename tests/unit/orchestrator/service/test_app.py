@@ -114,7 +114,7 @@ def test_a_study_cannot_make_the_service_read_its_own_files(http, tmp_path):
     answer = http.post("/api/submissions", json={"files": {"study.yaml": base + STUDY}})
     assert answer.status_code == 422
     assert "hunter2" not in answer.text
-    assert "without base" in answer.json()["detail"]
+    assert "cannot have base" in answer.json()["detail"]
 
 
 def test_a_full_queue_is_a_sentence(served, http, remote, job_request):

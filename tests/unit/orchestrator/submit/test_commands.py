@@ -118,7 +118,7 @@ def test_what_has_ended_cannot_be_stopped(ray, say, tmp_path):
         (["submit", "study.yaml", "--driver-on", "safe=much"], "NAME=AMOUNT"),
         (["submit", "study.yaml", "--address", "ray://head:10001"], "http://HOST:8265"),
         (["status", "nobody.yaml"], "neither a study's file nor the id"),
-        (["logs", "-f", "--json", "study.yaml"], "use one of them"),
+        (["logs", "-f", "--json", "study.yaml"], "use only one of them"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2(ray, say, words, sentence):
