@@ -249,7 +249,7 @@ def test_interrupted_session_on_a_kept_cluster_lets_the_study_run(session, launc
 def test_results_that_do_not_come_leave_no_machine_running(session, launcher, notes, monkeypatch, caplog):
     monkeypatch.setenv("STAND_IN", "rsync-down=fail")
     assert session(Cluster([SubmissionState.FINISHED])).run(launcher).state == SubmissionState.FINISHED
-    assert "results were not fetched" in caplog.text
+    assert "could not fetch results" in caplog.text
     assert verbs(notes)[-1] == "down"
 
 

@@ -183,7 +183,7 @@ def test_training_is_drawn_over_time(study, stillhouse, tmp_path):
 def test_a_figure_of_nothing_is_a_sentence(study, stillhouse, tmp_path):
     path, store, _ = study
     other = (path, *SETS, "--set", "search.seeds=[7]", "--store", store.root)
-    for kind, words in (("phases", "has been evaluated yet"), ("predictions", "stillhouse predict does")):
+    for kind, words in (("phases", "has been evaluated yet"), ("predictions", "run stillhouse predict")):
         answer = stillhouse("figure", *other, "--kind", kind, "--output", tmp_path / "x.png")
         assert (answer.code, len(answer.complaints)) == (1, 1)
         assert words in answer.err
