@@ -29,7 +29,7 @@ FEW, MANY = (
     settings(
         max_examples=count,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
-        training_curves=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking would take an hour
+        phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking would take an hour
     )
     for count in (5, 40)
 )

@@ -63,7 +63,7 @@ def test_what_was_learnt_is_on_disk_and_learnt_once(store: Store, tmp_path: Path
     plan = searching(tmp_path, store, "demo")
     suggestions = Suggestions(plan)
     assert suggestions.is_fresh
-    suggestions.knows(read_priors(plan, open_client(plan, store)))
+    suggestions.add_priors(read_priors(plan, open_client(plan, store)))
     assert not Suggestions(searching(tmp_path, store, "demo")).is_fresh
     [line] = plan.search_log.read_text().splitlines()
     assert json.loads(line)["params"] == {"method.alpha2": 2.0}

@@ -112,5 +112,5 @@ def losses_on(device: torch.device) -> dict[str, float]:
     student = build_empty(detector(), 3, seed=1).to(device).train()
     teacher = FrozenTeacher(build_empty(detector(2.0), 3, seed=2).to(device))
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    losses: dict[str, Any] = Distiller(student, METHOD)(inputs, samples, teacher.look(inputs), TargetCache())
+    losses: dict[str, Any] = Distiller(student, METHOD)(inputs, samples, teacher.forward(inputs), TargetCache())
     return {name: value.item() for name, value in losses.items()}
