@@ -8,7 +8,7 @@ from rich.table import Table
 
 from orchestrator.commands.common import add_json
 from orchestrator.core.json_output import print_json
-from orchestrator.study.compatibility import NO, YES, across, detectors, markdown, matrix, reasons
+from orchestrator.study.compatibility import NO, YES, across, compatibility, detectors, markdown, reasons
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the compatibility table with the reason for each combination that does not work."""
     if arguments.json:
-        print_json({"methods": matrix(), "across_heads": across()})
+        print_json({"methods": compatibility(), "across_heads": across()})
         return 0
     if arguments.markdown:
         print(markdown(), end="")
@@ -36,7 +36,7 @@ def _table() -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("method", "terms", *detectors()):
         table.add_column(title)
-    for row in matrix():
+    for row in compatibility():
         marks = [YES if fit else NO for fit in row["detectors"].values()]
         table.add_row(row["method"], " + ".join(row["terms"]), *marks)
     return table

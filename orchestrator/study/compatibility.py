@@ -10,7 +10,7 @@ from trainers.schema.method import MethodSpec, terms_of
 YES, NO = "yes", "-"
 
 
-def matrix() -> list[dict[str, Any]]:
+def compatibility() -> list[dict[str, Any]]:
     """Return a row for each preset: its terms, and for each head whether the method works when both detectors have it."""
     known = list(heads().values())
     return [_row(name, method, known) for name, method in presets().items()]
@@ -42,7 +42,7 @@ def markdown() -> str:
     """Return the matrix as a table for the documentation."""
     columns = ["method", "terms", *detectors()]
     lines = [_line(columns), _line(["---"] * len(columns))]
-    for row in matrix():
+    for row in compatibility():
         terms = " + ".join(f"`{term}`" for term in row["terms"])
         lines.append(_line([f"`{row['method']}`", terms, *_marks(row, lambda fit: YES if fit else NO)]))
     return "\n".join(lines) + "\n"

@@ -18,17 +18,17 @@ def last_step(trial: TrialSpec, steps_per_epoch: int) -> int:
     return whole if trial.segment is None else min(whole, trial.segment.until_epoch * steps_per_epoch)
 
 
-def carried(state: dict[str, Any]) -> dict[str, Any]:
+def carried_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return the state that another trial continues from: ``state`` is ``TrainState.shared``'s."""
     return {"format": FORMAT, **{key: state[key] for key in ("step", "student", "average", "optimizer")}}
 
 
-def read_carried(origin: ParentTrial) -> dict[str, Any]:
+def read_carried_state(parent: ParentTrial) -> dict[str, Any]:
     """Return the state that a trial has ended with.
 
     Raise ``TrialError`` when it is missing or has changed since it was written.
     """
-    directory = Path(origin.directory)
+    directory = Path(parent.directory)
     path = directory / CARRIED
     try:
         manifest = read_manifest(directory)

@@ -19,7 +19,7 @@ from trainers.errors import NonFiniteLoss
 from trainers.formats.weights import Coverage, inherit, load_weights
 from trainers.loop.accumulate import Accumulator, Chunk
 from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
-from trainers.loop.segment import carried, last_step, read_carried
+from trainers.loop.segment import carried_state, last_step, read_carried_state
 from trainers.schema import Job, class_count, class_names
 from trainers.schema.method import inherits
 from trainers.schema.record import CARRIED, CONFIG, LAST, Record, best_record
@@ -225,7 +225,7 @@ class StudentTrainer:
 
     def _finish(self) -> None:
         if self.last_step < self.job.trial.schedule.total_steps(self._steps_per_epoch):
-            self.files.save_student(CARRIED, carried(self._state.shared()), self.step)
+            self.files.save_student(CARRIED, carried_state(self._state.shared()), self.step)
         self.files.save_student(LAST, self._export(), self.step)
         self.files.finish()
 
@@ -240,7 +240,7 @@ class StudentTrainer:
             self.history = state.history
         elif self.job.trial.segment and self.job.trial.segment.origin:
             origin = self.job.trial.segment.origin
-            self._state.take_over(read_carried(origin), Path(origin.directory) / CARRIED)
+            self._state.take_over(read_carried_state(origin), Path(origin.directory) / CARRIED)
             self._rate = learning_rate(self._optimizer)
         barrier()  # all workers have read the state before rank 0 may delete it
         if found is not None:
