@@ -95,9 +95,7 @@ def main() -> int:
     strict = hits([readme, *helps(parser()), *(one for file, tree in trees for one in messages(file, tree))])
     for one in [*strict, *weak]:
         print(f"{one.place}: {one.text.strip().splitlines()[0]}")
-    print(
-        f"{len(weak)} of {len(documented)} docstrings and {len(strict)} other texts use what or whoever as a relative"
-    )
+    print(f"{len(weak)} of {len(documented)} docstrings and {len(strict)} other texts use a relative what or whoever")
     return int(bool(strict) or len(weak) >= MOST_DOCSTRINGS * len(documented))
 
 
