@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.errors import OperationError
+from trainers.schema.error_text import last_line_of
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 END_S = 10.0  # that a process gets to end by itself
@@ -87,8 +88,7 @@ class Launcher:
             _end(process)
 
     def _last_line(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing"
+        return last_line_of(self.log.read_text(errors="replace")).strip() or "it said nothing"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -67,11 +67,22 @@ def descendants(pid: int) -> list[Process]:
     return [one for one in everyone if one.pid in family - {pid}]
 
 
-def end(identity: str) -> None:
-    """Kill the process of this identity at once; nothing happens to another one that has its number by now."""
+def lives(identity: str) -> bool:
+    """Tell whether the process of this identity is there; a zombie is not, nor one that has its number by now."""
+    return of_identity(identity) is not None
+
+
+def of_identity(identity: str) -> Process | None:
+    """Return the process of this identity, ``None`` when it has ended, and for a text that is no identity."""
     pid = identity.partition("@")[0]
     found = process(int(pid)) if pid.isdigit() else None
-    if found is not None and found.identity == identity:
+    return found if found is not None and found.identity == identity else None
+
+
+def end(identity: str) -> None:
+    """Kill the process of this identity at once; nothing happens to another one that has its number by now."""
+    found = of_identity(identity)
+    if found is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(found.pid, signal.SIGKILL)
 

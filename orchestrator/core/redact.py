@@ -6,6 +6,8 @@ import re
 
 from pydantic import JsonValue
 
+from trainers.schema.error_text import first_line_of
+
 HIDDEN = "***"
 SHORTEST = 8  # characters; a shorter value of a variable would hide innocent text
 SECRET_NAME = re.compile(
@@ -33,6 +35,11 @@ def redacted(text: str) -> str:
     text = USER_INFO.sub(f"{HIDDEN}@", text)
     text = SETTING.sub(rf"\g<key>\g<is>{HIDDEN}", text)
     return HEADER.sub(rf"\g<scheme> {HIDDEN}", text)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message without secrets, or the name of its class when it has no message."""
+    return first_line_of(redacted(str(error))) or type(error).__name__
 
 
 def redacted_data(data: JsonValue) -> JsonValue:

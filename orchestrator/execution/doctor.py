@@ -16,6 +16,7 @@ from orchestrator.core.processes import processes
 from orchestrator.core.store import Store
 from orchestrator.execution.leaks import Leak
 from orchestrator.plan.machine import this_machine
+from trainers.schema.error_text import last_line_of
 
 REQUIRED = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "pycocotools", "faster-coco-eval", "pydantic")
 OURS = ("orchestrator", "trainers", "dashboards")
@@ -78,7 +79,7 @@ def _stack() -> Iterator[DoctorCheck]:
         yield DoctorCheck("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
         return
     if answer.returncode:
-        yield DoctorCheck("fail", "mmdet", (answer.stderr.strip().splitlines() or ["import failed"])[-1])
+        yield DoctorCheck("fail", "mmdet", last_line_of(answer.stderr) or "import failed")
         return
     torch_version, cuda, origin = answer.stdout.split()[-3:]
     yield DoctorCheck("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.processes import Process, process, processes, variable
+from orchestrator.core.processes import Process, lives, processes, variable
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
 
@@ -39,7 +39,7 @@ def clean(leaks: list[Leak]) -> None:
     found = [leak.process for leak in leaks if leak.process is not None]
     _signal(found, signal.SIGTERM)
     giving_up = time.monotonic() + GRACE_S
-    while any(map(_is_there, found)) and time.monotonic() < giving_up:
+    while any(lives(one.identity) for one in found) and time.monotonic() < giving_up:
         time.sleep(0.05)
     _signal(found, signal.SIGKILL)
 
@@ -48,14 +48,8 @@ def _orphans() -> Iterator[Leak]:
     """Yield processes that carry the mark of a driver that has ended; every process of a local Ray inherits its driver's."""
     for found in processes():
         mark = variable(found.pid, DRIVER) if found.pid != os.getpid() else None
-        if mark and mark != found.identity and not _lives(mark):
+        if mark and mark != found.identity and not lives(mark):
             yield Leak(f"process {found.pid} ({found.title[:60]}) outlived its run (process {mark})", process=found)
-
-
-def _lives(mark: str) -> bool:
-    pid = mark.partition("@")[0]
-    driver = process(int(pid)) if pid.isdigit() else None
-    return driver is not None and driver.identity == mark
 
 
 def _half_written(store: Store) -> Iterator[Leak]:
@@ -78,12 +72,9 @@ def _in_use(store: Store) -> bool:
     return False
 
 
-def _is_there(found: Process) -> bool:
-    now = process(found.pid)
-    return now is not None and now.identity == found.identity
-
-
 def _signal(found: list[Process], number: int) -> None:
-    for one in filter(_is_there, found):
+    for one in found:
+        if not lives(one.identity):
+            continue
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(one.pid, number)

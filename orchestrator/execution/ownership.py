@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.core.processes import Process, end, process, processes, this_process, variable
+from orchestrator.core.processes import Process, end, lives, processes, this_process, variable
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
 from orchestrator.execution.scratch import own_scratch, remove_scratch
@@ -41,7 +41,7 @@ def _succeed(note: Path, own: str) -> None:
     if not note.exists():
         return
     driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
-    if driver and driver != own and not _lives(driver):
+    if driver and driver != own and not lives(driver):
         end_marked(driver, spared=frozenset())
         remove_scratch(scratch)
 
@@ -52,7 +52,7 @@ def end_marked(driver: str, spared: frozenset[str]) -> None:
     killed: set[str] = set()
     while time.monotonic() < giving_up:
         found = {one.identity for one in marked(driver)} - spared
-        killed = {identity for identity in killed | found if _lives(identity)}  # one that is dying shows no mark
+        killed = {identity for identity in killed | found if lives(identity)}  # one that is dying shows no mark
         if not killed:
             return
         for identity in killed:
@@ -63,9 +63,3 @@ def end_marked(driver: str, spared: frozenset[str]) -> None:
 def marked(driver: str) -> Iterator[Process]:
     """Yield the processes that carry the mark of ``driver``, and not the driver."""
     yield from (one for one in processes() if one.identity != driver and variable(one.pid, DRIVER) == driver)
-
-
-def _lives(identity: str) -> bool:
-    pid = identity.partition("@")[0]
-    found = process(int(pid)) if pid.isdigit() else None
-    return found is not None and found.identity == identity

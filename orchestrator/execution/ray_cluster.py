@@ -8,6 +8,7 @@ from ray.exceptions import RayError
 
 from orchestrator.core.errors import OperationError
 from orchestrator.plan.machine import Machine, this_machine
+from trainers.schema.error_text import first_line
 
 CONNECT_TIMEOUT_S = 10
 
@@ -29,7 +30,7 @@ def start_ray(address: str | None) -> None:
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-        raise OperationError(f"no Ray cluster can be reached at {address}: {one_line(error)}") from error
+        raise OperationError(f"no Ray cluster can be reached at {address}: {first_line(error)}") from error
 
 
 def start_local_ray(options: dict[str, Any]) -> None:
@@ -38,12 +39,7 @@ def start_local_ray(options: dict[str, Any]) -> None:
     try:
         ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **options)
     except Exception as error:  # Ray raises the bare class here, for a process of its own that has died or is late
-        raise OperationError(f"cannot start Ray on this machine: {one_line(error)}; run again") from error
-
-
-def one_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its class where there is none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise OperationError(f"cannot start Ray on this machine: {first_line(error)}; run again") from error
 
 
 def require_listener(address: str) -> None:

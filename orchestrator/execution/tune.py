@@ -26,6 +26,7 @@ from orchestrator.worker_groups.capacity import what_there_is
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.pool import Pool, Terms
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
+from trainers.schema.error_text import last_line_of
 from trainers.schema.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
 from trainers.schema.stop import clear_stop
 
@@ -169,7 +170,7 @@ def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -
     if result is not None and result.error is not None:
         report = redacted(str(result.error))
         (trial.directory / ERROR).write_text(report)
-        write_outcome(trial.directory, Outcome("failed", f"crashed; last: {report.strip().splitlines()[-1]}"))
+        write_outcome(trial.directory, Outcome("failed", f"crashed; last: {last_line_of(report)}"))
     elif metrics.get(FAILED_BECAUSE):
         write_outcome(trial.directory, Outcome("failed", metrics[FAILED_BECAUSE]))
     elif ending.starved and not metrics.get("done"):

@@ -8,6 +8,7 @@ from orchestrator.core.redact import redacted
 from orchestrator.failures.events import Event, append_event, read_events, spent
 from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
 from trainers.schema import Job
+from trainers.schema.error_text import first_line, last_line
 
 SAYINGS = {
     FailureKind.WORKER_LOST: "a worker process ended unexpectedly (killed, out of memory, or crashed)",
@@ -80,9 +81,8 @@ def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
 def _sentence(kind: FailureKind, error: BaseException) -> str:
     if kind in SAYINGS:
         return SAYINGS[kind]
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     if kind in (FailureKind.CRASH, FailureKind.PROGRAM):
-        return f"{type(error).__name__}: {lines[-1]}"
+        return f"{type(error).__name__}: {last_line(error)}"
     if kind is FailureKind.DISK_FULL:
-        return f"the disk is full: {lines[-1]}; the last state before is kept: free some space and run again"
-    return lines[0]
+        return f"the disk is full: {last_line(error)}; the last state before is kept: free some space and run again"
+    return first_line(error)

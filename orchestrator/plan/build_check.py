@@ -28,6 +28,7 @@ from trainers.schema import Detector, MethodSpec, Teacher, Weights, class_names
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
 from trainers.schema.config_files import read_config
+from trainers.schema.error_text import last_line_of
 from trainers.schema.remote import URL, cached
 from trainers.schema.zoo import find_config, is_proven, mmdet_version
 
@@ -248,8 +249,8 @@ def _run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
         except subprocess.TimeoutExpired:
             code = None
     lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
-    return [BuildAnswer.model_validate_json(line) for line in lines], End(code, said[-1])
+    said = last_line_of(log.read_text(encoding="utf-8", errors="replace")) or "it said nothing"
+    return [BuildAnswer.model_validate_json(line) for line in lines], End(code, said)
 
 
 def _environment() -> dict[str, str]:

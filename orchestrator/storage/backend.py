@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.redact import redacted
+from orchestrator.core.redact import first_line, redacted
 
 CONNECT_S, READ_S, TRIES = 10, 60, 3
 SCHEMES = ("file", "s3", "gs")
@@ -81,8 +81,7 @@ class StorageBackend:
         try:
             yield
         except Exception as error:  # each storage's library has errors of its own, and of those below it
-            lines = redacted(str(error)).strip().splitlines() or [type(error).__name__]
-            raise StorageUnavailable(f"the storage {redacted(self.address)} fails: {lines[0]}") from error
+            raise StorageUnavailable(f"the storage {redacted(self.address)} fails: {first_line(error)}") from error
 
 
 def _system(scheme: str, address: str) -> Any:

@@ -1,6 +1,5 @@
 """Copy trials' directories to object storage and back, so that results and states outlive the cluster's disks."""
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from trainers.schema.atomic import partial_of
+from trainers.schema.digest import file_digest
 from trainers.schema.record import OUTCOME, PROGRESS
 
 INDEX = "index.json"
@@ -44,9 +44,9 @@ class Mirror:
 
     def _put(self, path: Path, trial: str, there: dict[str, str]) -> str:
         """Copy a file and return its digest; one that changes meanwhile is copied again."""
-        while (digest := digest_of(path)) not in there.values():
+        while (digest := file_digest(path)) not in there.values():
             self.backend.put(path, f"trials/{trial}/{digest}")
-            if digest_of(path) == digest:
+            if file_digest(path) == digest:
                 break
             self.backend.delete(f"trials/{trial}/{digest}")
         return digest
@@ -68,10 +68,10 @@ class Mirror:
         return True
 
     def _fetch(self, trial: str, digest: str, file: Path) -> None:
-        if file.exists() and digest_of(file) == digest:
+        if file.exists() and file_digest(file) == digest:
             return
         self.backend.get(f"trials/{trial}/{digest}", partial_of(file))
-        if digest_of(partial_of(file)) != digest:
+        if file_digest(partial_of(file)) != digest:
             raise StorageUnavailable(
                 f"the copy of {trial}/{file.name} in {self.backend.address} is damaged: delete that trial there"
             )
@@ -103,9 +103,3 @@ def files_of(directory: Path) -> list[Path]:
     """Return a trial's files that are worth a copy."""
     found = [path for path in directory.iterdir() if path.is_file() and NAME.fullmatch(path.name)]
     return sorted(path for path in found if path.name not in NOT_COPIED)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -12,6 +12,7 @@ import httpx
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 from orchestrator.submit.reconcile import RayJob
+from trainers.schema.error_text import last_line_of
 
 ADDRESS = "RAY_API_SERVER_ADDRESS"  # Ray's own variable for the address of a cluster's dashboard
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # Ray answers a submission only when a head's agent has taken it
@@ -145,5 +146,5 @@ def _ray_job(item: dict[str, Any]) -> RayJob:
 
 def _last_line(answer: httpx.Response) -> str:
     """Return the line of an answer that says most: Ray answers with tracebacks."""
-    lines = answer.text.strip().splitlines()
-    return f"{answer.status_code} {redacted(lines[-1])[:300] if lines else answer.reason_phrase}"
+    line = last_line_of(answer.text)
+    return f"{answer.status_code} {redacted(line)[:300] if line else answer.reason_phrase}"

@@ -7,10 +7,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.artifact_locations import artifacts_of
-from orchestrator.tracking.faults import first_line
+from orchestrator.core.artifact_locations import first_line
+from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
-from orchestrator.tracking.tracker import STUDENT_FOLDER, sha256
+from orchestrator.tracking.tracker import STUDENT_FOLDER
+from trainers.schema.digest import file_digest
 from trainers.schema.record import BEST, CONFIG
 
 
@@ -25,7 +26,7 @@ def download_student(client: MlflowClient, trial_id: str, scratch: Path) -> Path
             raise OperationError(f"trial {trial_id} has no student yet, neither in the store nor in MLflow")
         folder = Path(artifacts_of(client, run).download_artifacts(STUDENT_FOLDER, str(scratch)))
         wanted = run.data.tags.get(STUDENT)
-        if wanted is not None and sha256(folder / BEST) != wanted:
+        if wanted is not None and file_digest(folder / BEST) != wanted:
             raise OperationError(f"the student of trial {trial_id} is only partly in MLflow: run the study again")
     except (MlflowException, OSError) as error:
         raise OperationError(

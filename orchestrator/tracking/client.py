@@ -5,11 +5,11 @@ import logging
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.redact import redacted
+from orchestrator.core.redact import first_line, redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.artifact_locations import bring_home
-from orchestrator.tracking.faults import first_line, plainly
+from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.probe import require_answer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from orchestrator.core.errors import OperationError
-from orchestrator.core.redact import redacted
+from orchestrator.core.redact import first_line
 
 PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
 
@@ -34,8 +34,3 @@ def plainly() -> Iterator[None]:
 def will_pass(status: Any) -> bool:
     """Return whether an HTTP status means that the same request may succeed later."""
     return int(status) >= 500 or int(status) in PASSING
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text without secrets, or its type's name when it has none."""
-    return redacted((str(error).strip().splitlines() or [type(error).__name__])[0])

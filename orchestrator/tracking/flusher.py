@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import Backoff
-from orchestrator.tracking.faults import Unreachable, first_line
+from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.tracker import Tracker
 from trainers.schema.record import read_status
 

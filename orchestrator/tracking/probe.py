@@ -11,11 +11,11 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.redact import redacted
+from orchestrator.core.redact import first_line, redacted
 from orchestrator.core.store import require_sound_database
 from orchestrator.study.tracking_address import require_known_scheme
 from orchestrator.tracking.database_schema import require_present_schema, sqlite_revision
-from orchestrator.tracking.faults import Unreachable, first_line, will_pass
+from orchestrator.tracking.faults import Unreachable, will_pass
 
 CONNECT_TIMEOUT_S = 10  # to connect, and without a byte
 SERVERS = ("http://", "https://")

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -60,6 +59,7 @@ from orchestrator.tracking.runs import (
     member_tag,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
+from trainers.schema.digest import file_digest
 from trainers.schema.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
 
 RESULTS_FILE = "results.json"  # of a study's run: rows and best student
@@ -219,7 +219,7 @@ class Tracker:
         """Upload the student, then say which it is: without that, or with another, it counts as not there."""
         run_id = run.info.run_id
         if (trial.directory / BEST).exists():
-            digest = sha256(trial.directory / BEST)
+            digest = file_digest(trial.directory / BEST)
             if run.data.tags.get(STUDENT) != digest:
                 client.log_artifact(run_id, str(trial.directory / BEST), STUDENT_FOLDER)
             if (trial.directory / CONFIG).exists():
@@ -316,9 +316,3 @@ class Tracker:
                 if found is None:
                     raise
         return str(found.experiment_id)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from trainers.data.repeated import without_mixing
 from trainers.data.seeding import derive, seed_everything
 from trainers.errors import TrialError
+from trainers.schema.error_text import last_line
 
 MOST_EVALUATION_LOADERS = 2
 WORTH = 256  # images of one worker
@@ -150,7 +151,7 @@ def _loaded(loader: Iterable[Any]) -> Iterator[Any]:
     try:
         yield from loader
     except TrialError as error:
-        sentence = str(error).strip().splitlines()[-1]
+        sentence = last_line(error)
         raise TrialError(sentence.removeprefix(f"{TrialError.__module__}.{TrialError.__name__}: ")) from error
 
 

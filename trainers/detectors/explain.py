@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from trainers.errors import TrialError
+from trainers.schema.error_text import first_line_of
 
 ADVICE = re.compile(r" ?(Please check whether|More details can be found).*")  # mmengine's, longer than the message
 CUSTOM_IMPORTS = "Failed to import custom modules from"  # mmengine's, for whatever a module of custom_imports raised
@@ -37,7 +38,7 @@ def explanation(error: BaseException) -> str:
     if isinstance(error, ImportError) and str(error).startswith(CUSTOM_IMPORTS):
         return _failed_import(error)
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    first = ADVICE.sub("", (text.strip().splitlines() or [""])[0]).rstrip(" .")
+    first = ADVICE.sub("", first_line_of(text)).rstrip(" .")
     if isinstance(error, SAYS_IT_ALL) and first:
         return first
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainers.errors import TrialError
 from trainers.formats.layouts import StateDict
+from trainers.schema.error_text import first_line_of
 
 
 class Misshapen(NamedTuple):
@@ -112,7 +113,7 @@ class _Walk:
     def _require_copied(errors: list[str]) -> None:
         others = [error for error in errors if not error.startswith("size mismatch")]
         if others:
-            raise TrialError(f"the weights cannot be used: {others[0].splitlines()[0]}")
+            raise TrialError(f"the weights cannot be used: {first_line_of(others[0])}")
 
 
 def _own_tensors(module: nn.Module) -> StateDict:

@@ -15,6 +15,7 @@ from trainers.formats.layouts import ModelWeights, StateDict, find_weights
 from trainers.formats.state_loading import Misshapen, load_through_hooks
 from trainers.formats.torch_data import read_data, require_stored
 from trainers.schema import Weights
+from trainers.schema.error_text import first_line_of
 from trainers.schema.manifest import require_whole
 from trainers.schema.pickled_objects import Opaque
 from trainers.schema.record import DamagedFile
@@ -215,5 +216,5 @@ def _first(names: tuple[str, ...]) -> str:
 
 def _detail(error: Exception) -> str:
     """Return the first line of the reader's error, without torch's advice to switch the safety off."""
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    return "" if "weights_only" in first_line else f" ({type(error).__name__}: {first_line})"
+    said = first_line_of(str(error))
+    return "" if "weights_only" in said else f" ({type(error).__name__}: {said})"

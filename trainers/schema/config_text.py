@@ -14,6 +14,7 @@ from typing import Any
 
 from trainers.schema.config_names import is_python, spell_out
 from trainers.schema.config_values import UNKNOWN, Unknown, dotted_name, is_environ, merged, value_of, variable_read
+from trainers.schema.error_text import first_line
 
 LARGEST = 1 << 20  # bytes of one config
 BASE = "_base_"
@@ -100,7 +101,7 @@ def read_data(path: Path) -> ConfigText:
     try:
         content = json.loads(text) if path.suffix == ".json" else _yaml(text)
     except Exception as error:  # whichever of its errors the YAML library raises
-        raise Unreadable(f"is no {path.suffix.lstrip('.').upper()}: {str(error).splitlines()[0]}") from error
+        raise Unreadable(f"is no {path.suffix.lstrip('.').upper()}: {first_line(error)}") from error
     if not isinstance(content, dict):
         raise Unreadable("holds no keys")
     found.values = {str(key): value for key, value in content.items() if key != BASE}

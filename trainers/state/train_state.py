@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trainers.distill.meters import LossMeter
 from trainers.errors import TrialError
+from trainers.schema.error_text import first_line
 from trainers.state.ema import StudentAverage
 
 
@@ -78,9 +79,8 @@ class TrainState:
             if "begun" in state:
                 self._go_on(state["begun"])
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            what = str(error).strip().splitlines() or [type(error).__name__]
             raise TrialError(
-                f"{path} is no state of this training ({type(error).__name__}: {what[0]}): delete {path.parent} to train anew"
+                f"{path} is no state of this training ({type(error).__name__}: {first_line(error)}): delete {path.parent} to train anew"
             ) from error
 
     def take_over(self, carried: dict[str, Any], path: Path) -> None:

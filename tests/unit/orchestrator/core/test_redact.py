@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.redact import has_password, is_secret_name, redacted, redacted_data
+from orchestrator.core.redact import HIDDEN, first_line, has_password, is_secret_name, redacted, redacted_data
 
 WORD = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789", min_size=1, max_size=12)
 PASSWORD = st.text("abcXYZ0189!$%^*()_+-=:/@.~", min_size=1, max_size=20).map(lambda text: f"pW9{text}9Wp")
@@ -108,3 +108,8 @@ def test_secrets_are_known_by_name(name: str) -> None:
 )  # fmt: skip
 def test_places_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
+
+
+def test_the_first_line_of_an_error_holds_no_part_of_a_secret_of_two_lines(monkeypatch):
+    monkeypatch.setenv("SIGNING_SECRET", "first-half\nsecond-half")
+    assert first_line(OSError("refused: first-half\nsecond-half")) == f"refused: {HIDDEN}"

@@ -12,9 +12,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from orchestrator.core.errors import OperationError
+from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
-from orchestrator.tracking.faults import Unreachable, first_line, plainly
+from orchestrator.tracking.faults import Unreachable, plainly
 from orchestrator.tracking.flusher import Flusher
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
