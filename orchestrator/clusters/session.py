@@ -93,11 +93,11 @@ class ClusterSession:
             return
         deadline = time.monotonic() + STOP_S
         try:
-            if submissions.status(found.id).state not in ALIVE:
+            if submissions.status(found.id).state.is_over:
                 return
             log.info("stopping after the current step; trials save their states")
             submissions.stop(found.id)
-            while submissions.status(found.id).state in ALIVE and time.monotonic() < deadline:
+            while not submissions.status(found.id).state.is_over and time.monotonic() < deadline:
                 time.sleep(self.look_s)
         except (OperationError, UserError) as error:
             log.warning("could not stop the submission cleanly: %s", error)

@@ -11,13 +11,13 @@ from ray import tune
 from ray.exceptions import RayActorError
 
 from orchestrator.execution.interruption import Interruption
-from orchestrator.failures.events import Event, read_events
 from orchestrator.failures.retry import judge
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.worker_groups.pool import Pool
 from trainers.schema import Job
+from trainers.schema.events import Event, read_events
 from trainers.schema.record import Outcome, write_outcome
 from trainers.schema.sharing import stream_key
 from trainers.schema.stop import request_stop

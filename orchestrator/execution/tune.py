@@ -28,6 +28,7 @@ from orchestrator.worker_groups.pool import Pool, Terms
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
 from trainers.schema.error_text import last_line_of
 from trainers.schema.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
+from trainers.schema.status import has_ended
 from trainers.schema.stop import clear_stop
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def request(plan: Plan, role: str) -> dict[str, float]:
 
 def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -> None:
     """Write the outcome of a trial that did not write its own; ``result`` is Tune's, if Tune got as far as the trial."""
-    if read_status(trial.directory) not in ("new", "unfinished"):
+    if has_ended(read_status(trial.directory)):
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
     metrics = (result.metrics if result else None) or {}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.redact import redacted
-from orchestrator.failures.events import Event, append_event, read_events, spent
 from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
 from trainers.schema import Job
 from trainers.schema.error_text import first_line, last_line
+from trainers.schema.events import Event, append_event, read_events
 
 SAYINGS = {
     FailureKind.WORKER_LOST: "a worker process ended unexpectedly (killed, out of memory, or crashed)",
@@ -51,6 +51,11 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Retry
         append_event(job.directory, Event(kind, action, note, attempt, run, details))
     reason = sentence if rule.budget == 0 else f"{kind} {used + 1} times, the last time: {sentence}"
     return RetryDecision(kind, again, reason, rule.pause_s)
+
+
+def spent(events: list[Event], run: str, kind: Kind) -> int:
+    """Return how many failures of ``kind`` the trial has had in ``run``."""
+    return sum(event.kind == kind and event.run == run for event in events)
 
 
 def hung(directory: str | Path, began: float) -> FailureKind | None:

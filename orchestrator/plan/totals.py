@@ -21,8 +21,8 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
 from trainers.schema.record import read_history
+from trainers.schema.status import is_over
 
-OVER = ("finished", "stopped")
 LENGTHS = ("schedule", "schedule.epochs", "schedule.iterations", "schedule.batch_size")
 MOST_PROBES = 200  # combinations of searched values that are looked at for the longest and the slowest trial
 
@@ -84,7 +84,7 @@ def to_train(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
 
     A population goes on without a segment that has failed.
     """
-    pending = [trial for trial in trials if trial.status not in OVER]
+    pending = [trial for trial in trials if not is_over(trial.status)]
     return [trial for trial in pending if trial.spec.segment is None or trial.status != "failed"]
 
 

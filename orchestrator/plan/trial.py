@@ -8,7 +8,8 @@ from pydantic import JsonValue
 
 from orchestrator.plan.estimate import Estimate
 from trainers.schema import TrialSpec
-from trainers.schema.record import Status, read_status
+from trainers.schema.record import read_status
+from trainers.schema.status import Status
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 Role = Literal["teacher", "student"]

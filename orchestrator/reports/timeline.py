@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan
+from trainers.schema.events import read_events
 
 
 def timeline_lines(plan: Plan) -> list[str]:

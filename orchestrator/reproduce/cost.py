@@ -11,6 +11,7 @@ from orchestrator.plan.totals import further, left
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.tables import read_yaml
 from trainers.schema import CocoDataset, Detector, TrialSpec, VocDataset
+from trainers.schema.status import is_over
 from trainers.schema.zoo import find_config
 
 FULL_SIZE = 1333 * 800  # pixels of the images that rates are given for
@@ -29,7 +30,7 @@ class Cost:
 def cost_of(trial: PlannedTrial, gpus: int) -> Cost:
     """Return a trial's total cost, on ``gpus`` GPUs if it has begun here; a finished trial costs nothing more."""
     disk = _disk_gb(trial.spec.student)
-    if trial.status in ("finished", "stopped"):
+    if is_over(trial.status):
         return Cost(0.0, disk, measured=True)
     if trial.estimate.seconds is not None:
         return Cost(trial.estimate.seconds * gpus / HOUR_S, disk, measured=True)

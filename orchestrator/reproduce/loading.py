@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
 from orchestrator.reproduce.plan import RunPlan
+from trainers.schema.status import has_ended
 
 MARGIN = 0.5  # of the training's time: given rates may be off by a factor of two, and newer GPUs are faster
 
@@ -42,7 +43,7 @@ class LoadingTime:
 
 def starving(run_plan: RunPlan) -> list[LoadingTime]:
     """Return the trials whose GPUs would wait for images, one for each study and length, in the order of the plan."""
-    found = (_loading(run_plan, trial) for trial in run_plan.trials if trial.status in ("new", "unfinished"))
+    found = (_loading(run_plan, trial) for trial in run_plan.trials if not has_ended(trial.status))
     return list(dict.fromkeys(one for one in found if one is not None and one.starves))
 
 

@@ -11,6 +11,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.study.schema import Asha, HyperBand
 from trainers.schema.record import SELECTION_METRIC, read_history, read_status
+from trainers.schema.status import is_over
 
 
 def make_scheduler(
@@ -42,6 +43,6 @@ def _inner(rule: Asha | HyperBand, longest: int) -> Any:
 def _ended(plan: Plan, scheduler: RememberingScheduler, *, all_of_them: bool) -> dict[str, Any]:
     """Return the histories of students that are over; HyperBand's brackets are for those that it has seen begin."""
     students = (*plan.students, *plan.suggested)
-    over = [trial for trial in students if read_status(trial.directory) in ("finished", "stopped")]
+    over = [trial for trial in students if is_over(read_status(trial.directory))]
     found = {trial.id: read_history(trial.directory) for trial in over if all_of_them or scheduler.has_trial(trial.id)}
     return {trial: history for trial, history in found.items() if history}

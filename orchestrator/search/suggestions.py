@@ -12,8 +12,7 @@ from orchestrator.search.factory import sampler_of
 from orchestrator.search.sampler import Sampler, Values
 from orchestrator.study.schema import Objective, StudySpec
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
-
-OVER = ("finished", "stopped")
+from trainers.schema.status import is_over
 
 
 class Suggestions:
@@ -30,7 +29,7 @@ class Suggestions:
         self._open: dict[int, tuple[PlannedTrial, ...]] = {}  # points without a result yet
         self._first: dict[int, str] = {}
         self._waiting: list[PlannedTrial] = []
-        self._ended = {trial.id for trial in plan.trials if read_status(trial.directory) in OVER}
+        self._ended = {trial.id for trial in plan.trials if is_over(read_status(trial.directory))}
         for event in self._log.read():
             self._repeat(event)
         self._tell_ended()
@@ -87,7 +86,7 @@ class Suggestions:
         for trial in trials:
             if trial.id not in known:
                 self._plan.suggested.append(trial)
-            if read_status(trial.directory) in OVER:
+            if is_over(read_status(trial.directory)):
                 self._ended.add(trial.id)
             elif (
                 trial.id not in known and not again

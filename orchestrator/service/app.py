@@ -106,7 +106,7 @@ class Service:
         job_request = self.validator.job_request(sent)
         new = self.queue.add(job_request)
         entry = self.found(job_request.key)
-        if new or entry.state not in RESUMABLE:
+        if new or not entry.state.is_resumable:
             return entry.submission, new
         if not sent.resume:
             raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts another attempt")

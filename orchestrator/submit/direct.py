@@ -28,7 +28,7 @@ class Direct:
         latest = self._latest(job_request.key)
         if latest is None:
             return self._start(job_request, Attempt(job_request.key, 1))
-        if latest.state in RESUMABLE:
+        if latest.state.is_resumable:
             raise UserError(f"{latest.id} {ended(latest)}: stillhouse resume starts another attempt")
         return SubmissionResult(latest, new=False)
 
@@ -39,7 +39,7 @@ class Direct:
             raise UserError(
                 f"{job_request.study} was never submitted for the store {job_request.store}: stillhouse submit does that"
             )
-        if latest.state not in RESUMABLE:
+        if not latest.state.is_resumable:
             return SubmissionResult(latest, new=False)
         if self.cluster.job(latest.id) is not None:
             self.cluster.stop(
@@ -53,7 +53,7 @@ class Direct:
 
     def stop(self, name: str) -> Submission:
         found = self.status(name)
-        if found.state not in ALIVE:
+        if found.state.is_over:
             raise UserError(f"{found.id} {ended(found)}: nothing to stop")
         self.cluster.stop(found.id)
         return found

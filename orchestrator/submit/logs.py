@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from orchestrator.core.errors import OperationError
 from orchestrator.core.printable import printable_lines
 from orchestrator.core.redact import redacted
-from orchestrator.submit.states import ALIVE
 from orchestrator.submit.submissions import Submissions
 
 LOOK_S = 1.0
@@ -23,7 +22,7 @@ def followed(submissions: Submissions, name: str) -> Iterator[str]:
     seen, heard = 0, time.monotonic()
     while True:
         try:
-            alive = submissions.status(name).state in ALIVE  # asked first: what is printed at the end is not missed
+            alive = not submissions.status(name).state.is_over  # asked first: what is printed at the end is not missed
             text = submissions.logs(name)
         except OperationError:
             if time.monotonic() - heard > PATIENCE_S:

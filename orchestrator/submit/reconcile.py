@@ -45,7 +45,7 @@ def reconcile(
     a driver lives, its signs of life count. ``visible`` says whether its records can be seen from here; where they
     cannot, Ray's word is all there is, and the reason says so.
     """
-    if record is not None and record.state not in ALIVE:
+    if record is not None and record.state.is_over:
         return SubmissionStatus(record.state, record.reason)
     if record is not None:
         return _begun(record, job, (now or time.time()) - record.heard)

@@ -15,8 +15,12 @@ class SubmissionState(StrEnum):
     STOPPED = "stopped"  # somebody asked for it; trials saved their states
     LOST = "lost"  # the driver is gone without a word: killed, or its machine taken away
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more happens to the submission unless somebody resumes it."""
+        return self not in (SubmissionState.QUEUED, SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.STOPPING)
 
-ALIVE = frozenset(
-    {SubmissionState.QUEUED, SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.STOPPING}
-)
-RESUMABLE = frozenset({SubmissionState.FAILED, SubmissionState.STOPPED, SubmissionState.LOST})
+    @property
+    def is_resumable(self) -> bool:
+        """Tell whether another attempt can be started."""
+        return self in (SubmissionState.FAILED, SubmissionState.STOPPED, SubmissionState.LOST)

@@ -7,15 +7,11 @@ here, and says in the same sentence where MLflow has more.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import get_args
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.names import named
-from trainers.schema.record import Ended
-
-ENDED = get_args(Ended)
-OVER = ("finished", "stopped")
+from trainers.schema.status import has_ended, is_over
 
 
 @dataclass
@@ -46,7 +42,7 @@ class Deciding:
 
     def _add_absent(self, trial: PlannedTrial, recorded: TrialResult) -> None:
         """Take MLflow's record; a run that has neither an epoch nor an end belongs to a trial that has just begun."""
-        is_record = recorded.epoch is not None or recorded.status in ENDED
+        is_record = recorded.epoch is not None or has_ended(recorded.status)
         self.results.append(recorded if is_record else replace(recorded, status="new"))
         if is_record:
             self.absent.append(trial)
@@ -93,11 +89,11 @@ def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:
     A failed trial goes on whenever it is tried again.
     """
     (ours, state), (theirs, end) = _order(kept), _order(recorded)
-    return theirs > ours or (theirs == ours and end in OVER and state not in ENDED)
+    return theirs > ours or (theirs == ours and is_over(end) and not has_ended(state))
 
 
 def _has_other_numbers(kept: TrialResult, recorded: TrialResult) -> bool:
     """Return whether a trial that has ended was trained again: a point that MLflow has already is not sent once more."""
-    shared = kept.last.keys() & recorded.last.keys() if kept.status in ENDED else ()
+    shared = kept.last.keys() & recorded.last.keys() if has_ended(kept.status) else ()
     pairs = [(kept.last[key], recorded.last[key]) for key in shared]
     return any(not math.isclose(*pair) for pair in pairs if all(map(math.isfinite, pair)))

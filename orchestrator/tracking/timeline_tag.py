@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from orchestrator.core.redact import redacted
-from orchestrator.failures.events import Event
+from trainers.schema.events import Event
 
 LONGEST, LONGEST_DETAIL = 7500, 250  # characters; MLflow takes 8000 of a tag
 

@@ -14,7 +14,6 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import redacted, redacted_data
 from orchestrator.core.store import Store
-from orchestrator.failures.events import read_events
 from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
@@ -60,7 +59,9 @@ from orchestrator.tracking.runs import (
 )
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.schema.digest import file_digest
+from trainers.schema.events import read_events
 from trainers.schema.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
+from trainers.schema.status import is_over
 
 RESULTS_FILE = "results.json"  # of a study's run: rows and best student
 STUDENT_FOLDER = "student"  # of a run's artifacts: config and best checkpoint
@@ -146,7 +147,7 @@ class Tracker:
         if "failed" in statuses:
             status = "FAILED"
         else:
-            status = "KILLED" if {"new", "unfinished"} & set(statuses) else "FINISHED"
+            status = "FINISHED" if all(map(is_over, statuses)) else "KILLED"
         with plainly():
             run = self._study(client)  # asked again, for the sake of a second run that came late
             self._lead_to_trials(client, run)

@@ -6,13 +6,13 @@ import pytest
 
 from dashboards.snapshot import Query, snapshot
 from orchestrator.core.store import Store
-from orchestrator.failures.events import Event, append_event
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import AP, SMALL, finish, leave, record, sync
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
+from trainers.schema.events import Event, append_event
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan
 from tests.ray.scripted import COHORT_LOOP, ScriptedRunner
 from tests.ray.test_sweep import Events, local_ray, plan_of, study, write_scripts  # noqa: F401  fixtures
+from trainers.schema.events import read_events
 from trainers.schema.record import Outcome, read_history, read_outcome
 
 SCORES = [0.1, 0.2, 0.3, 0.4]

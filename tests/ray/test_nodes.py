@@ -16,11 +16,11 @@ from orchestrator.core.store import Store
 from orchestrator.execution.ray_cluster import cluster as whole_cluster
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
-from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
 from tests.ray.on_nodes import HOLD, RunnerOnNode, starts
 from tests.ray.scripted import SCRIPT
+from trainers.schema.events import read_events
 from trainers.schema.record import read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]

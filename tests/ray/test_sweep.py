@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from orchestrator.core.store import Store
-from orchestrator.failures.events import read_events
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
 from tests.ray.scripted import SCRIPT, ScriptedRunner
+from trainers.schema.events import read_events
 from trainers.schema.record import Outcome, read_history, read_outcome
 
 ROOT = Path(__file__).resolve().parents[2]

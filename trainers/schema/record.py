@@ -4,17 +4,16 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from trainers.schema.atomic import write_text
+from trainers.schema.status import Ended, Status, has_ended
 
 BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
 CARRIED = "carried.pt"  # the state at the end of a segment, for those who go on from there
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
 WEIGHTS, COUNTS = "weights.json", "data.json"
 SELECTION_METRIC = "coco/bbox_mAP"
-Ended = Literal["finished", "stopped", "failed"]
-Status = Literal["new", "unfinished", Ended]
 
 
 class DamagedFile(OSError):
@@ -103,7 +102,7 @@ def read_outcome(directory: str | Path) -> Outcome | None:
         outcome = Outcome(**json.loads(path.read_text()))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again") from error
-    if outcome.status not in get_args(Ended):
+    if not has_ended(outcome.status):
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again")
     return outcome
 

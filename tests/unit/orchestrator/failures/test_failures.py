@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.failures.events import EVENTS, Event, append_event, read_events, spent
 from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
-from orchestrator.failures.retry import judge, micro_batch_of
+from orchestrator.failures.retry import judge, micro_batch_of, spent
 from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
+from trainers.schema.events import EVENTS, Event, append_event, read_events
 
 
 class TrialError(Exception):
@@ -219,3 +219,8 @@ def test_the_timeline_keeps_order_and_survives_a_line_that_was_cut_off(tmp_path:
     assert read_events(tmp_path) == [first, second]
     assert spent([first, second], "r", FailureKind.HANG) == 1
     assert spent([first, second], "other", FailureKind.HANG) == 0
+
+
+def test_a_line_of_an_earlier_release_is_read(tmp_path: Path) -> None:
+    (tmp_path / EVENTS).write_text('{"kind": "damaged", "action": "a", "detail": "d", "time": 1.5}\n')
+    assert read_events(tmp_path) == [Event("damaged", "a", "d", time=1.5)]

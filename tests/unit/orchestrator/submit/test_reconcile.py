@@ -57,7 +57,7 @@ def test_without_a_record_it_matters_whether_one_could_be_seen(status, seen, uns
 
 
 def test_a_status_that_a_later_ray_may_have_is_not_taken_for_life():
-    assert reconcile(None, RayJob("MELTED"), visible=True).state not in ALIVE
+    assert reconcile(None, RayJob("MELTED"), visible=True).state.is_over
 
 
 def test_a_failure_carries_what_ray_says_about_it():

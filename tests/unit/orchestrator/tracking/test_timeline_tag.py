@@ -1,7 +1,7 @@
 import json
 
-from orchestrator.failures.events import Event
 from orchestrator.tracking.timeline_tag import LONGEST, timeline_text
+from trainers.schema.events import Event
 
 
 def test_events_in_order_with_their_words():

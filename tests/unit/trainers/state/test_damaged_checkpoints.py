@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.failures.events import read_events
 from tests.unit.trainers.state.test_resume import SHORT, die_at
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, trial
 from trainers.errors import TrialError
 from trainers.formats.weights import load_weights
 from trainers.loop.loop import train, train_alone
 from trainers.schema import TrialSpec, Weights
+from trainers.schema.events import read_events
 from trainers.schema.manifest import MANIFEST, entry_of, read_manifest, require_whole, write_manifest
 from trainers.schema.record import (
     HISTORY,

@@ -1,4 +1,4 @@
-"""Keep a trial's timeline: one line for everything that kept it from going straight to its end."""
+"""Keep a trial's timeline: one line for everything that kept it from going straight to its end. Imports nothing heavy."""
 
 import json
 import time
@@ -15,8 +15,9 @@ EVENTS = "events.jsonl"
 class Event:
     """Record one incident of a trial and the response to it.
 
-    ``attempt`` counts the trial's starts in this ``run`` (the run that writes the event) from 1. ``details`` holds
-    numbers that the action needs again, such as ``micro_batch``. ``time`` is in seconds since 1970.
+    ``attempt`` counts the trial's starts in this ``run`` (the run that writes the event) from 1; a trial that finds its
+    own files damaged belongs to no run, and its ``run`` is "". ``details`` holds numbers that the action needs again,
+    such as ``micro_batch``. ``time`` is in seconds since 1970.
     """
 
     kind: str
@@ -36,11 +37,14 @@ def append_event(directory: str | Path, event: Event) -> None:
     """Add an event to the timeline of the trial in ``directory``; one write, so that a reader sees whole lines."""
     Path(directory).mkdir(parents=True, exist_ok=True)
     with (Path(directory) / EVENTS).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(event)) + "\n")
+        stream.write(json.dumps(event.to_json()) + "\n")
 
 
 def read_events(directory: str | Path) -> list[Event]:
-    """Return a trial's timeline, oldest first; a last line that was cut off by a crash or a full disk is left out."""
+    """Return a trial's timeline, oldest first; a last line that was cut off by a crash or a full disk is left out.
+
+    Lines of earlier releases that lack ``attempt``, ``run`` and ``details`` are read, too.
+    """
     path = Path(directory) / EVENTS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [event for event in map(_parse, lines) if event is not None]
