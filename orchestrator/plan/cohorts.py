@@ -52,7 +52,7 @@ def cohorts(plan: Plan, trials: Sequence[PlannedTrial]) -> Cohorts:
 def probes(plan: Plan) -> list[PlannedTrial]:
     """Return trials as an open search may propose them: with each seed, and each listed value of the schedule's keys."""
     search = plan.study.search
-    until = search.population.every_epochs if search.algorithm == "pbt" else None
+    until = search.population.every_epochs if search.algorithm.has_segments else None
     places: list[dict[str, JsonValue]] = [{}]
     for key, domain in search.space.items():
         if isinstance(domain, tuple) and key.split(".")[0] == "schedule":
@@ -67,7 +67,7 @@ def probes(plan: Plan) -> list[PlannedTrial]:
 def _size(plan: Plan, most: int) -> int:
     """Return the size asked for, at most the ``most`` trials that can share; an open search comes to ``samples`` points.
 
-    ``auto`` is the size that gives every worker group of the cluster something to do. Of an Optuna search no more points
+    ``auto`` is the size that gives every worker group of the cluster something to do. Of a sequential search no more points
     are then tried at once than it begins with by chance: a point learns nothing from those beside it.
     """
     search, hosts = plan.study.search, max(1, plan.resources.concurrent)
@@ -75,7 +75,7 @@ def _size(plan: Plan, most: int) -> int:
         most = search.samples or 1
     if search.cohort != "auto":
         return min(search.cohort, most)
-    if search.algorithm == "optuna":
+    if search.algorithm.is_open and search.algorithm.sequential:
         return max(1, min(MOST, random_first(most) // hosts))
     return max(1, min(MOST, -(-most // hosts)))
 

@@ -105,7 +105,7 @@ def further(plan: Plan) -> tuple[Further, ...]:
     if not is_open(search) or Budget(plan).reason:
         return ()
     asked = sum(event["event"] == ASK for event in SearchLog(plan.search_log).read())
-    if search.algorithm == "pbt":
+    if search.algorithm.has_segments:
         return tuple(_segments(plan, asked))
     points = min((search.samples or 0) - asked, _room(plan))
     return (Further(points * len(search.seeds), tuple(_probes(plan))),) if points > 0 else ()

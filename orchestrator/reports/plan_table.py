@@ -56,9 +56,11 @@ def describe_search(plan: Plan) -> list[str]:
         return []
     known = len(plan.suggested)
     most = known + sum(one.count for one in further(plan))
-    if search.algorithm == "pbt":
+    if search.algorithm.has_segments:
         return [f"population of {search.samples}: {known} of {most} segments are known by now"]
-    return [f"optuna: up to {most} trials, {known} are known by now; the others follow from their results"]
+    return [
+        f"{search.algorithm.kind}: up to {most} trials, {known} are known by now; the others follow from their results"
+    ]
 
 
 def describe_cohorts(plan: Plan) -> list[str]:

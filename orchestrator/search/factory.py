@@ -2,14 +2,10 @@
 
 from orchestrator.search.sampler import Sampler
 from orchestrator.study.schema import StudySpec
+from trainers.schema.plugins import resolved
 
 
 def sampler_of(study: StudySpec) -> Sampler:
-    """Return the sampler of an open search."""
-    if study.search.algorithm == "pbt":
-        from orchestrator.search.population import PopulationSampler
-
-        return PopulationSampler(study.search, study.schedule.epochs or 1)
-    from orchestrator.search.tpe import TpeSampler
-
-    return TpeSampler(study.search)
+    """Return the sampler of an open search: each algorithm names its own."""
+    found: Sampler = resolved(study.search.algorithm.sampler)(study)
+    return found

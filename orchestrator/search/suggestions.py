@@ -107,7 +107,7 @@ class Suggestions:
 
 def values_of(trials: Iterable[PlannedTrial], study: StudySpec) -> Values | None:
     """Return a point's result, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
-    last = study.search.algorithm == "pbt"  # what goes on is the last state, not the best
+    last = study.search.algorithm.has_segments  # what goes on is the last state, not the best
     found = [[_value(trial, objective, last=last) for objective in study.search.objectives] for trial in trials]
     if not found or any(value is None for row in found for value in row):
         return None

@@ -68,7 +68,7 @@ def _may_distil(study: StudySpec) -> bool:
 
 def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[SearchPoint]:
     """Yield method ``none`` at each student and schedule of a grid; any other search has one, the study's own."""
-    places = points(study.search) if study.search.algorithm == "grid" else iter([{}])
+    places = iter([{}]) if study.search.algorithm.draws else points(study.search)
     for params in places:
         elsewhere = {key: value for key, value in params.items() if section_of(key) != "method"}
         for seed in study.search.seeds:

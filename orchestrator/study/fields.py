@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from orchestrator.study.location import KeyPath
 from orchestrator.study.paths import value_at
-from trainers.schema.base import Section
+from trainers.schema.base import Section, kind_of
 
 Types = tuple[Any, ...]
 
@@ -38,12 +38,6 @@ def of_kind(types: Types, kind: object) -> Types:
 def is_section(item: Any) -> bool:
     """Return whether a type is one of the study's sections."""
     return isinstance(item, type) and issubclass(item, Section)
-
-
-def kind_of(section: type[Section]) -> str | None:
-    """Return the ``kind`` that chooses this section."""
-    field = section.model_fields.get("kind")
-    return None if field is None else str(get_args(field.annotation)[0])
 
 
 def types_at(root: Any, path: KeyPath, data: JsonValue) -> Types:

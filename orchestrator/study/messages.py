@@ -13,7 +13,6 @@ from orchestrator.study.fields import (
     alternatives_of,
     is_section,
     keys_at,
-    kind_of,
     known_keys,
     of_kind,
     step,
@@ -23,6 +22,7 @@ from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
 from orchestrator.study.wording import alternatives, closest, counted, describe, did_you_mean, inline
+from trainers.schema.base import kind_of
 
 MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
 TYPES = {

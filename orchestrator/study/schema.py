@@ -1,11 +1,23 @@
 """Define the study file: one pydantic section per top-level key."""
 
 import math
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
+from orchestrator.study.algorithms import Algorithm, Grid, algorithms
 from orchestrator.study.tracking_address import require_known_scheme
+from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import Detector
@@ -146,6 +158,32 @@ class Population(Section):
     factors: tuple[Factor, Factor] = (0.8, 1.2)
 
 
+def algorithm_of(value: Any) -> Any:
+    """Return the section that a bare name stands for: ``optuna`` is short for ``{kind: optuna}``."""
+    known = algorithms()
+    if isinstance(value, str) and value in known:
+        return {"kind": value}
+    if isinstance(value, dict | Algorithm):
+        return value
+    raise PydanticKnownError("literal_error", {"expected": alternatives(f"'{kind}'" for kind in known)})
+
+
+def short_algorithm(algorithm: Algorithm) -> JsonValue:
+    """Return the bare name of an algorithm without keys of its own, as studies have always written it."""
+    found: dict[str, JsonValue] = algorithm.model_dump(mode="json")
+    return algorithm.kind if found == {"kind": algorithm.kind} else found
+
+
+if TYPE_CHECKING:
+    AlgorithmSpec = Algorithm
+else:  # installed packages may add some
+    AlgorithmSpec = Annotated[
+        one_of(algorithms().values()),
+        BeforeValidator(algorithm_of),
+        PlainSerializer(short_algorithm),
+    ]
+
+
 class Search(Section):
     """Hold the search: the study's trials, and the budget that ends it.
 
@@ -156,7 +194,7 @@ class Search(Section):
     students one worker group trains side by side, against one teacher and on one data stream.
     """
 
-    algorithm: Literal["grid", "random", "optuna", "pbt"] = "grid"
+    algorithm: AlgorithmSpec = Grid()
     space: dict[str, Domain] = Field({}, max_length=50)
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)

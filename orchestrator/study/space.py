@@ -14,14 +14,14 @@ MAX_TRIALS = 10_000
 
 def size(search: Search) -> int:
     """Return the number of points, each to be run with every seed; of a population the number of members."""
-    if search.algorithm != "grid":
+    if search.algorithm.draws:
         return search.samples or 0
     return math.prod(len(values_of(domain)) for domain in search.space.values())
 
 
 def is_open(search: Search) -> bool:
     """Return whether points follow from results, so that they are known only one after the other."""
-    return search.algorithm in ("optuna", "pbt")
+    return search.algorithm.is_open
 
 
 def points(search: Search) -> Iterator[dict[str, JsonValue]]:
@@ -31,7 +31,7 @@ def points(search: Search) -> Iterator[dict[str, JsonValue]]:
     """
     if is_open(search):
         return
-    if search.algorithm == "grid":
+    if not search.algorithm.draws:
         for values in itertools.product(*map(values_of, search.space.values())):
             yield dict(zip(search.space, values, strict=True))
     else:

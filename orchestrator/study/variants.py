@@ -98,7 +98,7 @@ def _combinations(search: Search, keys: list[str]) -> Iterator[Params]:
         yield {}
         return
     seen: set[str] = set()
-    for params in _grid(search, keys) if search.algorithm == "grid" else _draws(search, keys):
+    for params in _draws(search, keys) if search.algorithm.draws else _grid(search, keys):
         identity = canonical_json(params)
         if identity not in seen:
             seen.add(identity)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from orchestrator.study.algorithms import algorithms
 from orchestrator.study.checks.context import Context
 from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
@@ -10,15 +11,9 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
-from orchestrator.study.wording import did_you_mean, inline
+from orchestrator.study.wording import alternatives, did_you_mean, inline
 
 SPACE: KeyPath = ("search", "space")
-DRAWING = "algorithm: random, optuna or pbt"
-SAMPLES = {
-    "random": "the number of points to draw",
-    "optuna": "the number of points to try",
-    "pbt": "the number of members",
-}
 EVOLVING = ("schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
 EVOLVING_WEIGHTS = re.compile(r"method\.(alpha1|alpha2|gamma|(\w+_)?weight|(kd_)?temperature)")
 SEEDS = ("seed", "seeds", "search.seed", "search.seeds")
@@ -53,27 +48,37 @@ def _suggestion(key: str) -> str:
 
 
 def _check_algorithm(search: Search) -> Iterator[Problem]:
-    if search.algorithm == "grid":
+    algorithm = search.algorithm
+    if not algorithm.draws:
         if search.samples is not None:
-            yield Problem(("search", "samples"), f"belongs to {DRAWING}; a grid tries every combination")
+            yield Problem(("search", "samples"), f"belongs to {_those_that('samples')}; a grid tries every combination")
         for key, domain in search.space.items():
             if not isinstance(domain, tuple):
-                yield Problem((*SPACE, key), f"a distribution needs {DRAWING}; a grid needs a list of values")
+                yield Problem(
+                    (*SPACE, key), f"a distribution needs {_those_that('samples')}; a grid needs a list of values"
+                )
         return
     if search.samples is None:
-        yield Problem(("search", "algorithm"), f"{search.algorithm} needs samples: {SAMPLES[search.algorithm]}")
+        yield Problem(("search", "algorithm"), f"{algorithm.kind} needs samples: {algorithm.samples}")
     if not search.space:
-        yield Problem(SPACE, f"algorithm {search.algorithm} needs values to draw from: give keys and their values")
+        yield Problem(SPACE, f"algorithm {algorithm.kind} needs values to draw from: give keys and their values")
+
+
+def _those_that(ability: str) -> str:
+    """Name the algorithms that can do something, for a message."""
+    return f"algorithm: {alternatives(kind for kind, found in algorithms().items() if getattr(found, ability))}"
 
 
 def check_open_search(context: Context) -> Iterator[Problem]:
     """Yield settings that conflict with a search whose points follow from results."""
     search = context.study.search
-    if search.algorithm != "optuna":
-        if search.objectives != ("ap",):
-            yield Problem(("search", "objectives"), "belongs to algorithm: optuna; others look at AP alone")
+    if not search.algorithm.takes_objectives and search.objectives != ("ap",):
+        message = f"belongs to {_those_that('takes_objectives')}; others look at AP alone"
+        yield Problem(("search", "objectives"), message)
+    if not search.algorithm.takes_warm_start:
         if search.warm_start is not None:
-            yield Problem(("search", "warm_start"), "belongs to algorithm: optuna; others learn nothing from results")
+            message = f"belongs to {_those_that('takes_warm_start')}; others learn nothing from results"
+            yield Problem(("search", "warm_start"), message)
     elif search.warm_start is not None and search.objectives != ("ap",):
         yield Problem(("search", "warm_start"), "gives AP alone: it does not go with other objectives")
     if len(set(search.objectives)) < len(search.objectives):
@@ -86,7 +91,7 @@ def _check_brackets(context: Context) -> Iterator[Problem]:
     """Yield settings that conflict with HyperBand, which must know all trials and see each epoch."""
     search, path = context.study.search, ("search", "scheduler")
     if is_open(search):
-        yield Problem(path, f"hyperband has to know all trials beforehand: use asha with {search.algorithm}")
+        yield Problem(path, f"hyperband has to know all trials beforehand: use asha with {search.algorithm.kind}")
     if context.study.scaling.max_concurrent != "auto":
         message = "hyperband pauses trials, which max_concurrent would count: leave it at auto, give cpus_per_worker"
         yield Problem(("scaling", "max_concurrent"), message)
@@ -104,9 +109,9 @@ def check_population(context: Context) -> Iterator[Problem]:
     """Yield settings that conflict with a population: members share one schedule length and one kind of state."""
     study = context.study
     search = study.search
-    if search.algorithm != "pbt":
+    if not search.algorithm.has_segments:
         if search.population != Population():
-            yield Problem(("search", "population"), "belongs to algorithm: pbt")
+            yield Problem(("search", "population"), f"belongs to {_those_that('has_segments')}")
         return
     if search.samples is not None and search.samples < 2:
         yield Problem(("search", "samples"), "a population has at least 2 members")

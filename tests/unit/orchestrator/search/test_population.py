@@ -7,15 +7,17 @@ import pytest
 
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.population import PopulationSampler
-from orchestrator.study.schema import Search
+from orchestrator.study.schema import Search, Study
+from trainers.schema import Schedule
 
 SPACE = {"method.alpha1": {"uniform": [0.0, 2.0]}, "schedule.lr": [0.001, 0.01, 0.1]}
 
 
-def search(**given: Any) -> Search:
+def searching(epochs: int, **given: Any) -> Study:
     population = {"every_epochs": 2, "quantile": 0.25, "resample": 0.0}
     content = {"algorithm": "pbt", "space": SPACE, "samples": 4, "population": population, **given}
-    return Search.model_validate_json(json.dumps(content))
+    search = Search.model_validate_json(json.dumps(content))
+    return Study.model_construct(search=search, schedule=Schedule.model_construct(epochs=epochs))
 
 
 def generation(sampler: PopulationSampler, size: int = 4) -> list[Suggestion]:
@@ -32,7 +34,7 @@ def tell(sampler: PopulationSampler, members: list[Suggestion], scores: list[flo
 
 
 def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> None:
-    sampler = PopulationSampler(search(), epochs=5)
+    sampler = PopulationSampler(searching(5))
     first = generation(sampler)
     assert [(member.origin, member.until_epoch) for member in first] == [(None, 2)] * 4
     tell(sampler, first, [0.2, 0.1, 0.4, 0.3])
@@ -50,7 +52,7 @@ def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> Non
 
 
 def test_nobody_goes_on_before_all_have_arrived() -> None:
-    sampler = PopulationSampler(search(), epochs=4)
+    sampler = PopulationSampler(searching(4))
     first = generation(sampler)
     for member in first[:-1]:
         sampler.tell(member.number, (0.5,))
@@ -60,7 +62,7 @@ def test_nobody_goes_on_before_all_have_arrived() -> None:
 
 
 def test_who_failed_goes_on_from_a_member_that_did_not() -> None:
-    sampler = PopulationSampler(search(), epochs=4)
+    sampler = PopulationSampler(searching(4))
     tell(sampler, generation(sampler), [None, 0.1, None, 0.3])
     origins = [member.origin for member in generation(sampler)]
     assert origins[1:2] + origins[3:] == [1, 3]
@@ -68,17 +70,17 @@ def test_who_failed_goes_on_from_a_member_that_did_not() -> None:
 
 
 def test_it_ends_at_the_last_epoch_and_when_all_have_failed() -> None:
-    sampler = PopulationSampler(search(), epochs=4)
+    sampler = PopulationSampler(searching(4))
     for _ in range(2):
         tell(sampler, generation(sampler), [0.1, 0.2, 0.3, 0.4])
     assert sampler.suggest() is None
-    doomed = PopulationSampler(search(), epochs=4)
+    doomed = PopulationSampler(searching(4))
     tell(doomed, generation(doomed), [None] * 4)
     assert doomed.suggest() is None
 
 
 def test_a_new_process_goes_on_with_the_same_segments() -> None:
-    undisturbed = PopulationSampler(search(), epochs=6)
+    undisturbed = PopulationSampler(searching(6))
     history: list[tuple[Suggestion, float]] = []
     for _ in range(3):
         members = generation(undisturbed)
@@ -86,7 +88,7 @@ def test_a_new_process_goes_on_with_the_same_segments() -> None:
         tell(undisturbed, members, list(scores))
         history += zip(members, scores, strict=True)
     for cut in range(len(history)):
-        again = PopulationSampler(search(), epochs=6)
+        again = PopulationSampler(searching(6))
         for member, _ in history[:cut]:
             again.add_running(member)
         for member, value in reversed(history[:cut]):  # in whatever order results came in

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.tpe import TpeSampler
-from orchestrator.study.schema import Search
+from orchestrator.study.schema import Search, Study
 
 SPACE = {
     "method.alpha1": {"uniform": [0.0, 2.0]},
@@ -21,8 +21,9 @@ SPACE = {
 Answered = list[tuple[Suggestion, float | None]]
 
 
-def search(**given: Any) -> Search:
-    return Search.model_validate_json(json.dumps({"algorithm": "optuna", "space": SPACE, "samples": 30, **given}))
+def searching(**given: Any) -> Study:
+    search = Search.model_validate_json(json.dumps({"algorithm": "optuna", "space": SPACE, "samples": 30, **given}))
+    return Study.model_construct(search=search)
 
 
 def score(params: dict[str, Any]) -> float:
@@ -44,7 +45,7 @@ def ask_and_answer(sampler: TpeSampler, count: int) -> Answered:
 
 
 def test_points_are_within_the_space() -> None:
-    for suggestion, _ in ask_and_answer(TpeSampler(search()), 20):
+    for suggestion, _ in ask_and_answer(TpeSampler(searching()), 20):
         assert 0 <= suggestion.params["method.alpha1"] <= 2  # type: ignore[operator]
         assert 1e-4 <= suggestion.params["schedule.lr"] <= 1e-1  # type: ignore[operator]
         assert suggestion.params["method.levels"] in (1, 2, 4)
@@ -52,9 +53,9 @@ def test_points_are_within_the_space() -> None:
 
 
 def test_a_new_process_goes_on_with_the_same_points() -> None:
-    undisturbed = ask_and_answer(TpeSampler(search()), 16)
+    undisturbed = ask_and_answer(TpeSampler(searching()), 16)
     for cut in (1, 5, 11, 15):
-        again = TpeSampler(search())
+        again = TpeSampler(searching())
         for suggestion, value in undisturbed[:cut]:
             again.add_running(suggestion)
             again.tell(suggestion.number, None if value is None else (value,))
@@ -62,7 +63,7 @@ def test_a_new_process_goes_on_with_the_same_points() -> None:
 
 
 def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> None:
-    first, second = TpeSampler(search()), TpeSampler(search())
+    first, second = TpeSampler(searching()), TpeSampler(searching())
     for sampler, order in ((first, range(8)), (second, reversed(range(8)))):
         asked = []
         for _ in range(8):
@@ -78,7 +79,7 @@ def test_points_in_trial_are_avoided_and_order_of_results_does_not_matter() -> N
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_results_lead_to_better_points_than_chance(seed: int) -> None:
-    answered = ask_and_answer(TpeSampler(search(seed=seed, samples=40)), 40)
+    answered = ask_and_answer(TpeSampler(searching(seed=seed, samples=40)), 40)
     late = [value for suggestion, value in answered if suggestion.number >= 20 and value is not None]
     chance = random.Random(0)
     draws = [
@@ -92,7 +93,7 @@ def test_results_lead_to_better_points_than_chance(seed: int) -> None:
 
 
 def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not() -> None:
-    known, ignorant = TpeSampler(search(samples=8)), TpeSampler(search(samples=8))
+    known, ignorant = TpeSampler(searching(samples=8)), TpeSampler(searching(samples=8))
     for alpha, lr, levels, kind in product((0.1, 1.3, 1.9), (1e-4, 1e-2), (1, 2), ("cosine", "constant")):
         params = {
             "method.alpha1": alpha, "schedule.lr": lr, "method.levels": levels, "schedule.policy": {"kind": kind}
@@ -106,7 +107,9 @@ def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not(
 
 
 def test_two_objectives_find_both_ends() -> None:
-    sampler = TpeSampler(search(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40))
+    sampler = TpeSampler(
+        searching(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40)
+    )
     found = []
     for _ in range(40):
         suggestion = sampler.suggest()
@@ -120,6 +123,6 @@ def test_two_objectives_find_both_ends() -> None:
 
 
 def test_the_end_comes_after_the_samples() -> None:
-    sampler = TpeSampler(search(samples=2))
+    sampler = TpeSampler(searching(samples=2))
     ask_and_answer(sampler, 2)
     assert sampler.suggest() is None

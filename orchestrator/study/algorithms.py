@@ -1,0 +1,81 @@
+"""Name the search algorithms: one section each, with what it may do and its sampler. Imports nothing heavy.
+
+A package adds an algorithm by an entry point in the group ``stillhouse.algorithms`` that names an ``Algorithm``.
+"""
+
+from typing import ClassVar, Literal
+
+from trainers.schema.base import Section
+from trainers.schema.plugins import by_kind, plugged_sections
+
+GROUP = "stillhouse.algorithms"
+
+
+class Algorithm(Section):
+    """Hold the keys that one search algorithm has of its own; the keys of ``search`` beside it are everybody's.
+
+    ``sampler`` is an import string, ``module:Class``, of an ``orchestrator.search.advisor.Advisor`` that is made with
+    the study; "" where all points are known beforehand. ``samples`` says what ``search.samples`` counts; "" where it
+    counts nothing, since every combination is a point. With ``has_segments`` a trial goes on from its parent's last
+    state, as ``search.population`` says. One that is ``sequential`` learns nothing from points that are tried beside
+    each other, so an automatic cohort stays small.
+    """
+
+    sampler: ClassVar[str] = ""
+    samples: ClassVar[str] = "the number of points to try"
+    has_segments: ClassVar[bool] = False
+    sequential: ClassVar[bool] = True
+    takes_objectives: ClassVar[bool] = False
+    takes_warm_start: ClassVar[bool] = False
+    kind: str
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether points follow from results, so that they are known only one after the other."""
+        return bool(self.sampler)
+
+    @property
+    def draws(self) -> bool:
+        """Tell whether values are drawn from the space, ``search.samples`` times."""
+        return bool(self.samples)
+
+
+class Grid(Algorithm):
+    """Try every combination."""
+
+    samples = ""
+    kind: Literal["grid"] = "grid"
+
+
+class Random(Algorithm):
+    """Try combinations that are drawn beforehand."""
+
+    samples = "the number of points to draw"
+    kind: Literal["random"] = "random"
+
+
+class Optuna(Algorithm):
+    """Try the combination of which Optuna's tree-structured Parzen estimator expects most."""
+
+    sampler = "orchestrator.search.tpe:TpeAdvisor"
+    takes_objectives = True
+    takes_warm_start = True
+    kind: Literal["optuna"] = "optuna"
+
+
+class Pbt(Algorithm):
+    """Train a population whose worst members go on from the best (population-based training)."""
+
+    sampler = "orchestrator.search.population:PopulationAdvisor"
+    samples = "the number of members"
+    has_segments = True
+    sequential = False
+    kind: Literal["pbt"] = "pbt"
+
+
+BUILT_IN: tuple[type[Algorithm], ...] = (Grid, Random, Optuna, Pbt)
+
+
+def algorithms() -> dict[str, type[Algorithm]]:
+    """Return the search algorithms by kind: the built-in ones, then those of installed packages."""
+    return by_kind(BUILT_IN, plugged_sections(GROUP, Algorithm), GROUP)
