@@ -44,14 +44,14 @@ class Grid(Algorithm):
     """Try every combination."""
 
     samples = ""
-    kind: Literal["grid"] = "grid"
+    kind: Literal["grid"]
 
 
 class Random(Algorithm):
     """Try combinations that are drawn beforehand."""
 
     samples = "the number of points to draw"
-    kind: Literal["random"] = "random"
+    kind: Literal["random"]
 
 
 class Optuna(Algorithm):
@@ -60,7 +60,7 @@ class Optuna(Algorithm):
     sampler = "orchestrator.search.tpe:TpeAdvisor"
     takes_objectives = True
     takes_warm_start = True
-    kind: Literal["optuna"] = "optuna"
+    kind: Literal["optuna"]
 
 
 class Pbt(Algorithm):
@@ -70,7 +70,7 @@ class Pbt(Algorithm):
     samples = "the number of members"
     has_segments = True
     sequential = False
-    kind: Literal["pbt"] = "pbt"
+    kind: Literal["pbt"]
 
 
 BUILT_IN: tuple[type[Algorithm], ...] = (Grid, Random, Optuna, Pbt)

@@ -194,7 +194,7 @@ class Search(Section):
     students one worker group trains side by side, against one teacher and on one data stream.
     """
 
-    algorithm: AlgorithmSpec = Grid()
+    algorithm: AlgorithmSpec = Grid(kind="grid")
     space: dict[str, Domain] = Field({}, max_length=50)
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)

@@ -15,7 +15,7 @@ from trainers.formats.weights import Coverage
 from trainers.schema import MethodSpec
 from trainers.schema.method import terms_of
 from trainers.schema.schedule import Precision
-from trainers.schema.terms import CrossKdBox, CrossKdCls, Need, TapPoint
+from trainers.schema.terms import Need, TapPoint
 
 Losses = dict[str, Tensor]
 
@@ -103,7 +103,7 @@ class Distiller(nn.Module):
 
 def tapped(method: MethodSpec) -> set[TapPoint]:
     """Return at which places a method reads the heads' features."""
-    return {term.point for term in terms_of(method) if isinstance(term, CrossKdCls | CrossKdBox) and term.weight > 0}
+    return {term.point for term in terms_of(method) if term.point is not None and term.weight > 0}
 
 
 def require_same_anchors(outputs: TeacherStudentOutputs, needs: frozenset[Need]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from trainers.schema.heads import HeadSpec
 from trainers.schema.method import MethodSpec, terms_of
-from trainers.schema.terms import Need, TermSpec
+from trainers.schema.terms import Need, TermSection
 
 # Terms that need nothing else compare feature maps, which any two pyramids have; all others compare anchor by anchor.
 ANCHOR_FREE = frozenset({Need.FEATURES})
@@ -46,7 +46,7 @@ def needs_of(method: MethodSpec) -> frozenset[Need]:
     return frozenset(need for term in terms_of(method) for need in term.needs)
 
 
-def _lacking(term: TermSpec, head: HeadSpec) -> Iterator[str]:
+def _lacking(term: TermSection, head: HeadSpec) -> Iterator[str]:
     missing = sorted(term.needs - head.gives)
     if missing:
         yield f"{term.kind} needs {', '.join(missing)}, which {head.head} does not give"

@@ -1,10 +1,11 @@
 """Name distillation methods: presets of term sums, or any sum of terms written out."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from trainers.schema.base import Section
+from trainers.schema.plugins import one_of
 from trainers.schema.terms import (
     BckdCls,
     BckdLoc,
@@ -16,9 +17,15 @@ from trainers.schema.terms import (
     LdVlr,
     Pkd,
     Tap,
-    TermSpec,
+    TermSection,
     Weight,
+    term_kinds,
 )
+
+if TYPE_CHECKING:
+    TermSpec = TermSection
+else:  # installed packages may add some
+    TermSpec = one_of(term_kinds().values())
 
 
 class NoDistillation(Section):
@@ -156,7 +163,7 @@ def inherits(method: MethodSpec) -> bool:
     return isinstance(method, Distillation) and method.inherit
 
 
-def terms_of(method: MethodSpec) -> tuple[TermSpec, ...]:
+def terms_of(method: MethodSpec) -> tuple[TermSection, ...]:
     """Return the terms that a method is the sum of; none for ``none``. Terms of weight 0 are among them."""
     match method:
         case NoDistillation():
@@ -177,7 +184,7 @@ def terms_of(method: MethodSpec) -> tuple[TermSpec, ...]:
             return _crosskd(method)
 
 
-def _bckd(method: BckdOptions) -> tuple[TermSpec, ...]:
+def _bckd(method: BckdOptions) -> tuple[TermSection, ...]:
     switches = resolve(method)
     cls = BckdCls(
         kind="bckd-cls",
@@ -199,7 +206,7 @@ def _bckd(method: BckdOptions) -> tuple[TermSpec, ...]:
     return cls, loc
 
 
-def _ld(method: Ld) -> tuple[TermSpec, ...]:
+def _ld(method: Ld) -> tuple[TermSection, ...]:
     main = LdMain(kind="ld-main", weight=method.main_weight, temperature=method.temperature)
     if method.variant == "main":
         return (main,)
@@ -210,7 +217,7 @@ def _ld(method: Ld) -> tuple[TermSpec, ...]:
     )
 
 
-def _crosskd(method: CrossKd) -> tuple[TermSpec, ...]:
+def _crosskd(method: CrossKd) -> tuple[TermSection, ...]:
     return (
         CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, convs=method.convs, tap=method.tap),
         CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs, tap=method.tap, iou=method.iou),

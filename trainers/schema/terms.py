@@ -6,12 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from trainers.schema.base import Section
+from trainers.schema.plugins import by_kind, plugged_sections
 
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 Temperature = Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
 Tap = Literal["after", "before"]
+GROUP = "stillhouse.terms"
 EARLIER = {"tap": "before"}  # what a key that came later stood for before: trials of that value keep their identity
 
 
@@ -37,7 +39,31 @@ class Need(StrEnum):
     HEAD_FEATURES = "intermediate head features"
 
 
-class BckdSwitches(Section):
+class TermSection(Section):
+    """Hold what every term says: its kind, its weight, and as class variables what it needs and what computes it.
+
+    ``computed_by`` is an import string, ``module:Class``, of a ``trainers.distill.terms.base.Term`` that is made with
+    this section; it is loaded only where something is trained. A package adds a term by an entry point in the group
+    ``stillhouse.terms`` that names its section.
+    """
+
+    NEEDS: ClassVar[frozenset[Need]]
+    computed_by: ClassVar[str]
+    kind: str
+    weight: Weight
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Return the outputs that the term needs from student and teacher."""
+        return self.NEEDS
+
+    @property
+    def point(self) -> TapPoint | None:
+        """Return the place in both heads whose features the term reads, ``None`` for terms that read none."""
+        return None
+
+
+class BckdSwitches(TermSection):
     """Hold the switches that BCKD's two terms share.
 
     ``level_gate: has_positives`` drops a pyramid level without positives, as the authors' code does. ``normaliser:
@@ -59,7 +85,8 @@ class BckdSwitches(Section):
 class BckdCls(BckdSwitches):
     """Distil classification as C independent binary problems an anchor (BCKD, ICCV 2023)."""
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.bckd:BckdClsTerm"
     kind: Literal["bckd-cls"]
     weight: Weight = 1.0
     gamma: float = Field(1.0, ge=1.0, le=8.0)
@@ -74,7 +101,8 @@ class BckdCls(BckdSwitches):
 class BckdLoc(BckdSwitches):
     """Distil localization by IoU, weighted by the disagreement about the classes (BCKD, ICCV 2023)."""
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.bckd:BckdLocTerm"
     kind: Literal["bckd-loc"]
     weight: Weight = 4.0
     iou: Literal["giou", "iou"] = "giou"
@@ -85,75 +113,60 @@ class BckdLoc(BckdSwitches):
         return self.NEEDS | self.score_needs()
 
 
-class LdMain(Section):
+class LdMain(TermSection):
     """Distil box distributions on positives (LD, CVPR 2022: Main LD)."""
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.DISTRIBUTIONS, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.DISTRIBUTIONS, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.ld:LdMainTerm"
     kind: Literal["ld-main"]
     weight: Weight = 0.25
     temperature: Temperature = 10.0
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
-
-class LdVlr(Section):
+class LdVlr(TermSection):
     """Distil box distributions in the valuable localization region around objects (LD, CVPR 2022: VLR LD).
 
     ``overlap`` says how near an anchor is to an object: ``iof``, the intersection over the anchor's area less the
     centres' distance, which the authors' code calls DIoU; ``iou``: DIoU, as the paper has it.
     """
 
-    NEEDS: ClassVar = frozenset({Need.DISTRIBUTIONS, Need.PRIORS, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.DISTRIBUTIONS, Need.PRIORS, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.ld:LdVlrTerm"
     kind: Literal["ld-vlr"]
     weight: Weight = 0.25
     temperature: Temperature = 10.0
     overlap: Literal["iof", "iou"] = "iof"
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
-
-class KdMain(Section):
+class KdMain(TermSection):
     """Distil the softmax over classes on positives (LD, CVPR 2022: Main KD)."""
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.ld:KdMainTerm"
     kind: Literal["kd-main"]
     weight: Weight = 10.0
     temperature: Temperature = 2.0
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
-
-class Pkd(Section):
+class Pkd(TermSection):
     """Distil pyramid features by their Pearson correlation (PKD, NeurIPS 2022); ``levels`` counts from the finest."""
 
-    NEEDS: ClassVar = frozenset({Need.FEATURES})
+    NEEDS = frozenset({Need.FEATURES})
+    computed_by = "trainers.distill.terms.pkd:PkdTerm"
     kind: Literal["pkd"]
     weight: Weight = 10.0
     levels: int = Field(4, ge=1, le=10)
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
-
-class GidResponse(Section):
+class GidResponse(TermSection):
     """Distil the responses of general instances (GID, CVPR 2021): anchors matched to where the two disagree most.
 
     ``gap`` says how the disagreement is measured: ``score`` by the anchors' highest scores (the public code), ``class``
     by the largest difference over classes (the paper).
     """
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.BOXES, Need.DELTAS, Need.MATCHING})
+    NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.DELTAS, Need.MATCHING})
+    computed_by = "trainers.distill.terms.gid:GidResponseTerm"
     kind: Literal["gid-response"]
     weight: Weight = 1.0
     cls_weight: Weight = 0.1
@@ -163,13 +176,8 @@ class GidResponse(Section):
     min_side: float = Field(10.0, ge=0.0)
     gap: Literal["score", "class"] = "score"
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
-
-class Crossing(Section):
+class Crossing(TermSection):
     """Hold where CrossKD's two terms pass from the student's head to the teacher's.
 
     ``convs`` of the head's stacked convolutions are the student's own, the rest is the teacher's. Features get the
@@ -189,14 +197,10 @@ class Crossing(Section):
 class CrossKdCls(Crossing):
     """Distil the classification that the teacher's head makes of the student's head features (CrossKD, CVPR 2024)."""
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.HEAD_FEATURES, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.HEAD_FEATURES, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.crosskd:CrossKdClsTerm"
     kind: Literal["crosskd-cls"]
     weight: Weight = 1.0
-
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
 
 
 class CrossKdBox(Crossing):
@@ -206,23 +210,23 @@ class CrossKdBox(Crossing):
     (``log_iou``: -log IoU, as its authors do for FCOS).
     """
 
-    NEEDS: ClassVar = frozenset({Need.LOGITS, Need.BOXES, Need.HEAD_FEATURES, Need.ASSIGNMENT})
+    NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.HEAD_FEATURES, Need.ASSIGNMENT})
+    computed_by = "trainers.distill.terms.crosskd:CrossKdBoxTerm"
     kind: Literal["crosskd-box"]
     weight: Weight = 4.0
     iou: Literal["giou", "iou", "log_iou"] = "giou"
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return the outputs that the term needs from student and teacher."""
-        return self.NEEDS
+
+BUILT_IN: tuple[type[TermSection], ...] = (
+    BckdCls, BckdLoc, LdMain, LdVlr, KdMain, Pkd, GidResponse, CrossKdCls, CrossKdBox,
+)  # fmt: skip
 
 
-TermSpec = Annotated[
-    BckdCls | BckdLoc | LdMain | LdVlr | KdMain | Pkd | GidResponse | CrossKdCls | CrossKdBox,
-    Field(discriminator="kind"),
-]
+def term_kinds() -> dict[str, type[TermSection]]:
+    """Return the sections of all terms by kind: the built-in ones, then those of installed packages."""
+    return by_kind(BUILT_IN, plugged_sections(GROUP, TermSection), GROUP)
 
 
-def identity(term: TermSpec) -> dict[str, Any]:
+def identity(term: TermSection) -> dict[str, Any]:
     """Return a term's settings as JSON, without those of ``EARLIER`` that every earlier release had."""
     return {key: value for key, value in term.model_dump(mode="json").items() if EARLIER.get(key) != value}

@@ -12,7 +12,7 @@ from trainers.schema.detector import Detector
 from trainers.schema.heads import find_head
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.pyramid import Pyramid, pyramid_of
-from trainers.schema.terms import CrossKdBox, CrossKdCls, Need, TermSpec
+from trainers.schema.terms import Need, TermSection
 from trainers.schema.zoo import ZooConfig, find_checkpoint, find_config
 
 COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method", "kind"), ("method", "terms"))
@@ -48,19 +48,20 @@ def _check_pair(
     yield from (Problem(at, reason, rests_on=COMPARED) for reason in dict.fromkeys(reasons))
 
 
-def _unequal(term: TermSpec, teacher: Pyramid, student: Pyramid) -> Iterator[str]:
+def _unequal(term: TermSection, teacher: Pyramid, student: Pyramid) -> Iterator[str]:
     """Yield where a term compares feature maps that are known to differ in channels or number."""
     if Need.FEATURES in term.needs and (teacher.channels, teacher.levels) != (student.channels, student.levels):
         yield f"{term.kind} needs pyramids of equal channels and levels: the teacher's has {teacher}, the student's {student}"
-    if isinstance(term, CrossKdCls | CrossKdBox):
+    if term.point is not None:
+        name = term.kind.partition("-")[0]
         if teacher.head_channels != student.head_channels:
             yield (
-                f"crosskd needs heads of equal channels: the teacher's has {teacher.head_channels}, "
+                f"{name} needs heads of equal channels: the teacher's has {teacher.head_channels}, "
                 f"the student's {student.head_channels}"
             )
         convs = [pyramid.convs for pyramid in (teacher, student) if pyramid.convs is not None]
-        if convs and term.convs > min(convs):
-            yield f"crosskd reads features after {term.convs} convolutions, a head here has {min(convs)}"
+        if convs and term.point.convs > min(convs):
+            yield f"{name} reads features after {term.point.convs} convolutions, a head here has {min(convs)}"
 
 
 def teacher_detector(teacher: TeacherSection) -> Detector:

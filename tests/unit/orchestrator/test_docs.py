@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from orchestrator.cli import main, parser
-from orchestrator.study import schema
+from orchestrator.study import algorithms, schema
 from orchestrator.study.fields import alternatives_of, is_section
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
@@ -68,6 +68,10 @@ PLACES: dict[type[Section], str] = {
     schedule.ConstantPolicy: "schedule.policy",
     schedule.Ema: "schedule.ema",
     schema.Search: "search",
+    algorithms.Grid: "search.algorithm",
+    algorithms.Random: "search.algorithm",
+    algorithms.Optuna: "search.algorithm",
+    algorithms.Pbt: "search.algorithm",
     schema.Uniform: "search.space",
     schema.LogUniform: "search.space",
     schema.Fifo: "search.scheduler",

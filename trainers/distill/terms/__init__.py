@@ -1,24 +1,9 @@
-"""Turn a method's term sections into terms that compute, one file a method."""
+"""Turn a method's term sections into terms that compute, one file a method; each section names its own."""
 
 from trainers.distill.terms.base import Term as Term
-from trainers.distill.terms.bckd import BckdClsTerm, BckdLocTerm
-from trainers.distill.terms.crosskd import CrossKdBoxTerm, CrossKdClsTerm
-from trainers.distill.terms.gid import GidResponseTerm
-from trainers.distill.terms.ld import KdMainTerm, LdMainTerm, LdVlrTerm
-from trainers.distill.terms.pkd import PkdTerm
 from trainers.schema.method import MethodSpec, terms_of
-from trainers.schema.terms import (
-    BckdCls,
-    BckdLoc,
-    CrossKdBox,
-    CrossKdCls,
-    GidResponse,
-    KdMain,
-    LdMain,
-    LdVlr,
-    Pkd,
-    TermSpec,
-)
+from trainers.schema.plugins import resolved
+from trainers.schema.terms import TermSection
 
 
 def terms(method: MethodSpec) -> dict[str, Term]:
@@ -31,29 +16,12 @@ def terms(method: MethodSpec) -> dict[str, Term]:
     return {name_of(spec): build(spec) for spec in chosen}
 
 
-def name_of(spec: TermSpec) -> str:
+def name_of(spec: TermSection) -> str:
     """Return a term's name in losses and metrics."""
     return spec.kind.replace("-", "_")
 
 
-def build(spec: TermSpec) -> Term:
+def build(spec: TermSection) -> Term:
     """Return the term that computes ``spec``."""
-    match spec:
-        case BckdCls():
-            return BckdClsTerm(spec)
-        case BckdLoc():
-            return BckdLocTerm(spec)
-        case LdMain():
-            return LdMainTerm(spec)
-        case LdVlr():
-            return LdVlrTerm(spec)
-        case KdMain():
-            return KdMainTerm(spec)
-        case Pkd():
-            return PkdTerm(spec)
-        case GidResponse():
-            return GidResponseTerm(spec)
-        case CrossKdCls():
-            return CrossKdClsTerm(spec)
-        case CrossKdBox():
-            return CrossKdBoxTerm(spec)
+    found: Term = resolved(spec.computed_by)(spec)
+    return found
