@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from dashboards.schema import Dashboard
+from dashboards.views import views
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import StudyErrors
 from orchestrator.study.document import Document, read_file
@@ -18,10 +19,10 @@ from trainers.schema.base import Section
 A_DASHBOARD = "a dashboard is a mapping (title:, metric:, view:, filter:, group_by:, baselines:)"
 SHIPPED = Path(__file__).with_name("saved_views")
 Text = Annotated[str, Field(min_length=1, max_length=250)]
-View = Literal[
-    "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
-    "rungs", "classes", "predictions", "failures",
-]  # fmt: skip
+if TYPE_CHECKING:
+    ViewId = str
+else:  # installed packages may add some
+    ViewId = Literal[tuple(views())]
 
 
 class SavedView(Section):
@@ -34,7 +35,7 @@ class SavedView(Section):
 
     title: Text
     metric: Text = "coco/bbox_mAP"
-    view: View = "leaderboard"
+    view: ViewId = "leaderboard"
     filter: dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field({}, max_length=50)
     group_by: tuple[Text, ...] = ()
     baselines: tuple[Text, ...] = ("none",)

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from dashboards.live import Body, Live
 from dashboards.predictions import LARGEST, Artifacts, kind_of
 from dashboards.schema import VERSION
+from dashboards.views import list_script, views
 from orchestrator.core.errors import OperationError, UserError
 
 WEB = Path(__file__).with_name("web")
@@ -47,6 +48,8 @@ def application(live: Live, artifacts: Artifacts, hosts: tuple[str, ...] = LOOPB
         Route("/api/snapshot", _snapshot(live)),
         Route("/api/histories", _histories(live)),
         Route("/api/artifact", _artifact(live, artifacts)),
+        Route("/app/views.js", lambda request: _script(list_script())),
+        Route("/app/views/{id}.js", _view),
         Mount("/app", StaticFiles(directory=WEB / "app")),
         Mount("/vendor", StaticFiles(directory=WEB / "vendor")),
     ]
@@ -114,6 +117,16 @@ def _histories(live: Live) -> Handler:
         return JSONResponse({"steps": found["steps"], "runs": runs})
 
     return answer
+
+
+def _view(request: Request) -> Response:
+    """Answer with the script of a view, whichever package it lies in."""
+    found = views().get(request.path_params["id"])
+    return _script(found.text()) if found else JSONResponse({"detail": "there is no such file"}, status_code=404)
+
+
+def _script(text: str) -> Response:
+    return Response(text, media_type="text/javascript")
 
 
 def _artifact(live: Live, artifacts: Artifacts) -> Handler:

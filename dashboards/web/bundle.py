@@ -9,9 +9,11 @@ import re
 from importlib.resources import files
 from pathlib import PurePosixPath
 
+from dashboards.views import list_script, views
 from dashboards.web.escape import in_script
 
 ENTRY = "app/main.js"
+LIST, FOLDER = "app/views.js", "app/views/"
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^\s*(import|export)\b.*", re.MULTILINE)
@@ -40,8 +42,11 @@ def script() -> str:
 
 
 def read(name: str) -> str:
-    """Return the text of one file of the page."""
-    return files("dashboards.web").joinpath(name).read_text(encoding="utf-8")
+    """Return the text of one file of the page; the list of views is made, and views may lie in other packages."""
+    if name == LIST:
+        return list_script()
+    view = views().get(PurePosixPath(name).stem) if name.startswith(FOLDER) else None
+    return view.text() if view else files("dashboards.web").joinpath(name).read_text(encoding="utf-8")
 
 
 def _scripts(snapshot: str) -> str:

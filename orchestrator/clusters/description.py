@@ -1,17 +1,14 @@
 """Define the cluster description: the keys of a file in ``configs/clusters``, for every platform."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from orchestrator.clusters.platforms import Folder, Name, Platform, Value, Variable, Word, platforms
 from orchestrator.core.redact import is_secret_name
+from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=40)]
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@+=-]*$", max_length=300)]
-Folder = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/-]*$", max_length=300)]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)]
-Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", max_length=1000)]
+from trainers.schema.plugins import one_of
 
 
 class Head(Section):
@@ -67,84 +64,19 @@ class VolumeClaim(Section):
     path: Folder = "/mnt/stillhouse"
 
 
-class Aws(Section):
-    """Start machines at AWS with Ray's cluster launcher."""
-
-    kind: Literal["aws"] = "aws"
-    region: Word
-    zones: tuple[Word, ...] = ()
-    machine_image: Word | None = None
-    instance_profile: Word | None = None
-    ssh_user: Word = "ubuntu"
-    disk_gib: int = Field(150, ge=30, le=16384)
-
-
-class Gcp(Section):
-    """Start machines at Google Cloud with Ray's cluster launcher."""
-
-    kind: Literal["gcp"] = "gcp"
-    project: Word
-    region: Word
-    zone: Word
-    machine_image: Word
-    ssh_user: Word = "ubuntu"
-    disk_gib: int = Field(150, ge=30, le=65536)
-
-
-class Machines(Section):
-    """Use running machines, reached by ssh, with Ray's cluster launcher."""
-
-    kind: Literal["machines"] = "machines"
-    head: Word
-    workers: tuple[Word, ...] = ()
-    ssh_user: Word
-    ssh_key: str | None = Field(None, pattern=r"^[A-Za-z0-9._/~-]+$", max_length=300)
-
-
-class Toleration(Section):
-    """Tolerate this taint, so that pods can run on its nodes."""
-
-    key: Word
-    value: Word | None = None
-    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
-
-
-class Kubernetes(Section):
-    """Let KubeRay's operator make the cluster. ``secret`` names the Secret with credentials for MLflow and S3."""
-
-    kind: Literal["kubernetes"] = "kubernetes"
-    namespace: Name = "stillhouse"
-    secret: Name | None = None
-    head_selector: dict[Word, Word] = {}
-    spot_selector: dict[Word, Word] = {}
-    spot_tolerations: tuple[Toleration, ...] = ()
-
-
-class Slurm(Section):
-    """Let Slurm start head and workers as one job on its nodes; the first node is the head."""
-
-    kind: Literal["slurm"] = "slurm"
-    partition: Word | None = None
-    account: Word | None = None
-    hours: int = Field(24, ge=1, le=8760)
-
-
-Platform = Annotated[Aws | Gcp | Machines | Kubernetes | Slurm, Field(discriminator="kind")]
+if TYPE_CHECKING:
+    PlatformSpec = Platform
+else:  # installed packages may add some
+    PlatformSpec = one_of(platforms().values())
 Storage = Annotated[SharedFolder | Nfs | VolumeClaim, Field(discriminator="kind")]
 Environment = dict[Variable, Value]
-
-STORED = {
-    "folder": "aws, gcp, machines or slurm",
-    "nfs": "aws, gcp, machines or kubernetes",
-    "claim": "kubernetes",
-}
 
 
 class Cluster(Section):
     """Describe a cluster; ``mirror`` is the object storage that keeps copies of the trials. Prices are US dollars an hour of one machine, as you pay them: spot prices for spot machines."""
 
     name: Name
-    platform: Platform
+    platform: PlatformSpec
     image: Word | None = None
     environment_folder: Folder = "/opt/stillhouse"
     head: Head
@@ -170,18 +102,13 @@ class Cluster(Section):
     def _consistent(self) -> "Cluster":
         names = [group.name for group in self.workers]
         if len(set(names)) != len(names) or "head" in names:
-            raise ValueError("workers need distinct names, and none may be named head")
-        kind = self.platform.kind
-        if kind in ("aws", "gcp") and not all(machine.machine for machine in self.machines):
-            raise ValueError(f"{kind} needs the type of each machine (machine)")
-        if kind == "kubernetes" and self.image is None:
-            raise ValueError("kubernetes needs an image")
-        if kind == "slurm" and len(self.workers) > 1:
-            raise ValueError("slurm starts one kind of node: give one entry in workers")
-        if kind not in STORED[self.storage.kind]:
-            raise ValueError(
-                f"{kind} cannot have storage of kind {self.storage.kind}, which is for {STORED[self.storage.kind]}"
-            )
+            raise ValueError("workers need names of their own, and none may be called head")
+        if fault := self.platform.fault(self):
+            raise ValueError(fault)
+        if self.storage.kind not in self.platform.storages:
+            able = alternatives(kind for kind, found in platforms().items() if self.storage.kind in found.storages)
+            kind = self.platform.kind
+            raise ValueError(f"{kind} cannot have storage of kind {self.storage.kind}, which is for {able}")
         return self
 
     @property
@@ -193,6 +120,11 @@ class Cluster(Section):
     def machines(self) -> "tuple[Head | Workers, ...]":
         """Return the head and each kind of worker."""
         return (self.head, *self.workers)
+
+    @property
+    def machine_types(self) -> list[str | None]:
+        """Return what the head and each kind of worker are called by who hires them out."""
+        return [machine.machine for machine in self.machines]
 
     @property
     def environment(self) -> dict[str, str]:

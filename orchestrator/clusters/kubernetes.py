@@ -3,7 +3,8 @@
 from importlib.metadata import version
 from typing import Any
 
-from orchestrator.clusters.description import Cluster, Head, Kubernetes, Nfs, VolumeClaim, Workers
+from orchestrator.clusters.description import Cluster, Head, Nfs, VolumeClaim, Workers
+from orchestrator.clusters.platforms import Kubernetes
 from orchestrator.clusters.ray_file import SAFE, SAFE_AMOUNT
 from orchestrator.core.errors import UserError
 

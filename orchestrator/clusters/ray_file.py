@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from orchestrator.clusters.description import Aws, Cluster, Gcp, Head, Machines, Nfs, Workers
+from orchestrator.clusters.description import Cluster, Head, Nfs, Workers
+from orchestrator.clusters.platforms import Aws, Gcp, Machines
 from orchestrator.core.errors import UserError
 
 HEAD = "head"

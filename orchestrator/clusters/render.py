@@ -1,12 +1,11 @@
 """Render the files that others make a cluster of, from its description: who reads which depends on the platform."""
 
-from collections.abc import Callable
-
 from orchestrator.clusters.description import Cluster
 from orchestrator.clusters.kubernetes import ray_cluster, ray_job
 from orchestrator.clusters.ray_file import ray_file
 from orchestrator.clusters.scripts import sky_task, slurm_script
 from orchestrator.clusters.yaml_text import yaml_text
+from trainers.schema.plugins import resolved
 
 TOKEN_FILE = "auth_token"  # beside the rendered file; ``stillhouse cluster up`` makes it
 Files = dict[str, str]
@@ -18,17 +17,21 @@ def render(cluster: Cluster, study: str | None = None) -> Files:
     ``study`` is the text of a study with its bases, for files that carry one; without it those are left out, or name a
     file ``study.yaml`` beside them.
     """
-    by_platform: dict[str, Callable[[], Files]] = {
-        "aws": lambda: launcher(cluster) | sky(cluster, study),
-        "gcp": lambda: launcher(cluster) | sky(cluster, study),
-        "machines": lambda: launcher(cluster),
-        "kubernetes": lambda: kubernetes(cluster, study),
-        "slurm": lambda: {f"{cluster.name}.sbatch": slurm_script(cluster)},
-    }
-    return by_platform[cluster.platform.kind]()
+    found: Files = resolved(cluster.platform.renderer)(cluster, study)
+    return found
 
 
-def launcher(cluster: Cluster) -> Files:
+def slurm(cluster: Cluster, study: str | None = None) -> Files:
+    """Return Slurm's batch script."""
+    return {f"{cluster.name}.sbatch": slurm_script(cluster)}
+
+
+def launcher_and_sky(cluster: Cluster, study: str | None = None) -> Files:
+    """Return the file of Ray's cluster launcher, and SkyPilot's where the machines run an image."""
+    return launcher(cluster) | sky(cluster, study)
+
+
+def launcher(cluster: Cluster, study: str | None = None) -> Files:
     """Return the file of Ray's cluster launcher."""
     usage = f"Usage: ray up {cluster.name}.ray.yaml. The file {TOKEN_FILE} beside it holds the cluster's token:\n"
     usage += f"  (umask 077; python3 -c 'import secrets; print(secrets.token_hex(32))' > {TOKEN_FILE})"

@@ -3,7 +3,8 @@
 import shlex
 from typing import Any
 
-from orchestrator.clusters.description import Aws, Cluster, Gcp, Slurm
+from orchestrator.clusters.description import Cluster
+from orchestrator.clusters.platforms import Aws, Gcp, Slurm
 from orchestrator.clusters.ray_file import mounting
 from orchestrator.core.errors import UserError
 

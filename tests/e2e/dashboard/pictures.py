@@ -13,15 +13,13 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser
 
+from dashboards.views import BUILT_IN
 from orchestrator.core.store import Store
 from tests.e2e.dashboard.browser import PHONE, WIDE, chromium, watched
 from tests.e2e.dashboard.conftest import served
 from tests.e2e.dashboard.fake_store import build
 
-VIEWS = (
-    "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
-    "rungs", "classes", "predictions", "failures",
-)  # fmt: skip
+VIEWS = tuple(view.id for view in BUILT_IN)
 SETTINGS = {"compare": {"states": "finished", "methods": "bckd"}}  # the two best of a method: their settings fit
 OTHERS = {
     "guard": ("leaderboard", WIDE, "light"),

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboards.views import BUILT_IN
 from tests.e2e.dashboard.browser import PHONE, Watched, watched
 from tests.e2e.dashboard.fake_store import HOSTILE
 
 AXE = Path(__file__).with_name("axe.min.js")
-VIEWS = (
-    "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
-    "rungs", "classes", "predictions", "failures",
-)  # fmt: skip
+VIEWS = tuple(view.id for view in BUILT_IN)
 CHARTS = {
     "compare": "overlay", "curves": "curves", "terms": "terms-loss", "phases": "phase-0", "alpha": "alpha",
     "parallel": "parallel", "importance": "importance-0", "cost": "cost", "rungs": "rungs", "classes": "classes",

@@ -92,7 +92,17 @@ def test_compressed_for_whoever_takes_it(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/style.css", "/app/main.js", "/vendor/echarts.min.js", "/api/snapshot", "/nothing"]
+    "path",
+    [
+        "/",
+        "/style.css",
+        "/app/main.js",
+        "/app/views.js",
+        "/app/views/cost.js",
+        "/vendor/echarts.min.js",
+        "/api/snapshot",
+        "/nothing",
+    ],
 )
 def test_every_answer_forbids_what_comes_from_elsewhere(client, path):
     answer = client.get(path)

@@ -1,0 +1,59 @@
+"""List the page's views, in the order of its menu. Imports nothing heavy.
+
+A package adds a view by an entry point in the group ``stillhouse.views`` that names a ``DashboardView``.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from trainers.schema.plugins import BrokenPlugin, plugged
+
+GROUP = "stillhouse.views"
+OURS = "dashboards.web"
+ID = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardView:
+    """Name a view: its ``id`` in addresses and dashboards, and the package that holds its script as ``script``.
+
+    The script exports ``view``, an object with this ``id``, a ``title``, a ``lede`` and ``render({ trials, ... })``. It is
+    served beside the built-in ones, so it imports their helpers from ``../table.js`` and the like.
+    """
+
+    id: str
+    package: str
+    script: str
+
+    def text(self) -> str:
+        """Return the script."""
+        return files(self.package).joinpath(self.script).read_text(encoding="utf-8")
+
+
+BUILT_IN = tuple(
+    DashboardView(name, OURS, f"app/views/{name}.js")
+    for name in (
+        "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
+        "rungs", "classes", "predictions", "failures",
+    )
+)  # fmt: skip
+
+
+@cache
+def views() -> dict[str, DashboardView]:
+    """Return the views by id: the built-in ones, then those of installed packages."""
+    found: dict[str, DashboardView] = {}
+    for view in (*BUILT_IN, *plugged(GROUP, DashboardView)):
+        if not ID.fullmatch(view.id) or view.id in found:
+            raise BrokenPlugin(f"{view.package} adds a view {view.id!r}: {GROUP} needs small letters, and each id once")
+        found[view.id] = view
+    return found
+
+
+def list_script() -> str:
+    """Return the page's module ``app/views.js``: it imports all views and lists them."""
+    names = list(views())
+    imports = "\n".join(f'import {{ view as {name} }} from "./views/{name}.js";' for name in names)
+    return f"// The views, in the order of the menu.\n\n{imports}\n\nexport const VIEWS = [{', '.join(names)}];\n"

@@ -1,0 +1,149 @@
+"""Say who provides a cluster's machines: one section a platform, with what it takes and who renders its files.
+
+A package adds a platform by an entry point in the group ``stillhouse.platforms`` that names a ``Platform``.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Protocol
+
+from pydantic import Field, StringConstraints
+
+from trainers.schema.base import Section
+from trainers.schema.plugins import by_kind, plugged_sections
+
+GROUP = "stillhouse.platforms"
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=40)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@+=-]*$", max_length=300)]
+Folder = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/-]*$", max_length=300)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)]
+Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", max_length=1000)]
+
+
+class Wanted(Protocol):
+    """Show of a description of a cluster what a platform may have something against."""
+
+    @property
+    def image(self) -> str | None:
+        """Return the image that the machines run."""
+
+    @property
+    def workers(self) -> Sequence[Section]:
+        """Return each kind of worker."""
+
+    @property
+    def machine_types(self) -> Sequence[str | None]:
+        """Return what the head and each kind of worker are called by who hires them out."""
+
+
+class Platform(Section):
+    """Hold what one platform has to be told.
+
+    ``storages`` are the kinds of storage that its machines can have. ``renderer`` is an import string,
+    ``module:function``; it is called with a cluster and a study's text (``None``: no study) and returns the texts of the
+    files that the platform reads, by name.
+    """
+
+    storages: ClassVar[frozenset[str]]
+    renderer: ClassVar[str]
+    kind: str
+
+    def fault(self, cluster: Wanted) -> str | None:
+        """Return why this platform cannot provide ``cluster``, in one sentence; ``None`` when it can."""
+        return None
+
+
+def machine_types_missing(platform: Platform, cluster: Wanted) -> str | None:
+    """Return the sentence for a cluster that does not say which machines to hire."""
+    return None if all(cluster.machine_types) else f"{platform.kind} needs the type of each machine (machine)"
+
+
+class Aws(Platform):
+    """Let Ray's cluster launcher start machines at AWS."""
+
+    storages = frozenset({"folder", "nfs"})
+    renderer = "orchestrator.clusters.render:launcher_and_sky"
+    kind: Literal["aws"] = "aws"
+    region: Word
+    zones: tuple[Word, ...] = ()
+    machine_image: Word | None = None
+    instance_profile: Word | None = None
+    ssh_user: Word = "ubuntu"
+    disk_gib: int = Field(150, ge=30, le=16384)
+
+    def fault(self, cluster: Wanted) -> str | None:
+        return machine_types_missing(self, cluster)
+
+
+class Gcp(Platform):
+    """Let Ray's cluster launcher start machines at Google Cloud."""
+
+    storages = frozenset({"folder", "nfs"})
+    renderer = "orchestrator.clusters.render:launcher_and_sky"
+    kind: Literal["gcp"] = "gcp"
+    project: Word
+    region: Word
+    zone: Word
+    machine_image: Word
+    ssh_user: Word = "ubuntu"
+    disk_gib: int = Field(150, ge=30, le=65536)
+
+    def fault(self, cluster: Wanted) -> str | None:
+        return machine_types_missing(self, cluster)
+
+
+class Machines(Platform):
+    """Let Ray's cluster launcher use machines that run already and are reached by ssh."""
+
+    storages = frozenset({"folder", "nfs"})
+    renderer = "orchestrator.clusters.render:launcher"
+    kind: Literal["machines"] = "machines"
+    head: Word
+    workers: tuple[Word, ...] = ()
+    ssh_user: Word
+    ssh_key: str | None = Field(None, pattern=r"^[A-Za-z0-9._/~-]+$", max_length=300)
+
+
+class Toleration(Section):
+    """Let pods onto nodes that carry this taint."""
+
+    key: Word
+    value: Word | None = None
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
+
+
+class Kubernetes(Platform):
+    """Let KubeRay's operator make the cluster. ``secret`` names the Secret with credentials for MLflow and S3."""
+
+    storages = frozenset({"nfs", "claim"})
+    renderer = "orchestrator.clusters.render:kubernetes"
+    kind: Literal["kubernetes"] = "kubernetes"
+    namespace: Name = "stillhouse"
+    secret: Name | None = None
+    head_selector: dict[Word, Word] = {}
+    spot_selector: dict[Word, Word] = {}
+    spot_tolerations: tuple[Toleration, ...] = ()
+
+    def fault(self, cluster: Wanted) -> str | None:
+        return "kubernetes needs an image" if cluster.image is None else None
+
+
+class Slurm(Platform):
+    """Let Slurm start head and workers as one job on its nodes; the first node is the head."""
+
+    storages = frozenset({"folder"})
+    renderer = "orchestrator.clusters.render:slurm"
+    kind: Literal["slurm"] = "slurm"
+    partition: Word | None = None
+    account: Word | None = None
+    hours: int = Field(24, ge=1, le=8760)
+
+    def fault(self, cluster: Wanted) -> str | None:
+        return "slurm starts one kind of node: give one entry in workers" if len(cluster.workers) > 1 else None
+
+
+BUILT_IN: tuple[type[Platform], ...] = (Aws, Gcp, Machines, Kubernetes, Slurm)
+
+
+def platforms() -> dict[str, type[Platform]]:
+    """Return the platforms by kind: the built-in ones, then those of installed packages."""
+    return by_kind(BUILT_IN, plugged_sections(GROUP, Platform), GROUP)
