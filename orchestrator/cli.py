@@ -6,8 +6,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from orchestrator.commands.carry_out import carry_out, log_plainly
+from orchestrator.commands.carry_out import carry_out, complain, log_plainly
+from orchestrator.core.exit_codes import WRONG_INPUT
 from orchestrator.core.version import own_version
+from trainers.schema.plugins import BrokenPlugin
 
 COMMANDS = (
     "check",
@@ -38,7 +40,10 @@ EPILOG = "exit codes: 0 done, 1 an operation failed, 2 wrong input, 130 interrup
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; users' errors are one message on stderr, never a traceback."""
-    arguments = parser().parse_args(argv) if argv is not None else parsed_at_start()
+    try:
+        arguments = parser().parse_args(argv) if argv is not None else parsed_at_start()
+    except BrokenPlugin as error:  # the lists of kinds are made when commands are imported
+        return complain(error, WRONG_INPUT).code
     log_plainly()
     return carry_out(lambda: arguments.run(arguments)).code
 

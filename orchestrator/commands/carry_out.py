@@ -12,6 +12,7 @@ from orchestrator.core.findings import StudyErrors
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.printable import printable, printable_lines
 from orchestrator.core.redact import redacted
+from trainers.schema.plugins import BrokenPlugin
 
 STOPPED = "interrupted; reported results are kept, and the same command resumes from them"
 
@@ -23,10 +24,10 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
     except StudyErrors as errors:
         print(errors, file=sys.stderr)
         return ExitStatus(WRONG_INPUT, str(errors).splitlines()[0])
-    except UserError as error:
-        return _complain(error, WRONG_INPUT)
+    except (UserError, BrokenPlugin) as error:
+        return complain(error, WRONG_INPUT)
     except OperationError as error:
-        return _complain(error, FAILED)
+        return complain(error, FAILED)
     except KeyboardInterrupt:
         print(f"stillhouse: {STOPPED}", file=sys.stderr)
         return ExitStatus(INTERRUPTED, STOPPED)
@@ -34,11 +35,11 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
         return ExitStatus(OK)
     except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
-        return _complain(error, FAILED)
+        return complain(error, FAILED)
     return ended if isinstance(ended, ExitStatus) else ExitStatus(ended)
 
 
-def _complain(error: Exception, code: int) -> ExitStatus:
+def complain(error: Exception, code: int) -> ExitStatus:
     """Print an error as one line that is safe to print and holds no secret."""
     reason = printable(redacted(str(error)))
     print(f"stillhouse: {reason}", file=sys.stderr)
