@@ -123,7 +123,7 @@ class Cluster(Section):
 
     @property
     def machine_types(self) -> list[str | None]:
-        """Return what the head and each kind of worker are called by who hires them out."""
+        """Return the provider's machine types of the head and of each worker group."""
         return [machine.machine for machine in self.machines]
 
     @property

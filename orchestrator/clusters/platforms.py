@@ -1,4 +1,4 @@
-"""Say who provides a cluster's machines: one section a platform, with what it takes and who renders its files.
+"""Define the platforms that can provide a cluster's machines: one section each, with its storages and its renderer.
 
 A package adds a platform by an entry point in the group ``stillhouse.platforms`` that names a ``Platform``.
 """
@@ -20,7 +20,7 @@ Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", 
 
 
 class Wanted(Protocol):
-    """Show of a description of a cluster what a platform may have something against."""
+    """Give a platform the parts of a cluster's description that it may refuse."""
 
     @property
     def image(self) -> str | None:
@@ -28,15 +28,15 @@ class Wanted(Protocol):
 
     @property
     def workers(self) -> Sequence[Section]:
-        """Return each kind of worker."""
+        """Return the worker groups."""
 
     @property
     def machine_types(self) -> Sequence[str | None]:
-        """Return what the head and each kind of worker are called by who hires them out."""
+        """Return the provider's machine types of the head and of each worker group."""
 
 
 class Platform(Section):
-    """Hold what one platform has to be told.
+    """Hold the settings of one platform.
 
     ``storages`` are the kinds of storage that its machines can have. ``renderer`` is an import string,
     ``module:function``; it is called with a cluster and a study's text (``None``: no study) and returns the texts of the
@@ -48,7 +48,7 @@ class Platform(Section):
     kind: str
 
     def fault(self, cluster: Wanted) -> str | None:
-        """Return why this platform cannot provide ``cluster``, in one sentence; ``None`` when it can."""
+        """Return one sentence that says why this platform cannot provide ``cluster``; ``None`` when it can."""
         return None
 
 

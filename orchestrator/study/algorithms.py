@@ -1,4 +1,4 @@
-"""Name the search algorithms: one section each, with what it may do and its sampler. Imports nothing heavy.
+"""Define the search algorithms: one section each, with its abilities and its sampler. Imports nothing heavy.
 
 A package adds an algorithm by an entry point in the group ``stillhouse.algorithms`` that names an ``Algorithm``.
 """
@@ -12,13 +12,13 @@ GROUP = "stillhouse.algorithms"
 
 
 class Algorithm(Section):
-    """Hold the keys that one search algorithm has of its own; the keys of ``search`` beside it are everybody's.
+    """Hold the keys that belong to one search algorithm; all algorithms share the other keys of ``search``.
 
-    ``sampler`` is an import string, ``module:Class``, of an ``orchestrator.search.advisor.Advisor`` that is made with
-    the study; "" where all points are known beforehand. ``samples`` says what ``search.samples`` counts; "" where it
-    counts nothing, since every combination is a point. With ``has_segments`` a trial goes on from its parent's last
-    state, as ``search.population`` says. One that is ``sequential`` learns nothing from points that are tried beside
-    each other, so an automatic cohort stays small.
+    ``sampler`` is an import string, ``module:Class``, of an ``orchestrator.search.advisor.Advisor`` that takes the
+    study; "" where all points are known beforehand. ``samples`` says for messages how ``search.samples`` is counted; ""
+    where every combination is a point. With ``has_segments`` a trial continues from its parent's last state, as
+    ``search.population`` says. A ``sequential`` algorithm learns nothing from points that run side by side, so an
+    automatic cohort stays small.
     """
 
     sampler: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""Find what installed packages add to Stillhouse: each extension point is a group of entry points. Imports nothing heavy."""
+"""Load the extensions of installed packages: each extension point is a group of entry points. Imports nothing heavy."""
 
 from collections.abc import Iterable
 from functools import cache, reduce
@@ -43,14 +43,14 @@ def one_of(sections: Iterable[type[Section]]) -> Any:
 
 
 def resolved(place: str) -> Any:
-    """Return what an import string, ``module:name``, names."""
+    """Import and return the object of an import string, ``module:name``."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 
 
 @cache
 def _by_group() -> dict[str, list[EntryPoint]]:
-    """Return the groups of ours: looking through all installed packages takes a hundredth of a second, so once."""
+    """Return our groups; cached, because a look through all installed packages takes a hundredth of a second."""
     found = entry_points()
     return {group: list(found.select(group=group)) for group in found.groups if group.startswith("stillhouse.")}
 
@@ -61,7 +61,7 @@ def _loaded(point: EntryPoint, wanted: type[T]) -> T:
     )
     try:
         found = point.load()
-    except Exception as error:  # whatever the module of a stranger raises
+    except Exception as error:  # any error that a stranger's module raises
         raise BrokenPlugin(f"{place} cannot be loaded: {type(error).__name__}: {error}; mend or remove it") from error
     if not isinstance(found, wanted):
         raise BrokenPlugin(f"{place} is no {wanted.__name__}, but a {type(found).__name__}; mend or remove it")

@@ -40,10 +40,10 @@ class Need(StrEnum):
 
 
 class TermSection(Section):
-    """Hold what every term says: its kind, its weight, and as class variables what it needs and what computes it.
+    """Hold the keys of every term, ``kind`` and ``weight``; class variables name its needs and its implementation.
 
-    ``computed_by`` is an import string, ``module:Class``, of a ``trainers.distill.terms.base.Term`` that is made with
-    this section; it is loaded only where something is trained. A package adds a term by an entry point in the group
+    ``computed_by`` is an import string, ``module:Class``, of a ``trainers.distill.terms.base.Term`` that takes this
+    section; only training loads it. A package adds a term by an entry point in the group
     ``stillhouse.terms`` that names its section.
     """
 
