@@ -19,7 +19,7 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_le
 Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", max_length=1000)]
 
 
-class Wanted(Protocol):
+class ClusterParts(Protocol):
     """Give a platform the parts of a cluster's description that it may refuse."""
 
     @property
@@ -47,12 +47,12 @@ class Platform(Section):
     renderer: ClassVar[str]
     kind: str
 
-    def fault(self, cluster: Wanted) -> str | None:
+    def fault(self, cluster: ClusterParts) -> str | None:
         """Return one sentence that says why this platform cannot provide ``cluster``; ``None`` when it can."""
         return None
 
 
-def machine_types_missing(platform: Platform, cluster: Wanted) -> str | None:
+def machine_types_missing(platform: Platform, cluster: ClusterParts) -> str | None:
     """Return the sentence for a cluster that does not say which machines to hire."""
     return None if all(cluster.machine_types) else f"{platform.kind} needs the type of each machine (machine)"
 
@@ -70,7 +70,7 @@ class Aws(Platform):
     ssh_user: Word = "ubuntu"
     disk_gib: int = Field(150, ge=30, le=16384)
 
-    def fault(self, cluster: Wanted) -> str | None:
+    def fault(self, cluster: ClusterParts) -> str | None:
         return machine_types_missing(self, cluster)
 
 
@@ -87,7 +87,7 @@ class Gcp(Platform):
     ssh_user: Word = "ubuntu"
     disk_gib: int = Field(150, ge=30, le=65536)
 
-    def fault(self, cluster: Wanted) -> str | None:
+    def fault(self, cluster: ClusterParts) -> str | None:
         return machine_types_missing(self, cluster)
 
 
@@ -123,7 +123,7 @@ class Kubernetes(Platform):
     spot_selector: dict[Word, Word] = {}
     spot_tolerations: tuple[Toleration, ...] = ()
 
-    def fault(self, cluster: Wanted) -> str | None:
+    def fault(self, cluster: ClusterParts) -> str | None:
         return "kubernetes needs an image" if cluster.image is None else None
 
 
@@ -137,7 +137,7 @@ class Slurm(Platform):
     account: Word | None = None
     hours: int = Field(24, ge=1, le=8760)
 
-    def fault(self, cluster: Wanted) -> str | None:
+    def fault(self, cluster: ClusterParts) -> str | None:
         return "slurm starts one kind of node: give one entry in workers" if len(cluster.workers) > 1 else None
 
 

@@ -19,7 +19,7 @@ from orchestrator.core.store import Store
 from orchestrator.submit.connect import connect
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.logs import followed, shown
-from orchestrator.submit.states import ALIVE, SubmissionState
+from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, Submissions
 
 REACH_S = 120.0  # until the dashboard of a cluster that is up must answer

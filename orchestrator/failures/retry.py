@@ -53,7 +53,7 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Retry
     return RetryDecision(kind, again, reason, rule.pause_s)
 
 
-def spent(events: list[Event], run: str, kind: Kind) -> int:
+def spent(events: list[Event], run: str, kind: FailureKind) -> int:
     """Return how many failures of ``kind`` the trial has had in ``run``."""
     return sum(event.kind == kind and event.run == run for event in events)
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from orchestrator.plan.draws import seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
-from orchestrator.study.schema import Domain, LogUniform, Population, Search, Study, Uniform
+from orchestrator.study.schema import Domain, LogUniform, Population, Search, StudySpec, Uniform
 from orchestrator.study.space import draw
 
 
@@ -21,7 +21,7 @@ class PopulationSampler:
     before all results of the generation before are there.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: StudySpec) -> None:
         search, epochs = study.search, study.schedule.epochs or 1
         self._search, self._epochs, self._size = search, epochs, search.samples or 1
         self._generations = math.ceil(epochs / search.population.every_epochs)

@@ -10,7 +10,7 @@ from orchestrator.plan.draws import random_first, seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
 from orchestrator.study.fingerprint import canonical_json
-from orchestrator.study.schema import Domain, LogUniform, Study, Uniform
+from orchestrator.study.schema import Domain, LogUniform, StudySpec, Uniform
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -23,7 +23,7 @@ class TpeSampler:
     side by side differ.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: StudySpec) -> None:
         search = study.search
         self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
         self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}

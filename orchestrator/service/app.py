@@ -26,7 +26,7 @@ from orchestrator.service.validation import Sent, SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import ended
 from orchestrator.submit.identity import key_in
-from orchestrator.submit.states import RESUMABLE, SubmissionState
+from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
 
 LOOK_S, SILENCE_S = 0.5, 15.0  # between looks for events; before a stream says that it lives

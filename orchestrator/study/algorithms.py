@@ -14,7 +14,7 @@ GROUP = "stillhouse.algorithms"
 class Algorithm(Section):
     """Hold the keys that belong to one search algorithm; all algorithms share the other keys of ``search``.
 
-    ``sampler`` is an import string, ``module:Class``, of an ``orchestrator.search.advisor.Advisor`` that takes the
+    ``sampler`` is an import string, ``module:Class``, of an ``orchestrator.search.sampler.Sampler`` that takes the
     study; "" where all points are known beforehand. ``samples`` says for messages how ``search.samples`` is counted; ""
     where every combination is a point. With ``has_segments`` a trial continues from its parent's last state, as
     ``search.population`` says. A ``sequential`` algorithm learns nothing from points that run side by side, so an
@@ -57,7 +57,7 @@ class Random(Algorithm):
 class Optuna(Algorithm):
     """Try the combination of which Optuna's tree-structured Parzen estimator expects most."""
 
-    sampler = "orchestrator.search.tpe:TpeAdvisor"
+    sampler = "orchestrator.search.tpe:TpeSampler"
     takes_objectives = True
     takes_warm_start = True
     kind: Literal["optuna"]
@@ -66,7 +66,7 @@ class Optuna(Algorithm):
 class Pbt(Algorithm):
     """Train a population whose worst members go on from the best (population-based training)."""
 
-    sampler = "orchestrator.search.population:PopulationAdvisor"
+    sampler = "orchestrator.search.population:PopulationSampler"
     samples = "the number of members"
     has_segments = True
     sequential = False

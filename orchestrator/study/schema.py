@@ -23,6 +23,7 @@ from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import Detector
 from trainers.schema.image_pipeline import MultiScale
 from trainers.schema.method import MethodSpec
+from trainers.schema.plugins import one_of
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
 

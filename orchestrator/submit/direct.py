@@ -9,7 +9,7 @@ from orchestrator.submit.identity import Attempt, key_in, parse_attempt
 from orchestrator.submit.job_request import JobRequest, ray_job
 from orchestrator.submit.reconcile import RayJob, reconcile
 from orchestrator.submit.record import JobRecord, JobRecords
-from orchestrator.submit.states import ALIVE, RESUMABLE, SubmissionState
+from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
 
 

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from orchestrator.submit.record import JobRecord
-from orchestrator.submit.states import ALIVE, SubmissionState
+from orchestrator.submit.states import SubmissionState
 
 SILENCE_S = 90.0  # a driver writes every few seconds; machines' clocks may differ a little
 RAYS = {

@@ -18,7 +18,12 @@ class SubmissionState(StrEnum):
     @property
     def is_over(self) -> bool:
         """Tell whether nothing more happens to the submission unless somebody resumes it."""
-        return self not in (SubmissionState.QUEUED, SubmissionState.SUBMITTED, SubmissionState.RUNNING, SubmissionState.STOPPING)
+        return self not in (
+            SubmissionState.QUEUED,
+            SubmissionState.SUBMITTED,
+            SubmissionState.RUNNING,
+            SubmissionState.STOPPING,
+        )
 
     @property
     def is_resumable(self) -> bool:

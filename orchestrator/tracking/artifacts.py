@@ -6,8 +6,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.core.errors import OperationError
 from orchestrator.core.artifact_locations import first_line
+from orchestrator.core.errors import OperationError
 from orchestrator.tracking.artifact_places import artifacts_of
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
 from orchestrator.tracking.tracker import STUDENT_FOLDER

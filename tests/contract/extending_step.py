@@ -22,7 +22,7 @@ def main(config: Path) -> None:
     student, teacher = woken(config, 1).train(), FrozenTeacher(woken(config, 2))
     distiller = Distiller(student, method)
     inputs, samples = preprocess(student, (LARGE, CROWD))
-    losses = distiller(inputs, samples, teacher.look(inputs), TargetCache(), True)
+    losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache(), True)
     torch.stack(list(losses.values())).sum().backward()
     gradients = [p.grad for p in student.bbox_head.retina_cls.parameters()]
     print(

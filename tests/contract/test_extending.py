@@ -43,7 +43,7 @@ while trials := suggestions.ask(1):
     score = 1 - abs(dict(trial.spec.method)["alpha1"] - 1.0)
     (trial.directory / "history.jsonl").write_text(to_lines([Record(1, 1, {"coco/bbox_mAP": score}, final=True)]))
     write_outcome(trial.directory, Outcome("finished"))
-    suggestions.heard(trial.id)
+    suggestions.on_trial_complete(trial.id)
 print(json.dumps([[event["params"] for event in map(json.loads, plan.search_log.read_text().splitlines())
                    if event["event"] == "ask"], suggestions.over]))
 """

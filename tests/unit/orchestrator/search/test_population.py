@@ -7,17 +7,17 @@ import pytest
 
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.population import PopulationSampler
-from orchestrator.study.schema import Search, Study
+from orchestrator.study.schema import Search, StudySpec
 from trainers.schema import Schedule
 
 SPACE = {"method.alpha1": {"uniform": [0.0, 2.0]}, "schedule.lr": [0.001, 0.01, 0.1]}
 
 
-def searching(epochs: int, **given: Any) -> Study:
+def searching(epochs: int, **given: Any) -> StudySpec:
     population = {"every_epochs": 2, "quantile": 0.25, "resample": 0.0}
     content = {"algorithm": "pbt", "space": SPACE, "samples": 4, "population": population, **given}
     search = Search.model_validate_json(json.dumps(content))
-    return Study.model_construct(search=search, schedule=Schedule.model_construct(epochs=epochs))
+    return StudySpec.model_construct(search=search, schedule=Schedule.model_construct(epochs=epochs))
 
 
 def generation(sampler: PopulationSampler, size: int = 4) -> list[Suggestion]:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.tpe import TpeSampler
-from orchestrator.study.schema import Search, Study
+from orchestrator.study.schema import Search, StudySpec
 
 SPACE = {
     "method.alpha1": {"uniform": [0.0, 2.0]},
@@ -21,9 +21,9 @@ SPACE = {
 Answered = list[tuple[Suggestion, float | None]]
 
 
-def searching(**given: Any) -> Study:
+def searching(**given: Any) -> StudySpec:
     search = Search.model_validate_json(json.dumps({"algorithm": "optuna", "space": SPACE, "samples": 30, **given}))
-    return Study.model_construct(search=search)
+    return StudySpec.model_construct(search=search)
 
 
 def score(params: dict[str, Any]) -> float:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator.study.algorithms import BUILT_IN, Algorithm, algorithms
-from orchestrator.study.schema import Search, Study
+from orchestrator.study.schema import Search, StudySpec
 from trainers.schema.base import kind_of
 from trainers.schema.plugins import BrokenPlugin, by_kind, resolved
 
@@ -46,10 +46,10 @@ def test_another_value_is_told_the_names(value):
 
 
 def test_every_open_algorithm_names_a_sampler_that_is_there():
-    study = Study.model_construct(search=Search(algorithm="grid", samples=4, space={"schedule.lr": (0.1, 0.2)}))
+    study = StudySpec.model_construct(search=Search(algorithm="grid", samples=4, space={"schedule.lr": (0.1, 0.2)}))
     opened = {kind: found for kind, found in algorithms().items() if found.sampler}
     assert list(opened) == ["optuna", "pbt"]
-    assert resolved(opened["optuna"].sampler)(study).ask() is not None
+    assert resolved(opened["optuna"].sampler)(study).suggest() is not None
     assert callable(resolved(opened["pbt"].sampler))
 
 

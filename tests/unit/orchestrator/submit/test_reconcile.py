@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.submit.reconcile import SILENCE_S, RayJob, reconcile
-from orchestrator.submit.states import ALIVE, SubmissionState
+from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.job_requests import said
 
 STATUSES = ("PENDING", "RUNNING", "STOPPED", "FAILED", "SUCCEEDED", None)
