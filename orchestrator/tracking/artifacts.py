@@ -6,9 +6,9 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from orchestrator.core.artifact_locations import first_line
 from orchestrator.core.errors import OperationError
-from orchestrator.tracking.artifact_places import artifacts_of
+from orchestrator.core.redact import first_line
+from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
 from orchestrator.tracking.tracker import STUDENT_FOLDER
 from trainers.schema.digest import file_digest

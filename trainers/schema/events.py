@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.failures.kinds import FailureKind
-
 EVENTS = "events.jsonl"
 
 
@@ -48,11 +46,6 @@ def read_events(directory: str | Path) -> list[Event]:
     path = Path(directory) / EVENTS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [event for event in map(_parse, lines) if event is not None]
-
-
-def spent(events: list[Event], run: str, kind: FailureKind) -> int:
-    """Return how many failures of ``kind`` the trial has had in ``run``."""
-    return sum(event.kind == kind and event.run == run for event in events)
 
 
 def _parse(line: str) -> Event | None:
