@@ -58,7 +58,7 @@ def machine_types_missing(platform: Platform, cluster: ClusterParts) -> str | No
 
 
 class Aws(Platform):
-    """Let Ray's cluster launcher start machines at AWS."""
+    """Start machines at AWS with Ray's cluster launcher."""
 
     storages = frozenset({"folder", "nfs"})
     renderer = "orchestrator.clusters.render:launcher_and_sky"
@@ -75,7 +75,7 @@ class Aws(Platform):
 
 
 class Gcp(Platform):
-    """Let Ray's cluster launcher start machines at Google Cloud."""
+    """Start machines at Google Cloud with Ray's cluster launcher."""
 
     storages = frozenset({"folder", "nfs"})
     renderer = "orchestrator.clusters.render:launcher_and_sky"
@@ -92,7 +92,7 @@ class Gcp(Platform):
 
 
 class Machines(Platform):
-    """Let Ray's cluster launcher use machines that run already and are reached by ssh."""
+    """Use running machines, reached by ssh, with Ray's cluster launcher."""
 
     storages = frozenset({"folder", "nfs"})
     renderer = "orchestrator.clusters.render:launcher"
@@ -104,7 +104,7 @@ class Machines(Platform):
 
 
 class Toleration(Section):
-    """Let pods onto nodes that carry this taint."""
+    """Tolerate this taint, so that pods can run on its nodes."""
 
     key: Word
     value: Word | None = None
