@@ -102,7 +102,7 @@ class Cluster(Section):
     def _consistent(self) -> "Cluster":
         names = [group.name for group in self.workers]
         if len(set(names)) != len(names) or "head" in names:
-            raise ValueError("workers need names of their own, and none may be called head")
+            raise ValueError("workers need distinct names, and none may be named head")
         if fault := self.platform.fault(self):
             raise ValueError(fault)
         if self.storage.kind not in self.platform.storages:
