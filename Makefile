@@ -101,7 +101,7 @@ lint: env ## run ruff, mypy, import-linter, codespell and the check of prose
 	check() { echo "lint: $$*"; "$$@" || status=1; }
 	check $(BIN)/ruff check .
 	check $(BIN)/ruff format --check .
-	check $(BIN)/mypy $(CODE)
+	check $(BIN)/mypy $(CODE) tests
 	check $(BIN)/lint-imports
 	check $(BIN)/codespell .
 	check $(BIN)/python -m tests.prose

@@ -48,7 +48,11 @@ def docstrings(file: str, tree: ast.Module) -> Iterator[Text]:
 
 def messages(file: str, tree: ast.Module) -> Iterator[Text]:
     """Yield the literal texts of more than one word that are no docstrings; single words are keys."""
-    known = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, DOCUMENTED) and _documented(node)}
+    known = {
+        id(node.body[0].value)  # type: ignore[attr-defined]
+        for node in ast.walk(tree)
+        if isinstance(node, DOCUMENTED) and _documented(node)
+    }
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Constant)

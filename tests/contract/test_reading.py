@@ -14,7 +14,8 @@ from mlflow.tracking import MlflowClient
 from dashboards.snapshot import snapshot
 from orchestrator.core.errors import UserError
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.database_schema import OtherSchema, _revisions
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.probe import require_answer

@@ -85,7 +85,7 @@ class Runner(CommandRunnerInterface):
     def __init__(self, machine: Path, dashboard_port: int) -> None:
         self._machine, self._dashboard_port = machine, dashboard_port
 
-    def run(self, cmd: str | None = None, timeout: int = 120, port_forward: Any = None, **options: Any) -> str:
+    def run(self, cmd: str | None = None, timeout: int = 120, port_forward: Any = None, **options: Any) -> str:  # type: ignore[override]
         if cmd is None:
             [(local, _)] = port_forward or [(0, 0)]
             forward(local, self._dashboard_port)

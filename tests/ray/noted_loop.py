@@ -28,7 +28,7 @@ def train_together(
 ) -> Iterator[tuple[str, Record | Failed]]:
     """Train as the real loop does: this is it."""
     note_cohort(jobs)
-    loop.StudentTrainer = NotedTrainer  # type: ignore[misc]
+    loop.StudentTrainer = NotedTrainer  # type: ignore[misc, attr-defined]
     yield from loop.train_together(jobs, active_trials)
 
 

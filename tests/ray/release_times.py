@@ -130,7 +130,7 @@ def measure(workers: int, event: str, folder: Path) -> float | None:
     (trial.directory / SCRIPT).write_text(json.dumps(script))
     watch = Stopwatch()
     if event == "stop":
-        tune.make_scheduler = stop_after_two_epochs
+        tune.make_scheduler = stop_after_two_epochs  # type: ignore[attr-defined]
     decisions = Decisions(watch, event, trial.directory)
     tune.run_trials(Sweep(plan), plan.students, [decisions], folder / "tune", ScriptedRunner, loop=COHORT_LOOP)
     seconds = watch.result()

@@ -22,7 +22,7 @@ def local_ray() -> Iterator[str]:
     """A local Ray with an actor at work, by the address that its processes use."""
     start_ray(None)
     worker = ray.remote(Idle).remote()
-    ray.get(worker.ping.remote())
+    ray.get(worker.ping.remote())  # type: ignore[attr-defined]
     yield str(ray.get_runtime_context().gcs_address)
     stop_ray()
 
@@ -63,7 +63,7 @@ def test_the_token_stands_on_no_command_line_and_in_no_log(local_ray: str) -> No
     del local_ray
     secret = os.environ["RAY_AUTH_TOKEN"].encode()
     lines = [(Path("/proc") / str(pid) / "cmdline").read_bytes() for pid in family(os.getpid())]
-    logs = [path.read_bytes() for path in Path(ray._private.worker._global_node.get_logs_dir_path()).glob("*.*")]
+    logs = [path.read_bytes() for path in Path(ray._private.worker._global_node.get_logs_dir_path()).glob("*.*")]  # type: ignore[attr-defined]
     assert len(lines) > 3
     assert logs
     assert not [text for text in lines + logs if secret in text]

@@ -82,7 +82,7 @@ def test_each_trial_gets_a_gpu_of_its_own_and_none_runs_on_the_head(nodes: Clust
     first, second = (starts(trial.directory) for trial in plan.students)
     assert len(first) == len(second) == 1
     assert first != second
-    assert nodes.head_node.node_id not in first + second
+    assert nodes.head_node.node_id not in first + second  # type: ignore[attr-defined]
 
 
 def test_trials_of_a_node_that_is_lost_go_on_elsewhere_and_a_node_that_joins_is_used(

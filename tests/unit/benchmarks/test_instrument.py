@@ -77,7 +77,7 @@ def test_the_plain_loop_and_the_terms_are_one_formula() -> None:
 
 def test_both_evaluations_find_the_same() -> None:
     truth, found = evaluation.draw(12, 30)
-    metrics = coco_metrics(truth, found, "faster-coco-eval", list(range(1, evaluation.CLASSES + 1)))
+    metrics = coco_metrics(truth, found, "faster-coco-eval", list(range(1, evaluation.CLASSES + 1)))  # type: ignore[attr-defined]
     ours = [metrics[f"coco/{name}"] for name in STATISTICS]
     assert ours == pytest.approx(evaluation.pycocotools(truth, found), abs=1e-15)
     assert ours[0] > 0.0

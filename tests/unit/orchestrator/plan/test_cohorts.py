@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.core.store import Store
 from orchestrator.plan.cohorts import cohorts
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.plan_table import describe_cohorts, plan_json
 from orchestrator.study.load import load_study
 from trainers.schema.record import Outcome, write_outcome

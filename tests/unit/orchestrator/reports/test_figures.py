@@ -87,7 +87,7 @@ def test_boxes_stand_where_they_were_found_from_the_threshold_on():
         [PredictedImage(picture(), jpeg(), (found(), found()))], ["x", "y"], ["cat", "dog"], (0.1, 0.3, 0.95)
     )
     assert len(figure.axes) == 9
-    boxes = [[patch.get_bbox().extents.tolist() for patch in axes.patches] for axes in figure.axes]
+    boxes = [[patch.get_bbox().extents.tolist() for patch in axes.patches] for axes in figure.axes]  # type: ignore[attr-defined]
     truth = [[10, 10, 50, 50], [1, 1, 9, 9]]
     assert boxes[0] == boxes[3] == boxes[6] == truth
     assert boxes[1] == boxes[2] == [[5, 5, 8, 8], [60, 20, 90, 40], [10, 10, 51, 50]]  # the surest on top

@@ -38,7 +38,7 @@ def test_the_driver_gets_the_command_that_was_given(run_plan):
     job_request = job_request_of(run_plan("A6", "A4", **chosen), ("A6", "A4"), cluster(), further)
     attempt = parse_attempt(f"{job_request.key}-1")
     assert attempt is not None
-    script = shlex.split(entrypoint(job_request, attempt, job.own_version()))
+    script = shlex.split(entrypoint(job_request, attempt, job.own_version()))  # type: ignore[attr-defined]
     driver = job.parser().parse_args(script[script.index("orchestrator.commands.job") + 1 :])
     assert (driver.command, driver.run[:2]) == ("reproduce", ["A6", "A4"])
     arguments = parser().parse_args([driver.command, *driver.run])

@@ -17,7 +17,7 @@ def searching(epochs: int, **given: Any) -> StudySpec:
     population = {"every_epochs": 2, "quantile": 0.25, "resample": 0.0}
     content = {"algorithm": "pbt", "space": SPACE, "samples": 4, "population": population, **given}
     search = Search.model_validate_json(json.dumps(content))
-    return StudySpec.model_construct(search=search, schedule=Schedule.model_construct(epochs=epochs))
+    return StudySpec.model_construct(search=search, schedule=Schedule.model_construct(epochs=epochs))  # type: ignore[call-arg]
 
 
 def generation(sampler: PopulationSampler, size: int = 4) -> list[Suggestion]:

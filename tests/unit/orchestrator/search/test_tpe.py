@@ -23,7 +23,7 @@ Answered = list[tuple[Suggestion, float | None]]
 
 def searching(**given: Any) -> StudySpec:
     search = Search.model_validate_json(json.dumps({"algorithm": "optuna", "space": SPACE, "samples": 30, **given}))
-    return StudySpec.model_construct(search=search)
+    return StudySpec.model_construct(search=search)  # type: ignore[call-arg]
 
 
 def score(params: dict[str, Any]) -> float:

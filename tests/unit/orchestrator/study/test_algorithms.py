@@ -46,7 +46,7 @@ def test_another_value_is_told_the_names(value):
 
 
 def test_every_open_algorithm_names_a_sampler_that_is_there():
-    study = StudySpec.model_construct(search=Search(algorithm="grid", samples=4, space={"schedule.lr": (0.1, 0.2)}))
+    study = StudySpec.model_construct(search=Search(algorithm="grid", samples=4, space={"schedule.lr": (0.1, 0.2)}))  # type: ignore[call-arg]
     opened = {kind: found for kind, found in algorithms().items() if found.sampler}
     assert list(opened) == ["optuna", "pbt"]
     assert resolved(opened["optuna"].sampler)(study).suggest() is not None

@@ -149,9 +149,9 @@ def test_presets_stand_for_the_terms_and_weights_of_their_papers():
     assert of(Ld(kind="ld")) == {"ld-main": 0.25}
     assert of(Ld(kind="ld", variant="full")) == {"kd-main": 10.0, "ld-main": 0.25, "ld-vlr": 0.25}
     assert of(CrossKd(kind="crosskd")) == {"crosskd-cls": 1.0, "crosskd-box": 4.0}
-    temperatures = {term.kind: term.temperature for term in terms_of(Ld(kind="ld", variant="full"))}
+    temperatures = {term.kind: term.temperature for term in terms_of(Ld(kind="ld", variant="full"))}  # type: ignore[attr-defined]
     assert temperatures == {"kd-main": 2.0, "ld-main": 10.0, "ld-vlr": 10.0}
-    assert [term.iou for term in terms_of(Bckd(kind="bckd", variant="paper"))[1:]] == ["iou"]
+    assert [term.iou for term in terms_of(Bckd(kind="bckd", variant="paper"))[1:]] == ["iou"]  # type: ignore[attr-defined]
 
 
 def test_a_preset_and_its_terms_written_out_have_one_identity():

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.tune import make_scheduler
 from orchestrator.plan.estimate import Estimate
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.schedule import make_scheduler
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID, edit, findings_of, write

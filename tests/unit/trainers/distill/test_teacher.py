@@ -64,8 +64,8 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         return predict(self, inputs, *precision)
 
     monkeypatch.setattr(shared_batch, "load_teacher", watch_teacher)
-    monkeypatch.setattr(student_trainer, "Distiller", watch(student_trainer.Distiller, found.distillers))
-    monkeypatch.setattr(student_trainer, "build_optimizer", watch(student_trainer.build_optimizer, found.optimizers))
+    monkeypatch.setattr(student_trainer, "Distiller", watch(student_trainer.Distiller, found.distillers))  # type: ignore[attr-defined]
+    monkeypatch.setattr(student_trainer, "build_optimizer", watch(student_trainer.build_optimizer, found.optimizers))  # type: ignore[attr-defined]
     monkeypatch.setattr(FrozenTeacher, "forward", asked)
     return found
 

@@ -26,21 +26,21 @@ from trainers.schema.terms import (
     LdMain,
     LdVlr,
     Pkd,
-    TermSpec,
+    TermSection,
 )
 
 WORKERS = 2
 SHARES = ((CROWD, CROWD), (Scene((64, 96), LARGE.objects),))  # the second worker has fewer positives
 COUNT = "positives"
-DENSE: tuple[TermSpec, ...] = (
+DENSE: tuple[TermSection, ...] = (
     BckdCls(kind="bckd-cls", level_gate="none"),
     BckdLoc(kind="bckd-loc", level_gate="none"),
     Pkd(kind="pkd"),
     CrossKdCls(kind="crosskd-cls", convs=1),
     CrossKdBox(kind="crosskd-box", convs=1),
 )
-BINS: tuple[TermSpec, ...] = (LdMain(kind="ld-main"), LdVlr(kind="ld-vlr"), KdMain(kind="kd-main"))
-DELTAS: tuple[TermSpec, ...] = (GidResponse(kind="gid-response", min_side=0.0),)
+BINS: tuple[TermSection, ...] = (LdMain(kind="ld-main"), LdVlr(kind="ld-vlr"), KdMain(kind="kd-main"))
+DELTAS: tuple[TermSection, ...] = (GidResponse(kind="gid-response", min_side=0.0),)
 TERMS = {"gfl": DENSE + BINS, "atss": DENSE + DELTAS, "retinanet": DENSE + DELTAS, "fcos": DENSE + DELTAS}
 TERMS |= {"yolox": DENSE[:3]}
 

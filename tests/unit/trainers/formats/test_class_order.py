@@ -169,6 +169,9 @@ def test_a_trial_that_only_evaluates_puts_its_checkpoint_into_the_datasets_order
 class Unknown:
     """Stand for an object of a package that is not here, beside the names."""
 
+    def __repr__(self) -> str:
+        return "Unknown()"  # an address in a test's name would differ between the processes that share the tests
+
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize(

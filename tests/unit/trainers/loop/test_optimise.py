@@ -129,7 +129,7 @@ def test_a_recipe_treats_parameters_as_mmdet_does(name: str) -> None:
     assert ours.clip_grad_kwargs == theirs.clip_grad_kwargs
 
 
-@pytest.mark.parametrize("name", RECIPES.keys() - {ITERATIONS})
+@pytest.mark.parametrize("name", sorted(RECIPES.keys() - {ITERATIONS}))
 def test_a_recipe_has_the_learning_rates_of_mmdet_at_each_step(name: str) -> None:
     config, per_epoch = of_mmdet(RECIPES[name][0]), RECIPES[name][1]
     schedule = fragment(name)

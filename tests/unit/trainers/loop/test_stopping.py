@@ -89,9 +89,9 @@ def work(rank: int, folder: str, texts: list[str]) -> list[int]:
         whole, stopped = (Job.model_validate_json(text) for text in texts)
         stopping.LOOK_EVERY_S = 0.0
         counts = [len(list(train([whole])))]
-        real, stopping.stop_requested = stopping.stop_requested, stop_at(4)  # seen before step 4, agreed before step 5
+        real, stopping.stop_requested = stopping.stop_requested, stop_at(4)  # type: ignore[attr-defined]
         counts.append(len(list(train([stopped]))))
-        stopping.stop_requested = real
+        stopping.stop_requested = real  # type: ignore[attr-defined]
         counts.append(len(list(train([stopped]))))
         return counts
     finally:

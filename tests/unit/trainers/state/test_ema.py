@@ -159,7 +159,7 @@ def work(rank: int, folder: str, text: str) -> list[dict[str, Tensor]]:
     def note(detector: Any, *_: object, **__: object) -> None:
         seen.append({name: tensor.clone() for name, tensor in detector.state_dict().items()})
 
-    loop.evaluate = note  # type: ignore[assignment]
+    loop.evaluate = note  # type: ignore[assignment, attr-defined]
     limit = timedelta(seconds=120)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
     try:
