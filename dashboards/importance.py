@@ -5,10 +5,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from dashboards.numbers import number
-from dashboards.optuna_importance import optuna_importance
 from dashboards.run_record import RunRecord
 from dashboards.schema import Importance
 from dashboards.studies import NOT_SEARCHED, varying_settings
+from orchestrator.compat.optuna_importance import optuna_importance
 from orchestrator.results.comparability import Comparable, without_repeats
 
 EVALUATOR = "PED-ANOVA (Optuna)"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from orchestrator.commands.carry_out import carry_out, complain, log_plainly
+from orchestrator.compat.argparse_help import aligned
 from orchestrator.core.exit_codes import WRONG_INPUT
 from orchestrator.core.version import own_version
 from trainers.schema.plugins import BrokenPlugin
@@ -62,21 +63,13 @@ def parsed_at_start() -> argparse.Namespace:
         gc.enable()
 
 
-class AlignedFormatter(argparse.HelpFormatter):
-    """Keep the longest command on the line of its sentence: argparse forgets that commands are indented."""
-
-    def _format_action(self, action: argparse.Action) -> str:
-        self._action_max_length = max(self._action_max_length, max(map(len, COMMANDS)) + 4)
-        return super()._format_action(action)
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the command-line parser; commands are light to import and load their dependencies when they run."""
     top = argparse.ArgumentParser(
         prog="stillhouse",
         description="Distil object detectors: one YAML study, from a laptop to a cluster.",
         epilog=EPILOG,
-        formatter_class=AlignedFormatter,
+        formatter_class=aligned(COMMANDS),
     )
     top.add_argument("--version", action="version", version=f"stillhouse {own_version()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -6,6 +6,7 @@ from typing import Any
 
 from ray.tune.schedulers import TrialScheduler
 
+from orchestrator.compat.ray_tune import unpauses
 from orchestrator.plan.journal import SearchEvent, SearchLog
 from orchestrator.search.trial_state import TrialState
 from trainers.schema.record import Record, read_outcome
@@ -218,9 +219,8 @@ class RememberingScheduler(TrialScheduler):
         return PAUSE
 
     def _resumes(self, state: TrialState) -> bool:
-        """Return whether the scheduler lets a paused trial go on (HyperBand's brackets know it)."""
-        info = getattr(self._scheduler, "_trial_info", {}).get(state)
-        return info is not None and state in info[0].trials_to_unpause
+        """Return whether the scheduler lets a paused trial go on."""
+        return unpauses(self._scheduler, state)
 
     def _name(self, trial: Any) -> str:
         """Return the name of the state that a trial of Tune's is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from orchestrator.compat.ray_packages import package_name, package_path, package_uri
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 from orchestrator.submit.reconcile import RayJob
@@ -46,11 +47,11 @@ class RayCluster:
 
     def upload(self, archive: bytes, digest: str) -> str:
         """Upload an archive to the cluster, unless it is there, and return its URI for ``working_dir``."""
-        name = f"_ray_pkg_{digest[:32]}.zip"
-        path = f"/api/packages/gcs/{name}"
+        name = package_name(digest)
+        path = package_path(name)
         if self._read(path, absent_is_fine=True).status_code == 404:
             self._ask("PUT", path, content=archive)
-        return f"gcs://{name}"
+        return package_uri(name)
 
     def submit(self, job: dict[str, Any]) -> None:
         """Start a job by Ray's own description of it, which names its id; one with this id is started once only.

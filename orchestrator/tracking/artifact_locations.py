@@ -10,9 +10,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
-from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from sqlalchemy import bindparam, select, update
 
+from orchestrator.compat.mlflow_parts import forget_artifact_places, store_of
 from orchestrator.core.store import ARTIFACTS, DATABASE, Store
 from orchestrator.tracking.probe import sqlite_file
 
@@ -31,7 +31,7 @@ def bring_home(client: MlflowClient, store: Store) -> None:
     In the store's own database all artifacts are the store's. In one that stores share, those are that lie nowhere else
     any more and came here.
     """
-    found = client._tracking_client.store
+    found = store_of(client)
     if not isinstance(found, SqlAlchemyStore):
         return
     own = client.tracking_uri == store.tracking_uri
@@ -62,7 +62,7 @@ def _rename(connection: Any, there: str, here: str) -> None:
         if moved:
             wanted = update(table).where(table.c[key] == bindparam("row")).values({column: bindparam("place")})
             connection.execute(wanted, moved)
-    _artifact_repos_cache.clear()  # it knows runs of this process by their paths
+    forget_artifact_places()
 
 
 def artifacts_of(client: MlflowClient, run: Run) -> Any:

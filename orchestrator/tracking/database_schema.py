@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from mlflow.store.db.utils import _get_alembic_config
 
+from orchestrator.compat.mlflow_parts import alembic_config
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 
@@ -55,5 +55,5 @@ def sqlite_revision(path: Path) -> str | None:
 @functools.cache
 def _revisions() -> tuple[str, ...]:
     """Return the revisions that the installed MLflow knows, its own first."""
-    script = ScriptDirectory.from_config(_get_alembic_config(db_url=""))  # type: ignore[no-untyped-call]
+    script = ScriptDirectory.from_config(alembic_config())
     return tuple(step.revision for step in script.walk_revisions())

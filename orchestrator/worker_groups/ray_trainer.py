@@ -1,24 +1,19 @@
 """Make the Ray Train trainer of one host: its failures and its resources are handled here, not by Ray."""
 
 import os
-from functools import partial
 from typing import Any
 
 import ray
 from ray.train.torch import TorchConfig
-from ray.train.v2._internal.execution.callback import ControllerCallback
-from ray.train.v2._internal.execution.worker_group import worker_group
 from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
-from ray.train.v2.torch.torch_trainer import TorchTrainer
-from ray.util.placement_group import placement_group
 
+from orchestrator.compat.ray_train import ControllerCallback, UnguardedTrainer, name_next_placement_groups
 from orchestrator.core.processes import this_process
 from orchestrator.worker_groups.entry_points import WORKER
 from orchestrator.worker_groups.placement_groups import new_name
 from trainers.schema import Placement
 
 START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"  # Ray Train reads it where the trainer is made
-NEEDLESS = "PlacementGroupCleanerCallback"
 
 
 class NoteController(ControllerCallback):
@@ -29,21 +24,9 @@ class NoteController(ControllerCallback):
 
     def after_controller_start(self, train_run_context: Any) -> None:
         """Send the handle of the actor that this runs in; the placement group that it makes next gets a name."""
-        worker_group.placement_group = partial(placement_group, name=new_name(self._host))  # type: ignore[attr-defined]  # Ray names none
+        name_next_placement_groups(new_name(self._host))
         controller = (ray.get_runtime_context().current_actor, this_process().identity)
         self._broker.note.remote(self._host, "controller", controller)
-
-
-class GroupTrainer(TorchTrainer):
-    """Train without Ray's guard over placement groups.
-
-    The guard is one more process for each group, it outlives the group, it asks the dashboard's state service, and
-    where there is none it waits for ever. The process that started the host removes the group instead.
-    """
-
-    def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()
-        return [callback for callback in callbacks if type(callback).__name__ != NEEDLESS]
 
 
 def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> Any:
@@ -54,7 +37,7 @@ def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> A
     """
     os.environ[START_TIMEOUT] = str(placement.start_timeout_s)
     per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
-    return GroupTrainer(
+    return UnguardedTrainer(
         call_worker,
         train_loop_config=config,
         scaling_config=ScalingConfig(

@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from trainers.compat.mmdet_parts import copy_without_waiting
 from trainers.data.seeding import seed_everything
 from trainers.detectors.detection_limit import limit_detections
 from trainers.detectors.explain import explained
@@ -108,7 +109,6 @@ def placed(detector: Any, device: torch.device, *, channels_last: bool) -> Any:
 
     On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
     """
-    # mmdet's configs have a setting for this, but it would stand in exported configs
-    detector.data_preprocessor._non_blocking = device.type == "cuda"
+    copy_without_waiting(detector, device.type == "cuda")
     detector = detector.to(device)
     return detector.to(memory_format=torch.channels_last) if channels_last else detector

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trainers.compat.torch_parts import load_own_tensors, own_children, own_tensors, version_of
 from trainers.errors import TrialError
 from trainers.formats.layouts import StateDict
 from trainers.schema.error_text import first_line_of
@@ -64,16 +65,13 @@ class _Walk:
         self.found = LoadResult()
 
     def visit(self, module: nn.Module, prefix: str) -> None:
-        own = _own_tensors(module)
+        own = own_tensors(module)
         before = {name: tensor.clone() for name, tensor in own.items() if prefix + name not in self._state}
-        errors: list[str] = []
-        module._load_from_state_dict(self._state, prefix, self._metadata(module, prefix), False, [], [], errors)
-        self._require_copied(errors)
+        self._require_copied(load_own_tensors(module, self._state, prefix, self._metadata(module, prefix)))
         filled = [name for name in own if self._judge(prefix + name, own[name])]
         self._derived(prefix, before, own, has_read=bool(filled))
-        for name, child in module._modules.items():
-            if child is not None:
-                self.visit(child, f"{prefix}{name}.")
+        for name, child in own_children(module):
+            self.visit(child, f"{prefix}{name}.")
 
     def left_over(self) -> list[str]:
         """Return the source's tensors that nothing has read or taken out."""
@@ -84,7 +82,7 @@ class _Walk:
         """Return the version of the module's part of the source: the module's own where no name is absent, else unknown."""
         if any(key.startswith(prefix) for key in self._absent):
             return {}
-        return {"version": module._version}
+        return {"version": version_of(module)}
 
     def _judge(self, key: str, own: Tensor) -> bool:
         """Note whether a tensor of the model was read, has another shape, or is missing; tell whether it was read."""
@@ -114,12 +112,6 @@ class _Walk:
         others = [error for error in errors if not error.startswith("size mismatch")]
         if others:
             raise TrialError(f"the weights cannot be used: {first_line_of(others[0])}")
-
-
-def _own_tensors(module: nn.Module) -> StateDict:
-    """Return the parameters and stored buffers of a module without its children's."""
-    buffers = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
-    return {name: tensor for name, tensor in {**module._parameters, **buffers}.items() if tensor is not None}
 
 
 def _fits(own: Tensor, value: Tensor) -> bool:

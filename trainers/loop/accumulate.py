@@ -1,19 +1,17 @@
 """Make one optimizer step of a batch that does not fit into memory at once, from chunks of it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-import torch.distributed as dist
-from mmdet.utils import dist_utils
 from mmengine.dist import all_reduce_params
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from trainers.compat.mmdet_parts import reduce_mean_by
+from trainers.compat.torch_parts import batch_norms
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.head_outputs import HeadOutputs
 from trainers.errors import TrialError
@@ -112,7 +110,7 @@ class Statistics:
     """Start each chunk from the step's batch-norm statistics, and end at the mean over the chunks."""
 
     def __init__(self, model: nn.Module) -> None:
-        norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
+        norms = [norm for norm in batch_norms(model) if norm.training]
         self._buffers = [buffer for norm in norms for buffer in norm.buffers()]
         self._before = [buffer.clone() for buffer in self._buffers]
         self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]
@@ -134,26 +132,6 @@ class Statistics:
         """Set the statistics to the mean of the chunks; counters have counted the step once."""
         for buffer, total in zip(self._buffers, self._sums, strict=True):
             buffer.copy_(total / self._count if buffer.is_floating_point() else total // self._count)
-
-
-@contextmanager
-def reduce_mean_by(handle: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Let ``handle`` see, and change in place, the arguments of mmdet's ``reduce_mean`` inside the block.
-
-    Heads import that function by name, but it finds ``torch.distributed`` in its own module.
-    """
-    real = dist_utils.dist
-    dist_utils.dist = SimpleNamespace(
-        is_available=lambda: True,
-        is_initialized=lambda: True,
-        get_world_size=lambda: 1,
-        all_reduce=lambda tensor, op: handle(tensor),
-        ReduceOp=dist.ReduceOp,
-    )
-    try:
-        yield
-    finally:
-        dist_utils.dist = real
 
 
 def answers(means: list[Tensor]) -> Callable[[Tensor], Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainers.compat.torch_parts import mix_in
 from trainers.schema.schedule import Ema
 
 
@@ -35,9 +36,7 @@ class StudentAverage:
         self._updates += 1
 
     def _move(self, averages: list[Tensor], news: list[Tensor]) -> None:
-        share = self._share()
-        torch._foreach_mul_(averages, 1 - share)
-        torch._foreach_add_(averages, news, alpha=share)
+        mix_in(averages, news, self._share())
 
     def _share(self) -> float:
         momentum, gamma = self._settings.momentum, self._settings.gamma

@@ -8,6 +8,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from mlflow.utils.rest_utils import http_request
 
+from orchestrator.compat.mlflow_parts import store_of
 from orchestrator.tracking.history.mlflow_database import MetricRow, database_points, unclipped
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 
@@ -17,7 +18,7 @@ MOST_POINTS = 25_000
 
 def read_curves(client: MlflowClient, runs: Sequence[RecordedRun]) -> dict[str, Curves]:
     """Return every point of the runs' metrics, by run id, metric and step."""
-    store = client._tracking_client.store
+    store = store_of(client)
     if isinstance(store, SqlAlchemyStore):
         rows = database_points(store, [run.run_id for run in runs])
     elif isinstance(store, RestStore):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mlflow.entities import Run
 
+from orchestrator.compat.mlflow_parts import last_points
 from orchestrator.core.redact import redacted
 from orchestrator.tracking.history.mlflow_database import RunRow, unclipped
 from orchestrator.tracking.history.recorded import Latest, RecordedRun
@@ -63,9 +64,9 @@ MOST = 300  # parameters or tags of a run
 
 def row_of(run: Run) -> RunRow:
     """Convert a run from MLflow's client to a row of the database."""
-    metrics = {  # ``run.data.metrics`` leaves the steps out
+    metrics = {
         metric.key: Latest(unclipped(metric.value), metric.step, metric.timestamp / 1000)
-        for metric in run.data._metric_objs
+        for metric in last_points(run.data)
     }
     info = run.info
     return RunRow(

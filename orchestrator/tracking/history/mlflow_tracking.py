@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
+from orchestrator.compat.mlflow_parts import store_of
 from orchestrator.core.redact import redacted
 from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import plainly
@@ -55,7 +56,7 @@ class MlflowTracking:
         return sorted(found, key=lambda run: (run.started or 0, run.run_id))
 
     def _rows(self, experiments: list[str]) -> Iterator[RunRow]:
-        store = self._client._tracking_client.store
+        store = store_of(self._client)
         if isinstance(store, SqlAlchemyStore):
             yield from database_runs(store, experiments)
         else:

@@ -9,6 +9,7 @@ import torch
 from mmdet.utils import reduce_mean
 from torch import Tensor
 
+from trainers.compat.mmdet_parts import yolox_assignments
 from trainers.distill.adapters.base import Adapter, Targets
 from trainers.distill.adapters.grid import GridOutputs
 from trainers.distill.adapters.limits import LARGEST_SIDE, limit_output
@@ -65,17 +66,8 @@ class YoloxAdapter(Adapter):
     @contextmanager
     def remembering(self, targets: Targets) -> Iterator[None]:
         """Store the head's assignments inside the block in ``targets``, a list over images."""
-        assign, found = self.head._get_targets_single, []
-
-        def keep(*args: Any, **kwargs: Any) -> Any:
-            found.append(assign(*args, **kwargs))
-            return found[-1]
-
-        self.head._get_targets_single = keep  # an instance attribute, shadowing the method
-        try:
+        with yolox_assignments(self.head) as found:
             yield
-        finally:
-            del self.head._get_targets_single
         targets.value = found
 
     def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:

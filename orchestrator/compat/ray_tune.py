@@ -1,0 +1,9 @@
+"""Ask Ray Tune's HyperBand for what it keeps private (written against Ray 2.60.0)."""
+
+from typing import Any
+
+
+def unpauses(scheduler: Any, trial: Any) -> bool:
+    """Tell whether a scheduler lets a paused trial go on; only HyperBand pauses, and only its brackets know."""
+    info = getattr(scheduler, "_trial_info", {}).get(trial)
+    return info is not None and trial in info[0].trials_to_unpause

@@ -1,0 +1,84 @@
+"""The private parts of Ray that orchestrator/compat uses have the shape that they had in Ray 2.60.0."""
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+from ray._private.runtime_env.packaging import RAY_PKG_PREFIX
+from ray.dashboard.modules.job import job_head
+from ray.dashboard.modules.job.common import http_uri_components_to_uri
+from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.train.v2.torch.torch_trainer import TorchTrainer
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
+from ray.util.placement_group import placement_group
+
+from orchestrator.compat.ray_packages import PREFIX, PROTOCOL, package_name, package_path, package_uri
+from orchestrator.compat.ray_train import (
+    GUARD,
+    ControllerCallback,
+    UnguardedTrainer,
+    name_next_placement_groups,
+    worker_group,
+)
+from orchestrator.compat.ray_tune import unpauses
+from orchestrator.search.trial_state import TrialState
+from tests.contract.written_against import against, names_in, parameters
+
+RAY = against("ray", "2.60.0")
+METRIC = "score"
+
+
+def test_ray_train_finds_the_function_that_makes_placement_groups_where_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert worker_group.placement_group is placement_group, RAY
+    assert "placement_group" in names_in(WorkerGroup._create_placement_group), RAY
+    assert "name" in parameters(placement_group), RAY
+    monkeypatch.setattr(worker_group, "placement_group", placement_group)  # to be put back at the end
+    name_next_placement_groups("mine")
+    assert worker_group.placement_group.keywords == {"name": "mine"}
+
+
+def test_the_controller_tells_of_its_start() -> None:
+    assert parameters(ControllerCallback.after_controller_start) == ["self", "train_run_context"], RAY
+
+
+def test_the_guard_over_placement_groups_is_left_out_and_all_else_is_kept() -> None:
+    def train() -> None: ...
+
+    guarded, bare = (
+        [type(callback).__name__ for callback in make(train)._create_default_callbacks()]
+        for make in (TorchTrainer, UnguardedTrainer)
+    )
+    assert guarded.count(GUARD) == 1, RAY
+    assert bare == [name for name in guarded if name != GUARD]
+    assert "_create_default_callbacks" in names_in(DataParallelTrainer.fit), RAY
+
+
+def test_a_bracket_knows_which_paused_trials_go_on() -> None:
+    scheduler = HyperBandScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=9, reduction_factor=3)
+    controller = SimpleNamespace(stop_trial=lambda trial: setattr(trial, "over", True))
+    trials = [TrialState(f"t{number}") for number in range(17)]  # 8 to 15 are the bracket that judges first
+    for trial in trials:
+        scheduler.on_trial_add(controller, trial)
+    for number, trial in enumerate(trials):
+        trial.begun = True
+        trial.waits = scheduler.on_trial_result(controller, trial, {"epoch": 1, METRIC: number}) == "PAUSE"
+    assert [trial.trial_id for trial in trials if unpauses(scheduler, trial)] == ["t14", "t15"], RAY
+    assert [trial.trial_id for trial in trials if trial.over] == [f"t{number}" for number in range(8, 14)], RAY
+
+
+@pytest.mark.parametrize("make", [FIFOScheduler, lambda: ASHAScheduler(metric=METRIC, mode="max")])
+def test_other_schedulers_let_no_trial_go_on(make) -> None:
+    assert not unpauses(make(), TrialState("t0"))
+
+
+def test_ray_takes_packages_by_this_name_at_this_path() -> None:
+    name = package_name("0123456789abcdef" * 4)
+    assert PREFIX == RAY_PKG_PREFIX, RAY
+    assert package_uri(name) == http_uri_components_to_uri(protocol=PROTOCOL, package_name=name), RAY
+    route = package_path("{package_name}").replace(PROTOCOL, "{protocol}")
+    source = inspect.getsource(job_head)
+    assert f'@routes.get("{route}")' in source, RAY
+    assert f'@routes.put("{route}")' in source, RAY
