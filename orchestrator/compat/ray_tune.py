@@ -1,4 +1,4 @@
-"""Ask Ray Tune's HyperBand for what it keeps private (written against Ray 2.60.0)."""
+"""Ask Ray Tune's HyperBand about trials that it has paused, which Ray keeps private (written against Ray 2.60.0)."""
 
 from typing import Any
 
