@@ -7,6 +7,7 @@ import pytest
 from ray._private.runtime_env.packaging import RAY_PKG_PREFIX
 from ray.dashboard.modules.job import job_head
 from ray.dashboard.modules.job.common import http_uri_components_to_uri
+from ray.train.v2._internal.execution.worker_group import worker_group
 from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.train.v2.torch.torch_trainer import TorchTrainer
@@ -19,7 +20,6 @@ from orchestrator.compat.ray_train import (
     ControllerCallback,
     UnguardedTrainer,
     name_next_placement_groups,
-    worker_group,
 )
 from orchestrator.compat.ray_tune import unpauses
 from orchestrator.search.trial_state import TrialState
@@ -32,12 +32,12 @@ METRIC = "score"
 def test_ray_train_finds_the_function_that_makes_placement_groups_where_it_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert worker_group.placement_group is placement_group, RAY
+    assert vars(worker_group)["placement_group"] is placement_group, RAY
     assert "placement_group" in names_in(WorkerGroup._create_placement_group), RAY
     assert "name" in parameters(placement_group), RAY
     monkeypatch.setattr(worker_group, "placement_group", placement_group)  # to be put back at the end
     name_next_placement_groups("mine")
-    assert worker_group.placement_group.keywords == {"name": "mine"}
+    assert vars(worker_group)["placement_group"].keywords == {"name": "mine"}
 
 
 def test_the_controller_tells_of_its_start() -> None:

@@ -23,11 +23,10 @@ def private_parts(text: str) -> list[int]:
 def _lines(tree: ast.Module) -> Iterator[int]:
     foreign, ours = set(_imported(tree)), _defined(tree)
     for node in ast.walk(tree):
-        if (
-            _is_private_import(node)
-            or _is_private_access(node, ours)
-            or any(_changes(target, foreign) for target in _targets(node))
-        ):
+        if not isinstance(node, ast.expr | ast.stmt):
+            continue
+        changed = any(_changes(target, foreign) for target in _targets(node))
+        if changed or _is_private_import(node) or _is_private_access(node, ours):
             yield node.lineno
 
 
