@@ -1,15 +1,15 @@
 """Define the layout of a store: trials by identity, the tracking database, Ray's own files."""
 
 import contextlib
-import fcntl
 import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.locks import held_alone
 
 VARIABLE = "STILLHOUSE_STORE"
 MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
@@ -80,15 +80,9 @@ class Store:
             raise OperationError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
         require_sound_database(self.database)
 
-    @contextlib.contextmanager
-    def only_run(self) -> Iterator[None]:
+    def only_run(self) -> AbstractContextManager[None]:
         """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
-        with (self.root / "run.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OperationError(f"another stillhouse run is using the store {self.root}") from error
-            yield
+        return held_alone(self.root / "run.lock", f"another stillhouse run is using the store {self.root}")
 
 
 def require_sound_database(path: Path) -> None:

@@ -1,16 +1,16 @@
 """Run the service: one process that answers HTTP and steps the queue."""
 
 import contextlib
-import fcntl
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.locks import held_alone
 from orchestrator.service.app import Service, make_app
 from orchestrator.service.reconcile_loop import ReconcileLoop
 
@@ -55,12 +55,6 @@ def run_loop(loop: ReconcileLoop, over: threading.Event) -> None:
         over.wait(STEP_S)
 
 
-@contextlib.contextmanager
-def only_service(database: Path) -> Iterator[None]:
+def only_service(database: Path) -> contextlib.AbstractContextManager[None]:
     """Hold a queue for this process; raise ``OperationError`` while another service has it."""
-    with database.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OperationError(f"another service uses the queue {database}") from error
-        yield
+    return held_alone(database.with_suffix(".lock"), f"another service uses the queue {database}")
