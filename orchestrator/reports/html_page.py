@@ -1,10 +1,14 @@
 """Write a report as one HTML page that loads nothing and runs nothing."""
 
-from html import escape
+from functools import cache
+from typing import TYPE_CHECKING
 
 from orchestrator.core.printable import printable
 from orchestrator.reports.cells import cells, groups, titles, word_titles
 from orchestrator.reports.document import Report
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 STYLE = """
 :root { color-scheme: light dark; --rule: light-dark(#333, #bbb); --quiet: light-dark(#555, #aaa); }
@@ -21,38 +25,49 @@ dd { margin: 0; overflow-wrap: anywhere; }
 pre { overflow-x: auto; }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+PAGE = (
+    f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{{{ report.study }}}}</title>
+<style>{STYLE}</style>
+"""
+    """<h1>{{ report.study }}</h1>
+<p>{{ report.description }}</p>
+<div class=wide><table>
+<thead><tr>
+{%- for title in titles %}<th scope=col{% if loop.index0 < words %} class=word{% endif %}>{{ title }}</th>{% endfor -%}
+</tr></thead>
+{% for rows in groups %}<tbody>
+{%- for cells in rows %}{% if not loop.first %}
+{% endif %}<tr>
+{%- for cell in cells[:words] %}<th scope=row class=word>{{ cell }}</th>{% endfor %}
+{%- for cell in cells[words:] %}<td>{{ cell }}</td>{% endfor %}</tr>
+{%- endfor %}</tbody>
+{% endfor %}</table></div>
+{% for note in report.notes %}<p class=notes>{{ note }}</p>{% endfor %}
+<dl>{% for name, value in report.provenance %}<dt>{{ name }}<dd>{{ value }}{% endfor %}</dl>
+<pre>$ {{ report.command }}</pre>
+</html>
+"""
+)
 
 
 def html_page(report: Report) -> str:
     """Return the report as HTML; all names and values are escaped."""
-    title = _text(report.study)
-    notes = "".join(f"<p class=notes>{_text(note)}</p>" for note in report.notes)
-    facts = "".join(f"<dt>{_text(name)}<dd>{_text(value)}" for name, value in report.provenance)
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{STYLE}</style>\n'
-        f"<h1>{title}</h1>\n<p>{_text(report.description)}</p>\n{_table(report)}\n{notes}\n<dl>{facts}</dl>\n"
-        f"<pre>$ {_text(report.command)}</pre>\n</html>\n"
+    return _page().render(
+        report=report,
+        titles=titles(report),
+        words=len(word_titles(report)),
+        groups=[[cells(report, row) for row in rows] for rows in groups(report)],
     )
 
 
-def _table(report: Report) -> str:
-    words = len(word_titles(report))
-    heads = [f"<th scope=col{_kind(n, words)}>{_text(title)}</th>" for n, title in enumerate(titles(report))]
-    bodies = "\n".join(
-        "<tbody>" + "\n".join(_row(cells(report, row), words) for row in rows) + "</tbody>" for rows in groups(report)
-    )
-    return f"<div class=wide><table>\n<thead><tr>{''.join(heads)}</tr></thead>\n{bodies}\n</table></div>"
+@cache
+def _page() -> "Template":
+    from jinja2 import Environment, StrictUndefined
 
-
-def _row(found: list[str], words: int) -> str:
-    named = [f"<th scope=row class=word>{_text(cell)}</th>" for cell in found[:words]]
-    return f"<tr>{''.join(named)}{''.join(f'<td>{_text(cell)}</td>' for cell in found[words:])}</tr>"
-
-
-def _kind(number: int, words: int) -> str:
-    return " class=word" if number < words else ""
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
+    escaping = Environment(autoescape=True, undefined=StrictUndefined, finalize=printable, keep_trailing_newline=True)
+    return escaping.from_string(PAGE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.printable import printable
 from orchestrator.reports.csv_table import csv_table
 from orchestrator.reports.html_page import html_page
 from orchestrator.reports.latex import escaped, latex
@@ -158,6 +159,7 @@ class Page(HTMLParser):
         self.elements: set[str] = set()
         self.attributes: set[str] = set()
         self.rows: list[list[str]] = []
+        self.text = ""
 
     def handle_starttag(self, tag, attrs):
         self.elements.add(tag)
@@ -168,6 +170,7 @@ class Page(HTMLParser):
             self.rows[-1].append("")
 
     def handle_data(self, data):
+        self.text += data
         if self.rows and self.rows[-1]:
             self.rows[-1][-1] += data
 
@@ -193,3 +196,17 @@ def test_html_loads_and_runs_nothing_whatever_the_names(tmp_path):
     assert page.elements.isdisjoint({"script", "img", "link", "iframe", "a", "form", "object"})
     assert page.attributes <= {"lang", "charset", "http-equiv", "content", "name", "scope", "class"}
     assert page.rows[1][0].startswith("<script>alert(1)</script> &")
+
+
+@pytest.mark.parametrize("make", [lambda folder: report(folder, *PAPER), hostile], ids=["plain", "hostile"])
+def test_html_shows_every_text_as_it_is_printed(tmp_path, make):
+    made = make(tmp_path)
+    told = [
+        made.study,
+        made.description,
+        made.command,
+        *made.notes,
+        *(text for fact in made.provenance for text in fact),
+    ]
+    shown = page_of(html_page(made)).text
+    assert [text for text in told if printable(text) not in shown] == []
