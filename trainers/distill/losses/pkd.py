@@ -5,12 +5,9 @@ Shape suffixes: B images, C channels, H rows and W columns of one level.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from trainers.distill.losses.checks import shape_of
-from trainers.distill.losses.precision import autocast_off, widen
+from trainers.distill.losses.maps import sum_over_levels
 from trainers.distill.losses.statistics import standardise
 
 
@@ -45,27 +42,9 @@ def pearson_distillation(student_levels: Sequence[Tensor], teacher_levels: Seque
     Raises:
         ValueError: no level, other numbers of levels, or a level's images or channels disagree.
     """
-    if not student_levels or len(student_levels) != len(teacher_levels):
-        raise ValueError(
-            f"student and teacher must have equally many levels, at least 1: got {len(student_levels)} and "
-            f"{len(teacher_levels)}"
-        )
-    losses = [_level(*outputs) for outputs in zip(student_levels, teacher_levels, strict=True)]
-    return torch.stack(losses).sum()
+    return sum_over_levels(_level, student_levels, teacher_levels)
 
 
 def _level(student_BCHW: Tensor, teacher_BCHW: Tensor) -> Tensor:
-    _check(student_BCHW, teacher_BCHW)
-    with autocast_off(student_BCHW):
-        student_BCHW, teacher_BCHW = widen(student_BCHW, teacher_BCHW.detach())
-        if student_BCHW.shape != teacher_BCHW.shape:
-            size = teacher_BCHW.shape[2:]
-            student_BCHW = F.interpolate(student_BCHW, size=size, mode="bilinear", align_corners=False)
-        difference_BCHW = standardise(student_BCHW) - standardise(teacher_BCHW)
-        return difference_BCHW.square().sum() / (2 * max(difference_BCHW.numel(), 1))
-
-
-def _check(student_BCHW: Tensor, teacher_BCHW: Tensor) -> None:
-    shapes = shape_of(student_BCHW), shape_of(teacher_BCHW)
-    if any(len(shape) != 4 for shape in shapes) or shapes[0][:2] != shapes[1][:2]:
-        raise ValueError(f"maps must both be (B, C, H, W) with equal B and C, got {shapes[0]} and {shapes[1]}")
+    difference_BCHW = standardise(student_BCHW) - standardise(teacher_BCHW)
+    return difference_BCHW.square().sum() / (2 * max(difference_BCHW.numel(), 1))

@@ -1,19 +1,25 @@
 """List the losses with inputs for each, so that what they have in common is tested of all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from tests.unit.trainers.losses.draws import boxes, normal, weights
 from trainers.distill.losses import (
+    FocalWeights,
     box_distribution_distillation,
+    channel_wise_distillation,
     class_distribution_distillation,
     cross_box_distillation,
     cross_distribution_distillation,
+    focal_distillation,
     gid_response,
+    kept_places,
+    masked_generative_distillation,
     pearson_distillation,
+    score_weighted_distillation,
 )
 
 LEVELS = 3
@@ -90,4 +96,28 @@ MAPS = Case(
     (normal(2, 3, 4, 4, seed=15), normal(2, 3, 4, 4, seed=16)),
     pkd,
 )
-EVERY = [*CASES, MAPS]
+
+
+def cwd(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    return channel_wise_distillation(student, teacher, temperature=2.0)
+
+
+def mgd(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    kept = [kept_places([1, 2], (level.shape[2], level.shape[3]), 0.4) for level in teacher]
+    return masked_generative_distillation(student, teacher, kept, [torch.tanh for _ in teacher])
+
+
+def fgd(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    objects = [boxes(3, seed=17, span=0.5, smallest=0.1, largest=0.4), torch.zeros(0, 4)]
+    weights = FocalWeights(foreground=0.5, background=0.25, attention=0.1)
+    levels = zip(student, teacher, strict=True)
+    return torch.stack([focal_distillation(s, t, objects, weights, temperature=0.5) for s, t in levels]).sum()
+
+
+def feature(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    scores = [level.detach().float()[:, :1].sigmoid() for level in teacher]
+    return score_weighted_distillation(student, teacher, scores)
+
+
+ON_MAPS = {"pkd": pkd, "cwd": cwd, "mgd": mgd, "fgd": fgd, "feature": feature}
+EVERY = [*CASES, *(replace(MAPS, name=name, loss=loss) for name, loss in ON_MAPS.items())]
