@@ -338,7 +338,7 @@ def test_every_method_that_fits_moves_the_student_alone(built: Built) -> None:
     assert tried
     for name, method in tried.items():
         teacher.serve(method)
-        distiller = Distiller(student, method)
+        distiller = Distiller(student, method, teacher=teacher)
         losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache(), True)
         terms = {term: losses[term] for term in distiller.terms}
         assert all(bool(torch.isfinite(value)) and value.item() > 0.0 for value in terms.values()), (name, terms)
@@ -362,7 +362,7 @@ def test_every_method_that_fits_survives_any_batch(built: Built, scenes: tuple[S
     for name, method in methods(built.case):
         teacher.serve(method)
         student.zero_grad()
-        losses = Distiller(student, method)(inputs, samples, teacher.forward(inputs), TargetCache())
+        losses = Distiller(student, method, teacher=teacher)(inputs, samples, teacher.forward(inputs), TargetCache())
         assert all(bool(torch.isfinite(value)) for value in losses.values()), (name, losses)
         backward(losses)
         assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients(student).values()), name

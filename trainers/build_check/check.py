@@ -104,7 +104,7 @@ def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
 
     what = "train it" if teacher is None else f"distil with {method.kind}"
     with explained(what):
-        distiller = Distiller(student, method)
+        distiller = Distiller(student, method, teacher=teacher)
         data = student.data_preprocessor(_batch(), True)
         head_outputs = None
         if teacher is not None:

@@ -140,7 +140,8 @@ class TeacherStudentOutputs:
     """Hold one batch as student and teacher see it; ``assign`` computes the student's assignment when asked.
 
     ``metas`` is mmdet's meta information of each image, ``objects`` each image's ground-truth boxes, (n, 4) in pixels.
-    Terms store values in ``shared`` that another term of the batch would compute again, without graph.
+    Terms store values in ``shared`` that another term of the batch would compute again, without graph. ``size`` is the padded images'
+    height and width in pixels, ``step`` the number of the training step, from 0.
     """
 
     student: HeadOutputs
@@ -148,6 +149,8 @@ class TeacherStudentOutputs:
     assign: Callable[[], Anchors]
     metas: list[Any] = field(default_factory=list)
     objects: list[Tensor] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    step: int = 0
     crossed: dict[TapPoint, HeadOutputs] = field(default_factory=dict)
     shared: dict[Any, Tensor] = field(default_factory=dict)
 
@@ -171,13 +174,11 @@ class TeacherStudentOutputs:
         """Return the outputs without graph, to inspect them after the step."""
         known = self.__dict__.get("anchors")  # to compute it now would wait for workers that do not inspect
         assign = (lambda: known) if known is not None else self.assign
-        return TeacherStudentOutputs(self.student.detached(), self.teacher, assign, self.metas, self.objects)
+        return replace(self, student=self.student.detached(), assign=assign, crossed={}, shared={})
 
     def only(self, level: int, image: int) -> "TeacherStudentOutputs":
         """Return the outputs with all anchors but those of one level of one image weighing nothing."""
-        return TeacherStudentOutputs(
-            self.student, self.teacher, lambda: self.anchors.only(level, image), self.metas, self.objects
-        )
+        return replace(self, assign=lambda: self.anchors.only(level, image), crossed={}, shared={})
 
 
 def stack_levels(levels: list[Tensor], channels: int) -> Tensor:

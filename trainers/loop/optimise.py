@@ -15,8 +15,8 @@ from trainers.schema.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmu
 POSITION_TABLES = ("absolute_pos_embed", "relative_position_bias_table")  # of Swin Transformer: no weights of a layer
 
 
-def build_optimizer(student: nn.Module, schedule: Schedule) -> Any:
-    """Return mmengine's ``OptimWrapper`` over the student's trainable parameters.
+def build_optimizer(trained: nn.Module, schedule: Schedule) -> Any:
+    """Return mmengine's ``OptimWrapper`` over a student's parameters, and those of its terms' connectors.
 
     Its learning rate is the schedule's effective one. All parameters form one group unless the schedule treats norms
     or biases apart; then each has its own. In fp16 it also scales the loss.
@@ -30,7 +30,7 @@ def build_optimizer(student: nn.Module, schedule: Schedule) -> Any:
     clip = None if schedule.clip_grad is None else {"max_norm": schedule.clip_grad, "norm_type": 2}
     kind = ScaledOptimWrapper if schedule.precision == "fp16" else OptimWrapper
     config = {"type": kind, "optimizer": options, "clip_grad": clip, "paramwise_cfg": _apart(rule)}
-    return build_optim_wrapper(student, config)
+    return build_optim_wrapper(trained, config)
 
 
 def _apart(rule: Sgd | AdamW) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from trainers.schema.manifest import read_manifest
 from trainers.schema.record import CARRIED, DamagedFile
 from trainers.schema.trial import ParentTrial
 from trainers.state.recovery import FORMAT
+from trainers.state.train_state import ADDED
 
 
 def last_step(trial: TrialSpec, steps_per_epoch: int) -> int:
@@ -20,7 +21,8 @@ def last_step(trial: TrialSpec, steps_per_epoch: int) -> int:
 
 def carried_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return the state that another trial continues from: ``state`` is ``TrainState.shared``'s."""
-    return {"format": FORMAT, **{key: state[key] for key in ("step", "student", "average", "optimizer")}}
+    keys = ("step", "student", "average", "optimizer", *(key for key in ADDED if key in state))
+    return {"format": FORMAT, **{key: state[key] for key in keys}}
 
 
 def read_carried_state(parent: ParentTrial) -> dict[str, Any]:

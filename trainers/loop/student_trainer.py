@@ -23,6 +23,7 @@ from trainers.loop.segment import carried_state, last_step, read_carried_state
 from trainers.schema import Job, class_count, class_names
 from trainers.schema.method import inherits
 from trainers.schema.record import CARRIED, CONFIG, LAST, Record, best_record
+from trainers.schema.schedule import Precision
 from trainers.state.checkpoints import TrialFiles
 from trainers.state.ema import StudentAverage
 from trainers.state.event_log import note
@@ -65,14 +66,15 @@ class StudentTrainer:
             self._loaded["inherited"] = inherit(student, teacher.detector)
         self.job, self.student = job, placed(student, device, channels_last=job.placement.channels_last)
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
-        self.asks_in = trial.schedule.asks_in if trial.teacher is not None else None
-        self.distiller = Distiller(student, trial.method, trial.schedule.precision).to(device)
+        self._asks_in = trial.schedule.asks_in if trial.teacher is not None else None
+        self.distiller = Distiller(student, trial.method, trial.schedule.precision, teacher, trial.seed).to(device)
+        self.distiller.weights.follow(trial.schedule, steps_per_epoch)
         if trial.teacher is not None and teacher is not None:
             require_pair(trial.method, teacher.adapter, self.distiller.adapter)
         self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
-        self._optimizer = build_optimizer(student, trial.schedule)
+        self._optimizer = build_optimizer(self.distiller.trained, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
-        self._state = TrainState(student, self.average, self._optimizer, self._schedulers, device)
+        self._state = TrainState(self.distiller, self.average, self._optimizer, self._schedulers, device)
         self._steps_per_epoch, self.last_step = steps_per_epoch, last_step(trial, steps_per_epoch)
         self._closing_step = trial.schedule.closing_step(steps_per_epoch)
         self._rate = learning_rate(self._optimizer)
@@ -98,6 +100,11 @@ class StudentTrainer:
         """Return the number of the epoch that the last step belonged to, from 1 (0: no step yet)."""
         return -(-self.step // self._steps_per_epoch)
 
+    @property
+    def asks_in(self) -> Precision | None:
+        """Return the precision in which the next step needs the teacher, ``None`` when no term acts in it."""
+        return self._asks_in if self.distiller.weights.acting(self.step) else None
+
     def at_epoch_end(self) -> bool:
         """Return whether an epoch, or the training, has just ended."""
         return self.step % self._steps_per_epoch == 0 or self.step == self.last_step
@@ -115,6 +122,7 @@ class StudentTrainer:
         """Make one optimizer step on a preprocessed batch; the first of an epoch is also probed, on its first chunk."""
         probing = self.step % self._steps_per_epoch == 0
         self.distiller.adapter.close(self.step >= self._closing_step)
+        self.distiller.begin(self.step)
 
         def forward(model: Any, chunk: Chunk, first: bool) -> dict[str, Tensor]:
             return model(chunk.inputs, chunk.samples, chunk.teacher, chunk.targets, probing and first)
@@ -154,7 +162,13 @@ class StudentTrainer:
         record = Record(
             epoch=self.epoch,
             step=self.step,
-            metrics={**self._mean_losses(), "lr": self._rate, **self._take_telemetry(), **metrics},
+            metrics={
+                **self._mean_losses(),
+                "lr": self._rate,
+                **self._take_telemetry(),
+                **self.distiller.weights.record(),
+                **metrics,
+            },
             timing=timing,
             wall_time=time.time(),
             final=self.step == self.last_step,
@@ -267,5 +281,5 @@ def _parallel(distiller: Distiller, device: torch.device) -> Any:
         distiller,
         device_ids=device_ids,
         broadcast_buffers=False,
-        find_unused_parameters=type(distiller.student.backbone).__name__ in UNUSED_PARTS,
+        find_unused_parameters=type(distiller.student.backbone).__name__ in UNUSED_PARTS or distiller.rests,
     )

@@ -14,8 +14,9 @@ ANCHOR_FREE = frozenset({Need.FEATURES})
 def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
     """Yield why ``method`` cannot distil ``teacher`` into ``student``, a sentence each; nothing when it can."""
     for term in terms_of(method):
-        for head in dict.fromkeys((teacher, student)):
-            yield from _lacking(term, head)
+        yield from _lacking(term, term.teacher_needs, teacher)
+        if student != teacher:
+            yield from _lacking(term, term.needs, student)
     if student.head != teacher.head and not needs_of(method) <= ANCHOR_FREE:
         yield f"{method.kind} needs equal heads: the teacher has {teacher.head}, the student {student.head}"
 
@@ -42,11 +43,11 @@ def presets() -> dict[str, Any]:
 
 
 def needs_of(method: MethodSpec) -> frozenset[Need]:
-    """Return everything that a method's terms need."""
+    """Return everything that a method's terms need of student and teacher alike."""
     return frozenset(need for term in terms_of(method) for need in term.needs)
 
 
-def _lacking(term: TermSection, head: HeadSpec) -> Iterator[str]:
-    missing = sorted(term.needs - head.gives)
+def _lacking(term: TermSection, asked: frozenset[Need], head: HeadSpec) -> Iterator[str]:
+    missing = sorted(asked - head.gives)
     if missing:
         yield f"{term.kind} needs {', '.join(missing)}, which {head.head} does not give"

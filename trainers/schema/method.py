@@ -1,5 +1,6 @@
 """Name distillation methods: presets of term sums, or any sum of terms written out."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -11,16 +12,25 @@ from trainers.schema.terms import (
     BckdLoc,
     CrossKdBox,
     CrossKdCls,
+    Cwd,
+    Feature,
+    Fgd,
     GidResponse,
+    GradShare,
     KdMain,
     LdMain,
     LdVlr,
+    Levels,
+    Mgd,
     Pkd,
     Tap,
+    Temperature,
     TermSection,
+    TermWeight,
     Weight,
     term_kinds,
 )
+from trainers.schema.timing import Timed
 
 if TYPE_CHECKING:
     TermSpec = TermSection
@@ -40,7 +50,11 @@ class Distillation(Section):
     inherit: bool = False
 
 
-class BckdOptions(Distillation):
+class Preset(Distillation, Timed):
+    """Hold the keys of every preset that say when its terms act, all of them alike."""
+
+
+class BckdOptions(Preset):
     """Choose BCKD's weights and switches; a switch left at null takes the value of ``variant``.
 
     ``official`` follows the authors' code, ``paper`` the printed formulas, ``algorithm-a1`` its algorithm listing
@@ -71,10 +85,10 @@ class PkdBckd(BckdOptions):
     alpha1: Weight = 0.25
     alpha2: Weight = 2.0
     pkd_weight: Weight = 10.0
-    levels: int = Field(4, ge=1, le=10)
+    levels: Levels = 4
 
 
-class Ld(Distillation):
+class Ld(Preset):
     """Distil with LD: ``main`` is Main LD alone, ``full`` adds Main KD and VLR LD."""
 
     kind: Literal["ld"]
@@ -86,15 +100,54 @@ class Ld(Distillation):
     kd_temperature: float = Field(2.0, gt=0.0, le=1000.0)
 
 
-class PkdMethod(Distillation):
+class PkdMethod(Preset):
     """Distil with PKD: Pearson correlation of pyramid features."""
 
     kind: Literal["pkd"]
-    weight: Weight = 10.0
-    levels: int = Field(4, ge=1, le=10)
+    weight: TermWeight = 10.0
+    levels: Levels = 4
 
 
-class Gid(Distillation):
+class CwdMethod(Preset):
+    """Distil with CWD: where each channel of the pyramid features is active."""
+
+    kind: Literal["cwd"]
+    weight: TermWeight = 10.0
+    temperature: Temperature = 1.0
+    levels: Levels = 5
+
+
+class MgdMethod(Preset):
+    """Distil with MGD: the teacher's pyramid features, made from a part of the student's."""
+
+    kind: Literal["mgd"]
+    weight: TermWeight = 2e-5
+    mask_ratio: float = Field(0.65, ge=0.0, lt=1.0)
+    levels: Levels = 5
+
+
+class FgdMethod(Preset):
+    """Distil with FGD: pyramid features weighed by objects and attention, and their context."""
+
+    kind: Literal["fgd"]
+    weight: TermWeight = 1.0
+    foreground: Weight = 1e-3
+    background: Weight = 5e-4
+    attention: Weight = 5e-4
+    relation: Weight = 5e-6
+    temperature: Temperature = 0.5
+    levels: Levels = 5
+
+
+class FeatureMethod(Preset):
+    """Distil pyramid features through a projector, where the teacher's class scores are high."""
+
+    kind: Literal["feature"]
+    weight: TermWeight = 6.0
+    levels: Levels = 3
+
+
+class Gid(Preset):
     """Distil with the response-based part of GID."""
 
     kind: Literal["gid-response"]
@@ -106,7 +159,7 @@ class Gid(Distillation):
     gap: Literal["score", "class"] = "score"
 
 
-class CrossKd(Distillation):
+class CrossKd(Preset):
     """Distil with CrossKD as its authors' code does it; the weights are theirs for GFL. ``tap: before`` is the paper's."""
 
     kind: Literal["crosskd"]
@@ -131,9 +184,28 @@ class TermSum(Distillation):
             raise ValueError(f"term given twice: {', '.join(repeated)}")
         return self
 
+    @model_validator(mode="after")
+    def _shares_leave_something(self) -> "TermSum":
+        held = sum(term.weight.grad_share for term in self.terms if isinstance(term.weight, GradShare))
+        if held >= 1.0:
+            raise ValueError(f"the terms hold shares of {held:g} together, which leaves nothing to the rest")
+        return self
+
 
 MethodSpec = Annotated[
-    NoDistillation | Bckd | Ld | PkdMethod | PkdBckd | Gid | CrossKd | TermSum, Field(discriminator="kind")
+    NoDistillation
+    | Bckd
+    | Ld
+    | PkdMethod
+    | PkdBckd
+    | CwdMethod
+    | MgdMethod
+    | FgdMethod
+    | FeatureMethod
+    | Gid
+    | CrossKd
+    | TermSum,
+    Field(discriminator="kind"),
 ]
 
 
@@ -163,6 +235,17 @@ def inherits(method: MethodSpec) -> bool:
     return isinstance(method, Distillation) and method.inherit
 
 
+# The term of each preset that is nothing but one term, with the term's own keys.
+SINGLE: dict[str, Callable[..., TermSpec]] = {
+    "pkd": Pkd,
+    "cwd": Cwd,
+    "mgd": Mgd,
+    "fgd": Fgd,
+    "feature": Feature,
+    "gid-response": GidResponse,
+}
+
+
 def terms_of(method: MethodSpec) -> tuple[TermSection, ...]:
     """Return the terms that a method is the sum of; none for ``none``. Terms of weight 0 are among them."""
     match method:
@@ -171,15 +254,14 @@ def terms_of(method: MethodSpec) -> tuple[TermSection, ...]:
         case TermSum():
             return method.terms
         case PkdBckd():
-            return (*_bckd(method), Pkd(kind="pkd", weight=method.pkd_weight, levels=method.levels))
+            pkd = Pkd(kind="pkd", weight=method.pkd_weight, levels=method.levels, **method.timing)
+            return (*_bckd(method), pkd)
         case Bckd():
             return _bckd(method)
         case Ld():
             return _ld(method)
-        case PkdMethod():
-            return (Pkd(kind="pkd", weight=method.weight, levels=method.levels),)
-        case Gid():
-            return (GidResponse(**method.model_dump(exclude={"inherit"})),)
+        case PkdMethod() | CwdMethod() | MgdMethod() | FgdMethod() | FeatureMethod() | Gid():
+            return (SINGLE[method.kind](**method.model_dump(exclude={"inherit"})),)
         case CrossKd():
             return _crosskd(method)
 
@@ -194,6 +276,7 @@ def _bckd(method: BckdOptions) -> tuple[TermSection, ...]:
         level_gate=switches.level_gate,
         normaliser=switches.normaliser,
         score=method.score,
+        **method.timing,
     )
     loc = BckdLoc(
         kind="bckd-loc",
@@ -202,23 +285,26 @@ def _bckd(method: BckdOptions) -> tuple[TermSection, ...]:
         level_gate=switches.level_gate,
         normaliser=switches.normaliser,
         score=method.score,
+        **method.timing,
     )
     return cls, loc
 
 
 def _ld(method: Ld) -> tuple[TermSection, ...]:
-    main = LdMain(kind="ld-main", weight=method.main_weight, temperature=method.temperature)
+    temperature, when = method.temperature, method.timing
+    main = LdMain(kind="ld-main", weight=method.main_weight, temperature=temperature, **when)
     if method.variant == "main":
         return (main,)
     return (
-        KdMain(kind="kd-main", weight=method.kd_weight, temperature=method.kd_temperature),
+        KdMain(kind="kd-main", weight=method.kd_weight, temperature=method.kd_temperature, **when),
         main,
-        LdVlr(kind="ld-vlr", weight=method.vlr_weight, temperature=method.temperature),
+        LdVlr(kind="ld-vlr", weight=method.vlr_weight, temperature=temperature, **when),
     )
 
 
 def _crosskd(method: CrossKd) -> tuple[TermSection, ...]:
+    where = {"convs": method.convs, "tap": method.tap, **method.timing}
     return (
-        CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, convs=method.convs, tap=method.tap),
-        CrossKdBox(kind="crosskd-box", weight=method.box_weight, convs=method.convs, tap=method.tap, iou=method.iou),
+        CrossKdCls(kind="crosskd-cls", weight=method.cls_weight, **where),
+        CrossKdBox(kind="crosskd-box", weight=method.box_weight, iou=method.iou, **where),
     )

@@ -7,14 +7,17 @@ from pydantic import Field
 
 from trainers.schema.base import Section
 from trainers.schema.plugins import by_kind, plugged_sections
+from trainers.schema.timing import ALWAYS, Timed
 
 Weight = Annotated[float, Field(ge=0.0, le=1000.0)]
 Temperature = Annotated[float, Field(gt=0.0, le=1000.0)]
+Levels = Annotated[int, Field(ge=1, le=10)]
 
 
 Tap = Literal["after", "before"]
 GROUP = "stillhouse.terms"
-EARLIER = {"tap": "before"}  # what a key that came later stood for before: trials of that value keep their identity
+# The values that later keys stood for before they existed: trials of that value keep their identity.
+EARLIER = {"tap": "before", **ALWAYS}
 
 
 class TapPoint(NamedTuple):
@@ -39,23 +42,55 @@ class Need(StrEnum):
     HEAD_FEATURES = "intermediate head features"
 
 
-class TermSection(Section):
-    """Hold the keys of every term, ``kind`` and ``weight``; class variables name its needs and its implementation.
+class GradShare(Section):
+    """Choose a weight that holds the term's share of the gradient at the student's pyramid features.
+
+    The share is measured every ``every`` steps, and the weight follows the measurements' running means.
+    """
+
+    grad_share: float = Field(gt=0.0, lt=1.0)
+    every: int = Field(50, ge=1, le=100_000)
+
+
+TermWeight = Weight | GradShare
+
+
+class TermSection(Timed):
+    """Hold the keys of every term; class variables name its needs and its implementation.
 
     ``computed_by`` is an import string, ``module:Class``, of a ``trainers.distill.terms.base.Term`` that takes this
     section; only training loads it. A package adds a term by an entry point in the group
-    ``stillhouse.terms`` that names its section.
+    ``stillhouse.terms`` that names its section. ``NEEDS`` are the outputs that the term needs from student and teacher
+    alike, ``TEACHER_NEEDS`` those that it needs from the teacher only; ``connects`` says that it brings pyramids of
+    different channels and levels together.
     """
 
     NEEDS: ClassVar[frozenset[Need]]
+    TEACHER_NEEDS: ClassVar[frozenset[Need]] = frozenset()
     computed_by: ClassVar[str]
+    connects: ClassVar[bool] = False
     kind: str
-    weight: Weight
+    weight: TermWeight
 
     @property
     def needs(self) -> frozenset[Need]:
         """Return the outputs that the term needs from student and teacher."""
         return self.NEEDS
+
+    @property
+    def teacher_needs(self) -> frozenset[Need]:
+        """Return all outputs that the term needs from the teacher."""
+        return self.needs | self.TEACHER_NEEDS
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the term weighs more than nothing."""
+        return isinstance(self.weight, GradShare) or self.weight > 0.0
+
+    @property
+    def scale(self) -> float:
+        """Return the weight that the study gives; 1 where training chooses it."""
+        return 1.0 if isinstance(self.weight, GradShare) else self.weight
 
     @property
     def point(self) -> TapPoint | None:
@@ -88,7 +123,7 @@ class BckdCls(BckdSwitches):
     NEEDS = frozenset({Need.LOGITS, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.bckd:BckdClsTerm"
     kind: Literal["bckd-cls"]
-    weight: Weight = 1.0
+    weight: TermWeight = 1.0
     gamma: float = Field(1.0, ge=1.0, le=8.0)
     detach_weight: bool = False
 
@@ -104,7 +139,7 @@ class BckdLoc(BckdSwitches):
     NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.bckd:BckdLocTerm"
     kind: Literal["bckd-loc"]
-    weight: Weight = 4.0
+    weight: TermWeight = 4.0
     iou: Literal["giou", "iou"] = "giou"
 
     @property
@@ -119,7 +154,7 @@ class LdMain(TermSection):
     NEEDS = frozenset({Need.LOGITS, Need.DISTRIBUTIONS, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.ld:LdMainTerm"
     kind: Literal["ld-main"]
-    weight: Weight = 0.25
+    weight: TermWeight = 0.25
     temperature: Temperature = 10.0
 
 
@@ -133,7 +168,7 @@ class LdVlr(TermSection):
     NEEDS = frozenset({Need.DISTRIBUTIONS, Need.PRIORS, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.ld:LdVlrTerm"
     kind: Literal["ld-vlr"]
-    weight: Weight = 0.25
+    weight: TermWeight = 0.25
     temperature: Temperature = 10.0
     overlap: Literal["iof", "iou"] = "iof"
 
@@ -144,7 +179,7 @@ class KdMain(TermSection):
     NEEDS = frozenset({Need.LOGITS, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.ld:KdMainTerm"
     kind: Literal["kd-main"]
-    weight: Weight = 10.0
+    weight: TermWeight = 10.0
     temperature: Temperature = 2.0
 
 
@@ -153,9 +188,70 @@ class Pkd(TermSection):
 
     NEEDS = frozenset({Need.FEATURES})
     computed_by = "trainers.distill.terms.pkd:PkdTerm"
+    connects = True
     kind: Literal["pkd"]
-    weight: Weight = 10.0
-    levels: int = Field(4, ge=1, le=10)
+    weight: TermWeight = 10.0
+    levels: Levels = 4
+
+
+class Cwd(TermSection):
+    """Distil where each channel of the pyramid features is active (CWD, ICCV 2021)."""
+
+    NEEDS = frozenset({Need.FEATURES})
+    computed_by = "trainers.distill.terms.cwd:CwdTerm"
+    connects = True
+    kind: Literal["cwd"]
+    weight: TermWeight = 10.0
+    temperature: Temperature = 1.0
+    levels: Levels = 5
+
+
+class Mgd(TermSection):
+    """Let a small network make the teacher's pyramid features from a part of the student's (MGD, ECCV 2022).
+
+    ``mask_ratio`` is the share of places that are hidden. Weight and ratio are the paper's for one-stage detectors; for
+    two-stage ones it has 5e-7 and 0.45.
+    """
+
+    NEEDS = frozenset({Need.FEATURES})
+    computed_by = "trainers.distill.terms.mgd:MgdTerm"
+    connects = True
+    kind: Literal["mgd"]
+    weight: TermWeight = 2e-5
+    mask_ratio: float = Field(0.65, ge=0.0, lt=1.0)
+    levels: Levels = 5
+
+
+class Fgd(TermSection):
+    """Distil pyramid features, weighed by objects and attention, and their context (FGD, CVPR 2022).
+
+    ``foreground``, ``background``, ``attention`` and ``relation`` are the paper's alpha, beta, gamma and lambda for
+    one-stage detectors; for two-stage ones it has 5e-5, 2.5e-5, 5e-5 and 5e-7.
+    """
+
+    NEEDS = frozenset({Need.FEATURES})
+    computed_by = "trainers.distill.terms.fgd:FgdTerm"
+    connects = True
+    kind: Literal["fgd"]
+    weight: TermWeight = 1.0
+    foreground: Weight = 1e-3
+    background: Weight = 5e-4
+    attention: Weight = 5e-4
+    relation: Weight = 5e-6
+    temperature: Temperature = 0.5
+    levels: Levels = 5
+
+
+class Feature(TermSection):
+    """Distil pyramid features through a projector, where the teacher's class scores are high."""
+
+    NEEDS = frozenset({Need.FEATURES})
+    TEACHER_NEEDS = frozenset({Need.LOGITS})
+    computed_by = "trainers.distill.terms.feature:FeatureTerm"
+    connects = True
+    kind: Literal["feature"]
+    weight: TermWeight = 6.0
+    levels: Levels = 3
 
 
 class GidResponse(TermSection):
@@ -168,7 +264,7 @@ class GidResponse(TermSection):
     NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.DELTAS, Need.MATCHING})
     computed_by = "trainers.distill.terms.gid:GidResponseTerm"
     kind: Literal["gid-response"]
-    weight: Weight = 1.0
+    weight: TermWeight = 1.0
     cls_weight: Weight = 0.1
     box_weight: Weight = 1.0
     top_k: int = Field(10, ge=1, le=1000)
@@ -200,7 +296,7 @@ class CrossKdCls(Crossing):
     NEEDS = frozenset({Need.LOGITS, Need.HEAD_FEATURES, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.crosskd:CrossKdClsTerm"
     kind: Literal["crosskd-cls"]
-    weight: Weight = 1.0
+    weight: TermWeight = 1.0
 
 
 class CrossKdBox(Crossing):
@@ -213,12 +309,12 @@ class CrossKdBox(Crossing):
     NEEDS = frozenset({Need.LOGITS, Need.BOXES, Need.HEAD_FEATURES, Need.ASSIGNMENT})
     computed_by = "trainers.distill.terms.crosskd:CrossKdBoxTerm"
     kind: Literal["crosskd-box"]
-    weight: Weight = 4.0
+    weight: TermWeight = 4.0
     iou: Literal["giou", "iou", "log_iou"] = "giou"
 
 
 BUILT_IN: tuple[type[TermSection], ...] = (
-    BckdCls, BckdLoc, LdMain, LdVlr, KdMain, Pkd, GidResponse, CrossKdCls, CrossKdBox,
+    BckdCls, BckdLoc, LdMain, LdVlr, KdMain, Pkd, Cwd, Mgd, Fgd, Feature, GidResponse, CrossKdCls, CrossKdBox,
 )  # fmt: skip
 
 
@@ -229,4 +325,5 @@ def term_kinds() -> dict[str, type[TermSection]]:
 
 def identity(term: TermSection) -> dict[str, Any]:
     """Return a term's settings as JSON, without those of ``EARLIER`` that every earlier release had."""
-    return {key: value for key, value in term.model_dump(mode="json").items() if EARLIER.get(key) != value}
+    content = term.model_dump(mode="json")
+    return {key: value for key, value in content.items() if key not in EARLIER or EARLIER[key] != value}

@@ -8,29 +8,33 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from torch import Tensor, nn
 
+from trainers.distill.distiller import Distiller
 from trainers.distill.meters import LossMeter
 from trainers.errors import TrialError
 from trainers.schema.error_text import first_line
 from trainers.state.ema import StudentAverage
 
+ADDED = ("connectors", "weights")  # keys of a state that are there where a method's terms have such things
+
 
 class TrainState:
     """Hold the state that resumes a training, to the bit.
 
-    That is the student, its average, the optimizer, the schedulers and the step; and, within an epoch, each worker's
-    own part: loss sums, the probe's findings, the statistics of batch norms that train, and the time spent. Random
-    numbers and the data's order are functions of the step.
+    That is the student, its average, its terms' connectors and held weights, the optimizer, the schedulers and the step;
+    and, within an epoch, each worker's own part: loss sums, the probe's findings, the statistics of batch norms that
+    train, and the time spent. Random numbers and the data's order are functions of the step.
     """
 
     def __init__(
         self,
-        student: nn.Module,
+        distiller: Distiller,
         average: StudentAverage | None,
         optimizer: Any,
         schedulers: list[Any],
         device: torch.device,
     ) -> None:
-        self._student, self._average = student, average
+        self._student, self._average = distiller.student, average
+        self._connectors, self._weights = distiller.connectors, distiller.weights
         self._optimizer, self._schedulers, self._device = optimizer, schedulers, device
         self.step, self.spent_s = 0, 0.0  # seconds that the epoch took before this process went on with it
         self.meter = LossMeter()
@@ -43,12 +47,14 @@ class TrainState:
 
     def shared(self) -> dict[str, Any]:
         """Return the state that all workers share (batch-norm statistics of an epoch that has begun: this worker's)."""
+        added = (self._connectors.state_dict(), self._weights.state_dict())
         return {
             "step": self.step,
             "student": self._student.state_dict(),
             "average": self._average.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in self._schedulers],
+            **{key: content for key, content in zip(ADDED, added, strict=True) if content},
         }
 
     def begun(self, spent_s: float) -> list[dict[str, Any]]:
@@ -69,7 +75,7 @@ class TrainState:
     def load(self, state: dict[str, Any], path: Path) -> None:
         """Go on from a state, which was read from ``path``; raise ``TrialError`` when it is another training's."""
         try:
-            self._student.load_state_dict(state["student"])
+            self._load_models(state)
             if self._average:
                 self._average.load_state_dict(state["average"])
             self._optimizer.load_state_dict(state["optimizer"])
@@ -90,7 +96,7 @@ class TrainState:
         schedule has after as many steps. Raises ``TrialError`` when the other trained something else.
         """
         try:
-            self._student.load_state_dict(carried["student"])
+            self._load_models(carried)
             if self._average:
                 self._average.load_state_dict(carried["average"])
             moments = carried["optimizer"]["state"]
@@ -106,6 +112,11 @@ class TrainState:
             )  # the optimizer's steps are the other's
             for scheduler in self._schedulers * self.step:
                 scheduler.step()
+
+    def _load_models(self, state: dict[str, Any]) -> None:
+        self._student.load_state_dict(state["student"])
+        self._connectors.load_state_dict(state.get("connectors", {}))
+        self._weights.load_state_dict(state.get("weights", {}), self._device)
 
     def _go_on(self, begun: list[dict[str, Any]]) -> None:
         mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)

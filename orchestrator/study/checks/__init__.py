@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.study.checks.context import Context, gather
 from orchestrator.study.checks.detectors import check_detectors, check_student_heads
-from orchestrator.study.checks.method import check_methods
+from orchestrator.study.checks.method import check_methods, check_timing
 from orchestrator.study.checks.schedule import (
     check_batches,
     check_early_stopping,
@@ -33,6 +33,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("teacher", "dataset"), check_classes),
     (("teacher", "dataset"), check_scales),
     (("teacher", "method"), check_methods),
+    (("method", "schedule"), check_timing),
     (("dataset",), check_data),
     (("tracking",), check_tracking),
 )

@@ -1,6 +1,7 @@
 """Check that the method can distil this teacher's head into these students' heads."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.checks.detectors import check_head
@@ -13,8 +14,10 @@ from trainers.schema.heads import find_head
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.pyramid import Pyramid, pyramid_of
 from trainers.schema.terms import Need, TermSection
+from trainers.schema.timing import idle
 from trainers.schema.zoo import ZooConfig, find_checkpoint, find_config
 
+TIMED: tuple[KeyPath, ...] = (("method",), ("schedule", "epochs"), ("schedule", "iterations"))
 COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method", "kind"), ("method", "terms"))
 
 
@@ -31,6 +34,16 @@ def check_methods(context: Context) -> Iterator[Problem]:
     for method in distilling:
         for student in context.students:
             yield from _check_pair(method, teacher, config, student)
+
+
+def check_timing(context: Context) -> Iterator[Problem]:
+    """Yield each method with a term that acts in no step of a schedule."""
+    for method, schedule in product(context.distilling(), context.schedules):
+        for term in terms_of(method.section):
+            reason = idle(term, schedule.section)
+            if reason is not None:
+                key = "terms" if method.section.kind == "terms" else "from"
+                yield Problem(method.origin(key), f"{term.kind} never acts: {reason}", rests_on=TIMED)
 
 
 def _check_pair(
@@ -50,7 +63,8 @@ def _check_pair(
 
 def _unequal(term: TermSection, teacher: Pyramid, student: Pyramid) -> Iterator[str]:
     """Yield where a term compares feature maps that are known to differ in channels or number."""
-    if Need.FEATURES in term.needs and (teacher.channels, teacher.levels) != (student.channels, student.levels):
+    same = (teacher.channels, teacher.levels) == (student.channels, student.levels)
+    if Need.FEATURES in term.needs and not term.connects and not same:
         yield f"{term.kind} needs pyramids of equal channels and levels: the teacher's has {teacher}, the student's {student}"
     if term.point is not None:
         name = term.kind.partition("-")[0]

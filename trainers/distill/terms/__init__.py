@@ -1,19 +1,21 @@
 """Turn a method's term sections into terms that compute, one file a method; each section names its own."""
 
+from trainers.distill.connectors import Pyramids
 from trainers.distill.terms.base import Term as Term
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.plugins import resolved
 from trainers.schema.terms import TermSection
 
 
-def terms(method: MethodSpec) -> dict[str, Term]:
+def terms(method: MethodSpec, pyramids: Pyramids | None = None) -> dict[str, Term]:
     """Return the terms that weigh more than nothing, by the name that their losses are logged under.
 
     A term of weight 0 is left out, not computed and multiplied: such a student trains bit for bit as ``none``. Terms
     come in the order of their names, so that the order in which a study lists them does not change a sum's last bit.
+    The terms' connectors are made between ``pyramids``; terms that need connectors cannot be computed without.
     """
-    chosen = sorted((spec for spec in terms_of(method) if spec.weight > 0), key=name_of)
-    return {name_of(spec): build(spec) for spec in chosen}
+    chosen = sorted((spec for spec in terms_of(method) if spec.counts), key=name_of)
+    return {name_of(spec): build(spec, pyramids) for spec in chosen}
 
 
 def name_of(spec: TermSection) -> str:
@@ -21,7 +23,8 @@ def name_of(spec: TermSection) -> str:
     return spec.kind.replace("-", "_")
 
 
-def build(spec: TermSection) -> Term:
-    """Return the term that computes ``spec``."""
-    found: Term = resolved(spec.computed_by)(spec)
+def build(spec: TermSection, pyramids: Pyramids | None = None) -> Term:
+    """Return the term that computes ``spec``; one on pyramid features is made ``between`` the two pyramids."""
+    kind = resolved(spec.computed_by)
+    found: Term = kind.between(spec, pyramids) if hasattr(kind, "between") else kind(spec)
     return found

@@ -32,7 +32,7 @@ class BckdClsTerm:
         )
         if peak_A is not None:
             outputs.shared["peak", *alike(self.spec)] = peak_A
-        return self.spec.weight * loss
+        return self.spec.scale * loss
 
     @torch.no_grad()
     def focus(self, outputs: TeacherStudentOutputs) -> Tensor:
@@ -60,7 +60,7 @@ class BckdLocTerm:
             iou=self.spec.iou,
             peak_A=outputs.shared.get(("peak", *alike(self.spec))),
         )
-        return self.spec.weight * loss
+        return self.spec.scale * loss
 
     @torch.no_grad()
     def focus(self, outputs: TeacherStudentOutputs) -> Tensor:

@@ -28,7 +28,7 @@ class CrossKdClsTerm:
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the classification loss."""
         crossed_AC = outputs.cross(self.spec.point).logits_AC
-        return self.spec.weight * classification_distillation(
+        return self.spec.scale * classification_distillation(
             crossed_AC, outputs.teacher.logits_AC, outputs.anchors.weight_A, outputs.anchors.normaliser
         )
 
@@ -59,7 +59,7 @@ class CrossKdBoxTerm:
             loss = cross_box_distillation(
                 crossed.boxes_A4, outputs.teacher.boxes_A4, weight_A, outputs.anchors.normaliser, iou=self.spec.iou
             )
-        return self.spec.weight * loss
+        return self.spec.scale * loss
 
     @torch.no_grad()
     def focus(self, outputs: TeacherStudentOutputs) -> Tensor:

@@ -23,7 +23,7 @@ class GidResponseTerm:
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times the response loss."""
         student, teacher = outputs.student, outputs.teacher
-        return self.spec.weight * gid_response(
+        return self.spec.scale * gid_response(
             student.logits_AC,
             teacher.logits_AC,
             student.deltas_A4,

@@ -29,7 +29,7 @@ class LdMainTerm:
 
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main LD."""
-        return self.spec.weight * box_distribution_distillation(
+        return self.spec.scale * box_distribution_distillation(
             outputs.student.distributions_A4K,
             outputs.teacher.distributions_A4K,
             self.focus(outputs),
@@ -50,7 +50,7 @@ class LdVlrTerm:
 
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times VLR LD."""
-        return self.spec.weight * box_distribution_distillation(
+        return self.spec.scale * box_distribution_distillation(
             outputs.student.distributions_A4K,
             outputs.teacher.distributions_A4K,
             self.focus(outputs),
@@ -81,7 +81,7 @@ class KdMainTerm:
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
         """Return ``weight`` times Main KD."""
         anchors = outputs.anchors
-        return self.spec.weight * class_distribution_distillation(
+        return self.spec.scale * class_distribution_distillation(
             outputs.student.logits_AC,
             outputs.teacher.logits_AC,
             anchors.positive_A & (anchors.weight_A > 0),

@@ -14,6 +14,7 @@ const FAMILIES = [
     "Share of the gradient",
     "Of the gradient's norm at the pyramid features, on the epoch's first batch",
   ],
+  ["weight/", "Weight", "At the epoch's last step, of terms whose weight changes in training"],
   ["focus/", "Focus", "Smallest fraction of anchors that carries nine tenths of the term's weight"],
 ];
 

@@ -13,7 +13,7 @@ from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import write
 from trainers.schema.compatibility import fits, misfits, presets
 from trainers.schema.heads import HeadSpec, heads
-from trainers.schema.method import Bckd, CrossKd, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
+from trainers.schema.method import Bckd, CrossKd, FeatureMethod, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
 from trainers.schema.terms import BckdCls, BckdLoc, Need, Pkd
 
 DOCS = Path(__file__).parents[4] / "docs" / "methods.md"
@@ -28,9 +28,13 @@ EXPECTED = {
     "ld (full)": {"GFL"},
     "pkd": {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"},
     "pkd+bckd": {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"},
+    **{name: {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"} for name in ("cwd", "mgd", "fgd", "feature")},
     "gid-response": {"ATSS", "FCOS", "RetinaNet"},
     "crosskd": {"GFL", "ATSS", "FCOS", "RetinaNet"},
 }
+
+
+ACROSS = ["pkd", "cwd", "mgd", "fgd", "feature"]  # what compares pyramid features, whatever the heads are
 
 
 def test_the_matrix_is_what_the_methods_need_and_the_heads_have():
@@ -44,7 +48,7 @@ def test_the_matrix_is_what_the_methods_need_and_the_heads_have():
 def test_only_features_can_be_compared_across_heads():
     for name, method in presets().items():
         crossing = [(t.detector, s.detector) for t in heads().values() for s in heads().values() if fits(method, t, s)]
-        assert any(teacher != student for teacher, student in crossing) is (name == "pkd")
+        assert any(teacher != student for teacher, student in crossing) is (name in ACROSS)
 
 
 def test_a_head_that_gives_nothing_is_told_what_it_lacks():
@@ -72,7 +76,7 @@ def test_the_command_prints_the_matrix_for_people_documents_and_scripts(capsys):
     assert {
         row["method"]: {name for name, fit in row["detectors"].items() if fit} for row in content["methods"]
     } == EXPECTED
-    assert content["across_heads"] == ["pkd"]
+    assert content["across_heads"] == ACROSS
 
 
 # ----------------------------------------------------------------------------------------------------- in a study
@@ -96,16 +100,32 @@ def study(method: str, teacher: str = GFL, student: str = GFL, widths: tuple[flo
             "study.yaml:5: teacher.detector.config: crosskd needs equal heads: the teacher has RetinaHead, the student GFL",
         ),
         (
-            study("kind: pkd", widths=(0.5, 1.0)),
-            (
-                "study.yaml:8: method.kind: pkd needs pyramids of equal channels and levels: "
-                "the teacher's has 128 channels on 5 levels, the student's 256 channels on 5 levels"
-            ),
-        ),
-        (
             study("kind: crosskd", widths=(0.5, 1.0)),
             "study.yaml:8: method.kind: crosskd needs heads of equal channels: the teacher's has 128, the student's 256",
         ),
+        (
+            study("{kind: mgd, from: 12}"),
+            "study.yaml:8: method.from: mgd never acts: from (12) lies at or after the end of the schedule (12 epochs)",
+        ),
+        (
+            study("{kind: mgd, from: 0.5, until: 6}"),
+            "study.yaml:8: method.from: mgd never acts: until (6) does not come after from (0.5)",
+        ),
+        (
+            study("{kind: terms, terms: [{kind: cwd, until: 3}, {kind: mgd, from: 20}]}"),
+            "study.yaml:8: method.terms: mgd never acts: from (20) lies at or after the end of the schedule (12 epochs)",
+        ),
+        (
+            study(
+                "{kind: terms, terms: [{kind: cwd, weight: {grad_share: 0.5}}, {kind: mgd, weight: {grad_share: 0.5}}]}"
+            ),
+            "study.yaml:7: method: the terms hold shares of 1 together, which leaves nothing to the rest",
+        ),
+        (
+            study("{kind: cwd, weight: many}"),
+            "study.yaml:8: method.weight: expected a number or a mapping, got text 'many'",
+        ),
+        (study("{kind: cwd, from: 1.5}"), "study.yaml:8: method.from: give whole epochs, or a share of the schedule"),
         (
             study("{kind: crosskd, convs: 5}"),
             "study.yaml:8: method.kind: crosskd reads features after 5 convolutions, a head here has 4",
@@ -115,8 +135,13 @@ def study(method: str, teacher: str = GFL, student: str = GFL, widths: tuple[flo
         "gid-on-gfl",
         "ld-on-atss",
         "crosskd-across",
-        "pkd-of-unequal-width",
         "crosskd-of-unequal-width",
+        "from-the-end",
+        "until-before-from",
+        "a-term-from-the-end",
+        "shares-of-everything",
+        "no-weight",
+        "no-moment",
         "too-many-convs",
     ],
 )
@@ -137,6 +162,19 @@ def test_what_goes_together_is_none(method, teacher, student, tmp_path):
     assert load_study(write(tmp_path, study(method, teacher, student))).warnings == ()
 
 
+@pytest.mark.parametrize("method", ACROSS)
+def test_pyramid_features_are_compared_across_widths_and_heads(method, tmp_path):
+    text = study(f"{{kind: {method}, from: 2, until: 0.9, weight: {{grad_share: 0.3}}}}", RETINA, GFL, (1.0, 0.5))
+    assert load_study(write(tmp_path, text)).warnings == ()
+
+
+def test_a_teacher_of_features_alone_has_no_scores():
+    bare = HeadSpec("BareHead", "Bare", "none:None", frozenset({Need.FEATURES}))
+    method = FeatureMethod(kind="feature")
+    assert list(misfits(method, bare, bare)) == ["feature needs classification logits, which BareHead does not give"]
+    assert list(misfits(method, heads()["GFLHead"], bare)) == []
+
+
 # --------------------------------------------------------------------------------------------- presets and identity
 
 
@@ -152,6 +190,34 @@ def test_presets_stand_for_the_terms_and_weights_of_their_papers():
     temperatures = {term.kind: term.temperature for term in terms_of(Ld(kind="ld", variant="full"))}  # type: ignore[attr-defined]
     assert temperatures == {"kd-main": 2.0, "ld-main": 10.0, "ld-vlr": 10.0}
     assert [term.iou for term in terms_of(Bckd(kind="bckd", variant="paper"))[1:]] == ["iou"]  # type: ignore[attr-defined]
+
+
+def test_weights_of_pyramid_features_are_the_papers_for_one_stage_detectors():
+    keys = ("weight", "temperature", "mask_ratio", "foreground", "background", "attention", "relation")
+    found = {name: terms_of(presets()[name])[0].model_dump(include=set(keys)) for name in ACROSS[1:]}
+    assert found == {
+        "cwd": {"weight": 10.0, "temperature": 1.0},
+        "mgd": {"weight": 2e-5, "mask_ratio": 0.65},
+        "fgd": {
+            "weight": 1.0,
+            "temperature": 0.5,
+            "foreground": 1e-3,
+            "background": 5e-4,
+            "attention": 5e-4,
+            "relation": 5e-6,
+        },
+        "feature": {"weight": 6.0},
+    }
+
+
+def test_keys_that_came_later_are_out_of_the_identity_at_their_defaults():
+    def identities(**keys):
+        return [set(term) for term in canonical_method(Bckd(kind="bckd", **keys))["terms"]]
+
+    earlier = identities()
+    assert earlier == identities(**{"from": 0, "until": None, "ramp": 0})
+    assert identities(**{"from": 3, "until": 0.5}) == [keys | {"from", "until"} for keys in earlier]
+    assert all(not keys & {"from", "until", "ramp"} for keys in earlier)
 
 
 def test_a_preset_and_its_terms_written_out_have_one_identity():

@@ -25,9 +25,9 @@ TRIAL: dict[str, Any] = {
 }
 VARIANTS: list[dict[str, Any]] = [
     {},
-    *({"method": {"kind": kind}} for kind in ("ld", "pkd", "pkd+bckd", "gid-response", "crosskd")),
+    *({"method": {"kind": kind}} for kind in ("ld", "pkd", "pkd+bckd", "cwd", "mgd", "fgd", "feature", "gid-response", "crosskd")),
     {"method": {"kind": "ld", "variant": "full"}},
-    {"method": {"kind": "terms", "terms": [{"kind": kind} for kind in ("bckd-cls", "bckd-loc", "ld-main", "ld-vlr", "kd-main", "pkd", "gid-response", "crosskd-cls", "crosskd-box")]}},
+    {"method": {"kind": "terms", "terms": [{"kind": kind} for kind in ("bckd-cls", "bckd-loc", "ld-main", "ld-vlr", "kd-main", "pkd", "cwd", "mgd", "fgd", "feature", "gid-response", "crosskd-cls", "crosskd-box")]}},
     {"dataset": {"kind": "coco", "root": "/c", "classes": ["a", "b"], "multi_scale": {"kind": "range", "short": [400, 800]}}},
     {"dataset": {"kind": "voc", "root": "/v", "image_size": [640, 640], "augmentation": "mosaic", "batch_scales": {}}},
     {"schedule": {"optimizer": {"kind": "adamw"}, "policy": {"kind": "cosine"}, "clip_grad": 1, "iterations": 9}},

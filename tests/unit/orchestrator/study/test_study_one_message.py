@@ -98,7 +98,7 @@ def test_one_mistake_is_told_once_at_its_line(old: str, new: str, tmp_path: Path
 WIDE = (
     VALID.replace("width: 0.5, ", "width: WIDTH, ")
     .replace("  weights: random\nmethod", "  width: 0.25\n  weights: random\nmethod")
-    .replace("method.alpha2: [2.0, 4.0]", "method: [{kind: pkd}, {kind: crosskd}]")
+    .replace("method.alpha2: [2.0, 4.0]", "method: [{kind: crosskd}, {kind: crosskd, convs: 2}]")
 )
 
 

@@ -18,6 +18,7 @@ from trainers.loop import shared_batch, student_trainer
 from trainers.loop.loop import train_alone
 from trainers.loop.shared_batch import load_teacher, pixels
 from trainers.schema import Teacher, TrialSpec, Weights, class_count
+from trainers.schema.method import PkdMethod
 
 CPU = torch.device("cpu")
 # The statistics of Caffe's models, as mmdet's FCOS has them: another order of channels, no scaling.
@@ -89,7 +90,7 @@ def test_the_teacher_is_in_nothing_of_the_students(distilled: TrialSpec, watched
     student = distiller.student
     assert {name for name, _ in distiller.named_parameters()} == {f"student.{n}" for n, _ in student.named_parameters()}
     assert distiller.state_dict().keys() == {f"student.{name}" for name in student.state_dict()}
-    assert set(distiller.modules()) == {distiller, *student.modules()}
+    assert set(distiller.modules()) == {distiller, distiller.connectors, *student.modules()}
     frozen = {id(tensor) for tensor in teacher.detector.state_dict(keep_vars=True).values()}
     optimized = {id(p) for group in optimizer.optimizer.param_groups for p in group["params"]}
     assert optimized == {id(parameter) for parameter in student.parameters()}
@@ -119,7 +120,8 @@ def test_the_teacher_gets_the_images_in_its_own_normalisation(watched: Watched, 
     own = Teacher(detector=detector(2.0), weights=None)
     seen = {}
     for name, teacher in (("foreign", foreign), ("own", own)):
-        spec = trial(teacher=teacher, schedule=sgd(iterations=1), dataset=dataset(val_images=1))
+        method = PkdMethod(kind="pkd")
+        spec = trial(teacher=teacher, method=method, schedule=sgd(iterations=1), dataset=dataset(val_images=1))
         train_alone(job(spec, tmp_path / name))
         seen[name] = watched.asked_with[-1]
     std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)

@@ -21,10 +21,14 @@ from trainers.schema.terms import (
     BckdLoc,
     CrossKdBox,
     CrossKdCls,
+    Cwd,
+    Feature,
+    Fgd,
     GidResponse,
     KdMain,
     LdMain,
     LdVlr,
+    Mgd,
     Pkd,
     TermSection,
 )
@@ -39,10 +43,11 @@ DENSE: tuple[TermSection, ...] = (
     CrossKdCls(kind="crosskd-cls", convs=1),
     CrossKdBox(kind="crosskd-box", convs=1),
 )
+FEATURES: tuple[TermSection, ...] = (Cwd(kind="cwd"), Mgd(kind="mgd"), Fgd(kind="fgd"), Feature(kind="feature"))
 BINS: tuple[TermSection, ...] = (LdMain(kind="ld-main"), LdVlr(kind="ld-vlr"), KdMain(kind="kd-main"))
 DELTAS: tuple[TermSection, ...] = (GidResponse(kind="gid-response", min_side=0.0),)
-TERMS = {"gfl": DENSE + BINS, "atss": DENSE + DELTAS, "retinanet": DENSE + DELTAS, "fcos": DENSE + DELTAS}
-TERMS |= {"yolox": DENSE[:3]}
+TERMS = {"gfl": DENSE + FEATURES + BINS, "atss": DENSE + DELTAS, "retinanet": DENSE + DELTAS, "fcos": DENSE + DELTAS}
+TERMS |= {"yolox": DENSE[:3] + FEATURES}
 
 # What a worker's loss is divided by: the mean over workers of the number of positives where the head reduces it.
 REDUCING = ("gfl", "atss", "fcos", "yolox")
@@ -63,7 +68,7 @@ def losses_of(*shares: tuple[Scene, ...]) -> Losses:
         teacher.serve(method)
         batches = [preprocess(student, share, seed=SHARES.index(share)) for share in shares]
         inputs, samples = torch.cat([b[0] for b in batches]), [sample for b in batches for sample in b[1]]
-        distiller = Distiller(student, method)
+        distiller = Distiller(student, method, teacher=teacher)
         losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache())
         assert distiller.outputs is not None
         found[head] = {name: losses[name].item() for name in distiller.terms}
@@ -136,3 +141,11 @@ def test_bckd_of_two_workers_is_that_of_one(head: str, term: str, together: list
 def test_ld_sums_over_a_workers_images(term: str, alone: list[Losses], whole: Losses) -> None:
     """One worker with all images has N times the mean loss of N workers: the sum, divided by nothing."""
     assert whole["gfl"][term] == pytest.approx(sum(share["gfl"][term] for share in alone), rel=1e-4)
+
+
+@pytest.mark.parametrize("head", ["gfl", "yolox"])
+@pytest.mark.parametrize("term", ["cwd", "fgd"])
+def test_means_over_images_are_weighted_by_them(head: str, term: str, alone: list[Losses], whole: Losses) -> None:
+    """One worker with all images has the mean of the shares', weighted by their numbers of images: 2 and 1 here."""
+    mean = sum(len(images) * share[head][term] for images, share in zip(SHARES, alone, strict=True)) / 3
+    assert whole[head][term] == pytest.approx(mean, rel=1e-4)

@@ -13,7 +13,7 @@ from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.loop.accumulate import Accumulator, Chunk, chunk_count
 from trainers.schema.method import MethodSpec, NoDistillation, TermSum
-from trainers.schema.terms import BckdCls, BckdLoc
+from trainers.schema.terms import BckdCls, BckdLoc, Cwd, Fgd, Mgd
 
 WIDE = Scene((64, 96), LARGE.objects)
 SCENES = (CROWD, CROWD, WIDE, Scene((64, 96), EMPTY.objects))  # chunks of two have different numbers of positives
@@ -46,9 +46,11 @@ def cut(inputs: Tensor, samples: Any, teacher: FrozenTeacher | None, count: int)
     ]
 
 
-def step(student: Any, chunks: list[Chunk], method: MethodSpec) -> tuple[dict[str, float], dict[str, Tensor]]:
+def step(
+    student: Any, chunks: list[Chunk], method: MethodSpec, teacher: FrozenTeacher | None = None
+) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Return losses and gradients of one step."""
-    distiller = Distiller(student, method)
+    distiller = Distiller(student, method, teacher=teacher)
     student.zero_grad()
 
     def forward(model: Any, chunk: Chunk, first: bool) -> Losses:
@@ -58,7 +60,7 @@ def step(student: Any, chunks: list[Chunk], method: MethodSpec) -> tuple[dict[st
         (torch.stack(list(losses.values())).sum() / chunks).backward()
 
     losses = Accumulator(distiller, distiller).run(chunks, forward, backward)
-    gradients = {name: weight.grad for name, weight in student.named_parameters() if weight.grad is not None}
+    gradients = {name: weight.grad for name, weight in distiller.named_parameters() if weight.grad is not None}
     return {name: loss.item() for name, loss in losses.items()}, {name: g.clone() for name, g in gradients.items()}
 
 
@@ -75,6 +77,24 @@ def test_chunks_have_the_losses_and_gradients_of_the_whole_batch(head: str, coun
     assert summed.keys() == gradients.keys()
     for name, gradient in gradients.items():
         torch.testing.assert_close(summed[name], gradient, rtol=1e-3, atol=1e-3 * gradient.abs().max().item())
+
+
+def test_connectors_get_the_gradient_of_the_whole_batch() -> None:
+    """And what is hidden of an image does not depend on its chunk."""
+    method = TermSum(kind="terms", terms=(Cwd(kind="cwd"), Fgd(kind="fgd"), Mgd(kind="mgd")))
+    student, teacher = student_of("gfl"), FrozenTeacher(woken(config_of("gfl"), 2))
+    inputs, samples = preprocess(student, SCENES)
+    for number, sample in enumerate(samples):
+        sample.set_metainfo({"img_id": number})
+    whole, gradients = step(student, cut(inputs, samples, teacher, 1), method, teacher)
+    parts, summed = step(student, cut(inputs, samples, teacher, 2), method, teacher)
+    assert parts == pytest.approx(whole, rel=1e-4)
+    connected = [name for name in gradients if name.startswith("connectors.")]
+    assert {name.split(".")[1] for name in connected} == {"fgd", "mgd"}
+    for name in connected:
+        torch.testing.assert_close(
+            summed[name], gradients[name], rtol=1e-3, atol=1e-3 * gradients[name].abs().max().item()
+        )
 
 
 def test_chunks_that_were_normalised_on_their_own_would_have_other_losses() -> None:

@@ -82,14 +82,13 @@ def pair(request: pytest.FixtureRequest) -> Built:
 
 
 def methods(pair: Built) -> dict[str, Any]:
-    """Return what the matrix allows for the pair's heads, but for features of unequal channels (YOLOX s and tiny)."""
+    """Return what the matrix allows for the pair's heads."""
     head = find_head(type(pair.student.bbox_head).__name__)
     assert head is not None
     found = {name: method for name, method in presets().items() if fits(method, head, head)}
     if head.detector == "FCOS":  # whose new heads predict boxes of two pixels, below GID's smallest side
         found["gid-response"] = found["gid-response"].model_copy(update={"min_side": 0.0})
     if head.detector == "YOLOX":
-        found = {name: method for name, method in found.items() if "pkd" not in name}
         found |= {f"bckd ({score})": Bckd(kind="bckd", score=score) for score in ("separate", "weighted")}
     return found
 
@@ -100,7 +99,7 @@ def test_every_method_of_the_matrix_trains_the_pair(pair: Built) -> None:
     assert tried
     for name, method in tried.items():
         pair.student.load_state_dict(pair.student_state)
-        distiller = Distiller(pair.student, method)
+        distiller = Distiller(pair.student, method, teacher=pair.teacher)
         pair.teacher.serve(method)
         optimizer = torch.optim.SGD([p for p in pair.student.parameters() if p.requires_grad], lr=1e-4)
         losses = distiller(inputs, samples, pair.teacher.forward(inputs), TargetCache(), True)
