@@ -16,13 +16,15 @@ class StudentAverage:
 
     Update t, counted from 0, sets ``a <- (1 - m_t) a + m_t s`` for each floating-point tensor a of the average and s
     of the student, with ``m_t = momentum + (1 - momentum) exp(-(1 + t) / gamma)``; update 0 copies the student. This
-    is mmdet's ``ExpMomentumEMA`` with ``update_buffers``, the one of YOLOX. Counters keep their values of update 0.
+    is mmdet's ``ExpMomentumEMA`` with ``update_buffers``, the one of YOLOX, but that a tensor which layers share moves
+    once, not once for each layer. Counters keep their values of update 0.
     No gradient flows, and no value is read back from the device.
     """
 
     def __init__(self, student: nn.Module, settings: Ema) -> None:
         self.module = copy.deepcopy(student).requires_grad_(False)
         self._settings, self._updates = settings, 0
+        self._names = _averaged(self.module.state_dict())
 
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
@@ -31,8 +33,7 @@ class StudentAverage:
         if self._updates == 0:
             self.module.load_state_dict(news)
         else:
-            names = [name for name, tensor in averages.items() if tensor.is_floating_point()]
-            self._move([averages[name] for name in names], [news[name] for name in names])
+            self._move([averages[name] for name in self._names], [news[name] for name in self._names])
         self._updates += 1
 
     def _move(self, averages: list[Tensor], news: list[Tensor]) -> None:
@@ -50,3 +51,12 @@ class StudentAverage:
         """Go on from a saved state."""
         self._updates = state["updates"]
         self.module.load_state_dict(state["student"])
+
+
+def _averaged(state: dict[str, Tensor]) -> list[str]:
+    """Return the names of the floating-point tensors, one for each: a tensor that several layers share moves once."""
+    places: dict[tuple[int, torch.Size], str] = {}
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.numel():
+            places.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return list(places.values())

@@ -45,8 +45,34 @@ def disturb(module: nn.Module, step: int) -> None:
                 tensor.add_(1)
 
 
+class Shared(nn.Module):
+    """Have one convolution on two levels, as RTMDet's head does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList([student(), student(1)])
+        self.levels[1][0] = self.levels[0][0]
+
+
 def averaged() -> TrialSpec:
     return trial(schedule=sgd(ema=SETTINGS))
+
+
+def test_a_tensor_that_layers_share_moves_once() -> None:
+    """In mmdet it moves once for each layer, which is a shorter average."""
+    module = Shared()
+    average = StudentAverage(module, SETTINGS)
+    expected = None
+    for step in range(10):
+        disturb(module, step)
+        now = module.levels[0][0].weight.detach().double()
+        share = (1 - SETTINGS.momentum) * math.exp(-(1 + step) / SETTINGS.gamma) + SETTINGS.momentum
+        expected = now if expected is None else (1 - share) * expected + share * now
+        average.update(module)
+    assert expected is not None
+    found = average.module.state_dict()
+    torch.testing.assert_close(found["levels.0.0.weight"].double(), expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(found["levels.0.0.weight"], found["levels.1.0.weight"])
 
 
 def test_the_average_is_mmdets_to_the_bit() -> None:
