@@ -178,7 +178,7 @@ def _unit(
 
 
 def _identity(detector: Detector, weights: Weights | None) -> list[Any]:
-    settings = detector.model_dump(mode="json", exclude={"config"})
+    settings = {key: value for key, value in detector.settings().items() if key != "config"}
     return [settings, config_digest(detector), weights and [file_digest(weights.path), weights.coverage]]
 
 

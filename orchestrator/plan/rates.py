@@ -19,8 +19,8 @@ def alike(plan: Plan, trial: PlannedTrial) -> str:
     sizes = {"kind", "image_size", "augmentation", "multi_scale", "batch_scales"}
     content = {
         "dataset": spec.dataset.model_dump(mode="json", include=sizes),
-        "student": spec.student.model_dump(mode="json"),
-        "teacher": spec.teacher.detector.model_dump(mode="json") if spec.teacher else None,
+        "student": spec.student.settings(),
+        "teacher": spec.teacher.detector.settings() if spec.teacher else None,
         "method": spec.method.kind,
         "batch_size": spec.schedule.batch_size,
         "precisions": [spec.schedule.precision, spec.schedule.asks_in],

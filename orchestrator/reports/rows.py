@@ -66,7 +66,8 @@ def student_name(detector: Detector) -> str:
     """Return a detector's distinguishing name, short enough for a table."""
     name = detector.config.rsplit("/", 1)[-1].removesuffix(".py")
     depth = f" R{detector.backbone_depth}" if detector.backbone_depth else ""
-    return f"{name}{depth}" + (f" x{detector.width:g}" if detector.width != 1.0 else "")
+    blocks = f" d{detector.depth:g}" if detector.depth != 1.0 else ""
+    return f"{name}{depth}{blocks}" + (f" x{detector.width:g}" if detector.width != 1.0 else "")
 
 
 def _row(plan: Plan, planned: Mapping[str, PlannedTrial], line: SummaryLine, columns: Mapping[str, str]) -> ReportRow:

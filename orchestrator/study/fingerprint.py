@@ -91,7 +91,7 @@ def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:
 
 
 def _detector(detector: Detector, config_digest: str | None) -> dict[str, Any]:
-    settings = detector.model_dump(mode="json", exclude={"config"})
+    settings = {key: value for key, value in detector.settings().items() if key != "config"}
     if config_digest is None and detector.config.startswith(PREFIX):
         return settings | {"config": detector.config}
     return settings | {"config": _required(config_digest, detector.config)}

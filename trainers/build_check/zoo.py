@@ -15,7 +15,7 @@ from trainers.build_check.check import problems_of
 from trainers.schema import Detector
 from trainers.schema.build import BuildUnit
 from trainers.schema.heads import find_head
-from trainers.schema.overrides import DARKNET, DEPTHS, depth_problem
+from trainers.schema.overrides import CSP_BACKBONES, DEPTHS, depth_problem
 from trainers.schema.zoo import config_names, configs_dir, find_config
 
 CLASSES = ("first", "second", "third")
@@ -55,8 +55,8 @@ def forms(name: str) -> Iterator[Detector]:
             depth for depth in (18, 101) if depth_problem(depth, config.backbone, deformable=config.deformable) is None
         ]
         changes += [{"backbone_depth": depth, "width": 0.25} for depth in depths]
-    elif config.backbone == DARKNET:
-        changes += [{"width": 0.5}]
+    elif config.backbone in CSP_BACKBONES:
+        changes += [{"width": 0.5}, {"depth": 0.5}]
     yield from (Detector(config=name, weights="random", **change) for change in changes)
 
 

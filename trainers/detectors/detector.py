@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 
 from trainers.compat.mmdet_parts import copy_without_waiting
 from trainers.data.seeding import seed_everything
 from trainers.detectors.detection_limit import limit_detections
 from trainers.detectors.explain import explained
-from trainers.detectors.overrides import override
+from trainers.detectors.overrides import override, pad_to_coarsest_stride
 from trainers.errors import TrialError
 from trainers.formats.pretrained import imagenet_weights, load_imagenet
 from trainers.schema import Detector
@@ -47,6 +48,7 @@ def model_config(detector: Detector, num_classes: int, max_detections: int = COC
         # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
         model.data_preprocessor.pop("batch_augments", None)
         override(model, detector)
+        pad_to_coarsest_stride(model)
         limit_detections(model, max_detections)
     return model
 
@@ -107,8 +109,8 @@ def build_empty(detector: Detector, num_classes: int, seed: int = 0, max_detecti
 def placed(detector: Any, device: torch.device, *, channels_last: bool) -> Any:
     """Return the detector on ``device``; ``channels_last``: with its convolutions' weights in that order of memory.
 
-    On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
+    On a CPU, batch norms that are synchronised between GPUs see their own worker's images. On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
     """
     copy_without_waiting(detector, device.type == "cuda")
-    detector = detector.to(device)
+    detector = (revert_sync_batchnorm(detector) if device.type == "cpu" else detector).to(device)
     return detector.to(memory_format=torch.channels_last) if channels_last else detector

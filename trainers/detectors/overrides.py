@@ -4,7 +4,7 @@ from typing import Any
 
 from trainers.errors import TrialError
 from trainers.schema import Detector
-from trainers.schema.overrides import BASIC_DEPTHS, DEPTHS, depth_problem, width_problem
+from trainers.schema.overrides import BASIC_DEPTHS, DEPTHS, block_depth_problem, depth_problem, width_problem
 from trainers.schema.pyramid import GROUP, scaled
 
 BASE_CHANNELS = 64
@@ -19,6 +19,8 @@ def override(model: Any, detector: Detector) -> None:
     backbone = model.backbone
     if detector.backbone_depth is not None:
         _set_depth(backbone, detector.backbone_depth)
+    if detector.depth != 1.0:
+        _set_block_depth(model, detector.depth)
     if detector.width != 1.0:
         _set_width(model, detector.width)
     if backbone.type in DEPTHS and (detector.backbone_depth is not None or detector.width != 1.0):
@@ -43,6 +45,16 @@ def _set_depth(backbone: Any, depth: int) -> None:
     backbone.depth = depth
 
 
+def _set_block_depth(model: Any, depth: float) -> None:
+    """Scale the number of blocks in each stage of backbone and neck; each keeps one at least."""
+    problem = block_depth_problem(model.backbone.type)
+    if problem is not None:
+        raise TrialError(f"depth {problem}")
+    model.backbone.deepen_factor = model.backbone.get("deepen_factor", 1.0) * depth
+    neck = _necks(model)[0]
+    neck.num_csp_blocks = max(1, round(neck.get("num_csp_blocks", 3) * depth))
+
+
 def _set_width(model: Any, width: float) -> None:
     """Scale backbone, neck and head; neck and head get multiples of 32 channels."""
     problem = width_problem(model.backbone.type)
@@ -51,7 +63,7 @@ def _set_width(model: Any, width: float) -> None:
     if model.backbone.type in DEPTHS:
         _widen_resnet(model.backbone, width)
     else:
-        _widen_darknet(model, width)
+        _widen_csp(model, width)
     first, *others = _necks(model)
     first.out_channels = scaled(first.out_channels, width)
     for part in others:
@@ -73,8 +85,8 @@ def _widen_resnet(backbone: Any, width: float) -> None:
         backbone.groups = max(1, round(backbone.get("groups", 1) * width))
 
 
-def _widen_darknet(model: Any, width: float) -> None:
-    """Scale CSPDarknet by the ratio that the neck's channels get, so that the two keep fitting."""
+def _widen_csp(model: Any, width: float) -> None:
+    """Scale CSPDarknet or CSPNeXt by the ratio that the neck's channels get, so that the two keep fitting."""
     neck = _necks(model)[0]
     old = neck.out_channels
     new = scaled(old, width)
@@ -108,3 +120,14 @@ def _unfreeze(backbone: Any) -> None:
             backbone[key] = value
     if "requires_grad" in backbone.get("norm_cfg", {}):
         backbone.norm_cfg.requires_grad = True
+
+
+def pad_to_coarsest_stride(model: Any) -> None:
+    """Let images be padded to whole cells of RTMDet's coarsest level, which its neck needs to join its levels.
+
+    mmdet's RTMDet leaves that to its pipeline, which pads to squares of 640.
+    """
+    neck: Any = model.get("neck")
+    preprocessor = model.data_preprocessor
+    if isinstance(neck, dict) and neck.get("type") == "CSPNeXtPAFPN" and preprocessor.get("pad_size_divisor", 1) == 1:
+        preprocessor.pad_size_divisor = 2 ** (2 + len(neck["in_channels"]))  # the finest stride is 8

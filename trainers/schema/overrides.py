@@ -3,6 +3,7 @@
 DEPTHS = {"ResNet": (18, 34, 50, 101, 152), "ResNeXt": (50, 101, 152)}  # of mmdet's backbones
 BASIC_DEPTHS = (18, 34)
 DARKNET = "CSPDarknet"
+CSP_BACKBONES = (DARKNET, "CSPNeXt")  # YOLOX's and RTMDet's: scaled by mmdet's widen_factor and deepen_factor
 
 
 def depth_problem(depth: int, backbone: str | None, *, deformable: bool) -> str | None:
@@ -19,6 +20,14 @@ def depth_problem(depth: int, backbone: str | None, *, deformable: bool) -> str 
 
 def width_problem(backbone: str | None) -> str | None:
     """Return why the channels of a config's backbone cannot be scaled, ``None`` when they can."""
-    if backbone in DEPTHS or backbone == DARKNET:
+    if backbone in DEPTHS or backbone in CSP_BACKBONES:
         return None
-    return f"cannot be set: the backbone of this config is {backbone}, not ResNet, ResNeXt or CSPDarknet"
+    return f"cannot be set: the backbone of this config is {backbone}, not ResNet, ResNeXt, CSPDarknet or CSPNeXt"
+
+
+def block_depth_problem(backbone: str | None) -> str | None:
+    """Return why the stages of a config's backbone cannot be scaled in depth, ``None`` when they can."""
+    if backbone in CSP_BACKBONES:
+        return None
+    hint = "; of a ResNet say backbone_depth" if backbone in DEPTHS else ""
+    return f"cannot be set: the backbone of this config is {backbone}, not CSPDarknet or CSPNeXt{hint}"

@@ -12,7 +12,7 @@ from orchestrator.study.schema import TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import alternatives, did_you_mean
 from trainers.schema.detector import Detector
 from trainers.schema.heads import find_head, heads
-from trainers.schema.overrides import depth_problem, width_problem
+from trainers.schema.overrides import block_depth_problem, depth_problem, width_problem
 from trainers.schema.pretrained import none_known, pretrained_weights
 from trainers.schema.zoo import OWN, PREFIX, ZooConfig, config_names, find_config, mmdet_version
 
@@ -100,6 +100,8 @@ def _check_overrides(site: Site, config: ZooConfig) -> Iterator[Problem]:
         if problem is not None:
             yield Problem(site.at("backbone_depth"), problem)
             return
+    if detector.depth != 1.0 and (problem := block_depth_problem(config.backbone)):
+        yield Problem(site.at("depth"), problem)
     if detector.width != 1.0 and (problem := width_problem(config.backbone)):
         yield Problem(site.at("width"), problem)
     if site.starts_fresh and detector.weights == "imagenet" and pretrained_weights(detector) is None:

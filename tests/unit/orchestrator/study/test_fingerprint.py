@@ -105,6 +105,7 @@ CHANGES: list[dict[str, Any]] = [
     {"dataset.image_size": [320, 240]},
     {"student.weights": "imagenet"},
     {"student.backbone_depth": 18},
+    {"student.depth": 0.5},
     {"student.config": "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py"},
     {"init": None},
     {"teacher.detector.config": "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py"},

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from tests.unit.trainers.tiny import CONFIG, detector, differing
-from trainers.detectors.detector import build_empty, build_student, model_config
+from trainers.detectors.detector import build_empty, build_student, model_config, placed
 from trainers.errors import TrialError
 from trainers.schema import Detector
 from trainers.schema.pyramid import pyramid_of
@@ -169,6 +169,7 @@ def test_no_pretrained_weights_are_named_in_the_config() -> None:
 
 RETINANET, FCOS = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py", "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
 ATSS, TINY = "mmdet::atss/atss_r50_fpn_1x_coco.py", "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py"
+RTMDET = "mmdet::rtmdet/rtmdet_s_8xb32-300e_coco.py"
 X101 = "mmdet::gfl/gfl_x101-32x4d_fpn_ms-2x_coco.py"
 PAIRS = [
     "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py",
@@ -186,6 +187,9 @@ PAIRS = [
     RETINANET,
     "mmdet::yolox/yolox_s_8xb8-300e_coco.py",
     TINY,
+    RTMDET,
+    "mmdet::tood/tood_r50_fpn_1x_coco.py",
+    "mmdet::vfnet/vfnet_r50_fpn_1x_coco.py",
 ]
 
 
@@ -201,7 +205,7 @@ def levels(found: Any) -> tuple[int, list[tuple[int, ...]]]:
 def test_every_detector_of_the_papers_pairs_builds_and_runs(config: str) -> None:
     found, sizes = levels(build_empty(Detector(config=config), CLASSES))
     assert found == CLASSES * (9 if "retinanet" in config else 1)
-    sides = (8, 4, 2) if "yolox" in config else (8, 4, 2, 1, 1)
+    sides = (8, 4, 2) if "yolox" in config or "rtmdet" in config else (8, 4, 2, 1, 1)
     assert sizes == [(side, side) for side in sides]
 
 
@@ -210,6 +214,8 @@ def test_every_detector_of_the_papers_pairs_builds_and_runs(config: str) -> None
     [
         (TINY, None, 0.25, 32, [32, 64, 128]),
         (TINY, None, 0.5, 64, [64, 128, 256]),  # 48 is no multiple of 32: the nearest even one
+        (RTMDET, None, 0.25, 32, [32, 64, 128]),
+        (RTMDET, None, 0.5, 64, [64, 128, 256]),
         (RETINANET, 18, 0.125, 32, [16, 32, 64]),
         (FCOS, 18, 0.125, 32, [16, 32, 64]),
         (ATSS, 34, 0.125, 32, [16, 32, 64]),
@@ -229,13 +235,40 @@ def test_width_scales_backbone_neck_and_head_together(
     assert levels(found)[1][0] == (8, 8)
 
 
+@pytest.mark.parametrize(
+    ("config", "depth", "stages", "neck"),
+    [(RTMDET, 2.0, [2, 4, 4, 2], 2), (RTMDET, 0.5, [1, 1, 1, 1], 1), (TINY, 3.0, [3, 9, 9, 3], 3)],
+)
+def test_depth_scales_the_blocks_of_backbone_and_neck(config: str, depth: float, stages: list[int], neck: int) -> None:
+    found = build_empty(zoo(config=config, depth=depth, width=0.25), CLASSES)
+    assert [len(getattr(found.backbone, f"stage{n}")[-1].blocks) for n in range(1, 5)] == stages
+    assert {len(layer.blocks) for layer in found.neck.top_down_blocks} == {neck}
+    assert levels(found)[1][0] == (8, 8)
+
+
+def test_images_are_padded_to_whole_cells_of_rtmdets_coarsest_level() -> None:
+    assert model_config(zoo(config=RTMDET), CLASSES).data_preprocessor.pad_size_divisor == 32
+    p6 = "mmdet::rtmdet/rtmdet_x_p6_4xb8-300e_coco.py"
+    assert model_config(zoo(config=p6), CLASSES).data_preprocessor.pad_size_divisor == 64
+
+
+def test_norms_that_synchronise_gpus_do_without_on_a_cpu() -> None:
+    found = build_empty(zoo(config=RTMDET, width=0.25), CLASSES)
+    names, before = list(found.state_dict()), found.bbox_head.cls_convs[1][0].conv
+    assert any(isinstance(module, nn.SyncBatchNorm) for module in found.modules())
+    on_cpu = placed(found, torch.device("cpu"), channels_last=False)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in on_cpu.modules())
+    assert list(on_cpu.state_dict()) == names
+    assert on_cpu.bbox_head.cls_convs[0][0].conv is before  # still shared
+
+
 def test_width_does_not_put_norms_where_a_head_has_none() -> None:
     found = build_empty(zoo(config=RETINANET, backbone_depth=18, width=0.125), CLASSES)
     assert not any(isinstance(module, nn.GroupNorm) for module in found.bbox_head.modules())
 
 
 def test_pyramids_are_known_before_they_are_built() -> None:
-    for config, width in ((GFL, 0.125), (TINY, 0.5), (RETINANET, 0.3)):
+    for config, width in ((GFL, 0.125), (TINY, 0.5), (RETINANET, 0.3), (RTMDET, 0.5)):
         detector = zoo(config=config, width=width)
         known = find_config(config)
         assert known is not None
@@ -253,6 +286,7 @@ def test_pyramids_are_known_before_they_are_built() -> None:
             "backbone_depth cannot be set: .* MobileNetV2",
         ),
         ({"config": TINY, "backbone_depth": 50}, "backbone_depth cannot be set: .* CSPDarknet"),
+        ({"config": GFL, "depth": 0.5}, "depth cannot be set: .* ResNet, not .*; of a ResNet say backbone_depth"),
         ({"config": X101, "backbone_depth": 34}, "backbone_depth cannot be 34: a ResNeXt has 50, 101 or 152 layers"),
         (
             {"config": "mmdet::gfl/gfl_r101-dconv-c3-c5_fpn_ms-2x_coco.py", "backbone_depth": 18},
