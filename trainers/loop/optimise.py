@@ -10,7 +10,7 @@ from torch import nn
 
 from trainers.distill.half_precision import ScaledOptimWrapper
 from trainers.schema import Schedule
-from trainers.schema.schedule import AdamW, CosinePolicy, Sgd, StepPolicy, Warmup
+from trainers.schema.schedule import AdamW, CosinePolicy, FlatCosinePolicy, Sgd, StepPolicy, Warmup
 
 POSITION_TABLES = ("absolute_pos_embed", "relative_position_bias_table")  # of Swin Transformer: no weights of a layer
 
@@ -42,7 +42,7 @@ def _apart(rule: Sgd | AdamW) -> dict[str, Any] | None:
         found["bias_decay_mult"] = 0.0
     if rule.bias_lr_factor != 1.0:
         found["bias_lr_mult"] = rule.bias_lr_factor
-    return found or None
+    return found | {"bypass_duplicate": True} if found else None  # RTMDet's levels share convolutions
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -82,13 +82,16 @@ def _policy(schedule: Schedule, steps_per_epoch: int) -> dict[str, Any] | None:
         milestones = [moment * unit for moment in policy.milestones]
         return {"type": "MultiStepLR", "milestones": milestones, "gamma": policy.gamma}
     if isinstance(policy, CosinePolicy):
-        return _cosine(policy, schedule.closing_step(steps_per_epoch), policy.begin * unit)
+        end = schedule.closing_step(steps_per_epoch)
+        return _cosine(policy.final_factor, end, policy.begin * unit, end)
+    if isinstance(policy, FlatCosinePolicy):
+        begin, end = policy.begin * unit, schedule.length * unit
+        return _cosine(policy.final_factor, end - begin, begin, end)
     return None
 
 
-def _cosine(policy: CosinePolicy, end: int, begin: int) -> dict[str, Any] | None:
-    """Return the settings of half a cosine over ``end`` steps that acts from step ``begin`` on."""
+def _cosine(ratio: float, length: int, begin: int, end: int) -> dict[str, Any] | None:
+    """Return the settings of half a cosine over ``length`` steps that acts from step ``begin`` to step ``end``."""
     if end <= begin:
         return None  # nothing is trained
-    ratio = policy.final_factor
-    return {"type": "CosineAnnealingLR", "T_max": end, "eta_min_ratio": ratio, "begin": begin, "end": end}
+    return {"type": "CosineAnnealingLR", "T_max": length, "eta_min_ratio": ratio, "begin": begin, "end": end}

@@ -109,6 +109,17 @@ class CosinePolicy(Section):
     begin: int = Field(0, ge=0, le=100_000_000)
 
 
+class FlatCosinePolicy(Section):
+    """Keep the learning rate until ``begin``, then let it fall along half a cosine to ``final_factor * lr`` at the end.
+
+    The closing epochs belong to the fall. ``begin`` is an epoch, or an iteration where ``epochs`` is null.
+    """
+
+    kind: Literal["flat-cosine"]
+    final_factor: float = Field(0.0, ge=0.0, le=1.0)
+    begin: int = Field(0, ge=0, le=100_000_000)
+
+
 class ConstantPolicy(Section):
     """Keep the learning rate after the warm-up."""
 
@@ -144,7 +155,9 @@ class Schedule(Section):
     lr_batch: int | None = Field(None, ge=1, le=65_536)
     optimizer: Annotated[Sgd | AdamW, Field(discriminator="kind")] = Sgd(kind="sgd")
     warmup: Warmup = Warmup()
-    policy: Annotated[StepPolicy | CosinePolicy | ConstantPolicy, Field(discriminator="kind")] = StepPolicy(kind="step")
+    policy: Annotated[StepPolicy | CosinePolicy | FlatCosinePolicy | ConstantPolicy, Field(discriminator="kind")] = (
+        StepPolicy(kind="step")
+    )
     closing_epochs: int = Field(0, ge=0, le=10_000)
     ema: Ema | None = None
     clip_grad: float | None = Field(None, gt=0.0)
@@ -237,7 +250,7 @@ class Schedule(Section):
 
     @model_validator(mode="after")
     def _cosine_begins_before_its_end(self) -> "Schedule":
-        end = self.length - self.closing_epochs
-        if isinstance(self.policy, CosinePolicy) and self.policy.begin >= end > 0:
+        end = self.length - (self.closing_epochs if isinstance(self.policy, CosinePolicy) else 0)
+        if isinstance(self.policy, CosinePolicy | FlatCosinePolicy) and self.policy.begin >= end > 0:
             raise ValueError(f"the cosine begins at {self.unit} {self.policy.begin}, not before its end ({end})")
         return self

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, TrainedTeacher
-from trainers.schema.schedule import CosinePolicy, Schedule, StepPolicy
+from trainers.schema.schedule import CosinePolicy, FlatCosinePolicy, Schedule, StepPolicy
 
 ValueOrigin = Callable[..., KeyPath]  # where a schedule got the value of a field
 
@@ -67,7 +67,7 @@ def _fall(schedule: Schedule) -> int | None:
     policy = schedule.policy
     if isinstance(policy, StepPolicy):
         return next(iter(policy.milestones), None)
-    return policy.begin if isinstance(policy, CosinePolicy) else None
+    return policy.begin if isinstance(policy, CosinePolicy | FlatCosinePolicy) else None
 
 
 def _schedules(context: Context) -> Iterator[tuple[Schedule, ValueOrigin]]:
