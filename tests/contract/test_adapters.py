@@ -19,7 +19,16 @@ import torch
 from torch import Tensor
 
 from tests.contract.adapter_case import Case, cases, freeze_norms, seen
-from tests.contract.adapter_reference import KNOWN, assigned, grid, normaliser, objects_of, own_boxes, rows
+from tests.contract.adapter_reference import (
+    KNOWN,
+    activation,
+    assigned,
+    grid,
+    normaliser,
+    objects_of,
+    own_boxes,
+    rows,
+)
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny_heads import CLASSES, predictors
 from trainers.distill.adapters.base import Adapter, TargetCache, Targets, adapter_for
@@ -140,7 +149,7 @@ def test_one_anchor_of_the_map_is_one_row(built: Built, which: int) -> None:
     for row in (0, len(order) // 3, len(order) // 2 + 1, len(order) - 1):
         image, level, y, x, anchor = order[row]
         outs = [[values.detach().clone() for values in levels] for levels in head_outputs.outs]
-        values = outs[which][level]
+        values = outs[type(head_outputs).boxes_at if which else 0][level]
         channels = values.shape[1] // head.prior_generator.num_base_priors[level]
         values[image, anchor * channels : (anchor + 1) * channels, y, x] += torch.linspace(0.5, 1.0, channels)
         changed = type(head_outputs)(adapter, head_outputs.features, tuple(outs), {})
@@ -221,7 +230,7 @@ def test_anchors_equal_the_heads_own_targets(built: Built, scenes: tuple[Scene, 
     expected = assigned(head, head_outputs.outs, objects, metas)
     assert torch.equal(found.weight_A, expected.weight_A)
     assert torch.equal(found.positive_A, expected.positive_A)
-    assert float(found.normaliser) == normaliser(head, expected.positives)
+    assert float(found.normaliser) == normaliser(head, expected)
 
 
 def test_match_equals_the_heads_own_targets(built: Built) -> None:
@@ -291,7 +300,7 @@ def test_a_head_crossed_with_itself_says_what_it_said(built: Built, where: Tap) 
     adapter = adapter_for(detector)
     adapter.tap(point)
     head_outputs = adapter.forward(inputs)
-    crossed = adapter.cross(head_outputs.taps[point], head_outputs.taps[point], 1)
+    crossed = adapter.cross(head_outputs.taps[point], head_outputs.taps[point], point)
     torch.testing.assert_close(crossed.logits_AC, head_outputs.logits_AC, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(crossed.boxes_A4, head_outputs.boxes_A4, rtol=1e-3, atol=1e-4)
     with torch.no_grad():  # an evaluation between two steps leaves nothing behind
@@ -312,8 +321,9 @@ def test_taps_change_nothing_of_what_the_head_says(built: Built) -> None:
     head_outputs = adapter.forward(inputs)
     assert torch.equal(head_outputs.logits_AC, plain.logits_AC)
     before, after = (head_outputs.taps[TapPoint(1, where)] for where in ("before", "after"))
-    assert all(torch.equal(late, early.relu()) for late, early in zip(after.cls, before.cls, strict=True))
-    assert all(torch.equal(late, early.relu()) for late, early in zip(after.box, before.box, strict=True))
+    activate = activation(detector.bbox_head)
+    assert all(torch.equal(late, activate(early)) for late, early in zip(after.cls, before.cls, strict=True))
+    assert all(torch.equal(late, activate(early)) for late, early in zip(after.box, before.box, strict=True))
     assert any(bool((early < 0).any()) for early in before.cls)
 
 

@@ -24,6 +24,9 @@ CODING = {
     "anchor_generator": None,
     "prior_generator": None,
     "strides": None,
+    "exp_on_reg": False,
+    "anchor_type": "anchor_free",
+    "bbox_norm_type": "reg_denom",
 }
 
 

@@ -7,7 +7,7 @@ in each level in mmdet's order), C classes, K bins of a box distribution, 4 side
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -46,8 +46,9 @@ class Anchors:
 
     ``weight_A`` (float) is 1 for positives and negatives, 0 for padding and ignored anchors; ``positive_A`` (bool);
     ``level_A`` (int64) the pyramid level, ``image_A`` (int64) the image's place in the batch. ``normaliser`` (scalar) is
-    the number that the head's own classification loss is divided by: for GFL, ATSS, FCOS and YOLOX the mean over workers
-    of the number of positives, at least 1; for RetinaNet this worker's own number.
+    the number that the head's own classification loss is divided by: for GFL, ATSS, FCOS, YOLOX and VFNet the mean over
+    workers of the number of positives, at least 1; for RetinaNet this worker's own number; for RTMDet and TOOD the mean
+    over workers of the sum of the positives' qualities, at least 1.
     """
 
     weight_A: Tensor
@@ -69,6 +70,8 @@ class HeadOutputs:
     An adapter's subclass defines the properties that its head gives; the others raise. Gradient flows to the
     detector that made the outputs, unless it is a frozen teacher's. Boxes are in units of their level's stride.
     """
+
+    boxes_at: ClassVar[int] = 1  # where box predictions stand among the head's raw outputs
 
     def __init__(self, adapter: Any, features: list[Tensor], outs: Any, taps: dict[TapPoint, HeadFeatures]) -> None:
         self.adapter, self.features, self.outs, self.taps = adapter, features, outs, taps
@@ -167,7 +170,7 @@ class TeacherStudentOutputs:
         if point not in self.crossed:
             with torch.enable_grad():
                 mine, theirs = self.student.taps[point], self.teacher.taps[point]
-                self.crossed[point] = self.teacher.adapter.cross(mine, theirs, point.convs)
+                self.crossed[point] = self.teacher.adapter.cross(mine, theirs, point)
         return self.crossed[point]
 
     def detached(self) -> "TeacherStudentOutputs":

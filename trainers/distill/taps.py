@@ -9,20 +9,23 @@ from trainers.schema.terms import Tap as Where
 
 
 class Tap:
-    """Keep the outputs of two convolution modules, level by level, ``after`` or ``before`` their activation.
+    """Keep the outputs of two lists of convolution modules, level by level, ``after`` or ``before`` their activation.
+
+    A list has one module that all levels share, or one for each level.
 
     Stays on the modules as forward hooks; a state dict does not know of them. Keeps nothing unless told to listen: the
     modules also run when the detector is evaluated, in copies of it, and for CrossKD on another head's features.
     """
 
-    def __init__(self, cls_conv: Any, box_conv: Any, where: Where) -> None:
+    def __init__(self, cls_convs: list[Any], box_convs: list[Any], where: Where) -> None:
         self._cls: list[Tensor] = []
         self._box: list[Tensor] = []
         self._listening = False
         self._copies = where == "before"  # the activation that follows writes into what it is given
-        for block, levels in ((cls_conv, self._cls), (box_conv, self._box)):
-            layer = block if where == "after" else _before_activation(block)
-            layer.register_forward_hook(lambda _, __, output, levels=levels: self._keep(levels, output))
+        for blocks, levels in ((cls_convs, self._cls), (box_convs, self._box)):
+            for block in blocks:
+                layer = block if where == "after" else _before_activation(block)
+                layer.register_forward_hook(lambda _, __, output, levels=levels: self._keep(levels, output))
 
     def listen(self) -> None:
         """Keep the outputs of the head's next run."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from trainers.schema.heads import find_head
 
 HEAD = "bbox_head."
-SETTINGS = ("norm_on_bbox", "reg_max")
+SETTINGS = ("norm_on_bbox", "reg_max", "exp_on_reg", "anchor_type", "bbox_norm_type", "reg_denoms")
 PLAIN = (bool, int, float, str, tuple, list)
 CLIPPING = ("clip_border", "use_box_type")  # what a coder does to boxes that it has decoded
 CENTERNESS = "conv_centerness"  # FCOS's, which reads one of two branches

@@ -121,6 +121,7 @@ class StudentTrainer:
     def train_step(self, chunks: list[Chunk]) -> None:
         """Make one optimizer step on a preprocessed batch; the first of an epoch is also probed, on its first chunk."""
         probing = self.step % self._steps_per_epoch == 0
+        self.distiller.adapter.enter_epoch(self.step // self._steps_per_epoch)
         self.distiller.adapter.close(self.step >= self._closing_step)
         self.distiller.begin(self.step)
 

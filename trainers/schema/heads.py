@@ -74,6 +74,30 @@ BUILT_IN = (
         ("multi_level_conv_reg",),
         "multi_level_conv_cls",
     ),
+    HeadSpec(
+        "RTMDetSepBNHead",
+        "RTMDet",
+        "trainers.distill.adapters.rtmdet:RtmdetAdapter",
+        DENSE | {Need.DELTAS, Need.HEAD_FEATURES},
+        ("rtm_reg",),
+        "rtm_cls",
+    ),
+    HeadSpec(
+        "TOODHead",
+        "TOOD",
+        "trainers.distill.adapters.tood:ToodAdapter",
+        DENSE | {Need.PRIORS},
+        ("tood_reg", "scales", "reg_offset_module"),
+        "tood_cls",
+    ),
+    HeadSpec(
+        "VFNetHead",
+        "VFNet",
+        "trainers.distill.adapters.vfnet:VfnetAdapter",
+        DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
+        ("vfnet_reg", "vfnet_reg_refine", "scales", "scales_refine"),
+        "vfnet_cls",
+    ),
 )
 
 

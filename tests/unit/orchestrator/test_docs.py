@@ -74,6 +74,7 @@ PLACES: dict[type[Section], str] = {
     schedule.Warmup: "schedule.warmup",
     schedule.StepPolicy: "schedule.policy",
     schedule.CosinePolicy: "schedule.policy",
+    schedule.FlatCosinePolicy: "schedule.policy",
     schedule.ConstantPolicy: "schedule.policy",
     schedule.Ema: "schedule.ema",
     schema.Search: "search",

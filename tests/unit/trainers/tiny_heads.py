@@ -38,3 +38,17 @@ def predictors(head: Any) -> list[Any]:
     blocks = [block for block in head.modules() if type(block).__name__.endswith("ConvModule")]
     inside = {id(layer) for block in blocks for layer in block.modules()}
     return [layer for layer in head.modules() if isinstance(layer, nn.Conv2d) and id(layer) not in inside]
+
+
+def fitting(detector: Any) -> Any:
+    """Make a detector's losses those of a training and return it.
+
+    An RTMDet's boxes overlap the objects, so that the sum of overlaps is above 1; a VFNet's head gives its first boxes too,
+    which it does in training mode only.
+    """
+    head = detector.bbox_head
+    for layer in getattr(head, "rtm_reg", ()):
+        nn.init.zeros_(layer.bias)
+    if type(head).__name__ == "VFNetHead":
+        head.train()
+    return detector

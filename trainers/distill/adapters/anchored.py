@@ -64,12 +64,15 @@ class AnchoredAdapter(Adapter):
             level_A=level_A,
             image_A=image_A,
             num_levels=len(labels),
-            normaliser=self.normaliser(targets.value[-1], labels[0].device),
+            normaliser=self.normaliser(targets.value, labels[0].device),
         )
 
-    def normaliser(self, positives: Any, device: torch.device) -> Tensor:
-        """Return N, at least 1: the mean over workers, or this worker's own where the head does not reduce it."""
-        count = torch.full((), float(positives), device=device)  # copying it to a GPU would wait for that
+    def normaliser(self, found: Any, device: torch.device) -> Tensor:
+        """Return N, at least 1: the mean over workers, or this worker's own where the head does not reduce it.
+
+        ``found`` is the answer of ``get_targets``, the number of positives last.
+        """
+        count = torch.full((), float(found[-1]), device=device)  # copying it to a GPU would wait for that
         return (reduce_mean(count) if self.reduces_normaliser else count).clamp(min=1.0)
 
     def match(self, head_outputs: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:

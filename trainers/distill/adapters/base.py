@@ -1,5 +1,6 @@
 """Define the interface of a detection head's adapter; ``tests/contract/test_adapters.py`` is its test suite."""
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -79,11 +80,12 @@ class Adapter(ABC):
 
     def tap(self, point: TapPoint) -> None:
         """Keep the head's features at ``point`` from now on."""
-        if point.convs > len(self.head.cls_convs):
-            raise TrialError(f"the head has {len(self.head.cls_convs)} stacked convolutions, convs is {point.convs}")
+        stacks = self.stacks()
+        if point.convs > len(stacks[0][0]):
+            raise TrialError(f"the head has {len(stacks[0][0])} stacked convolutions, convs is {point.convs}")
         if point not in self._taps:
-            blocks = self.head.cls_convs[point.convs - 1], self.head.reg_convs[point.convs - 1]
-            self._taps[point] = Tap(*blocks, point.tap)
+            cls, box = ([stack[point.convs - 1] for stack in branch] for branch in zip(*stacks, strict=True))
+            self._taps[point] = Tap(cls, box, point.tap)
 
     def forward(
         self, inputs: Tensor, needs: frozenset[Need] | None = None, precision: Precision = "fp32"
@@ -109,26 +111,40 @@ class Adapter(ABC):
             losses = self.head.loss_by_feat(*head_outputs.outs, boxes, metas, ignored)
         return {key.removeprefix("loss_"): _total(value) for key, value in losses.items()}
 
-    def cross(self, student: HeadFeatures, own: HeadFeatures, convs: int) -> HeadOutputs:
-        """Run the student's features through the rest of this head, after giving them this head's statistics (CrossKD).
+    def cross(self, student: HeadFeatures, own: HeadFeatures, point: TapPoint) -> HeadOutputs:
+        """Run the student's features at ``point`` through the rest of this head (CrossKD).
 
-        Gradient flows to ``student`` only. Computed in float32 for any precision of the teacher.
+        Before that, they get the statistics of this head's own features. Gradient flows to ``student`` only. Computed in
+        float32 for any precision of the teacher.
         """
-        cls = [self._rest(s, t, self.head.cls_convs[convs:]) for s, t in zip(student.cls, own.cls, strict=True)]
-        box = [self._rest(s, t, self.head.reg_convs[convs:]) for s, t in zip(student.box, own.box, strict=True)]
+        cls_stacks, box_stacks = zip(*self.stacks(), strict=True)
+        cls = self._rest(student.cls, own.cls, cls_stacks, point)
+        box = self._rest(student.box, own.box, box_stacks, point)
         return self.outputs_class(self, [], self.predict(cls, box), {})
 
-    @staticmethod
-    def _rest(student: Tensor, own: Tensor, convs: Any) -> Tensor:
+    def _rest(self, student: list[Tensor], own: list[Tensor], stacks: Any, point: TapPoint) -> list[Tensor]:
+        """Return each level's features after the convolutions that follow ``point``."""
+        each_level = itertools.cycle(stacks)
+        return [self._cross_level(s, t, next(each_level), point) for s, t in zip(student, own, strict=True)]
+
+    def _cross_level(self, student: Tensor, own: Tensor, stack: Any, point: TapPoint) -> Tensor:
         if student.shape != own.shape:
             raise TrialError(
                 "crosskd needs head features of equal shape: "
                 f"the student's are {tuple(student.shape)}, the teacher's {tuple(own.shape)}"
             )
-        features = F.relu(align_statistics(student, own))
-        for conv in convs:
+        features = self.activate(align_statistics(student, own), point)
+        for conv in stack[point.convs :]:
             features = conv(features)
         return features
+
+    def stacks(self) -> list[tuple[Any, Any]]:
+        """Return the stacked convolutions for classes and for boxes: one pair for all levels, or one for each level."""
+        return [(self.head.cls_convs, self.head.reg_convs)]
+
+    def activate(self, features: Tensor, point: TapPoint) -> Tensor:
+        """Activate features that were taken at ``point`` and aligned: by the ReLU of most heads, ``after`` one too."""
+        return F.relu(features)
 
     @contextmanager
     def remembering(self, targets: Targets) -> Iterator[None]:
@@ -145,6 +161,9 @@ class Adapter(ABC):
         return (
             f"{type(self.head).__name__} {self.head.prior_generator!r} {self.head.train_cfg!r} {self.head.num_classes}"
         )
+
+    def enter_epoch(self, epoch: int) -> None:  # noqa: B027  (most heads do not ask)
+        """Tell the head which epoch, counted from 0, the next batch belongs to."""
 
     def close(self, closing: bool) -> None:  # noqa: B027  (most heads change nothing)
         """Switch to how the head is trained in a schedule's closing epochs, or back."""

@@ -1,11 +1,10 @@
 """Adapt mmdet's FCOS head."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmdet.models.utils import multi_apply
-from mmdet.structures.bbox import distance2bbox
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -38,8 +37,7 @@ class FcosOutputs(GridOutputs):
     @lazy
     def boxes_A4(self) -> Tensor:
         """Return decoded boxes in units of the level's stride, (A, 4); no side is further away than ``LARGEST_SIDE``."""
-        farthest_A1 = LARGEST_SIDE / self.strides_A[:, None]
-        return distance2bbox(self.grid_points(), torch.minimum(self.deltas_A4, farthest_A1))
+        return self.boxes_around(self.deltas_A4)
 
     def detached(self) -> "FcosOutputs":
         """Return the same predictions without graph, in the unit that they were made in."""
@@ -56,10 +54,14 @@ class FcosAdapter(Adapter):
     limited to ``LARGEST_SIDE``, in the head's own outputs too: it leaves a point in the background to grow freely.
     """
 
-    outputs_class = FcosOutputs
+    outputs_class: ClassVar[type[HeadOutputs]] = FcosOutputs
 
     def __init__(self, detector: Any) -> None:
         super().__init__(detector)
+        self.limit_sides()
+
+    def limit_sides(self) -> None:
+        """Limit the distances that the head exponentiates."""
         for scale in () if self.head.norm_on_bbox else self.head.scales:
             limit_output(scale, math.log(LARGEST_SIDE))
 
@@ -75,7 +77,7 @@ class FcosAdapter(Adapter):
 
     def anchors(self, head_outputs: HeadOutputs, targets: Targets) -> Anchors:
         """Return labels and levels of all points, each of weight 1; N is the divisor of the classification loss."""
-        assert isinstance(head_outputs, FcosOutputs)
+        assert isinstance(head_outputs, GridOutputs)
         positive_A = self._positive(targets.value[0], head_outputs.images)
         level_A, image_A = head_outputs.anchor_index()
         return Anchors(
@@ -89,7 +91,7 @@ class FcosAdapter(Adapter):
 
     def match(self, head_outputs: HeadOutputs, boxes: list[Tensor], metas: list[Any]) -> Tensor:
         """Return which points (bool, (A,)) the head's own assignment gives to ``boxes`` (pixels, a list over images)."""
-        assert isinstance(head_outputs, FcosOutputs)
+        assert isinstance(head_outputs, GridOutputs)
         objects = [InstanceData(bboxes=b, labels=b.new_zeros(len(b), dtype=torch.int64)) for b in boxes]
         labels, _ = self.head.get_targets(head_outputs.priors(), objects)
         return self._positive(labels, head_outputs.images)

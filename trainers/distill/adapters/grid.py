@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+from mmdet.structures.bbox import distance2bbox
 from torch import Tensor
 
+from trainers.distill.adapters.limits import LARGEST_SIDE
 from trainers.distill.head_outputs import HeadOutputs, anchor_index, lazy, stack_levels
 
 T = TypeVar("T")
@@ -71,3 +73,10 @@ class GridOutputs(HeadOutputs):
         return self.constant(
             "points", lambda: torch.cat(self.priors()).repeat(self.images, 1) / self.strides_A[:, None]
         )
+
+    def boxes_around(self, distances_A4: Tensor) -> Tensor:
+        """Return boxes around a point-based head's points, in units of their level's stride, (A, 4).
+
+        ``distances_A4`` to the sides are in that unit; none counts for more than ``LARGEST_SIDE``.
+        """
+        return distance2bbox(self.grid_points(), torch.minimum(distances_A4, LARGEST_SIDE / self.strides_A[:, None]))

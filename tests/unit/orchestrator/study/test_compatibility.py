@@ -21,16 +21,17 @@ GFL, ATSS, RETINA = (
     f"mmdet::{name}_fpn_1x_coco.py" for name in ("gfl/gfl_r50", "atss/atss_r50", "retinanet/retinanet_r50")
 )
 # What the literature allows: box distributions exist on GFL alone, GID compares regression deltas, CrossKD needs a head
-# of stacked convolutions, and YOLOX assigns by its own predictions.
+# of stacked convolutions for classes and boxes apart, and YOLOX, RTMDet and TOOD assign by their own predictions.
+ALL = {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX", "RTMDet", "TOOD", "VFNet"}
 EXPECTED = {
-    "bckd": {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"},
+    "bckd": ALL,
     "ld (main)": {"GFL"},
     "ld (full)": {"GFL"},
-    "pkd": {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"},
-    "pkd+bckd": {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"},
-    **{name: {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX"} for name in ("cwd", "mgd", "fgd", "feature")},
-    "gid-response": {"ATSS", "FCOS", "RetinaNet"},
-    "crosskd": {"GFL", "ATSS", "FCOS", "RetinaNet"},
+    "pkd": ALL,
+    "pkd+bckd": ALL,
+    **dict.fromkeys(("cwd", "mgd", "fgd", "feature"), ALL),
+    "gid-response": {"ATSS", "FCOS", "RetinaNet", "VFNet"},
+    "crosskd": {"GFL", "ATSS", "FCOS", "RetinaNet", "RTMDet", "VFNet"},
 }
 
 

@@ -35,7 +35,9 @@ def found(student: Detector, teacher: Detector | None = None, *methods: MethodSp
     return list(problems_of(BuildUnit(key="k", student=student, teacher=there, methods=methods, **unit), CLASSES))
 
 
-@pytest.mark.parametrize("head", ["gfl", "atss", "fcos", "fcos_normed", "retinanet", "yolox"])
+@pytest.mark.parametrize(
+    "head", ["gfl", "atss", "fcos", "fcos_normed", "retinanet", "yolox", "rtmdet", "tood", "vfnet"]
+)
 def test_a_sound_detector_has_no_problem(head: str) -> None:
     assert found(tiny(head), tiny(head), BCKD) == []
 

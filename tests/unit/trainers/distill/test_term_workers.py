@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from tests.unit.trainers.scenes import CROWD, LARGE, Scene, preprocess
-from tests.unit.trainers.tiny_heads import config_of, woken
+from tests.unit.trainers.tiny_heads import config_of, fitting, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.schema.method import TermSum
@@ -50,7 +50,7 @@ TERMS = {"gfl": DENSE + FEATURES + BINS, "atss": DENSE + DELTAS, "retinanet": DE
 TERMS |= {"yolox": DENSE[:3] + FEATURES}
 
 # What a worker's loss is divided by: the mean over workers of the number of positives where the head reduces it.
-REDUCING = ("gfl", "atss", "fcos", "yolox")
+REDUCING = ("gfl", "atss", "fcos", "yolox", "rtmdet", "tood_initial", "vfnet")
 DIVIDED_BY_N = {"bckd_cls", "bckd_loc", "crosskd_cls", "crosskd_box"}
 DIVIDED_BY_OWN_WEIGHTS = {("gfl", "crosskd_box")}
 Losses = dict[str, dict[str, float]]
@@ -63,7 +63,7 @@ def losses_of(*shares: tuple[Scene, ...]) -> Losses:
     """
     found = {}
     for head, specs in TERMS.items():
-        student, teacher = woken(config_of(head), 1).eval(), FrozenTeacher(woken(config_of(head), 2))
+        student, teacher = fitting(woken(config_of(head), 1).eval()), FrozenTeacher(woken(config_of(head), 2))
         method = TermSum(kind="terms", terms=specs)
         teacher.serve(method)
         batches = [preprocess(student, share, seed=SHARES.index(share)) for share in shares]
@@ -114,7 +114,8 @@ def test_positives_are_averaged_where_the_head_does_it(head: str, together: list
     own = [share[head][COUNT] for share in alone]
     assert own[0] != own[1]
     expected = [sum(own) / WORKERS] * WORKERS if head in REDUCING else own
-    assert [share[head][COUNT] for share in together] == expected
+    found = [share[head][COUNT] for share in together]
+    assert found == (pytest.approx(expected, rel=1e-6) if head == "rtmdet" else expected)  # a sum of overlaps
 
 
 @pytest.mark.parametrize(("head", "term"), [(h, t.kind.replace("-", "_")) for h, terms in TERMS.items() for t in terms])

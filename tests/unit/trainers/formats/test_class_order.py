@@ -50,9 +50,9 @@ def seen(model: Any, classes: tuple[str, ...]) -> dict[str, list[torch.Tensor]]:
     ("head", "changes"),
     [
         ("gfl", {}), ("atss", {}), ("fcos", {}), ("fcos_normed", {}), ("retinanet", {}), ("retinanet", SOFTMAX),
-        ("yolox", {}),
+        ("yolox", {}), ("rtmdet", {}), ("tood", {}), ("vfnet", {}),
     ],
-    ids=["gfl", "atss", "fcos", "fcos-normed", "retinanet", "retinanet-softmax", "yolox"],
+    ids=["gfl", "atss", "fcos", "fcos-normed", "retinanet", "retinanet-softmax", "yolox", "rtmdet", "tood", "vfnet"],
 )  # fmt: skip
 def test_a_teacher_of_another_order_answers_the_same(head: str, changes: dict[str, Any], tmp_path: Path) -> None:
     config = tmp_path / "detector.py"
@@ -90,7 +90,7 @@ def detections(model: Any, classes: tuple[str, ...]) -> list[tuple[Any, ...]]:
     ]
 
 
-@pytest.mark.parametrize("head", ["gfl", "atss", "fcos", "retinanet", "yolox"])
+@pytest.mark.parametrize("head", ["gfl", "atss", "fcos", "retinanet", "yolox", "rtmdet", "tood", "vfnet"])
 def test_the_tensors_of_classes_are_those_whose_shape_follows_from_their_number(head: str) -> None:
     few, more = (build_empty(Detector(config=str(config_of(head)), weights="random"), n) for n in (3, 4))
     shapes = {key: tensor.shape for key, tensor in few.state_dict().items()}

@@ -14,13 +14,16 @@ from trainers.formats.weights import Coverage, inherit
 from trainers.loop.loop import train_alone
 from trainers.schema import Bckd, Detector, Teacher
 
-HEADS = ("gfl", "atss", "fcos", "retinanet", "yolox")
+HEADS = ("gfl", "atss", "fcos", "retinanet", "yolox", "rtmdet", "tood", "vfnet")
 BOXES = {
     "gfl": ("gfl_reg", "scales"),
     "atss": ("atss_reg", "scales"),
     "fcos": ("conv_reg", "scales"),
     "retinanet": ("retina_reg",),
     "yolox": ("multi_level_conv_reg",),
+    "rtmdet": ("rtm_reg",),
+    "tood": ("tood_reg", "scales", "reg_offset_module"),
+    "vfnet": ("vfnet_reg", "vfnet_reg_refine", "scales", "scales_refine"),
 }
 # Changes of a head's config that keep every shape and change what its outputs mean.
 MEANINGS = [
@@ -31,6 +34,10 @@ MEANINGS = [
     ("fcos", {"strides": [4, 8, 16]}, "strides"),
     ("retinanet", {"anchor_generator": {"ratios": [0.4, 1.0, 2.5]}}, "priors"),
     ("retinanet", {"bbox_coder": {"target_means": [0.1, 0.0, 0.0, 0.0]}}, "bbox_coder"),
+    ("rtmdet", {"exp_on_reg": False}, "exp_on_reg"),
+    ("tood", {"anchor_type": "anchor_based"}, "anchor_type"),
+    ("vfnet", {"bbox_norm_type": "stride"}, "bbox_norm_type"),
+    ("vfnet", {"regress_ranges": ((-1, 32), (32, 64), (64, 1e8))}, "reg_denoms"),
 ]
 
 

@@ -8,7 +8,7 @@ from mmdet.utils import reduce_mean
 from torch import Tensor, nn
 
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, UPRIGHT, Scene, preprocess
-from tests.unit.trainers.tiny_heads import config_of, woken
+from tests.unit.trainers.tiny_heads import config_of, fitting, woken
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.loop.accumulate import Accumulator, Chunk, chunk_count
@@ -27,9 +27,10 @@ Losses = dict[str, Tensor]
 def student_of(head: str, frozen: bool = True) -> Any:
     """Return a student in training whose batch norms keep their statistics, or not.
 
-    A GFL's scores are a half: it divides box losses by the workers' mean of the scores, but by 1 at least.
+    A GFL's scores are a half: it divides box losses by the workers' mean of the scores, but by 1 at least. So does an
+    RTMDet all losses by the sum of overlaps: its boxes fit the objects.
     """
-    student = woken(config_of(head), 1).train()
+    student = fitting(woken(config_of(head), 1)).train()
     if head == "gfl":
         nn.init.zeros_(student.bbox_head.gfl_cls.bias)
     for layer in student.modules():
@@ -65,7 +66,7 @@ def step(
 
 
 @pytest.mark.parametrize("count", [2, 4])
-@pytest.mark.parametrize("head", ["gfl", "atss", "fcos", "yolox"])
+@pytest.mark.parametrize("head", ["gfl", "atss", "fcos", "yolox", "rtmdet", "tood_initial"])
 def test_chunks_have_the_losses_and_gradients_of_the_whole_batch(head: str, count: int) -> None:
     student, teacher = student_of(head), FrozenTeacher(woken(config_of(head), 2))
     teacher.serve(METHOD)
