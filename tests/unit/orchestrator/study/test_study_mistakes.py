@@ -52,7 +52,7 @@ MISTAKES = [
         "",
         11,
         "method.kind",
-        "required: none, bckd, ld, pkd, pkd+bckd, gid-response, crosskd or terms",
+        "required: none, bckd, ld, pkd, pkd+bckd, cwd, mgd, fgd, feature, gid-response, crosskd or terms",
     ),
     Mistake("key given twice", "lr: 1e-2", "lr: 1e-2\n  lr: 2e-2", 17, "schedule.lr", "twice, first on line 16"),
     Mistake("key that is no text", "team: vision", "2: vision", 25, "tracking.tags.2", "must be text"),
@@ -169,10 +169,11 @@ MISTAKES = [
     Mistake(
         "unsupported head",
         "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
-        "  config: mmdet::vfnet/vfnet_r50_fpn_1x_coco.py",
+        "  config: mmdet::paa/paa_r50_fpn_1x_coco.py",
         9,
         "student.config",
-        "VFNetHead is not supported: this release distils GFLHead, ATSSHead, FCOSHead, RetinaHead or YOLOXHead",
+        "PAAHead is not supported: this release distils GFLHead, ATSSHead, FCOSHead, RetinaHead, YOLOXHead, RTMDetSepBNHead, "
+        "TOODHead or VFNetHead",
     ),
     Mistake(
         "other head than the student",

@@ -47,7 +47,7 @@ FEATURES: tuple[TermSection, ...] = (Cwd(kind="cwd"), Mgd(kind="mgd"), Fgd(kind=
 BINS: tuple[TermSection, ...] = (LdMain(kind="ld-main"), LdVlr(kind="ld-vlr"), KdMain(kind="kd-main"))
 DELTAS: tuple[TermSection, ...] = (GidResponse(kind="gid-response", min_side=0.0),)
 TERMS = {"gfl": DENSE + FEATURES + BINS, "atss": DENSE + DELTAS, "retinanet": DENSE + DELTAS, "fcos": DENSE + DELTAS}
-TERMS |= {"yolox": DENSE[:3] + FEATURES}
+TERMS |= {"yolox": DENSE[:3] + FEATURES, "rtmdet": DENSE[:4], "tood_initial": DENSE[:3], "vfnet": DENSE + DELTAS}
 
 # What a worker's loss is divided by: the mean over workers of the number of positives where the head reduces it.
 REDUCING = ("gfl", "atss", "fcos", "yolox", "rtmdet", "tood_initial", "vfnet")
