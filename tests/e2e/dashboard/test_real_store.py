@@ -30,7 +30,7 @@ def test_overview_counts_trials_and_names_the_best(look: Watched, real: RealStor
         ended = [run for run in trials if run.info.status != "RUNNING"]
         expect(card).to_contain_text(f"{len(ended)} of {study.data.tags[PLANNED]} trials ended")
         best = max(real.best(run) for run in trials if run in real.students)
-        assert card.locator("[data-best]").inner_text() == f"{100 * best:.1f}"
+        expect(card.locator("[data-best]")).to_have_text(f"{100 * best:.1f}")
         expect(card).not_to_contain_text("Compare")  # links for MLflow's own pages
         hours = card.locator("dt", has_text="GPU-hours").locator("xpath=following-sibling::dd").inner_text()
         assert float(hours) == pytest.approx(sum(map(real.hours, trials)), rel=THREE_DIGITS)
@@ -90,7 +90,7 @@ def test_comparison_names_what_differs(look: Watched, real: RealStore) -> None:
     ]  # fmt: skip
     losses = [real.best(run, "loss/total") for run in pair]
     assert [float(cell) for cell in metrics["loss/total"][:2]] == pytest.approx(losses, rel=THREE_DIGITS)
-    assert page.locator("#guard").count() == 0
+    expect(page.locator("#guard")).to_have_count(0)
     expect(page.locator("#overlay canvas").first).to_be_visible()
 
 

@@ -23,7 +23,7 @@ def test_an_earlier_version_is_chosen_in_the_list_of_studies(browser: Browser, t
     export(store, Query(now=START + 100), file)
     with watched(browser) as look:
         page = look.show(file.as_uri(), "leaderboard")
-        assert page.locator("#filter-study option").count() == 3
+        expect(page.locator("#filter-study option")).to_have_count(3)
         assert sorted(page.locator(".row-link").all_inner_texts()) == ["bckd alpha1=2", "bckd alpha1=3"]
         page.locator("#filter-study").select_option(first)
         expect(page.locator("#older")).to_contain_text("This is tiny as it was run until")

@@ -1,6 +1,7 @@
 """Every view draws, by mouse and keyboard, whatever the names are, served and from a file."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_view_draws(view: str, look: Watched, address: str) -> None:
     page = look.show(address, view)
 
     expect(page.locator(f"#view-{view}")).to_have_attribute("aria-current", "page")
-    assert page.locator(".state").count() == 0
+    expect(page.locator(".state")).to_have_count(0)
     if view in CHARTS:
         expect(page.locator(f"#{CHARTS[view]} canvas").first).to_be_visible()
 
@@ -48,7 +49,7 @@ def test_hostile_names_and_values_are_text(look: Watched, address: str) -> None:
     for view in VIEWS:
         page = look.show(address, view)
         assert page.evaluate("window.hacked") is None, view
-        assert page.locator("main script, main img[src=x]").count() == 0, view
+        expect(page.locator("main script, main img[src=x]"), view).to_have_count(0)
     expect(page.locator("#failures")).to_contain_text(HOSTILE)
     look.show(address, "leaderboard", q="onerror")
     expect(page.locator("main")).to_contain_text("<img src=x onerror=window.hacked=1>")
@@ -59,19 +60,21 @@ def test_filters_choose_trials_and_stand_in_the_address(look: Watched, address: 
     everything = page.locator(".row-link").count()
 
     page.locator("#filter-methods").get_by_text("none").click()
+    expect(page.locator("#count")).to_have_text("4 trials of 28")
+    expect(page.locator(".row-link", has_not_text=re.compile("^none"))).to_have_count(0)
     labels = page.locator(".row-link").all_inner_texts()
     assert labels
     assert everything > len(labels)
-    assert all(label.startswith("none") for label in labels)
-    expect(page.locator("#count")).to_have_text("4 trials of 28")
 
     page.reload()
     expect(page.locator(".row-link")).to_have_text(labels)
     page.get_by_role("button", name="Clear filters").click()
-    assert page.locator(".row-link").count() == everything
+    expect(page.locator(".row-link")).to_have_count(everything)
 
     page.get_by_label("Search").fill("alpha1=0.5 alpha2=2.0")
-    assert set(page.locator(".row-link").all_inner_texts()) == {"bckd alpha1=0.5 alpha2=2.0"}
+    wanted = "bckd alpha1=0.5 alpha2=2.0"
+    expect(page.locator(".row-link", has_not_text=wanted)).to_have_count(0)
+    assert set(page.locator(".row-link").all_inner_texts()) == {wanted}
 
 
 def test_filter_that_lets_nothing_through_can_be_cleared_where_it_shows(look: Watched, address: str) -> None:
@@ -79,7 +82,7 @@ def test_filter_that_lets_nothing_through_can_be_cleared_where_it_shows(look: Wa
 
     expect(page.locator(".state.empty")).to_contain_text("No trial passes the filters")
     page.locator(".state.empty button").click()
-    assert page.locator(".row-link").count() > 0
+    expect(page.locator(".row-link").first).to_be_visible()
 
 
 def test_threshold_hides_boxes_and_counts_what_is_left(look: Watched, address: str) -> None:
@@ -95,41 +98,41 @@ def test_threshold_hides_boxes_and_counts_what_is_left(look: Watched, address: s
         expect(panel.locator("[data-said]")).to_have_text(said)
         right, wrong, missed = (int(part.split()[0]) for part in said.split(", "))
         for kind, count in (("right", right), ("wrong", wrong), ("missed", missed)):
-            assert panel.locator(f".box.{kind}:not([hidden])").count() == count
+            expect(panel.locator(f".box.{kind}:not([hidden])")).to_have_count(count)
 
     page.locator("#threshold").focus()
     page.keyboard.press("End")
     expect(panel.locator("[data-said]")).to_have_text("0 right, 0 wrong, 2 missed")
-    assert "threshold=1" in page.url
+    expect(page).to_have_url(re.compile("threshold=1"))
 
 
 def test_groups_that_differ_are_ranked_apart_and_say_why(look: Watched, address: str) -> None:
     page = look.show(address, "leaderboard")
 
-    assert page.locator("section.group").count() == 3
+    expect(page.locator("section.group")).to_have_count(3)
     page.locator("#guard summary").click()
     expect(page.locator("#guard")).to_contain_text("epochs")
     page.locator("#choose-group").select_option(index=1)
-    assert page.locator("section.group").count() == 1
+    expect(page.locator("section.group")).to_have_count(1)
 
 
 def test_keyboard_alone_reaches_the_views_and_sorts(look: Watched, address: str) -> None:
     page = look.show(address, "overview")
 
     page.keyboard.press("Tab")
-    assert focused(page) == "Skip to the view"
+    expect(page.locator(":focus")).to_have_text("Skip to the view")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    assert focused(page) == "Leaderboard"
+    expect(page.locator(":focus")).to_have_text("Leaderboard")
     page.keyboard.press("Enter")
     page.wait_for_selector("main[data-view=leaderboard]")
-    assert focused(page) == "Leaderboard"
+    expect(page.locator(":focus")).to_have_text("Leaderboard")
 
     page.locator(".group .sort[data-key=mean]").first.focus()
     page.keyboard.press("Enter")
-    assert page.locator("th[aria-sort=descending]").first.inner_text().startswith("AP")
-    assert focused(page).startswith("AP")
+    expect(page.locator("th[aria-sort=descending]").first).to_have_text(re.compile("^AP"))
+    expect(page.locator(":focus")).to_have_text(re.compile("^AP"))
 
 
 def test_theme_is_the_readers(browser: Browser, look: Watched, address: str) -> None:
@@ -140,7 +143,7 @@ def test_theme_is_the_readers(browser: Browser, look: Watched, address: str) -> 
     page.locator("#theme").click()
     page.locator("#theme").click()
     expect(page.locator("#theme")).to_have_text("Theme: dark")
-    assert page.evaluate(ground) != light
+    page.wait_for_function(f"light => {ground} !== light", arg=light)
     page.reload()
     expect(page.locator("#theme")).to_have_text("Theme: dark")
 
@@ -153,10 +156,10 @@ def test_exported_file_shows_the_same_offline(browser: Browser, address: str, ex
             if view == "predictions":
                 here.wait_for_selector("#scores-0")
                 there.wait_for_selector("#scores-0")
-            assert here.locator("main").inner_text() == there.locator("main").inner_text(), view
+            expect(here.locator("main"), view).to_have_text(there.locator("main").inner_text(), use_inner_text=True)
         assert not offline.errors
         assert not offline.strangers
-        assert offline.page.locator("#freshness").inner_text().startswith("Exported")
+        expect(offline.page.locator("#freshness")).to_have_text(re.compile("^Exported"))
 
 
 def test_store_that_cannot_be_read_is_said(browser: Browser, address: str) -> None:
@@ -190,7 +193,7 @@ def test_empty_store_says_how_to_begin(browser: Browser, address: str) -> None:
         look.page.route("**/api/histories*", lambda route: route.fulfill(json={"steps": [], "runs": {}}))
         for view in VIEWS:
             page = look.show(address, view)
-            assert page.locator(".state.empty").count() == 1, view
+            expect(page.locator(".state.empty"), view).to_have_count(1)
         assert not look.errors
 
 
@@ -218,7 +221,7 @@ def test_numbers_that_grow_old_are_marked(browser: Browser, address: str) -> Non
         page.route("**/api/snapshot*", lambda route: route.fulfill(status=503, json={"detail": "the server is away"}))
         page.clock.run_for(11_000)
         expect(page.locator("#freshness.stale")).to_contain_text("the server is away")
-        assert page.locator(".card").count() == 3
+        expect(page.locator(".card")).to_have_count(3)
         page.unroute("**/api/snapshot*")
         page.clock.run_for(11_000)
         expect(page.locator("#freshness:not(.stale)")).to_contain_text("Up to date")
@@ -234,8 +237,3 @@ def serious_faults(page: Page) -> list[str]:
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]
     ]
-
-
-def focused(page: Page) -> str:
-    text: str = page.evaluate("document.activeElement.innerText")
-    return text.strip()
