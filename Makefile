@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-all chaos bench lint lock audit image-check
+.PHONY: help env demo test test-ci test-all chaos bench lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -84,11 +84,21 @@ env: ## build .venv from requirements.lock when it is missing or stale
 demo: env ## run the quickstart study, from drawing the data to the table
 	@$(BIN)/stillhouse run configs/studies/quickstart.yaml
 
-test: env ## run the tests, without the slow ones
-	@$(BIN)/python -m pytest $(wildcard tests/unit tests/contract tests/ray tests/e2e tests/chaos) -m "not slow"
+# Processes share the tests by files (tests/conftest.py names the files that stay together), long ones first.
+TEST_PROCESSES ?= 2
+TEST_FOLDERS := $(wildcard tests/unit tests/processes tests/contract tests/ray tests/e2e tests/chaos)
+PYTEST := $(BIN)/python -m pytest
+SHARED_OUT := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
-test-all: env ## run every test: slow ones, benchmarks and, where there is a GPU, tests/gpu
-	@$(BIN)/python -m pytest tests
+test: env ## run the tests that need no study to be run, and one smoke test of each kind that does
+	@$(PYTEST) $(SHARED_OUT) $(TEST_FOLDERS) --hypothesis-profile quick --durations 25 \
+	    -m "(unit or processes or contract or smoke) and not slow"
+
+test-ci: env ## run all tests but the slow ones, as CI does
+	@$(PYTEST) $(SHARED_OUT) $(TEST_FOLDERS) --durations 40 -m "not slow"
+
+test-all: test-ci ## run every test: then slow ones, benchmarks and, where there is a GPU, tests/gpu, one at a time
+	@$(PYTEST) tests -m "slow or benchmarks or gpu"
 
 chaos: env ## kill processes of small studies at random, over 50 times, and print the log (CHAOS_FLAGS="--seeds 101")
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)

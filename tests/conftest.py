@@ -2,7 +2,9 @@
 
 import functools
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -10,7 +12,13 @@ from hypothesis import settings
 from orchestrator.core.ray_environment import prepare
 
 TESTS = Path(__file__).parent
-FOLDERS = frozenset({"unit", "contract", "ray", "e2e", "chaos", "gpu", "benchmarks"})
+LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contract", "unit")
+FOLDERS = frozenset(LONGEST_FIRST)
+SHARED = {  # fixtures of a session that cost seconds, and the files of the tests that use them
+    "local_ray": r"tests/ray/test_(sweep|search|cohorts|search_cohorts|worker_groups)\.py",
+    "ran": r"tests/e2e/(dashboard/|test_study\.py)",
+    "gloo_pair": r"tests/processes/test_\w+_(workers|group)\.py",
+}
 
 # Ray's native parts read their settings, the token among them, when Ray is first imported: by any test module.
 prepare(None)
@@ -21,6 +29,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 # The same examples on every machine, and no verdict on speed: CI has two busy cores.
 settings.register_profile("stillhouse", derandomize=True, database=None, deadline=None)
+settings.register_profile("quick", settings.get_profile("stillhouse"), max_examples=20)
 settings.load_profile("stillhouse")
 
 
@@ -37,10 +46,36 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(getattr(pytest.mark, folder))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run long folders first, and tests with a costly fixture in common one after the other."""
+    items.sort(key=lambda item: (LONGEST_FIRST.index(_folder(item) or "unit"), not _shares(_file(item.nodeid))))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one process, and all files with a costly fixture in common to the same one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _shares(_file(nodeid)) or _file(nodeid)
+
+    return ByFile(config, log)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests/gpu where there is no CUDA device."""
     if _folder(item) == "gpu" and not _cuda_is_available():
         pytest.skip("needs a CUDA device")
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+def _shares(file: str) -> str | None:
+    """Return the fixture of a session that a file shares with others."""
+    return next((fixture for fixture, files in SHARED.items() if re.search(files, file)), None)
 
 
 def _folder(item: pytest.Item) -> str | None:

@@ -22,6 +22,7 @@ def command(tmp_path: Path) -> Iterator[Command]:
         yield Command(FLAVOURS["one worker"], tmp_path, Path(scratch))
 
 
+@pytest.mark.smoke
 def test_the_loss_of_rays_head_is_one_sentence_and_leaves_nothing(command: Command) -> None:
     command.start()
     family = Family()

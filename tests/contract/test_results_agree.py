@@ -18,6 +18,7 @@ from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.runs import BEST_TRIAL
 from orchestrator.tracking.tracker import RESULTS_FILE, Tracker
 from tests.contract.test_tracking import migrated  # noqa: F401  a fixture
+from tests.examples import examples
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.results.random_study import Drawn, drawn, expected_best, expected_rows, fill
 from tests.unit.orchestrator.results.surfaces import hold_json, hold_page, hold_report, hold_terminal
@@ -27,7 +28,7 @@ LATER = 4e9  # nobody has been heard of for years
 
 FEW, MANY = (
     settings(
-        max_examples=count,
+        max_examples=examples(count),
         suppress_health_check=[HealthCheck.function_scoped_fixture],
         phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking would take an hour
     )

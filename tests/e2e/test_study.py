@@ -15,6 +15,7 @@ from tests.e2e.stillhouse import deterministic, histories, started, stillhouse
 SECOND_RUN_S = 30
 
 
+@pytest.mark.smoke
 def test_every_trial_is_finished_and_the_teacher_comes_first(ran: Ran) -> None:
     trials = ran.answer.json["trials"]
     assert [trial["role"] for trial in trials] == ["teacher", "student", "student", "student"]

@@ -10,9 +10,11 @@ import pytest
 
 from orchestrator.plan.plan import Plan
 from tests.ray.scripted import COHORT_LOOP, ScriptedRunner
-from tests.ray.test_sweep import Events, local_ray, plan_of, study, write_scripts  # noqa: F401  fixtures
+from tests.ray.test_sweep import Events, plan_of, study, write_scripts  # noqa: F401  fixtures
 from trainers.schema.events import read_events
 from trainers.schema.record import Outcome, read_history, read_outcome
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 SCORES = [0.1, 0.2, 0.3, 0.4]
 ASHA = "search.scheduler={kind: asha, grace_epochs: 1, reduction_factor: 2}"

@@ -18,7 +18,7 @@ ASK = "import sys; from ray._raylet import GcsClient; print(GcsClient(address=sy
 
 
 @pytest.fixture(scope="module")
-def local_ray() -> Iterator[str]:
+def own_ray() -> Iterator[str]:
     """A local Ray with an actor at work, by the address that its processes use."""
     start_ray(None)
     worker = ray.remote(Idle).remote()
@@ -32,8 +32,8 @@ class Idle:
         pass
 
 
-def test_every_port_listens_on_loopback_only(local_ray: str) -> None:
-    del local_ray
+def test_every_port_listens_on_loopback_only(own_ray: str) -> None:
+    del own_ray
     own = {inode for pid in family(os.getpid()) for inode in sockets(pid)}
     listeners = [address for inode, address in listening() if inode in own]
     assert len(listeners) > 5  # the head's services, the driver and the worker
@@ -48,19 +48,19 @@ def test_every_port_listens_on_loopback_only(local_ray: str) -> None:
     ],
     ids=["none", "wrong"],
 )
-def test_a_client_without_the_token_is_refused(token: dict[str, str], local_ray: str) -> None:
-    answer = ask(local_ray, token)
+def test_a_client_without_the_token_is_refused(token: dict[str, str], own_ray: str) -> None:
+    answer = ask(own_ray, token)
     assert answer.returncode == 1
     assert "AuthenticationError" in answer.stderr
 
 
-def test_the_token_opens(local_ray: str) -> None:
+def test_the_token_opens(own_ray: str) -> None:
     own = {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
-    assert "session_name" in ask(local_ray, own).stdout
+    assert "session_name" in ask(own_ray, own).stdout
 
 
-def test_the_token_stands_on_no_command_line_and_in_no_log(local_ray: str) -> None:
-    del local_ray
+def test_the_token_stands_on_no_command_line_and_in_no_log(own_ray: str) -> None:
+    del own_ray
     secret = os.environ["RAY_AUTH_TOKEN"].encode()
     lines = [(Path("/proc") / str(pid) / "cmdline").read_bytes() for pid in family(os.getpid())]
     logs = [path.read_bytes() for path in Path(ray._private.worker._global_node.get_logs_dir_path()).glob("*.*")]  # type: ignore[attr-defined]

@@ -2,8 +2,6 @@
 
 import gc
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.study.load import load_study
 from tests.ray.paper import EPOCH_S, PaperRunner, score
 from trainers.schema.record import read_history, read_outcome
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
@@ -58,20 +58,6 @@ class Watcher:
 
     def ended(self, trial_id: str) -> None:
         """Do nothing."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    """Start one local Ray whose workers find this checkout."""
-    before = dict(os.environ)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.execution.ray_cluster import start_ray, stop_ray
-
-    start_ray(None)
-    yield
-    stop_ray()
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def plan_in(folder: Path, search: str) -> Plan:

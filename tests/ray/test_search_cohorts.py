@@ -20,8 +20,10 @@ from tests.ray.noted_loop import digest
 from tests.ray.paper import EPOCH_S, PaperRunner
 from tests.ray.test_search import HYPERBAND, state, statuses
 from tests.ray.test_search import STUDY as ON_PAPER
-from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
+from tests.ray.test_sweep import Events
 from trainers.schema.record import CARRIED, LAST, read_history
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 TINY = Path(__file__).resolve().parents[1] / "unit" / "trainers" / "tiny_gfl.py"
 TRAINED = f"""

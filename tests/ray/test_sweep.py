@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from orchestrator.study.load import load_study
 from tests.ray.scripted import SCRIPT, ScriptedRunner
 from trainers.schema.events import read_events
 from trainers.schema.record import Outcome, read_history, read_outcome
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
@@ -46,20 +47,6 @@ class Events:
         self.over.append(trial_id)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    """Start one local Ray whose workers find this checkout."""
-    before = dict(os.environ)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    from orchestrator.execution.ray_cluster import start_ray, stop_ray
-
-    start_ray(None)
-    yield
-    stop_ray()
-    os.environ.clear()
-    os.environ.update(before)
-
-
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     path = tmp_path / "study.yaml"
@@ -86,6 +73,7 @@ def sweep(plan: Plan, tmp_path: Path) -> Events:
     return events
 
 
+@pytest.mark.smoke
 def test_asha_stops_the_weak_by_our_epochs_and_says_so(study: Path, tmp_path: Path) -> None:
     plan = plan_of(study, *ASHA)
     strong, weak = [0.5, 0.6, 0.7, 0.8], [0.1, 0.1, 0.1, 0.1]

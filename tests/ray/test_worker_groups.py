@@ -3,11 +3,15 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import load_study
-from tests.ray.test_sweep import Events, local_ray  # noqa: F401  a fixture
+from tests.ray.test_sweep import Events
 from trainers.schema.record import read_history, read_status
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 STUDY = """
 name: group

@@ -1,7 +1,5 @@
 """Prove that what the benchmarks conclude from their times is right, and that both sides of a figure compute the same."""
 
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -38,12 +36,6 @@ def test_each_side_goes_first_in_every_other_pair() -> None:
     found = interleave(lambda: order.append("a"), lambda: order.append("b"), 3, Clock(CPU), warm_up=0)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert len(found.ours) == len(found.theirs) == 3
-
-
-def test_processor_time_counts_commands() -> None:
-    program = "import time\nwhile time.process_time() < 0.3: pass"
-    took = Clock(CPU, cpu=True).seconds(lambda: subprocess.run([sys.executable, "-c", program], check=True))
-    assert took >= 0.3
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from orchestrator.tracking.cursor import best_points, points_of
 from orchestrator.tracking.history.recorded import Curves, Latest, RecordedRun
 from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.results import results_on_disk
+from tests.examples import examples
 from tests.unit.dashboards.fake_tracking import FakeTracking
 from tests.unit.orchestrator.results.random_study import Drawn, drawn, expected_best, expected_rows, fill
 from tests.unit.orchestrator.results.surfaces import hold_json, hold_page, hold_report, hold_terminal
@@ -23,7 +24,7 @@ from trainers.schema.record import read_history, read_outcome
 LATER = 2e9  # nobody has been heard of for years
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(drawn())
 def test_every_surface_shows_the_same_rows(study: Drawn) -> None:
     with tempfile.TemporaryDirectory() as folder:

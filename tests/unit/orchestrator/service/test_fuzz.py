@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.examples import examples
 from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
 
 AS_DESCRIBED = [
@@ -49,7 +50,7 @@ def test_no_request_makes_the_service_fail(served, method, path, mode):
     operation = schemathesis.openapi.from_asgi("/openapi.json", served.app)[path][method]
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
     def request(case):
         if path == EVENTS:
             case.query = {**(case.query or {}), "follow": "false"}  # else it would go on for ever

@@ -13,6 +13,7 @@ from orchestrator.study.document import MAX_DEPTH, Document, read_file, read_tex
 from orchestrator.study.inherit import paths_in
 from orchestrator.study.location import Location
 from orchestrator.study.scalars import plain
+from tests.examples import examples
 
 # What YAML's reader takes as it is: neither control characters nor surrogates, nor a byte-order mark.
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufeff\u2028\u2029\ufffe\uffff"), max_size=12)  # fmt: skip
@@ -50,7 +51,7 @@ def test_every_value_has_a_line(tree: JsonValue) -> None:
 
 
 @given(YAMLISH)
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_text_ends_in_data_or_problems(text: str) -> None:
     document = read(text)
     assert document.complete or document.problems

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.study.expand import SearchPoint, expand
 from orchestrator.study.schema import StudySpec
+from tests.examples import examples
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -44,7 +45,7 @@ def value_at(point: SearchPoint, key: str) -> object:
 
 
 @given(SPACES, SEEDS)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_a_grid_is_the_product_of_values_and_seeds_in_file_order(space: dict[str, list[Any]], seeds: list[int]) -> None:
     points = expand(study(space=space, seeds=seeds, baseline=False))
     combinations = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
@@ -55,7 +56,7 @@ def test_a_grid_is_the_product_of_values_and_seeds_in_file_order(space: dict[str
 
 
 @given(SPACES, SEEDS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_baselines_stand_first_at_each_place_outside_the_method(space: dict[str, list[Any]], seeds: list[int]) -> None:
     points = expand(study(space=space, seeds=seeds))
     elsewhere = [len(values) for key, values in space.items() if not key.startswith("method.")]
@@ -66,7 +67,7 @@ def test_baselines_stand_first_at_each_place_outside_the_method(space: dict[str,
 
 
 @given(st.dictionaries(st.sampled_from(["method.alpha1", "schedule.lr", "method.alpha2"]), OPEN, min_size=1), SEEDS, st.integers(1, 8), st.integers(0, 9))  # fmt: skip
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_random_draws_lie_in_their_domains_and_come_again(
     space: dict[str, Any], seeds: list[int], samples: int, seed: int
 ) -> None:
@@ -82,7 +83,7 @@ def test_random_draws_lie_in_their_domains_and_come_again(
 
 
 @given(SPACES, st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_order_of_seeds_and_values_changes_order_only(space: dict[str, list[Any]], data: st.DataObject) -> None:
     assume(space)
     shuffled = {key: data.draw(st.permutations(values)) for key, values in space.items()}

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from orchestrator.core.findings import StudyErrors
 from orchestrator.study.load import load_study
+from tests.examples import examples
 from tests.unit.orchestrator.study_mutations import KINDS, PIECES
 from tests.unit.orchestrator.study_text import VALID, write
 
@@ -43,7 +44,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(sets=st.lists(SETS, min_size=1, max_size=3, unique_by=lambda item: item[0]))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_value_from_the_command_line_is_a_value_in_the_file(sets: list[tuple[str, object]], study: Path) -> None:
     if {"tracking.tags", "tracking.tags.a.b"} <= {key for key, _ in sets}:
         return  # the order of these two matters
@@ -56,7 +57,7 @@ def test_a_value_from_the_command_line_is_a_value_in_the_file(sets: list[tuple[s
 
 
 @given(sets=st.lists(TYPED, max_size=3))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_anything_typed_ends_in_a_study_or_in_findings(sets: list[str], study: Path) -> None:
     try:
         load_study(study, sets)

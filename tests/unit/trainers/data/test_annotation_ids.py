@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 
+from tests.examples import examples
 from tests.unit.trainers.coco_content import CLASSES, Content, boxes, content, found_in, relabelled, write
 from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
@@ -18,7 +19,7 @@ from trainers.evaluation.evaluate import evaluate, ground_truth
 EVALUATORS = pytest.mark.parametrize("evaluator", ["faster-coco-eval", "pycocotools"])
 INTS = st.integers(-(2**70), 2**70)
 IDS = st.one_of(INTS, st.text(min_size=1, max_size=5), st.integers(-(10**6), 10**6).map(float))
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Answers(torch.nn.Module):

@@ -2,25 +2,17 @@
 
 import contextlib
 import math
-import multiprocessing
-import os
-import socket
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from tests.unit.trainers.host_reads import host_reads
-from tests.unit.trainers.tiny import TrainOnce, assert_same_run, dataset, differing, job, sgd, state, trial
-from trainers.loop import loop
+from tests.unit.trainers.tiny import TrainOnce, assert_same_run, differing, job, sgd, state, trial
 from trainers.loop.loop import train, train_alone
-from trainers.schema import Job, TrialSpec
+from trainers.schema import TrialSpec
 from trainers.schema.record import read_history
 from trainers.schema.schedule import Ema
 from trainers.state.ema import StudentAverage
@@ -163,34 +155,3 @@ def test_a_trial_that_only_evaluates_exports_the_student_as_it_is(tmp_path: Path
     train_alone(job(trial(schedule=sgd(**untrained)), tmp_path / "averaged"))
     train_alone(job(trial(schedule=sgd(iterations=0)), tmp_path / "plain"))
     assert_same_run(tmp_path / "averaged", tmp_path / "plain")
-
-
-def test_all_workers_evaluate_the_same_average(tmp_path: Path) -> None:
-    spec = trial(dataset=dataset(val_images=2), schedule=sgd(ema=SETTINGS))
-    text = job(spec, tmp_path / "trial").model_dump_json()
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        first, second = pool.map(work, range(WORKERS), [str(tmp_path)] * WORKERS, [text] * WORKERS)
-    assert len(first) == len(second) == 3
-    for one, other in zip(first, second, strict=True):
-        assert differing(one, other) == []
-    assert differing(state(tmp_path / "trial" / "last.pth"), first[-1]) == []
-
-
-def work(rank: int, folder: str, text: str) -> list[dict[str, Tensor]]:
-    """Be one worker of a group; return the weights of what it was to evaluate after each epoch."""
-    if "lo" in (name for _, name in socket.if_nameindex()):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
-    seen: list[dict[str, Tensor]] = []
-
-    def note(detector: Any, *_: object, **__: object) -> None:
-        seen.append({name: tensor.clone() for name, tensor in detector.state_dict().items()})
-
-    loop.evaluate = note  # type: ignore[assignment, attr-defined]
-    limit = timedelta(seconds=120)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
-    try:
-        for _ in train([Job.model_validate_json(text)]):
-            pass
-        return seen
-    finally:
-        dist.destroy_process_group()

@@ -1,21 +1,13 @@
 """Prove that a training that dies anywhere goes on as if nothing had happened, to the last bit."""
 
 import contextlib
-import json
-import multiprocessing
-import os
-import socket
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 
-from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, results, sgd, trial
-from trainers.data import loaders as data
+from tests.unit.trainers.tiny import TrainOnce, assert_same_run, changed, dataset, job, sgd, trial
 from trainers.distill.meters import LossMeter
 from trainers.loop.loop import train, train_alone
 from trainers.loop.student_trainer import StudentTrainer
@@ -94,20 +86,6 @@ def test_the_time_of_an_epoch_counts_its_beginning_too(plain: TrialSpec, tmp_pat
     assert first.timing["time/train_s"] > spent
 
 
-@pytest.mark.slow
-def test_loader_processes_do_not_matter(
-    plain: TrialSpec, train_once: TrainOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They read for training and, here of few images too, for evaluation."""
-    monkeypatch.setattr(data, "WORTH", 1)
-    wanted = job(plain, tmp_path, checkpoint_steps=1, loader_workers=2)
-    for step in (1, 4):
-        die_at(wanted, step)
-    train_alone(wanted)
-    assert_same_run(train_once(plain), tmp_path)
-    assert multiprocessing.active_children() == []
-
-
 # ------------------------------------------------------------------------------------------------------ two workers
 
 
@@ -127,47 +105,3 @@ def test_another_number_of_workers_gets_the_losses_of_all_that_there_were() -> N
     assert found["telemetry"] == {"share": pytest.approx(2.0)}
     assert found["buffers"] == [[torch.tensor([2.0]), torch.tensor(7)]]
     assert found["spent_s"] == 3.0
-
-
-@pytest.mark.slow
-def test_two_workers_go_on_to_the_bit_and_one_from_their_means(plain: TrialSpec, tmp_path: Path) -> None:
-    names = ("whole", "killed", "shrunk")
-    loaders = {"whole": 1, "killed": 0, "shrunk": 0}  # who reads does not matter
-    jobs = [
-        job(plain, tmp_path / name, workers=WORKERS, checkpoint_steps=1, loader_workers=loaders[name]).model_dump_json()
-        for name in names
-    ]
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        left_over = list(pool.map(work, range(WORKERS), [str(tmp_path)] * WORKERS, [jobs] * WORKERS))
-    assert left_over == [0, 0]
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
-    records = train_alone(job(plain, tmp_path / "shrunk"))
-    whole = read_history(tmp_path / "whole")
-    assert [record.step for record in records] == [3, 6]
-    assert results(records)[0] != results(whole)[0]
-    assert records[0].metrics["loss/total"] == pytest.approx(whole[0].metrics["loss/total"], rel=0.1)
-    notes = [json.loads(line) for line in (tmp_path / "shrunk" / "events.jsonl").read_text().splitlines()]
-    assert [note["detail"] for note in notes] == ["the epoch was begun by 2 workers and goes on with 1"]
-
-
-def work(rank: int, folder: str, texts: list[str]) -> int:
-    """Train one trial as a whole, one that dies twice, and leave one in its first epoch.
-
-    Returns how many loader processes outlive the first.
-    """
-    data.WORTH = 1
-    if "lo" in (name for _, name in socket.if_nameindex()):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    limit = timedelta(seconds=120)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
-    try:
-        whole, killed, shrunk = (Job.model_validate_json(text) for text in texts)
-        list(train([whole]))
-        left_over = len(multiprocessing.active_children())
-        for step in (2, 5):
-            die_at(killed, step)
-        list(train([killed]))
-        die_at(shrunk, 2)
-        return left_over
-    finally:
-        dist.destroy_process_group()

@@ -1,12 +1,5 @@
 """Prove BCKD's rule for N workers on two processes: when they equal one worker, and what happens when they do not."""
 
-import multiprocessing
-import os
-import socket
-from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
-from pathlib import Path
-
 import pytest
 import torch
 import torch.distributed as dist
@@ -14,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.parallel import DistributedDataParallel
 
+from tests.processes.gloo import WORKERS, GlooPair
 from trainers.distill.losses import classification_distillation, level_gate, localization_distillation
 
-WORKERS, IMAGES, PER_LEVEL, LEVELS, CLASSES, FEATURES = 2, 2, 5, 3, 3, 4
+IMAGES, PER_LEVEL, LEVELS, CLASSES, FEATURES = 2, 5, 3, 3, 4
 ANCHORS = IMAGES * LEVELS * PER_LEVEL
 CASES = ("shared-levels", "lonely-level")
 LONELY_LEVEL = 1
@@ -62,17 +56,9 @@ def bckd(head: Tensor, teacher: Tensor, weight_A: Tensor, normaliser: Tensor | f
     return OFFICIAL_WEIGHTS["classification"] * classification + OFFICIAL_WEIGHTS["localization"] * localization
 
 
-def worker(rank: int, store: Path) -> dict[str, list[float]]:
+def worker(rank: int) -> dict[str, list[float]]:
     """Run every case on this worker's image and return the averaged gradients."""
-    torch.set_num_threads(1)
-    if "lo" in (name for _, name in socket.if_nameindex()):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
-    limit = timedelta(seconds=120)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=WORKERS, timeout=limit)
-    try:
-        return {case: worker_gradient(rank, case).tolist() for case in CASES}
-    finally:
-        dist.destroy_process_group()
+    return {case: worker_gradient(rank, case).tolist() for case in CASES}
 
 
 def worker_gradient(rank: int, case: str) -> Tensor:
@@ -92,10 +78,8 @@ def flat_gradient(student: nn.Module) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def gradients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
-    store = tmp_path_factory.mktemp("workers") / "store"
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        first, second = pool.map(worker, range(WORKERS), [store] * WORKERS)
+def gradients(gloo_pair: GlooPair, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
+    first, second = gloo_pair.run(worker, tmp_path_factory.mktemp("workers"))
     assert first == second  # each worker holds the same average
     return {case: torch.tensor(values, dtype=torch.float64) for case, values in first.items()}
 

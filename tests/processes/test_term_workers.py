@@ -1,16 +1,9 @@
 """Prove each term's rule for N workers, as its docstring states it, on two processes."""
 
-import multiprocessing
-import os
-import socket
-from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
-from pathlib import Path
-
 import pytest
 import torch
-import torch.distributed as dist
 
+from tests.processes.gloo import WORKERS, GlooPair
 from tests.unit.trainers.scenes import CROWD, LARGE, Scene, preprocess
 from tests.unit.trainers.tiny_heads import config_of, fitting, woken
 from trainers.distill.adapters.base import TargetCache
@@ -33,7 +26,6 @@ from trainers.schema.terms import (
     TermSection,
 )
 
-WORKERS = 2
 SHARES = ((CROWD, CROWD), (Scene((64, 96), LARGE.objects),))  # the second worker has fewer positives
 COUNT = "positives"
 DENSE: tuple[TermSection, ...] = (
@@ -76,25 +68,15 @@ def losses_of(*shares: tuple[Scene, ...]) -> Losses:
     return found
 
 
-def worker(rank: int, store: Path) -> Losses:
+def worker(rank: int) -> Losses:
     """Compute the losses of this worker's share in a group of two."""
-    torch.set_num_threads(1)
-    if "lo" in (name for _, name in socket.if_nameindex()):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
-    limit = timedelta(seconds=120)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=WORKERS, timeout=limit)
-    try:
-        return losses_of(SHARES[rank])
-    finally:
-        dist.destroy_process_group()
+    return losses_of(SHARES[rank])
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory) -> list[Losses]:
+def together(gloo_pair: GlooPair, tmp_path_factory: pytest.TempPathFactory) -> list[Losses]:
     """Return what each of two workers computes on its share."""
-    store = tmp_path_factory.mktemp("workers") / "store"
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(worker, range(WORKERS), [store] * WORKERS))
+    return gloo_pair.run(worker, tmp_path_factory.mktemp("workers"))
 
 
 @pytest.fixture(scope="module")

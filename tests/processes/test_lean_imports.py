@@ -19,7 +19,7 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 def test_loading_a_study_imports_nothing_heavy() -> None:
     study = configs_dir() / "studies" / "gfl_r50_from_r101_coco.yaml"
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
     command = [sys.executable, "-c", PROGRAM, str(study)]
     loaded = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()
     assert (HEAVY | UNUSED).isdisjoint(loaded)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.unit.trainers.tiny import TrainOnce, assert_same_run, job
 from trainers.schema import TrialSpec
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -1,18 +1,14 @@
 """Prove on two gloo processes that a worker group trains what one worker trains, and resumes to the bit."""
 
 import contextlib
-import multiprocessing
 import os
-import socket
-from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 
+from tests.processes.gloo import WORKERS, GlooPair
 from tests.unit.trainers.tiny import (
     CONFIG,
     TrainOnce,
@@ -37,7 +33,7 @@ from trainers.schema import Bckd, Detector, Job, Teacher, TrialSpec, Weights
 from trainers.schema.record import Record, read_history
 from trainers.schema.schedule import ConstantPolicy, Warmup
 
-WORKERS, BATCH, LEVELS, EPOCHS = 2, 8, 3, 2
+BATCH, LEVELS, EPOCHS = 8, 3, 2
 CROWDED = dataset(train_images=BATCH, val_images=5, image_size=(96, 96), max_objects=8)
 ONE_STEP_EPOCHS = sgd(
     epochs=EPOCHS, batch_size=BATCH, lr=1e-4, policy=ConstantPolicy(kind="constant"), warmup=Warmup(iterations=0)
@@ -71,7 +67,9 @@ def resumable(distilled: TrialSpec) -> TrialSpec:
 
 
 @pytest.fixture(scope="module")
-def group(frozen_norms: TrialSpec, resumable: TrialSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def group(
+    frozen_norms: TrialSpec, resumable: TrialSpec, gloo_pair: GlooPair, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Run all that the tests look at in one group of two processes, and return the folder of the trials."""
     folder = tmp_path_factory.mktemp("group")
     jobs = [job(frozen_norms, folder / "frozen"), job(resumable, folder / "whole"), job(resumable, folder / "resumed")]
@@ -81,9 +79,7 @@ def group(frozen_norms: TrialSpec, resumable: TrialSpec, tmp_path_factory: pytes
         job(frozen_norms, folder / "beside", "beside"),
     ]
     texts = [wanted.model_dump_json() for wanted in jobs]
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        left_behind = list(pool.map(work, range(WORKERS), [str(folder)] * WORKERS, [texts] * WORKERS))
-    assert left_behind == [[], []]
+    assert gloo_pair.run(work, folder, str(folder), texts) == [[], []]
     return folder
 
 
@@ -101,22 +97,15 @@ def work(rank: int, folder: str, texts: list[str]) -> list[str]:
     here = Path(folder) / f"worker-{rank}"
     here.mkdir()
     os.chdir(here)
-    if "lo" in (name for _, name in socket.if_nameindex()):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up the host's name, which need not resolve
-    limit = timedelta(seconds=120)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORKERS, timeout=limit)
-    try:
-        frozen, whole, resumed, chunked, *together = (Job.model_validate_json(text) for text in texts)
-        run(frozen)
-        run(chunked)
-        run(whole)
-        run(resumed, until=1)
-        assert len(run(resumed)) == sgd().epochs
-        found = [(name, type(item)) for name, item in train_together(together)]
-        assert found == [("broken", Failed), ("beside", Record), ("beside", Record)]
-        return sorted(path.name for path in here.iterdir())
-    finally:
-        dist.destroy_process_group()
+    frozen, whole, resumed, chunked, *together = (Job.model_validate_json(text) for text in texts)
+    run(frozen)
+    run(chunked)
+    run(whole)
+    run(resumed, until=1)
+    assert len(run(resumed)) == sgd().epochs
+    found = [(name, type(item)) for name, item in train_together(together)]
+    assert found == [("broken", Failed), ("beside", Record), ("beside", Record)]
+    return sorted(path.name for path in here.iterdir())
 
 
 def run(wanted: Job, until: int | None = None) -> list[Record]:

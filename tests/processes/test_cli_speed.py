@@ -10,7 +10,7 @@ import pytest
 
 from trainers.schema.zoo import configs_dir
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 GENEROUS_S = 5.0  # for machines that are busy with other things; a quiet one needs a tenth
 
 
