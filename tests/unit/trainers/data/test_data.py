@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.unit.trainers.coco_folder import write_coco_folder
-from tests.unit.trainers.pids import Pids, wait_for_end
+from tests.unit.trainers.pids import Pids
 from tests.unit.trainers.tiny import dataset
 from trainers.data.datasets import build_dataset
 from trainers.data.loaders import (
@@ -127,11 +127,6 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
         stream(world=3)
 
 
-def test_a_loader_process_gives_the_same_pixels(whole: Any) -> None:
-    loaded = plain(stream(loader_workers=1).batches(1, 4))
-    assert loaded == whole[1:4]
-
-
 def test_no_steps_give_no_batches() -> None:
     assert list(stream().batches(3, 3)) == []
 
@@ -172,37 +167,6 @@ def bare(batches: Any) -> list[list[tuple[int, str, bytes]]]:
         ]
         for batch in batches
     ]
-
-
-def test_loader_processes_give_the_same_evaluation_batches_each_time_and_the_same_errors(tmp_path: Path) -> None:
-    data = build_dataset(write_coco_folder(tmp_path, sizes=[(64, 48)] * 7), "val")
-    wanted = bare(evaluation_batches(data, rank=1, world=2, batch_size=1))
-    stream = EvaluationStream(data, rank=1, world=2, loader_workers=2, batch_size=1)
-    assert bare(stream) == wanted
-    assert next(iter(stream))  # an evaluation that is cut off
-    assert bare(stream) == wanted
-    path = Path(data.get_data_info(3)["img_path"])
-    path.write_bytes(b"")
-    messages = []
-    for batches in (stream, evaluation_batches(data, rank=1, world=2, batch_size=1)):
-        with pytest.raises(TrialError) as caught:
-            list(batches)
-        messages.append(str(caught.value))
-    stream.close()
-    assert messages[0] == messages[1]
-    assert path.name in messages[0]
-
-
-def test_loader_processes_stay_between_evaluations_and_end_with_the_stream() -> None:
-    stream = EvaluationStream(Pids(8), rank=0, world=1, loader_workers=2, batch_size=1)
-    first, second = ({pid for batch in stream for pid in batch["pid"]} for _ in range(2))
-    assert len(first) == 2
-    assert first == second
-    assert os.getpid() not in first
-    stream.close()
-    wait_for_end(first)
-    with pytest.raises(RuntimeError, match="closed"):
-        iter(stream)
 
 
 def test_without_loader_processes_this_one_reads() -> None:

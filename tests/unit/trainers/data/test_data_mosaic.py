@@ -51,12 +51,6 @@ def test_a_mixing_stream_can_start_anywhere(whole: Any) -> None:
         assert plain(stream(closing_from_epoch=2).batches(first, STEPS)) == whole[first:]
 
 
-def test_mixtures_are_the_same_in_loader_processes_and_shares(whole: Any) -> None:
-    assert plain(stream(closing_from_epoch=2, loader_workers=1).batches(3, 5)) == whole[3:5]
-    shares = [plain(stream(closing_from_epoch=2, rank=rank, world=2).batches(0, STEPS)) for rank in range(2)]
-    assert [[*chain(*parts)] for parts in zip(*shares, strict=True)] == whole
-
-
 def test_closing_epochs_show_single_images(whole: Any) -> None:
     open_end = plain(stream().batches(0, STEPS))
     assert open_end[:4] == whole[:4]
