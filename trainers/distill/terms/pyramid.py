@@ -30,7 +30,7 @@ class PyramidTerm:
 
     @classmethod
     def parts(cls, spec: Any, pyramids: Pyramids) -> dict[str, nn.Module]:
-        """Return what is trained for the term, by name; empty where nothing is."""
+        """Return the modules that are trained for the term, by name; empty where there are none."""
         return projecting(spec, pyramids)
 
     @property
