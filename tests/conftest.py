@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests/gpu where there is no CUDA device."""
     if _folder(item) == "gpu" and not _cuda_is_available():
         pytest.skip("needs a CUDA device")
+
+
+def pytest_runtest_teardown() -> None:
+    """Undo what training sets for the whole process: other tests of it count with denormal numbers."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_flush_denormal(False)
+        torch.use_deterministic_algorithms(False)
 
 
 def _file(nodeid: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.data.test_data import bare, plain, stream
+from tests.unit.trainers.data.test_data import whole  # noqa: F401  a fixture
 from tests.unit.trainers.pids import Pids, wait_for_end
 from trainers.data.datasets import build_dataset
 from trainers.data.loaders import (
@@ -17,7 +18,7 @@ from trainers.data.loaders import (
 from trainers.errors import TrialError
 
 
-def test_a_loader_process_gives_the_same_pixels(whole: Any) -> None:
+def test_a_loader_process_gives_the_same_pixels(whole: Any) -> None:  # noqa: F811
     loaded = plain(stream(loader_workers=1).batches(1, 4))
     assert loaded == whole[1:4]
 

@@ -1,9 +1,7 @@
 """Prove that what terms train beside a student is trained, saved and shared out as the student is, and is no part of it."""
 
 import contextlib
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 import torch
 
 from tests.unit.trainers.loop.test_segment import segment
-from tests.unit.trainers.state.test_resume import SHORT, WORKERS, killed_at, work
+from tests.unit.trainers.state.test_resume import killed_at
 from tests.unit.trainers.tiny import (
     EPOCHS,
     STEPS_PER_EPOCH,
@@ -19,7 +17,6 @@ from tests.unit.trainers.tiny import (
     adamw,
     assert_same_run,
     changed,
-    dataset,
     job,
     sgd,
     state,
@@ -151,20 +148,6 @@ def test_segments_hand_connectors_and_held_weights_on(
     assert records == [record.metrics for record in read_history(train_once(spec))]
     mine, wanted = state(second / LAST), state(train_once(spec) / LAST)
     assert all(torch.equal(mine[name], wanted[name]) for name in wanted)
-
-
-@pytest.mark.slow
-def test_two_workers_go_on_to_the_bit(specs: dict[str, TrialSpec], tmp_path: Path) -> None:
-    """Also with a connector that rests in the first epoch, and a weight that follows the mean over workers."""
-    spec = changed(specs["late"], dataset=dataset(train_images=12, val_images=3), schedule=SHORT)
-    names = ("whole", "killed", "shrunk")
-    jobs = [job(spec, tmp_path / name, workers=WORKERS, checkpoint_steps=1).model_dump_json() for name in names]
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(work, range(WORKERS), [str(tmp_path)] * WORKERS, [jobs] * WORKERS))
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
-    metrics = [record.metrics for record in read_history(tmp_path / "whole")]
-    assert metrics[0]["grad_share/pkd"] == pytest.approx(0.3, abs=0.1)  # of the first worker's images alone
-    assert metrics[1]["loss/cwd"] > 0.0
 
 
 # ------------------------------------------------------------------------------------------- when terms act
