@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from tests.unit.trainers.coco_folder import write_coco_folder
-from tests.unit.trainers.data.test_data import bare, plain, stream
-from tests.unit.trainers.data.test_data import whole  # noqa: F401  a fixture
+from tests.unit.trainers.data.test_data import (
+    bare,
+    plain,
+    stream,
+    whole,  # noqa: F401  a fixture
+)
 from tests.unit.trainers.pids import Pids, wait_for_end
 from trainers.data.datasets import build_dataset
 from trainers.data.loaders import (

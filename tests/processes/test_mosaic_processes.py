@@ -3,8 +3,12 @@
 from itertools import chain
 from typing import Any
 
-from tests.unit.trainers.data.test_data_mosaic import STEPS, plain, stream
-from tests.unit.trainers.data.test_data_mosaic import whole  # noqa: F401  a fixture
+from tests.unit.trainers.data.test_data_mosaic import (
+    STEPS,
+    plain,
+    stream,
+    whole,  # noqa: F401  a fixture
+)
 
 
 def test_mixtures_are_the_same_in_loader_processes_and_shares(whole: Any) -> None:  # noqa: F811
