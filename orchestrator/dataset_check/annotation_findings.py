@@ -71,8 +71,11 @@ def _doubtful(found: SplitReading, where: str) -> Iterator[Finding]:
 
 
 def _left_out(found: SplitReading, where: str) -> Iterator[Finding]:
-    """Yield content that is left out or repaired, except images without boxes, which every trainer leaves out."""
+    """Yield content that is left out or repaired; of images without boxes a note, for every trainer leaves them out."""
     counts = found.usage
+    if counts.split == "train" and (empty := counts.left_out.get(WITHOUT_BOXES.name)):
+        verb = "has no box and is" if empty == 1 else "have no box and are"
+        yield Finding("note", where, f"{empty} of {counts.images} images {verb} not trained on")
     odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
     if odd:
         what = "trained on" if counts.split == "train" else "evaluated"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.dataset_check.both_splits import common_source
+from orchestrator.dataset_check.both_splits import common_source, copied_annotations
 from orchestrator.dataset_check.boxes import check_boxes
 from orchestrator.dataset_check.duplicates import check_contents, check_duplicates
 from orchestrator.dataset_check.findings import Findings
@@ -39,6 +39,8 @@ def check_dataset(dataset: FileDataset, *, decode: bool, begin: Begin) -> Datase
     if (common := common_source(dataset)) is not None:
         findings.error("splits of one source", "dataset.val", common)
     else:
+        if (copied := copied_annotations(dataset)) is not None:
+            findings.warning("splits with equal annotations", "dataset.val", copied)
         check_duplicates(train, val, findings)
     digests = tuple(
         check_images(split, dataset.pixel_rule, findings, decode=decode, advance=begin(split.name, len(split.images)))

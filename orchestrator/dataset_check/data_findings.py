@@ -6,7 +6,7 @@ from typing import get_args
 
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.annotation_findings import annotation_findings
-from orchestrator.dataset_check.both_splits import WORTHLESS, common_source, shared_images
+from orchestrator.dataset_check.both_splits import WORTHLESS, common_source, copied_annotations, shared_images
 from orchestrator.dataset_check.class_names import other_spellings, told_of, unknown_classes
 from orchestrator.dataset_check.data_files import file_dataset, missing_from, missing_part
 from orchestrator.dataset_check.image_findings import image_findings
@@ -82,7 +82,10 @@ def _of_both(dataset: FileDataset, where: str) -> Iterator[Finding]:
     train, val = reading(dataset, "train"), reading(dataset, "val")
     if (message := common_source(dataset)) is not None:
         yield Finding("error", where, message)
-    elif train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
+        return
+    if (message := copied_annotations(dataset)) is not None:
+        yield Finding("warning", where, message)
+    if train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
         verb = "is" if len(shared) == 1 else "are"
         count = f"{len(shared)} of {len(val.paths)} images {verb} trained on too, the first {shared[0]}"
         yield Finding("error", where, f"{count}: {WORTHLESS}")

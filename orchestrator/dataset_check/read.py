@@ -9,7 +9,7 @@ from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.split import CheckedBox, CheckedImage, Split
 from trainers.schema import VocDataset, class_names
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, read_split
-from trainers.schema.annotations.kinds import ABSENT_CLASSES, CORNERS, MISSING_IMAGES
+from trainers.schema.annotations.kinds import ABSENT_CLASSES, AT_ZERO, CORNERS, MISSING_IMAGES
 from trainers.schema.annotations.problems import problems
 from trainers.schema.annotations.usage import usage
 from trainers.schema.annotations.wording import visible
@@ -45,7 +45,7 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
         found.name,
         other_boxes=found.others.total(),
         told_missing=MISSING_IMAGES in found.notes.told,
-        told_corners=CORNERS in found.notes.told,
+        told_corners=bool({CORNERS, AT_ZERO} & found.notes.told.keys()),
         usage=counts,
     )
     names = class_names(dataset)

@@ -40,7 +40,7 @@ class Split:
     """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
 
     ``usage`` counts its used images and boxes. ``told_missing``: the reader has noted that image files are missing;
-    ``told_corners``: that the boxes seem to be given as corners.
+    ``told_corners``: that the boxes seem to be given as corners, or to count pixels from 0.
     """
 
     name: str

@@ -7,6 +7,7 @@ from typing import Any
 
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.corners import guess_of_corners
+from trainers.schema.annotations.doubts import note_fractions, note_repeated_boxes, note_shared_files
 from trainers.schema.annotations.json_file import JsonFileError, read_json
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.numbers import finite, number, shown
@@ -66,6 +67,8 @@ class _CocoReader:
             self._annotation(position, entry)
         if (guess := guess_of_corners(self._split)) is not None:
             self._note(kinds.CORNERS, "", guess)
+        note_repeated_boxes(self._split)
+        note_fractions(self._split, str(self._path))
         self._note_absent()
 
     def _note_absent(self) -> None:
@@ -142,18 +145,7 @@ class _CocoReader:
             else:
                 self._unusable["image_id"].add(key)
         self._split.images = list(self._images.values())
-        self._note_shared_files()
-
-    def _note_shared_files(self) -> None:
-        """Note the images whose file another one has: each then lacks the other's boxes."""
-        first: dict[str, Image] = {}
-        for image in self._split.images:
-            other = first.setdefault(image.path, image)
-            if other is not image:
-                message = (
-                    f"has the file {image.path}, as image {shown(other.id)} has: each is without the other's boxes"
-                )
-                self._split.notes.add(kinds.SHARED_FILES, image.where, message)
+        note_shared_files(self._split, "each is without the other's boxes")
 
     def _image(self, key: Any, entry: dict[str, Any], files: dict[str, Located]) -> Image | None:
         where = f"image {shown(key)}"

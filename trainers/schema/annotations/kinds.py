@@ -48,6 +48,9 @@ UNCLEAR_FLAGS = OddityKind(
 # What may be meant, and mostly is not.
 SHARED_FILES = OddityKind("images that share a file", "image that shares a file", "warning", once=True)
 CORNERS = OddityKind("files that seem to give corners", "file that seems to give corners", "warning", once=True)
+FRACTIONS = OddityKind("files that seem to give fractions", "file that seems to give fractions", "warning", once=True)
+REPEATED_BOXES = OddityKind("repeated boxes", "repeated box", "warning", once=True)
+AT_ZERO = OddityKind("objects with a corner at 0", "object with a corner at 0", "warning", once=True)
 
 # What fails when the image is read.
 MISSING_IMAGES = OddityKind("missing images", "missing image", once=True)
@@ -69,11 +72,10 @@ WITHOUT_BOXES = OddityKind("images without boxes", "image without boxes", "warni
 
 # What is mended on reading.
 AREAS = OddityKind("annotations without area", "annotation without area", "warning", once=True)
-LISTED_TWICE = OddityKind("duplicate image ids", "duplicate image id")  # by a VOC list: the image then counts twice
 SHARED_NAMES = OddityKind("categories that share a name", "name that categories share", "warning", once=True)
 UNKNOWN_SIZE = OddityKind("images without size", "image without size", "warning")
 
 LEFT_OUT = (UNKNOWN_IMAGES, UNKNOWN_CATEGORIES, NO_AREA, OUTSIDE, BELOW_PIXEL)
 MENDED = (AREAS, SHARED_NAMES)
-DOUBTFUL = (SHARED_FILES, CORNERS)
+DOUBTFUL = (SHARED_FILES, CORNERS, FRACTIONS, REPEATED_BOXES, AT_ZERO)
 COUNTED = {kind.name: kind for kind in (*LEFT_OUT, *MENDED, SMALL_IMAGES, IN_SMALL_IMAGES, WITHOUT_BOXES)}

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from trainers.schema.annotations import kinds
+from trainers.schema.annotations.doubts import note_repeated_boxes, note_shared_files
 from trainers.schema.annotations.numbers import shown
 from trainers.schema.annotations.place import reason_to_leave_out, told
 from trainers.schema.annotations.reason import reason
@@ -28,6 +29,9 @@ def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: 
     reader = _VocReader(dataset, classes, split, size_of)
     for part in dataset.train if name == "train" else dataset.val:
         reader.read(part)
+    if kinds.DUPLICATE_IMAGES not in split.notes.told:
+        note_shared_files(split, "it counts twice")
+    note_repeated_boxes(split)
     return split
 
 
@@ -62,7 +66,7 @@ class _VocReader:
         times = Counter(names)
         for name in names:
             if times[name] > 1:
-                notes.add(kinds.LISTED_TWICE, _listed_at(listed, name), f"is listed {times.pop(name)} times")
+                notes.add(kinds.DUPLICATE_IMAGES, _listed_at(listed, name), f"is listed {times.pop(name)} times")
             try:
                 yield require_below(name)
             except ValueError as error:
@@ -114,6 +118,9 @@ class _VocReader:
             message = f"has the corners {told((a, b, c, d))}"
             self._split.notes.add(kinds.NO_NUMBERS, f"{image.boxes_where} {position}", message)
             return None
+        if self._first_pixel == 1 and min(x1, y1) == -1:
+            message = "has a corner at 0, and dataset.first_pixel is 1: write first_pixel: 0 if the files count from 0"
+            self._split.notes.add(kinds.AT_ZERO, f"{image.boxes_where} {position}", message)
         width, height = x2 - x1, y2 - y1
         left_out = reason_to_leave_out(x1, y1, width, height, image.size)
         label = self._labels[item.name]

@@ -1,6 +1,7 @@
 """`plan` and `run` say what annotations are worth before anything starts; only what was read wrong has another identity."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ def said(root: Path, *sets: str) -> list[str]:
 
 def small(content: Content) -> None:
     content["images"][0]["height"] = 31
+
+
+def many(content: Content) -> list[Content]:
+    """Return a hundred more annotations of the first image."""
+    return [{**content["annotations"][0], "id": 9 + n, "bbox": [1, 1, 2 + n / 16, 9]} for n in range(100)]
 
 
 def each(**values: Any) -> Change:
@@ -104,13 +110,16 @@ def test_run_starts_nothing(root: Path, capsys: Any) -> None:
 @pytest.mark.parametrize(
     ("edited", "split", "messages"),
     [
-        (each(category_id=2), "val", ["no box of 1 of 2 classes in val, which have no AP: 'cat'"]),
+        (each(category_id=2, bbox=[1, 1, 9, 9]), "val", [
+            "val.json: annotation 2: gives the same box and class as an earlier one of its image",
+            "no box of 1 of 2 classes in val, which have no AP: 'cat'",
+        ]),
         (first(area=0), "train", ["mended on reading: 1 annotation without area; `stillhouse data check` tells how"]),
         (first(bbox=[90, 1, 9, 9]), "val", [
             ("1 box has no area or lies outside of its image: no detection can match it, and COCO's evaluation counts it as "
             "missed"),
         ]),
-        (lambda c: c["annotations"].extend({**c["annotations"][0], "id": 9 + n} for n in range(100)), "val", [
+        (lambda c: c["annotations"].extend(many(c)), "val", [
             ("1 image holds more than 100 objects (image 1: 102), of which the rest cannot be found: "
             "set dataset.max_detections: 102"),
         ]),
@@ -122,8 +131,15 @@ def test_what_is_left_out_or_mended_is_a_warning(root: Path, edited: Change, spl
 
 
 def test_more_detections_are_enough_for_more_objects(root: Path) -> None:
-    change(root, lambda c: c["annotations"].extend({**c["annotations"][0], "id": 9 + n} for n in range(100)), "val")
+    change(root, lambda c: c["annotations"].extend(many(c)), "val")
     assert said(root, "dataset.max_detections=102") == []
+
+
+def test_a_copy_of_the_training_annotations_is_asked_about(root: Path) -> None:
+    shutil.copytree(root / "images", root / "copies")
+    shutil.copy(root / "train.json", root / "val.json")
+    [message] = said(root, "dataset.val.images=copies")
+    assert message.startswith("warning: val.json has the content of train.json: are the images copies, too?")
 
 
 def test_smaller_images_are_used_where_the_study_says_so(root: Path) -> None:
@@ -215,6 +231,6 @@ def test_a_file_is_read_once_while_it_stays_what_it_is(root: Path, monkeypatch: 
     )
     assert said(root) == []
     assert sorted(reads) == ["train", "val"]
-    (root / "train.json").write_text(json.dumps(annotations([(1, 2), (1, 2, 2)])))
+    (root / "train.json").write_text(json.dumps(annotations([(1, 2), (1, 2)])))
     assert said(root) == []
     assert sorted(reads) == ["train", "train", "val"]
