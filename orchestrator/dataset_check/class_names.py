@@ -148,7 +148,15 @@ def _guesses(classes: Iterable[str], others: Mapping[str, int]) -> Iterator[tupl
     for name in classes:
         meant = spellings.get(closest(_folded(name), list(spellings), cutoff=0.7) or "")
         if meant is not None:
-            yield name, f"{visible(meant)} ({others[meant]}): did you mean it?"
+            yield name, f"{visible(meant)} ({others[meant]}{_hidden_difference(name, meant)}): did you mean it?"
+
+
+def _hidden_difference(name: str, meant: str) -> str:
+    """Return the characters by which a name differs from one that looks the same on a screen, by their code points."""
+    if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFKC", meant):
+        return ""
+    points = " ".join(f"U+{ord(character):04X}" for character in dict.fromkeys(meant) if character not in name)
+    return f", written with {points}" if points else ""
 
 
 def _folded(name: str) -> str:

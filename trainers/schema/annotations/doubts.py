@@ -8,7 +8,7 @@ from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 
 
 def note_shared_files(split: AnnotatedSplit, effect: str) -> None:
-    """Note the images whose file an earlier image has too; ``effect`` says what that does."""
+    """Note the images whose file an earlier image has too; ``effect`` names the consequence."""
     first: dict[str, Image] = {}
     for image in split.images:
         other = first.setdefault(image.path, image)

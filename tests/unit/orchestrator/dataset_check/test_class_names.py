@@ -36,7 +36,6 @@ def test_a_misspelt_class_is_told_once_with_what_is_meant() -> None:
     [
         ("rbc", "RBC"),
         ("traffic_light", "Traffic-Light"),
-        ("cafe\u0301", "café"),
         ("bolts", "bolt"),
     ],
 )
@@ -46,6 +45,16 @@ def test_other_spellings_are_recognised(written: str, meant: str) -> None:
     assert messages(dataset, names(dataset, **counts), names(dataset, **counts)) == [
         f"no box is called {written}; the files have {meant} (6): did you mean it?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "points"), [("cafe\u0301", "café", "U+00E9"), ("a x", "a\u00a0x", "U+00A0")]
+)
+def test_names_that_look_the_same_are_told_apart_by_code_points(written: str, meant: str, points: str) -> None:
+    dataset = coco(written)
+    split = names(dataset, **{meant: 3})
+    [message] = messages(dataset, split, split)
+    assert message.endswith(f"(6, written with {points}): did you mean it?")
 
 
 def test_spaces_around_a_name_are_seen() -> None:
