@@ -92,7 +92,7 @@ SHARED_OUT := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 test: env ## run the tests that need no study to be run, and one smoke test of each kind that does
 	@$(PYTEST) $(SHARED_OUT) $(TEST_FOLDERS) --hypothesis-profile quick --durations 25 \
-	    -m "(unit or processes or contract or smoke) and not slow"
+	    -m "(unit or processes or contract or smoke) and not slow and not long"
 
 test-ci: env ## run all tests but the slow ones, as CI does
 	@$(PYTEST) $(SHARED_OUT) $(TEST_FOLDERS) --durations 40 -m "not slow"

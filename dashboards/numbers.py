@@ -16,7 +16,8 @@ def number(value: float | None, digits: int = EXACT) -> Number:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    return float(f"{value:.{digits}g}")
+    found = float(f"{value:.{digits}g}")
+    return found if math.isfinite(found) else value  # the largest floats are rounded up to infinity
 
 
 def numbers(values: Iterable[float | None], digits: int = EXACT) -> Numbers:

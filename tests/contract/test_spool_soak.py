@@ -60,6 +60,7 @@ def write_slowly(plan: Plan, histories: list[list[Record]], stop: threading.Even
         stop.wait(0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(SCALE))
 def test_every_point_arrives_once_and_in_order(server: MlflowServer, tmp_path: Path, seed: int) -> None:
     store = Store(tmp_path / "store")

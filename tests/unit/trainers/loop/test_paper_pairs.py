@@ -16,6 +16,8 @@ from trainers.schema.compatibility import fits, presets
 from trainers.schema.heads import find_head
 from trainers.schema.method import Bckd
 
+pytestmark = pytest.mark.long
+
 COCO, VOC = 80, 20
 GFL_R101 = "mmdet::gfl/gfl_r101_fpn_ms-2x_coco.py"
 GFL_R50 = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
