@@ -23,7 +23,8 @@ from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.names import run_name
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.reading import read_study
-from orchestrator.tracking.runs import FINGERPRINT, find_runs
+from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.tags import FINGERPRINT
 from trainers.schema import DatasetSpec
 from trainers.schema.predictions import INDEX, Index, Limits, PredictionJob, Subject
 from trainers.schema.record import BEST

@@ -9,7 +9,8 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line
 from orchestrator.tracking.artifact_locations import artifacts_of
-from orchestrator.tracking.runs import STATUS, STUDENT, find_runs
+from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.tags import STATUS, STUDENT
 from orchestrator.tracking.tracker import STUDENT_FOLDER
 from trainers.schema.digest import file_digest
 from trainers.schema.record import BEST, CONFIG

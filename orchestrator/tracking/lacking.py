@@ -16,7 +16,7 @@ from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.names import counted, named
 from orchestrator.tracking.pages import all_experiments, all_runs
-from orchestrator.tracking.runs import FINGERPRINT, KIND, TRIAL
+from orchestrator.tracking.tags import FINGERPRINT, KIND, TRIAL
 
 FROM_STORE = "numbers come from the trials' directories"
 SYNC = "stillhouse sync STUDY delivers them"

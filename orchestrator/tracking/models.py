@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.cursor import points_of
-from orchestrator.tracking.runs import TRIAL
+from orchestrator.tracking.tags import TRIAL
 from trainers.schema.record import BEST, LAST, Record, best_record
 
 CHECKPOINT = "stillhouse.checkpoint"  # of a model: the file that it is

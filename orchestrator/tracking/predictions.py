@@ -13,7 +13,8 @@ from orchestrator.core.errors import OperationError
 from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.pages import all_experiments
-from orchestrator.tracking.runs import FINGERPRINT, KIND, find_runs
+from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.tags import FINGERPRINT, KIND
 from trainers.schema.predictions import FOLDER, IMAGES, INDEX, TRIALS, ImagePredictions, Index, Picture
 
 PREDICTIONS = "stillhouse.predictions"  # of a trial's and a study's run: on how many images, written behind the files

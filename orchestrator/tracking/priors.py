@@ -16,7 +16,7 @@ from orchestrator.tracking.cursor import BEST_PREFIX
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.names import flat_params
-from orchestrator.tracking.runs import DATA, KIND, ROLE, STATUS
+from orchestrator.tracking.tags import DATA, KIND, ROLE, STATUS
 from trainers.schema.record import SELECTION_METRIC
 
 ELSEWHERE = ("dataset.root", "dataset.evaluator", "seed", "teacher.weights.coverage")  # what may differ

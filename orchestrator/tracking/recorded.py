@@ -8,7 +8,7 @@ from mlflow.entities import Run
 from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.tracking.runs import DATA, LOCK_DIGEST, REVISION, STUDENT
+from orchestrator.tracking.tags import DATA, LOCK_DIGEST, REVISION, STUDENT
 from trainers.schema.manifest import read_manifest
 from trainers.schema.record import BEST, DamagedFile
 

@@ -12,7 +12,8 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
 from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, best_points, points_of
 from orchestrator.tracking.names import flat_params
-from orchestrator.tracking.runs import STATUS, find_runs
+from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.tags import STATUS
 from trainers.schema.record import BEST, read_history, read_outcome, read_status
 
 

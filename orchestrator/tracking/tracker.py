@@ -31,7 +31,8 @@ from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.notes import NOTE, study_note, trial_note
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.results import read_results
-from orchestrator.tracking.runs import (
+from orchestrator.tracking.runs import find_or_create, last_steps, member_tag
+from orchestrator.tracking.tags import (
     BEST_TRIAL,
     DATA,
     DESCRIBED,
@@ -53,9 +54,6 @@ from orchestrator.tracking.runs import (
     STATUS,
     STUDENT,
     STUDY,
-    find_or_create,
-    last_steps,
-    member_tag,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.schema.digest import file_digest

@@ -36,6 +36,7 @@ from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
     store,
     sync,
 )
+from tests.processes.test_run_imports import loaded_by
 from trainers.schema.record import Outcome
 
 Spoil = Callable[[MlflowClient, Store], Any]
@@ -316,3 +317,14 @@ def test_a_database_server_is_not_migrated_either():
                 require_answer(uri, reading=reading)
         assert sqlalchemy.inspect(engine).get_table_names() == ["alembic_version"]
         engine.dispose()
+
+
+def test_trials_that_mlflow_cannot_know_are_planned_without_loading_it(plan, store, tmp_path):  # noqa: F811
+    for trial in plan.students:
+        finish(trial, 0.3)
+    sync(plan, store, *plan.students)
+    sets = " ".join(f"--set {item}" for item in (SMALL[0], SMALL[2]))
+    edited = f"plan {tmp_path / 'study.yaml'} --store {store.root} {sets} --set search.seeds=[7]"
+    assert loaded_by(edited) == ["0"]
+    remove_the_end(plan.students[0])
+    assert loaded_by(edited.replace("[7]", "[0]")) == ["0 mlflow"]

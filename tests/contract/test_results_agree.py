@@ -15,7 +15,7 @@ from orchestrator.core.store import Store
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.reading import read_study
-from orchestrator.tracking.runs import BEST_TRIAL
+from orchestrator.tracking.tags import BEST_TRIAL
 from orchestrator.tracking.tracker import RESULTS_FILE, Tracker
 from tests.contract.test_tracking import migrated  # noqa: F401  a fixture
 from tests.examples import examples

@@ -18,7 +18,7 @@ from orchestrator.tracking.client import open_client
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.results import read_results
-from orchestrator.tracking.runs import FINGERPRINT, KIND, TRIAL
+from orchestrator.tracking.tags import FINGERPRINT, KIND, TRIAL
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.guarded_proxy import guarded, self_signed
 from tests.contract.mlflow_server import MlflowServer

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from tests.e2e.conftest import Ran
@@ -32,7 +33,6 @@ def test_stdout_holds_the_json_object_and_nothing_else(ran: Ran) -> None:
 
 
 def test_mlflow_holds_the_same_numbers_in_one_child_run_a_trial(ran: Ran) -> None:
-    mlflow = pytest.importorskip("mlflow")
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{ran.store / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tiny").experiment_id
     runs = {run.data.tags.get("stillhouse.trial"): run for run in client.search_runs([experiment])}

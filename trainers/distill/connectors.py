@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
+from mmcv.cnn import ContextBlock
 from torch import Tensor, nn
 
 from trainers.data.seeding import derive
@@ -104,24 +105,6 @@ def generator(channels: int) -> nn.Sequential:
     )
 
 
-class ContextBlock(nn.Module):
-    """Add its context to every place of a map: FGD's relation, a global context block (GcNet).
-
-    The places' sum, weighted by a softmax over them, goes through a bottleneck of half the channels, whose last layer
-    begins at 0: the block begins as the identity.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        inner = max(channels // 2, 1)
-        last = nn.Conv2d(inner, channels, 1)
-        self.where = nn.Conv2d(channels, 1, 1)
-        self.what = nn.Sequential(nn.Conv2d(channels, inner, 1), nn.LayerNorm([inner, 1, 1]), nn.ReLU(), last)
-        nn.init.kaiming_normal_(self.where.weight)
-        zero(self.where.bias, last.weight, last.bias)
-
-    def forward(self, map_BCHW: Tensor) -> Tensor:
-        """Return a map of the same shape."""
-        weight_BP = self.where(map_BCHW).flatten(1).softmax(1)
-        context_BC = torch.einsum("bcp,bp->bc", map_BCHW.flatten(2), weight_BP)
-        return map_BCHW + self.what(context_BC[:, :, None, None])
+def context_block(channels: int) -> ContextBlock:
+    """Return FGD's relation, a global context block (GcNet) with half the channels inside: it begins as the identity."""
+    return ContextBlock(channels, ratio=0.5)

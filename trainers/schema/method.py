@@ -13,8 +13,11 @@ from trainers.schema.terms import (
     CrossKdBox,
     CrossKdCls,
     Cwd,
+    CwdKeys,
     Feature,
+    FeatureKeys,
     Fgd,
+    FgdKeys,
     GidResponse,
     GradShare,
     KdMain,
@@ -22,11 +25,11 @@ from trainers.schema.terms import (
     LdVlr,
     Levels,
     Mgd,
+    MgdKeys,
     Pkd,
+    PkdKeys,
     Tap,
-    Temperature,
     TermSection,
-    TermWeight,
     Weight,
     term_kinds,
 )
@@ -100,51 +103,34 @@ class Ld(Preset):
     kd_temperature: float = Field(2.0, gt=0.0, le=1000.0)
 
 
-class PkdMethod(Preset):
+class PkdMethod(PkdKeys, Preset):
     """Distil with PKD: Pearson correlation of pyramid features."""
 
     kind: Literal["pkd"]
-    weight: TermWeight = 10.0
-    levels: Levels = 4
 
 
-class CwdMethod(Preset):
+class CwdMethod(CwdKeys, Preset):
     """Distil with CWD: where each channel of the pyramid features is active."""
 
     kind: Literal["cwd"]
-    weight: TermWeight = 10.0
-    temperature: Temperature = 1.0
-    levels: Levels = 5
 
 
-class MgdMethod(Preset):
+class MgdMethod(MgdKeys, Preset):
     """Distil with MGD: the teacher's pyramid features, made from a part of the student's."""
 
     kind: Literal["mgd"]
-    weight: TermWeight = 2e-5
-    mask_ratio: float = Field(0.65, ge=0.0, lt=1.0)
-    levels: Levels = 5
 
 
-class FgdMethod(Preset):
+class FgdMethod(FgdKeys, Preset):
     """Distil with FGD: pyramid features weighed by objects and attention, and their context."""
 
     kind: Literal["fgd"]
-    weight: TermWeight = 1.0
-    foreground: Weight = 1e-3
-    background: Weight = 5e-4
-    attention: Weight = 5e-4
-    relation: Weight = 5e-6
-    temperature: Temperature = 0.5
-    levels: Levels = 5
 
 
-class FeatureMethod(Preset):
+class FeatureMethod(FeatureKeys, Preset):
     """Distil pyramid features through a projector, where the teacher's class scores are high."""
 
     kind: Literal["feature"]
-    weight: TermWeight = 6.0
-    levels: Levels = 3
 
 
 class Gid(Preset):

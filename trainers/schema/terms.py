@@ -183,30 +183,48 @@ class KdMain(TermSection):
     temperature: Temperature = 2.0
 
 
-class Pkd(TermSection):
+class PkdKeys(Section):
+    """Hold the keys that PKD and its preset share."""
+
+    weight: TermWeight = 10.0
+    levels: Levels = 4
+
+
+class Pkd(PkdKeys, TermSection):
     """Distil pyramid features by their Pearson correlation (PKD, NeurIPS 2022); ``levels`` counts from the finest."""
 
     NEEDS = frozenset({Need.FEATURES})
     computed_by = "trainers.distill.terms.pkd:PkdTerm"
     connects = True
     kind: Literal["pkd"]
+
+
+class CwdKeys(Section):
+    """Hold the keys that CWD and its preset share."""
+
     weight: TermWeight = 10.0
-    levels: Levels = 4
+    temperature: Temperature = 1.0
+    levels: Levels = 5
 
 
-class Cwd(TermSection):
+class Cwd(CwdKeys, TermSection):
     """Distil where each channel of the pyramid features is active (CWD, ICCV 2021)."""
 
     NEEDS = frozenset({Need.FEATURES})
     computed_by = "trainers.distill.terms.cwd:CwdTerm"
     connects = True
     kind: Literal["cwd"]
-    weight: TermWeight = 10.0
-    temperature: Temperature = 1.0
+
+
+class MgdKeys(Section):
+    """Hold the keys that MGD and its preset share."""
+
+    weight: TermWeight = 2e-5
+    mask_ratio: float = Field(0.65, ge=0.0, lt=1.0)
     levels: Levels = 5
 
 
-class Mgd(TermSection):
+class Mgd(MgdKeys, TermSection):
     """Let a small network make the teacher's pyramid features from a part of the student's (MGD, ECCV 2022).
 
     ``mask_ratio`` is the share of places that are hidden. Weight and ratio are the paper's for one-stage detectors; for
@@ -217,12 +235,21 @@ class Mgd(TermSection):
     computed_by = "trainers.distill.terms.mgd:MgdTerm"
     connects = True
     kind: Literal["mgd"]
-    weight: TermWeight = 2e-5
-    mask_ratio: float = Field(0.65, ge=0.0, lt=1.0)
+
+
+class FgdKeys(Section):
+    """Hold the keys that FGD and its preset share."""
+
+    weight: TermWeight = 1.0
+    foreground: Weight = 1e-3
+    background: Weight = 5e-4
+    attention: Weight = 5e-4
+    relation: Weight = 5e-6
+    temperature: Temperature = 0.5
     levels: Levels = 5
 
 
-class Fgd(TermSection):
+class Fgd(FgdKeys, TermSection):
     """Distil pyramid features, weighed by objects and attention, and their context (FGD, CVPR 2022).
 
     ``foreground``, ``background``, ``attention`` and ``relation`` are the paper's alpha, beta, gamma and lambda for
@@ -233,16 +260,16 @@ class Fgd(TermSection):
     computed_by = "trainers.distill.terms.fgd:FgdTerm"
     connects = True
     kind: Literal["fgd"]
-    weight: TermWeight = 1.0
-    foreground: Weight = 1e-3
-    background: Weight = 5e-4
-    attention: Weight = 5e-4
-    relation: Weight = 5e-6
-    temperature: Temperature = 0.5
-    levels: Levels = 5
 
 
-class Feature(TermSection):
+class FeatureKeys(Section):
+    """Hold the keys that the score-weighted feature term and its preset share."""
+
+    weight: TermWeight = 6.0
+    levels: Levels = 3
+
+
+class Feature(FeatureKeys, TermSection):
     """Distil pyramid features through a projector, where the teacher's class scores are high."""
 
     NEEDS = frozenset({Need.FEATURES})
@@ -250,8 +277,6 @@ class Feature(TermSection):
     computed_by = "trainers.distill.terms.feature:FeatureTerm"
     connects = True
     kind: Literal["feature"]
-    weight: TermWeight = 6.0
-    levels: Levels = 3
 
 
 class GidResponse(TermSection):

@@ -1,6 +1,5 @@
 """Read one annotation file in Pascal VOC's XML format."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 from xml.etree import ElementTree as ET
 
@@ -44,11 +43,6 @@ def whole_box(item: VocObject, first_pixel: int) -> tuple[int, int, int, int]:
     """Return a box as (x1, y1, x2, y2) in whole pixels from 0, cut as mmdet does; raises for NaN and infinity."""
     x1, y1, x2, y2 = item.box
     return int(x1) - first_pixel, int(y1) - first_pixel, int(x2) - first_pixel, int(y2) - first_pixel
-
-
-def is_inside(box: Sequence[float], size: tuple[int, int]) -> bool:
-    """Return whether a box (x1, y1, x2, y2) and an image of ``size`` (width, height) have an area in common."""
-    return min(box[2], size[0]) > max(box[0], 0) and min(box[3], size[1]) > max(box[1], 0)
 
 
 class _NoDoctype(ET.TreeBuilder):

@@ -12,11 +12,11 @@ from orchestrator.core.redact import redacted
 from orchestrator.tracking.history.mlflow_database import RunRow, unclipped
 from orchestrator.tracking.history.recorded import Latest, RecordedRun
 from orchestrator.tracking.notes import MARK, NOTE
-from orchestrator.tracking.runs import (
+from orchestrator.tracking.runs import DIGITS
+from orchestrator.tracking.tags import (  # fmt: skip
     BEST_TRIAL,
     DATA,
     DEVICES,
-    DIGITS,
     EVENTS,
     FINGERPRINT,
     KIND,
@@ -34,7 +34,7 @@ from orchestrator.tracking.runs import (
     STATUS,
     STUDY,
     TRIAL,
-)  # fmt: skip
+)
 
 OWN_FIELDS = {
     KIND,

@@ -21,7 +21,7 @@ from orchestrator.tracking.lacking import SYNC, deleted_trials, note_of_deleted
 from orchestrator.tracking.names import counted
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.probe import require_answer
-from orchestrator.tracking.runs import TRIAL
+from orchestrator.tracking.tags import TRIAL
 from trainers.schema.record import HISTORY, OUTCOME
 
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

@@ -11,7 +11,7 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from orchestrator.tracking.runs import DEVICES, KIND, METHOD, ROLE
+from orchestrator.tracking.tags import DEVICES, KIND, METHOD, ROLE
 from trainers.schema.predictions import FOLDER
 
 AP = "coco/bbox_mAP"

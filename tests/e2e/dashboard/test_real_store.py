@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from playwright.sync_api import expect
 from scipy.stats import spearmanr
 
-from orchestrator.tracking.runs import EVENTS, KIND, PLANNED, REASON, STATUS
+from orchestrator.tracking.tags import EVENTS, KIND, PLANNED, REASON, STATUS
 from tests.e2e.dashboard.browser import Watched
 from tests.e2e.dashboard.page_tables import cells_of, numbers, titles_of
 from tests.e2e.dashboard.real_store import AP, RealStore, gain, spread

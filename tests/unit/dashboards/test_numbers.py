@@ -11,7 +11,7 @@ from dashboards.numbers import CURVE, EXACT, number
 @pytest.mark.parametrize("digits", [CURVE, EXACT])
 @pytest.mark.parametrize("value", [sys.float_info.max, -sys.float_info.max, 1.797693e308, 5e-324, 0.1])
 def test_a_number_stays_finite(value: float, digits: int) -> None:
-    """MLflow's databases hold the largest float in the place of infinity; five digits of it are above all floats."""
+    """Five digits of the largest float, rounded up, are above all floats."""
     found = number(value, digits)
     assert isinstance(found, float)
     assert math.isfinite(found)

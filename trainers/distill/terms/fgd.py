@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers.distill.connectors import ContextBlock, Pyramids
+from trainers.distill.connectors import Pyramids, context_block
 from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.losses import FocalWeights, focal_distillation, global_distillation
 from trainers.distill.losses.maps import matched
@@ -23,7 +23,7 @@ class FgdTerm(PyramidTerm):
     def parts(cls, spec: Any, pyramids: Pyramids) -> dict[str, nn.Module]:
         """Return a context block for each side and level, and projectors where channels differ."""
         sides = ("student", "teacher")
-        blocks = {side: pyramids.of_each_level(spec.kind, side, spec.levels, ContextBlock) for side in sides}
+        blocks = {side: pyramids.of_each_level(spec.kind, side, spec.levels, context_block) for side in sides}
         return projecting(spec, pyramids) | blocks
 
     def __call__(self, outputs: TeacherStudentOutputs) -> Tensor:
@@ -33,7 +33,7 @@ class FgdTerm(PyramidTerm):
         return self.spec.scale * torch.stack([self._level(*level, objects) for level in levels]).sum()
 
     def _level(
-        self, student: Tensor, teacher: Tensor, contexts: tuple[ContextBlock, ContextBlock], objects: list[Tensor]
+        self, student: Tensor, teacher: Tensor, contexts: tuple[nn.Module, nn.Module], objects: list[Tensor]
     ) -> Tensor:
         spec = self.spec
         weights = FocalWeights(spec.foreground, spec.background, spec.attention)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("ray.tune")
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog

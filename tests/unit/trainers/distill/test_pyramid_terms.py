@@ -9,7 +9,7 @@ import torch
 from tests.unit.trainers.scenes import CROWD, EMPTY, LARGE, Scene, preprocess
 from tests.unit.trainers.tiny_heads import config_of, woken
 from trainers.distill.adapters.base import TargetCache
-from trainers.distill.connectors import ContextBlock, Pyramids, pyramid_shapes
+from trainers.distill.connectors import Pyramids, context_block, pyramid_shapes
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.head_outputs import TeacherStudentOutputs
 from trainers.distill.terms import build
@@ -73,7 +73,7 @@ def test_projectors_are_there_where_channels_differ(spec: TermSection, equal: se
 
 def test_a_context_block_begins_as_the_identity() -> None:
     maps = torch.randn(2, 6, 3, 3)
-    assert torch.equal(ContextBlock(6)(maps), maps)
+    assert torch.equal(context_block(6)(maps), maps)
 
 
 def test_looking_at_a_pyramid_changes_nothing() -> None:

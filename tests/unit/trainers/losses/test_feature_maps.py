@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tests.unit.trainers.losses import feature_reference as reference
 from tests.unit.trainers.losses.draws import assert_equal, assert_same_with_gradient, normal, twins
-from trainers.distill.connectors import ContextBlock, generator
+from trainers.distill.connectors import context_block, generator
 from trainers.distill.losses import (
     FocalWeights,
     channel_wise_distillation,
@@ -99,7 +99,7 @@ def test_fgds_focal_part_equals_the_loops(size: tuple[int, int], dtype: torch.dt
 def test_fgds_global_part_equals_the_loops() -> None:
     mine, theirs = twins(normal(2, CHANNELS + 1, 4, 3, seed=1), torch.float64)
     teacher = normal(2, CHANNELS + 1, 4, 3, seed=2)
-    blocks = [ContextBlock(CHANNELS + 1).double() for _ in range(2)]
+    blocks = [context_block(CHANNELS + 1).double() for _ in range(2)]
     for number, one in enumerate(blocks):
         with torch.no_grad():
             for weight in one.parameters():
@@ -113,10 +113,10 @@ def test_fgds_global_part_equals_the_loops() -> None:
 
 def named(one: Any) -> dict[str, Tensor]:
     """Return the weights of a context block by what they do."""
-    down, norm, _, up = one.what
+    down, norm, _, up = one.channel_add_conv
     return {
-        "where": one.where.weight.flatten(),
-        "where_bias": one.where.bias.squeeze(),
+        "where": one.conv_mask.weight.flatten(),
+        "where_bias": one.conv_mask.bias.squeeze(),
         "down": down.weight.flatten(1),
         "down_bias": down.bias,
         "scale": norm.weight.flatten(),
