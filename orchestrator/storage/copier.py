@@ -111,7 +111,7 @@ def mirrored(plan: Plan, address: str | None) -> Iterator[list[Copier]]:
     missing = copier.close(WAIT_S)
     if missing:
         raise OperationError(
-            f"{len(missing)} trials wait to be copied to {mirror.backend.address}: the next run copies them"
+            f"{len(missing)} {'trial waits' if len(missing) == 1 else 'trials wait'} to be copied to {mirror.backend.address}: the next run copies them"
         )
 
 
