@@ -37,7 +37,8 @@ def print_plan(plan: Plan) -> None:
 def describe_size(plan: Plan) -> str:
     """Return how many trials the plan has, and how many an open search may come to."""
     known, most = len(plan.trials), totals(plan).trials
-    return f"{known} trials" if known == most else f"{known} trials by now, at most {most}"
+    counted = f"{known} trial{'' if known == 1 else 's'}"
+    return counted if known == most else f"{counted} by now, at most {most}"
 
 
 def describe_resources(granted: Resources) -> str:
