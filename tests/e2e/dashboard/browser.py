@@ -9,7 +9,6 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = shutil.which("chromium")
 WIDE, PHONE = (1280, 900), (390, 844)
 LOCAL = {"file", "data", "blob", "about"}
 
@@ -31,13 +30,20 @@ class Watched:
         return self.page
 
 
+def find_chromium() -> str:
+    """Return the path of Debian's Chromium, or skip where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    return path
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium, or skip where there is none."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    path = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 

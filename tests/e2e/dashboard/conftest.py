@@ -16,21 +16,23 @@ from dashboards.snapshot import Query
 from orchestrator.core.store import Store
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.e2e.conftest import Ran
-from tests.e2e.dashboard.browser import Watched, chromium, watched
+from tests.e2e.dashboard.browser import Watched, chromium, find_chromium, watched
 from tests.e2e.dashboard.fake_store import build
 from tests.e2e.dashboard.real_store import RealStore
 from tests.e2e.stillhouse import stillhouse
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file of tests: its event loop runs in this thread, where other tests start their own."""
     with chromium() as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def store(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Two studies, hostile runs and predictions; nothing is built where no browser could look at it."""
+    find_chromium()
     return build(tmp_path_factory.mktemp("dashboard"))
 
 
@@ -45,8 +47,9 @@ def address(store: Store) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def real(browser: Browser, request: pytest.FixtureRequest) -> Iterator[RealStore]:
+def real(request: pytest.FixtureRequest) -> Iterator[RealStore]:
     """A store that a study was really run in, with predictions: the tiny study's, or the one that a variable names."""
+    find_chromium()
     root = os.environ.get("STILLHOUSE_STORE") or predicted(request.getfixturevalue("ran"))
     uri = Store(root).tracking_uri
     for address in served(uri):
