@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
-from orchestrator.execution.checked_plan import checked_plan
+from orchestrator.execution.checked_plan import checked_plan, with_built
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study
@@ -90,7 +90,9 @@ class Study:
         if on_plan:
             on_plan(plan)
         require_runnable(plan)
-        fetch_weights(needed_urls(plan.study))
+        if urls := needed_urls(plan.study):
+            fetch_weights(urls)
+            require_runnable(with_built(self.loaded, plan))  # whether they fit is known now that they are here
         place.prepare()
         ray_environment.prepare(address)
         with writing(place):

@@ -1,7 +1,9 @@
 """Plan a study with all that is known about it on this machine."""
 
+from dataclasses import replace
+
 from orchestrator.core.store import Store
-from orchestrator.plan.build_check import build_findings
+from orchestrator.plan.build_check import build_detectors
 from orchestrator.plan.images import compared
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan, make_plan, with_findings
@@ -19,4 +21,10 @@ def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = No
     plan = with_findings(plan, differing_records(plan, store))
     if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
         return plan
-    return with_findings(plan, build_findings(loaded, plan))
+    return with_built(loaded, plan)
+
+
+def with_built(loaded: LoadedStudy, plan: Plan) -> Plan:
+    """Return the plan with everything that building its detectors has found."""
+    built = build_detectors(loaded, plan)
+    return with_findings(replace(plan, starts=tuple(built.starts.values())), built.findings)

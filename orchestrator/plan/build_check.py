@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import Any
 
 from orchestrator.core.findings import Finding, Level
 from orchestrator.plan.digests import file_digest
-from orchestrator.plan.plan import Plan
-from orchestrator.plan.weights import config_digest
+from orchestrator.plan.plan import Plan, PlannedStart
+from orchestrator.plan.weights import config_digest, local_start
 from orchestrator.study.checks.method import config_path
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.variants import Variant, forms_of
 from trainers.schema import Detector, MethodSpec, Teacher, Weights, class_names
+from trainers.schema.atomic import write_text
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
 from trainers.schema.config_files import read_config
@@ -48,39 +49,61 @@ class Asked:
     student: str
     weights: str
     methods: tuple[str, ...] = ()
+    start: str = ""
 
     def finding(self, problem: BuildProblem) -> Finding:
         """Return the finding for a problem."""
         if problem.part == "method" and problem.method is not None:
             return Finding("error", self.methods[problem.method], problem.message)
-        return Finding("error", self.weights if problem.part == "weights" else self.student, problem.message)
+        places = {"weights": self.weights, "start": self.start}
+        return Finding("error", places.get(problem.part, self.student), problem.message)
 
 
-def build_findings(loaded: LoadedStudy, plan: Plan) -> list[Finding]:
-    """Build each detector that has not been built before; return a finding for each problem."""
-    asked = [one for one in _asked(loaded, plan) if not _remembered(one.unit.key).exists()][:MOST_UNITS]
-    if not asked:
-        return []
-    lacking = [name for name in NEEDED if find_spec(name) is None]
-    if lacking:
-        return [
-            Finding(
-                "note",
-                loaded.where("student"),
-                f"cannot build detectors for the check: {lacking[0]} is not installed here",
-            )
-        ]
+@dataclass
+class BuildResult:
+    """Hold the ``findings`` of building, and reports of the tensors that detectors start from."""
+
+    findings: dict[Finding, None] = field(default_factory=dict)
+    starts: dict[str, PlannedStart] = field(default_factory=dict)  # by the unit's key
+
+    def add(self, one: Asked, answer: BuildAnswer | Finding) -> None:
+        """Add the answer to a unit, or why there is none."""
+        if isinstance(answer, Finding):
+            self.findings[answer] = None
+            return
+        self.findings |= {one.finding(problem): None for problem in answer.problems if problem.part != "teacher"}
+        if answer.start is not None:
+            self.findings[Finding("note", one.start, answer.start.said)] = None
+            self.starts[answer.key] = PlannedStart(one.start, answer.start.report)
+
+
+def build_detectors(loaded: LoadedStudy, plan: Plan) -> BuildResult:
+    """Build each detector that has not been built before; return a finding for each problem.
+
+    Of detectors that start from another one the report comes each time, from memory where that has been built before.
+    """
+    found = BuildResult()
+    unknown: list[Asked] = []
+    for one in _asked(loaded, plan):
+        known = _recall(one.unit.key)
+        if known is None:
+            unknown.append(one)
+        else:
+            found.add(one, known)
+    unknown = unknown[:MOST_UNITS]
+    if not unknown:
+        return found
+    if lacking := [name for name in NEEDED if find_spec(name) is None]:
+        message = f"cannot build detectors for the check: {lacking[0]} is not installed here"
+        found.findings[Finding("note", loaded.where("student"), message)] = None
+        return found
     if sys.stderr.isatty():
-        print(f"building {len(asked)} detectors once, to see that they can be trained", file=sys.stderr)
-    found: dict[Finding, None] = {}
-    for one, problems in _build(asked, class_names(plan.study.dataset)):
-        if isinstance(problems, Finding):
-            found[problems] = None
-            continue
-        found |= {one.finding(problem): None for problem in problems if problem.part != "teacher"}
-        if not problems:
-            _remember(one.unit.key)
-    return list(found)
+        print(f"building {len(unknown)} detectors once, to see that they can be trained", file=sys.stderr)
+    for one, answer in _build(unknown, class_names(plan.study.dataset)):
+        found.add(one, answer)
+        if isinstance(answer, BuildAnswer) and not answer.problems:
+            _remember(answer)
+    return found
 
 
 # --------------------------------------------------------------------------------------------------- what is to be built
@@ -99,21 +122,22 @@ def _asked(loaded: LoadedStudy, plan: Plan) -> Iterator[Asked]:
         where = loaded.locations.where(config_path(study.teacher)[: 2 if study.teacher.kind != "zoo" else None])
         weights = loaded.where("teacher.path") if study.teacher.kind == "checkpoint" else where
         unit = _unit(teacher.detector, here.weights, None, (), study.dataset)
-        if not (_is_proven(teacher.detector) and here.weights is None):
-            yield Asked(unit, where, weights)
+        if unit.starts or not (_is_proven(teacher.detector) and here.weights is None):
+            yield Asked(unit, where, weights, start=loaded.where("teacher.detector.weights"))
     for variant in filter(lambda variant: _is_readable(variant.section), students):
         pairs = [
             method
             for method in distilling
             if here and not _is_proven_pair(method.section, here.detector, variant.section)
         ]
-        if _is_proven(variant.section) and not pairs:
+        if _is_proven(variant.section) and not pairs and local_start(variant.section) is None:
             continue
         unit = _unit(variant.section, None, here if pairs else None, [m.section for m in pairs], study.dataset)
         if unit.key not in known:
             known.add(unit.key)
             where = loaded.locations.where(variant.origin("config") if variant.sources else ("student",))
-            yield Asked(unit, where, where, tuple(loaded.locations.where(m.origin("kind")) for m in pairs))
+            methods_at = tuple(loaded.locations.where(method.origin("kind")) for method in pairs)
+            yield Asked(unit, where, where, methods_at, loaded.locations.where(variant.origin("weights")))
 
 
 def _distinct(methods: Iterator[Variant[MethodSpec]]) -> list[Variant[MethodSpec]]:
@@ -165,20 +189,25 @@ def _is_proven_pair(method: MethodSpec, teacher: Detector, student: Detector) ->
 def _unit(
     student: Detector, init: Weights | None, teacher: Teacher | None, methods: Sequence[MethodSpec], dataset: Any
 ) -> BuildUnit:
-    unit = BuildUnit(key="-", student=student, init=init, teacher=teacher, methods=tuple(methods))
+    start = local_start(student) if init is None else None
+    unit = BuildUnit(
+        key="-", student=student, init=init, starts=start is not None, teacher=teacher, methods=tuple(methods)
+    )
     content = [
         FORMAT,
         _versions(),
-        len(class_names(dataset)) if init is None else class_names(dataset),
+        len(class_names(dataset)) if init is None and start is None else class_names(dataset),
         _identity(student, init),
         _identity(teacher.detector, None) if teacher else None,
         [_structure(method.model_dump(mode="json")) for method in methods],
+        *([{"start": file_digest(start)}] if start else []),
     ]
     return unit.model_copy(update={"key": fingerprint(content)})
 
 
 def _identity(detector: Detector, weights: Weights | None) -> list[Any]:
-    settings = {key: value for key, value in detector.settings().items() if key != "config"}
+    left_out = {"config"} if detector.detector_weights is None else {"config", "weights"}
+    settings = {key: value for key, value in detector.settings().items() if key not in left_out}
     return [settings, config_digest(detector), weights and [file_digest(weights.path), weights.coverage]]
 
 
@@ -195,14 +224,13 @@ def _versions() -> dict[str, str]:
 # ---------------------------------------------------------------------------------------------------------- the process
 
 
-def _build(asked: list[Asked], classes: tuple[str, ...]) -> Iterator[tuple[Asked, tuple[BuildProblem, ...] | Finding]]:
-    """Yield each unit with its problems; after one that ended the process go on with the next in a new one."""
+def _build(asked: list[Asked], classes: tuple[str, ...]) -> Iterator[tuple[Asked, BuildAnswer | Finding]]:
+    """Yield each unit with its answer; after one that ended the process go on with the next in a new one."""
     while asked:
         units = tuple(one.unit for one in asked)
         with tempfile.TemporaryDirectory(prefix="stillhouse-build-") as folder:
             answers, end = _run(BuildRequest(classes=classes, units=units), Path(folder))
-        for one, answer in zip(asked, answers, strict=False):
-            yield one, answer.problems
+        yield from zip(asked, answers, strict=False)
         asked = asked[len(answers) :]
         if asked:
             yield asked[0], end.finding(asked[0])
@@ -267,9 +295,19 @@ def _remembered(key: str) -> Path:
     return cached("x").parent.parent / "built" / key
 
 
-def _remember(key: str) -> None:
+def _recall(key: str) -> BuildAnswer | None:
+    """Return the answer to a unit that could be built before; the file of one that starts from no detector is empty."""
     try:
-        _remembered(key).parent.mkdir(parents=True, exist_ok=True)
-        _remembered(key).touch()
+        text = _remembered(key).read_text(encoding="utf-8")
+        return BuildAnswer.model_validate_json(text) if text else BuildAnswer(key=key)
+    except (OSError, ValueError):  # none, or not as this release writes it: the detector is built again
+        return None
+
+
+def _remember(answer: BuildAnswer) -> None:
+    target = _remembered(answer.key)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, answer.model_dump_json() if answer.start else "")
     except OSError:
         return  # a cache that we only read: the detector is built again the next time

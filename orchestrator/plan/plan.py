@@ -3,19 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.machine import Machine, this_machine
-from orchestrator.plan.planner import (
-    Planner,
-    checkpoint_of,
-    plan_teacher,
-)
+from orchestrator.plan.planner import Planner, plan_teacher
 from orchestrator.plan.preflight import preflight
 from orchestrator.plan.resources import Resources, resources
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
+from orchestrator.plan.weights import CheckpointDigests
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import (
@@ -28,9 +26,18 @@ WORST_FIRST = ("error", "missing", "warning", "note")
 
 
 @dataclass(frozen=True)
+class PlannedStart:
+    """Report the tensors that a detector starts from, and its place in the study."""
+
+    where: str
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Hold everything that ``run`` will do. ``findings`` list missing or doubtful items, worst first.
 
+    ``starts`` are the detectors that start from other ones, once they have been built.
     A search whose points follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of them.
     """
 
@@ -44,6 +51,7 @@ class Plan:
     planner: "Planner" = field(compare=False, repr=False)
     search_log: Path
     suggested: list[PlannedTrial] = field(default_factory=list)
+    starts: tuple[PlannedStart, ...] = ()
     part: bool = False  # one of several plans that are run under one name
 
     @property
@@ -81,9 +89,9 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     findings = (*loaded.warnings, *preflight(loaded, granted, machine))
     annotations = annotation_digests(study.dataset)
     digest = dataset_digest(study.dataset, annotations)
-    checkpoint = checkpoint_of(study.teacher)
-    teacher, model, model_digest = plan_teacher(study, store, digest, checkpoint)
-    planner = Planner(study, store, digest, model, model_digest, annotations, checkpoint)
+    files = CheckpointDigests()
+    teacher, model, model_digest = plan_teacher(study, store, digest, files)
+    planner = Planner(study, store, digest, model, model_digest, annotations, files)
     students, left_out = _within_budget(study, planner.students())
     distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     trials = ([teacher] if teacher and distils else []) + students

@@ -6,12 +6,20 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from orchestrator.core.store import Store
-from orchestrator.plan.digests import MISSING, file_digest
 from orchestrator.plan.estimate import estimate
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.suggestion import suggestions_in
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
-from orchestrator.plan.weights import config_digest, config_inputs, in_other_order, zoo_checkpoint, zoo_detector
+from orchestrator.plan.weights import (
+    CheckpointDigests,
+    config_digest,
+    config_inputs,
+    in_other_order,
+    start_file,
+    zoo_checkpoint,
+    zoo_detector,
+    zoo_digest,
+)
 from orchestrator.study.expand import SearchPoint, expand, point_of
 from orchestrator.study.fingerprint import fingerprint, trial_fingerprint
 from orchestrator.study.schema import (
@@ -41,10 +49,10 @@ class Planner:
         teacher: Teacher | None,
         teacher_digest: str | None,
         annotations: dict[str, str],
-        checkpoint: dict[str, str],
+        files: CheckpointDigests,
     ) -> None:
         self._study, self._store, self._digest = study, store, digest
-        self._teacher, self._teacher_digest, self._checkpoint = teacher, teacher_digest, checkpoint
+        self._teacher, self._teacher_digest, self._files = teacher, teacher_digest, files
         self.inputs = annotations
 
     @property
@@ -98,13 +106,14 @@ class Planner:
             seed=point.seed,
             segment=segment,
         )
-        identity = _identity(spec, self._digest, teacher_digest=None if alone else self._teacher_digest)
-        checkpoint = {} if alone else self._checkpoint
-        return _planned("student", spec, dict(point.params), self._store, identity, checkpoint)
+        teacher_digest = None if alone else self._teacher_digest
+        identity = _identity(spec, self._digest, self._files, teacher_digest=teacher_digest)
+        files = self._files.present(None if alone else _users_file(self._study.teacher), start_file(spec.student))
+        return _planned("student", spec, dict(point.params), self._store, identity, files)
 
 
 def plan_teacher(
-    study: StudySpec, store: Store, digest: str, checkpoint: dict[str, str]
+    study: StudySpec, store: Store, digest: str, files: CheckpointDigests
 ) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
     """Return the trial that trains or evaluates the teacher, the teacher as students see it, and its identity."""
     section = study.teacher
@@ -120,10 +129,11 @@ def plan_teacher(
             schedule=section.schedule,
             seed=section.seed,
         )
-        trial = _planned("teacher", spec, {}, store, _identity(spec, digest))
+        start = files.present(start_file(section.detector))
+        trial = _planned("teacher", spec, {}, store, _identity(spec, digest, files), start)
         weights = Weights(path=str(trial.directory / BEST))
         return trial, Teacher(detector=section.detector, weights=weights), trial.id
-    return _plan_public_teacher(study, section, store, digest, checkpoint)
+    return _plan_public_teacher(study, section, store, digest, files)
 
 
 def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSpec:
@@ -132,14 +142,14 @@ def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSp
 
 
 def _plan_public_teacher(
-    study: StudySpec, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, checkpoint: dict[str, str]
+    study: StudySpec, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, files: CheckpointDigests
 ) -> tuple[PlannedTrial, Teacher, str]:
     """Plan a teacher that exists already: it is evaluated once, before students are trained."""
     if isinstance(section, ZooTeacher):
         detector, path = zoo_detector(section.name), zoo_checkpoint(section.name).url
-        model_digest = fingerprint(["zoo", section.name, path])
+        model_digest = zoo_digest(section.name)
     else:
-        detector, path, model_digest = section.detector, section.path, checkpoint.get(section.path, MISSING)
+        detector, path, model_digest = section.detector, section.path, files.of(section.path)
     if in_other_order(study):  # these rows were not permuted once, and results of such a teacher were wrong
         model_digest = fingerprint(["rows in the dataset's order of classes", model_digest])
     weights = Weights(path=path, coverage=section.coverage)
@@ -150,13 +160,18 @@ def _plan_public_teacher(
         method=NoDistillation(kind="none"),
         schedule=EVALUATION_ONLY,
     )
-    identity = _identity(spec, digest, init_digest=model_digest)
-    trial = _planned("teacher", spec, {}, store, identity, checkpoint)
+    identity = _identity(spec, digest, files, init_digest=model_digest)
+    trial = _planned("teacher", spec, {}, store, identity, files.present(_users_file(section)))
     return trial, Teacher(detector=detector, weights=weights), model_digest
 
 
 def _identity(
-    spec: TrialSpec, digest: str, *, init_digest: str | None = None, teacher_digest: str | None = None
+    spec: TrialSpec,
+    digest: str,
+    files: CheckpointDigests,
+    *,
+    init_digest: str | None = None,
+    teacher_digest: str | None = None,
 ) -> str:
     return trial_fingerprint(
         spec,
@@ -165,14 +180,13 @@ def _identity(
         teacher_digest=teacher_digest,
         student_config_digest=config_digest(spec.student),
         teacher_config_digest=config_digest(spec.teacher.detector) if spec.teacher else None,
+        start_digest=files.of_start(spec.student.detector_weights),
     )
 
 
-def checkpoint_of(teacher: TeacherSection | None) -> dict[str, str]:
-    """Return the file of a teacher that is a checkpoint of the user's, and its SHA-256; nothing if it is not here."""
-    if not isinstance(teacher, CheckpointTeacher) or not Path(teacher.path).is_file():
-        return {}
-    return {teacher.path: file_digest(teacher.path)}
+def _users_file(teacher: TeacherSection | None) -> str | None:
+    """Return the file of a teacher that is a checkpoint of the user's."""
+    return teacher.path if isinstance(teacher, CheckpointTeacher) else None
 
 
 def _planned(
@@ -181,12 +195,12 @@ def _planned(
     params: dict[str, JsonValue],
     store: Store,
     identity: str,
-    checkpoint: dict[str, str] | None = None,
+    files: dict[str, str],
 ) -> PlannedTrial:
     trial_id = identity[:ID_LENGTH]
     directory = store.trial_dir(trial_id)
     detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
-    inputs = config_inputs(*detectors) | (checkpoint or {})
+    inputs = config_inputs(*detectors) | files
     return PlannedTrial(
         trial_id, role, spec, params, directory, read_status(directory), estimate(spec, directory), inputs
     )

@@ -8,7 +8,7 @@ from orchestrator.dataset_check.data_findings import data_findings
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.torch_file import problem_with
-from orchestrator.plan.weights import needed_urls, teacher_order
+from orchestrator.plan.weights import needed_urls, start_files, teacher_order
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.local_configs import config_findings
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
@@ -28,6 +28,9 @@ def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
         yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
     else:
         yield from _teachers_classes(loaded)
+    for path, key in start_files(loaded.study).items():
+        if problem := problem_with(Path(path)):
+            yield Finding("error", loaded.where(key), f"{path} {problem}")
     for url, key in needed_urls(loaded.study).items():
         yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
 

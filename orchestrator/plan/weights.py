@@ -4,17 +4,21 @@ from importlib.metadata import version
 from pathlib import Path
 
 from orchestrator.core.errors import UserError
-from orchestrator.plan.digests import file_digest
+from orchestrator.plan.digests import MISSING, file_digest
 from orchestrator.study.expand import students_of
 from orchestrator.study.fingerprint import fingerprint
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, ZooTeacher
+from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, TrainedTeacher, ZooTeacher
 from trainers.schema import Detector, class_names
 from trainers.schema.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
 from trainers.schema.class_names import COCO80
 from trainers.schema.config_files import read_config
+from trainers.schema.detector import CheckpointWeights, DetectorWeights, ZooWeights
 from trainers.schema.pretrained import pretrained_weights
 from trainers.schema.remote import cached
+from trainers.schema.starting import source_of
 from trainers.schema.zoo import OWN, PREFIX, ZooCheckpoint, find_checkpoint, own_config
+
+RANDOM = {"weights": "random", "freeze": None}  # random layers are not to be frozen
 
 
 def zoo_checkpoint(name: str) -> ZooCheckpoint:
@@ -28,6 +32,34 @@ def zoo_checkpoint(name: str) -> ZooCheckpoint:
 def zoo_detector(name: str) -> Detector:
     """Return the detector of a zoo checkpoint."""
     return Detector(config=PREFIX + zoo_checkpoint(name).config.removeprefix(PREFIX))
+
+
+def zoo_digest(name: str) -> str:
+    """Return the identity of a public checkpoint, which is known before it is fetched."""
+    return fingerprint(["zoo", name, zoo_checkpoint(name).url])
+
+
+class CheckpointDigests:
+    """Compute the SHA-256 of each checkpoint file of a study once: its trials share them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """Return a file's digest, ``missing`` when it is not here."""
+        if path not in self._known:
+            self._known[path] = file_digest(path)
+        return self._known[path]
+
+    def of_start(self, weights: DetectorWeights | None) -> str | None:
+        """Return the identity of the detector that another one starts from, ``None`` without one."""
+        if weights is None:
+            return None
+        return zoo_digest(weights.name) if isinstance(weights, ZooWeights) else self.of(weights.path)
+
+    def present(self, *paths: str | None) -> dict[str, str]:
+        """Return the digests of those paths that are files here."""
+        return {path: self.of(path) for path in paths if path is not None and self.of(path) != MISSING}
 
 
 def teacher_classes(study: StudySpec) -> tuple[str, ...] | None:
@@ -78,12 +110,20 @@ def config_inputs(*detectors: Detector) -> dict[str, str]:
 
 def needed_urls(study: StudySpec) -> dict[str, str]:
     """Return the URLs to download before the study can run: URL -> study key, for files not in the cache."""
-    wanted = {_imagenet(student): "student.weights" for student in students_of(study)}
+    wanted = {start_url(student): "student.weights" for student in students_of(study)}
     if isinstance(study.teacher, ZooTeacher):
         wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"
     elif study.teacher is not None and study.teacher.kind == "train":
-        wanted.setdefault(_imagenet(study.teacher.detector), "teacher.detector.weights")
+        wanted.setdefault(start_url(study.teacher.detector), "teacher.detector.weights")
     return {url: key for url, key in wanted.items() if url is not None and not cached(url).exists()}
+
+
+def start_files(study: StudySpec) -> dict[str, str]:
+    """Return the checkpoint files of the user's that detectors start from: path -> study key."""
+    wanted = {start_file(student): "student.weights.path" for student in students_of(study)}
+    if isinstance(study.teacher, TrainedTeacher):
+        wanted.setdefault(start_file(study.teacher.detector), "teacher.detector.weights.path")
+    return {path: key for path, key in wanted.items() if path is not None}
 
 
 def with_random_weights(study: StudySpec) -> StudySpec:
@@ -92,16 +132,32 @@ def with_random_weights(study: StudySpec) -> StudySpec:
     keys = set(missing.values())
     changes: dict[str, object] = {}
     if "student.weights" in keys:
-        changes["student"] = study.student.model_copy(update={"weights": "random"})
+        changes["student"] = study.student.model_copy(update=RANDOM)
     if "teacher.name" in keys and isinstance(study.teacher, ZooTeacher):
         changes["teacher"] = RandomTeacher(kind="random", detector=zoo_detector(study.teacher.name))
-    if study.teacher is not None and study.teacher.kind == "train" and _imagenet(study.teacher.detector) in missing:
-        detector = study.teacher.detector.model_copy(update={"weights": "random"})
+    if study.teacher is not None and study.teacher.kind == "train" and start_url(study.teacher.detector) in missing:
+        detector = study.teacher.detector.model_copy(update=RANDOM)
         changes["teacher"] = study.teacher.model_copy(update={"detector": detector})
     return study.model_copy(update=changes)
 
 
-def _imagenet(detector: Detector) -> str | None:
-    """Return where the ImageNet weights of a detector's backbone are, ``None`` when it needs none or none are known."""
+def start_url(detector: Detector) -> str | None:
+    """Return where the public weights are that a detector starts from, ``None`` when it needs none or none are known."""
+    if isinstance(detector.weights, ZooWeights):
+        return zoo_checkpoint(detector.weights.name).url
     found = pretrained_weights(detector) if detector.weights == "imagenet" else None
     return None if found is None else found.url
+
+
+def start_file(detector: Detector) -> str | None:
+    """Return the file of the user's that a detector starts from, ``None`` when it starts otherwise."""
+    return detector.weights.path if isinstance(detector.weights, CheckpointWeights) else None
+
+
+def local_start(detector: Detector) -> Path | None:
+    """Return where on this machine the detector checkpoint is that a detector starts from; ``None`` if none is here."""
+    weights = detector.detector_weights
+    if weights is None:
+        return None
+    path = cached(source_of(weights)) if isinstance(weights, ZooWeights) else Path(weights.path)
+    return path if path.is_file() else None

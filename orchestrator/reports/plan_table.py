@@ -93,6 +93,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "study": plan.study.name,
         "fingerprint": plan.fingerprint,
         "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
+        "starts": [{"where": start.where, **start.report} for start in plan.starts],
         "cohorts": [[trial.id for trial in group] for group in cohorts(plan, students_left(plan)).groups],
     }
 

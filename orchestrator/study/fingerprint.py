@@ -37,11 +37,13 @@ def trial_fingerprint(
     teacher_digest: str | None = None,
     student_config_digest: str | None = None,
     teacher_config_digest: str | None = None,
+    start_digest: str | None = None,
 ) -> str:
     """Return the identity of a trial.
 
     The digests stand for the contents behind paths, which may differ from machine to machine: of the dataset, of the
-    checkpoints, of detector configs (a config that mmdet ships may go by its name instead). It leaves out settings that
+    checkpoints, of detector configs (a config that mmdet ships may go by its name instead). ``start_digest`` is that of
+    the detector that the student starts from; a teacher goes by its trained weights, wherever it started. It leaves out settings that
     cannot change the result: the location of files, the evaluator, the required share of a checkpoint, the teacher of
     method ``none``.
     """
@@ -51,7 +53,7 @@ def trial_fingerprint(
         {
             "format": FORMAT,
             "dataset": _dataset(trial.dataset, dataset_digest),
-            "student": _detector(trial.student, student_config_digest),
+            "student": _student(trial, student_config_digest, start_digest),
             "init": _required(init_digest, "init") if trial.init else None,
             "teacher": _teacher(trial.teacher, teacher_digest, teacher_config_digest) if distils else None,
             "method": canonical_method(trial.method)
@@ -90,8 +92,17 @@ def _dataset(dataset: DatasetSpec, digest: str) -> dict[str, Any]:
     return dataset.identity() | {"digest": digest}
 
 
+def _student(trial: TrialSpec, config_digest: str | None, start_digest: str | None) -> dict[str, Any]:
+    found = _detector(trial.student, config_digest)
+    if trial.student.detector_weights is None:
+        return found
+    return found | {"weights": {"detector": _required(start_digest, "student.weights")}}
+
+
 def _detector(detector: Detector, config_digest: str | None) -> dict[str, Any]:
-    settings = {key: value for key, value in detector.settings().items() if key != "config"}
+    """Return a detector's settings; weights of a whole detector are not among them, which others stand for."""
+    left_out = {"config"} if detector.detector_weights is None else {"config", "weights"}
+    settings = {key: value for key, value in detector.settings().items() if key not in left_out}
     if config_digest is None and detector.config.startswith(PREFIX):
         return settings | {"config": detector.config}
     return settings | {"config": _required(config_digest, detector.config)}

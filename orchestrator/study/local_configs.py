@@ -126,7 +126,7 @@ def _start(config: LocalConfig) -> Iterator[Finding]:
         if value:
             message = f"training would not start from {_shown(value)}: delete {key} from the config"
             if key == "load_from":
-                message += "; a study starts from ImageNet weights or random ones (student.weights)"
+                message += "; a study names the detector to start from: weights: {kind: checkpoint, path: ...}"
             yield _at(config, "error", (key,), message)
     model = _model(config)
     init = model.get("init_cfg")
@@ -150,8 +150,9 @@ def _backbone(config: LocalConfig, detector: Detector) -> Iterator[Finding]:
     if find_pretrained(str(kind), depth if isinstance(depth, int) else None, name, detector.backbone_depth):
         return
     where = ("model", "backbone", "init_cfg", "checkpoint")
-    if detector.weights == "random":
-        yield _at(config, "warning", where, f"{_shown(name)} is not loaded: the study says weights: random")
+    if detector.weights != "imagenet":
+        said = "random" if detector.weights == "random" else "those of a whole detector"
+        yield _at(config, "warning", where, f"{_shown(name)} is not loaded: the study says weights: {said}")
     else:
         reason = none_known(str(kind), detector.backbone_depth or (depth if isinstance(depth, int) else None))
         yield _at(config, "error", where, f"{_shown(name)} would not be loaded: {reason}")

@@ -15,7 +15,8 @@ from orchestrator.study.location import KeyPath, Problem
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 ROOT: KeyPath = ("dataset", "root")
-FILES: tuple[KeyPath, ...] = (ROOT, ("teacher", "path"))
+START: KeyPath = ("weights", "path")  # of a detector: the checkpoint that it starts from
+FILES: tuple[KeyPath, ...] = (ROOT, ("teacher", "path"), ("student", *START), ("teacher", "detector", *START))
 CONFIGS: tuple[KeyPath, ...] = (("student", "config"), ("teacher", "detector", "config"))
 SPACE: KeyPath = ("search", "space")
 LONGEST_NAME, LONGEST_PART = 4095, 255  # bytes, Linux's own limits
@@ -84,18 +85,20 @@ def is_unresolved(name: str) -> bool:
 def file_keys(data: JsonValue) -> Iterator[KeyPath]:
     """Yield every key path whose value names a file or folder."""
     yield from FILES
-    for path in (*CONFIGS, *_searched_configs(data)):
+    yield from _searched(data, START)
+    for path in (*CONFIGS, *_searched(data, ("config",))):
         name = value_at(data, path)
         if isinstance(name, str) and "::" not in name:
             yield path
 
 
-def _searched_configs(data: JsonValue) -> Iterator[KeyPath]:
-    """Yield where searched values name student configs."""
-    for key, inner in (("student", ("config",)), ("student.config", ())):
+def _searched(data: JsonValue, field: KeyPath) -> Iterator[KeyPath]:
+    """Yield where searched values may give a field of the student: below its own key, or below a section that holds it."""
+    for length in range(len(field) + 1):
+        key = ".".join(map(str, ("student", *field[:length])))
         values = value_at(data, (*SPACE, key))
         for index in range(len(values) if isinstance(values, list) else 0):
-            yield (*SPACE, key, index, *inner)
+            yield (*SPACE, key, index, *field[length:])
 
 
 def put(data: JsonValue, path: KeyPath, value: JsonValue) -> None:

@@ -20,33 +20,28 @@ from orchestrator.study.tracking_address import require_known_scheme
 from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
-from trainers.schema.detector import Detector
+from trainers.schema.detector import CheckpointWeights, Detector, ZooWeights
 from trainers.schema.image_pipeline import MultiScale
 from trainers.schema.method import MethodSpec
 from trainers.schema.plugins import one_of
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=100.0)]
 Objective = Literal["ap", "seconds", "steps"]
 
 
-class ZooTeacher(Section):
+class ZooTeacher(ZooWeights):
     """Take a public checkpoint of mmdet's model zoo, by its config name; ``configs/zoo/checkpoints.yaml`` lists them."""
 
-    kind: Literal["zoo"]
-    name: str = Field(min_length=1)
     coverage: Coverage = 1.0
 
 
-class CheckpointTeacher(Section):
+class CheckpointTeacher(CheckpointWeights):
     """Take a checkpoint file; if it names its classes, they must be the dataset's, in any order."""
 
-    kind: Literal["checkpoint"]
-    path: str = Field(min_length=1)
     detector: Detector
     coverage: Coverage = 1.0
 
@@ -252,7 +247,7 @@ class TrackingSection(Section):
 class StudySpec(Section):
     """Hold one study: detectors, data, method, schedule, and search space."""
 
-    name: str = Field(pattern=NAME, max_length=100)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: str = ""
     dataset: DatasetSpec
     teacher: TeacherSection | None = None

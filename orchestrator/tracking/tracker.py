@@ -58,7 +58,18 @@ from orchestrator.tracking.tags import (
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.schema.digest import file_digest
 from trainers.schema.events import read_events
-from trainers.schema.record import BEST, CONFIG, COUNTS, ERROR, Outcome, Record, read_history, read_outcome, read_status
+from trainers.schema.record import (
+    BEST,
+    CONFIG,
+    COUNTS,
+    ERROR,
+    WEIGHTS,
+    Outcome,
+    Record,
+    read_history,
+    read_outcome,
+    read_status,
+)
 from trainers.schema.status import is_over
 
 RESULTS_FILE = "results.json"  # of a study's run: rows and best student
@@ -224,8 +235,9 @@ class Tracker:
             if (trial.directory / CONFIG).exists():
                 client.log_artifact(run_id, str(trial.directory / CONFIG), STUDENT_FOLDER)
             client.set_tag(run_id, STUDENT, digest)
-        if (trial.directory / COUNTS).exists():
-            client.log_artifact(run_id, str(trial.directory / COUNTS))
+        for name in (COUNTS, WEIGHTS):
+            if (trial.directory / name).exists():
+                client.log_artifact(run_id, str(trial.directory / name))
         if (trial.directory / ERROR).exists():
             client.log_text(run_id, redacted((trial.directory / ERROR).read_text(errors="replace")), ERROR)
 

@@ -7,7 +7,7 @@ else. REQUEST is a file with a ``BuildRequest``; one line with a ``BuildAnswer``
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from trainers.compat.lean_imports import lean_imports
 from trainers.detectors.explain import explained
 from trainers.errors import TrialError
 from trainers.schema import Detector, MethodSpec, NoDistillation, Teacher, Weights
-from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit, StartAnswer
 from trainers.schema.method import inherits
 
 SIDE = (
@@ -32,13 +32,25 @@ def main(request: Path, answers: Path) -> None:
     """Answer each unit of the request, in its order."""
     asked = BuildRequest.model_validate_json(request.read_text(encoding="utf-8"))
     for unit in asked.units:
-        answer = BuildAnswer(key=unit.key, problems=tuple(problems_of(unit, asked.classes)))
+        answer = answer_to(unit, asked.classes)
         with answers.open("a", encoding="utf-8") as stream:
             stream.write(answer.model_dump_json() + "\n")
 
 
-def problems_of(unit: BuildUnit, classes: tuple[str, ...]) -> Iterator[BuildProblem]:
-    """Yield the problems of building the unit's detectors and of distilling one into the other by its methods."""
+def answer_to(unit: BuildUnit, classes: tuple[str, ...]) -> BuildAnswer:
+    """Return the problems of a unit, and a report of the tensors that its detector starts from."""
+    started: list[StartAnswer] = []
+    problems = tuple(problems_of(unit, classes, started.append))
+    return BuildAnswer(key=unit.key, problems=problems, start=started[0] if started else None)
+
+
+def problems_of(
+    unit: BuildUnit, classes: tuple[str, ...], on_start: Callable[[StartAnswer], object] = lambda _: None
+) -> Iterator[BuildProblem]:
+    """Yield the problems of building the unit's detectors and of distilling one into the other by its methods.
+
+    ``on_start`` is called with a report of the tensors that the detector starts from.
+    """
     try:
         student = _student(unit.student, classes)
     except TrialError as error:
@@ -46,6 +58,11 @@ def problems_of(unit: BuildUnit, classes: tuple[str, ...]) -> Iterator[BuildProb
         return
     if unit.init is not None:
         yield from _misfit(student, unit.init, classes)
+    if unit.starts:
+        try:
+            on_start(_start(student, unit.student, classes))
+        except TrialError as error:
+            yield BuildProblem(part="start", message=str(error))
     if unit.teacher is None:
         return
     try:
@@ -76,6 +93,14 @@ def _misfit(model: Any, weights: Weights, classes: tuple[str, ...]) -> Iterator[
         load_weights(model, weights, "detector", classes)
     except TrialError as error:
         yield BuildProblem(part="weights", message=str(error))
+
+
+def _start(model: Any, detector: Detector, classes: tuple[str, ...]) -> StartAnswer:
+    from trainers.detectors.starting import start_detector
+
+    found = start_detector(model, detector, classes)
+    assert found is not None
+    return StartAnswer(said=found.describe(), report=found.report())
 
 
 @cache

@@ -4,7 +4,15 @@ from typing import Any
 
 from trainers.errors import TrialError
 from trainers.schema import Detector
-from trainers.schema.overrides import BASIC_DEPTHS, DEPTHS, block_depth_problem, depth_problem, width_problem
+from trainers.schema.detector import Freeze
+from trainers.schema.overrides import (
+    BASIC_DEPTHS,
+    DEPTHS,
+    block_depth_problem,
+    depth_problem,
+    freeze_problem,
+    width_problem,
+)
 from trainers.schema.pyramid import GROUP, scaled
 
 BASE_CHANNELS = 64
@@ -14,7 +22,7 @@ NORMED_HEADS = ("GFLHead", "ATSSHead", "FCOSHead")  # their convolutions have a 
 def override(model: Any, detector: Detector) -> None:
     """Change ``model`` in place as ``detector`` says; a detector that says nothing leaves the config as it is.
 
-    Raises ``TrialError`` for a depth or a width that the config's backbone cannot take.
+    Raises ``TrialError`` for a depth, a width or frozen stages that the config's backbone cannot take.
     """
     backbone = model.backbone
     if detector.backbone_depth is not None:
@@ -27,6 +35,8 @@ def override(model: Any, detector: Detector) -> None:
         _necks(model)[0].in_channels = _stages(backbone)
     if detector.weights == "random":
         _unfreeze(backbone)
+    if detector.freeze is not None and not detector.freeze.says_nothing:
+        _freeze(backbone, detector.freeze)
 
 
 def _necks(model: Any) -> list[Any]:
@@ -118,6 +128,24 @@ def _unfreeze(backbone: Any) -> None:
     for key, value in (("frozen_stages", -1), ("norm_eval", False)):
         if key in backbone or backbone.type in DEPTHS:  # a ResNet's norms are frozen unless told otherwise
             backbone[key] = value
+    _train_norms(backbone)
+
+
+def _freeze(backbone: Any, freeze: Freeze) -> None:
+    """Freeze the stages and norms that a study names, and train those that it says to train."""
+    problem = freeze_problem(freeze, backbone.type)
+    if problem is not None:
+        raise TrialError(f"freeze.{problem[0]} {problem[1]}")
+    if freeze.stages is not None:
+        backbone.frozen_stages = freeze.stages
+    if freeze.norms is not None:
+        backbone.norm_eval = freeze.norms
+    if freeze.norms is False:
+        _train_norms(backbone)
+
+
+def _train_norms(backbone: Any) -> None:
+    """Train scale and shift of batch norms whose config keeps them as they are, as Caffe's do."""
     if "requires_grad" in backbone.get("norm_cfg", {}):
         backbone.norm_cfg.requires_grad = True
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from trainers.errors import TrialError
 from trainers.formats.layouts import StateDict
+from trainers.formats.mobilenet_names import mobilenet_converter
 from trainers.formats.weights import load_state, read_state_dict
 from trainers.schema.pretrained import Pretrained, find_pretrained, none_known
 
@@ -44,6 +45,8 @@ def _converted(state: StateDict, weights: Pretrained) -> StateDict:
         from mmdet.models.backbones.swin import swin_converter  # loads all of mmdet's models
 
         state = swin_converter(state)
+    if weights.convert == "mobilenet":
+        state = mobilenet_converter(state)
     if any(key.startswith(PREFIX) for key in state):  # a whole classifier, or what mmdet's converter returns
         state = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
     return {key: value for key, value in state.items() if not key.startswith(weights.drop)}

@@ -91,12 +91,12 @@ class _Walk:
             self.found.missing.append(key)
             return False
         self._read.add(id(value))
+        if (name := self._names.get(id(value), key)) != key:
+            self.found.renamed[name] = key
         if not _fits(own, value):
             self.found.misshapen.append(Misshapen(key, tuple(own.shape), tuple(value.shape)))
             return False
         self.found.filled.append(key)
-        if (name := self._names.get(id(value), key)) != key:
-            self.found.renamed[name] = key
         return True
 
     def _derived(self, prefix: str, before: StateDict, own: StateDict, *, has_read: bool) -> None:

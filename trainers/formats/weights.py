@@ -1,6 +1,7 @@
 """Load weights from files that nobody vouches for, and say how much of the model they cover."""
 
 import pickle
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class Coverage:
         }
         for label, names in groups.items():
             if names:
-                parts.append(f"{label}: {len(names)} ({_first(names)})")
+                parts.append(f"{label}: {len(names)} ({first_names(names)})")
         return "; ".join([*parts, self.note] if self.note else parts)
 
     def report(self) -> dict[str, Any]:
@@ -158,21 +159,23 @@ def load_weights(model: nn.Module, weights: Weights, what: str, classes: tuple[s
             f"(at least {weights.coverage:.1%} asked for)"
         )
     _require_classifier(model, coverage, weights.path, what)
-    _require_numbers(model, coverage, weights.path)
+    require_numbers(model, weights.path, {*coverage.missing, *(odd.key for odd in coverage.misshapen)})
     if order is None or not order.differs:
         return coverage
     reorder(model, order)
     return replace(coverage, note="; ".join(filter(None, (found.note, order.describe()))))
 
 
-def _require_numbers(model: nn.Module, coverage: Coverage, path: str) -> None:
-    """Raise ``TrialError`` when loaded weights are NaN or infinite: such a detector finds nothing and teaches NaN."""
-    own = {*coverage.missing, *(odd.key for odd in coverage.misshapen)}
+def require_numbers(model: nn.Module, path: str, own: Collection[str] = ()) -> None:
+    """Raise ``TrialError`` when weights that are not the model's ``own`` are NaN or infinite.
+
+    Such a detector finds nothing and teaches NaN.
+    """
     loaded = {key: tensor for key, tensor in model.state_dict().items() if key not in own}
     broken = tuple(key for key, tensor in loaded.items() if tensor.is_floating_point() and not tensor.isfinite().all())
     if broken:
         raise TrialError(
-            f"checkpoint {path} holds NaN or infinity in {len(broken)} of {len(loaded)} tensors ({_first(broken)}): "
+            f"checkpoint {path} holds NaN or infinity in {len(broken)} of {len(loaded)} tensors ({first_names(broken)}): "
             "its training diverged"
         )
 
@@ -184,7 +187,7 @@ def _require_classifier(model: nn.Module, coverage: Coverage, path: str, what: s
     ]
     if lacking:
         raise TrialError(
-            f"checkpoint {path} does not fill the classifier of the {what} ({_first(tuple(lacking))}), so its scores would be "
+            f"checkpoint {path} does not fill the classifier of the {what} ({first_names(tuple(lacking))}), so its scores would be "
             f"random at any coverage: {coverage.describe()}"
         )
 
@@ -210,7 +213,8 @@ def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:
     )
 
 
-def _first(names: tuple[str, ...]) -> str:
+def first_names(names: tuple[str, ...]) -> str:
+    """Return the first three names as text."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 

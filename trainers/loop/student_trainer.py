@@ -11,11 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainers.data.seeding import derive
 from trainers.detectors.detector import build_student, placed
+from trainers.detectors.starting import start_detector
 from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
 from trainers.distill.pairing import require_pair
 from trainers.errors import NonFiniteLoss
+from trainers.formats.starting import StartReport
 from trainers.formats.weights import Coverage, inherit, load_weights
 from trainers.loop.accumulate import Accumulator, Chunk
 from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
@@ -58,8 +60,11 @@ class StudentTrainer:
             trial.dataset.max_detections,
         )
         self._loaded: dict[str, Coverage] = {}
+        self._start: StartReport | None = None
         if trial.init is not None:
             self._loaded["init"] = load_weights(student, trial.init, "detector", class_names(trial.dataset))
+        else:
+            self._start = start_detector(student, trial.student, class_names(trial.dataset))
         if trial.teacher is not None and teacher is not None and teacher.loaded is not None:
             self._loaded["teacher"] = teacher.loaded
         if inherits(trial.method) and teacher is not None:
@@ -212,6 +217,8 @@ class StudentTrainer:
         if len(self.history) == 1:
             write_config(self.job.trial, self.files.directory / CONFIG)
             told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
+            if self._start is not None:
+                told["start"] = self._start.report()
             if told:
                 self.files.report_weights(told)
         best = self._export if best_record(self.history) is record else None

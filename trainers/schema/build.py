@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from trainers.schema.base import Section
 from trainers.schema.detector import Detector
 from trainers.schema.method import MethodSpec
@@ -11,12 +13,14 @@ from trainers.schema.trial import Teacher, Weights
 class BuildUnit(Section):
     """Ask for one detector to be built and to make a step: alone, and with each of ``methods`` against ``teacher``.
 
-    ``init`` is a checkpoint that it has to fit.
+    ``init`` is a checkpoint that it has to fit; ``starts`` says that the detector which it starts from is here, and has to
+    fit it.
     """
 
     key: str
     student: Detector
     init: Weights | None = None
+    starts: bool = False
     teacher: Teacher | None = None
     methods: tuple[MethodSpec, ...] = ()
 
@@ -31,9 +35,16 @@ class BuildRequest(Section):
 class BuildProblem(Section):
     """Hold one problem of a part of a unit, as a sentence; ``method`` is the index of the method that it is about."""
 
-    part: Literal["student", "weights", "teacher", "method"]
+    part: Literal["student", "weights", "start", "teacher", "method"]
     message: str
     method: int | None = None
+
+
+class StartAnswer(Section):
+    """Report the tensors that a detector takes from the one that it starts from: as a sentence, and as in ``weights.json``."""
+
+    said: str
+    report: dict[str, JsonValue]
 
 
 class BuildAnswer(Section):
@@ -41,3 +52,4 @@ class BuildAnswer(Section):
 
     key: str
     problems: tuple[BuildProblem, ...] = ()
+    start: StartAnswer | None = None

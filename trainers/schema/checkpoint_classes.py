@@ -47,16 +47,20 @@ class OtherClasses(ValueError):
 def class_order(theirs: tuple[str, ...] | None, ours: tuple[str, ...]) -> ClassOrder | None:
     """Return where a dataset's classes stand in a checkpoint that names ``theirs``; ``None`` when it names none.
 
-    Raises ``OtherClasses`` unless the two sets of names are equal to the letter. mmdet 1.x wrote the names of COCO with
-    underscores; they are COCO's all the same.
+    Raises ``OtherClasses`` unless the two sets of names are equal to the letter (see ``spelled``).
     """
     if theirs is None:
         return None
-    spaced = tuple(name.replace("_", " ") for name in theirs)
-    theirs = spaced if set(spaced) == set(COCO80) else theirs
+    theirs = spelled(theirs)
     if len(theirs) != len(ours) or len(set(theirs)) != len(theirs) or set(theirs) != set(ours):
         raise OtherClasses(_difference(theirs, ours))
     return ClassOrder(tuple(theirs.index(name) for name in ours), theirs)
+
+
+def spelled(theirs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a checkpoint's class names, COCO's without the underscores of mmdet 1.x."""
+    spaced = tuple(name.replace("_", " ") for name in theirs)
+    return spaced if set(spaced) == set(COCO80) else theirs
 
 
 def named_classes(content: Any) -> tuple[str, ...] | None:

@@ -1,7 +1,7 @@
 """Check that the detectors of a study exist and can take the overrides that it gives them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.study.checks.context import Context
@@ -10,11 +10,20 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import TrainedTeacher, ZooTeacher
 from orchestrator.study.wording import alternatives, did_you_mean
-from trainers.schema.detector import Detector
+from trainers.schema.detector import Detector, Freeze, ZooWeights
 from trainers.schema.heads import find_head, heads
-from trainers.schema.overrides import block_depth_problem, depth_problem, width_problem
+from trainers.schema.overrides import block_depth_problem, depth_problem, freeze_problem, width_problem
 from trainers.schema.pretrained import none_known, pretrained_weights
-from trainers.schema.zoo import OWN, PREFIX, ZooConfig, config_names, find_config, mmdet_version
+from trainers.schema.zoo import (
+    OWN,
+    PREFIX,
+    ZooConfig,
+    checkpoint_names,
+    config_names,
+    find_checkpoint,
+    find_config,
+    mmdet_version,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Site:
     """Name a place in a study that gives a detector; ``starts_fresh`` when no checkpoint replaces its weights."""
 
     detector: Detector
-    at: Callable[[str], KeyPath]
+    at: Callable[..., KeyPath]
     starts_fresh: bool
 
 
@@ -38,6 +47,46 @@ def check_detectors(context: Context) -> Iterator[Problem]:
             yield Problem(site.at("config"), _unknown(name))
         else:
             yield from _check_overrides(site, known)
+
+
+def check_starts(context: Context) -> Iterator[Problem]:
+    """Yield the problems of detectors that a training is to start from, as far as nothing has to be read for them."""
+    for site in _sites(context):
+        weights = site.detector.detector_weights
+        if weights is None:
+            continue
+        if not site.starts_fresh:
+            yield Problem(
+                site.at("weights"), "has no effect: this teacher is not trained, its weights are given otherwise"
+            )
+        elif isinstance(weights, ZooWeights):
+            yield from _check_zoo_start(site, weights)
+        elif not is_unresolved(weights.path) and not is_file(Path(weights.path)):
+            yield Problem(site.at("weights", "path"), absent(weights.path))
+
+
+def _check_zoo_start(site: Site, weights: ZooWeights) -> Iterator[Problem]:
+    """Yield a public checkpoint that is not known, or of a detector that is known to be another."""
+    found = find_checkpoint(weights.name)
+    if found is None:
+        hint = did_you_mean(weights.name, checkpoint_names())
+        yield Problem(site.at("weights", "name"), f"no public checkpoint of this name is known{hint}")
+        return
+    theirs, own = find_config(found.config), find_config(site.detector.config)
+    if theirs is None or own is None:
+        return  # what a config of the user's describes is for building to say
+    here = replace(own, depth=site.detector.backbone_depth or own.depth)
+    differing = [part for part in ("head", "backbone", "depth") if getattr(theirs, part) != getattr(here, part)]
+    if differing:
+        there, wanted = (", ".join(str(getattr(one, part)) for part in differing) for one in (theirs, here))
+        message = f"is of another architecture: {', '.join(differing)} {there} there, {wanted} here"
+        keys = (site.at("config"), site.at("backbone_depth"))
+        yield Problem(site.at("weights", "name"), f"{message}; its config is {found.config}", rests_on=keys)
+    for name, factor in (("width", site.detector.width), ("depth", site.detector.depth)):
+        if factor != 1.0:
+            yield Problem(
+                site.at(name), f"must be 1.0: the public checkpoint {weights.name} has no other, got {factor}"
+            )
 
 
 def check_student_heads(context: Context) -> Iterator[Problem]:
@@ -59,7 +108,7 @@ def _sites(context: Context) -> Iterator[Site]:
     teacher = context.study.teacher
     if teacher is not None and not isinstance(teacher, ZooTeacher):
         fresh = isinstance(teacher, TrainedTeacher)
-        yield Site(teacher.detector, lambda field: ("teacher", "detector", field), fresh)
+        yield Site(teacher.detector, lambda *fields: ("teacher", "detector", *fields), fresh)
 
 
 def _unknown(name: str) -> str:
@@ -104,6 +153,14 @@ def _check_overrides(site: Site, config: ZooConfig) -> Iterator[Problem]:
         yield Problem(site.at("depth"), problem)
     if detector.width != 1.0 and (problem := width_problem(config.backbone)):
         yield Problem(site.at("width"), problem)
+    if detector.freeze is not None and not detector.freeze.says_nothing:
+        yield from _check_freeze(site, detector.freeze, config)
     if site.starts_fresh and detector.weights == "imagenet" and pretrained_weights(detector) is None:
         message = none_known(config.backbone, detector.backbone_depth or config.depth)
         yield Problem(site.at("weights"), message, rests_on=(site.at("backbone_depth"), site.at("width")))
+
+
+def _check_freeze(site: Site, freeze: Freeze, config: ZooConfig) -> Iterator[Problem]:
+    problem = freeze_problem(freeze, config.backbone)
+    if problem is not None:
+        yield Problem(site.at("freeze", problem[0]), problem[1])

@@ -9,7 +9,7 @@ from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.execution.checked_plan import checked_plan
 from orchestrator.plan import build_check
-from orchestrator.plan.build_check import End, build_findings
+from orchestrator.plan.build_check import End, build_detectors
 from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import LoadedStudy, load_study
 from tests.unit.orchestrator.planning import LAPTOP
@@ -56,7 +56,7 @@ def loaded(folder: Path, text: str, *sets: str) -> LoadedStudy:
 
 def findings(folder: Path, text: str, *sets: str) -> list[str]:
     study = loaded(folder, text, *sets)
-    found = build_findings(study, make_plan(study, Store(folder / "store"), LAPTOP))
+    found = build_detectors(study, make_plan(study, Store(folder / "store"), LAPTOP)).findings
     return [str(finding).replace(f"{folder}/", "") for finding in found]
 
 
@@ -74,7 +74,7 @@ def test_nothing_of_a_shipped_study_is_built(path: Path, asked: Asked, tmp_path:
         study = load_study(path)
     except StudyErrors:
         pytest.skip("a part, which is a study only together with others")
-    assert build_findings(study, make_plan(study, Store(tmp_path / "store"), LAPTOP)) == []
+    assert not build_detectors(study, make_plan(study, Store(tmp_path / "store"), LAPTOP)).findings
     # a teacher that codes boxes otherwise: whether that matters is for building to say
     if not path.stem.endswith("_center"):
         assert asked == []
@@ -174,7 +174,7 @@ def test_a_process_that_dies_is_told_in_one_sentence(
     monkeypatch.setattr(build_check, "_run", lambda request, folder: ([], end))
     line = VALID.splitlines().index("student:") + 1
     study = loaded(tmp_path, edit(STUDENT, LOCAL))
-    [finding] = build_findings(study, make_plan(study, Store(tmp_path / "store"), LAPTOP))
+    [finding] = build_detectors(study, make_plan(study, Store(tmp_path / "store"), LAPTOP)).findings
     told = f"{finding.level}: {finding}".replace(f"{tmp_path}/", "")
     assert told.startswith(says.replace(":9:", f":{line}:"))
 
