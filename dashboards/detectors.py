@@ -9,6 +9,7 @@ BACKBONES = (
     (re.compile(r"(?:^|_)x101.*dconv"), "X101-DCN"),
     (re.compile(r"(?:^|_)x101"), "X101"),
     (re.compile(r"(?:^|_)swin-?t(?=[_-]|$)"), "SwinT"),
+    (re.compile(r"(?:^|_)mobilenet-?v2_relu6"), "MobileNetV2-ReLU6"),
     (re.compile(r"(?:^|_)mobilenet-?v2"), "MobileNetV2"),
     (re.compile(r"^yolox_(tiny|nano|s|m|l|x)(?=[_-]|$)"), "{}"),
 )

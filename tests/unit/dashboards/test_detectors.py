@@ -13,6 +13,7 @@ from orchestrator.results.comparability import teacher_of
         ("stillhouse::gfl_r18_fpn.py", "GFL-R18"),
         ("stillhouse::gfl_swint_fpn.py", "GFL-SwinT"),
         ("stillhouse::gfl_mobilenetv2_fpn.py", "GFL-MobileNetV2"),
+        ("stillhouse::gfl_mobilenetv2_relu6_fpn.py", "GFL-MobileNetV2-ReLU6"),
         ("mmdet::atss/atss_r50_fpn_1x_coco.py", "ATSS-R50"),
         ("mmdet::retinanet/retinanet_r101_fpn_1x_coco.py", "Retina-R101"),
         ("mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", "FCOS-R50"),
