@@ -23,6 +23,7 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
 from orchestrator.study.wording import alternatives, closest, counted, describe, did_you_mean, inline
 from trainers.schema.base import kind_of
+from trainers.schema.terms import term_kinds
 
 MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
 TYPES = {
@@ -180,6 +181,8 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
     if not isinstance(value, dict) or "kind" not in value:
         return Problem((*path, "kind"), f"this key is required: {alternatives(kinds)}")
     kind = value["kind"]
+    if "terms" in kinds and isinstance(kind, str) and kind in term_kinds():
+        return Problem((*path, "kind"), f"{kind} is a term: write {{kind: terms, terms: [{{kind: {kind}}}]}}")
     return Problem(
         (*path, "kind"), f"unknown kind {inline(kind)}{did_you_mean(kind, kinds)}: it is {alternatives(kinds)}"
     )

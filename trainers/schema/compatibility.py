@@ -18,7 +18,15 @@ def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterato
         if student != teacher:
             yield from _lacking(term, term.needs, student)
     if student.head != teacher.head and not needs_of(method) <= ANCHOR_FREE:
-        yield f"{method.kind} needs equal heads: the teacher has {teacher.head}, the student {student.head}"
+        yield f"{_compares_anchors(method)} equal heads: the teacher has {teacher.head}, the student {student.head}"
+
+
+def _compares_anchors(method: MethodSpec) -> str:
+    """Name the preset, or the terms of a written sum, that compare anchors, and add the verb of a sentence."""
+    if method.kind != "terms":
+        return f"{method.kind} needs"
+    asking = [term.kind for term in terms_of(method) if not term.needs <= ANCHOR_FREE]
+    return f"{' and '.join(asking)} {'need' if len(asking) > 1 else 'needs'}"
 
 
 def fits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> bool:

@@ -94,12 +94,43 @@ def _steps(moment: int | float, schedule: Schedule, steps_per_epoch: int) -> int
 
 def idle(term: Timed, schedule: Schedule) -> str | None:
     """Return why ``term`` acts in no step of ``schedule``, ``None`` when it does or when that depends on the data."""
-    if schedule.epochs is None and not all(isinstance(moment, float) for moment in (term.begins, term.until or 0.5)):
+    if _depends_on_data(schedule, term.begins, term.until or 0):
         return None
-    window = window_of(term, schedule, FINE)
-    whole = schedule.length * (1 if schedule.epochs is None else FINE)
+    window, whole = window_of(term, schedule, FINE), _whole(schedule)
     if window.first >= whole:
-        return f"from ({term.begins}) lies at or after the end of the schedule ({schedule.length} {schedule.unit}s)"
+        return f"from ({term.begins}) lies at or after the end of the schedule ({_length(schedule)})"
     if window.end is not None and window.end <= window.first:
         return f"until ({term.until}) does not come after from ({term.begins})"
     return None
+
+
+def beyond(term: Timed, schedule: Schedule) -> tuple[str, str] | None:
+    """Return the key of a term that acts which asks for more than ``schedule`` has, and the consequence.
+
+    ``None`` when there is none or when that depends on the data.
+    """
+    if _depends_on_data(schedule, *(moment for moment in (term.begins, term.until, term.ramp) if moment is not None)):
+        return None
+    window, whole = window_of(term, schedule, FINE), _whole(schedule)
+    end = whole if window.end is None else window.end
+    if end > whole:
+        return (
+            "until",
+            f"acts to the end: until ({term.until}) lies after the end of the schedule ({_length(schedule)})",
+        )
+    if window.ramp > end - window.first:
+        return "ramp", f"never reaches its weight: its ramp ({term.ramp}) is longer than the time in which it acts"
+    return None
+
+
+def _depends_on_data(schedule: Schedule, *moments: int | float) -> bool:
+    """Return whether moments in epochs meet a schedule in steps."""
+    return schedule.epochs is None and any(isinstance(moment, int) and moment for moment in moments)
+
+
+def _whole(schedule: Schedule) -> int:
+    return schedule.length * (1 if schedule.epochs is None else FINE)
+
+
+def _length(schedule: Schedule) -> str:
+    return f"{schedule.length} {schedule.unit}s"

@@ -13,8 +13,9 @@ from trainers.schema.detector import Detector
 from trainers.schema.heads import find_head
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.pyramid import Pyramid, pyramid_of
+from trainers.schema.schedule import Schedule
 from trainers.schema.terms import Need, TermSection
-from trainers.schema.timing import idle
+from trainers.schema.timing import beyond, idle
 from trainers.schema.zoo import ZooConfig, find_checkpoint, find_config
 
 TIMED: tuple[KeyPath, ...] = (("method",), ("schedule", "epochs"), ("schedule", "iterations"))
@@ -37,13 +38,22 @@ def check_methods(context: Context) -> Iterator[Problem]:
 
 
 def check_timing(context: Context) -> Iterator[Problem]:
-    """Yield each method with a term that acts in no step of a schedule."""
+    """Yield each method with a term that acts in no step of a schedule, or asks for more than the schedule has."""
     for method, schedule in product(context.distilling(), context.schedules):
         for term in terms_of(method.section):
-            reason = idle(term, schedule.section)
-            if reason is not None:
-                key = "terms" if method.section.kind == "terms" else "from"
-                yield Problem(method.origin(key), f"{term.kind} never acts: {reason}", rests_on=TIMED)
+            yield from _check_term_timing(method, term, schedule.section)
+
+
+def _check_term_timing(method: Variant[MethodSpec], term: TermSection, schedule: Schedule) -> Iterator[Problem]:
+    def at(key: str) -> KeyPath:
+        return method.origin("terms" if method.section.kind == "terms" else key)
+
+    reason = idle(term, schedule)
+    if reason is not None:
+        yield Problem(at("from"), f"{term.kind} never acts: {reason}", rests_on=TIMED)
+    elif (found := beyond(term, schedule)) is not None:
+        key, consequence = found
+        yield Problem(at(key), f"{term.kind} {consequence}", "warning", rests_on=TIMED)
 
 
 def _check_pair(

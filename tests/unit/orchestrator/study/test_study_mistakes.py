@@ -61,6 +61,15 @@ MISTAKES = [
     Mistake(
         "unknown kind", "kind: train", "kind: trainn", 6, "teacher.kind", "unknown kind trainn (did you mean train?)"
     ),
+    Mistake(
+        "a term as method",
+        "kind: bckd",
+        "kind: bckd-cls",
+        12,
+        "method.kind",
+        "write {kind: terms, terms: [{kind: bckd-cls}]}",
+    ),
+    Mistake("kind that is a list", "kind: bckd", "kind: [bckd-cls]", 12, "method.kind", "unknown kind [bckd-cls]"),
     Mistake("kind that is no text", "kind: bckd", "kind: 5", 12, "method.kind", "unknown kind 5"),
     Mistake(
         "wrong choice",
@@ -182,6 +191,35 @@ MISTAKES = [
         7,
         "teacher.detector.config",
         "bckd needs equal heads: the teacher has ATSSHead, the student GFLHead",
+    ),
+    Mistake(
+        "other head than the student, in a sum of terms",
+        VALID[VALID.index('config: "mmdet') : VALID.index("schedule:")],
+        f'config: "{ATSS}", width: 0.5, weights: random}}\nstudent:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n'
+        "  weights: random\nmethod:\n  kind: terms\n  terms: [{kind: bckd-cls}, {kind: pkd}]\n",
+        7,
+        "teacher.detector.config",
+        "bckd-cls needs equal heads: the teacher has ATSSHead, the student GFLHead",
+        also=SEARCHED_LR,
+    ),
+    Mistake(
+        "ramp that does not end",
+        "alpha1: 1.0",
+        "ramp: 13",
+        13,
+        "method.ramp",
+        "bckd-cls never reaches its weight: its ramp (13) is longer than the time in which it acts",
+        "warning",
+    ),
+    Mistake(
+        "end after the schedule's",
+        "kind: bckd\n  alpha1: 1.0",
+        "kind: terms\n  terms: [{kind: pkd, until: 20}]",
+        13,
+        "method.terms",
+        "pkd acts to the end: until (20) lies after the end of the schedule (12 epochs)",
+        "warning",
+        also=SEARCHED_LR,
     ),
     Mistake(
         "term given twice",

@@ -11,7 +11,7 @@ from trainers.distill.terms import build
 from trainers.schema import Schedule
 from trainers.schema.schedule import ConstantPolicy, StepPolicy
 from trainers.schema.terms import Cwd, GradShare, Pkd
-from trainers.schema.timing import Window, window_of
+from trainers.schema.timing import Window, beyond, window_of
 
 SCHEDULE = Schedule(epochs=10, policy=ConstantPolicy(kind="constant"))
 STEPS_PER_EPOCH = 4
@@ -44,6 +44,28 @@ def test_moments_are_epochs_or_shares_of_the_schedule(keys: dict[str, Any], wind
 def test_without_epochs_a_share_counts_iterations() -> None:
     schedule = Schedule(epochs=None, iterations=50, policy=StepPolicy(kind="step", milestones=(20,)))
     assert window_of(Pkd(kind="pkd", **{"from": 0.5, "until": 40}), schedule, 3) == Window(25, 120, 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"until": 10, "ramp": 10}, None),
+        ({"until": 11}, "until"),
+        ({"ramp": 11}, "ramp"),
+        ({"from": 0.5, "ramp": 0.5}, None),
+        ({"from": 0.5, "ramp": 6}, "ramp"),
+        ({"from": 2, "until": 4, "ramp": 0.3}, "ramp"),
+    ],
+)
+def test_a_moment_after_the_end_of_training_is_found(keys: dict[str, Any], key: str | None) -> None:
+    found = beyond(Pkd(kind="pkd", **keys), SCHEDULE)
+    assert (found and found[0]) == key
+
+
+def test_epochs_of_a_schedule_in_steps_depend_on_the_data() -> None:
+    schedule = Schedule(epochs=None, iterations=50, policy=StepPolicy(kind="step", milestones=(20,)))
+    assert beyond(Pkd(kind="pkd", ramp=60), schedule) is None
+    assert beyond(Pkd(kind="pkd", **{"from": 0.5, "ramp": 0.6}), schedule) is not None
 
 
 @pytest.mark.parametrize(
