@@ -81,7 +81,7 @@ def brought_up(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     launcher = launcher_of(cluster, store_of(arguments))
     print(said(cluster))
     launcher.up()
-    print(f"{cluster.name} is running and costs money: stop it with stillhouse cluster down {arguments.file} ends it")
+    print(f"{cluster.name} is running and costs money: stillhouse cluster down {arguments.file} stops it")
     return 0
 
 

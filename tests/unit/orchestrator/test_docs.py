@@ -324,3 +324,23 @@ def test_each_odd_input_names_tests_that_exist(path, words):
     )
     assert all(word in tests for word in words.split() if word != "or")
     assert "test_" in tests
+
+
+def test_the_table_of_common_options_names_the_commands_that_have_them():
+    found = {
+        name: {word for action in command._actions for word in action.option_strings or str(action.metavar).split("|")}
+        for name, command in commands().items()
+    }
+    table = COMMANDS.split("\n## Options of several commands\n")[1].strip().split("\n\n")[0]
+    rows = [row.split(" | ") for row in table.splitlines()[2:]]
+    assert len(rows) > 5
+    for option, named, *_ in rows:
+        name = option.strip("| `").split()[0]
+        having = [command for command, options in found.items() if name in options]
+        listed = named.removeprefix("all but ").split(", ")
+        if named == "all":
+            listed = list(found)
+        elif named.startswith("all but "):
+            assert set(listed) <= found.keys(), name
+            listed = [command for command in found if command not in listed]
+        assert sorted(listed) == sorted(having), name
