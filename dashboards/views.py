@@ -28,8 +28,14 @@ class DashboardView:
     script: str
 
     def text(self) -> str:
-        """Return the script."""
-        return files(self.package).joinpath(self.script).read_text(encoding="utf-8")
+        """Return the script; raise ``BrokenPlugin`` when it is not there."""
+        try:
+            return files(self.package).joinpath(self.script).read_text(encoding="utf-8")
+        except (OSError, ImportError) as error:
+            raise BrokenPlugin(
+                f"the view {self.id} ({GROUP}) names {self.script} of package {self.package}, which cannot be read: "
+                f"{error}; add the file to the package's data"
+            ) from error
 
 
 BUILT_IN = tuple(

@@ -5,7 +5,7 @@ from orchestrator.clusters.kubernetes import ray_cluster, ray_job
 from orchestrator.clusters.ray_file import ray_file
 from orchestrator.clusters.scripts import sky_task, slurm_script
 from orchestrator.clusters.yaml_text import yaml_text
-from trainers.schema.plugins import resolved
+from trainers.schema.plugins import BrokenPlugin, name_of, resolved
 
 TOKEN_FILE = "auth_token"  # beside the rendered file; ``stillhouse cluster up`` makes it
 Files = dict[str, str]
@@ -17,7 +17,12 @@ def render(cluster: Cluster, study: str | None = None) -> Files:
     ``study`` is the text of a study with its bases, for files that carry one; without it those are left out, or name a
     file ``study.yaml`` beside them.
     """
-    found: Files = resolved(cluster.platform.renderer)(cluster, study)
+    platform = cluster.platform
+    found: Files = resolved(platform.renderer, f"{name_of(type(platform))}.renderer")(cluster, study)
+    if not isinstance(found, dict):
+        raise BrokenPlugin(
+            f"{platform.renderer} returned {type(found).__name__}, not a dictionary of files' texts by name"
+        )
     return found
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.core.findings import Finding, Level
 from orchestrator.plan.digests import file_digest
+from orchestrator.plan.extensions import extensions
 from orchestrator.plan.plan import Plan, PlannedStart
 from orchestrator.plan.weights import config_digest, local_start
 from orchestrator.study.checks.method import config_path
@@ -30,7 +31,9 @@ from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, Build
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
 from trainers.schema.config_files import read_config
 from trainers.schema.error_text import last_line_of
+from trainers.schema.method import terms_of
 from trainers.schema.remote import URL, cached
+from trainers.schema.terms import BUILT_IN
 from trainers.schema.zoo import find_config, is_proven, mmdet_version
 
 FORMAT = 1  # raise it when a detector that could be built may be refused now
@@ -179,8 +182,12 @@ def _is_proven(detector: Detector) -> bool:
 
 
 def _is_proven_pair(method: MethodSpec, teacher: Detector, student: Detector) -> bool:
-    """Return whether two such detectors suit each other for a method that the study's check has passed."""
-    if not (_is_proven(teacher) and _is_proven(student)):
+    """Return whether two such detectors suit each other for a method that the study's check has passed.
+
+    Terms of installed packages have never been tried.
+    """
+    ours = all(type(term) in BUILT_IN for term in terms_of(method))
+    if not (ours and _is_proven(teacher) and _is_proven(student)):
         return False
     codings = {config.coding for one in (teacher, student) if (config := find_config(one.config))}
     return needs_of(method) <= ANCHOR_FREE or len(codings) == 1
@@ -202,7 +209,8 @@ def _unit(
         [_structure(method.model_dump(mode="json")) for method in methods],
         *([{"start": file_digest(start)}] if start else []),
     ]
-    return unit.model_copy(update={"key": fingerprint(content)})
+    added = extensions()
+    return unit.model_copy(update={"key": fingerprint([*content, added] if added else content)})
 
 
 def _identity(detector: Detector, weights: Weights | None) -> list[Any]:

@@ -78,4 +78,9 @@ BUILT_IN: tuple[type[Algorithm], ...] = (Grid, Random, Optuna, Pbt)
 
 def algorithms() -> dict[str, type[Algorithm]]:
     """Return the search algorithms by kind: the built-in ones, then those of installed packages."""
-    return by_kind(BUILT_IN, plugged_sections(GROUP, Algorithm), GROUP)
+    return by_kind(BUILT_IN, plugged_sections(GROUP, Algorithm, _lacks_a_sampler), GROUP)
+
+
+def _lacks_a_sampler(section: type[Algorithm]) -> str | None:
+    """Return the fault of an algorithm that is not open: nothing but the two built in could find its points."""
+    return None if section.sampler else "does not set the class variable sampler of Algorithm"

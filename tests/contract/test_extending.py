@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -77,9 +78,12 @@ def register(folder: Path, project: dict[str, object]) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(lines))
 
 
-def python(folder: Path, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+def python(
+    folder: Path, *arguments: object, code: int = 0, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run Python where the package is installed."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))), "CUDA_VISIBLE_DEVICES": ""}
+    environment |= variables or {}
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
@@ -99,7 +103,9 @@ def test_a_term_and_a_head_train_a_step(installed: Path, tmp_path: Path):
     found = json.loads(python(installed, "-m", "tests.contract.extending_step", config).stdout.splitlines()[-1])
     assert found["adapter"] == "RetinaSepBnAdapter"
     assert found["losses"]["score_mse"] > 0
+    assert found["losses"]["channel_means"] > 0
     assert found["trained"]
+    assert found["connector_trained"]
 
 
 def test_an_algorithm_proposes_the_points_of_a_plan(installed: Path, tmp_path: Path):
@@ -143,19 +149,142 @@ def test_a_platform_refuses_what_it_cannot_provide(installed: Path, tmp_path: Pa
     ("place", "reason"),
     [
         ("my_lab.terms:Missing", "cannot be loaded: AttributeError: "),
-        ("json:dumps", "is no type, but a function"),
-        ("pathlib:Path", "pathlib.Path is no TermSection"),
-        ("trainers.schema.terms:Pkd", "has the kind pkd, which another one has"),
+        ("json:dumps", "is no class, but of type function"),
+        ("pathlib:Path", "is pathlib.Path, which is no TermSection"),
+        ("trainers.schema.terms:Pkd", "has the kind pkd, which trainers.schema.terms.Pkd has too"),
+        ("my_broken:NeedsNothing", "of package my-lab does not set the class variable NEEDS of TermSection"),
+        ("my_broken:ComputesNothing", "of package my-lab does not set the class variable computed_by of TermSection"),
+        ("my_broken:NeedsText", "needs 'features', which is no member of Need: LOGITS, BOXES, "),
+        ("my_quitter:Gone", "cannot be loaded: SystemExit: 3"),
     ],
 )
-def test_a_broken_package_ends_a_command_with_one_sentence(installed: Path, tmp_path: Path, place: str, reason: str):
-    (tmp_path / "my_lab").symlink_to(installed / "my_lab")
-    register(tmp_path, {"name": "my-lab", "entry-points": {"stillhouse.terms": {"score-mse": place}}})
-    said = python(tmp_path, "-m", "orchestrator.cli", "methods", code=2).stderr
+def test_a_broken_term_ends_a_command_with_one_sentence(installed: Path, tmp_path: Path, place: str, reason: str):
+    assert reason in refusal(installed, tmp_path, "stillhouse.terms", place)
+
+
+@pytest.mark.parametrize(
+    ("group", "place", "reason"),
+    [
+        ("stillhouse.heads", "my_lab.heads:MISSING", "of package my-lab cannot be loaded: AttributeError: "),
+        ("stillhouse.heads", "my_lab.terms:ScoreMse", "is no HeadSpec, but of type ModelMetaclass"),
+        (
+            "stillhouse.heads",
+            "my_broken:SECOND_GFL",
+            "has an adapter already, trainers.distill.adapters.gfl:GflAdapter",
+        ),
+        ("stillhouse.heads", "my_broken:GIVES_TEXT", "gives 'logits', which is no member of Need: LOGITS, BOXES, "),
+        ("stillhouse.algorithms", "my_broken:Aimless", "does not set the class variable sampler of Algorithm"),
+        ("stillhouse.platforms", "my_broken:Bare", "does not set the class variable renderer of Platform"),
+    ],
+)
+def test_another_broken_part_ends_a_command_with_one_sentence(
+    installed: Path, tmp_path: Path, group: str, place: str, reason: str
+):
+    assert reason in refusal(installed, tmp_path, group, place)
+
+
+BROKEN = """
+from typing import Literal
+from orchestrator.clusters.platforms import Platform
+from orchestrator.study.algorithms import Algorithm
+from trainers.schema.heads import HeadSpec
+from trainers.schema.terms import Need, TermSection
+
+class NeedsNothing(TermSection):
+    computed_by = "my_lab.losses:ScoreMseTerm"
+    kind: Literal["broken"]
+    weight: float = 1.0
+
+class ComputesNothing(TermSection):
+    NEEDS = frozenset({Need.LOGITS})
+    kind: Literal["broken"]
+    weight: float = 1.0
+
+class NeedsText(ComputesNothing):
+    NEEDS = frozenset({"features"})
+    computed_by = "my_lab.losses:ScoreMseTerm"
+
+class Aimless(Algorithm):
+    kind: Literal["aimless"]
+
+class Bare(Platform):
+    storages = frozenset({"folder"})
+    kind: Literal["bare"]
+
+SECOND_GFL = HeadSpec("GFLHead", "mine", "my_lab.adapters:RetinaSepBnAdapter", frozenset({Need.LOGITS}))
+GIVES_TEXT = HeadSpec("OwnHead", "mine", "my_lab.adapters:RetinaSepBnAdapter", frozenset({"logits"}))
+"""
+
+
+def refusal(installed: Path, folder: Path, group: str, place: str) -> str:
+    """Return the one sentence with which a command refuses a package that names ``place`` in ``group``."""
+    (folder / "my_lab").symlink_to(installed / "my_lab")
+    (folder / "my_broken.py").write_text(BROKEN)
+    (folder / "my_quitter.py").write_text("import sys\nsys.exit(3)\n")
+    register(folder, {"name": "my-lab", "entry-points": {group: {"broken": place}}})
+    file = folder / "cluster.yaml"
+    file.write_text(named_blocks()["cluster.yaml"])
+    command = ["cluster", "render", file] if group == "stillhouse.platforms" else ["methods"]
+    said = python(folder, "-m", "orchestrator.cli", *command, code=2).stderr
     assert said.startswith("stillhouse: ")
-    assert "stillhouse.terms" in said
-    assert reason in said
+    assert group in said
     assert said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "my_lab.render:pbs",
+            "my_lab.render:pbz",
+            "my_lab.platforms.Pbs.renderer names my_lab.render:pbz, which cannot",
+        ),
+        ("my_lab.render:pbs", "my_lab.texts:pbs", "ModuleNotFoundError: No module named 'my_lab.texts'"),
+        ("my_lab.render:pbs", "builtins:print", "builtins:print returned NoneType, not a dictionary"),
+    ],
+)
+def test_a_renderer_that_is_not_there_is_told_in_one_sentence(
+    installed: Path, tmp_path: Path, old: str, new: str, reason: str
+):
+    changed(installed, tmp_path, "platforms.py", old, new)
+    said = python(tmp_path, "-m", "orchestrator.cli", "cluster", "render", installed / "cluster.yaml", code=2).stderr
+    assert reason in said
+    assert "Traceback" not in said
+
+
+def test_a_term_whose_implementation_is_not_there_fails_before_anything_is_trained(installed: Path, tmp_path: Path):
+    """The detectors are shipped ones, which are otherwise not built again."""
+    study = tmp_path / "study.yaml"
+    study.write_text(PROBED)
+    changed(installed, tmp_path, "losses.py", "def focus", "def focsu")
+    command = ["-m", "orchestrator.cli", "plan", study, "--store", tmp_path / "store"]
+    said = python(tmp_path, *command, code=2, variables={"STILLHOUSE_CACHE": str(tmp_path / "cache")}).stdout
+    place = "my_lab.terms.ScoreMse.computed_by names my_lab.losses:ScoreMseTerm"
+    assert f"study.yaml:10: method.kind: cannot distil with terms: {place}, which lacks focus of " in said
+
+
+PROBED = """
+name: probed
+dataset: {kind: shapes}
+teacher:
+  kind: train
+  detector: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth: 18, width: 0.125, weights: random}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", backbone_depth: 18, width: 0.125, weights: random}
+search: {baseline: false}
+method:
+  kind: terms
+  terms: [{kind: score-mse}]
+"""
+
+
+def changed(installed: Path, folder: Path, name: str, old: str, new: str) -> None:
+    """Install the page's package with a change in one of its files."""
+    shutil.copytree(installed, folder, dirs_exist_ok=True)
+    file = folder / "my_lab" / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
 
 
 def searched(algorithm: str) -> str:

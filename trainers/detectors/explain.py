@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from trainers.errors import TrialError
 from trainers.schema.error_text import first_line_of
+from trainers.schema.plugins import BrokenPlugin
 
 ADVICE = re.compile(r" ?(Please check whether|More details can be found).*")  # mmengine's, longer than the message
 CUSTOM_IMPORTS = "Failed to import custom modules from"  # mmengine's, for whatever a module of custom_imports raised
-SAYS_IT_ALL = (SyntaxError, OSError)
+SAYS_IT_ALL = (SyntaxError, OSError, BrokenPlugin)
 LASTING = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENAMETOOLONG)
 
 

@@ -6,9 +6,9 @@ Imports nothing heavy. A plug-in adds a head by an entry point in the group ``st
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 
-from trainers.schema.terms import Need
+from trainers.schema.plugins import BrokenPlugin, plugged
+from trainers.schema.terms import Need, no_need
 
 GROUP = "stillhouse.heads"
 DENSE = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT, Need.FEATURES})
@@ -104,8 +104,20 @@ BUILT_IN = (
 @cache
 def heads() -> dict[str, HeadSpec]:
     """Return the heads that can be distilled, by mmdet's class name: the built-in ones, then plug-ins'."""
-    plugged = [point.load() for point in entry_points(group=GROUP)]
-    return {spec.head: spec for spec in (*BUILT_IN, *plugged)}
+    found: dict[str, HeadSpec] = {}
+    for spec in (*BUILT_IN, *plugged(GROUP, HeadSpec)):
+        fault = _fault(spec, found)
+        if fault is not None:
+            raise BrokenPlugin(f"the head {spec.head} of {spec.adapter} ({GROUP}) {fault}; mend or remove it")
+        found[spec.head] = spec
+    return found
+
+
+def _fault(spec: HeadSpec, found: dict[str, HeadSpec]) -> str | None:
+    """Return why a head cannot be added to those that were found."""
+    if spec.head in found:
+        return f"has an adapter already, {found[spec.head].adapter}"
+    return no_need("gives", spec.gives)
 
 
 def find_head(name: str | None) -> HeadSpec | None:

@@ -1,6 +1,6 @@
 """Load the extensions of installed packages: each extension point is a group of entry points. Imports nothing heavy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, reduce
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -28,13 +28,20 @@ def plugged(group: str, wanted: type[T]) -> tuple[T, ...]:
     return tuple(_loaded(point, wanted) for point in points)
 
 
-def plugged_sections(group: str, wanted: type[S]) -> tuple[type[S], ...]:
-    """Return the subclasses of ``wanted`` that installed packages name in ``group``, as ``plugged`` does."""
-    found = plugged(group, type)
-    for section in found:
-        if not issubclass(section, wanted):
-            raise BrokenPlugin(f"{group}: {section.__module__}.{section.__name__} is no {wanted.__name__}")
-    return found
+def top_packages(*groups: str) -> list[str]:
+    """Return the names of the top-level packages that the entry points of ``groups`` lead into, sorted."""
+    return sorted({point.module.partition(".")[0] for group in groups for point in _by_group().get(group, ())})
+
+
+def plugged_sections(
+    group: str, wanted: type[S], fault: Callable[[type[S]], str | None] = lambda section: None
+) -> tuple[type[S], ...]:
+    """Return the subclasses of ``wanted`` that installed packages name in ``group``, as ``plugged`` does.
+
+    A section has to set the class variables that ``wanted`` declares; ``fault`` says why one is refused all the same.
+    """
+    points = sorted(_by_group().get(group, ()), key=lambda point: point.name)
+    return tuple(_section(point, wanted, fault) for point in points)
 
 
 def one_of(sections: Iterable[type[Section]]) -> Any:
@@ -42,10 +49,33 @@ def one_of(sections: Iterable[type[Section]]) -> Any:
     return Annotated[reduce(or_, sections), Field(discriminator="kind")]
 
 
-def resolved(place: str) -> Any:
-    """Import and return the object of an import string, ``module:name``."""
+def resolved(place: str, named_by: str) -> Any:
+    """Import and return the object of an import string, ``module:name``.
+
+    Raises ``BrokenPlugin``, which tells who named it, when it is not there. Other errors of the module pass: they are
+    faults of its code, and their traceback leads there.
+    """
     module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except (AttributeError, ImportError, ValueError) as error:
+        raise BrokenPlugin(
+            f"{named_by} names {place}, which cannot be loaded: {type(error).__name__}: {error}; mend the name"
+        ) from error
+
+
+def require_members(found: object, wanted: type, named_by: str, place: str) -> None:
+    """Raise ``BrokenPlugin`` when an object lacks a public member that the protocol ``wanted`` has."""
+    lacking = [name for name in vars(wanted) if not name.startswith("_") and not hasattr(found, name)]
+    if "__call__" in vars(wanted) and not callable(found):
+        lacking.append("__call__")
+    if lacking:
+        raise BrokenPlugin(f"{named_by} names {place}, which lacks {', '.join(lacking)} of {name_of(wanted)}")
+
+
+def name_of(section: type) -> str:
+    """Return the name of a class for messages, with its module."""
+    return f"{section.__module__}.{section.__name__}"
 
 
 @cache
@@ -56,16 +86,33 @@ def _by_group() -> dict[str, list[EntryPoint]]:
 
 
 def _loaded(point: EntryPoint, wanted: type[T]) -> T:
-    place = (
-        f"entry point {point.name} = {point.value} ({point.group}) of package {point.dist.name if point.dist else '?'}"
-    )
     try:
         found = point.load()
-    except Exception as error:  # any error that a stranger's module raises
-        raise BrokenPlugin(f"{place} cannot be loaded: {type(error).__name__}: {error}; mend or remove it") from error
+    except (Exception, SystemExit) as error:  # anything that a stranger's module raises
+        raise broken(point, f"cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(found, wanted):
-        raise BrokenPlugin(f"{place} is no {wanted.__name__}, but a {type(found).__name__}; mend or remove it")
+        name = "class" if wanted is type else wanted.__name__
+        raise broken(point, f"is no {name}, but of type {type(found).__name__}")
     return found
+
+
+def _section(point: EntryPoint, wanted: type[S], fault: Callable[[type[S]], str | None]) -> type[S]:
+    section = _loaded(point, type)
+    if not issubclass(section, wanted):
+        raise broken(point, f"is {name_of(section)}, which is no {wanted.__name__}")
+    unset = [name for name in sorted(wanted.__class_vars__) if not hasattr(section, name)]
+    reason = f"does not set the class variable {unset[0]} of {wanted.__name__}" if unset else fault(section)
+    if reason is not None:
+        raise broken(point, reason)
+    return section
+
+
+def broken(point: EntryPoint, reason: str) -> BrokenPlugin:
+    """Return the error for an entry point, which names its package."""
+    package = point.dist.name if point.dist else "?"
+    return BrokenPlugin(
+        f"entry point {point.name} = {point.value} ({point.group}) of package {package} {reason}; mend or remove it"
+    )
 
 
 def by_kind(built_in: tuple[type[S], ...], found: tuple[type[S], ...], group: str) -> dict[str, type[S]]:
@@ -74,8 +121,9 @@ def by_kind(built_in: tuple[type[S], ...], found: tuple[type[S], ...], group: st
     for section in (*built_in, *found):
         kind = kind_of(section)
         if kind is None or kind in table:
-            place = f"{section.__module__}.{section.__name__} ({group})"
-            fault = "has no kind: Literal[...]" if kind is None else f"has the kind {kind}, which another one has"
-            raise BrokenPlugin(f"{place} {fault}; mend or remove it")
+            taken = kind is not None and f"has the kind {kind}, which {name_of(table[kind])} has too"
+            raise BrokenPlugin(
+                f"{name_of(section)} ({group}) {taken or 'has no kind: Literal[...]'}; mend or remove it"
+            )
         table[kind] = section
     return table

@@ -1,5 +1,6 @@
 """Name the terms that a distillation method is a sum of: one section each, with its needs of both detectors."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -345,7 +346,18 @@ BUILT_IN: tuple[type[TermSection], ...] = (
 
 def term_kinds() -> dict[str, type[TermSection]]:
     """Return the sections of all terms by kind: the built-in ones, then those of installed packages."""
-    return by_kind(BUILT_IN, plugged_sections(GROUP, TermSection), GROUP)
+    return by_kind(BUILT_IN, plugged_sections(GROUP, TermSection, _wrong_needs), GROUP)
+
+
+def _wrong_needs(section: type[TermSection]) -> str | None:
+    """Return the fault of a term whose needs are no set of needs."""
+    return no_need("needs", (*section.NEEDS, *section.TEACHER_NEEDS))
+
+
+def no_need(verb: str, given: Iterable[object]) -> str | None:
+    """Return the fault of something that a package gives as needs, ``None`` when there is none."""
+    wrong = [need for need in given if not isinstance(need, Need)]
+    return f"{verb} {wrong[0]!r}, which is no member of Need: {', '.join(Need.__members__)}" if wrong else None
 
 
 def identity(term: TermSection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trainers.schema.heads import find_head
+from trainers.schema.heads import BUILT_IN
 
 PREFIX = "mmdet::"
 OWN = "stillhouse::"  # a config of the folder ``configs/detectors``
@@ -102,10 +102,10 @@ def checkpoint_names() -> tuple[str, ...]:
 def is_proven(name: str) -> bool:
     """Return whether a shipped detector could be built and trained, with any overrides, when the lists were made.
 
-    Says so only of heads that can be distilled; the others were not tried.
+    Says so only of the built-in heads that can be distilled; the others were not tried.
     """
     config = find_config(name)
-    return config is not None and find_head(config.head) is not None and name not in _unproven()
+    return config is not None and config.head in {spec.head for spec in BUILT_IN} and name not in _unproven()
 
 
 def mmdet_version() -> str:

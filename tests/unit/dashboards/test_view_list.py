@@ -36,3 +36,10 @@ def test_an_id_that_is_taken_or_no_name_is_refused(name, monkeypatch):
     monkeypatch.setattr("dashboards.views.plugged", lambda *_: (DashboardView(name, "theirs", "x.js"),))
     with pytest.raises(BrokenPlugin, match="theirs adds a view"):
         views.__wrapped__()
+
+
+@pytest.mark.parametrize("package", ["dashboards.web", "nobodys_package"])
+def test_a_script_that_is_not_there_is_told_with_its_view(package):
+    said = rf"the view slowest \(stillhouse.views\) names slow.js of package {package}, which cannot be read"
+    with pytest.raises(BrokenPlugin, match=said):
+        DashboardView("slowest", package, "slow.js").text()

@@ -4,7 +4,6 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +17,7 @@ from trainers.distill.losses import align_statistics
 from trainers.distill.taps import Tap
 from trainers.errors import TrialError
 from trainers.schema.heads import find_head, heads
+from trainers.schema.plugins import resolved
 from trainers.schema.schedule import Precision
 from trainers.schema.terms import Need, TapPoint
 
@@ -193,8 +193,7 @@ def adapter_for(detector: Any) -> Adapter:
     spec = find_head(name)
     if spec is None:
         raise TrialError(f"no adapter for detection head {name}; supported: {', '.join(heads())}")
-    module, _, kind = spec.adapter.partition(":")
-    found: Adapter = getattr(import_module(module), kind)(detector)
+    found: Adapter = resolved(spec.adapter, f"the head {name}")(detector)
     return found
 
 

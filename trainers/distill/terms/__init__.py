@@ -2,8 +2,8 @@
 
 from trainers.distill.connectors import Pyramids
 from trainers.distill.terms.base import Term as Term
+from trainers.schema import plugins
 from trainers.schema.method import MethodSpec, terms_of
-from trainers.schema.plugins import resolved
 from trainers.schema.terms import TermSection
 
 
@@ -25,6 +25,8 @@ def name_of(spec: TermSection) -> str:
 
 def build(spec: TermSection, pyramids: Pyramids | None = None) -> Term:
     """Return the term that computes ``spec``; one on pyramid features is made ``between`` the two pyramids."""
-    kind = resolved(spec.computed_by)
+    named_by = f"{plugins.name_of(type(spec))}.computed_by"
+    kind = plugins.resolved(spec.computed_by, named_by)
     found: Term = kind.between(spec, pyramids) if hasattr(kind, "between") else kind(spec)
+    plugins.require_members(found, Term, named_by, spec.computed_by)
     return found

@@ -16,6 +16,7 @@ from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, write
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.record import Outcome, write_outcome
+from trainers.schema.terms import BUILT_IN, BckdCls
 from trainers.schema.zoo import configs_dir
 
 STUDENT = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n"
@@ -91,6 +92,19 @@ def test_a_local_detector_is_built_alone_and_against_the_teacher_once(asked: Ask
     (tmp_path / "own.py").write_text("model = dict(type='ATSS')\n")
     findings(tmp_path, text)
     assert len(asked) == 2
+
+
+def test_a_term_of_an_installed_package_is_tried_and_tried_again_when_the_package_has_changed(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detectors are shipped ones, so no term of ours would be tried on them."""
+    assert findings(tmp_path, VALID) == []
+    assert asked == []
+    monkeypatch.setattr(build_check, "BUILT_IN", tuple(term for term in BUILT_IN if term is not BckdCls))
+    for digest in ("first", "first", "second"):
+        monkeypatch.setattr(build_check, "extensions", lambda digest=digest: {"theirs": digest})
+        assert findings(tmp_path, VALID) == []
+    assert [[method.kind for method in unit.methods] for unit in asked] == [["bckd"], ["bckd"]]
 
 
 def test_a_local_teacher_is_built_and_paired_with_every_student(asked: Asked, tmp_path: Path) -> None:
