@@ -13,6 +13,7 @@ from trainers.schema.plugins import BrokenPlugin, plugged
 GROUP = "stillhouse.views"
 OURS = "dashboards.web"
 ID = re.compile(r"[a-z][a-z0-9_]*")
+EXPORTED = re.compile(r"^export const view\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,20 @@ class DashboardView:
     script: str
 
     def text(self) -> str:
-        """Return the script; raise ``BrokenPlugin`` when it is not there."""
+        """Return the script; raise ``BrokenPlugin`` when it is not there or exports no view."""
         try:
-            return files(self.package).joinpath(self.script).read_text(encoding="utf-8")
+            found = files(self.package).joinpath(self.script).read_text(encoding="utf-8")
         except (OSError, ImportError) as error:
             raise BrokenPlugin(
                 f"the view {self.id} ({GROUP}) names {self.script} of package {self.package}, which cannot be read: "
                 f"{error}; add the file to the package's data"
             ) from error
+        if not EXPORTED.search(found):
+            raise BrokenPlugin(
+                f"the script {self.script} of the view {self.id} ({GROUP}, package {self.package}) does not say "
+                "`export const view = ...`; without it no page can open"
+            )
+        return found
 
 
 BUILT_IN = tuple(

@@ -43,3 +43,8 @@ def test_a_script_that_is_not_there_is_told_with_its_view(package):
     said = rf"the view slowest \(stillhouse.views\) names slow.js of package {package}, which cannot be read"
     with pytest.raises(BrokenPlugin, match=said):
         DashboardView("slowest", package, "slow.js").text()
+
+
+def test_a_script_that_exports_no_view_is_told_before_a_page_is_made_of_it():
+    with pytest.raises(BrokenPlugin, match=r"the script app/table.js of the view table .* does not say `export const"):
+        DashboardView("table", "dashboards.web", "app/table.js").text()
