@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.common import add_json, findings_json, print_findings
-from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
+    from orchestrator.core.findings import Finding
     from orchestrator.dataset_check.check import DatasetReport
     from trainers.schema.annotations import FileDataset
 
@@ -32,20 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the dataset's contents and problems; exit code 2 if there are errors."""
+    from orchestrator.core.findings import Finding, StudyErrors
     from orchestrator.dataset_check.source import read_dataset
     from trainers.schema import ShapesDataset
 
-    dataset = read_dataset(Path(arguments.study), arguments.sets)
+    section = read_dataset(Path(arguments.study), arguments.sets)
+    dataset = section.dataset
     if isinstance(dataset, ShapesDataset):
         return _say_nothing_to_check(arguments)
     if not Path(dataset.root).is_dir():
-        raise UserError(f"dataset.root: no such folder: {dataset.root}")
+        raise StudyErrors([Finding("error", section.where("dataset.root"), f"no such folder: {dataset.root}")])
     report = _check(dataset, arguments)
+    findings = tuple(section.located(report.findings.listed()))
     if arguments.json:
-        print_json(_content(report))
+        print_json(_content(report, findings))
     else:
         print("\n".join(str(summary) for summary in report.summaries))
-        print_findings(tuple(report.findings.listed()))
+        print_findings(findings)
     return WRONG if report.findings.has_errors else OK
 
 
@@ -83,10 +86,10 @@ def _bars() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _content(report: "DatasetReport") -> dict[str, Any]:
+def _content(report: "DatasetReport", findings: "tuple[Finding, ...]") -> dict[str, Any]:
     return {
         "ok": not report.findings.has_errors,
         "splits": [asdict(summary) for summary in report.summaries],
         "counts": dict(report.findings.counts),
-        "findings": findings_json(tuple(report.findings.listed())),
+        "findings": findings_json(findings),
     }

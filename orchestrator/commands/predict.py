@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="N", type=positive, default=24,
         help="number of images from the validation split, the same for all trials (default: 24)",
     )  # fmt: skip
-    parser.add_argument("--image-ids", metavar="ID,ID", type=ids, help="ids of the images in the dataset")
+    parser.add_argument(
+        "--image-ids", metavar="ID,ID", type=ids,
+        help="ids of the images in the dataset; a list that begins with a minus sign needs --image-ids=-5,7",
+    )  # fmt: skip
     parser.add_argument(
         "--budget-mb", metavar="MB", type=megabytes, default=64_000_000,
         help="limit for all files together; images that do not fit are left out (default: 64)",

@@ -1,13 +1,10 @@
 """Ask a file system for the sizes and times of many files; none is opened."""
 
 import os
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
-AT_ONCE, BLOCK = 16, 500
-SLOW_S = 0.02  # for a block: of a shared file system, which answers many questions in the time of one
+from orchestrator.dataset_check.many_files import asked
+
 GONE = (-1, -1)
 
 FileState = tuple[int, int]  # bytes, time of the last change in ns
@@ -16,22 +13,12 @@ FileState = tuple[int, int]  # bytes, time of the last change in ns
 def states(paths: Sequence[str], deadline: float) -> list[FileState]:
     """Return the state of each file, ``GONE`` for those that are not there.
 
-    Raises ``TimeoutError`` when that takes longer than until ``deadline``, in seconds since 1970. The first block tells
-    whether threads are worth it: on a local disk they only take turns.
+    Raises ``TimeoutError`` when that takes longer than until ``deadline``, in seconds since 1970.
     """
-    first, *rest = [paths[start : start + BLOCK] for start in range(0, len(paths), BLOCK)] or [()]
-    begun = time.monotonic()
-    found = _of_block(first, deadline)
-    if time.monotonic() - begun <= SLOW_S:
-        return [*found, *chain.from_iterable(_of_block(block, deadline) for block in rest)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [*found, *chain.from_iterable(pool.map(lambda block: _of_block(block, deadline), rest))]
-
-
-def _of_block(paths: Sequence[str], deadline: float) -> list[FileState]:
-    if time.time() > deadline:
+    found = asked(paths, _state, deadline)
+    if len(found) < len(paths):
         raise TimeoutError
-    return [_state(path) for path in paths]
+    return found
 
 
 def _state(path: str) -> FileState:

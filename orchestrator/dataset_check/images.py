@@ -29,7 +29,7 @@ def check_images(split: Split, rule: PixelRule, findings: Findings, *, decode: b
     with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
         found = pool.map(lambda image: look_at(image.file, rule, image.size, decode=decode), split.images.values())
         for (key, image), look in zip(split.images.items(), found, strict=True):
-            _note(image, look, findings)
+            _note(image, look, rule, findings)
             looks.append(look)
             if look.digest is not None:
                 digests[key] = look.digest
@@ -46,12 +46,12 @@ def _settled(split: Split, rule: PixelRule, findings: Findings) -> PixelRule:
         return replace(rule, bit_depth=FULL_DEPTH)
 
 
-def _note(image: CheckedImage, look: Look, findings: Findings) -> None:
+def _note(image: CheckedImage, look: Look, rule: PixelRule, findings: Findings) -> None:
     if look.problem is not None and look.problem != MISSING:
         findings.error("damaged images", image.where, f"{image.file} {look.problem}")
     elif look.suspicion is not None:
-        findings.warning("suspicious images", image.where, f"{image.file} {look.suspicion}; --decode tells")
-    if (message := other_size(image.file, image.size, look.sizes)) is not None:
+        findings.warning("suspicious images", image.where, f"{image.file} {look.suspicion}")
+    if (message := other_size(image.file, image.size, look, rule)) is not None:
         findings.error("images of another size", image.where, message)
 
 

@@ -70,6 +70,12 @@ def validate(data: dict[str, JsonValue], unread: Iterable[KeyPath]) -> tuple[Dra
     return Draft(_study(_patched(repaired, lost)), frozenset(lost), tuple(gone)), problems
 
 
+def without_contents(problems: Iterable[Problem], mistakes: Iterable[Problem]) -> list[Problem]:
+    """Return the problems but for unreadable keys and values of a mapping that is a mistake itself."""
+    wrong = {mistake.path for mistake in mistakes}
+    return [problem for problem in problems if not (problem.hides and problem.path[:-1] in wrong)]
+
+
 def is_below(path: KeyPath, parents: Iterable[KeyPath]) -> bool:
     """Return whether ``path`` is one of ``parents`` or lies within one."""
     return any(path[: len(parent)] == parent for parent in parents if parent)

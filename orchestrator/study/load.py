@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.study.checks import run_checks
-from orchestrator.study.draft import Draft, validate
+from orchestrator.study.draft import Draft, validate, without_contents
 from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import Locations, Problem
 from orchestrator.study.overrides import apply_sets
@@ -50,7 +50,8 @@ def _examine(source: StudySource, *, trust_python: bool) -> tuple[Draft | None, 
     unread = [problem.path for problem in source.problems if problem.hides]
     problems = resolve_paths(source)
     draft, mistakes = validate(source.data, [path for path in unread if path])
-    return draft, [*source.problems, *problems, *mistakes, *run_checks(draft, trust_python=trust_python)]
+    read = without_contents(source.problems, mistakes)
+    return draft, [*read, *problems, *mistakes, *run_checks(draft, trust_python=trust_python)]
 
 
 def _findings(problems: Iterable[Problem], locations: Locations) -> tuple[Finding, ...]:

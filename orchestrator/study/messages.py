@@ -21,6 +21,7 @@ from orchestrator.study.fields import (
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
+from orchestrator.study.schema import NAME
 from orchestrator.study.wording import alternatives, closest, counted, describe, did_you_mean, inline
 from trainers.schema.base import kind_of
 from trainers.schema.terms import term_kinds
@@ -42,7 +43,7 @@ LIMITS = {
     "less_than_equal": ("at most", "le"),
 }
 LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
-PATTERNS = {"string_pattern_mismatch": "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit"}
+PATTERNS = {NAME: "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _explain_union(entries: list[ValidationEntry], root: Any, data: JsonValue) -
         chosen = ruled or entries
     else:
         options = alternatives(filter(None, map(_expected, entries)))
-        yield Problem(furthest.path, f"expected {options}, got {describe(value_at(data, furthest.path))}")
+        yield Problem(furthest.path, f"expected {options}, got {_given(value_at(data, furthest.path))}")
         return
     yield from (_problem(entry, root, data) for entry in chosen)
 
@@ -191,7 +192,7 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
 def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
     if kind in TYPES:
-        return f"expected {TYPES[kind]}, got {describe(value)}"
+        return f"expected {TYPES[kind]}, got {_given(value)}"
     if kind == "literal_error":
         return f"must be {_expected(entry)}, got {describe(value)}{did_you_mean(value, _options(entry))}"
     if kind in LIMITS:
@@ -204,10 +205,17 @@ def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     return _broken_text_rule(entry, value)
 
 
+def _given(value: JsonValue) -> str:
+    """Describe a value of the wrong type."""
+    numbered = isinstance(value, dict) and value and list(value) == [str(number) for number in range(len(value))]
+    return f"{describe(value)}{' of numbers: write its values as a list, in this order' if numbered else ''}"
+
+
 def _broken_text_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
-    if kind in PATTERNS:
-        return f"{PATTERNS[kind]}, got {describe(value)}"
+    if kind == "string_pattern_mismatch":
+        pattern = limits["pattern"]
+        return f"{PATTERNS.get(pattern, f'must match the regular expression {pattern}')}, got {describe(value)}"
     if kind == "string_too_short":
         return "must not be empty"
     if kind == "string_too_long":

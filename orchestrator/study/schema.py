@@ -27,6 +27,7 @@ from trainers.schema.plugins import one_of
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=100.0)]
@@ -247,7 +248,7 @@ class TrackingSection(Section):
 class StudySpec(Section):
     """Hold one study: detectors, data, method, schedule, and search space."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    name: str = Field(pattern=NAME, max_length=100)
     description: str = ""
     dataset: DatasetSpec
     teacher: TeacherSection | None = None

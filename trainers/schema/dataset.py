@@ -1,5 +1,6 @@
 """Define a trial's images and boxes."""
 
+import re
 from collections import Counter
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from trainers.schema.file_names import require_below
 from trainers.schema.image_pipeline import ImagePipeline, Side
 from trainers.schema.image_rule import ImageFiles
 
+IMAGES_DIGEST = re.compile("img-[0-9a-f]{12}")
 ShapeClass = Literal["circle", "square", "triangle"]
 
 
@@ -22,12 +24,26 @@ def require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def require_images_digest(text: str) -> str:
+    """Return a digest of images; raise ``ValueError`` for any other text."""
+    if not IMAGES_DIGEST.fullmatch(text):
+        raise ValueError(f"must be a digest as `stillhouse plan` shows it, img- and 12 of 0-9 and a-f, got {text!r}")
+    return text
+
+
+def require_plain_name(text: str) -> str:
+    """Return the name of a list; raise ``ValueError`` for a path."""
+    if "/" in text or "\\" in text:
+        raise ValueError(f"must be the name of a list, not a path, got {text!r}")
+    return text
+
+
 ClassNames = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(require_distinct)]
 ShapeClasses = Annotated[tuple[ShapeClass, ...], Field(min_length=1), AfterValidator(require_distinct)]
 Path = Annotated[str, Field(min_length=1)]
 MinSide = Annotated[int, Field(ge=1, le=4096)]
 SMALLEST_SIDE = 32  # pixels; mmdet's own filter for training images
-ImagesDigest = Annotated[str, Field(pattern=r"^img-[0-9a-f]{12}$")] | None
+ImagesDigest = Annotated[str, Field(max_length=100), AfterValidator(require_images_digest)] | None
 Below = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(require_below)]
 
 
@@ -76,7 +92,7 @@ class VocPart(Section):
     """
 
     folder: Below
-    set: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\\]+$")] | None = None
+    set: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(require_plain_name)] | None = None
     annotations: Below = "Annotations"
     images: Below = "JPEGImages"
 

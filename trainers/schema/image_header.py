@@ -1,6 +1,8 @@
 """Read the header of an image file: its kind, and the memory of its pixels. Pillow is imported at the first one."""
 
 import io
+import os
+import re
 import struct
 import warnings
 import zlib
@@ -17,7 +19,8 @@ ORIENTATION = 0x0112  # the EXIF tag
 EXCHANGED = range(5, 9)  # orientations that exchange width and height
 SHALLOW = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes of at most 8 bits a channel
 COMMON = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "GIF", "TIFF"}  # formats that OpenCV reads where Pillow can
-MOST_PIXELS = 2**27
+USUAL_MOST = 2**27  # pixels of an image
+MOST_PIXELS = "OPENCV_IO_MAX_IMAGE_PIXELS"  # the variable of the environment that OpenCV, too, reads
 DAMAGE = (ValueError, SyntaxError, struct.error, zlib.error, EOFError, LookupError, TypeError, AttributeError)
 
 
@@ -36,10 +39,15 @@ class Header:
     alpha: bool
 
     @property
+    def turns(self) -> bool:
+        """Return whether the EXIF orientation exchanges width and height."""
+        return self.orientation in EXCHANGED
+
+    @property
     def turned(self) -> tuple[int, int]:
         """Return (width, height) as viewers show the image."""
         width, height = self.stored
-        return (height, width) if self.orientation in EXCHANGED else (width, height)
+        return (height, width) if self.turns else (width, height)
 
     def sizes(self, rule: PixelRule) -> tuple[tuple[int, int], ...]:
         """Return the sizes that an annotation may give."""
@@ -78,22 +86,41 @@ def _opened(file: Path | IO[bytes]) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks about metadata
+            Image.MAX_IMAGE_PIXELS = most_pixels()
             with Image.open(file) as image:
                 yield image
     except UnidentifiedImageError as error:
         raise ImageError("is no image") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"claims to be huge: {error}") from error
+        raise ImageError(_too_large(f"{_first_number(str(error))} pixels")) from error
     except DAMAGE as error:
         if isinstance(error, ImageError):
             raise
         raise ImageError(f"is damaged: {error}") from error
 
 
+def most_pixels() -> int:
+    """Return how many pixels an image may have, for OpenCV and Pillow alike."""
+    given = os.environ.get(MOST_PIXELS, "")
+    return int(given) if given.isdecimal() else USUAL_MOST
+
+
+def _first_number(text: str) -> str:
+    found = re.search(r"\d+", text)
+    return found[0] if found else "too many"
+
+
+def _too_large(found: str) -> str:
+    return (
+        f"claims to be huge: {found}, more than {most_pixels()} in all; cut it into tiles, or set the environment "
+        f"variable {MOST_PIXELS} to more where memory allows"
+    )
+
+
 def _header(image: Any) -> Header:
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise ImageError(f"claims to be huge: {width} x {height} pixels, more than {MOST_PIXELS} in all")
+    if width * height > most_pixels():
+        raise ImageError(_too_large(f"{width} x {height} pixels"))
     deep = any("16" in str(tile[3]) for tile in image.tile)  # colours of 16 bits have a mode of 8
     return Header(
         kind=image.format or "",

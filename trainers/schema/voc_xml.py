@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 LARGEST = 16 * 2**20  # bytes; the largest file of Pascal VOC has 40 thousand
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 Corners = tuple[float, float, float, float]
 
 
@@ -89,7 +90,18 @@ def _object(number: int, element: Any) -> VocObject:
     corners, difficult = _corners(box, number), element.findtext("difficult")
     if difficult in (None, "0", "1"):  # what nearly all files say
         return VocObject(name, corners, difficult == "1")
-    return VocObject(name, corners, _number(element, "difficult", f"object {number}") != 0)
+    return VocObject(name, corners, _flag(difficult, f"object {number}"))
+
+
+def _flag(text: str, where: str) -> bool:
+    """Return whether an object is difficult.
+
+    Pascal VOC's tools and mmdet take every number but 0 for yes; files that grade difficulty would lose their objects.
+    """
+    found = FLAGS.get(text.strip().lower())
+    if found is None:
+        raise VocXmlError(f"{where}: difficult is {text[:40]!r}, not 0 or 1")
+    return found
 
 
 def _corners(box: Any, number: int) -> Corners:

@@ -43,7 +43,7 @@ def voc(root: Path) -> Path:
         (root / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(names))
         for number, name in enumerate(names):
             picture(root / "JPEGImages" / f"{name}.jpg", 10 * colour + number)
-            objects = [("cat", (2, 3, 20, 30), 0), ("dog", (5, 5, 9, 9), number - 1)]
+            objects = [("cat", (2, 3, 20, 30), 0), ("dog", (5, 5, 9, 9), 1 - number)]
             (root / "Annotations" / f"{name}.xml").write_text(xml(objects, file_name=f"{name}.jpg"))
     splits = "".join(f"  {name}: [{{folder: ., set: {name}}}]\n" for name in SPLITS)
     file = root / "data.yaml"

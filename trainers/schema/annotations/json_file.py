@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.annotations.numbers import shown
 from trainers.schema.annotations.reason import reason
 
-MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class JsonFileError(ValueError):
@@ -15,14 +16,17 @@ class JsonFileError(ValueError):
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of ``path``; raises ``JsonFileError``."""
+    """Return the content of ``path``, in UTF-8 with or without a byte order mark; raises ``JsonFileError``.
+
+    An object that has a key twice is refused unless both values are equal: parsers keep one of them in silence.
+    """
     try:
         content = path.read_bytes()
-        if content.startswith(MARKS):
-            raise JsonFileError("begins with a byte order mark, which the training cannot read: save it as plain UTF-8")
+        if content.startswith(UTF_16):
+            raise JsonFileError("is in UTF-16: save it as UTF-8")
         if not content or content.isspace():
             raise JsonFileError("is empty")
-        return json.loads(content.decode("utf-8"))
+        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_object)
     except JsonFileError:
         raise
     except UnicodeDecodeError as error:
@@ -31,3 +35,17 @@ def read_json(path: Path) -> Any:
         raise JsonFileError("is nested too deeply") from error
     except (OSError, ValueError) as error:
         raise JsonFileError(f"cannot be read as JSON: {reason(error)}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _compare_repeated(pairs, found)
+    return found
+
+
+def _compare_repeated(pairs: list[tuple[str, Any]], found: dict[str, Any]) -> None:
+    for key, value in pairs:
+        if value != found[key]:
+            at = f" with the id {shown(found['id'])}" if key != "id" and "id" in found else ""
+            raise JsonFileError(f"has an object{at} with two values of {shown(key)}: keep one of them")

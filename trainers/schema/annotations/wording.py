@@ -1,5 +1,6 @@
 """Word names and values of annotation files for messages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from trainers.schema.annotations.numbers import shown
@@ -8,6 +9,12 @@ from trainers.schema.annotations.numbers import shown
 def visible(name: str) -> str:
     """Return a name or a path as it is, in quotes where spaces around a part of it could not be seen."""
     return name if all(part and part == part.strip() for part in name.lstrip("/").split("/")) else repr(name)
+
+
+def some_of(items: Sequence[str], most: int = 3) -> str:
+    """Return the first items, and how many more there are: ``a, b, c (and 2 more)``."""
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def has(key: str, value: Any) -> str:

@@ -71,8 +71,10 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("no file", lambda root: (root / "train.json").unlink(), UNREADABLE, "No such file"),
     ("empty", put("train.json", b""), UNREADABLE, "train.json: is empty"),
     ("cut", cut("train.json", 0.5), UNREADABLE, "cannot be read as JSON"),
-    ("a byte order mark", lambda root: mark(root / "train.json"), UNREADABLE, "begins with a byte order mark"),
-    ("UTF-16", put("train.json", "{}".encode("utf-16")), UNREADABLE, "begins with a byte order mark"),
+    ("UTF-16", put("train.json", "{}".encode("utf-16")), UNREADABLE, "is in UTF-16"),
+    ("a list twice", raw('{"images": [', '{"images": [], "images": ['), UNREADABLE,
+     "has an object with two values of 'images': keep one of them"),
+    ("a box twice", raw(BOX, f'"bbox": [7, 7, 9, 9], {BOX}'), UNREADABLE, "has an object with the id 1 with two values of 'bbox'"),
     ("Latin-1", put("train.json", b'{"images": "\xe9"}'), UNREADABLE, "is not UTF-8: invalid continuation byte"),
     ("flipped bits", lambda root: flip(root / "train.json"), UNREADABLE, "is not UTF-8"),
     ("deep nesting", put("train.json", b"[" * 200_000), UNREADABLE, "is nested too deeply"),
@@ -132,8 +134,9 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
 ]  # fmt: skip
 
 
-def mark(path: Path) -> None:
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+def without_an_end(root: Path) -> None:
+    """Leave out an image's end mark, and nothing else."""
+    (root / IMAGE).write_bytes((root / IMAGE).read_bytes().removesuffix(b"\xff\xd9") + bytes(9000))
 
 
 def flip(path: Path) -> None:
@@ -203,6 +206,7 @@ VOC_CASES: list[tuple[str, Break, str, str]] = [
     ("text as size", annotated(size=("wide", 48)), UNREADABLE, "width is no number: 'wide'"),
     ("NaN", annotated(("cat", ("nan", 1, 9, 9), 0)), "boxes that are no numbers", "object 1: has the corners (nan"),
     ("a huge number", annotated(("cat", (1, 1, "1e400", 9), 0)), "boxes that are no numbers", "inf"),
+    ("a grade", annotated(("cat", (1, 1, 9, 9), 2)), UNREADABLE, "object 1: difficult is '2', not 0 or 1"),
     ("no area", annotated(("cat", (9, 9, 9, 20), 0)), "boxes without area", "object 1: has no area"),
     ("a box outside", annotated(("cat", (70, 9, 90, 20), 0)), "boxes outside of their images", "lies outside"),
     ("another size", annotated(size=(640, 480)), "images of another size", "annotated are 640 x 480"),
@@ -277,7 +281,7 @@ def second_spelling(content: Content) -> None:
         (voc, annotated(("cat", (1, 1, 99, 9), 0)), "boxes partly outside of their images", "(0, 0, 98, 8)"),
         (voc, annotated(("cat", (0, 1, 9, 9), 0)), "objects with a corner at 0", "write first_pixel: 0"),
         (voc, annotated(("cat", (1, 1, 9, 9), 0), size=None), "images without size", "gives no size"),
-        (coco, cut(IMAGE, 0.9), "suspicious images", "has no end mark"),
+        (coco, without_an_end, "suspicious images", "has no end mark"),
     ],
 )
 def test_what_may_be_meant_is_a_warning(
@@ -302,13 +306,13 @@ def test_equal_names_in_other_folders_are_a_warning(tmp_path: Path, capsys: Any)
 # ------------------------------------------------------------------------------------------------------------- pixels
 
 
-def test_decoding_finds_cut_images(tmp_path: Path, capsys: Any) -> None:
+def test_images_that_are_cut_off_are_errors(tmp_path: Path, capsys: Any) -> None:
     file = coco(tmp_path)
     cut(IMAGE, 0.5)(tmp_path)
-    assert check(file, capsys)[0] == 0
-    code, said = check(file, capsys, "--decode")
-    assert (code, said["counts"]) == (2, {"damaged images": 1})
-    assert "truncated" in said["findings"][0]["message"]
+    for options in ((), ("--decode",)):
+        code, said = check(file, capsys, *options)
+        assert (code, said["counts"]) == (2, {"damaged images": 1})
+        assert "truncated" in said["findings"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -478,7 +482,31 @@ def test_files_without_a_dataset_are_refused(text: str, says: str, tmp_path: Pat
 def test_a_missing_root_is_one_message(tmp_path: Path, capsys: Any) -> None:
     file = coco(tmp_path)
     assert main(["data", "check", str(file), "--set", f"dataset.root={tmp_path / 'gone'}"]) == 2
-    assert capsys.readouterr().err == f"stillhouse: dataset.root: no such folder: {tmp_path / 'gone'}\n"
+    assert capsys.readouterr().err == f"--set dataset.root: no such folder: {tmp_path / 'gone'}\n"
+    file.write_text(file.read_text().replace("root: .", "root: gone"))
+    assert main(["data", "check", str(file)]) == 2
+    assert capsys.readouterr().err == f"{file}:3: dataset.root: no such folder: {tmp_path / 'gone'}\n"
+
+
+def test_findings_about_a_key_are_told_with_its_line(tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    rename(tmp_path)
+    assert [finding["where"] for finding in check(file, capsys)[1]["findings"]] == [f"{file}:4: dataset.classes"]
+
+
+def test_annotations_may_begin_with_a_byte_order_mark(tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    for split in ("train", "val"):
+        path = tmp_path / f"{split}.json"
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    said = check(file, capsys)[1]
+    assert (said["findings"], [split["boxes"] for split in said["splits"]]) == ([], [3, 3])
+
+
+def test_a_key_that_is_repeated_with_the_same_value_is_read(tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    raw(BOX, f"{BOX}, {BOX}")(tmp_path)
+    assert check(file, capsys)[1]["findings"] == []
 
 
 def test_shapes_need_no_check(tmp_path: Path, capsys: Any) -> None:

@@ -141,18 +141,56 @@ def test_images_that_exif_turns_are_warned_of_where_sizes_do_not_tell(orientatio
     assert findings_for(root, "dataset.exif=ignore") == []
 
 
-def test_a_first_image_that_cannot_be_read_is_an_error(root):
-    (root / "images" / "1.jpg").write_bytes(b"<html>404</html>")
-    assert [finding.message for finding in findings_for(root)] == [
-        "data/images/1.jpg is a web page: its download went wrong"
-    ]
+IMAGES = "data/images"
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_images_without_a_byte_are_counted_wherever_they_stand(number, root):
-    (root / "images" / f"{number}.jpg").write_bytes(b"")
-    message = f"1 of 2 image files is empty, the first data/images/{number}.jpg"
-    assert findings_for(root) == [Finding("error", f"study.yaml:{TRAIN}: dataset.train", message)]
+def damage(root: Path, name: str, kind: str) -> None:
+    """Spoil an image of ``write_coco`` in one of the ways in which copies and downloads fail."""
+    path = root / "images" / name
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "web page": b"<html>404</html>"}[kind])
+
+
+@pytest.fixture
+def thirty(tmp_path: Path) -> Path:
+    """Write 30 images a split."""
+    return write_coco(tmp_path / "data", [(1, 2)] * 30)
+
+
+@pytest.mark.parametrize("number", [1, 30])
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("empty", "is empty"), ("cut", "is damaged: "), ("web page", "is a web page: its download went wrong")],
+)
+def test_an_image_that_cannot_be_used_is_found_wherever_it_stands(number, kind, says, thirty, monkeypatch):
+    monkeypatch.setattr("orchestrator.dataset_check.readings.LOOKED_AT", 3)
+    damage(thirty, f"{number}.jpg", kind)
+    [found] = findings_for(thirty)
+    assert (found.level, found.where) == ("error", f"study.yaml:{TRAIN}: dataset.train")
+    assert found.message.startswith(f"1 of 30 images cannot be used: {IMAGES}/{number}.jpg {says}")
+
+
+def test_three_images_that_cannot_be_used_are_named_and_the_others_counted(thirty, monkeypatch):
+    for number in (3, 7, 8, 20, 29):
+        damage(thirty, f"{number}.jpg", "empty")
+    named = ", ".join(f"{IMAGES}/{number}.jpg is empty" for number in (3, 7, 8))
+    [found] = findings_for(thirty)
+    assert found.message == f"5 of 30 images cannot be used: {named} (and 2 more)"
+    monkeypatch.setattr("orchestrator.dataset_check.image_findings.CLOSER_S", -1.0)
+    [found] = findings_for(thirty)
+    assert found.message == f"at least 3 of 30 images cannot be used: {named}"
+
+
+def test_what_looks_odd_and_can_be_read_is_no_error(root):
+    path = root / "images" / "2.jpg"
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(2000))  # some cameras write more after the image
+    assert findings_for(root) == []
+    path.write_bytes(whole.removesuffix(b"\xff\xd9") + bytes(9000))  # room that a download has not filled
+    [found] = findings_for(root)
+    assert (found.level, found.message) == ("warning", f"1 of 2 images can be read but have no end: {IMAGES}/2.jpg")
+    Image.new("RGB", (64, 48)).save(path, "PPM")  # OpenCV reads it by its content
+    assert findings_for(root) == []
 
 
 def test_empty_images_that_are_not_used_stop_nothing(root):
@@ -165,7 +203,38 @@ def test_empty_images_that_are_not_used_stop_nothing(root):
 def test_a_slow_file_system_is_not_asked_for_every_image(root, monkeypatch):
     (root / "images" / "2.jpg").write_bytes(b"")
     monkeypatch.setattr("orchestrator.dataset_check.image_findings.LONGEST_S", -1.0)
-    assert findings_for(root) == []
+    monkeypatch.setattr("orchestrator.dataset_check.image_findings.LEAST_ENDS", 1)
+    found = findings_for(root)
+    assert [finding.level for finding in found] == ["note", "note"]
+    assert all("only the first 1 of 2 images were looked at" in finding.message for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "exif", "says"),
+    [
+        (None, "auto", "width and height are exchanged, as in an image that has been turned"),
+        (
+            6,
+            "apply",
+            "dataset.exif is apply; boxes seem to belong to the pixels as they are stored: set dataset.exif to",
+        ),
+        (
+            6,
+            "ignore",
+            "dataset.exif is ignore; boxes seem to belong to the pixels as viewers show them: set dataset.exif",
+        ),
+    ],
+)
+def test_sizes_that_are_exchanged_are_told_with_their_cause(orientation, exif, says, root):
+    turned = Image.Exif()
+    if orientation:
+        turned[0x0112] = orientation
+    size = (64, 48) if orientation and exif == "apply" else (48, 64)  # 48 x 64 is turned to 64 x 48
+    for path in (root / "images").iterdir():
+        Image.new("RGB", size).save(path, exif=turned)
+    found = findings_for(root, f"dataset.exif={exif}")
+    assert [finding.level for finding in found] == ["warning", "warning"]
+    assert says in found[0].message
 
 
 def twice_as_large(content):
@@ -324,7 +393,7 @@ def test_a_file_may_have_classes_that_the_study_leaves_out(root):
         (b"", "is empty"),
         (b" \n", "is empty"),
         (b'{"images": [', "cannot be read as JSON: Expecting value"),
-        (b"\xff\xfe\x00", "begins with a byte order mark"),
+        (b"\xff\xfe\x00", "is in UTF-16: save it as UTF-8"),
         (b"[]", "holds [] instead of an object"),
         (b"{}", "has no list of images"),
         (b'{"images": [], "annotations": [], "categories": 1}', "categories is no list"),

@@ -54,7 +54,16 @@ WRONG_METHODS = (
 WRONG_FILES = (
     *(
         COCO + line
-        for line in ("classes: [a, a]", "classes: [3]", "classes: [[a]]", "classes: coco", "train_images: 3")
+        for line in (
+            "classes: {0: a, 1: b}",
+            "images_digest: abc",
+            "images_digest: 3",
+            "classes: [a, a]",
+            "classes: [3]",
+            "classes: [[a]]",
+            "classes: coco",
+            "train_images: 3",
+        )
     ),
     *(
         COCO.replace("annotations: a.json", name)
@@ -93,6 +102,18 @@ def test_one_mistake_is_told_once_at_its_line(old: str, new: str, tmp_path: Path
     first = VALID[: VALID.index(old)].count("\n") + 1
     assert level == "error"
     assert first <= int(where.split(":")[1]) <= first + new.rstrip("\n").count("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("classes: {0: a, 1: b}", "got a mapping of numbers: write its values as a list, in this order"),
+        ("images_digest: abc", "must be a digest as `stillhouse plan` shows it, img- and 12 of 0-9 and a-f, got 'abc'"),
+    ],
+)
+def test_a_wrong_value_of_a_dataset_is_told_with_what_to_write(line: str, says: str, tmp_path: Path) -> None:
+    [(_, _, message)] = findings_of(write(tmp_path, edit(SECTION, f"{COCO}  {line}\n")))
+    assert message.endswith(says)
 
 
 WIDE = (

@@ -138,6 +138,17 @@ def test_difficult_objects_are_not_trained_on(tmp_path: Path) -> None:
     assert sample.ignored_instances.labels.tolist() == [1]
 
 
+@pytest.mark.parametrize(
+    ("difficult", "learned"), [("0.0", 2), (" 0 ", 2), ("False", 2), ("1.0", 1), ("\n1\n", 1), ("true", 1)]
+)
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_difficult_is_understood_as_tools_write_it(split: Any, difficult: Any, learned: int, tmp_path: Path) -> None:
+    spec = write_voc_folder(tmp_path)
+    write_part(tmp_path, spec.train[0], {"a": xml([("cat", (5, 7, 32, 24), 0), ("dog", (5, 7, 32, 24), difficult)])})
+    flags = [item["ignore_flag"] for item in instances(build_dataset(spec, split))[0]]
+    assert flags.count(0) == learned
+
+
 def test_training_leaves_out_images_without_objects_and_small_ones(tmp_path: Path) -> None:
     spec = write_voc_folder(tmp_path)
     texts = {"a": xml(SOME), "b": xml([]), "c": xml([("bird", (1, 1, 9, 9), 0)]), "d": xml(SOME, size=(64, 31))}
