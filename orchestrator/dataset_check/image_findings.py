@@ -48,8 +48,9 @@ def _damaged(found: SplitReading, headers: Headers, rule: PixelRule, where: str)
     """Yield the files that training could not read, of all whose ends can be looked at in a moment."""
     ends = asked(found.used, seems_whole, time.time() + LONGEST_S, LEAST_ENDS)
     odd = [path for path, whole in zip(found.used, ends, strict=False) if whole is False]
-    rare = [str(image.file) for image, header in headers if not header.plain]
-    candidates = list(dict.fromkeys((*odd, found.used[0], *rare)))
+    plain = {image.file for image, header in headers if header.plain}
+    others = [str(image.file) for image in found.first if image.file not in plain]
+    candidates = list(dict.fromkeys((*odd, found.used[0], *others)))
     looks = _closer_looks(candidates, rule)
     broken = [f"{path} {look.problem}" for path, look in looks if look.problem not in (None, MISSING)]
     cut = [path for path, look in looks if look.suspicion is not None]

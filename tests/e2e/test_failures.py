@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import cv2
+
 from tests.e2e.stillhouse import stillhouse
 from tests.e2e.test_paper_setting import write_tiny_coco
 
@@ -14,16 +16,25 @@ schedule: {epochs: 1, batch_size: 4, policy: {kind: constant}}
 """
 
 
+def destroy(path: Path) -> None:
+    """Make an image a PNG file whose beginning and end are right, and whose pixels are not: a plan sees no more."""
+    image = cv2.imread(str(path))
+    content = bytearray(cv2.imencode(".png", image)[1].tobytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    path.write_bytes(content)
+
+
 def test_a_broken_image_fails_the_trial_with_its_name(tmp_path: Path) -> None:
     write_tiny_coco(tmp_path / "coco")
     broken = tmp_path / "coco" / "train2017" / "000000000002.jpg"
-    broken.write_bytes(b"not a picture")
+    destroy(broken)
     (tmp_path / "study.yaml").write_text(STUDY)
     answer = stillhouse("run", tmp_path / "study.yaml", "--store", tmp_path / "store", "--json")
     assert answer.code == 1
     assert "Traceback" not in answer.err
     [sentence] = [line for line in answer.err.splitlines() if line.startswith("failed:")]
-    assert "is no image" in sentence
+    assert "is damaged: broken data stream" in sentence
     assert broken.name in sentence
     [trial] = answer.json["trials"]
     assert (trial["status"], trial["checkpoint"]) == ("failed", None)

@@ -181,6 +181,14 @@ def test_three_images_that_cannot_be_used_are_named_and_the_others_counted(thirt
     assert found.message == f"at least 3 of 30 images cannot be used: {named}"
 
 
+def test_a_header_that_is_damaged_between_sound_ends_is_an_error(root):
+    path = root / "images" / "2.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(len(content) - 6) + content[-2:])
+    [found] = findings_for(root)
+    assert (found.level, found.message) == ("error", f"1 of 2 images cannot be used: {IMAGES}/2.jpg is no image")
+
+
 def test_what_looks_odd_and_can_be_read_is_no_error(root):
     path = root / "images" / "2.jpg"
     whole = path.read_bytes()

@@ -35,8 +35,9 @@ from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.predictions.picture import keep_picture
 from trainers.schema import CocoDataset
+from trainers.schema.image_header import read_header
 from trainers.schema.image_pixels import pixels_of
-from trainers.schema.image_rule import PixelRule
+from trainers.schema.image_rule import ImageError, PixelRule
 from trainers.schema.predictions import Limits
 
 SIZE = (WIDTH, HEIGHT)
@@ -241,8 +242,23 @@ def test_the_check_refuses_what_training_refuses_in_the_same_words(name: str, tm
     assert said is not None
     assert words in said
     assert str(caught.value) == f"image {path} {said}"
-    if name != "cut.jpg":  # whose header is whole
-        assert look_at(path, PLAIN, SIZE, decode=False).problem == said
+    assert look_at(path, PLAIN, SIZE, decode=False).problem == said
+
+
+@pytest.mark.parametrize(
+    ("side", "most", "allowed"), [(20, "400", True), (20, "399", False), (14_000, "200000000", True)]
+)
+def test_one_variable_says_how_many_pixels_an_image_may_have(
+    side: int, most: str, allowed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow's own limit, below 14,000 x 14,000, was one that nobody could raise."""
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", most)
+    Image.new("1", (side, side)).save(tmp_path / "large.png")
+    if allowed:
+        assert read_header(tmp_path / "large.png").stored == (side, side)
+    else:
+        with pytest.raises(ImageError, match="20 x 20 pixels, more than 399 in all; cut it into tiles, or set the env"):
+            read_header(tmp_path / "large.png")
 
 
 # ------------------------------------------------------------------------------------------------------------ identity
