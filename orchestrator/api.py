@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
-from orchestrator.execution.checked_plan import checked_plan, with_built
+from orchestrator.execution.checked_plan import checked_plan
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study
@@ -82,7 +82,7 @@ class Study:
         A failed trial is a result with status ``failed``.
         """
         from orchestrator.core import ray_environment
-        from orchestrator.execution.prepare import cluster_at, fetch_weights, require_runnable
+        from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
 
         place = Store(store)
@@ -92,7 +92,7 @@ class Study:
         require_runnable(plan)
         if urls := needed_urls(plan.study):
             fetch_weights(urls)
-            require_runnable(with_built(self.loaded, plan))  # whether they fit is known now that they are here
+            require_fitting(self.loaded, plan)
         place.prepare()
         ray_environment.prepare(address)
         with writing(place):

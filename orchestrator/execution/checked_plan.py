@@ -21,10 +21,5 @@ def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = No
     plan = with_findings(plan, differing_records(plan, store))
     if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
         return plan
-    return with_built(loaded, plan)
-
-
-def with_built(loaded: LoadedStudy, plan: Plan) -> Plan:
-    """Return the plan with everything that building its detectors has found."""
     built = build_detectors(loaded, plan)
     return with_findings(replace(plan, starts=tuple(built.starts.values())), built.findings)

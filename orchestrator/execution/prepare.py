@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.findings import StudyErrors
+from orchestrator.plan.build_check import build_detectors
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.weights import needed_urls
+from orchestrator.study.load import LoadedStudy
 
 if TYPE_CHECKING:
     from orchestrator.tracking.tracker import Tracker
@@ -26,6 +28,13 @@ def require_runnable(plan: Plan) -> None:
         raise UserError("provide the missing files listed above before running the study")
     if plan.resources.concurrent == 0:
         raise UserError("no trial fits on this machine: lower scaling, or pass --address of a larger cluster")
+
+
+def require_fitting(loaded: LoadedStudy, plan: Plan) -> None:
+    """Raise ``StudyErrors`` when weights that have just been fetched do not fit their detectors."""
+    errors = [finding for finding in build_detectors(loaded, plan).findings if finding.level == "error"]
+    if errors:
+        raise StudyErrors(errors)
 
 
 def cluster_at(address: str) -> Machine:

@@ -84,8 +84,18 @@ def is_unresolved(name: str) -> bool:
 
 def file_keys(data: JsonValue) -> Iterator[KeyPath]:
     """Yield every key path whose value names a file or folder."""
+    yield from place_keys(data)
+    yield from config_keys(data)
+
+
+def place_keys(data: JsonValue) -> Iterator[KeyPath]:
+    """Yield every key path whose value names data or a checkpoint: those are read where they are, and never shipped."""
     yield from FILES
     yield from _searched(data, START)
+
+
+def config_keys(data: JsonValue) -> Iterator[KeyPath]:
+    """Yield every key path whose value names a local detector config."""
     for path in (*CONFIGS, *_searched(data, ("config",))):
         name = value_at(data, path)
         if isinstance(name, str) and "::" not in name:

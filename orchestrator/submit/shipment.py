@@ -16,7 +16,7 @@ from orchestrator.core.errors import UserError
 from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import KeyPath
 from orchestrator.study.overrides import apply_sets
-from orchestrator.study.paths import FILES, file_keys, put, resolve_paths, value_at
+from orchestrator.study.paths import config_keys, place_keys, put, resolve_paths, value_at
 from trainers.schema.config_files import read_config
 
 STUDY = "study.yaml"
@@ -56,13 +56,11 @@ def ship(path: Path | str, sets: Iterable[str] = ()) -> Shipment:
     written, resolved = (apply_sets(read_source(Path(path)), sets) for _ in range(2))
     resolve_paths(resolved)
     files: dict[str, bytes] = {}
-    for key in list(file_keys(written.data)):
-        name = value_at(resolved.data, key)
-        if not isinstance(name, str) or not name:
-            continue
-        if key in FILES:
+    for key in list(place_keys(written.data)):
+        if isinstance(name := value_at(resolved.data, key), str) and name:
             put(written.data, key, _located(written, key))
-        else:
+    for key in list(config_keys(written.data)):
+        if isinstance(name := value_at(resolved.data, key), str) and name:
             put(written.data, key, _add(files, Path(name)))
     files[STUDY] = as_yaml(written.data).encode()
     if sum(map(len, files.values())) > LARGEST:

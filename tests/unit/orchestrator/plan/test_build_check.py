@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from orchestrator.api import Study
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.execution.checked_plan import checked_plan
 from orchestrator.plan import build_check
 from orchestrator.plan.build_check import End, build_detectors
 from orchestrator.plan.plan import make_plan
+from orchestrator.reports.plan_table import plan_json
 from orchestrator.study.load import LoadedStudy, load_study
 from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import TRAINED, VALID, edit, write
-from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema import remote
+from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit, StartAnswer
 from trainers.schema.record import Outcome, write_outcome
 from trainers.schema.terms import BUILT_IN, BckdCls
 from trainers.schema.zoo import configs_dir
@@ -230,3 +233,95 @@ def test_findings_of_building_are_among_the_plans(tmp_path: Path, monkeypatch: p
     [error] = [finding for finding in plan.findings if finding.level == "error"]
     assert isinstance(error, Finding)
     assert error.message == "no"
+
+
+# ------------------------------------------------------------------------------------------------- detectors as a start
+
+
+START = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: {kind: checkpoint, path: coco.pth}\n"
+RANDOM_STUDENT = "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n  weights: random\n"
+GFL_URL_NAME = "gfl_r50_fpn_1x_coco_20200629_121244-25944287.pth"
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, problem: str | None = None) -> Asked:
+    """Let the process answer each unit that starts from a detector with a report, or a problem."""
+    found: Asked = []
+
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+        found.extend(request.units)
+        wrong = (BuildProblem(part="start", message=problem),) if problem else ()
+        start = StartAnswer(said="all but 2", report={"tensors": 5})
+        answers = [
+            BuildAnswer(key=unit.key, problems=wrong, start=None if wrong else start)
+            if unit.starts
+            else BuildAnswer(key=unit.key)
+            for unit in request.units
+        ]
+        return answers, End(0, "")
+
+    monkeypatch.setattr(build_check, "_run", run)
+    return found
+
+
+def test_a_start_is_reported_by_every_plan_and_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"a": torch.ones(1)}, tmp_path / "coco.pth")
+    asked, text = starting(monkeypatch), edit(RANDOM_STUDENT, START)
+    line = text.splitlines().index("  weights: {kind: checkpoint, path: coco.pth}") + 1
+    for _ in range(2):
+        plan = checked_plan(loaded(tmp_path, text), Store(tmp_path / "store"), LAPTOP)
+        told = [str(finding) for finding in plan.findings if finding.level == "note"]
+        where = f"{tmp_path}/study.yaml:{line}: student.weights"
+        assert told == [f"{where}: note: all but 2"]
+        assert plan_json(plan)["starts"] == [{"where": where, "tensors": 5}]
+    assert [unit.starts for unit in asked] == [True]
+    torch.save({"a": torch.zeros(1)}, tmp_path / "coco.pth")
+    findings(tmp_path, text)
+    assert len(asked) == 2
+    findings(tmp_path, text, "dataset.classes=[circle, square]")  # whose rows are taken follows from the names
+    assert len(asked) == 3
+
+
+def test_a_start_that_does_not_fit_is_told_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"a": torch.ones(1)}, tmp_path / "coco.pth")
+    asked = starting(monkeypatch, "of another architecture")
+    detector = "detector: {config: teacher.py, weights: {kind: checkpoint, path: coco.pth}}"
+    text = VALID.replace(TRAINED, f"teacher:\n  kind: train\n  {detector}\n")
+    line = text.splitlines().index(f"  {detector}") + 1
+    for _ in range(2):
+        found = findings(tmp_path, text)
+        assert found == [f"study.yaml:{line}: teacher.detector.weights: of another architecture"]
+    assert len([unit for unit in asked if unit.starts]) == 2
+
+
+def test_a_public_start_is_built_once_it_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = starting(monkeypatch)
+    text = edit(
+        RANDOM_STUDENT, START.replace("{kind: checkpoint, path: coco.pth}", "{kind: zoo, name: gfl_r50_fpn_1x_coco}")
+    )
+    assert findings(tmp_path, text) == []
+    assert asked == []
+    (tmp_path / "cache" / "weights").mkdir(parents=True)
+    torch.save({"a": torch.ones(1)}, tmp_path / "cache" / "weights" / GFL_URL_NAME)
+    assert [told.rpartition(": ")[2] for told in findings(tmp_path, text)] == ["all but 2"]
+    assert len(asked) == 1
+
+
+def test_a_public_start_that_does_not_fit_ends_the_run_once_it_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = edit(
+        RANDOM_STUDENT, START.replace("{kind: checkpoint, path: coco.pth}", "{kind: zoo, name: gfl_r50_fpn_1x_coco}")
+    )
+    starting(monkeypatch, "of another architecture")
+    here = tmp_path / "cache" / "weights" / GFL_URL_NAME
+
+    def fetch(url: str) -> None:
+        here.parent.mkdir(parents=True)
+        torch.save({"a": torch.ones(1)}, here)
+
+    monkeypatch.setattr(remote, "fetch", fetch)
+    study = Study(tmp_path / "study.yaml", (), True, loaded(tmp_path, text))
+    with pytest.raises(StudyErrors, match=r"student\.weights: of another architecture"):
+        study.run(tmp_path / "store")
+    assert here.exists()
+    assert not (tmp_path / "store").exists()

@@ -61,6 +61,21 @@ def test_a_relative_folder_of_data_becomes_the_place_that_it_means_here(tmp_path
     assert f'"root": "{tmp_path}/coco"'.encode() in ship(coco(tmp_path, "./x/../coco")).files["study.yaml"]
 
 
+def test_a_checkpoint_that_students_start_from_stays_where_it_is(tmp_path):
+    (tmp_path / "coco.pth").write_bytes(b"PK")
+    start = "weights: {kind: checkpoint, path: coco.pth}"
+    alone = BASE.replace("weights: random", start)
+    searched = [
+        "student: [{weights: {kind: checkpoint, path: coco.pth}}]",
+        "student.weights: [random, {kind: checkpoint, path: coco.pth}]",
+    ]
+    for text in (alone, *(f"{BASE}search: {{space: {{{space}}}}}\n" for space in searched)):
+        (tmp_path / "study.yaml").write_text(text)
+        shipment = ship(tmp_path / "study.yaml")
+        assert set(shipment.files) == {"study.yaml"}
+        assert f'"path": "{tmp_path}/coco.pth"'.encode() in shipment.files["study.yaml"]
+
+
 def test_a_local_config_travels_with_its_content(tmp_path):
     (tmp_path / "own.py").write_text("model = dict()\n")
     (tmp_path / "study.yaml").write_text(BASE.replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", "own.py"))

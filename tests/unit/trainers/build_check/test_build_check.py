@@ -8,9 +8,10 @@ import torch
 
 from tests.unit.trainers.tiny import CONFIG
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.build_check.check import main, problems_of
+from trainers.build_check.check import answer_to, main, problems_of
 from trainers.schema import Bckd, Detector, MethodSpec, Teacher, Weights
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
+from trainers.schema.detector import CheckpointWeights
 from trainers.schema.method import Gid, Ld, PkdMethod
 
 CLASSES = ("cat", "dog", "cow")
@@ -135,3 +136,33 @@ def test_units_are_answered_in_their_order(tmp_path: Path) -> None:
     lines = (tmp_path / "answers").read_text().splitlines()
     answers = [BuildAnswer.model_validate_json(line) for line in lines]
     assert [(answer.key, len(answer.problems)) for answer in answers] == [("a", 0), ("b", 1)]
+
+
+# ------------------------------------------------------------------------------------------------- detectors as a start
+
+
+def starts(folder: Path, theirs: Any, names: tuple[str, ...], detector: Detector) -> BuildAnswer:
+    torch.save({"meta": {"dataset_meta": {"classes": names}}, "state_dict": theirs.state_dict()}, folder / "coco.pth")
+    weights = CheckpointWeights(kind="checkpoint", path=str(folder / "coco.pth"))
+    unit = BuildUnit(key="k", student=detector.model_copy(update={"weights": weights}), starts=True)
+    return answer_to(unit, CLASSES)
+
+
+def test_a_start_is_reported_in_words_and_as_data(tmp_path: Path) -> None:
+    theirs = woken(config_of("gfl"), 1, 5)
+    answer = starts(tmp_path, theirs, ("pig", "cat", "hen", "fox", "elk"), tiny())
+    assert answer.problems == ()
+    assert answer.start is not None
+    tensors = len(theirs.state_dict())
+    assert answer.start.said.startswith(
+        f"{tensors - 2} of {tensors} tensors are taken from coco.pth; of 2 (bbox_head.gfl_"
+    )
+    assert answer.start.said.endswith("the rows of cat, those of dog, cow start fresh")
+    assert answer.start.report["classes_taken"] == ["cat"]
+    assert BuildAnswer.model_validate_json(answer.model_dump_json()) == answer
+
+
+def test_a_start_of_another_architecture_is_a_problem_of_the_weights(tmp_path: Path) -> None:
+    [problem] = starts(tmp_path, woken(config_of("atss"), 1), CLASSES, tiny()).problems
+    assert problem.part == "start"
+    assert "is of another architecture than the detector: " in problem.message
