@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trainers.schema.compatibility import fits, misfits, presets
-from trainers.schema.heads import HeadSpec, heads
+from trainers.schema.heads import HeadSpec, heads, other_head
 from trainers.schema.method import MethodSpec, terms_of
 
 YES, NO = "yes", "-"
@@ -12,12 +12,11 @@ YES, NO = "yes", "-"
 
 def compatibility() -> list[dict[str, Any]]:
     """Return a row for each preset: its terms, and for each head whether the method works when both detectors have it."""
-    known = list(heads().values())
-    return [_row(name, method, known) for name, method in presets().items()]
+    return [_row(name, method, _columns()) for name, method in presets().items()]
 
 
 def across() -> list[str]:
-    """Return the methods that work with any two heads."""
+    """Return the methods that work with any two heads that are described."""
     known = list(heads().values())
     pairs = [(teacher, student) for teacher in known for student in known]
     return [name for name, method in presets().items() if all(fits(method, *pair) for pair in pairs)]
@@ -25,7 +24,7 @@ def across() -> list[str]:
 
 def detectors() -> list[str]:
     """Return the detectors' names, in the matrix's order of columns."""
-    return [spec.detector for spec in heads().values()]
+    return [spec.detector for spec in _columns()]
 
 
 def reasons() -> list[str]:
@@ -33,7 +32,7 @@ def reasons() -> list[str]:
     return [
         f"{name} on {spec.detector}: {reason}"
         for name, method in presets().items()
-        for spec in heads().values()
+        for spec in _columns()
         for reason in dict.fromkeys(misfits(method, spec, spec))
     ]
 
@@ -46,6 +45,11 @@ def markdown() -> str:
         terms = " + ".join(f"`{term}`" for term in row["terms"])
         lines.append(_line([f"`{row['method']}`", terms, *_marks(row, lambda fit: YES if fit else NO)]))
     return "\n".join(lines) + "\n"
+
+
+def _columns() -> list[HeadSpec]:
+    """Return the heads that are described, and one that stands for all others."""
+    return [*heads().values(), other_head("a head that is not described")]
 
 
 def _row(name: str, method: MethodSpec, known: Sequence[HeadSpec]) -> dict[str, Any]:

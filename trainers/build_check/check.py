@@ -19,11 +19,13 @@ from trainers.detectors.explain import explained
 from trainers.errors import TrialError
 from trainers.schema import Detector, MethodSpec, NoDistillation, Teacher, Weights
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit, StartAnswer
+from trainers.schema.heads import OTHERS
 from trainers.schema.method import inherits
 
 SIDE = (
     192  # pixels: the coarsest level of the usual five has 2 x 2 cells, so that every norm has something to normalise
 )
+OTHER_SIDE = 384  # pixels: the coarsest level of SSD still has a cell, and CornerNet's halve evenly
 IMAGES = 2
 ALONE = NoDistillation(kind="none")
 
@@ -115,7 +117,7 @@ def _teacher(teacher: Teacher, classes: tuple[str, ...]) -> Any:
         load_weights(model, teacher.weights, "teacher", classes)
     frozen = FrozenTeacher(model)
     with explained("ask it as a teacher"):
-        frozen.forward(model.data_preprocessor(_batch(), True)["inputs"])
+        frozen.forward(model.data_preprocessor(_batch(_side(model)), True)["inputs"])
     return frozen
 
 
@@ -130,23 +132,31 @@ def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
     what = "train it" if teacher is None else f"distil with {method.kind}"
     with explained(what):
         distiller = Distiller(student, method, teacher=teacher)
-        data = student.data_preprocessor(_batch(), True)
+        side = max(_side(student), SIDE if teacher is None else _side(teacher.detector))
+        data = student.data_preprocessor(_batch(side), True)
         head_outputs = None
         if teacher is not None:
             require_pair(method, teacher.adapter, distiller.adapter)
             teacher.serve(method)
-            head_outputs = teacher.forward(teacher.detector.data_preprocessor(_batch(), True)["inputs"])
+            head_outputs = teacher.forward(teacher.detector.data_preprocessor(_batch(side), True)["inputs"])
             if inherits(method):
                 inherit(student, teacher.detector)
         distiller(data["inputs"], data["data_samples"], head_outputs, TargetCache())
 
 
-def _batch() -> dict[str, Any]:
+def _side(detector: Any) -> int:
+    """Return the sides of an image that is large enough for a detector."""
+    from trainers.distill.adapters.base import spec_of
+
+    return OTHER_SIDE if spec_of(detector).detector == OTHERS else SIDE
+
+
+def _batch(side: int) -> dict[str, Any]:
     """Return images of noise with one object each, as mmdet's pipelines put them together."""
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
 
-    size = (SIDE, SIDE)
+    size = (side, side)
     pixels = torch.randint(0, 256, (IMAGES, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     box, label = torch.tensor([[32.0, 32.0, 128.0, 128.0]]), torch.zeros(1, dtype=torch.int64)
     samples = []

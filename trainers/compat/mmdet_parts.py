@@ -52,3 +52,37 @@ def copy_without_waiting(detector: Any, wanted: bool) -> None:
     mmdet's configs have a setting for this, but it would stand in exported configs.
     """
     detector.data_preprocessor._non_blocking = wanted
+
+
+def hidden_state(detector: Any) -> dict[str, Any]:
+    """Return the running numbers that the parts of a detector keep outside their tensors, as plain data by part.
+
+    ``DynamicRoIHead`` (Dynamic R-CNN) moves the threshold of its assigner and the beta of its box loss by means over
+    its last steps.
+    """
+    return {name: _dynamic_state(part) for name, part in _dynamic_parts(detector).items()}
+
+
+def restore_hidden_state(detector: Any, state: dict[str, Any]) -> None:
+    """Restore the result of ``hidden_state``."""
+    parts = _dynamic_parts(detector)
+    for name, saved in state.items():
+        part = parts[name]
+        part.iou_history, part.beta_history = list(saved["ious"]), list(saved["betas"])
+        for threshold, value in saved["thresholds"].items():
+            setattr(part.bbox_assigner, threshold, value)
+        part.bbox_head.loss_bbox.beta = saved["beta"]
+
+
+def _dynamic_parts(detector: Any) -> dict[str, Any]:
+    return {name: part for name, part in detector.named_modules() if hasattr(part, "iou_history")}
+
+
+def _dynamic_state(part: Any) -> dict[str, Any]:
+    thresholds = ("pos_iou_thr", "neg_iou_thr", "min_pos_iou")
+    return {
+        "ious": [float(value) for value in part.iou_history],
+        "betas": [float(value) for value in part.beta_history],
+        "thresholds": {name: float(getattr(part.bbox_assigner, name)) for name in thresholds},
+        "beta": float(part.bbox_head.loss_bbox.beta),
+    }

@@ -27,6 +27,16 @@ import torchvision
 from torch import Tensor
 from torch.nn import functional
 
+from trainers.compat.attention_ops import ms_deform_attn_backward, ms_deform_attn_forward
+from trainers.compat.half_inputs import widen
+from trainers.compat.region_ops import nms_match, roi_align_backward, roi_align_forward
+from trainers.compat.window_ops import (
+    carafe_backward,
+    carafe_forward,
+    masked_col2im_forward,
+    masked_im2col_forward,
+)
+
 NAME = "mmcv._ext"
 
 # The sizes that torchvision wants, in its order, as mmcv's wrappers for either version of the operator spell them.
@@ -287,11 +297,6 @@ def unmasked(features: Tensor) -> Tensor:
     return features.new_zeros(len(features), 1)
 
 
-def widen(*tensors: Tensor) -> list[Tensor]:
-    """Return the tensors in float32 where they are narrower: torchvision has no bfloat16 kernel, and few for half."""
-    return [tensor.to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors]
-
-
 @torch.no_grad()
 def sigmoid_focal_loss_forward(
     logits: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
@@ -353,5 +358,14 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
         modulated_deform_conv_backward,
         sigmoid_focal_loss_forward,
         sigmoid_focal_loss_backward,
+        roi_align_forward,
+        roi_align_backward,
+        nms_match,
+        ms_deform_attn_forward,
+        ms_deform_attn_backward,
+        carafe_forward,
+        carafe_backward,
+        masked_im2col_forward,
+        masked_col2im_forward,
     )
 } | {"get_compiler_version": not_compiled, "get_compiling_cuda_version": not_compiled}

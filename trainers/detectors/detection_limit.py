@@ -9,11 +9,20 @@ def limit_detections(model: Any, most: int) -> None:
     """Change mmdet's config of a model so that it keeps ``most`` detections of an image.
 
     At COCO's 100 the config stays as it is. Above, the candidates of each pyramid level before non-maximum suppression
-    (``nms_pre``, 1000 for 100 in mmdet's configs) rise in proportion: each object takes several of them.
+    (``nms_pre``, 1000 for 100 in mmdet's configs) rise in proportion: each object takes several of them. In two-stage
+    detectors proposals count as such candidates. A detector with queries finds no more objects than it has of these.
     """
     settings = model.get("test_cfg")
     if most == COCO_DETECTIONS or not settings:
         return
-    settings.max_per_img = most
-    if settings.get("nms_pre", 0) > 0 and most > COCO_DETECTIONS:
-        settings.nms_pre = settings.nms_pre * most // COCO_DETECTIONS
+    last = settings.get("rcnn", settings)
+    last.max_per_img = min(most, model.get("num_queries", most))
+    if most > COCO_DETECTIONS:
+        for stage in (settings, settings.get("rpn", {})):
+            _raise(stage, "nms_pre", most)
+        _raise(settings.get("rpn", {}), "max_per_img", most)
+
+
+def _raise(settings: Any, key: str, most: int) -> None:
+    if settings.get(key, 0) > 0:
+        settings[key] = settings[key] * most // COCO_DETECTIONS

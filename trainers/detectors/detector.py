@@ -12,12 +12,14 @@ from mmengine.registry import init_default_scope
 
 from trainers.compat.mmdet_parts import copy_without_waiting
 from trainers.data.seeding import seed_everything
+from trainers.detectors.classes import set_classes
 from trainers.detectors.detection_limit import limit_detections
 from trainers.detectors.explain import explained
-from trainers.detectors.overrides import override, pad_to_coarsest_stride
+from trainers.detectors.overrides import override, pad_to_coarsest_stride, start_untrained
 from trainers.errors import TrialError
 from trainers.formats.pretrained import imagenet_weights, load_imagenet
 from trainers.schema import Detector
+from trainers.schema.boxes_alone import untrainable
 from trainers.schema.image_pipeline import COCO_DETECTIONS
 from trainers.schema.zoo import OWN, PREFIX, own_config
 
@@ -42,9 +44,10 @@ def model_config(detector: Detector, num_classes: int, max_detections: int = COC
     """
     model = _read_model(detector)
     with explained(f"use detector config {detector.config}"):
-        model.bbox_head.num_classes = num_classes
+        set_classes(model, num_classes)
         model.backbone.init_cfg = None
         model.init_cfg = None
+        start_untrained(model)
         # its batch-wise resizing draws from hidden state: sizes come from the study (dataset.batch_scales) instead
         model.data_preprocessor.pop("batch_augments", None)
         override(model, detector)
@@ -59,8 +62,8 @@ def _read_model(detector: Detector) -> Any:
         model = Config.fromfile(path).get("model")
     if not isinstance(model, dict):
         raise TrialError(f"cannot read detector config {detector.config}: it describes no model")
-    if "bbox_head" not in model:
-        raise TrialError(f"detector config {detector.config} has no bbox_head: only one-stage detectors are supported")
+    if (why := untrainable(model)) is not None:
+        raise TrialError(f"detector config {detector.config} cannot be trained: {why}")
     return model
 
 

@@ -16,7 +16,13 @@ from trainers.schema.overrides import (
 from trainers.schema.pyramid import GROUP, scaled
 
 BASE_CHANNELS = 64
-NORMED_HEADS = ("GFLHead", "ATSSHead", "FCOSHead")  # their convolutions have a group norm unless told otherwise
+QUERIES = "decoder"  # the part of a detector like DETR that a config always gives
+NORMED_HEADS = (
+    "GFLHead",
+    "ATSSHead",
+    "FCOSHead",
+    "CenterNetUpdateHead",
+)  # their convolutions have a group norm unless told otherwise
 
 
 def override(model: Any, detector: Detector) -> None:
@@ -32,7 +38,8 @@ def override(model: Any, detector: Detector) -> None:
     if detector.width != 1.0:
         _set_width(model, detector.width)
     if backbone.type in DEPTHS and (detector.backbone_depth is not None or detector.width != 1.0):
-        _necks(model)[0].in_channels = _stages(backbone)
+        first, stages = _necks(model)[0], _stages(backbone)
+        first.in_channels = stages[-1] if isinstance(first.in_channels, int) else stages  # YOLOF's neck reads one map
     if detector.weights == "random":
         _unfreeze(backbone)
     if detector.freeze is not None and not detector.freeze.says_nothing:
@@ -68,6 +75,8 @@ def _set_block_depth(model: Any, depth: float) -> None:
 def _set_width(model: Any, width: float) -> None:
     """Scale backbone, neck and head; neck and head get multiples of 32 channels."""
     problem = width_problem(model.backbone.type)
+    if problem is None and QUERIES in model:
+        problem = f"cannot be set: {model.type} reads the pyramid by queries, whose channels stay as they are"
     if problem is not None:
         raise TrialError(f"width {problem}")
     if model.backbone.type in DEPTHS:
@@ -78,8 +87,26 @@ def _set_width(model: Any, width: float) -> None:
     first.out_channels = scaled(first.out_channels, width)
     for part in others:
         _scale(part, ("in_channels", "out_channels"), width)
-    _scale(model.bbox_head, ("in_channels", "feat_channels"), width)
-    _keep_groups_above_one(model.bbox_head)
+    if "bbox_head" in model:
+        _scale(model.bbox_head, ("in_channels", "feat_channels"), width)
+        _keep_groups_above_one(model.bbox_head)
+    else:
+        _widen_two_stages(model, width)
+
+
+def _widen_two_stages(model: Any, width: float) -> None:
+    """Scale those channels of proposals and second stage that come from the neck."""
+    _scale(model.rpn_head, ("in_channels", "feat_channels"), width)
+    second = model.get("roi_head") or {}
+    extractors, heads = (_each(second.get(key)) for key in ("bbox_roi_extractor", "bbox_head"))
+    for part in extractors:
+        _scale(part, ("out_channels",), width)
+    for part in heads:
+        _scale(part, ("in_channels",), width)
+
+
+def _each(parts: Any) -> list[Any]:
+    return list(parts) if isinstance(parts, list | tuple) else [] if parts is None else [parts]
 
 
 def _scale(part: Any, keys: tuple[str, ...], width: float) -> None:
@@ -125,7 +152,8 @@ def _keep_groups_above_one(head: Any) -> None:
 
 def _unfreeze(backbone: Any) -> None:
     """Unfreeze a whole backbone, including its batch norms."""
-    for key, value in (("frozen_stages", -1), ("norm_eval", False)):
+    none_frozen = 0 if backbone.type == "EfficientNet" else -1  # its stages count from the first to be frozen
+    for key, value in (("frozen_stages", none_frozen), ("norm_eval", False)):
         if key in backbone or backbone.type in DEPTHS:  # a ResNet's norms are frozen unless told otherwise
             backbone[key] = value
     _train_norms(backbone)
@@ -148,6 +176,13 @@ def _train_norms(backbone: Any) -> None:
     """Train scale and shift of batch norms whose config keeps them as they are, as Caffe's do."""
     if "requires_grad" in backbone.get("norm_cfg", {}):
         backbone.norm_cfg.requires_grad = True
+
+
+def start_untrained(model: Any) -> None:
+    """Leave the second backbone of a recursive pyramid (DetectoRS) without the weights that its config names."""
+    for neck in _each(model.get("neck")):
+        if "rfp_backbone" in neck:
+            neck.rfp_backbone.pretrained = neck.rfp_backbone.init_cfg = None
 
 
 def pad_to_coarsest_stride(model: Any) -> None:

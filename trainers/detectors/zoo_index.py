@@ -6,12 +6,13 @@ Reading the configs runs their code, which is why this happens once, at a develo
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.boxes_alone import part, type_name, untrainable
 from trainers.schema.heads import BUILT_IN
 from trainers.schema.zoo import configs_dir
 
@@ -72,13 +73,13 @@ def describe_all(root: Path) -> Iterator[dict[str, Any]]:
 
 def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
     """Return the row of one model; unspecified settings are left out."""
-    head, backbone, neck = _part(model, "bbox_head"), _part(model, "backbone"), _part(model, "neck")
+    head, backbone, neck = part(model, "bbox_head"), part(model, "backbone"), part(model, "neck")
     row = {
         "path": name,
-        "detector": _type_name(model),
-        "head": _type_name(head),
-        "num_classes": _number(head or _part(model.get("roi_head") or {}, "bbox_head"), "num_classes"),
-        "backbone": _type_name(backbone),
+        "detector": type_name(model),
+        "head": type_name(head),
+        "num_classes": _number(head or part(model.get("roi_head") or {}, "bbox_head"), "num_classes"),
+        "backbone": type_name(backbone),
         "depth": _number(backbone, "depth"),
         "deformable": any(backbone.get("stage_with_dcn") or ()) or None,
         "pretrained": _pretrained(backbone),
@@ -87,6 +88,7 @@ def describe(name: str, model: dict[str, Any]) -> dict[str, Any]:
         "stacked_convs": _number(head, "stacked_convs"),
         "feat_channels": _number(head, "feat_channels"),
         "coding": _coding(head),
+        "untrainable": untrainable(model),
     }
     return {key: value for key, value in row.items() if value is not None}
 
@@ -97,26 +99,12 @@ def render(mmdet: str, rows: list[dict[str, Any]]) -> str:
     return f'{{"mmdet":{json.dumps(mmdet)},"configs":[\n{lines}\n]}}\n'
 
 
-def _part(model: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return one part of a model; of a sequence (necks, cascaded heads) the last, which makes the output."""
-    part = model.get(key)
-    if isinstance(part, list | tuple):
-        part = part[-1] if part else None
-    return part if isinstance(part, dict) else {}
-
-
-def _type_name(part: dict[str, Any]) -> str | None:
-    """Return ``type`` as a name: configs in the new style give the class itself."""
-    kind = part.get("type")
-    return kind if kind is None or isinstance(kind, str) else kind.__name__
-
-
-def _coding(head: dict[str, Any]) -> str | None:
+def _coding(head: Mapping[str, Any]) -> str | None:
     """Return a digest of the settings that define a head's outputs, for heads that students can have."""
-    if _type_name(head) not in {spec.head for spec in BUILT_IN}:
+    if type_name(head) not in {spec.head for spec in BUILT_IN}:
         return None
     said = {key: head[key] for key in CODING if key in head and head[key] != CODING[key]}
-    return hashlib.sha256(json.dumps([_type_name(head), _plain(said)], sort_keys=True).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps([type_name(head), _plain(said)], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _plain(value: Any) -> Any:
@@ -128,18 +116,18 @@ def _plain(value: Any) -> Any:
     return value.__name__ if isinstance(value, type) else value
 
 
-def _number(part: dict[str, Any], key: str) -> int | None:
-    value = part.get(key)
+def _number(section: Mapping[str, Any], key: str) -> int | None:
+    value = section.get(key)
     return value if isinstance(value, int) else None
 
 
-def _levels(neck: dict[str, Any]) -> int | None:
+def _levels(neck: Mapping[str, Any]) -> int | None:
     """Return the number of a neck's outputs; necks that do not say it, such as YOLOX's, have one for each input."""
     inputs = neck.get("in_channels")
     return _number(neck, "num_outs") or (len(inputs) if isinstance(inputs, list | tuple) else None)
 
 
-def _pretrained(backbone: dict[str, Any]) -> str | None:
+def _pretrained(backbone: Mapping[str, Any]) -> str | None:
     found = backbone.get("init_cfg")
     return found.get("checkpoint") if isinstance(found, dict) and found.get("type") == "Pretrained" else None
 

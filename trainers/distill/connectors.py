@@ -4,6 +4,7 @@ They are no part of the student: neither its average nor its export contains the
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,23 +15,31 @@ from torch import Tensor, nn
 from trainers.data.seeding import derive
 from trainers.errors import TrialError
 
-SIDE = 128  # pixels: every stride up to 128 gives a map of its own size
+SIDES = (128, 512)  # pixels: every stride up to 128 gives a map of its own size; SSD needs more to have all its levels
 T = TypeVar("T", bound=nn.Module)
-Shape = tuple[int, int]  # a level's channels, and the rows of its map of a SIDE x SIDE image
+Shape = tuple[int, int]  # a level's channels, and the rows of its map of the small image
 
 
 @torch.no_grad()
 def pyramid_shapes(detector: Any) -> tuple[Shape, ...]:
     """Return the shapes of a detector's pyramid, finest first, by showing it a small black image; nothing is changed."""
     modes = [(module, module.training) for module in detector.modules()]
-    weight = next(detector.parameters())
     detector.eval()
     try:
-        features = detector.extract_feat(weight.new_zeros(1, 3, SIDE, SIDE))
+        features = _features(detector)
     finally:
         for module, mode in modes:
             module.training = mode
     return tuple((level.shape[1], level.shape[2]) for level in features)
+
+
+def _features(detector: Any) -> Any:
+    """Return the features of the smallest black image that the detector can take."""
+    weight = next(detector.parameters())
+    for side in SIDES[:-1]:
+        with suppress(RuntimeError):  # of a kernel that is larger than its map
+            return detector.extract_feat(weight.new_zeros(1, 3, side, side))
+    return detector.extract_feat(weight.new_zeros(1, 3, SIDES[-1], SIDES[-1]))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ class Evidence:
         if not places:
             return f"no single level or image, images {self._named(range(len(self.image_ids)))}"
         levels = sorted({level for level, _ in places})
-        strides = self.head_outputs.adapter.head.prior_generator.strides
-        where = ", ".join(f"level {level} (stride {_side(strides[level])})" for level in levels)
+        strides = self.head_outputs.adapter.level_strides
+        where = ", ".join(f"level {level}" + (f" (stride {strides[level]})" if strides else "") for level in levels)
         return f"{where}, images {self._named(sorted({image for _, image in places}))}"
 
     def _places(self, name: str, terms: Mapping[str, Term]) -> Iterator[tuple[int, int]]:
@@ -54,7 +54,3 @@ def infinite_outputs(outs: Any) -> Iterator[tuple[int, int]]:
         for level, values in enumerate(levels):
             broken: Tensor = ~torch.isfinite(values).flatten(1).all(1)
             yield from ((level, int(image)) for image in broken.nonzero())
-
-
-def _side(stride: Any) -> int:
-    return int(stride[0] if isinstance(stride, tuple | list) else stride)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from trainers.distill.adapters.base import Adapter
+from trainers.distill.adapters.base import Adapter, spec_of
 from trainers.errors import TrialError
 from trainers.formats.codings import coding
 from trainers.schema.compatibility import ANCHOR_FREE, misfits, needs_of
-from trainers.schema.heads import HeadSpec, find_head
 from trainers.schema.method import MethodSpec
 from trainers.schema.terms import Need
 
@@ -24,7 +23,7 @@ def require_pair(method: MethodSpec, teacher: Adapter, student: Adapter) -> None
 
 
 def _problems(method: MethodSpec, teacher: Adapter, student: Adapter) -> Iterator[str]:
-    yield from misfits(method, _spec(teacher), _spec(student))
+    yield from misfits(method, spec_of(teacher.detector), spec_of(student.detector))
     needs = needs_of(method)
     if needs <= ANCHOR_FREE:
         return
@@ -35,9 +34,3 @@ def _problems(method: MethodSpec, teacher: Adapter, student: Adapter) -> Iterato
     counts = [getattr(adapter.head, "num_base_priors", 1) for adapter in (teacher, student)]
     if counts[0] != counts[1]:
         yield f"{method.kind} needs as many anchors at a place: the teacher has {counts[0]}, the student {counts[1]}"
-
-
-def _spec(adapter: Adapter) -> HeadSpec:
-    spec = find_head(type(adapter.head).__name__)
-    assert spec is not None  # it has an adapter
-    return spec

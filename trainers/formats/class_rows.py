@@ -40,11 +40,12 @@ def reorder(model: Any, order: ClassOrder) -> None:
     that scores by softmax has the background behind them, which stays there. Raises ``TrialError`` for a head that does
     not say which of its tensors these are.
     """
-    head = model.bbox_head
+    head = getattr(model, "bbox_head", None)
     spec = find_head(type(head).__name__)
-    if spec is None or not spec.classifier:
+    if head is None or spec is None or not spec.classifier:
+        owner = type(model if head is None else head).__name__
         raise TrialError(
-            f"the checkpoint has the classes in another order ({', '.join(order.theirs)}), and {type(head).__name__} does "
+            f"the checkpoint has the classes in another order ({', '.join(order.theirs)}), and {owner} does "
             "not say which of its tensors belong to classes: give dataset.classes in the checkpoint's order"
         )
     outputs = int(getattr(head, "cls_out_channels", head.num_classes))

@@ -11,7 +11,7 @@ from torch import nn
 
 from trainers.errors import TrialError
 from trainers.formats.class_rows import class_tensors, order_for, reorder
-from trainers.formats.codings import apart
+from trainers.formats.codings import Apart, apart
 from trainers.formats.layouts import ModelWeights, StateDict, find_weights
 from trainers.formats.state_loading import Misshapen, load_through_hooks
 from trainers.formats.torch_data import read_data, require_stored
@@ -22,7 +22,8 @@ from trainers.schema.pickled_objects import Opaque
 from trainers.schema.record import DamagedFile
 from trainers.schema.remote import URL, FetchError, fetch
 
-BACKBONE = "backbone."
+BACKBONE, HEAD = "backbone.", "bbox_head"
+OTHER_HEADS = ("bbox_head.", "rpn_head.", "roi_head.")
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,11 @@ def inherit(student: nn.Module, teacher: nn.Module) -> Coverage:
     Parts of the head whose outputs mean something else in the student's head are left out, and named with the reason.
     The coverage counts the student's tensors outside its backbone. The inheriting strategy of FGD and ICD.
     """
-    differing = apart(student.bbox_head, teacher.bbox_head)
+    heads = getattr(student, HEAD, None), getattr(teacher, HEAD, None)
+    if None in heads:  # a second stage, which means nothing to other detectors
+        differing = Apart(() if type(student) is type(teacher) else OTHER_HEADS)
+    else:
+        differing = apart(*heads)
     state = {key: value for key, value in teacher.state_dict().items() if not key.startswith(BACKBONE)}
     left_out = {key for key in (*student.state_dict(), *state) if differing.holds(key)}
     coverage = load_state(student, {key: value for key, value in state.items() if key not in left_out})

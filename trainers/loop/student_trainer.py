@@ -289,5 +289,10 @@ def _parallel(distiller: Distiller, device: torch.device) -> Any:
         distiller,
         device_ids=device_ids,
         broadcast_buffers=False,
-        find_unused_parameters=type(distiller.student.backbone).__name__ in UNUSED_PARTS or distiller.rests,
+        find_unused_parameters=distiller.rests or _rests(distiller),
     )
+
+
+def _rests(distiller: Distiller) -> bool:
+    """Return whether parts of the student may get no gradient: of a head that is not described nobody knows."""
+    return distiller.adapter.may_rest or type(distiller.student.backbone).__name__ in UNUSED_PARTS

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from trainers.schema.heads import HeadSpec
+from trainers.schema.heads import OTHERS, HeadSpec, heads
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.terms import Need, TermSection
 
@@ -13,6 +13,10 @@ ANCHOR_FREE = frozenset({Need.FEATURES})
 
 def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
     """Yield why ``method`` cannot distil ``teacher`` into ``student``, a sentence each; nothing when it can."""
+    beyond = next(_beyond_features(method, teacher, student), None)
+    if beyond is not None:
+        yield beyond
+        return
     for term in terms_of(method):
         yield from _lacking(term, term.teacher_needs, teacher)
         if student != teacher:
@@ -53,6 +57,17 @@ def presets() -> dict[str, Any]:
 def needs_of(method: MethodSpec) -> frozenset[Need]:
     """Return everything that a method's terms need of student and teacher alike."""
     return frozenset(need for term in terms_of(method) for need in term.needs)
+
+
+def _beyond_features(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
+    """Yield the needs of a method that a head which is not described cannot meet, and the detectors that can."""
+    terms = terms_of(method)
+    asked = {need for term in terms for need in term.teacher_needs}, {need for term in terms for need in term.needs}
+    for head, needs in zip((teacher, student), asked, strict=True):
+        missing = sorted(needs - head.gives)
+        if head.detector == OTHERS and missing:
+            givers = ", ".join(spec.detector for spec in heads().values() if needs <= spec.gives)
+            yield f"{method.kind} needs {', '.join(missing)}, which {head.head} does not give: {givers} do"
 
 
 def _lacking(term: TermSection, asked: frozenset[Need], head: HeadSpec) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""List the detection heads that can be distilled, and the outputs of each for distillation terms.
+"""List the detection heads that are described, and the outputs of each for distillation terms.
 
-Imports nothing heavy. A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a
+A head that is not described gives terms the pyramid features alone. Imports nothing heavy. A plug-in adds a head by an entry point in the group ``stillhouse.heads`` that names a
 ``HeadSpec``.
 """
 
@@ -13,6 +13,7 @@ from trainers.schema.terms import Need, no_need
 GROUP = "stillhouse.heads"
 DENSE = frozenset({Need.LOGITS, Need.BOXES, Need.ASSIGNMENT, Need.FEATURES})
 ANCHORED = DENSE | {Need.PRIORS, Need.MATCHING, Need.HEAD_FEATURES}
+OTHERS = "other detectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ BUILT_IN = (
 
 @cache
 def heads() -> dict[str, HeadSpec]:
-    """Return the heads that can be distilled, by mmdet's class name: the built-in ones, then plug-ins'."""
+    """Return the heads that are described, by mmdet's class name: the built-in ones, then plug-ins'."""
     found: dict[str, HeadSpec] = {}
     for spec in (*BUILT_IN, *plugged(GROUP, HeadSpec)):
         fault = _fault(spec, found)
@@ -121,5 +122,15 @@ def _fault(spec: HeadSpec, found: dict[str, HeadSpec]) -> str | None:
 
 
 def find_head(name: str | None) -> HeadSpec | None:
-    """Return the spec of the head with this class name, ``None`` when it cannot be distilled."""
+    """Return the spec of the head with this class name, ``None`` when it is not described."""
     return None if name is None else heads().get(name)
+
+
+def other_head(name: str) -> HeadSpec:
+    """Return the spec of a head that is not described: it gives pyramid features, and mmdet's own losses."""
+    return HeadSpec(name, OTHERS, "trainers.distill.adapters.other:OtherAdapter", frozenset({Need.FEATURES}))
+
+
+def head_spec(head: str | None, detector: str) -> HeadSpec:
+    """Return the spec of a detector's head, by the class names of both; ``head`` is ``None`` for two-stage detectors."""
+    return find_head(head) or other_head(head or detector)

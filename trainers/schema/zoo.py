@@ -24,7 +24,7 @@ class ZooConfig:
     ``pretrained`` is the checkpoint that the config gives its backbone to start from; ``deformable`` says whether the
     backbone has deformable convolutions; ``num_outs`` is the number of pyramid levels, ``stacked_convs`` and
     ``feat_channels`` are the head's; ``coding`` is a digest of the settings that define the meaning of the head's
-    outputs. ``None`` stands for unspecified values.
+    outputs; ``untrainable`` says why no study can train the detector. ``None`` stands for unspecified values.
     """
 
     path: str
@@ -40,6 +40,7 @@ class ZooConfig:
     stacked_convs: int | None = None
     feat_channels: int | None = None
     coding: str | None = None
+    untrainable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from trainers.errors import TrialError
 from trainers.schema.error_text import first_line
 from trainers.state.ema import StudentAverage
 
-ADDED = ("connectors", "weights")  # keys of a state that are there where a method's terms have such things
+ADDED = ("connectors", "weights", "head")  # keys of a state that are there where terms or a head keep such things
 
 
 class TrainState:
     """Hold the state that resumes a training, to the bit.
 
-    That is the student, its average, its terms' connectors and held weights, the optimizer, the schedulers and the step;
+    That is the student, its average, its terms' connectors and held weights, its head's running numbers (rank 0's), the
+    optimizer, the schedulers and the step;
     and, within an epoch, each worker's own part: loss sums, the probe's findings, the statistics of batch norms that
     train, and the time spent. Random numbers and the data's order are functions of the step.
     """
@@ -35,6 +36,7 @@ class TrainState:
     ) -> None:
         self._student, self._average = distiller.student, average
         self._connectors, self._weights = distiller.connectors, distiller.weights
+        self._adapter = distiller.adapter
         self._optimizer, self._schedulers, self._device = optimizer, schedulers, device
         self.step, self.spent_s = 0, 0.0  # seconds that the epoch took before this process went on with it
         self.meter = LossMeter()
@@ -47,7 +49,7 @@ class TrainState:
 
     def shared(self) -> dict[str, Any]:
         """Return the state that all workers share (batch-norm statistics of an epoch that has begun: this worker's)."""
-        added = (self._connectors.state_dict(), self._weights.state_dict())
+        added = (self._connectors.state_dict(), self._weights.state_dict(), self._adapter.state())
         return {
             "step": self.step,
             "student": self._student.state_dict(),
@@ -117,6 +119,7 @@ class TrainState:
         self._student.load_state_dict(state["student"])
         self._connectors.load_state_dict(state.get("connectors", {}))
         self._weights.load_state_dict(state.get("weights", {}), self._device)
+        self._adapter.load_state(state.get("head", {}))
 
     def _go_on(self, begun: list[dict[str, Any]]) -> None:
         mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)

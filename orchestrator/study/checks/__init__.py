@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.study.checks.context import Context, gather
-from orchestrator.study.checks.detectors import check_detectors, check_starts, check_student_heads
+from orchestrator.study.checks.detectors import check_detectors, check_starts, check_students
 from orchestrator.study.checks.method import check_methods, check_timing
 from orchestrator.study.checks.schedule import (
     check_batches,
@@ -28,7 +28,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("schedule",), check_learning_rates),
     ((), check_detectors),
     ((), check_starts),
-    ((), check_student_heads),
+    ((), check_students),
     (("teacher", "method"), check_presence),
     (("teacher",), check_checkpoint),
     (("teacher", "dataset"), check_classes),

@@ -9,9 +9,8 @@ from orchestrator.study.inherit import absent, is_file
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import is_unresolved
 from orchestrator.study.schema import TrainedTeacher, ZooTeacher
-from orchestrator.study.wording import alternatives, did_you_mean
+from orchestrator.study.wording import did_you_mean
 from trainers.schema.detector import Detector, Freeze, ZooWeights
-from trainers.schema.heads import find_head, heads
 from trainers.schema.overrides import block_depth_problem, depth_problem, freeze_problem, width_problem
 from trainers.schema.pretrained import none_known, pretrained_weights
 from trainers.schema.zoo import (
@@ -89,17 +88,16 @@ def _check_zoo_start(site: Site, weights: ZooWeights) -> Iterator[Problem]:
             )
 
 
-def check_student_heads(context: Context) -> Iterator[Problem]:
-    """Yield students whose head this release cannot train."""
+def check_students(context: Context) -> Iterator[Problem]:
+    """Yield students that nothing can train from boxes alone."""
     for variant in context.students:
-        yield from check_head(find_config(variant.section.config), variant.origin("config"))
+        yield from check_trainable(find_config(variant.section.config), variant.origin("config"))
 
 
-def check_head(config: ZooConfig | None, path: KeyPath) -> Iterator[Problem]:
-    """Yield a problem when the head is known and not supported."""
-    if config is not None and find_head(config.head) is None:
-        head = config.head or f"the head of {config.detector}"
-        yield Problem(path, f"{head} is not supported: this release distils {alternatives(heads())}")
+def check_trainable(config: ZooConfig | None, path: KeyPath) -> Iterator[Problem]:
+    """Yield a problem when the detector is known and cannot be trained from boxes alone."""
+    if config is not None and config.untrainable is not None:
+        yield Problem(path, f"{config.detector} cannot be trained here: {config.untrainable}")
 
 
 def _sites(context: Context) -> Iterator[Site]:

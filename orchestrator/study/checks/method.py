@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import product
 
 from orchestrator.study.checks.context import Context
-from orchestrator.study.checks.detectors import check_head
+from orchestrator.study.checks.detectors import check_trainable
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import TeacherSection, ZooTeacher
 from orchestrator.study.variants import Variant
 from trainers.schema.compatibility import misfits
 from trainers.schema.detector import Detector
-from trainers.schema.heads import find_head
+from trainers.schema.heads import head_spec
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.pyramid import Pyramid, pyramid_of
 from trainers.schema.schedule import Schedule
@@ -23,12 +23,12 @@ COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method
 
 
 def check_methods(context: Context) -> Iterator[Problem]:
-    """Yield a teacher whose head nothing can distil, and each method that cannot distil it into a student."""
+    """Yield a teacher that could not have been trained here, and each method that cannot distil it into a student."""
     teacher, distilling = context.study.teacher, context.distilling()
     if teacher is None or not distilling:
         return
     config = config_of(teacher)
-    wrong = list(check_head(config, config_path(teacher)))
+    wrong = list(check_trainable(config, config_path(teacher)))
     yield from wrong
     if config is None or wrong:
         return
@@ -60,9 +60,9 @@ def _check_pair(
     method: Variant[MethodSpec], teacher: TeacherSection, config: ZooConfig, student: Variant[Detector]
 ) -> Iterator[Problem]:
     own = find_config(student.section.config)
-    theirs, mine = find_head(config.head), find_head(own.head if own else None)
-    if own is None or theirs is None or mine is None:
-        return  # a local config, which is known only when it is built; an unknown head is reported elsewhere
+    if own is None or own.untrainable:
+        return  # a local config, which is known only when it is built; an untrainable one is reported elsewhere
+    theirs, mine = (head_spec(one.head, one.detector) for one in (config, own))
     reasons = list(misfits(method.section, theirs, mine))
     if not reasons:
         pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)

@@ -16,7 +16,7 @@ from trainers.distill.head_outputs import Anchors, HeadFeatures, HeadOutputs
 from trainers.distill.losses import align_statistics
 from trainers.distill.taps import Tap
 from trainers.errors import TrialError
-from trainers.schema.heads import find_head, heads
+from trainers.schema.heads import HeadSpec, head_spec
 from trainers.schema.plugins import resolved
 from trainers.schema.schedule import Precision
 from trainers.schema.terms import Need, TapPoint
@@ -70,9 +70,10 @@ class Adapter(ABC):
 
     outputs_class: ClassVar[type[HeadOutputs]]
     shares_targets: ClassVar[bool] = True  # False where the assignment depends on the student's predictions
+    may_rest: ClassVar[bool] = False  # True where layers of the head may get no gradient in a step
 
     def __init__(self, detector: Any) -> None:
-        self.detector, self.head = detector, detector.bbox_head
+        self.detector, self.head = detector, head_of(detector)
         self._taps: dict[TapPoint, Tap] = {}
         self.constants = Constants()
 
@@ -156,6 +157,12 @@ class Adapter(ABC):
             del self.head.get_targets
 
     @property
+    def level_strides(self) -> list[int] | None:
+        """Return each level's stride in pixels, ``None`` where the head does not say it."""
+        strides = getattr(getattr(self.head, "prior_generator", None), "strides", None)
+        return None if strides is None else [int(s[0] if isinstance(s, tuple | list) else s) for s in strides]
+
+    @property
     def assigner(self) -> str:
         """Name how this head assigns targets: heads with equal names assign alike."""
         return (
@@ -164,6 +171,13 @@ class Adapter(ABC):
 
     def enter_epoch(self, epoch: int) -> None:  # noqa: B027  (most heads do not ask)
         """Tell the head which epoch, counted from 0, the next batch belongs to."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the head keeps from step to step outside its tensors, as plain data; empty for most heads."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:  # noqa: B027  (most heads keep nothing)
+        """Restore the result of ``state``."""
 
     def close(self, closing: bool) -> None:  # noqa: B027  (most heads change nothing)
         """Switch to how the head is trained in a schedule's closing epochs, or back."""
@@ -187,13 +201,22 @@ class Adapter(ABC):
         raise NotImplementedError
 
 
+def head_of(detector: Any) -> Any:
+    """Return the part of a detector that predicts: its dense head, or the second stage; one without either itself."""
+    parts = (getattr(detector, name, None) for name in ("bbox_head", "roi_head"))
+    return next((part for part in parts if part is not None), detector)
+
+
+def spec_of(detector: Any) -> HeadSpec:
+    """Return the spec of a detector's head."""
+    head = getattr(detector, "bbox_head", None)
+    return head_spec(None if head is None else type(head).__name__, type(detector).__name__)
+
+
 def adapter_for(detector: Any) -> Adapter:
-    """Return the adapter of a detector; raise ``TrialError`` when its head is none that can be distilled."""
-    name = type(getattr(detector, "bbox_head", None)).__name__
-    spec = find_head(name)
-    if spec is None:
-        raise TrialError(f"no adapter for detection head {name}; supported: {', '.join(heads())}")
-    found: Adapter = resolved(spec.adapter, f"the head {name}")(detector)
+    """Return the adapter of a detector; heads that are not described share one."""
+    spec = spec_of(detector)
+    found: Adapter = resolved(spec.adapter, f"the head {spec.head}")(detector)
     return found
 
 

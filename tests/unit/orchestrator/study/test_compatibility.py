@@ -12,7 +12,7 @@ from orchestrator.study.fingerprint import canonical_json, canonical_method
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.study_text import write
 from trainers.schema.compatibility import fits, misfits, presets
-from trainers.schema.heads import HeadSpec, heads
+from trainers.schema.heads import HeadSpec, heads, other_head
 from trainers.schema.method import Bckd, CrossKd, FeatureMethod, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
 from trainers.schema.terms import BckdCls, BckdLoc, Need, Pkd
 
@@ -22,14 +22,16 @@ GFL, ATSS, RETINA = (
 )
 # What the literature allows: box distributions exist on GFL alone, GID compares regression deltas, CrossKD needs a head
 # of stacked convolutions for classes and boxes apart, and YOLOX, RTMDet and TOOD assign by their own predictions.
+FEATURES_ALONE = {"other detectors"}  # a head that nobody has described gives nothing else
 ALL = {"GFL", "ATSS", "FCOS", "RetinaNet", "YOLOX", "RTMDet", "TOOD", "VFNet"}
 EXPECTED = {
     "bckd": ALL,
     "ld (main)": {"GFL"},
     "ld (full)": {"GFL"},
-    "pkd": ALL,
+    "pkd": ALL | FEATURES_ALONE,
     "pkd+bckd": ALL,
-    **dict.fromkeys(("cwd", "mgd", "fgd", "feature"), ALL),
+    **dict.fromkeys(("cwd", "mgd", "fgd"), ALL | FEATURES_ALONE),
+    "feature": ALL,  # weighs by the teacher's scores
     "gid-response": {"ATSS", "FCOS", "RetinaNet", "VFNet"},
     "crosskd": {"GFL", "ATSS", "FCOS", "RetinaNet", "RTMDet", "VFNet"},
 }
@@ -40,7 +42,7 @@ ACROSS = ["pkd", "cwd", "mgd", "fgd", "feature"]  # what compares pyramid featur
 
 def test_the_matrix_is_what_the_methods_need_and_the_heads_have():
     found = {
-        name: {head.detector for head in heads().values() if fits(method, head, head)}
+        name: {head.detector for head in (*heads().values(), other_head("AnyHead")) if fits(method, head, head)}
         for name, method in presets().items()
     }
     assert found == EXPECTED

@@ -176,13 +176,21 @@ MISTAKES = [
         "no such file: gfl/gfl_r50_fpn_1x_coco.py (did you mean mmdet::gfl/gfl_r50_fpn_1x_coco.py?)",
     ),
     Mistake(
-        "unsupported head",
+        "detector that needs more than boxes",
         "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
-        "  config: mmdet::paa/paa_r50_fpn_1x_coco.py",
+        "  config: mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
         9,
         "student.config",
-        "PAAHead is not supported: this release distils GFLHead, ATSSHead, FCOSHead, RetinaHead, YOLOXHead, RTMDetSepBNHead, "
-        "TOODHead or VFNetHead",
+        "MaskRCNN cannot be trained here: it needs masks of the objects, not boxes alone",
+    ),
+    Mistake(
+        "method that reads a head which is not described",
+        "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "  config: mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+        7,
+        "teacher.detector.config",
+        "bckd needs anchor weights and normaliser, classification logits, decoded boxes, which FasterRCNN does not give: "
+        "GFL, ATSS, FCOS, RetinaNet, YOLOX, RTMDet, TOOD, VFNet do",
     ),
     Mistake(
         "other head than the student",

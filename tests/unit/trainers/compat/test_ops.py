@@ -86,8 +86,8 @@ def test_a_compiled_module_already_imported_is_respected(
 
 def test_an_operator_without_counterpart_names_itself_and_the_way_out(without_ops: ModuleType) -> None:
     ops.install()
-    operator = without_ops._ext.carafe_forward
-    with pytest.raises(NotImplementedError, match=r"'carafe_forward'.*compiled mmcv"):
+    operator = without_ops._ext.border_align_forward
+    with pytest.raises(NotImplementedError, match=r"'border_align_forward'.*compiled mmcv"):
         operator(torch.zeros(1), kernel_size=5)
 
 

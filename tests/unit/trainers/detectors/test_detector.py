@@ -147,9 +147,48 @@ def test_a_path_out_of_a_collection_is_refused(name: str) -> None:
         model_config(Detector(config=name), CLASSES)
 
 
-def test_a_two_stage_detector_is_refused() -> None:
-    with pytest.raises(TrialError, match="has no bbox_head"):
-        model_config(Detector(config="mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"), CLASSES)
+def test_what_needs_more_than_boxes_is_refused_with_the_reason() -> None:
+    with pytest.raises(TrialError, match="cannot be trained: it needs masks of the objects, not boxes alone"):
+        model_config(Detector(config="mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"), CLASSES)
+
+
+def test_every_stage_gets_the_classes() -> None:
+    cascade = model_config(Detector(config="mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py"), CLASSES)
+    assert [head.num_classes for head in cascade.roi_head.bbox_head] == [CLASSES] * 3
+    v3det = Detector(config="mmdet::v3det/faster_rcnn_r50_fpn_8x4_sample1e-3_mstrain_v3det_2x.py")
+    head = model_config(v3det, CLASSES).roi_head.bbox_head
+    assert (head.num_classes, head.loss_cls.num_classes) == (CLASSES, CLASSES)
+
+
+def test_a_detector_without_classes_is_for_one() -> None:
+    proposals = Detector(config="mmdet::rpn/rpn_r50_fpn_1x_coco.py")
+    assert "num_classes" not in model_config(proposals, 1).rpn_head
+    with pytest.raises(TrialError, match="RPN does not tell classes apart, and the dataset has 3"):
+        model_config(proposals, 3)
+
+
+def test_width_scales_both_stages_and_leaves_queries_alone() -> None:
+    narrow = Detector(config="mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py", width=0.25, weights="random")
+    model = model_config(narrow, CLASSES)
+    assert (model.neck.out_channels, model.rpn_head.in_channels, model.rpn_head.feat_channels) == (64, 64, 64)
+    assert model.roi_head.bbox_roi_extractor.out_channels == 64
+    assert [head.in_channels for head in model.roi_head.bbox_head] == [64] * 3
+    queries = Detector(config="mmdet::detr/detr_r50_8xb2-150e_coco.py", width=0.5, weights="random")
+    with pytest.raises(TrialError, match="width cannot be set: DETR reads the pyramid by queries"):
+        model_config(queries, CLASSES)
+
+
+def test_a_depth_reaches_a_neck_that_reads_one_map() -> None:
+    model = model_config(Detector(config="mmdet::yolof/yolof_r50-c5_8xb8-1x_coco.py", backbone_depth=18), CLASSES)
+    assert model.neck.in_channels == 512
+
+
+def test_detections_are_limited_in_the_last_stage_and_by_queries() -> None:
+    cascade = Detector(config="mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py")
+    found = model_config(cascade, CLASSES, 200).test_cfg
+    assert (found.rcnn.max_per_img, found.rpn.max_per_img, found.rpn.nms_pre) == (200, 2000, 2000)
+    queries = model_config(Detector(config="mmdet::detr/detr_r50_8xb2-150e_coco.py"), CLASSES, 200)
+    assert queries.test_cfg.max_per_img == 100
 
 
 # ------------------------------------------------------------------------------------------------------------ weights

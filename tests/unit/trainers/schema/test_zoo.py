@@ -109,6 +109,7 @@ def test_row_describes_parts_that_are_lists() -> None:
         "type": "X",
         "neck": [{"type": "FPN", "out_channels": 256}, {"type": "DyHead", "out_channels": 128}],
         "backbone": {"type": "SwinTransformer"},
+        "rpn_head": {},
         "roi_head": {"bbox_head": [{"num_classes": 20}]},
     }
     assert describe("x.py", model) == {
@@ -118,6 +119,30 @@ def test_row_describes_parts_that_are_lists() -> None:
         "backbone": "SwinTransformer",
         "neck_channels": 128,
     }
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("gfl/gfl_r50_fpn_1x_coco.py", None),
+        ("dino/dino-4scale_r50_8xb2-12e_coco.py", None),
+        ("grid_rcnn/grid-rcnn_r50_fpn_gn-head_2x_coco.py", None),  # has a head for grids, which it makes from boxes
+        ("boxinst/boxinst_r50_fpn_ms-90k_coco.py", None),  # learns masks from boxes
+        ("rpn/rpn_r50_fpn_1x_coco.py", None),
+        ("mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", "masks of the objects"),
+        ("rtmdet/rtmdet-ins_s_8xb32-300e_coco.py", "masks of the objects"),
+        ("yolact/yolact_r50_1xb8-55e_coco.py", "masks of the objects"),
+        ("fast_rcnn/fast-rcnn_r50_fpn_1x_coco.py", "the boxes that another detector proposes"),
+        ("glip/glip_atss_swin-t_a_fpn_dyhead_16xb2_ms-2x_funtune_coco.py", "texts"),
+        ("qdtrack/qdtrack_faster-rcnn_r50_fpn_4e_base.py", "tracks of objects through videos"),
+        ("soft_teacher/soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.01-coco.py", "images without boxes beside those with"),
+        ("lad/lad_r50-paa-r101_fpn_2xb8_coco_1x.py", "the trained teacher that its config names"),
+    ],
+)  # fmt: skip
+def test_a_config_tells_what_its_detector_needs_beside_boxes(config: str, reason: str | None) -> None:
+    found = zoo.find_config(f"mmdet::{config}")
+    assert found is not None
+    assert found.untrainable == (reason and f"it needs {reason}, not boxes alone")
 
 
 def test_list_has_one_config_a_line() -> None:
