@@ -45,6 +45,12 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str) -> None:
             assert serious_faults(page) == [], view
 
 
+def test_the_names_of_views_stay_beside_the_page(look: Watched, address: str) -> None:
+    page = look.show(address, "overview")
+    wider = "links => links.filter(link => link.scrollWidth > link.clientWidth).map(link => link.textContent)"
+    assert page.locator("nav a, .views a").evaluate_all(wider) == []
+
+
 def test_hostile_names_and_values_are_text(look: Watched, address: str) -> None:
     for view in VIEWS:
         page = look.show(address, view)
