@@ -17,6 +17,7 @@ from trainers.schema.annotations.kinds import (
 )
 from trainers.schema.annotations.problems import problems
 from trainers.schema.annotations.usage import listed
+from trainers.schema.dataset import source_splits
 
 UNREAD = (
     f"annotations above {READABLE >> 20} MiB are checked when training begins; trials' ids stand for their content, not for how "
@@ -36,13 +37,21 @@ def annotation_findings(
         if is_too_large(dataset, split):
             yield Finding("note", where, UNREAD)
         return
+    if split in source_splits(dataset):
+        yield from _of_files(found, dataset, split, where, unknown)
+    if found.notes.stopping is None:
+        yield from (Finding(item.level, where, item.message) for item in problems(found.usage, dataset, unknown))
+        yield from _left_out(found, where)
+
+
+def _of_files(
+    found: SplitReading, dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]
+) -> Iterator[Finding]:
+    """Yield findings about the files that a split is read from."""
     yield from _stopping(found, where, unknown)
     if not missing_from(dataset, split):  # a folder that is not there explains its images
         yield from _missing(found, where)
     yield from _doubtful(found, where)
-    if found.notes.stopping is None:
-        yield from (Finding(item.level, where, item.message) for item in problems(found.usage, dataset, unknown))
-        yield from _left_out(found, where)
 
 
 def _stopping(found: SplitReading, where: str, unknown: Collection[str]) -> Iterator[Finding]:

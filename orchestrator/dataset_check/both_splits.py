@@ -4,42 +4,58 @@ import filecmp
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from trainers.schema import CocoDataset, VocDataset
-from trainers.schema.annotations import FileDataset
+from trainers.schema.annotations import FileDataset, SplitName, sources
+from trainers.schema.dataset import splits_of, voc_parts
 
 WORTHLESS = "AP would be that of images which are trained on"
 
 
-def common_source(dataset: FileDataset) -> str | None:
-    """Return the sentence that says that both splits are read from the same files, if they are."""
+def measured_splits(dataset: FileDataset) -> tuple[SplitName, ...]:
+    """Return the splits that must be apart from those before them: ``val``, and ``test`` where there is one."""
+    return splits_of(dataset)[1:]
+
+
+def common_source(dataset: FileDataset, split: SplitName = "val") -> str | None:
+    """Return the sentence that says that a split is read from files that ``train`` is read from, if it is."""
+    if dataset.split is not None:
+        return None
     if isinstance(dataset, VocDataset):
-        shared = [part for part in dataset.val if part in dataset.train]
+        shared = [part for part in voc_parts(dataset, split) if part in voc_parts(dataset, "train")]
         names = [f"{part.folder}/{part.set or part.annotations}" for part in shared]
     else:
-        files = {path.resolve() for path in _annotations(dataset)}
-        names = [dataset.val.annotations] if len(files) == 1 else []
-    return f"both splits are read from {', '.join(names)}: {WORTHLESS}" if names else None
+        trained = {path.resolve() for path in sources(dataset, "train")}
+        found = [path for path in sources(dataset, split) if path.resolve() in trained]
+        names = [os.path.relpath(path, dataset.root) for path in found]
+    both = "both splits are" if split == "val" else f"train and {split} are"
+    return f"{both} read from {', '.join(names)}: {WORTHLESS}" if names else None
 
 
-def copied_annotations(dataset: FileDataset) -> str | None:
-    """Return the sentence that says that the annotations of one split are a copy of the other's, if they are."""
-    if isinstance(dataset, VocDataset):
+def copied_annotations(dataset: FileDataset, split: SplitName = "val") -> str | None:
+    """Return the sentence that says that the annotations of a split are a copy of ``train``'s, if they are."""
+    if not isinstance(dataset, CocoDataset) or dataset.split is not None:
         return None
-    train, val = _annotations(dataset)
-    if train.resolve() == val.resolve() or not (train.is_file() and val.is_file()):
-        return None
-    same = filecmp.cmp(train, val, shallow=False)
-    return f"{val} has the content of {train}: are the images copies, too? {WORTHLESS}" if same else None
+    pairs = product(sources(dataset, "train"), sources(dataset, split))
+    copies = ((train, other) for train, other in pairs if _are_copies(train, other))
+    for train, other in copies:
+        return f"{other} has the content of {train}: are the images copies, too? {WORTHLESS}"
+    return None
 
 
-def _annotations(dataset: CocoDataset) -> list[Path]:
-    return [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
+def _are_copies(one: Path, other: Path) -> bool:
+    return (
+        one.resolve() != other.resolve()
+        and one.is_file()
+        and other.is_file()
+        and filecmp.cmp(one, other, shallow=False)
+    )
 
 
 def shared_images(train: Iterable[str], val: Sequence[str]) -> list[str]:
-    """Return the validation images that are trained on too, by their paths.
+    """Return the images of another split that are trained on too, by their paths.
 
     Links to folders are followed. `data check` also follows links to single images, which takes a second for 10,000.
     """

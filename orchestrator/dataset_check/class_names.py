@@ -56,7 +56,7 @@ def names_of(split: AnnotatedSplit, dataset: FileDataset) -> Names:
     """Return the names in a split, those of boxes that are not used among them."""
     labels = Counter(box.label for image in split.images for box in image.boxes)
     called = {name: labels[label] for label, name in enumerate(class_names(dataset))}
-    return Names(called, dict(split.others), frozenset(split.names) if dataset.kind == "coco" else None)
+    return Names(called, dict(split.others), frozenset(split.names) if dataset.kind != "voc" else None)
 
 
 def names_by_split(dataset: FileDataset, splits: Iterable[AnnotatedSplit]) -> dict[str, Names]:

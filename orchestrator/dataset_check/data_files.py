@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 from orchestrator.core.findings import Finding
 from orchestrator.study.load import LoadedStudy
-from trainers.schema import DatasetSpec, ShapesDataset, VocDataset, VocPart
+from trainers.schema import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, VocPart
 from trainers.schema.annotations import FileDataset, SplitName
-from trainers.schema.dataset import CocoSplit
+from trainers.schema.dataset import CocoSplit, YoloDataset, coco_parts, source_splits, voc_parts, yolo_parts
 from trainers.schema.image_hints import elsewhere
 from trainers.schema.voc_layout import PartFiles
 
@@ -25,7 +24,7 @@ def missing_files(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = file_dataset(loaded.study.dataset)
     if dataset is None:
         return
-    for split in get_args(SplitName):
+    for split in source_splits(dataset):
         where = loaded.where(f"dataset.{split}")
         yield from (Finding("missing", where, message) for message in missing_from(dataset, split))
 
@@ -36,10 +35,21 @@ def missing_from(dataset: FileDataset, split: SplitName, image: str | None = Non
     A COCO split's folder is looked for by the path of an ``image`` of it.
     """
     root = Path(dataset.root)
-    if not isinstance(dataset, VocDataset):
-        return list(_coco(root, dataset.train if split == "train" else dataset.val, image))
-    parts = dataset.train if split == "train" else dataset.val
-    return [message for part in parts for message in missing_part(root, part)]
+    if isinstance(dataset, CocoDataset):
+        return [message for part in coco_parts(dataset, split) for message in _coco(root, part, image)]
+    if isinstance(dataset, VocDataset):
+        return [message for part in voc_parts(dataset, split) for message in missing_part(root, part)]
+    return list(_yolo(root, dataset, split))
+
+
+def _yolo(root: Path, dataset: YoloDataset, split: SplitName) -> Iterator[str]:
+    if dataset.data is not None and not (root / dataset.data).is_file():
+        yield f"no file {root / dataset.data}"
+    for part in yolo_parts(dataset, split):
+        if not (root / part.images).exists():
+            yield f"no folder or list of images {root / part.images}"
+        if part.labels is not None and not (root / part.labels).is_dir():
+            yield f"no folder of labels {root / part.labels}"
 
 
 def missing_part(root: Path, part: VocPart) -> list[str]:

@@ -2,11 +2,16 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import get_args
 
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.annotation_findings import annotation_findings
-from orchestrator.dataset_check.both_splits import WORTHLESS, common_source, copied_annotations, shared_images
+from orchestrator.dataset_check.both_splits import (
+    WORTHLESS,
+    common_source,
+    copied_annotations,
+    measured_splits,
+    shared_images,
+)
 from orchestrator.dataset_check.class_names import other_spellings, told_of, unknown_classes
 from orchestrator.dataset_check.data_files import file_dataset, missing_from, missing_part
 from orchestrator.dataset_check.image_findings import image_findings
@@ -14,6 +19,7 @@ from orchestrator.dataset_check.readings import known_names, reading
 from orchestrator.study.load import LoadedStudy
 from trainers.schema import VocDataset
 from trainers.schema.annotations import FileDataset, SplitName
+from trainers.schema.dataset import source_splits, splits_of, voc_parts
 from trainers.schema.voc_layout import PartFiles
 
 
@@ -26,16 +32,17 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = file_dataset(loaded.study.dataset)
     if dataset is None:
         return
-    for split in get_args(SplitName):
+    for split in source_splits(dataset):
         missing = missing_from(dataset, split, _first_image(dataset, split))
         yield from (Finding("missing", loaded.where(f"dataset.{split}"), message) for message in missing)
     names, classes = known_names(dataset), loaded.where("dataset.classes")
     unknown = unknown_classes(dataset, names)
     yield from (Finding("error", classes, item.message) for item in unknown)
     yield from (Finding("warning", classes, item.message) for item in other_spellings(dataset, names, unknown))
-    for split in get_args(SplitName):
+    for split in splits_of(dataset):
         yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
-    yield from _of_both(dataset, loaded.where("dataset.val"))
+    for split in measured_splits(dataset):
+        yield from _apart_from_training(dataset, split, loaded.where(f"dataset.{split}"))
 
 
 def _first_image(dataset: FileDataset, split: SplitName) -> str | None:
@@ -55,7 +62,7 @@ def _of_split(dataset: FileDataset, split: SplitName, where: str, unknown: Colle
 def _lists(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
     """Compare VOC's lists with their annotation files, by one look into each folder."""
     if isinstance(dataset, VocDataset):
-        for part in dataset.train if split == "train" else dataset.val:
+        for part in voc_parts(dataset, split):
             if not missing_part(Path(dataset.root), part):
                 yield from _listed(PartFiles(dataset.root, part), where)
 
@@ -77,15 +84,15 @@ def _listed(files: PartFiles, where: str) -> Iterator[Finding]:
         yield Finding("error", where, f"{files.source} names no image")
 
 
-def _of_both(dataset: FileDataset, where: str) -> Iterator[Finding]:
-    """Yield that both splits are read from one file, or else that images are in both."""
-    train, val = reading(dataset, "train"), reading(dataset, "val")
-    if (message := common_source(dataset)) is not None:
+def _apart_from_training(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Finding]:
+    """Yield that a split is read from a file of ``train``, or else that images are in both."""
+    train, other = reading(dataset, "train"), reading(dataset, split)
+    if (message := common_source(dataset, split)) is not None:
         yield Finding("error", where, message)
         return
-    if (message := copied_annotations(dataset)) is not None:
+    if (message := copied_annotations(dataset, split)) is not None:
         yield Finding("warning", where, message)
-    if train is not None and val is not None and (shared := shared_images(train.paths, val.paths)):
+    if train is not None and other is not None and (shared := shared_images(train.paths, other.paths)):
         verb = "is" if len(shared) == 1 else "are"
-        count = f"{len(shared)} of {len(val.paths)} images {verb} trained on too, the first {shared[0]}"
+        count = f"{len(shared)} of {len(other.paths)} images {verb} trained on too, the first {shared[0]}"
         yield Finding("error", where, f"{count}: {WORTHLESS}")

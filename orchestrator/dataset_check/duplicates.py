@@ -1,36 +1,43 @@
 """Find images that are in both splits, or twice in one."""
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 
 from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.images import Digests
 from orchestrator.dataset_check.split import Split
 
 
-def check_duplicates(train: Split, val: Split, findings: Findings) -> None:
-    """Note validation images that training sees: by their path, and by their name alone as a warning."""
-    paths = {os.path.realpath(image.file): image for image in train.images.values()}
-    names = {image.file.name: image for image in train.images.values()}
-    for image in val.images.values():
+def check_duplicates(earlier: Split, split: Split, findings: Findings) -> None:
+    """Note images of ``earlier`` in another split: by their path, and by their name alone as a warning."""
+    paths = {os.path.realpath(image.file): image for image in earlier.images.values()}
+    names = {image.file.name: image for image in earlier.images.values()}
+    for image in split.images.values():
         if (same := paths.get(os.path.realpath(image.file))) is not None:
-            findings.error("images in both splits", image.where, f"{image.file} is trained on too: {same.where}")
+            use = "trained on too" if earlier.name == "train" else f"in {earlier.name} too"
+            findings.error("images in both splits", image.where, f"{image.file} is {use}: {same.where}")
         elif (same := names.get(image.file.name)) is not None:
-            findings.warning("names in both splits", image.where, f"{image.file} has the name of {same.file}, in train")
+            message = f"{image.file} has the name of {same.file}, in {earlier.name}"
+            findings.warning("names in both splits", image.where, message)
 
 
-def check_contents(train: Split, val: Split, digests: tuple[Digests, Digests], findings: Findings) -> None:
-    """Note equal files: in both splits as errors, in one as warnings; ``digests`` are of train and val."""
-    first = _first_of_each(digests[0])
-    for key, digest in digests[1].items():
-        duplicate = first.get(digest)
-        if duplicate is not None and train.images[duplicate].file != val.images[key].file:
-            file, other = val.images[key].file, train.images[duplicate].file
-            findings.error(
-                "contents in both splits", val.images[key].where, f"{file} has the content of {other}, in train"
-            )
-    for split, found in zip((train, val), digests, strict=True):
-        _check_within(split, found, findings)
+def check_contents(splits: Sequence[Split], digests: Sequence[Digests], findings: Findings) -> None:
+    """Note equal files: in two splits as errors, in one as warnings; ``digests`` are those of each split."""
+    found = list(zip(splits, digests, strict=True))
+    for (earlier, ours), (split, theirs) in combinations(found, 2):
+        _check_across(earlier, ours, split, theirs, findings)
+    for split, ours in found:
+        _check_within(split, ours, findings)
+
+
+def _check_across(earlier: Split, ours: Digests, split: Split, theirs: Digests, findings: Findings) -> None:
+    first = _first_of_each(ours)
+    for key, digest in theirs.items():
+        duplicate, file = first.get(digest), split.images[key].file
+        if duplicate is not None and earlier.images[duplicate].file != file:
+            message = f"{file} has the content of {earlier.images[duplicate].file}, in {earlier.name}"
+            findings.error("contents in both splits", split.images[key].where, message)
 
 
 def _check_within(split: Split, digests: Digests, findings: Findings) -> None:

@@ -7,32 +7,32 @@ from pathlib import Path
 from orchestrator.dataset_check.class_names import names_by_split, names_of, other_spellings, told_of, unknown_classes
 from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.split import CheckedBox, CheckedImage, Split
-from trainers.schema import VocDataset, class_names
-from trainers.schema.annotations import AnnotatedSplit, FileDataset, read_split
+from trainers.schema import CocoDataset, class_names
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, read_split
 from trainers.schema.annotations.kinds import ABSENT_CLASSES, AT_ZERO, CORNERS, MISSING_IMAGES
 from trainers.schema.annotations.problems import problems
 from trainers.schema.annotations.usage import usage
 from trainers.schema.annotations.wording import visible
+from trainers.schema.dataset import splits_of
 
 
-def read(dataset: FileDataset, findings: Findings) -> tuple[Split, Split]:
-    """Return the training and the validation split as far as they can be read."""
-    train, val = read_split(dataset, "train"), read_split(dataset, "val")
-    names = names_by_split(dataset, (train, val))
+def read(dataset: FileDataset, findings: Findings) -> tuple[Split, ...]:
+    """Return the splits as far as they can be read, training first."""
+    splits = [read_split(dataset, name) for name in splits_of(dataset)]
+    names = names_by_split(dataset, splits)
     unknown = unknown_classes(dataset, names)
     for item in unknown:
         findings.error("unknown class names", "dataset.classes", item.message)
     spelt = other_spellings(dataset, names, unknown)
     for spelling in spelt:
         findings.warning("classes in several spellings", "dataset.classes", spelling.message)
-    for split in (train, val):
-        _note_others(
-            split, dataset, [name for item in spelt if item.split == split.name for name in item.names], findings
-        )
-    return (
-        _noted(dataset, train, told_of(unknown, "train"), findings),
-        _noted(dataset, val, told_of(unknown, "val"), findings),
-    )
+    if dataset.split is not None:  # what all files have in common is told once
+        for split in splits[1:]:
+            split.notes, split.others = Notes(), Counter()
+    for split in splits:
+        told = [name for item in spelt if item.split == split.name for name in item.names]
+        _note_others(split, dataset, told, findings)
+    return tuple(_noted(dataset, split, told_of(unknown, split.name), findings) for split in splits)
 
 
 def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str], findings: Findings) -> Split:
@@ -65,7 +65,7 @@ def _note_others(found: AnnotatedSplit, dataset: FileDataset, spelt: Collection[
     Nothing is said of the names that are ``spelt`` like a class, which are told already.
     """
     others = Counter({name: count for name, count in found.others.items() if name not in spelt})
-    if others and isinstance(dataset, VocDataset):
+    if others and not isinstance(dataset, CocoDataset):
         names = ", ".join(f"{visible(other)} ({count})" for other, count in others.most_common(10))
         message = f"objects that are no class of the study: {names}"
         findings.warning("objects of other names", f"dataset.{found.name}", message)

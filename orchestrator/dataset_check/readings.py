@@ -1,18 +1,20 @@
 """Read a dataset's annotations once for a plan, unless they are too large to be read in a moment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from orchestrator.dataset_check.class_names import Names, names_of
-from trainers.schema import VocDataset
-from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, SplitName, read_split
+from trainers.schema import CocoDataset, VocDataset
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, SplitName, read_split, sources
 from trainers.schema.annotations.changed import changed_readings
 from trainers.schema.annotations.usage import Usage, usage, used_images
 from trainers.schema.collector import collector_paused
+from trainers.schema.dataset import coco_parts, splits_of, voc_parts
 from trainers.schema.files_digest import FilesDigest
-from trainers.schema.voc_layout import PartFiles
+from trainers.schema.yolo_layout import yolo_places
 
 READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
 REMEMBERED = 16  # splits
@@ -54,32 +56,41 @@ def reading(dataset: FileDataset, split: SplitName) -> SplitReading | None:
         stamp = _stamp(dataset, split)
     except OSError:
         return None
-    if not isinstance(dataset, VocDataset) and (stamp[0][1] > READABLE or Path(stamp[0][0]).is_dir()):
+    if any(size > READABLE or Path(path).is_dir() for path, size, _ in stamp[: _coco_files(dataset, split)]):
         return None
     return _read(dataset, split, stamp)
 
 
 def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
-    """Return whether a split's annotation file is one that a plan leaves to training."""
-    if isinstance(dataset, VocDataset):
+    """Return whether a split has an annotation file that a plan leaves to training."""
+    if not isinstance(dataset, CocoDataset):
         return False
-    file = Path(dataset.root) / (dataset.train if split == "train" else dataset.val).annotations
-    return file.is_file() and file.stat().st_size > READABLE
+    return any(file.is_file() and file.stat().st_size > READABLE for file in sources(dataset, split))
+
+
+def _coco_files(dataset: FileDataset, split: SplitName) -> int:
+    """Return how many annotation files a split has that are read as a whole."""
+    return len(coco_parts(dataset, split)) if isinstance(dataset, CocoDataset) else 0
 
 
 def _stamp(dataset: FileDataset, split: SplitName) -> Stamp:
-    """Return size and time of annotation files, lists and folders.
+    """Return size and time of annotation files, lists and folders, annotation files first.
 
     Names are compared with the folders' contents.
     """
+    return tuple(map(_stamp_of, [*sources(dataset, split), *_folders(dataset, split)]))
+
+
+def _folders(dataset: FileDataset, split: SplitName) -> Iterator[Path]:
     root = Path(dataset.root)
-    if not isinstance(dataset, VocDataset):
-        files = dataset.train if split == "train" else dataset.val
-        images = root / files.images
-        return (_stamp_of(root / files.annotations), *([_stamp_of(images)] if images.exists() else []))
-    parts = dataset.train if split == "train" else dataset.val
-    found = [PartFiles(root, part) for part in parts]
-    return tuple(_stamp_of(path) for part in found for path in (part.source, part.annotations, part.images))
+    if isinstance(dataset, CocoDataset):
+        images = (root / part.images for part in coco_parts(dataset, split))
+        yield from (folder for folder in images if folder.exists())
+    elif isinstance(dataset, VocDataset):
+        for part in voc_parts(dataset, split):
+            yield from (root / part.folder / part.annotations, root / part.folder / part.images)
+    else:
+        yield from (path for path in yolo_places(dataset, split) if path.exists())
 
 
 def _stamp_of(path: Path) -> tuple[str, int, int]:
@@ -105,6 +116,6 @@ def _summary(found: AnnotatedSplit, dataset: FileDataset) -> SplitReading:
 
 def known_names(dataset: FileDataset) -> dict[str, Names]:
     """Return the names in each split whose annotations can be read and compared with the study's classes."""
-    found = {split: reading(dataset, split) for split in get_args(SplitName)}
+    found = {split: reading(dataset, split) for split in splits_of(dataset)}
     known = {split: item for split, item in found.items() if item is not None and item.notes.names_all}
     return {split: item.names for split, item in known.items() if item.usage.images}

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainers.schema.annotations import OddityKind
+from trainers.schema.annotations import OddityKind, SplitName
 from trainers.schema.annotations.usage import Usage
 
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
@@ -43,7 +43,7 @@ class Split:
     ``told_corners``: that the boxes seem to be given as corners, or to count pixels from 0.
     """
 
-    name: str
+    name: SplitName
     images: dict[Hashable, CheckedImage] = field(default_factory=dict)
     boxes: list[CheckedBox] = field(default_factory=list)
     other_boxes: int = 0

@@ -1,29 +1,32 @@
 """Digest the data that a trial reads, so that its identity is the content and not the path."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Final
 
 from orchestrator.dataset_check.readings import reading
 from orchestrator.study.fingerprint import fingerprint
-from trainers.schema import CocoDataset, DatasetSpec, VocDataset, digest
-from trainers.schema.annotations import SplitName
+from trainers.schema import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, digest
+from trainers.schema.annotations import SplitName, sources
+from trainers.schema.dataset import YoloDataset, source_splits, voc_parts, yolo_parts
 from trainers.schema.voc_layout import PartFiles
+from trainers.schema.yolo_layout import YoloFiles
 
 MISSING = "missing"
+CHOOSING: Final[tuple[SplitName, ...]] = ("train", "val")  # the splits that a trial's result depends on
 
 
 def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = None) -> str:
     """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
 
     ``annotations`` is the result of ``annotation_digests``, for callers that need both. Of VOC datasets these are the
-    lists of images and every XML file that they name. Images are not read (COCO's are 19 GB): their names, and mostly
+    lists of images and every XML file that they name, of YOLO datasets the images' names and every label file. Images are not read (COCO's are 19 GB): their names, and mostly
     sizes, stand in the annotations. Where a COCO file holds something that earlier releases read otherwise, the digest
     covers that, too (not of files too large for a plan, see ``readings``). The shapes dataset is a function of its
     settings.
     """
     if isinstance(dataset, CocoDataset):
         return _coco_digest(dataset, annotation_digests(dataset) if annotations is None else annotations)
-    return _voc_digest(dataset) if isinstance(dataset, VocDataset) else fingerprint(dataset.identity())
+    return fingerprint(dataset.identity()) if isinstance(dataset, ShapesDataset) else _parts_digest(dataset)
 
 
 def file_digest(path: str | Path) -> str:
@@ -38,7 +41,8 @@ def annotation_digests(dataset: DatasetSpec) -> dict[str, str]:
 
 
 def _coco_files(dataset: CocoDataset) -> list[Path]:
-    return [Path(dataset.root) / split.annotations for split in (dataset.train, dataset.val)]
+    """Return the files that training and validation read; nothing is chosen by the test split."""
+    return list(dict.fromkeys(file for split in CHOOSING for file in sources(dataset, split)))
 
 
 def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
@@ -52,20 +56,28 @@ def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:
 
 def _changed_readings(dataset: CocoDataset) -> dict[str, list[str]]:
     """Return the parts of the files that earlier releases read differently: those results have another identity."""
-    splits = {name: reading(dataset, name) for name in get_args(SplitName)}
+    splits = {name: reading(dataset, name) for name in source_splits(dataset) if name in CHOOSING}
     return {name: list(found.changed) for name, found in splits.items() if found is not None and found.changed}
 
 
-def _voc_digest(dataset: VocDataset) -> str:
+def _parts_digest(dataset: VocDataset | YoloDataset) -> str:
+    """Return a digest of the parts of both splits: where ``split`` divides one source, of that."""
+    splits = [split for split in source_splits(dataset) if split in CHOOSING]
     try:
-        return fingerprint([_part_digests(dataset, split) for split in get_args(SplitName)])
+        found: list[object] = [_part_digests(dataset, split) for split in splits]
+        if isinstance(dataset, YoloDataset) and dataset.data is not None:
+            found.append(digest.file_digest(Path(dataset.root) / dataset.data))
+        return fingerprint(found)
     except (OSError, ValueError):  # what is damaged is told by the preflight and by `data check`
         return MISSING
 
 
-def _part_digests(dataset: VocDataset, split: SplitName) -> list[str]:
+def _part_digests(dataset: VocDataset | YoloDataset, split: SplitName) -> list[str]:
     """Return the digests of a split's parts; files that a plan has read before are not read again."""
-    parts, found = dataset.train if split == "train" else dataset.val, reading(dataset, split)
-    seen = found.seen if found is not None else [None] * len(parts)
-    files = [PartFiles(dataset.root, part) for part in parts]
+    if isinstance(dataset, VocDataset):
+        files: list[PartFiles | YoloFiles] = [PartFiles(dataset.root, part) for part in voc_parts(dataset, split)]
+    else:
+        files = [YoloFiles(dataset.root, part) for part in yolo_parts(dataset, split)]
+    found = reading(dataset, split)
+    seen = found.seen if found is not None and len(found.seen) == len(files) else [None] * len(files)
     return [part.digest(one) for part, one in zip(files, seen, strict=True)]

@@ -15,14 +15,16 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.file_states import states
 from orchestrator.dataset_check.readings import READABLE
+from orchestrator.plan.digests import CHOOSING
 from orchestrator.plan.plan import Plan, worst_first
 from orchestrator.plan.trial import PlannedTrial
 from trainers.schema import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.schema.atomic import write_text
-from trainers.schema.dataset import CocoSplit
+from trainers.schema.dataset import CocoSplit, FileDataset, YoloDataset, coco_parts, voc_parts, yolo_parts
 from trainers.schema.image_names import locate
 from trainers.schema.record import HISTORY
 from trainers.schema.voc_layout import SUFFIXES, PartFiles
+from trainers.schema.yolo_layout import YoloFiles
 
 FILE = "images.json"  # in a trial's directory
 PREFIX = "img-"  # so that YAML takes no digest for a number
@@ -136,7 +138,7 @@ def present_digest(dataset: DatasetSpec) -> str:
 
 
 def _wanted(dataset: DatasetSpec) -> str | None:
-    return dataset.images_digest if isinstance(dataset, CocoDataset | VocDataset) else None
+    return dataset.images_digest if isinstance(dataset, FileDataset) else None
 
 
 def _unlike_the_study(wanted: str | None, now: Images, where: str) -> Iterator[Finding]:
@@ -177,11 +179,14 @@ def _rewritten(then: Images, now: Images, who: str, where: str) -> Iterator[Find
 def _places(dataset: DatasetSpec) -> Iterator[tuple[Path, list[str] | None]]:
     """Yield the folders of images, each with the names of those that are used; ``None`` stands for all."""
     if isinstance(dataset, CocoDataset):
-        for split in (dataset.train, dataset.val):
-            yield Path(dataset.root) / split.images, _coco_names(Path(dataset.root), split)
+        for part in dict.fromkeys(part for split in CHOOSING for part in coco_parts(dataset, split)):
+            yield Path(dataset.root) / part.images, _coco_names(Path(dataset.root), part)
     elif isinstance(dataset, VocDataset):
-        for part in (*dataset.train, *dataset.val):
-            yield Path(dataset.root) / part.folder / part.images, _voc_names(Path(dataset.root), part)
+        for voc in dict.fromkeys(part for split in CHOOSING for part in voc_parts(dataset, split)):
+            yield Path(dataset.root) / voc.folder / voc.images, _voc_names(Path(dataset.root), voc)
+    elif isinstance(dataset, YoloDataset):
+        for yolo in dict.fromkeys(part for split in CHOOSING for part in yolo_parts(dataset, split)):
+            yield Path(dataset.root), list(YoloFiles(dataset.root, yolo).names)
 
 
 def _coco_names(root: Path, split: CocoSplit) -> list[str] | None:

@@ -14,17 +14,17 @@ from typing import Generic, TypeVar
 
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import Trial
-from trainers.schema.dataset import CocoDataset, VocDataset
+from trainers.schema.dataset import CocoDataset, VocDataset, YoloDataset
 from trainers.schema.image_pipeline import LATER_KEYS
 
 T = TypeVar("T", bound=Trial)
 Settings = tuple[tuple[str, str], ...]
 FACTS = ("data", "evaluation", "schedule", "batch", "teacher")
 EVALUATION = (
-    "dataset.kind", "dataset.val", "dataset.classes", "dataset.image_size", "dataset.keep_ratio", "dataset.test_size",
+    "dataset.kind", "dataset.val", "dataset.split", "dataset.classes", "dataset.image_size", "dataset.keep_ratio", "dataset.test_size",
     "dataset.pad_to_square",
 )  # fmt: skip
-NOT_DATA = ("dataset.root", "dataset.evaluator", "dataset.val")
+NOT_DATA = ("dataset.root", "dataset.evaluator", "dataset.val", "dataset.test")
 BATCH = "schedule.batch_size"
 LENGTH = ("schedule.epochs", "schedule.iterations", "schedule.policy.", "schedule.closing_epochs")
 UNKNOWN, NO_TEACHER = "not recorded in", (("teacher", "none"),)
@@ -152,6 +152,8 @@ def _add_teachers(groups: Iterable[Comparable[T]], teachers: Sequence[T]) -> Non
 @cache
 def _later_defaults() -> dict[str, str]:
     """Return the defaults of settings that older releases did not record: absent and default are the same setting."""
-    fields = {name: field for kind in (CocoDataset, VocDataset) for name, field in kind.model_fields.items()}
+    fields = {
+        name: field for kind in (CocoDataset, VocDataset, YoloDataset) for name, field in kind.model_fields.items()
+    }
     defaults = {key: fields[key].default for key in LATER_KEYS if key in fields}
     return {name: text for key, value in defaults.items() for name, text in flatten(f"dataset.{key}", value)}

@@ -9,14 +9,17 @@ from trainers.data import coco as _coco  # noqa: F401  (registers the COCO datas
 from trainers.data import image_loading as _image_loading  # noqa: F401  (registers the step that reads images with mmdet)
 from trainers.data import shapes as _shapes  # noqa: F401  (registers the shapes dataset with mmdet)
 from trainers.data import voc as _voc  # noqa: F401  (registers the VOC dataset with mmdet)
+from trainers.data import yolo as _yolo  # noqa: F401  (registers the YOLO dataset with mmdet)
 from trainers.data.mosaic import MosaicData
 from trainers.data.pipelines import Config, finishing, loading, mixing, test_pipeline, train_pipeline
 from trainers.data.repeated import Repeated
-from trainers.schema import DatasetSpec, ShapesDataset, VocDataset
+from trainers.schema import DatasetSpec, ShapesDataset
+
+READERS = {"coco": "StillhouseCoco", "voc": "StillhouseVoc", "yolo": "StillhouseYolo"}
 
 
 def build_dataset(spec: DatasetSpec, split: str) -> Any:
-    """Return the dataset of ``split`` (``train`` or ``val``); training has ``repeat`` passes and mixtures of images.
+    """Return the dataset of ``split`` (``train``, ``val`` or ``test``); training has ``repeat`` passes and mixtures of images.
 
     Raises ``TrialError`` when files are missing or damaged, lack a class of the study, or hold nothing to learn.
     """
@@ -34,8 +37,7 @@ def _read_dataset(spec: DatasetSpec, split: str, pipeline: list[Config]) -> Any:
     common: Config = {"pipeline": pipeline, "test_mode": split != "train", "serialize_data": True}
     if isinstance(spec, ShapesDataset):
         return DATASETS.build(_shapes_config(spec, split) | common)
-    kind = "StillhouseVoc" if isinstance(spec, VocDataset) else "StillhouseCoco"
-    dataset = DATASETS.build({"type": kind, "spec": spec, "split": split} | common)
+    dataset = DATASETS.build({"type": READERS[spec.kind], "spec": spec, "split": split} | common)
     dataset.pipeline.transforms[0].settle(dataset)
     return dataset
 

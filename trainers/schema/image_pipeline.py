@@ -22,6 +22,8 @@ LATER_KEYS = (
     "min_side",
     "exif",
     "bit_depth",
+    "split",
+    "keep_empty",
 )
 
 

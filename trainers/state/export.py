@@ -9,6 +9,7 @@ from torch import nn
 from trainers.data.pipelines import test_pipeline, train_pipeline
 from trainers.detectors.detector import model_config
 from trainers.schema import DatasetSpec, ShapesDataset, TrialSpec, class_count, class_names
+from trainers.schema.dataset import coco_parts
 
 
 def student_checkpoint(student: nn.Module, trial: TrialSpec, meta: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def write_config(trial: TrialSpec, path: Path) -> None:
 
 def _dataset_config(spec: DatasetSpec, pipeline: list[dict[str, Any]], classes: tuple[str, ...]) -> dict[str, Any]:
     """Describe the validation split by paths relative to its root: the root is the reader's own."""
-    files = {"ann_file": spec.val.annotations, "data_prefix": {"img": spec.val.images}} if spec.kind == "coco" else {}
+    part = coco_parts(spec, "val")[0] if spec.kind == "coco" and spec.split is None else None
+    files = {"ann_file": part.annotations, "data_prefix": {"img": part.images}} if part is not None else {}
     return {
         "type": "CocoDataset",
         "data_root": "data/",

@@ -1,20 +1,21 @@
 """Read a file in COCO's JSON format."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.corners import guess_of_corners
 from trainers.schema.annotations.doubts import note_fractions, note_repeated_boxes, note_shared_files
+from trainers.schema.annotations.joined import joined
 from trainers.schema.annotations.json_file import JsonFileError, read_json
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.numbers import finite, number, shown
 from trainers.schema.annotations.place import reason_to_leave_out, told
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 from trainers.schema.annotations.wording import has, visible
-from trainers.schema.dataset import CocoSplit
+from trainers.schema.dataset import CocoSplit, SplitName
 from trainers.schema.image_hints import elsewhere
 from trainers.schema.image_names import Located, locate
 
@@ -23,11 +24,17 @@ OTHER = -1  # the label of categories that are no class of the study
 NUMBERS = frozenset({int, float})  # what JSON's numbers become; ``bool`` is none of them
 
 
-def read_coco(root: str, files: CocoSplit, classes: tuple[str, ...], name: str) -> AnnotatedSplit:
+def read_coco(root: str, parts: Sequence[CocoSplit], classes: tuple[str, ...], name: SplitName) -> AnnotatedSplit:
     """Return the split ``name`` of a COCO dataset as far as it can be read; its notes list the rest.
 
     Categories are known by their names: labels follow the order of ``classes``, for any ids and order in the file.
+    Of several files, an image's id is the file's name, a colon and the id in the file.
     """
+    found = [_read_file(root, files, classes, name) for files in parts]
+    return found[0] if len(found) == 1 else joined(found, [files.annotations for files in parts], classes)
+
+
+def _read_file(root: str, files: CocoSplit, classes: tuple[str, ...], name: SplitName) -> AnnotatedSplit:
     split = AnnotatedSplit(name)
     path = Path(root) / files.annotations
     try:

@@ -41,6 +41,7 @@ IMAGES_OUTSIDE = OddityKind("images outside of the root", "image outside of the 
 IMAGES_WITHOUT_SIZE = OddityKind("images without size", "image without size", stops=True)
 NO_BOX = OddityKind("annotations without box", "annotation without box", stops=True)
 NO_NUMBERS = OddityKind("boxes that are no numbers", "box without numbers", stops=True)
+NO_SHARES = OddityKind("boxes that are no shares", "box that is no share", stops=True, once=True)
 UNCLEAR_FLAGS = OddityKind(
     "annotations with an unclear iscrowd or ignore", "annotation with an unclear iscrowd or ignore", stops=True
 )

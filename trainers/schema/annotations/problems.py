@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from trainers.schema.annotations.kinds import Level
-from trainers.schema.annotations.split import FileDataset
 from trainers.schema.annotations.usage import Usage, listed
 from trainers.schema.annotations.wording import boxes, images
+from trainers.schema.dataset import FileDataset
 
 PRESETS = ("coco80", "voc20")  # lists of classes that a study takes as a whole
 
@@ -68,8 +68,8 @@ def _of_evaluation(counts: Usage) -> Iterator[SplitProblem]:
     elif not counts.boxes_used:
         yield SplitProblem("splits without boxes", "error", f"no box is left to evaluate on ({_why(counts)})")
     elif absent := [name for name, count in counts.by_class.items() if not count]:
-        message = f"no box of {len(absent)} of {len(counts.by_class)} classes in val, which have no AP: {_some(absent)}"
-        yield SplitProblem("classes without boxes in val", "warning", message)
+        message = f"no box of {len(absent)} of {len(counts.by_class)} classes in {counts.split}, which have no AP: {_some(absent)}"
+        yield SplitProblem(f"classes without boxes in {counts.split}", "warning", message)
     if counts.unreachable:
         one = counts.unreachable == 1
         what = "has no area or lies outside of its image" if one else "have no area or lie outside of their images"
@@ -80,7 +80,7 @@ def _of_evaluation(counts: Usage) -> Iterator[SplitProblem]:
 
 def _of_density(counts: Usage, dataset: FileDataset) -> Iterator[SplitProblem]:
     densest = counts.densest
-    if counts.split == "val" and densest.above:
+    if counts.split != "train" and densest.above:
         message = (
             f"{densest.above} {'image holds' if densest.above == 1 else 'images hold'} more than {dataset.max_detections} objects (image {densest.image!r}: "
             f"{densest.objects}), of which the rest cannot be found: set dataset.max_detections: {densest.objects}"

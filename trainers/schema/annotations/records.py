@@ -9,6 +9,7 @@ from typing import NamedTuple
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.notes import Notes
 from trainers.schema.annotations.numbers import shown
+from trainers.schema.dataset import SplitName
 from trainers.schema.files_digest import FilesDigest
 
 Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
@@ -84,7 +85,7 @@ class AnnotatedSplit:
     the digests of a VOC split's parts, ``None`` for those with files that could not be read.
     """
 
-    name: str
+    name: SplitName
     images: list[Image] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     names: tuple[str, ...] = ()

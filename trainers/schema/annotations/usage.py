@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
-from trainers.schema.annotations.split import FileDataset
-from trainers.schema.dataset import class_names
+from trainers.schema.dataset import FileDataset, class_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,14 @@ def used_images(split: AnnotatedSplit, dataset: FileDataset) -> list[Image]:
 def unused(image: Image, dataset: FileDataset) -> OddityKind | None:
     """Return why an image is not trained on, ``None`` for one that is: the only filter that there is.
 
-    Left out are images with a side below ``min_side`` and, but with YOLOX's mosaic, those without a box: of COCO files
+    Left out are images with a side below ``min_side`` and, but with YOLOX's mosaic or ``keep_empty``, those without a box: of COCO files
     those in which no class of the study is annotated (as in mmdet, an image whose boxes are all left out stays, as
     background), of VOC folders those without a box that can be used.
     """
     if image.size is not None and min(image.size) < dataset.min_side:
         return kinds.SMALL_IMAGES
-    return None if image.annotated or dataset.augmentation == "mosaic" else kinds.WITHOUT_BOXES
+    keeps_all = dataset.keep_empty or dataset.augmentation == "mosaic"
+    return None if image.annotated or keeps_all else kinds.WITHOUT_BOXES
 
 
 def used_boxes(image: Image, split_name: str) -> list[Box]:

@@ -12,7 +12,7 @@ from trainers.schema.annotations.place import reason_to_leave_out, told
 from trainers.schema.annotations.reason import reason
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image, SizeOf
 from trainers.schema.annotations.wording import visible
-from trainers.schema.dataset import VocDataset, VocPart
+from trainers.schema.dataset import SplitName, VocDataset, VocPart, voc_parts
 from trainers.schema.file_names import require_below
 from trainers.schema.files_digest import DigestingReader
 from trainers.schema.image_hints import elsewhere
@@ -20,14 +20,16 @@ from trainers.schema.voc_layout import PartFiles
 from trainers.schema.voc_xml import VocImage, VocObject, VocXmlError, parse_voc_xml, whole_box
 
 
-def read_voc(dataset: VocDataset, name: str, classes: tuple[str, ...], size_of: SizeOf | None = None) -> AnnotatedSplit:
+def read_voc(
+    dataset: VocDataset, name: SplitName, classes: tuple[str, ...], size_of: SizeOf | None = None
+) -> AnnotatedSplit:
     """Return the split ``name`` of a VOC dataset as far as it can be read; its notes list the rest.
 
     Images are numbered from 1 in the order of the lists. Coordinates are cut to whole pixels, as mmdet does.
     """
     split = AnnotatedSplit(name)
     reader = _VocReader(dataset, classes, split, size_of)
-    for part in dataset.train if name == "train" else dataset.val:
+    for part in voc_parts(dataset, name):
         reader.read(part)
     if kinds.DUPLICATE_IMAGES not in split.notes.told:
         note_shared_files(split, "it counts twice")

@@ -1,0 +1,41 @@
+"""Read the class names of a YOLO dataset from its YAML file."""
+
+from pathlib import Path
+from typing import Any
+
+LARGEST = 2**20  # bytes
+
+
+class NamesError(ValueError):
+    """Report a file without usable names; the message is one phrase without the file's name."""
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """Return the class names by number; raises ``NamesError``."""
+    content = read_data(path)
+    names = content.get("names")
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        raise NamesError("has no names: they are a list, or a mapping from number to name")
+    if not all(isinstance(number, int) and isinstance(name, str) for number, name in names.items()):
+        raise NamesError("has names that are no text, or numbers that are none: put names in quotes")
+    return dict(sorted(names.items()))
+
+
+def read_data(path: Path) -> dict[str, Any]:
+    """Return the content of a dataset's YAML file; raises ``NamesError``."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        if path.stat().st_size > LARGEST:
+            raise NamesError(f"has more than {LARGEST} bytes")
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise NamesError(f"cannot be read: {error.strerror}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise NamesError(f"is no YAML: {str(error).partition(chr(10))[0]}") from error
+    if not isinstance(content, dict):
+        raise NamesError("holds no mapping")
+    return content
