@@ -13,6 +13,7 @@ from orchestrator.core.version import own_version
 from trainers.schema.plugins import BrokenPlugin
 
 COMMANDS = (
+    "init",
     "check",
     "data",
     "plan",

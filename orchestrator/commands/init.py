@@ -3,10 +3,12 @@
 import argparse
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.core.errors import UserError
 from orchestrator.core.printable import printable
+from trainers.schema.dataset import SplitName
 
 KNOWN = "COCO JSON (also Roboflow, Label Studio, labelme), Pascal VOC XML (labelImg, CVAT), YOLO text labels"
 
@@ -40,11 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
     print(printable(_told(found.what, contents.images, contents.names)))
-    print(
-        printable(
-            f"{target}: written\nnext: stillhouse check {target}, stillhouse plan {target}, stillhouse run {target}"
-        )
-    )
+    print(printable(f"{target}: written"))
+    print(printable(f"next: stillhouse check {target}; stillhouse plan {target}; stillhouse run {target}"))
     return 0
 
 
@@ -59,6 +58,6 @@ def _relative(root: Path, target: Path) -> str:
     return str(root.resolve()) if relative.startswith("../..") else relative
 
 
-def _told(what: str, images: "dict[str, int]", names: "tuple[str, ...]") -> str:  # type: ignore[type-arg]
+def _told(what: str, images: Mapping[SplitName, int], names: Sequence[str]) -> str:
     counted = ", ".join(f"{count} images in {split}" for split, count in images.items())
     return f"{what}: {counted}, {len(names)} classes"

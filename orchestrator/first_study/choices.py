@@ -7,7 +7,7 @@ from orchestrator.first_study.contents import Contents
 from orchestrator.plan.machine import Machine
 
 CPU_SIDE, GPU_SIDE = 320, 1333  # pixels, the longest side of an image
-SMALLEST_SIDE, DIVISOR = 96, 32
+SMALLEST_SIDE = 96
 CPU_STEPS, GPU_STEPS = 450, 8000  # of a student; a teacher takes half as many more
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
 MORE_FOR_TEACHER = 1.5
@@ -54,7 +54,7 @@ def image_size(contents: Contents, *, on_gpu: bool) -> Chosen:
     width, height = contents.image
     longest = GPU_SIDE if on_gpu else CPU_SIDE
     scale = min(1.0, longest / max(width, height, 1))
-    size = [max(SMALLEST_SIDE, round(side * scale / DIVISOR) * DIVISOR) for side in (width, height)]
+    size = [max(SMALLEST_SIDE, round(side * scale)) for side in (width, height)]
     box = contents.box * min(size[0] / max(width, 1), size[1] / max(height, 1))
     reason = f"half of the images have {width} x {height} pixels or less; an object then has some {box:.0f} x {box:.0f}"
     return Chosen(size, reason)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from orchestrator.core.errors import UserError
 from orchestrator.first_study.found import Found
 from trainers.schema import DatasetSpec
-from trainers.schema.annotations import FileDataset, SplitName, read_split
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
 from trainers.schema.annotations.yolo_names import read_names
 from trainers.schema.dataset import source_splits
 
@@ -41,7 +41,7 @@ def contents_of(found: Found, root: Path) -> Contents:
     if not names:
         raise UserError(f"{root}: {found.what} was found, and no box in it")
     dataset = spec(found, root, names)
-    splits = {split: read_split(dataset, split) for split in source_splits(dataset)}
+    splits = _whole(dataset)
     for part in splits.values():
         if part.notes.stopping is not None:
             raise UserError(str(part.notes.stopping))
@@ -61,26 +61,33 @@ def contents_of(found: Found, root: Path) -> Contents:
     )
 
 
+def _whole(dataset: FileDataset) -> dict[SplitName, AnnotatedSplit]:
+    """Return all that lies in the files, before it is divided."""
+    whole = dataset.model_copy(update={"split": None})
+    return {split: read_split(whole, split) for split in source_splits(dataset)}
+
+
 def _names(found: Found, root: Path) -> Sequence[str]:
     """Return the names of boxes: in the order of a YOLO data file, else of the alphabet."""
     if found.kind == "yolo":
         data = found.settings.get("data")
         return list(read_names(root / data).values()) if data else _numbered(found, root)
-    dataset = spec(found, root, (NOBODY,))
     others: Counter[str] = Counter()
-    for split in source_splits(dataset):
-        others.update(read_split(dataset, split).others)
+    for part in _whole(spec(found, root, (NOBODY,))).values():
+        others.update(part.others)
     return sorted(name for name, count in others.items() if count)
 
 
 def _numbered(found: Found, root: Path) -> Sequence[str]:
-    raise UserError(f"{root}: YOLO labels without names: write a data.yaml with `names: [...]` into the folder")
+    raise UserError(
+        f"{root}: YOLO labels without names of classes: write them into {root}/classes.txt, one a line, class 0 first"
+    )
 
 
 def spec(found: Found, root: Path, names: Sequence[str]) -> FileDataset:
     """Return the dataset section as training reads it."""
     content: dict[str, Any] = {"kind": found.kind, "root": str(root), "classes": list(names)}
-    content |= {**found.splits, **found.settings}
+    content |= found.section
     if found.is_divided:
         content["split"] = {"val": 0.2}
     return TypeAdapter(DatasetSpec).validate_python(content, strict=False)  # type: ignore[return-value]

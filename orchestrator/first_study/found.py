@@ -26,6 +26,11 @@ class Found:
         """Return whether the study has to divide the images itself."""
         return "val" not in self.splits
 
+    @property
+    def section(self) -> dict[str, Any]:
+        """Return the keys of the dataset section that name files and how to read them."""
+        return {str(split): value for split, value in self.splits.items()} | self.settings
+
 
 def one_or_all(parts: Sequence[Any]) -> Any:
     """Return the only part, or a list of all."""

@@ -38,7 +38,7 @@ def _dataset(root: str, found: Found, contents: Contents, choices: Choices) -> I
     yield f"  kind: {found.kind}"
     yield f"  root: {scalar(root)}"
     yield from _classes(contents)
-    for key, value in {**found.splits, **found.settings}.items():
+    for key, value in found.section.items():
         yield f"  {key}: {flow(value)}"
     if found.is_divided:
         yield line("  split: {val: 0.2, seed: 0}", "a fifth of the images measures AP; every class in equal parts")

@@ -1,6 +1,7 @@
 """Recognise annotations in Pascal VOC's XML format: its own layout, and those of labelImg, CVAT and Roboflow."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from orchestrator.first_study.files import Folder
@@ -10,6 +11,7 @@ from trainers.schema.annotations import SplitName
 from trainers.schema.voc_layout import LISTS, SUFFIXES, XML
 from trainers.schema.voc_xml import VocXmlError, parse_voc_xml
 
+PASCAL = re.compile(r"(?:^|/)VOC20\d\d(?:/|$)")
 LOOKED_AT = 20  # XML files of a folder
 STANDARD = {"annotations": "Annotations", "images": "JPEGImages"}
 
@@ -23,7 +25,7 @@ def find_voc(folder: Folder) -> Found | None:
         return None
     listed = dict(_listed(folder, places))
     splits = listed or _by_folder(folder, places)
-    settings = {} if listed and _is_standard(listed) else {"first_pixel": _first_pixel(folder, places)}
+    settings = {} if _is_pascal(places) else {"first_pixel": 0}
     return Found("voc", f"Pascal VOC's XML ({', '.join(places)})", dict(splits), settings)
 
 
@@ -69,18 +71,6 @@ def _stems(names: list[str]) -> set[str]:
     return {stem for name in names for stem, suffix in [posixpath.splitext(name)] if suffix.lower() in SUFFIXES}
 
 
-def _is_standard(listed: dict[SplitName, list[dict[str, str]]]) -> bool:
-    return all(set(part) == {"folder", "set"} for parts in listed.values() for part in parts)
-
-
-def _first_pixel(folder: Folder, places: list[str]) -> int:
-    """Return the coordinate of the first pixel: 0 where a box begins at it, as in the files of most tools, else 1."""
-    for at in places:
-        for name in folder.xml[at]:
-            try:
-                found = parse_voc_xml((folder.root / at / name).read_bytes())
-            except (OSError, VocXmlError):
-                continue
-            if any(min(item.box[:2]) < 1 for item in found.objects):
-                return 0
-    return 1
+def _is_pascal(places: list[str]) -> bool:
+    """Return whether the folders are Pascal VOC's own, which counts pixels from 1; tools count from 0."""
+    return all(PASCAL.search(at) for at in places)

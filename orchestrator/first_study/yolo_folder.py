@@ -15,7 +15,7 @@ from trainers.schema.yolo_layout import YoloFiles
 
 LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
 LOOKED_AT = 20  # images of a folder
-CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt")
+CLASS_LISTS = frozenset({"classes.txt", "labels.txt", "predefined_classes.txt"})
 
 
 def find_yolo(folder: Folder) -> Found | None:
@@ -48,11 +48,17 @@ def _is_label(path: Path) -> bool:
 
 
 def _data_file(folder: Folder) -> str | None:
-    """Return the YAML file with class names that is nearest to the root."""
+    """Return the file with class names that is nearest to the root: a YAML file, else a list such as ``classes.txt``."""
     paths = [posixpath.normpath(f"{at}/{name}") for at, names in folder.yaml.items() for name in names]
-    return next(
-        (path for path in sorted(paths, key=lambda path: (path.count("/"), path)) if _has_names(folder, path)), None
-    )
+    lists = [
+        posixpath.normpath(f"{at}/{name}") for at, names in folder.text.items() for name in names if name in CLASS_LISTS
+    ]
+    named = [path for path in paths if _has_names(folder, path)]
+    return next(iter([*sorted(named, key=_depth), *sorted(lists, key=_depth)]), None)
+
+
+def _depth(path: str) -> tuple[int, str]:
+    return path.count("/"), path
 
 
 def _has_names(folder: Folder, path: str) -> bool:
@@ -64,7 +70,7 @@ def _has_names(folder: Folder, path: str) -> bool:
 
 def _named(folder: Folder, data: str | None) -> dict[SplitName, object]:
     """Return the splits that a data file names and that are here; nothing where it does not name training data."""
-    if data is None:
+    if data is None or data.endswith(".txt"):
         return {}
     content = read_data(folder.root / data)
     found: dict[SplitName, object] = {}

@@ -11,7 +11,9 @@ class NamesError(ValueError):
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """Return the class names by number; raises ``NamesError``."""
+    """Return the class names by number; a text file has one a line. Raises ``NamesError``."""
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        return dict(enumerate(_lines(path)))
     content = read_data(path)
     names = content.get("names")
     if isinstance(names, list):
@@ -29,13 +31,27 @@ def read_data(path: Path) -> dict[str, Any]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        if path.stat().st_size > LARGEST:
-            raise NamesError(f"has more than {LARGEST} bytes")
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise NamesError(f"cannot be read: {error.strerror}") from error
+        content = YAML(typ="safe", pure=True).load(_text(path))
     except (YAMLError, ValueError, RecursionError) as error:
         raise NamesError(f"is no YAML: {str(error).partition(chr(10))[0]}") from error
     if not isinstance(content, dict):
         raise NamesError("holds no mapping")
     return content
+
+
+def _lines(path: Path) -> list[str]:
+    found = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    if not found:
+        raise NamesError("names no class")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise NamesError(f"has more than {LARGEST} bytes")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise NamesError(f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise NamesError("is no text") from error

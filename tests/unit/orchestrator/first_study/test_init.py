@@ -1,0 +1,92 @@
+"""Prove that ``init`` recognises the layouts of labelling tools, and that the study which it writes is right."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import main
+from orchestrator.dataset_check.study_check import check_study
+from orchestrator.first_study.contents import contents_of
+from orchestrator.first_study.files import look_into
+from orchestrator.first_study.recognise import recognise
+from orchestrator.first_study.split_names import split_of
+from orchestrator.first_study.text import flow, scalar
+from orchestrator.study.load import load_study
+from tests.unit.orchestrator.first_study import layouts
+from tests.unit.orchestrator.first_study.layouts import LAYOUTS
+from trainers.schema.annotations import read_split
+from trainers.schema.dataset import splits_of
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_recognised_with_its_splits_classes_and_boxes(name: str, tmp_path: Path) -> None:
+    write, kind, images = LAYOUTS[name]
+    write(tmp_path)
+    found = recognise(look_into(tmp_path))
+    contents = contents_of(found, tmp_path)
+    assert (found.kind, contents.names, contents.images) == (kind, layouts.CLASSES, images)
+    assert sum(boxes["bolt"] for boxes in contents.boxes.values()) == layouts.COUNT - 2
+    assert sum(boxes["nut"] for boxes in contents.boxes.values()) == 6
+    assert contents.image == (layouts.WIDE, layouts.HIGH)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_written_study_is_right_and_reads_the_same_boxes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    LAYOUTS[name][0](tmp_path / "parts")
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "parts"]) == 0
+    assert "next: stillhouse check study.yaml" in capsys.readouterr().out
+    loaded = load_study("study.yaml")
+    assert not [item for item in check_study(loaded) if item.level in ("error", "missing")]
+    dataset = loaded.study.dataset
+    assert dataset.kind != "shapes"
+    splits = {split: read_split(dataset, split) for split in splits_of(dataset)}
+    assert sum(len(part.images) for part in splits.values()) == layouts.COUNT
+    assert len(splits["val"].images) >= 3
+    corners = {box.label: box.corners for part in splits.values() for image in part.images for box in image.boxes}
+    assert corners[0] == pytest.approx(layouts.BOXES[0])
+    assert corners[1] == pytest.approx(layouts.BOXES[1])
+
+
+def test_a_folder_without_annotations_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layouts.image(tmp_path / "a.jpg", 0)
+    layouts.text(tmp_path / "notes.txt", "hello")
+    assert main(["init", str(tmp_path), "--to", str(tmp_path / "s.yaml")]) == 2
+    assert "no boxes in COCO's JSON, VOC's XML or YOLO's text format; there are 1 image file, 1 text file" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_file_is_not_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layouts.labelimg_voc(tmp_path / "data")
+    target = tmp_path / "study.yaml"
+    target.write_text("mine")
+    assert main(["init", str(tmp_path / "data"), "--to", str(target)]) == 2
+    assert "add --force" in capsys.readouterr().err
+    assert target.read_text() == "mine"
+    assert main(["init", str(tmp_path / "data"), "--to", str(target), "--force"]) == 0
+
+
+def test_yolo_labels_without_names_say_where_names_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layouts.labelimg_yolo(tmp_path)
+    (tmp_path / "classes.txt").unlink()
+    assert main(["init", str(tmp_path), "--to", str(tmp_path / "s.yaml")]) == 2
+    assert f"write them into {tmp_path}/classes.txt, one a line, class 0 first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [("annotations/instances_val2017.json", "val"), ("train/_annotations.coco.json", "train"), ("valid", "val"),
+     ("images/TEST", "test"), ("trained_by_me/all.json", None), ("train/validation.json", "val"), (".", None)],
+)  # fmt: skip
+def test_a_name_tells_the_split(path: str, split: str | None) -> None:
+    assert split_of(path) == split
+
+
+@pytest.mark.parametrize("name", ["yes", "No", "1", "a: b", "红", "it's", '"', "a #b", "a\nb", "null", "C++", "~"])
+def test_odd_names_come_back_from_yaml(name: str) -> None:
+    from ruamel.yaml import YAML
+
+    assert YAML(typ="safe", pure=True).load(f"[{scalar(name)}, {flow({'k': name})}]") == [name, {"k": name}]
