@@ -7,7 +7,7 @@ from orchestrator.dataset_check.readings import reading
 from orchestrator.study.fingerprint import fingerprint
 from trainers.schema import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, digest
 from trainers.schema.annotations import SplitName, sources
-from trainers.schema.dataset import YoloDataset, source_splits, voc_parts, yolo_parts
+from trainers.schema.dataset import FileDataset, YoloDataset, class_names, source_splits, voc_parts, yolo_parts
 from trainers.schema.voc_layout import PartFiles
 from trainers.schema.yolo_layout import YoloFiles
 
@@ -19,14 +19,25 @@ def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = No
     """Return a digest of the dataset's annotations, or ``missing`` when they are not on this machine.
 
     ``annotations`` is the result of ``annotation_digests``, for callers that need both. Of VOC datasets these are the
-    lists of images and every XML file that they name, of YOLO datasets the images' names and every label file. Images are not read (COCO's are 19 GB): their names, and mostly
-    sizes, stand in the annotations. Where a COCO file holds something that earlier releases read otherwise, the digest
-    covers that, too (not of files too large for a plan, see ``readings``). The shapes dataset is a function of its
-    settings.
+    lists of images and every XML file that they name, of YOLO datasets the images' names and every label file. Images
+    are not read (COCO's are 19 GB): their names, and mostly sizes, stand in the annotations. Where a COCO file holds
+    something that earlier releases read otherwise, the digest covers that, too (not of files too large for a plan, see
+    ``readings``). The shapes dataset is a function of its settings.
     """
     if isinstance(dataset, CocoDataset):
         return _coco_digest(dataset, annotation_digests(dataset) if annotations is None else annotations)
     return fingerprint(dataset.identity()) if isinstance(dataset, ShapesDataset) else _parts_digest(dataset)
+
+
+def split_digest(dataset: FileDataset, split: SplitName) -> str:
+    """Return a digest of one split's annotations and of the classes that are looked for."""
+    if dataset.split is not None:
+        parts: list[object] = [dataset_digest(dataset), dataset.split.model_dump(mode="json")]
+    elif isinstance(dataset, CocoDataset):
+        parts = [file_digest(path) for path in sources(dataset, split)]
+    else:
+        parts = [_part_digests(dataset, split)]
+    return fingerprint([split, list(class_names(dataset)), *parts])
 
 
 def file_digest(path: str | Path) -> str:
@@ -42,7 +53,8 @@ def annotation_digests(dataset: DatasetSpec) -> dict[str, str]:
 
 def _coco_files(dataset: CocoDataset) -> list[Path]:
     """Return the files that training and validation read; nothing is chosen by the test split."""
-    return list(dict.fromkeys(file for split in CHOOSING for file in sources(dataset, split)))
+    splits = [split for split in source_splits(dataset) if split in CHOOSING]
+    return [file for split in splits for file in sources(dataset, split)]
 
 
 def _coco_digest(dataset: CocoDataset, annotations: dict[str, str]) -> str:

@@ -3,10 +3,11 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
@@ -144,12 +145,20 @@ def _show(
     keep: Callable[[Path], None],
 ) -> Index:
     """Run the trials, and pass the folder with their detections to ``keep`` before it is removed."""
-    with tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as scratch:
-        subjects = [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
-        folder = Path(scratch) / "found"
-        index = _look(_job(subjects, wanted, folder, machine or this_machine()))
-        keep(folder)
+    with (
+        subjects_in(plan, store, trials) as subjects,
+        tempfile.TemporaryDirectory(prefix="stillhouse-predict-") as folder,
+    ):
+        index: Index = run_here(PREDICT, "predict", _job(subjects, wanted, Path(folder), machine or this_machine()))
+        keep(Path(folder))
     return index
+
+
+@contextlib.contextmanager
+def subjects_in(plan: Plan, store: Store, trials: Sequence[PlannedTrial]) -> Iterator[list[Subject]]:
+    """Bring the students of trials to this machine for the length of a block."""
+    with tempfile.TemporaryDirectory(prefix="stillhouse-students-") as scratch:
+        yield [_subject(plan, store, trial, Path(scratch) / trial.id) for trial in trials]
 
 
 def _subject(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) -> Subject:
@@ -170,13 +179,12 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
     )
 
 
-def _look(job: PredictionJob) -> Index:
-    """Run the job in this process; its errors about the user's files become one sentence."""
+def run_here(module: str, function: str, *arguments: Any, **settings: Any) -> Any:
+    """Call a function of the trainers in this process; its errors about the user's files become one sentence."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
-            index: Index = import_module(PREDICT).predict(job)
+            return getattr(import_module(module), function)(*arguments, **settings)
     except Exception as error:
         if classify(error) is FailureKind.CONFIG:
             raise OperationError(str(root_cause(error))) from error
         raise
-    return index

@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.study.schema import StudySpec
 from trainers.schema import CocoDataset, VocDataset
 from trainers.schema.atomic import write_text
+from trainers.schema.dataset import coco_parts
 from trainers.schema.voc_layout import PartFiles, standard_list
 
 SHARE = 4  # one image of so many
@@ -47,11 +48,12 @@ def chosen(name: str) -> bool:
 
 
 def _write_coco(dataset: CocoDataset, root: Path, target: Path) -> None:
-    annotations = target / dataset.train.annotations
-    for below in (dataset.train.images, dataset.val.images, dataset.val.annotations):
+    train, val = coco_parts(dataset, "train")[0], coco_parts(dataset, "val")[0]  # the paper's datasets have one of each
+    annotations = target / train.annotations
+    for below in (train.images, val.images, val.annotations):
         _link(root / below, target / below)
     if not annotations.exists():
-        content = json.loads((root / dataset.train.annotations).read_bytes())
+        content = json.loads((root / train.annotations).read_bytes())
         content["images"] = [image for image in content["images"] if chosen(image["file_name"])]
         kept = {image["id"] for image in content["images"]}
         content["annotations"] = [item for item in content["annotations"] if item["image_id"] in kept]

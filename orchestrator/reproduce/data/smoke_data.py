@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from trainers.schema import CocoDataset, VocDataset, class_names
 from trainers.schema.atomic import write_text
+from trainers.schema.dataset import coco_parts
 from trainers.schema.voc_layout import standard_list
 
 TRAIN, VAL = 4, 2  # images
@@ -31,7 +32,7 @@ def _write_coco(root: Path) -> None:
     dataset = CocoDataset(kind="coco", root=str(root))
     names = class_names(dataset)
     first = 1
-    for split, count in ((dataset.train, TRAIN), (dataset.val, VAL)):
+    for split, count in ((coco_parts(dataset, "train")[0], TRAIN), (coco_parts(dataset, "val")[0], VAL)):
         images = list(range(first, first + count))
         first += count
         for image in images:

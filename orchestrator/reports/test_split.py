@@ -1,0 +1,133 @@
+"""Measure the chosen student and the student alone on the test split, once, after everything is chosen."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import TypeIs
+
+from orchestrator.core.store import Store
+from orchestrator.plan.digests import split_digest
+from orchestrator.plan.machine import Machine, this_machine
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.predict import run_here, subjects_in
+from orchestrator.results.result import TrialResult
+from orchestrator.results.sample import Sample, sample_of
+from orchestrator.results.summary import Summary, best_student, summarise
+from trainers.schema import DatasetSpec, ShapesDataset
+from trainers.schema.atomic import write_text
+from trainers.schema.dataset import FileDataset, splits_of
+from trainers.schema.record import SELECTION_METRIC
+
+FILE = "test.json"  # in a trial's directory
+MEASURE = "trainers.predictions.measure"  # imported where it runs: it brings torch
+PREFIX = "test/"
+
+
+@dataclass(frozen=True)
+class TestRow:
+    """Hold what the trials of one row measure on the test split; ``gain`` is the difference to the student alone."""
+
+    name: str
+    trials: dict[str, dict[str, float]]
+    score: Sample | None
+    gain: float | None = None
+
+
+def has_test_split(dataset: DatasetSpec) -> TypeIs[FileDataset]:
+    """Return whether a study asks for a test split."""
+    return not isinstance(dataset, ShapesDataset) and "test" in splits_of(dataset)
+
+
+def measure_test_split(
+    plan: Plan, store: Store, results: Sequence[TrialResult], machine: Machine | None = None
+) -> None:
+    """Measure the trials that need it and keep the metrics beside them; nothing is measured twice on the same data.
+
+    Raises ``OperationError`` when an image or a checkpoint cannot be read.
+    """
+    data = plan.study.dataset
+    if not has_test_split(data) or not (wanted := _trials(plan, results)):
+        return
+    digest = split_digest(data, "test")
+    lacking = [trial for trial in wanted if _read(trial.directory, digest) is None]
+    if not lacking:
+        return
+    where = machine or this_machine()
+    with subjects_in(plan, store, lacking) as subjects:
+        found = run_here(MEASURE, "measure", subjects, "test", where.cpus, cuda=where.gpus > 0)
+    for trial in lacking:
+        text = json.dumps({"format": 1, "data": digest, "metrics": found[trial.id]}, indent=1)
+        write_text(trial.directory / FILE, text)
+
+
+def rows_of_test_split(plan: Plan, results: Sequence[TrialResult]) -> list[TestRow]:
+    """Return the measured rows: the student alone, then the chosen one; nothing before they are measured."""
+    data = plan.study.dataset
+    if not has_test_split(data):
+        return []
+    digest = split_digest(data, "test")
+    directories = {trial.id: trial.directory for trial in plan.trials}
+    rows: list[TestRow] = []
+    for summary in _chosen(results):
+        kept = {
+            trial.id: _read(directories[trial.id], digest) for trial in summary.row.counted if trial.id in directories
+        }
+        trials = {trial: metrics for trial, metrics in kept.items() if metrics is not None}
+        score = sample_of(metrics.get(SELECTION_METRIC) for metrics in trials.values())
+        alone = rows[0].score if rows else None
+        rows.append(
+            TestRow(summary.row.first.name, trials, score, score.mean - alone.mean if score and alone else None)
+        )
+    return [row for row in rows if row.trials]
+
+
+def test_lines(rows: Sequence[TestRow]) -> list[str]:
+    """Return the lines that tell the rows, apart from the table by which students are chosen."""
+    if not rows:
+        return []
+    lines = [f"{row.name}: AP {_shown(row.score)}{_gain(row.gain)}" for row in rows if row.score is not None]
+    return ["test:    measured on images that nothing was chosen by", *(f"         {line}" for line in lines)]
+
+
+def test_json(rows: Sequence[TestRow]) -> list[dict[str, Any]]:
+    """Return the rows as ``--json`` prints them."""
+    return [{"name": row.name, "trials": row.trials, "vs_none": row.gain} for row in rows]
+
+
+def _chosen(results: Sequence[TrialResult]) -> list[Summary]:
+    """Return the row of the student alone, where there is one, and that of the best student."""
+    best = best_student(results)
+    summaries = summarise(results)
+    mine = next((found for found in summaries if best is not None and best in found.row.trials), None)
+    if mine is None:
+        return []
+    alone = [found for found in summaries if mine.baseline is not None and found.row is mine.baseline]
+    return [*alone, mine]
+
+
+def _trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
+    ids = {trial.id for summary in _chosen(results) for trial in summary.row.counted}
+    return [trial for trial in plan.trials if trial.id in ids]
+
+
+def _read(directory: Path, digest: str) -> dict[str, float] | None:
+    """Return the metrics that were measured on these data, ``None`` where there are none."""
+    try:
+        content = json.loads((directory / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(content, dict) and content.get("data") == digest and isinstance(content.get("metrics"), dict)
+    return {str(key): float(value) for key, value in content["metrics"].items()} if fits else None
+
+
+def _shown(score: Sample) -> str:
+    spread = f" ± {100 * score.spread:.1f} ({score.n} seeds)" if score.spread is not None else ""
+    return f"{100 * score.mean:.1f}{spread}"
+
+
+def _gain(gain: float | None) -> str:
+    return "" if gain is None else f", {100 * gain:+.1f} over the student alone"
