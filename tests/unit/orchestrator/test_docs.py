@@ -16,7 +16,7 @@ from orchestrator.study import algorithms, schema
 from orchestrator.study.fields import alternatives_of, is_section
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.schema import dataset, detector, image_pipeline, method, schedule, terms, timing
+from trainers.schema import dataset, detector, division, image_pipeline, method, schedule, terms, timing
 from trainers.schema.base import Section
 
 ROOT = Path(__file__).parents[3]
@@ -33,6 +33,10 @@ PLACES: dict[type[Section], str] = {
     dataset.VocDataset: "dataset",
     dataset.CocoSplit: "dataset.train and dataset.val",
     dataset.VocPart: "parts of a VOC split",
+    dataset.YoloDataset: "dataset",
+    dataset.YoloPart: "parts of a YOLO split",
+    division.Division: "dataset.split and dataset.test",
+    division.BeforeText: "dataset.split and dataset.test",
     image_pipeline.RangeScales: "dataset.multi_scale",
     image_pipeline.ChoiceScales: "dataset.multi_scale",
     image_pipeline.Mosaic: "dataset.mosaic",
