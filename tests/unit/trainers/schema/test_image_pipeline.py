@@ -31,7 +31,7 @@ def read(**settings: Any) -> Any:
         ({"batch_scales": {"short": [320, 650]}}, "must be multiples of divisor \\(32\\)"),
         ({"augmentation": "mosaic", "mosaic": {"affine_scale": [2.0, 1.0]}}, "affine_scale must rise"),
         ({**VOC, "train": []}, "at least 1 item"),
-        ({**VOC, "train": [{"folder": "a", "set": "../b"}]}, "should match pattern"),
+        ({**VOC, "train": [{"folder": "a", "set": "../b"}]}, "must be the name of a list, not a path"),
         ({**VOC, "classes": ["a", "a"]}, "class given twice: a"),
     ],
 )
