@@ -86,3 +86,14 @@ def _dynamic_state(part: Any) -> dict[str, Any]:
         "thresholds": {name: float(getattr(part.bbox_assigner, name)) for name in thresholds},
         "beta": float(part.bbox_head.loss_bbox.beta),
     }
+
+
+def forget_aliases(detector: Any) -> None:
+    """Remove the second name that ``DDQDETR`` gives layers of its head in its loss.
+
+    With it, a detector that has made a step would have tensors that a new one has not: neither its states nor its exports
+    could be loaded.
+    """
+    decoder = getattr(detector, "decoder", None)
+    if decoder is not None:
+        decoder._modules.pop("aux_reg_branches", None)

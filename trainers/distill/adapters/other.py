@@ -7,7 +7,7 @@ from typing import Any, Never
 import torch
 from torch import Tensor
 
-from trainers.compat.mmdet_parts import hidden_state, restore_hidden_state
+from trainers.compat.mmdet_parts import forget_aliases, hidden_state, restore_hidden_state
 from trainers.distill.adapters.base import Adapter, Losses, Targets
 from trainers.distill.half_precision import network_in, widened
 from trainers.distill.head_outputs import Anchors, HeadOutputs
@@ -53,6 +53,7 @@ class OtherAdapter(Adapter):
         assert inputs is not None
         with self._seeing(head_outputs.features), network_in(head_outputs.precision, inputs.device):
             found = self.detector.loss(inputs, samples)
+        forget_aliases(self.detector)
         return scalars(found)
 
     @contextmanager

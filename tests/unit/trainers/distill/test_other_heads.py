@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tests.unit.trainers.other_detectors import DYNAMIC_RCNN, FAMILIES, FASTER_RCNN, built
 from tests.unit.trainers.scenes import CROWD, UPRIGHT, preprocess
+from tests.unit.trainers.tiny_heads import config_of
 from trainers.data.seeding import seed_everything
 from trainers.distill.adapters.base import TargetCache, Targets, adapter_for
 from trainers.distill.adapters.other import OtherAdapter, scalars
@@ -126,3 +127,11 @@ def test_dynamic_thresholds_go_on_from_a_state() -> None:
     step(second, resumed)
     assert resumed.adapter.state() == states[1]
     assert adapter_for(built(FASTER_RCNN)).state() == {}
+
+
+def test_layers_that_ddq_names_twice_in_its_loss_have_one_name_afterwards() -> None:
+    detector = built(Detector(config=str(config_of("ddq")), weights="random"))
+    names = list(detector.state_dict())
+    step(detector, Distiller(detector, NoDistillation(kind="none")))
+    assert list(detector.state_dict()) == names
+    assert any(p.grad is not None for p in detector.bbox_head.aux_reg_branches.parameters())
