@@ -97,3 +97,10 @@ def forget_aliases(detector: Any) -> None:
     decoder = getattr(detector, "decoder", None)
     if decoder is not None:
         decoder._modules.pop("aux_reg_branches", None)
+
+
+def complete_head(detector: Any) -> None:
+    """Give SSD's head the attribute that mmdet 3.3.0 reads in predicting and that this head alone lacks."""
+    head = getattr(detector, "bbox_head", None)
+    if head is not None and type(head).__name__.endswith("SSDHead") and not hasattr(head, "loss_cls"):
+        head.loss_cls = None

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 
-from trainers.compat.mmdet_parts import copy_without_waiting
+from trainers.compat.mmdet_parts import complete_head, copy_without_waiting
 from trainers.data.seeding import seed_everything
 from trainers.detectors.classes import set_classes
 from trainers.detectors.detection_limit import limit_detections
@@ -105,6 +105,7 @@ def build_empty(detector: Detector, num_classes: int, seed: int = 0, max_detecti
     config = model_config(detector, num_classes, max_detections)
     with explained(f"build detector {detector.config}"):
         model = MODELS.build(config)
+        complete_head(model)
         model.init_weights()
     return model
 

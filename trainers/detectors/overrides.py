@@ -179,10 +179,16 @@ def _train_norms(backbone: Any) -> None:
 
 
 def start_untrained(model: Any) -> None:
-    """Leave the second backbone of a recursive pyramid (DetectoRS) without the weights that its config names."""
+    """Leave parts that repeat the backbone without the weights that the config names for them.
+
+    These are the second backbone of a recursive pyramid (DetectoRS), and a last stage that reads regions (C4).
+    """
     for neck in _each(model.get("neck")):
         if "rfp_backbone" in neck:
             neck.rfp_backbone.pretrained = neck.rfp_backbone.init_cfg = None
+    shared = (model.get("roi_head") or {}).get("shared_head")
+    if shared is not None:
+        shared.pretrained = shared.init_cfg = None
 
 
 def pad_to_coarsest_stride(model: Any) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.trainers.other_detectors import DYNAMIC_RCNN, FAMILIES, FASTER_RCNN, built
-from tests.unit.trainers.scenes import CROWD, UPRIGHT, preprocess
+from tests.unit.trainers.scenes import CROWD, UPRIGHT, Scene, preprocess
 from tests.unit.trainers.tiny_heads import config_of
 from trainers.data.seeding import seed_everything
 from trainers.distill.adapters.base import TargetCache, Targets, adapter_for
@@ -135,3 +135,12 @@ def test_layers_that_ddq_names_twice_in_its_loss_have_one_name_afterwards() -> N
     step(detector, Distiller(detector, NoDistillation(kind="none")))
     assert list(detector.state_dict()) == names
     assert any(p.grad is not None for p in detector.bbox_head.aux_reg_branches.parameters())
+
+
+def test_ssd_predicts() -> None:
+    config = "mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py"
+    detector = built(Detector(config=config, weights="random")).eval()
+    inputs, samples = preprocess(detector, (Scene((320, 320)),))
+    with torch.no_grad():
+        [found] = detector.predict(inputs, samples, rescale=True)
+    assert found.pred_instances.bboxes.isfinite().all()
