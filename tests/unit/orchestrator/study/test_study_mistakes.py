@@ -42,7 +42,7 @@ MISTAKES = [
         "root: x",
         4,
         "dataset.root",
-        "of kind shapes; kind coco or voc has it",
+        "of kind shapes; kind coco, voc or yolo has it",
     ),
     Mistake("missing section", "name: demo\n", "", 1, "name", "this key is required"),
     Mistake("missing key", "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py\n", "", 8, "student.config", "required"),
