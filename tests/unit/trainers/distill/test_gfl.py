@@ -213,11 +213,6 @@ def test_a_level_that_is_gated_out_gets_no_gradient(student: Any, teacher: Froze
 # --------------------------------------------------------------------------------------------------------- errors
 
 
-def test_a_detector_without_adapter_is_refused() -> None:
-    with pytest.raises(TrialError, match="no adapter for detection head"):
-        Distiller(torch.nn.Linear(1, 1), NoDistillation(kind="none"))
-
-
 def test_other_anchors_or_classes_are_refused(student: Any) -> None:
     inputs, samples = preprocess(student, (CROWD,))
     more_classes = FrozenTeacher(build_empty(detector(), CLASSES + 1))
