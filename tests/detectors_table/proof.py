@@ -95,7 +95,7 @@ def _require_export(directory: Path) -> None:
     model: Any = MODELS.build(Config.fromfile(directory / "config.py").model)
     model.load_state_dict(state(directory / "last.pth"), strict=True)
     model.eval()
-    size = (256, 384)
+    size = (384, 512)
     sample = DetDataSample(metainfo={"img_id": 0, "img_shape": size, "ori_shape": size, "scale_factor": (1.0, 1.0)})
     image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     [found] = model.test_step({"inputs": [image], "data_samples": [sample]})
