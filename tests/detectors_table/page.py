@@ -61,10 +61,11 @@ def _outcome(reason: str | None) -> str:
 
 def _summary(rows: list[Cells]) -> str:
     counted = [row for row in rows if not row[-1].startswith(LEFT_OUT)]
-    works = sum(row[-1] == WORKS for row in counted)
+    works, waiting = (sum(row[-1] == outcome for row in counted) for outcome in (WORKS, NOT_TRIED))
+    tried = f"all were tried: {works} work" if not waiting else f"{len(counted) - waiting} were tried: {works} work"
     return (
-        f"Of mmdet's {len(rows)} folders, {len(counted)} have a detector that trains from boxes alone, "
-        f"and {works} of these work.\n"
+        f"Of mmdet's {len(rows)} folders, {len(counted)} have a detector that trains from boxes alone. "
+        f"Of these {tried}.\n"
     )
 
 
