@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.first_study.files import Folder
 from orchestrator.first_study.found import Found, one_or_all
-from orchestrator.first_study.split_names import by_split, in_order
+from orchestrator.first_study.split_names import by_split, in_order, split_of
 from trainers.schema.annotations.json_file import JsonFileError, read_json
 from trainers.schema.image_names import locate
 
@@ -54,11 +54,29 @@ def _part(folder: Folder, path: str, content: dict[str, Any]) -> dict[str, str]:
 
 
 def _image_folder(folder: Folder, path: str, names: list[str]) -> str:
-    """Return the folder below which most of a file's images are; of several the nearest to the file."""
+    """Return the folder below which most of a file's images are.
+
+    Splits often repeat file names. Of several folders, those whose path speaks of the file's split come first, those of
+    another split last, and of equals the nearest to the file.
+    """
     beside = posixpath.dirname(path) or "."
-    places = dict.fromkeys([beside, *sorted(folder.images, key=lambda at: _distance(at, beside)), "."])
+    around = {*folder.images, *(above for at in folder.images for above in _above(at)), beside}
+    places = sorted(around, key=lambda at: (_strangeness(at, path), at != beside, _distance(at, beside)))
     counts = {at: sum(found.there for found in locate(str(folder.root), at, names)) for at in places}
     return max(counts, key=lambda at: counts[at])
+
+
+def _above(at: str) -> Iterator[str]:
+    """Yield the folders that hold a folder, the root included."""
+    while at != ".":
+        at = posixpath.dirname(at) or "."
+        yield at
+
+
+def _strangeness(at: str, path: str) -> int:
+    """Return 0 for a folder that speaks of the split of the file ``path``, 1 for one of no split, 2 for another split's."""
+    own = split_of(at)
+    return 1 if own is None else 0 if own == split_of(path) else 2
 
 
 def _distance(one: str, other: str) -> tuple[int, str]:

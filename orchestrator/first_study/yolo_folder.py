@@ -78,6 +78,8 @@ def _named(folder: Folder, data: str | None) -> dict[SplitName, object]:
         parts = [{"images": place} for place in _places(folder, data, content.get(split), content.get("path"))]
         if parts:
             found[split] = one_or_all(parts)
+    if "val" in found and found["val"] == found.get("train"):
+        del found["val"]  # as tools write for data that nobody has divided: the study divides it
     return found if "train" in found else {}
 
 

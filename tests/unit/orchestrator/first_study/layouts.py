@@ -93,6 +93,15 @@ def label_studio_coco(root: Path) -> None:
     text(root / "result.json", coco(range(COUNT), lambda n: f"images/{n}.jpg"))
 
 
+def coco_with_repeated_names(root: Path, below: str = "day 1") -> None:
+    """Name the images of both splits alike; annotations name them with the folder ``below`` that of their split."""
+    for part, first, count in (("train", 0, 14), ("val", 14, 6)):
+        for number in range(count):
+            image(root / part / below / f"{number}.jpg", first + number)
+        numbers = range(first, first + count)
+        text(root / "labels" / f"{part}.json", coco(numbers, lambda n, first=first: f"{below}/{n - first}.jpg"))
+
+
 def labelme_coco(root: Path) -> None:
     for number in range(COUNT):
         image(root / "JPEGImages" / f"{number}.jpg", number)
@@ -149,6 +158,14 @@ def ultralytics_yolo(root: Path) -> None:
     )
 
 
+def undivided_yolo(root: Path) -> None:
+    """Name one folder for training and validation, as for data that nobody has divided."""
+    for number in range(COUNT):
+        image(root / "images" / f"{number}.jpg", number)
+        text(root / "labels" / f"{number}.txt", yolo(number))
+    text(root / "data.yaml", "path: .\ntrain: images\nval: images\nnames: [bolt, nut]\n")
+
+
 def roboflow_yolo(root: Path) -> None:
     for part, numbers in parts():
         for number in numbers:
@@ -179,12 +196,14 @@ LAYOUTS: dict[str, tuple[Layout, str, dict[str, int]]] = {  # images of each spl
     "Roboflow's COCO": (roboflow_coco, "coco", {"train": 14, "val": 4, "test": 2}),
     "Label Studio's COCO": (label_studio_coco, "coco", {"train": 20}),
     "labelme's COCO": (labelme_coco, "coco", {"train": 20}),
+    "COCO's with repeated names": (coco_with_repeated_names, "coco", {"train": 14, "val": 6}),
     "COCO's own folders": (coco_of_the_task, "coco", {"train": 14, "val": 6}),
     "labelImg's VOC": (labelimg_voc, "voc", {"train": 20}),
     "VOC in two folders": (voc_in_two_folders, "voc", {"train": 20}),
     "CVAT's VOC": (cvat_voc, "voc", {"train": 14, "val": 6}),
     "Roboflow's VOC": (roboflow_voc, "voc", {"train": 14, "val": 4, "test": 2}),
     "Ultralytics' YOLO": (ultralytics_yolo, "yolo", {"train": 14, "val": 6}),
+    "undivided YOLO": (undivided_yolo, "yolo", {"train": 20}),
     "Roboflow's YOLO": (roboflow_yolo, "yolo", {"train": 14, "val": 4, "test": 2}),
     "labelImg's YOLO": (labelimg_yolo, "yolo", {"train": 20}),
     "Label Studio's YOLO": (label_studio_yolo, "yolo", {"train": 20}),

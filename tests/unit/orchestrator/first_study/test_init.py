@@ -50,6 +50,13 @@ def test_the_written_study_is_right_and_reads_the_same_boxes(
     assert corners[1] == pytest.approx(layouts.BOXES[1])
 
 
+@pytest.mark.parametrize("below", ["day 1", "."])
+def test_each_split_has_the_images_of_its_own_folder(below: str, tmp_path: Path) -> None:
+    layouts.coco_with_repeated_names(tmp_path, below)
+    places = {split: part["images"] for split, part in recognise(look_into(tmp_path)).splits.items()}
+    assert places == {"train": "train", "val": "val"}
+
+
 def test_a_folder_without_annotations_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layouts.image(tmp_path / "a.jpg", 0)
     layouts.text(tmp_path / "notes.txt", "hello")
