@@ -1,6 +1,6 @@
 """Decide which method can distil which teacher's head into which student's, from needs and outputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from trainers.schema.heads import OTHERS, HeadSpec, heads
@@ -22,15 +22,15 @@ def misfits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterato
         if student != teacher:
             yield from _lacking(term, term.needs, student)
     if student.head != teacher.head and not needs_of(method) <= ANCHOR_FREE:
-        yield f"{_compares_anchors(method)} equal heads: the teacher has {teacher.head}, the student {student.head}"
+        asking = [term for term in terms_of(method) if not term.needs <= ANCHOR_FREE]
+        yield f"{_asking(method, asking)} equal heads: the teacher has {teacher.head}, the student {student.head}"
 
 
-def _compares_anchors(method: MethodSpec) -> str:
-    """Name the preset, or the terms of a written sum, that compare anchors, and add the verb of a sentence."""
+def _asking(method: MethodSpec, terms: Sequence[TermSection]) -> str:
+    """Name the preset, or the given terms of a written sum, and add the verb of a sentence."""
     if method.kind != "terms":
         return f"{method.kind} needs"
-    asking = [term.kind for term in terms_of(method) if not term.needs <= ANCHOR_FREE]
-    return f"{' and '.join(asking)} {'need' if len(asking) > 1 else 'needs'}"
+    return f"{' and '.join(term.kind for term in terms)} {'need' if len(terms) > 1 else 'needs'}"
 
 
 def fits(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> bool:
@@ -62,12 +62,15 @@ def needs_of(method: MethodSpec) -> frozenset[Need]:
 def _beyond_features(method: MethodSpec, teacher: HeadSpec, student: HeadSpec) -> Iterator[str]:
     """Yield the needs of a method that a head which is not described cannot meet, and the detectors that can."""
     terms = terms_of(method)
-    asked = {need for term in terms for need in term.teacher_needs}, {need for term in terms for need in term.needs}
-    for head, needs in zip((teacher, student), asked, strict=True):
+    asked = [(term, term.teacher_needs) for term in terms], [(term, term.needs) for term in terms]
+    for head, pairs in zip((teacher, student), asked, strict=True):
+        needs = {need for _, own in pairs for need in own}
         missing = sorted(needs - head.gives)
         if head.detector == OTHERS and missing:
+            asking = [term for term, own in pairs if own - head.gives]
             givers = ", ".join(spec.detector for spec in heads().values() if needs <= spec.gives)
-            yield f"{method.kind} needs {', '.join(missing)}, which {head.head} does not give: {givers} do"
+            does = "do" if "," in givers else "does"
+            yield f"{_asking(method, asking)} {', '.join(missing)}, which {head.head} does not give: {givers} {does}"
 
 
 def _lacking(term: TermSection, asked: frozenset[Need], head: HeadSpec) -> Iterator[str]:

@@ -10,7 +10,7 @@ from orchestrator.study.schema import TeacherSection, ZooTeacher
 from orchestrator.study.variants import Variant
 from trainers.schema.compatibility import misfits
 from trainers.schema.detector import Detector
-from trainers.schema.heads import head_spec
+from trainers.schema.heads import OTHERS, HeadSpec, head_spec
 from trainers.schema.method import MethodSpec, terms_of
 from trainers.schema.pyramid import Pyramid, pyramid_of
 from trainers.schema.schedule import Schedule
@@ -67,8 +67,14 @@ def _check_pair(
     if not reasons:
         pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)
         reasons = [reason for term in terms_of(method.section) for reason in _unequal(term, *pyramids)]
-    at = config_path(teacher) if mine.head != theirs.head else method.origin("kind")
+    at = _other_head(teacher, theirs, student, mine) if mine.head != theirs.head else method.origin("kind")
     yield from (Problem(at, reason, rests_on=COMPARED) for reason in dict.fromkeys(reasons))
+
+
+def _other_head(teacher: TeacherSection, theirs: HeadSpec, student: Variant[Detector], mine: HeadSpec) -> KeyPath:
+    """Return the key of the detector to replace: the one whose head is not described, else the teacher."""
+    is_students = mine.detector == OTHERS != theirs.detector
+    return student.origin("config") if is_students else config_path(teacher)
 
 
 def _unequal(term: TermSection, teacher: Pyramid, student: Pyramid) -> Iterator[str]:

@@ -14,7 +14,7 @@ from tests.unit.orchestrator.study_text import write
 from trainers.schema.compatibility import fits, misfits, presets
 from trainers.schema.heads import HeadSpec, heads, other_head
 from trainers.schema.method import Bckd, CrossKd, FeatureMethod, Gid, Ld, PkdBckd, PkdMethod, TermSum, terms_of
-from trainers.schema.terms import BckdCls, BckdLoc, Need, Pkd
+from trainers.schema.terms import BckdCls, BckdLoc, LdMain, Need, Pkd
 
 DOCS = Path(__file__).parents[4] / "docs" / "methods.md"
 GFL, ATSS, RETINA = (
@@ -61,6 +61,17 @@ def test_a_head_that_gives_nothing_is_told_what_it_lacks():
         (
             "gid-response needs classification logits, decoded boxes, matching of given boxes, raw deltas, "
             "which BareHead does not give"
+        )
+    ]
+
+
+def test_of_a_written_sum_the_terms_that_lack_something_are_named():
+    other = other_head("SSDHead")
+    method = TermSum(kind="terms", terms=(Pkd(kind="pkd"), LdMain(kind="ld-main")))
+    assert list(misfits(method, heads()["GFLHead"], other)) == [
+        (
+            "ld-main needs anchor weights and normaliser, box distributions, classification logits, "
+            "which SSDHead does not give: GFL does"
         )
     ]
 

@@ -187,6 +187,15 @@ MISTAKES = [
         "method that reads a head which is not described",
         "  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
         "  config: mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+        9,
+        "student.config",
+        "bckd needs anchor weights and normaliser, classification logits, decoded boxes, which FasterRCNN does not give: "
+        "GFL, ATSS, FCOS, RetinaNet, YOLOX, RTMDet, TOOD, VFNet do",
+    ),
+    Mistake(
+        "teacher that reads a head which is not described",
+        'config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py"',
+        'config: "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"',
         7,
         "teacher.detector.config",
         "bckd needs anchor weights and normaliser, classification logits, decoded boxes, which FasterRCNN does not give: "
