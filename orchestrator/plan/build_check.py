@@ -20,7 +20,8 @@ from orchestrator.core.findings import Finding, Level
 from orchestrator.plan.digests import file_digest
 from orchestrator.plan.extensions import extensions
 from orchestrator.plan.plan import Plan, PlannedStart
-from orchestrator.plan.weights import config_digest, local_start
+from orchestrator.plan.torch_file import problem_with
+from orchestrator.plan.weights import config_digest, local_start, start_file
 from orchestrator.study.checks.method import config_path
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
@@ -168,8 +169,10 @@ def _local(weights: Weights | None) -> Weights | None:
 
 
 def _is_readable(detector: Detector) -> bool:
-    """Return whether a config's text can be read; ``config_findings`` reports its mistakes."""
-    path = Path(detector.config)
+    """Return whether a detector's config and start can be read; ``preflight`` reports their mistakes."""
+    path, start = Path(detector.config), start_file(detector)
+    if start is not None and problem_with(Path(start)):
+        return False
     return "::" in detector.config or not path.is_file() or not read_config(path).problems
 
 

@@ -325,3 +325,14 @@ def test_a_public_start_that_does_not_fit_ends_the_run_once_it_is_fetched(
         study.run(tmp_path / "store")
     assert here.exists()
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
+def test_a_detector_whose_start_is_no_checkpoint_is_not_built(tmp_path: Path, asked: Asked, content: bytes) -> None:
+    (tmp_path / "coco.pth").write_bytes(content)
+    plan = checked_plan(loaded(tmp_path, edit(RANDOM_STUDENT, START)), Store(tmp_path / "store"), LAPTOP)
+    told = [str(finding) for finding in plan.findings if finding.level == "error"]
+    assert len(told) == 1
+    assert "student.weights.path" in told[0]
+    assert "coco.pth is" in told[0]
+    assert asked == []
