@@ -14,6 +14,7 @@ from orchestrator.dataset_check.both_splits import (
 )
 from orchestrator.dataset_check.class_names import other_spellings, told_of, unknown_classes
 from orchestrator.dataset_check.data_files import file_dataset, missing_from, missing_part
+from orchestrator.dataset_check.groups import useless_groups
 from orchestrator.dataset_check.image_findings import image_findings
 from orchestrator.dataset_check.readings import known_names, reading
 from orchestrator.study.load import LoadedStudy
@@ -41,6 +42,8 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     yield from (Finding("warning", classes, item.message) for item in other_spellings(dataset, names, unknown))
     for split in splits_of(dataset):
         yield from _of_split(dataset, split, loaded.where(f"dataset.{split}"), told_of(unknown, split))
+    if (groups := useless_groups(dataset)) is not None:
+        yield Finding("warning", loaded.where("dataset.split.group"), groups)
     for split in measured_splits(dataset):
         yield from _apart_from_training(dataset, split, loaded.where(f"dataset.{split}"))
 
