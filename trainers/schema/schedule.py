@@ -228,7 +228,9 @@ class Schedule(Section):
         late = [m for m in self.policy.milestones if m >= self.length]
         if late:
             end = f"the last {self.unit} ({self.length})"
-            raise ValueError(f"milestones {late} lie at or after {end}: they would never act")
+            usual = self.policy.milestones == StepPolicy.model_fields["milestones"].default
+            hint = " (these are the default: set policy, for instance to {kind: cosine})" if usual else ""
+            raise ValueError(f"milestones {late} lie at or after {end}: they would never act{hint}")
         return self
 
     @model_validator(mode="after")

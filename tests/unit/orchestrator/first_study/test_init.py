@@ -66,6 +66,12 @@ def test_a_folder_without_annotations_is_described(tmp_path: Path, capsys: pytes
     )
 
 
+def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layouts.text(tmp_path / "a.json", "{}")
+    assert main(["init", str(tmp_path / "a.json")]) == 2
+    assert "a.json is a file: name the folder that it lies in" in capsys.readouterr().err
+
+
 def test_a_file_is_not_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layouts.labelimg_voc(tmp_path / "data")
     target = tmp_path / "study.yaml"

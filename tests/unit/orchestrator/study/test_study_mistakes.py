@@ -129,7 +129,7 @@ MISTAKES = [
         "epochs: 5",
         14,
         "schedule",
-        "milestones [8, 11] lie at or after the last epoch (5)",
+        "milestones [8, 11] lie at or after the last epoch (5): they would never act (these are the default: set policy",
     ),
     Mistake(
         "class given twice",
