@@ -84,7 +84,6 @@ class Study:
         from orchestrator.core import ray_environment
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
-        from orchestrator.reports.test_split import measure_test_split
 
         place = Store(store)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
@@ -99,6 +98,8 @@ class Study:
         with writing(place):
             result = run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, _bars if progress else None))
             if not result.failed:  # else the choice is not made yet
+                from orchestrator.reports.test_split import measure_test_split
+
                 measure_test_split(plan, place, result.trials)
         return result
 

@@ -1,1 +1,0 @@
-"""Prove, folder by folder of mmdet's configs, that a study can train the detectors, and write the table in the docs."""
