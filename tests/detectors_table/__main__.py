@@ -68,7 +68,7 @@ def _tried(folder: Folder, scratch: Path | None) -> Row:
     seconds, memory = round(time.monotonic() - began), answer.pop("memory_mib", None)
     outcome = answer["reason"] or f"works {answer['form'] or ''}"
     print(f"{folder.name}: {outcome} ({seconds} s, {memory} MiB)", flush=True)
-    return {"folder": folder.name, "config": folder.config.path, **answer}
+    return {"folder": folder.name, "config": folder.config.path, "form": {}, **answer}
 
 
 def _received(receiving: Any) -> dict[str, Any]:
