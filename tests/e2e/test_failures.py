@@ -34,7 +34,7 @@ def test_a_broken_image_fails_the_trial_with_its_name(tmp_path: Path) -> None:
     assert answer.code == 1
     assert "Traceback" not in answer.err
     [sentence] = [line for line in answer.err.splitlines() if line.startswith("failed:")]
-    assert "is damaged: broken data stream" in sentence
+    assert "is damaged" in sentence
     assert broken.name in sentence
     [trial] = answer.json["trials"]
     assert (trial["status"], trial["checkpoint"]) == ("failed", None)
