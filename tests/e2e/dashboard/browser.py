@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+expect.set_options(timeout=30_000)  # milliseconds: a page waits for two busy cores
 WIDE, PHONE = (1280, 900), (390, 844)
 LOCAL = {"file", "data", "blob", "about"}
 
