@@ -1,7 +1,7 @@
 """Offer the commands' verbs to Python: ``from orchestrator import Study``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,9 +98,9 @@ class Study:
         with writing(place):
             result = run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, _bars if progress else None))
             if not result.failed:  # else the choice is not made yet
-                from orchestrator.reports.test_split import measure_test_split
+                from orchestrator.reports.test_split import why_not_measured
 
-                measure_test_split(plan, place, result.trials)
+                result = replace(result, unmeasured=why_not_measured(plan, place, result.trials))
         return result
 
     def submit(

@@ -87,5 +87,5 @@ def print_end(result: "RunResult", *, as_json: bool) -> None:
         say(f"failed:  {failed.id} ({failed.method}): {result.reason(failed)}; see {error}")
     if not result.delivery.complete:
         print_waiting(result.tracker.address, result.delivery)
-    if result.uncopied:
-        say(f"stillhouse: {result.uncopied}")
+    for lacking in filter(None, (result.uncopied, result.unmeasured)):
+        say(f"stillhouse: {lacking}")

@@ -43,7 +43,8 @@ class RunSettings:
 class RunResult:
     """Hold the outcome of a run: a sequence of results, the teacher's first.
 
-    ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror.
+    ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror, ``unmeasured``
+    says why the test split was not measured.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class RunResult:
     tracker: "Tracker"
     delivery: "Delivery"
     uncopied: str = ""
+    unmeasured: str = ""
 
     @cached_property
     def trials(self) -> "tuple[TrialResult, ...]":
@@ -90,7 +92,8 @@ class RunResult:
             return ExitStatus(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
         if not self.delivery.complete:
             return ExitStatus(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")
-        return ExitStatus(FAILED, self.uncopied) if self.uncopied else ExitStatus(OK)
+        lacking = self.uncopied or self.unmeasured
+        return ExitStatus(FAILED, lacking) if lacking else ExitStatus(OK)
 
 
 class RunInterrupted(KeyboardInterrupt):

@@ -15,6 +15,7 @@ from trainers.schema import DatasetSpec
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
 from trainers.schema.annotations.yolo_names import read_names
 from trainers.schema.dataset import source_splits
+from trainers.schema.image_header import read_header
 
 NOBODY = "\u2400"  # a class that no file has: reading with it counts all names as others
 
@@ -64,7 +65,7 @@ def contents_of(found: Found, root: Path) -> Contents:
 def _whole(dataset: FileDataset) -> dict[SplitName, AnnotatedSplit]:
     """Return all that lies in the files, before it is divided."""
     whole = dataset.model_copy(update={"split": None})
-    return {split: read_split(whole, split) for split in source_splits(dataset)}
+    return {split: read_split(whole, split, lambda file: read_header(file).turned) for split in source_splits(dataset)}
 
 
 def _names(found: Found, root: Path) -> Sequence[str]:

@@ -24,7 +24,6 @@ def study_text(name: str, root: str, found: Found, contents: Contents, choices: 
 
 def _head(name: str) -> Iterator[str]:
     yield from (
-        "# yaml-language-server: $schema=https://json-schema.org/draft/2020-12/schema",
         "# Written by `stillhouse init`. Every line may be changed: docs/studies.md lists all keys.",
         f"name: {scalar(name)}",
         "",
@@ -102,10 +101,10 @@ def _schedule(choices: Choices, epochs: Chosen, indent: str) -> Iterator[str]:
     yield line(f"{indent}batch_size: {choices.batch.value}", choices.batch.reason)
     if choices.on_gpu:
         yield line(f"{indent}lr: 0.005", "mmdet's 0.01 for 16 images a step, scaled")
-        return
-    yield f"{indent}lr: 0.0015"
-    yield line(f"{indent}optimizer: {{kind: adamw}}", "learns from random weights in few steps")
-    yield f"{indent}warmup: {{iterations: 20}}"
+    else:
+        yield f"{indent}lr: 0.0015"
+        yield line(f"{indent}optimizer: {{kind: adamw}}", "learns from random weights in few steps")
+        yield f"{indent}warmup: {{iterations: 20}}"
     yield f"{indent}policy: {{kind: cosine}}"
 
 

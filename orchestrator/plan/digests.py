@@ -30,14 +30,20 @@ def dataset_digest(dataset: DatasetSpec, annotations: dict[str, str] | None = No
 
 
 def split_digest(dataset: FileDataset, split: SplitName) -> str:
-    """Return a digest of one split's annotations and of the classes that are looked for."""
+    """Return a digest of one split's annotations and of the classes that are looked for, ``missing`` as above."""
+    try:
+        parts = _digests_of_split(dataset, split)
+    except (OSError, ValueError):
+        return MISSING
+    return MISSING if MISSING in parts else fingerprint([split, list(class_names(dataset)), *parts])
+
+
+def _digests_of_split(dataset: FileDataset, split: SplitName) -> list[object]:
     if dataset.split is not None:
-        parts: list[object] = [dataset_digest(dataset), dataset.split.model_dump(mode="json")]
-    elif isinstance(dataset, CocoDataset):
-        parts = [file_digest(path) for path in sources(dataset, split)]
-    else:
-        parts = [_part_digests(dataset, split)]
-    return fingerprint([split, list(class_names(dataset)), *parts])
+        return [dataset_digest(dataset), dataset.split.model_dump(mode="json")]
+    if isinstance(dataset, CocoDataset):
+        return [file_digest(path) for path in sources(dataset, split)]
+    return [_part_digests(dataset, split)]
 
 
 def file_digest(path: str | Path) -> str:

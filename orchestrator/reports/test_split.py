@@ -20,6 +20,7 @@ from orchestrator.results.summary import Summary, best_student, summarise
 from trainers.schema import DatasetSpec, ShapesDataset
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import FileDataset, splits_of
+from trainers.schema.error_text import last_line
 from trainers.schema.record import SELECTION_METRIC
 
 FILE = "test.json"  # in a trial's directory
@@ -40,6 +41,15 @@ class TestRow:
 def has_test_split(dataset: DatasetSpec) -> TypeIs[FileDataset]:
     """Return whether a study asks for a test split."""
     return not isinstance(dataset, ShapesDataset) and "test" in splits_of(dataset)
+
+
+def why_not_measured(plan: Plan, store: Store, results: Sequence[TrialResult]) -> str:
+    """Measure what is to be measured, and return why that failed; nothing where it did not."""
+    try:
+        measure_test_split(plan, store, results)
+    except Exception as error:  # noqa: BLE001  all is trained: no fault of this step may hide the results
+        return f"the test split could not be measured: {last_line(error)}; the next run tries again"
+    return ""
 
 
 def measure_test_split(
@@ -65,7 +75,10 @@ def measure_test_split(
 
 
 def rows_of_test_split(plan: Plan, results: Sequence[TrialResult]) -> list[TestRow]:
-    """Return the measured rows: the student alone, then the chosen one; nothing before they are measured."""
+    """Return the measured rows: the student alone, then the chosen one.
+
+    There are none before they are measured, and none where the test split's annotations are elsewhere.
+    """
     data = plan.study.dataset
     if not has_test_split(data):
         return []

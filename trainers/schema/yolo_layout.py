@@ -83,7 +83,7 @@ class YoloFiles:
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     def _found(self) -> Iterator[str]:
-        self.source.iterdir()  # raises where there is no folder; ``os.walk`` would be silent
+        os.scandir(self.source).close()  # raises where there is no folder; ``os.walk`` would be silent
         for at, _, files in os.walk(self.source, followlinks=True):
             below = os.path.relpath(at, self._root)
             for file in files:

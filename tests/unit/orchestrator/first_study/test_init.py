@@ -1,21 +1,25 @@
 """Prove that ``init`` recognises the layouts of labelling tools, and that the study which it writes is right."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli import main
 from orchestrator.dataset_check.study_check import check_study
-from orchestrator.first_study.contents import contents_of
+from orchestrator.first_study.choices import choose
+from orchestrator.first_study.contents import Contents, contents_of
 from orchestrator.first_study.files import look_into
+from orchestrator.first_study.found import Found
 from orchestrator.first_study.recognise import recognise
 from orchestrator.first_study.split_names import split_of
-from orchestrator.first_study.text import flow, scalar
+from orchestrator.first_study.text import flow, scalar, study_text
+from orchestrator.plan.machine import Machine
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.first_study import layouts
 from tests.unit.orchestrator.first_study.layouts import LAYOUTS
 from trainers.schema.annotations import read_split
-from trainers.schema.dataset import splits_of
+from trainers.schema.dataset import SplitName, splits_of
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -103,3 +107,17 @@ def test_odd_names_come_back_from_yaml(name: str) -> None:
     from ruamel.yaml import YAML
 
     assert YAML(typ="safe", pure=True).load(f"[{scalar(name)}, {flow({'k': name})}]") == [name, {"k": name}]
+
+
+@pytest.mark.parametrize("images", [30, 3_000, 200_000])
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_the_study_is_right_on_other_machines_and_for_other_sizes(tmp_path: Path, gpus: int, images: int) -> None:
+    boxes: dict[SplitName, Counter[str]] = {"train": Counter(bolt=9)}
+    contents = Contents(("bolt",), boxes, {"train": images}, (4000, 3000), 200.0, 300)
+    found = Found("coco", "COCO JSON", {"train": {"annotations": "a.json", "images": "."}})
+    path = tmp_path / "study.yaml"
+    path.write_text(study_text("mine", ".", found, contents, choose(contents, Machine(8, gpus))))
+    (tmp_path / "a.json").write_text("{}")
+    study = load_study(path).study
+    assert study.dataset.max_detections == 300
+    assert study.student.weights == ("imagenet" if gpus else "random")
