@@ -130,6 +130,6 @@ image-check: ## build the image with buildah and run doctor and the quickstart i
 lock: ## resolve pyproject.toml into requirements.lock (LOCK_FLAGS=--upgrade takes newer versions)
 	@$(FIND_PYTHON)
 	$(FIND_UV)
-	"$$uv" pip compile pyproject.toml --group dev --python "$$python" --python-version 3.11 \
+	"$$uv" pip compile pyproject.toml --extra onnx --group dev --python "$$python" --python-version 3.11 \
 	    --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-emit-index-annotation --custom-compile-command "make lock" --quiet $(LOCK_FLAGS) --output-file requirements.lock
