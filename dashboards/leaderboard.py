@@ -35,6 +35,7 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
     row, baseline = ranked.row, ranked.baseline
     first, score = row.first, row.score
     cell = paper.cell_of(first)
+    test = sample_of(trial.test for trial in row.counted)
     last = {key: row.last_sample(key) for key in metrics}
     return {
         "key": _key(row, ranked.group),
@@ -54,6 +55,8 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
         "best": numbers(_highest(row, key) for key in metrics),
         "last_mean": numbers(_mean(last[key]) for key in metrics),
         "last_spread": numbers(_spread(last[key]) for key in metrics),
+        "test": number(_mean(test)),
+        "test_spread": number(_spread(test)),
         "to_none": number(ranked.gain),
         "none_key": _key(baseline, ranked.group) if baseline else None,
         "to_paper": number(paper.difference(cell, first.metric, row.samples)) if cell else None,

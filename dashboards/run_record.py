@@ -14,6 +14,7 @@ from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.class_metrics import class_of_metric
 
 BEST, EPOCH = "best/", "epoch"
+TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
 HOUR = 3600.0
 TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
@@ -131,6 +132,12 @@ class RunRecord:
         """Return the selection metric of the best epoch of a trial that counts, ``None`` of any other."""
         return self.best[self.metric] if self.counts else None
 
+    @property
+    def test(self) -> float | None:
+        """Return the selection metric on the study's test split, ``None`` of a trial that was not measured on it."""
+        value = self.run.metrics.get(TEST_PREFIX + self.metric)
+        return None if value is None else value.value
+
     @cached_property
     def per_class(self) -> dict[str, float]:
         """Return AP by class at the best epoch, from the last one where the best was not recorded so."""
@@ -190,4 +197,4 @@ class RunRecord:
 
 
 def _is_metric(key: str) -> bool:
-    return not key.startswith((BEST, PER_CLASS)) and key != EPOCH
+    return not key.startswith((BEST, PER_CLASS, TEST_PREFIX)) and key != EPOCH

@@ -144,7 +144,8 @@ class LeaderboardRow(TypedDict):
 
     ``mean`` and ``spread`` (sample standard deviation, null for one seed) are over the best epochs of the ``counted``
     runs, as are all other numbers; ``others`` are the runs that do not count. ``n`` counts the values of the selection
-    metric. ``to_none`` and ``to_paper`` are differences of its mean, as fractions; ``none_key`` names the row compared
+    metric. ``test`` is the selection metric on a test split, by which nothing was chosen.
+    ``to_none`` and ``to_paper`` are differences of its mean, as fractions; ``none_key`` names the row compared
     with. ``rank`` is one more than the number of rows that are clearly better, by Student's t and the spread that all
     students of the group share; it is null for teachers, for rows without a value, and where no seed was repeated.
     ``interval`` is the 95 % confidence interval of the mean, empty where ``rank`` is null for want of a spread.
@@ -167,6 +168,8 @@ class LeaderboardRow(TypedDict):
     best: Numbers
     last_mean: Numbers
     last_spread: Numbers
+    test: Number
+    test_spread: Number
     to_none: Number
     none_key: str | None
     to_paper: Number

@@ -19,7 +19,7 @@ from dashboards.paper import Paper, shipped_paper
 from dashboards.pareto import pareto
 from dashboards.progress import counts, eta_s, status_of
 from dashboards.rank_correlation import rung_correlation
-from dashboards.run_record import BEST, EPOCH, RunRecord
+from dashboards.run_record import BEST, EPOCH, TEST_PREFIX, RunRecord
 from dashboards.schema import (
     VERSION,
     Compared,
@@ -184,7 +184,7 @@ def _metric_name(metric: str) -> MetricTitle:
 def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     """Return the metrics to show, those of evaluations first, and a note about the others."""
     times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
-    shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS))]
+    shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS, TEST_PREFIX))]
     ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))
     if len(ordered) <= MOST_METRICS:
         return ordered, []

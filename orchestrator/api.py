@@ -1,7 +1,7 @@
 """Offer the commands' verbs to Python: ``from orchestrator import Study``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ class Study:
         from orchestrator.core import ray_environment
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
+        from orchestrator.reports.test_split import why_not_measured
 
         place = Store(store)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
@@ -96,12 +97,8 @@ class Study:
         place.prepare()
         ray_environment.prepare(address)
         with writing(place):
-            result = run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, _bars if progress else None))
-            if not result.failed:  # else the choice is not made yet
-                from orchestrator.reports.test_split import why_not_measured
-
-                result = replace(result, unmeasured=why_not_measured(plan, place, result.trials))
-        return result
+            watching = _bars if progress else None
+            return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured))
 
     def submit(
         self,

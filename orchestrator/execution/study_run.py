@@ -15,6 +15,7 @@ from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.test_scores import read_scores
 from trainers.schema.record import read_outcome
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ class RunSettings:
 
     ``address`` is a running Ray cluster, else the run starts a local one. ``mirror`` is the URL where copies of the trials
     are kept. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
-    context manager whose value receives the trial events of a plan, such as progress bars.
+    context manager whose value receives the trial events of a plan, such as progress bars. ``measuring`` is called once
+    with the results when no trial has failed, writes further files into the trials' directories, and returns why that
+    failed.
     """
 
     address: str | None = None
     mirror: str | None = None
     tracker_wait_s: float = 60.0
     watching: "Callable[[Plan], AbstractContextManager[Watcher]] | None" = None
+    measuring: "Callable[[Plan, Store, Sequence[TrialResult]], str] | None" = None
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,28 @@ def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: boo
     try:
         with mirrored(plan, settings.mirror) as copiers:
             result = _trained(plan, store, settings, copiers, keep_ray=keep_ray)
+            result = _measured(result, settings)  # the mirror is still open
     except OperationError as error:
         if result is None:
             raise
         return replace(result, uncopied=str(error))  # all is trained: what the mirror lacks must not hide the results
     return result
+
+
+def _measured(result: RunResult, settings: RunSettings) -> RunResult:
+    if settings.measuring is None or result.failed:  # with a failed trial the choice is not made yet
+        return result
+    from orchestrator.tracking.flusher import Flusher
+
+    unmeasured = settings.measuring(result.plan, result.store, result.trials)
+    waits_for_nothing = result.delivery.complete and not unmeasured
+    begun = [trial for trial in result.plan.trials if read_scores(trial.directory) is not None]
+    delivery = (
+        Flusher(result.tracker, begun).close(settings.tracker_wait_s)
+        if waits_for_nothing and begun
+        else result.delivery
+    )
+    return replace(result, delivery=delivery, unmeasured=unmeasured)
 
 
 def _trained(

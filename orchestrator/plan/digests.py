@@ -3,11 +3,21 @@
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import TypeIs
+
 from orchestrator.dataset_check.readings import reading
 from orchestrator.study.fingerprint import fingerprint
 from trainers.schema import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, digest
 from trainers.schema.annotations import SplitName, sources
-from trainers.schema.dataset import FileDataset, YoloDataset, class_names, source_splits, voc_parts, yolo_parts
+from trainers.schema.dataset import (
+    FileDataset,
+    YoloDataset,
+    class_names,
+    source_splits,
+    splits_of,
+    voc_parts,
+    yolo_parts,
+)
 from trainers.schema.voc_layout import PartFiles
 from trainers.schema.yolo_layout import YoloFiles
 
@@ -36,6 +46,11 @@ def split_digest(dataset: FileDataset, split: SplitName) -> str:
     except (OSError, ValueError):
         return MISSING
     return MISSING if MISSING in parts else fingerprint([split, list(class_names(dataset)), *parts])
+
+
+def has_test_split(dataset: DatasetSpec) -> TypeIs[FileDataset]:
+    """Return whether a study asks for a test split."""
+    return not isinstance(dataset, ShapesDataset) and "test" in splits_of(dataset)
 
 
 def _digests_of_split(dataset: FileDataset, split: SplitName) -> list[object]:

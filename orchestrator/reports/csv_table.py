@@ -7,6 +7,7 @@ from orchestrator.core.printable import printable
 from orchestrator.reports.document import STUDY, Report
 from orchestrator.reports.rows import ReportRow
 
+TEST = ("test AP", "test AP spread")  # on the test split, which nothing was chosen by
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 
 
@@ -35,6 +36,7 @@ def _titles(report: Report) -> list[str]:
         "rank",
         *paper,
         "vs paper",
+        *(TEST if _is_tested(report) else ()),
         *(name for name, _ in _provenance(report)),
         "command",
     ]
@@ -46,8 +48,15 @@ def _line(report: Report, row: ReportRow) -> list[str | int]:
     printed = [row.printed.values.get(title) if row.printed else None for title in report.columns]
     words = (report.study, row.role, row.student, row.method, row.label, ", ".join(row.statuses))
     rest = (*(value for _, value in _provenance(report)), report.command)
-    numbers = [*measured, row.gain, row.rank, *printed, row.to_paper]
+    test = (row.test.mean, row.test.spread) if row.test else (None, None)
+    numbers = [
+        *measured, row.gain, row.rank, *printed, row.to_paper, *(test if _is_tested(report) else ()),
+    ]  # fmt: skip
     return [*map(_text, words), row.planned, row.evaluated, *map(_number, numbers), *map(_text, rest)]
+
+
+def _is_tested(report: Report) -> bool:
+    return any(row.test for row in report.rows)
 
 
 def _provenance(report: Report) -> list[tuple[str, str]]:

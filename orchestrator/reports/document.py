@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.reports.rows import ReportRow, make_rows
+from orchestrator.reports.test_split import rows_of_test_split, test_sentence
 from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
 from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
@@ -86,6 +87,8 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
     if printed:
         headlines = ", ".join(dict.fromkeys(row.printed.headline for row in rows if row.printed))
         notes.append(f"paper: {headlines} as the paper prints it ({', '.join(printed)}); vs paper: ours minus theirs.")
+    if test := test_sentence(rows_of_test_split(results)):
+        notes.append(test)
     if any(row.mark for row in rows):
         notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
     ends = [state_of(result) for result in results]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.paper import Printed, printed_for
+from orchestrator.reports.test_split import rows_of_test_split
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise
@@ -18,7 +19,7 @@ class ReportRow:
 
     ``amounts`` are in percent by column title, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
     of the ``planned`` seeds count. ``gain`` is the difference of mean AP, in points, to the student trained alone,
-    ``to_paper`` to the paper's.
+    ``to_paper`` to the paper's. ``test`` is AP on the test split, which nothing was chosen by.
     """
 
     student: str
@@ -33,6 +34,7 @@ class ReportRow:
     printed: Printed | None
     rank: int | None = None
     mark: str = ""
+    test: Sample | None = None
 
     @property
     def complete(self) -> bool:
@@ -55,7 +57,8 @@ def make_rows(plan: Plan, results: Sequence[TrialResult]) -> tuple[list[str], li
     planned = {trial.id: trial for trial in plan.trials}
     lines = lines_of(summarise(results))
     columns = columns_of(lines)
-    rows = [_row(plan, planned, line, columns) for line in lines]
+    tested = {trial: row.score for row in rows_of_test_split(results) for trial in row.trials}
+    rows = [_row(plan, planned, line, columns, tested) for line in lines]
     students = list(dict.fromkeys(row.student for row in rows))
     return list(columns), sorted(
         rows, key=lambda row: (row.role != "teacher", students.index(row.student), row.method != "none")
@@ -70,9 +73,16 @@ def student_name(detector: Detector) -> str:
     return f"{name}{depth}{blocks}" + (f" x{detector.width:g}" if detector.width != 1.0 else "")
 
 
-def _row(plan: Plan, planned: Mapping[str, PlannedTrial], line: SummaryLine, columns: Mapping[str, str]) -> ReportRow:
+def _row(
+    plan: Plan,
+    planned: Mapping[str, PlannedTrial],
+    line: SummaryLine,
+    columns: Mapping[str, str],
+    tested: Mapping[str, Sample | None],
+) -> ReportRow:
     row = line.summary.row
     trial = planned[row.first.id]
+    test = next((score for other in row.counted if (score := tested.get(other.id))), None)
     return ReportRow(
         student=student_name(trial.spec.student),
         role=row.first.role,
@@ -86,6 +96,7 @@ def _row(plan: Plan, planned: Mapping[str, PlannedTrial], line: SummaryLine, col
         printed=None if line.mark else printed_for(plan, trial),
         rank=line.rank,
         mark=line.mark,
+        test=_percent(test) if test and not line.mark else None,
     )
 
 

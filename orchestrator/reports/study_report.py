@@ -9,9 +9,10 @@ from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
+from orchestrator.plan.digests import has_test_split
 from orchestrator.plan.plan import Plan
 from orchestrator.reports.table import print_results
-from orchestrator.reports.test_split import has_test_split, rows_of_test_split, test_json, test_lines
+from orchestrator.reports.test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.timeline import timeline_lines, timelines_json
 from orchestrator.results.metric_names import AP
 from orchestrator.results.result import TrialResult
@@ -36,7 +37,7 @@ def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
         print_json(results_json(plan, results))
     else:
         print_results(summarise(results), Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
-        for line in (*timeline_lines(plan), *test_lines(rows_of_test_split(plan, results))):
+        for line in (*timeline_lines(plan), *test_lines(rows_of_test_split(results))):
             say(line)
 
 
@@ -45,7 +46,7 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     events = timelines_json(plan)
     trials = [result.to_json() | {"events": events.get(result.id, [])} for result in results]
     study = {"study": plan.study.name, "fingerprint": plan.fingerprint}
-    test = {"test": test_json(rows_of_test_split(plan, results))} if has_test_split(plan.study.dataset) else {}
+    test = {"test": test_json(rows_of_test_split(results))} if has_test_split(plan.study.dataset) else {}
     return {**study, "trials": trials, **summary_json(results), **test}
 
 

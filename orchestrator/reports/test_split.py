@@ -1,31 +1,24 @@
 """Measure the chosen student and the student alone on the test split, once, after everything is chosen."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from typing_extensions import TypeIs
-
 from orchestrator.core.store import Store
-from orchestrator.plan.digests import split_digest
+from orchestrator.plan.digests import has_test_split, split_digest
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.test_scores import read_scores, write_scores
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.predict import run_here, subjects_in
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.summary import Summary, best_student, summarise
-from trainers.schema import DatasetSpec, ShapesDataset
-from trainers.schema.atomic import write_text
-from trainers.schema.dataset import FileDataset, splits_of
 from trainers.schema.error_text import last_line
 from trainers.schema.record import SELECTION_METRIC
 
-FILE = "test.json"  # in a trial's directory
+MEANING = "measured on images that nothing was chosen by"
 MEASURE = "trainers.predictions.measure"  # imported where it runs: it brings torch
-PREFIX = "test/"
 
 
 @dataclass(frozen=True)
@@ -36,11 +29,6 @@ class TestRow:
     trials: dict[str, dict[str, float]]
     score: Sample | None
     gain: float | None = None
-
-
-def has_test_split(dataset: DatasetSpec) -> TypeIs[FileDataset]:
-    """Return whether a study asks for a test split."""
-    return not isinstance(dataset, ShapesDataset) and "test" in splits_of(dataset)
 
 
 def why_not_measured(plan: Plan, store: Store, results: Sequence[TrialResult]) -> str:
@@ -63,33 +51,21 @@ def measure_test_split(
     if not has_test_split(data) or not (wanted := _trials(plan, results)):
         return
     digest = split_digest(data, "test")
-    lacking = [trial for trial in wanted if _read(trial.directory, digest) is None]
+    lacking = [trial for trial in wanted if (kept := read_scores(trial.directory)) is None or kept.data != digest]
     if not lacking:
         return
     where = machine or this_machine()
     with subjects_in(plan, store, lacking) as subjects:
         found = run_here(MEASURE, "measure", subjects, "test", where.cpus, cuda=where.gpus > 0)
     for trial in lacking:
-        text = json.dumps({"format": 1, "data": digest, "metrics": found[trial.id]}, indent=1)
-        write_text(trial.directory / FILE, text)
+        write_scores(trial.directory, digest, found[trial.id])
 
 
-def rows_of_test_split(plan: Plan, results: Sequence[TrialResult]) -> list[TestRow]:
-    """Return the measured rows: the student alone, then the chosen one.
-
-    There are none before they are measured, and none where the test split's annotations are elsewhere.
-    """
-    data = plan.study.dataset
-    if not has_test_split(data):
-        return []
-    digest = split_digest(data, "test")
-    directories = {trial.id: trial.directory for trial in plan.trials}
+def rows_of_test_split(results: Sequence[TrialResult]) -> list[TestRow]:
+    """Return the measured rows: the student alone, then the chosen one. There are none before they are measured."""
     rows: list[TestRow] = []
     for summary in _chosen(results):
-        kept = {
-            trial.id: _read(directories[trial.id], digest) for trial in summary.row.counted if trial.id in directories
-        }
-        trials = {trial: metrics for trial, metrics in kept.items() if metrics is not None}
+        trials = {trial.id: dict(trial.test) for trial in summary.row.counted if trial.test}
         score = sample_of(metrics.get(SELECTION_METRIC) for metrics in trials.values())
         alone = rows[0].score if rows else None
         rows.append(
@@ -100,10 +76,14 @@ def rows_of_test_split(plan: Plan, results: Sequence[TrialResult]) -> list[TestR
 
 def test_lines(rows: Sequence[TestRow]) -> list[str]:
     """Return the lines that tell the rows, apart from the table by which students are chosen."""
-    if not rows:
-        return []
-    lines = [f"{row.name}: AP {_shown(row.score)}{_gain(row.gain)}" for row in rows if row.score is not None]
-    return ["test:    measured on images that nothing was chosen by", *(f"         {line}" for line in lines)]
+    lines = [f"         {line}" for line in _lines(rows)]
+    return [f"test:    {MEANING}", *lines] if lines else []
+
+
+def test_sentence(rows: Sequence[TestRow]) -> str:
+    """Return the same as a report's note, nothing where nothing was measured."""
+    lines = _lines(rows)
+    return f"Test split, {MEANING}: {'; '.join(lines)}." if lines else ""
 
 
 def test_json(rows: Sequence[TestRow]) -> list[dict[str, Any]]:
@@ -127,14 +107,8 @@ def _trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
     return [trial for trial in plan.trials if trial.id in ids]
 
 
-def _read(directory: Path, digest: str) -> dict[str, float] | None:
-    """Return the metrics that were measured on these data, ``None`` where there are none."""
-    try:
-        content = json.loads((directory / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    fits = isinstance(content, dict) and content.get("data") == digest and isinstance(content.get("metrics"), dict)
-    return {str(key): float(value) for key, value in content["metrics"].items()} if fits else None
+def _lines(rows: Sequence[TestRow]) -> list[str]:
+    return [f"{row.name}: AP {_shown(row.score)}{_gain(row.gain)}" for row in rows if row.score is not None]
 
 
 def _shown(score: Sample) -> str:

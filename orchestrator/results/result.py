@@ -18,7 +18,8 @@ class TrialResult:
     """Hold the result of one trial. ``metrics`` are those of its best epoch, ``last`` those of its last evaluation.
 
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
-    both out, then the searched values stand for all settings.
+    both out, then the searched values stand for all settings. ``test`` are the metrics on the study's test split, empty
+    where the trial was not measured on it: no choice may ask them.
     """
 
     id: str
@@ -34,6 +35,7 @@ class TrialResult:
     checkpoint: str | None
     flat: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     searches: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    test: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_finished(self) -> bool:

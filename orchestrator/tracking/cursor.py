@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from orchestrator.plan.test_scores import SplitScores
 from trainers.schema.record import Record, best_record
 
 EPOCH = "epoch"  # logged with every record: where it stands, the record stands
 BEST_PREFIX = "best/"
+TEST_PREFIX = "test/"  # metrics on the test split, measured once when everything is chosen
 PORTION = 1000  # points, MLflow's limit for one request
 REFUSED_CHARACTERS = re.compile(r"[^\w./ :-]")  # by MLflow, in the name of a metric
 
@@ -34,6 +36,17 @@ def best_points(history: list[Record]) -> Iterator[MetricPoint]:
     if best is not None:
         values = {**best.metrics, EPOCH: float(best.epoch)}
         yield from _points(best, {f"{BEST_PREFIX}{key}": value for key, value in values.items()})
+
+
+def test_points(scores: SplitScores, logged: Mapping[str, int]) -> list[MetricPoint]:
+    """Return the metrics on the test split under names of their own.
+
+    The first measurement has step 0, one on other data the step after the last.
+    """
+    return [
+        MetricPoint(key, value, scores.at_ms, logged.get(key, -1) + 1)
+        for key, value in ((metric_key(TEST_PREFIX + name), value) for name, value in sorted(scores.metrics.items()))
+    ]
 
 
 def missing(points: Iterable[MetricPoint], logged: Mapping[str, int]) -> list[MetricPoint]:

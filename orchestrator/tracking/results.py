@@ -1,19 +1,22 @@
 """Read a study's results back from MLflow, or from the trials' directories."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from orchestrator.plan.digests import MISSING, has_test_split, split_digest
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.test_scores import read_scores
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
-from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, best_points, points_of
+from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, TEST_PREFIX, best_points, points_of
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import find_runs
-from orchestrator.tracking.tags import STATUS
+from orchestrator.tracking.tags import STATUS, TEST_DATA
 from trainers.schema.record import BEST, read_history, read_outcome, read_status
 
 
@@ -34,14 +37,27 @@ def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> Trial
     metrics = {point.key: point.value for point in (*points_of(history), *best_points(history))}
     if read_outcome(trial.directory) is None:  # the best epoch is known at the end
         metrics = {key: value for key, value in metrics.items() if not key.startswith(BEST_PREFIX)}
-    return _result(plan, trial, metrics, read_status(trial.directory), run_id)
+    result = _result(plan, trial, metrics, read_status(trial.directory), run_id)
+    scores = read_scores(trial.directory)
+    return replace(result, test=scores.metrics) if scores and _is_test_split(plan, scores.data) else result
 
 
 def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResult:
     """Return the result in a trial's MLflow run; without one the trial counts as not run."""
     if run is None:
         return _result(plan, trial, {}, "new", None)
-    return _result(plan, trial, run.data.metrics, run.data.tags.get(STATUS, "unfinished"), str(run.info.run_id))
+    metrics, tags = run.data.metrics, run.data.tags
+    result = _result(plan, trial, metrics, tags.get(STATUS, "unfinished"), str(run.info.run_id))
+    if TEST_DATA not in tags or not _is_test_split(plan, tags[TEST_DATA]):
+        return result
+    found = {key.removeprefix(TEST_PREFIX): value for key, value in metrics.items() if key.startswith(TEST_PREFIX)}
+    return replace(result, test=found)
+
+
+def _is_test_split(plan: Plan, data: str) -> bool:
+    """Return whether these are the data that the study's test split has today, or may be where it is not here."""
+    dataset = plan.study.dataset
+    return has_test_split(dataset) and split_digest(dataset, "test") in (data, MISSING)
 
 
 def _result(

@@ -16,4 +16,5 @@ DESCRIBED = "stillhouse.described"  # of a study's run, written when its files a
 MEMBER = "stillhouse.in."  # of a trial, with the first digits of the fingerprint of each study that it belongs to
 RUN_AT = "stillhouse.run_at"  # of a study's run: when `run` or `sync` last wrote it, in milliseconds since 1970
 PART = "stillhouse.part"  # of a study's run: one of several that are run under one name, not a version of the others
+TEST_DATA = "stillhouse.test_digest"  # of a trial: of the test split that its metrics below test/ were measured on
 PARENT = "mlflow.parentRunId"  # MLflow's own pages nest runs by it, and it holds one run only

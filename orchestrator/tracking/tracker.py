@@ -17,12 +17,13 @@ from orchestrator.core.store import Store
 from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.test_scores import read_scores
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
 from orchestrator.tracking.client import open_client, tracking_uri
-from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions
+from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions, test_points
 from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
 from orchestrator.tracking.lacking import restoring
@@ -54,6 +55,7 @@ from orchestrator.tracking.tags import (
     STATUS,
     STUDENT,
     STUDY,
+    TEST_DATA,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.schema.digest import file_digest
@@ -86,6 +88,7 @@ class Copy:
     run_id: str
     logged: dict[str, int]
     events: str = ""  # the timeline that stands in its tag
+    test_data: str = ""  # the digest of the test split whose metrics are there
     ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
@@ -187,6 +190,7 @@ class Tracker:
     def _sync(self, trial: PlannedTrial) -> None:
         history, outcome = read_history(trial.directory), read_outcome(trial.directory)
         copy = self._copy(trial)
+        self._tell_test(copy, trial)
         if outcome is not None and copy.ended == (outcome, len(history)):
             return
         self._send(copy, points_of(history))
@@ -207,6 +211,14 @@ class Tracker:
         if text != copy.events:
             self.connect().set_tag(copy.run_id, EVENTS, text)
             copy.events = text
+
+    def _tell_test(self, copy: Copy, trial: PlannedTrial) -> None:
+        """Write the metrics on the test split, then the digest of its data: without that they are sent again."""
+        scores = read_scores(trial.directory)
+        if scores is not None and scores.data != copy.test_data:
+            self._send(copy, test_points(scores, copy.logged))
+            self.connect().set_tag(copy.run_id, TEST_DATA, scores.data)
+            copy.test_data = scores.data
 
     def _settle(self, copy: Copy, trial: PlannedTrial, history: list[Record], outcome: Outcome) -> None:
         """Write how the trial ended: best values and student first, so that who reads the status finds them."""
@@ -248,7 +260,9 @@ class Tracker:
             if not run.data.params:
                 self._describe(client, run.info.run_id, trial)
             self._join(client, run, trial)
-            self._copies[trial.id] = Copy(str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""))
+            self._copies[trial.id] = Copy(
+                str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""), run.data.tags.get(TEST_DATA, "")
+            )
         return self._copies[trial.id]
 
     def _join(self, client: MlflowClient, run: Run, trial: PlannedTrial) -> None:

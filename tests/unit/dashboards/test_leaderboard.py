@@ -267,3 +267,17 @@ def test_another_metric_can_select_and_rank():
     found = taken(store, metric="voc/mAP")
     assert found["trials"][0]["best_epoch"] == 2
     assert found["rows"][0]["mean"] == [0.3, 0.6]
+
+
+def test_numbers_of_the_test_split_stand_apart():
+    """They are no metric that one could rank by, and belong to the trials that count."""
+    store = FakeTracking()
+    study = store.study("s")
+    for seed, (ap, test) in enumerate(((0.40, 0.30), (0.42, 0.34))):
+        store.trial(study, "bckd", {AP: [ap], f"test/{AP}": [test]}, params={"seed": str(seed), **TEACHER})
+    store.trial(study, "none", {AP: [0.3]}, params={"seed": "0"})
+    found = taken(store)
+    assert found["metrics"] == [AP]
+    assert not any(f"test/{AP}" in row for row in found["histories"]["runs"].values())
+    tests = {row["method"]: row["test"] for row in found["rows"]}
+    assert tests == {"bckd": pytest.approx(0.32), "none": None}

@@ -141,6 +141,8 @@ function withOthers(snapshot, row) {
     best: null,
     last_mean: other.values,
     last_spread: null,
+    test: null,
+    test_spread: null,
     to_none: null,
     to_paper: null,
     none_key: null,
@@ -176,6 +178,13 @@ function columns({ snapshot, metric, wish }, rows) {
     hint: `${titleOf(selected)} less the paper's; on Pascal VOC that is VOC's own AP`,
     value: (row) => row.to_paper,
     node: (value, row) => toPaper(snapshot, value, row),
+  };
+  const test = {
+    key: "test",
+    title: `Test ${titleOf(selected)}`,
+    numeric: true,
+    hint: "On the test split, which nothing was chosen by: measured once, for the chosen row and the student alone",
+    text: (value, row) => around(selected, value, row.test_spread),
   };
   return [
     { key: "rank", title: "Rank", numeric: true, hint: `By ${titleOf(selected)}`, text: (value) => value ?? NOTHING },
@@ -217,6 +226,7 @@ function columns({ snapshot, metric, wish }, rows) {
       value: (row) => snapshot.pick(row.last_mean, metric),
       text: (value, row) => spread(snapshot, metric, value, row.last_spread),
     },
+    ...(rows.some((row) => isNumber(row.test)) ? [test] : []),
     ...(rows.some((row) => isNumber(row.to_paper)) ? [paper] : []),
     ...others.map((key) => ({
       key,
@@ -256,9 +266,12 @@ function label(value, row) {
 }
 
 function spread(snapshot, metric, value, spreads) {
-  const around = snapshot.pick(spreads, metric);
+  return around(metric, value, snapshot.pick(spreads, metric));
+}
+
+function around(metric, value, deviation) {
   const text = metricText(metric, value);
-  return isNumber(around) ? `${text} ± ${metricText(metric, around)}` : text;
+  return isNumber(deviation) ? `${text} ± ${metricText(metric, deviation)}` : text;
 }
 
 function toNone(snapshot, metric, row) {
