@@ -3,6 +3,7 @@
 import contextlib
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -182,7 +183,10 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
 def run_here(module: str, function: str, *arguments: Any, **settings: Any) -> Any:
     """Call a function of the trainers in this process; its errors about the user's files become one sentence."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, and stdout is for the answer
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # mmdet's remarks about mmdet; pycocotools prints, and stdout is for the answer
             return getattr(import_module(module), function)(*arguments, **settings)
     except Exception as error:
         if classify(error) is FailureKind.CONFIG:

@@ -19,6 +19,7 @@ def test_a_folder_becomes_a_study_a_table_and_a_student(tmp_path: Path, monkeypa
     run = stillhouse("run", "study.yaml", *ONE_EPOCH, "--store", "store", "--json")
     assert run.code == 0, run.err
     assert {trial["status"] for trial in run.json["trials"]} == {"finished"}
+    assert not [word for word in ("Evaluate annotation", "Warning") if word in run.err]
 
     names = [row["name"] for row in run.json["test"]]
     assert names == ["none", "bckd"]

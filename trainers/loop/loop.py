@@ -1,5 +1,6 @@
 """Train students side by side on one data stream, against one frozen teacher."""
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -290,6 +291,7 @@ def prepare_process(threads: int, cuda: bool) -> torch.device:
     """
     cv2.setNumThreads(0)
     MMLogger.get_instance("mmengine").setLevel("WARNING")  # it prints a paragraph for every initialised tensor
+    logging.getLogger("faster_coco_eval").setLevel("WARNING")  # six lines for every evaluation
     if cuda:
         return torch.device("cuda", torch.cuda.current_device())
     torch.set_num_threads(threads)
