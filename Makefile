@@ -13,7 +13,8 @@ export UV_HTTP_TIMEOUT ?= 300
 PYTHON ?=
 BIN := .venv/bin
 STAMP := .venv/stillhouse.stamp
-CODE := $(patsubst %/__init__.py,%,$(wildcard orchestrator/__init__.py trainers/__init__.py dashboards/__init__.py))
+CODE := $(patsubst %/__init__.py,%,$(wildcard orchestrator/__init__.py trainers/__init__.py dashboards/__init__.py)) \
+    $(wildcard stillhouse.py)
 
 # Sets $python to a real Python 3.11 (never one inside a virtual environment: .venv may be rebuilt while it runs).
 define FIND_PYTHON

@@ -10,7 +10,7 @@ from dashboards.run_record import RunRecord
 from dashboards.schema import PaperCell
 from orchestrator.results.metric_names import AP, COCO_COLUMNS, printed_beside
 from orchestrator.results.sample import Sample
-from orchestrator.study.inherit import SHIPPED, shipped_file
+from orchestrator.study.shipped import SHIPPED, shipped_file
 
 TABLES = f"{SHIPPED}paper/tables.json"
 COLUMNS = {"mAP": AP} | {title: title for title in COCO_COLUMNS}  # what the tables print, by our titles

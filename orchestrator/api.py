@@ -1,21 +1,28 @@
-"""Offer the commands' verbs to Python: ``from orchestrator import Study``."""
+"""Offer the commands' verbs to Python: ``from stillhouse import Study``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
+from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
+from orchestrator.core.html_table import html_table
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.execution.checked_plan import checked_plan
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study
+from orchestrator.study.mapping import StudyMapping
+from orchestrator.study.wording import inline
 
 if TYPE_CHECKING:
     from orchestrator.execution.study_run import RunResult
     from orchestrator.reports.progress import Progress
+    from orchestrator.reports.study_results import StudyResults
     from orchestrator.submit.job_request import JobRequest
     from orchestrator.submit.shipment import Shipment
     from orchestrator.submit.submissions import SubmissionResult, Submissions
@@ -29,25 +36,42 @@ class Study:
     >>> [trial.id for trial in study.plan().trials]
     """
 
-    path: Path
     sets: tuple[str, ...]
     trust_config: bool
     loaded: LoadedStudy
 
     @classmethod
-    def load(cls, path: str | Path, sets: Iterable[str] = (), *, trust_config: bool = False) -> "Study":
-        """Load the study at ``path`` with ``sets`` (``key=value``) on top.
+    def load(
+        cls,
+        study: str | Path | Mapping[str, Any],
+        sets: Iterable[str] = (),
+        *,
+        base_dir: str | Path | None = None,
+        trust_config: bool = False,
+    ) -> "Study":
+        """Load a study from a file, from a shipped file (``stillhouse::studies/quickstart.yaml``) or from a mapping.
 
-        ``trust_config`` allows local detector configs, which can run code. Raises ``StudyErrors`` with all mistakes.
+        ``sets`` (``key=value``, as after ``--set``) go on top. Relative names in a mapping start at ``base_dir``, by
+        default the working directory; those in a file start at the file's folder. ``trust_config`` allows local detector
+        configs, which can run code. Raises ``StudyErrors`` with all mistakes.
         """
-        sets = tuple(sets)
-        loaded = load_study(path, sets, trust_python=trust_config)
-        return cls(Path(path), sets, trust_config, loaded)
+        sets = (sets,) if isinstance(sets, str) else tuple(sets)
+        loaded = load_study(_origin(study, base_dir), sets, trust_python=trust_config)
+        return cls(sets, trust_config, loaded)
 
     @property
     def name(self) -> str:
         """Return the study's name."""
         return self.loaded.study.name
+
+    def __repr__(self) -> str:
+        return f"<Study {self.name!r} from {self.loaded.origin}>"
+
+    def _repr_html_(self) -> str:
+        study = self.loaded.study
+        sections = ("dataset", "teacher", "student", "method", "search")
+        rows = [row for section in sections for row in _keys_of(section, getattr(study, section))]
+        return html_table(study.name, ("key", "value"), rows, map(str, self.loaded.warnings))
 
     def check(self) -> tuple[Finding, ...]:
         """Return the findings of ``stillhouse check`` for a study without errors: warnings, notes, missing files.
@@ -100,6 +124,16 @@ class Study:
             watching = _bars if progress else None
             return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured))
 
+    def results(self, store: str | Path | None = None) -> "StudyResults":
+        """Return the results of the study's trials in the store, as ``stillhouse compare`` reads them.
+
+        Trains nothing and writes nothing. Raises ``UserError`` or ``OperationError`` where nothing can be read.
+        """
+        from orchestrator.reports.study_results import read_results_of
+
+        place = Store(store)
+        return read_results_of(make_plan(self.loaded, place), place)
+
     def submit(
         self,
         address: str | None = None,
@@ -141,7 +175,6 @@ class Study:
 
         return study_request(
             self.loaded,
-            self.path,
             self.sets,
             store,
             trust_config=self.trust_config,
@@ -151,6 +184,20 @@ class Study:
             resources=resources,
             shipment=shipment,
         )
+
+
+def _origin(study: str | Path | Mapping[str, Any], base_dir: str | Path | None) -> Path | StudyMapping:
+    if isinstance(study, Mapping):
+        return StudyMapping(study, Path(base_dir or ".").absolute())
+    if base_dir is not None:
+        raise UserError("base_dir goes with a study from a mapping: names in a file start at the file's folder")
+    return Path(study)
+
+
+def _keys_of(name: str, section: BaseModel | None) -> list[tuple[str, str]]:
+    """Return the keys of a section that differ from their defaults, with their values as a study would give them."""
+    given = section.model_dump(mode="json", exclude_defaults=True) if section else {}
+    return [(f"{name}.{key}", inline(value)) for key, value in given.items()]
 
 
 def _bars(plan: Plan) -> "Progress":

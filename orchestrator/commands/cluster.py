@@ -55,7 +55,7 @@ def study_text(study: str | None) -> str | None:
         return None
     from orchestrator.submit.shipment import STUDY, ship
 
-    shipment = ship(study)
+    shipment = ship(Path(study))
     if len(shipment.files) > 1:
         raise UserError(
             f"{study} uses local detector configs: submit it with stillhouse submit, which ships them; a rendered file cannot"

@@ -3,7 +3,6 @@
 import argparse
 import shlex
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.api import Study
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
         return run_on(arguments)
     from orchestrator.execution.study_run import RunInterrupted
 
-    study = Study(Path(arguments.study), tuple(arguments.sets), arguments.trust_config, load(arguments))
+    study = Study(tuple(arguments.sets), arguments.trust_config, load(arguments))
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
     try:
         result = study.run(

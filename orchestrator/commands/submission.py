@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, positive
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
+from orchestrator.study.shipped import study_file
 
 if TYPE_CHECKING:
     from orchestrator.api import Study
@@ -85,7 +85,7 @@ def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
 
     if key_in(arguments.name):
         return str(arguments.name)
-    if not Path(arguments.name).is_file():
+    if not study_file(arguments.name).is_file():
         raise UserError(f"{arguments.name} is neither a study's file nor the id of a submission")
     return submissions.key_of(study_of(arguments, arguments.name).job_request(arguments.store))
 

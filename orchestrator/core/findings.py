@@ -1,5 +1,6 @@
 """Report problems and notes about a user's input: the message, the place, and the severity."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,14 @@ from typing import Literal
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 
+# The forms of ``where``, the first that fits: of a file's line, of --set, of a study without a file, of a key alone.
+FORMS = (
+    re.compile(r"(?P<file>.+?):(?P<line>\d+)(?:: (?P<key>.+))?", re.DOTALL),
+    re.compile(r"--set (?:.*: )?(?P<key>.+)", re.DOTALL),
+    re.compile(r"study(?:: (?P<key>.+))?", re.DOTALL),
+    re.compile(r"(?P<key>[a-z_0-9]+(?:\.[a-z_0-9]+)*(?:\[\d+\])*)(?<!\.yaml)(?<!\.yml)(?<!\.py)(?<!\.json)"),
+    re.compile(r"(?P<file>.+)", re.DOTALL),
+)
 Level = Literal["error", "warning", "missing", "note"]
 
 
@@ -16,12 +25,32 @@ class Finding:
 
     An ``error`` stops everything, a ``warning`` stops nothing; a ``note`` states a consequence of the input.
     ``missing`` names something outside the study that is not on this machine (data, a variable): the study can be
-    planned here but not run. As text it is safe to print for any study.
+    planned here but not run. As text it is safe to print for any study. ``file``, ``line`` and ``key`` are the parts of
+    ``where``, ``None`` where it names none.
     """
 
     level: Level
     where: str
     message: str
+
+    @property
+    def file(self) -> str | None:
+        """Return the file that the finding is about."""
+        return self._part("file")
+
+    @property
+    def line(self) -> int | None:
+        """Return the number of the line, from 1."""
+        line = self._part("line")
+        return None if line is None else int(line)
+
+    @property
+    def key(self) -> str | None:
+        """Return the dotted key, ``search.seeds[0]``."""
+        return self._part("key")
+
+    def _part(self, name: str) -> str | None:
+        return next((found.groupdict().get(name) for form in FORMS if (found := form.fullmatch(self.where))), None)
 
     def __str__(self) -> str:
         label = "" if self.level == "error" else f"{self.level}: "

@@ -34,15 +34,15 @@ class DatasetSection:
             yield replace(finding, where=self.where(finding.where)) if about_key else finding
 
 
-def read_dataset(path: Path, sets: Iterable[str]) -> DatasetSection:
+def read_dataset(origin: Path, sets: Iterable[str]) -> DatasetSection:
     """Return the dataset of a study file with ``sets`` (``key=value``) applied; ignores the other sections.
 
     Raises ``StudyErrors`` with all mistakes in the section, including unset variables.
     """
-    source = apply_sets(read_source(path), sets)
+    source = apply_sets(read_source(origin), sets)
     problems: list[Problem] = list(source.problems)
     if source.complete and SECTION not in source.data and not problems:
-        raise UserError(f"{path}: has no section {SECTION}")
+        raise UserError(f"{origin}: has no section {SECTION}")
     if source.complete and SECTION in source.data:
         problems = [problem for problem in (*problems, *resolve_paths(source)) if problem.path[:1] == (SECTION,)]
         draft, mistakes = validate({**PLACEHOLDERS, SECTION: source.data[SECTION]}, [])

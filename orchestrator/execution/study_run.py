@@ -16,6 +16,7 @@ from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.test_scores import read_scores
+from orchestrator.results.result_table import ResultTable
 from trainers.schema.record import read_outcome
 
 if TYPE_CHECKING:
@@ -43,15 +44,14 @@ class RunSettings:
     measuring: "Callable[[Plan, Store, Sequence[TrialResult]], str] | None" = None
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(ResultTable):
     """Hold the outcome of a run: a sequence of results, the teacher's first.
 
     ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror, ``unmeasured``
     says why the test split was not measured.
     """
 
-    plan: Plan
     store: Store
     tracker: "Tracker"
     delivery: "Delivery"
@@ -67,15 +67,6 @@ class RunResult:
         if self.delivery.complete:
             return tuple(read_study(self.plan, self.store).results)
         return tuple(results_on_disk(self.plan, self.tracker.known_runs))
-
-    def __iter__(self) -> "Iterator[TrialResult]":
-        return iter(self.trials)
-
-    def __len__(self) -> int:
-        return len(self.trials)
-
-    def __getitem__(self, index: int) -> "TrialResult":
-        return self.trials[index]
 
     @property
     def failed(self) -> "tuple[TrialResult, ...]":

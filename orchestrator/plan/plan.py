@@ -1,11 +1,13 @@
 """Turn a study into the trials that ``run`` will run: their identities, directories, states, and missing files."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.findings import Finding
+from orchestrator.core.html_table import html_table
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.machine import Machine, this_machine
@@ -20,6 +22,7 @@ from orchestrator.study.schema import (
     StudySpec,
 )
 from orchestrator.study.space import is_open
+from orchestrator.study.wording import counted
 from trainers.schema import Job, Placement
 
 WORST_FIRST = ("error", "missing", "warning", "note")
@@ -42,7 +45,6 @@ class Plan:
     """
 
     study: StudySpec
-    source: Path
     fingerprint: str
     teacher: PlannedTrial | None
     students: tuple[PlannedTrial, ...]
@@ -53,6 +55,18 @@ class Plan:
     suggested: list[PlannedTrial] = field(default_factory=list)
     starts: tuple[PlannedStart, ...] = ()
     part: bool = False  # one of several plans that are run under one name
+
+    def __repr__(self) -> str:
+        return f"<Plan of {self.study.name!r}: {self._size()}, fingerprint {self.fingerprint[:ID_LENGTH]}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(trial.id, trial.name, trial.spec.seed, trial.status) for trial in self.trials]
+        caption = f"{self.study.name}: {self._size()}"
+        return html_table(caption, ("id", "trial", "seed", "status"), rows, map(str, self.findings))
+
+    def _size(self) -> str:
+        states = Counter(trial.status for trial in self.trials)
+        return f"{counted(len(self.trials), 'trial')} ({', '.join(f'{n} {state}' for state, n in states.items())})"
 
     @property
     def trials(self) -> tuple[PlannedTrial, ...]:
@@ -99,7 +113,6 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     search_log = store.search_log(fingerprint([identity, study.search.scheduler.model_dump(mode="json")])[:ID_LENGTH])
     return Plan(
         study=study,
-        source=loaded.path,
         fingerprint=identity,
         teacher=teacher if distils else None,
         students=tuple(students),

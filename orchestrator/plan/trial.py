@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from orchestrator.plan.estimate import Estimate
+from orchestrator.plan.labels import point_text
 from trainers.schema import TrialSpec
 from trainers.schema.record import read_status
 from trainers.schema.status import Status
@@ -30,6 +31,11 @@ class PlannedTrial:
     status: Status
     estimate: Estimate
     inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the trial's row: the teacher, or the method and its searched values."""
+        return "teacher" if self.role == "teacher" else f"{self.spec.method.kind} {point_text(self.params)}".strip()
 
 
 def refreshed(trial: PlannedTrial) -> PlannedTrial:

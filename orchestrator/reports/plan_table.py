@@ -9,7 +9,6 @@ from rich.text import Text
 
 from orchestrator.core.printable import printable
 from orchestrator.plan.cohorts import cohorts, probes
-from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.totals import further, students_left, totals
@@ -117,9 +116,8 @@ def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
 
 
 def _cells(trial: PlannedTrial) -> list[str]:
-    name = trial.role if trial.role == "teacher" else f"{trial.spec.method.kind} {point_text(trial.params)}".strip()
     epochs = "evaluate" if trial.estimate.steps == 0 else _count(trial.estimate.epochs)
-    return [trial.id, name, str(trial.spec.seed), epochs, _count(trial.estimate.steps), trial.status]
+    return [trial.id, trial.name, str(trial.spec.seed), epochs, _count(trial.estimate.steps), trial.status]
 
 
 def _count(number: int | None) -> str:

@@ -6,12 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
-from orchestrator.results.sample import Sample
-from orchestrator.results.summary import Summary, SummaryLine, columns_of, lines_of
-
-NOTHING = "-"
+from orchestrator.results.amounts import amount_text, gain_text
+from orchestrator.results.summary import Summary, columns_of, lines_of
 
 
 def print_results(summaries: Sequence[Summary], console: Console) -> None:
@@ -33,24 +30,7 @@ def print_results(summaries: Sequence[Summary], console: Console) -> None:
             line.seeds,
             line.status,
             *(amount_text(line, metric) for metric in columns.values()),
-            "" if line.gain is None else f"{100 * line.gain:+.1f}",
+            gain_text(line.gain),
             *([str(line.rank or "")] if is_ranked else []),
         )
     console.print(table)
-
-
-def amount_text(line: SummaryLine, metric: str) -> str:
-    """Return a metric in percent as mean ± spread, with the number of seeds where fewer than the row's have it."""
-    sample = line.samples.get(metric)
-    if sample is None:
-        return NOTHING
-    expected = len(line.summary.row.counted)
-    few = f" ({sample.n} of {expected})" if not line.mark and sample.n < expected else ""
-    return percent(sample) + few
-
-
-def percent(sample: Sample) -> str:
-    """Return mean ± spread in percent; a failed measurement is ``nan``."""
-    if not is_number(sample.mean):
-        return "nan"
-    return f"{100 * sample.mean:.1f}" + ("" if sample.spread is None else f" ± {100 * sample.spread:.1f}")

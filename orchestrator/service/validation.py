@@ -68,11 +68,9 @@ class SubmissionValidator:
             document = read_file(Path(folder) / STUDY, STUDY)
             if isinstance(document.data, dict) and BASE in document.data:
                 raise UserError(f"{STUDY}: a submitted study cannot have {BASE}: merge its bases into this file")
-            path = Path(folder) / STUDY
-            loaded = load_study(path, (), trust_python=sent.trust_config)
+            loaded = load_study(Path(folder) / STUDY, trust_python=sent.trust_config)
             return study_request(
                 loaded,
-                path,
                 (),
                 self.store,
                 trust_config=sent.trust_config,

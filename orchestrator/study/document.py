@@ -69,6 +69,11 @@ def read_file(path: Path, name: str, rule: str = A_STUDY) -> Document:
     return Document(None, document.lines, [*document.problems, problem], complete=False)
 
 
+def is_text(text: str) -> bool:
+    """Return whether JSON and file names can hold ``text``."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def read_text(text: str, locate: Callable[[int], Location]) -> Document:
     """Read a YAML text that holds one value; ``locate`` turns a line number (from 1) into a location."""
     builder = _Builder(locate, lines={(): locate(1)})
@@ -246,7 +251,7 @@ class _Builder:
 
     def _checked(self, text: str) -> str:
         """Return text without characters that escapes can smuggle in and that neither JSON nor a file name can hold."""
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_text(text):
             self.problems.append(Problem(self._path(), "holds a character that is not text", hides=True))
             return ""
         return text

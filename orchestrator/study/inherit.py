@@ -10,11 +10,11 @@ from pydantic import JsonValue
 
 from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import KeyPath, Location, Locations, Problem
+from orchestrator.study.mapping import StudyMapping, read_mapping
 from orchestrator.study.merge import merge
-from trainers.schema.zoo import configs_dir
+from orchestrator.study.shipped import SHIPPED, lacks_study, shipped_file, study_file
 
 BASE = "base"
-SHIPPED = "stillhouse::"  # a file of the folder ``configs``, wherever that is installed
 MAX_DEPTH = 8  # bases of bases
 SUFFIXES = (".yaml", ".yml")
 MAX_FILES = 33  # a study and all its bases
@@ -30,10 +30,10 @@ class StudySource:
     complete: bool
 
 
-def read_source(path: Path) -> StudySource:
-    """Read ``path`` and its bases; where two give the same key, the file nearer to ``path`` wins, of a list the later."""
+def read_source(origin: Path | StudyMapping) -> StudySource:
+    """Read a study and its bases; where two give the same key, the one nearer to the study wins, of a list the later."""
     reading = _DocumentReader()
-    waiting = [_Step(path, str(path), None, ())]
+    waiting = reading.begin(origin)
     while waiting:
         waiting += reading.add(waiting.pop())
     return reading.merged()
@@ -74,14 +74,28 @@ class _DocumentReader:
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
 
+    def begin(self, origin: Path | StudyMapping) -> list[_Step]:
+        """Read the study itself; return the files that it builds on, the strongest last."""
+        if isinstance(origin, StudyMapping):
+            place = origin.folder / origin.location.source
+            return self._take(_Step(place, str(place), None, ()), read_mapping(origin))
+        name, path = str(origin), study_file(origin)
+        if name.startswith(SHIPPED) and not is_file(path):
+            at = Location(name, None)
+            lacking = Problem((), lacks_study(name), location=at)
+            return self._take(_Step(path, name, None, ()), Document(None, {(): at}, [lacking], complete=False))
+        return self.add(_Step(path, name, None, ()))
+
     def add(self, step: _Step) -> list[_Step]:
         """Read one file; return those that it builds on, the strongest last."""
         refusal = self._refusal(step) if step.asked_at else None
         if refusal is not None:
             self._stop(Problem((BASE,), refusal, location=step.asked_at))
             return []
+        return self._take(step, read_file(step.path, step.name))
+
+    def _take(self, step: _Step, document: Document) -> list[_Step]:
         self.names.append(step.name)
-        document = read_file(step.path, step.name)
         self.documents.append(document)
         self.problems += document.problems
         self.complete &= document.complete
@@ -107,7 +121,7 @@ class _DocumentReader:
         data = document.data
         if not isinstance(data, dict) or BASE not in data:
             return []
-        base, location = data.pop(BASE), document.lines.pop((BASE,))
+        base, location = data.pop(BASE), document.lines.pop((BASE,), document.lines[()])
         names = [base] if isinstance(base, str) else base
         if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
             self._stop(
@@ -136,13 +150,6 @@ class _DocumentReader:
             data = document.data if isinstance(document.data, dict) else {}
             source = lay_over(source, data, Locations(document.lines))
         return source
-
-
-def shipped_file(name: str) -> Path:
-    """Return the file of the folder ``configs`` that ``stillhouse::path`` names; a path that leads out of it is none."""
-    root = configs_dir().resolve()
-    path = root / name.removeprefix(SHIPPED)
-    return path if os.path.normpath(path).startswith(f"{root}{os.sep}") else root / "no such file"
 
 
 def absent(path: str | Path) -> str:

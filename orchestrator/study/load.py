@@ -9,6 +9,7 @@ from orchestrator.study.checks import run_checks
 from orchestrator.study.draft import Draft, validate, without_contents
 from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import Locations, Problem
+from orchestrator.study.mapping import StudyMapping
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import resolve_paths
 from orchestrator.study.schema import StudySpec
@@ -19,7 +20,7 @@ class LoadedStudy:
     """Hold a study without errors, its paths absolute; ``warnings`` are the findings that are no errors."""
 
     study: StudySpec
-    path: Path
+    origin: Path | StudyMapping
     locations: Locations
     warnings: tuple[Finding, ...]
 
@@ -28,19 +29,22 @@ class LoadedStudy:
         return self.locations.where(tuple(key.split(".")))
 
 
-def load_study(path: Path | str, sets: Iterable[str] = (), *, trust_python: bool = False) -> LoadedStudy:
-    """Load the study at ``path``, with ``sets`` (``key=value``) on top.
+def load_study(
+    origin: Path | str | StudyMapping, sets: Iterable[str] = (), *, trust_python: bool = False
+) -> LoadedStudy:
+    """Load a study from a file, from the shipped file ``stillhouse::path`` or from a mapping.
 
+    ``sets`` (``key=value``) go on top.
     ``trust_python`` allows local detector configs, which can run code when the detector is built. Raises
     ``StudyErrors`` with all findings when one of them is an error.
     """
-    path = Path(path)
-    source = apply_sets(read_source(path), sets)
+    origin = Path(origin) if isinstance(origin, str) else origin
+    source = apply_sets(read_source(origin), sets)
     draft, problems = _examine(source, trust_python=trust_python)
     findings = _findings(problems, source.locations)
     if draft is None or any(finding.level == "error" for finding in findings):
         raise StudyErrors(findings)
-    return LoadedStudy(draft.study, path, source.locations, findings)
+    return LoadedStudy(draft.study, origin, source.locations, findings)
 
 
 def _examine(source: StudySource, *, trust_python: bool) -> tuple[Draft | None, list[Problem]]:
@@ -61,5 +65,5 @@ def _findings(problems: Iterable[Problem], locations: Locations) -> tuple[Findin
 
 
 def _order(problem: Problem, locations: Locations) -> tuple[str, int]:
-    source, line = problem.location or locations.nearest(problem.path)
-    return source, line or 0
+    at = problem.location or locations.nearest(problem.path)
+    return at.source, at.line or 0

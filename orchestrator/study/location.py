@@ -11,10 +11,14 @@ KeyPath = tuple[str | int, ...]
 
 
 class Location(NamedTuple):
-    """Name a line of a file; with ``line=None`` a whole file or a ``--set`` of the command line."""
+    """Name a line of a file; with ``line=None`` a whole file, a ``--set`` or a study that is no file.
+
+    ``start`` is where its relative paths start if not at the default.
+    """
 
     source: str
     line: int | None
+    start: str | None = None
 
     def __str__(self) -> str:
         return self.source if self.line is None else f"{self.source}:{self.line}"
@@ -22,6 +26,8 @@ class Location(NamedTuple):
     @property
     def folder(self) -> Path:
         """Return where relative paths start: the file's folder, for ``--set`` the working directory."""
+        if self.start is not None:
+            return Path(self.start)
         return Path.cwd() if self.line is None else Path(self.source).absolute().parent
 
 

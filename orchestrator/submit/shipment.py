@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from orchestrator.core.errors import UserError
 from orchestrator.study.inherit import StudySource, read_source
 from orchestrator.study.location import KeyPath
+from orchestrator.study.mapping import StudyMapping
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import config_keys, place_keys, put, resolve_paths, value_at
 from trainers.schema.config_files import read_config
@@ -46,14 +47,14 @@ class Shipment:
         return hashlib.sha256(self.archive()).hexdigest()
 
 
-def ship(path: Path | str, sets: Iterable[str] = ()) -> Shipment:
-    """Pack the study at ``path``, which loads without errors, with ``sets`` in it.
+def ship(origin: Path | StudyMapping, sets: Iterable[str] = ()) -> Shipment:
+    """Pack a study, which loads without errors, with ``sets`` in it.
 
     Variables in paths stay, so that each machine fills in its own. A relative name of data or of a checkpoint becomes
     absolute: it is taken for a place that the cluster shares. Raises ``UserError`` for a config that needs other files.
     """
     sets = list(sets)
-    written, resolved = (apply_sets(read_source(Path(path)), sets) for _ in range(2))
+    written, resolved = (apply_sets(read_source(origin), sets) for _ in range(2))
     resolve_paths(resolved)
     files: dict[str, bytes] = {}
     for key in list(place_keys(written.data)):
@@ -64,7 +65,7 @@ def ship(path: Path | str, sets: Iterable[str] = ()) -> Shipment:
             put(written.data, key, _add(files, Path(name)))
     files[STUDY] = as_yaml(written.data).encode()
     if sum(map(len, files.values())) > LARGEST:
-        raise UserError(f"{path}: the study and its configs are larger than {LARGEST >> 20} MiB: nothing is shipped")
+        raise UserError(f"{origin}: the study and its configs are larger than {LARGEST >> 20} MiB: nothing is shipped")
     return Shipment(files)
 
 

@@ -13,7 +13,6 @@ from orchestrator.submit.shipment import Shipment, ship
 
 def study_request(
     loaded: LoadedStudy,
-    path: Path,
     sets: Sequence[str] = (),
     store: str | Path | None = None,
     *,
@@ -24,7 +23,7 @@ def study_request(
     resources: Mapping[str, float] | None = None,
     shipment: Shipment | None = None,
 ) -> JobRequest:
-    """Return the submission for the study at ``path`` with ``sets``; contacts no cluster.
+    """Return the submission for the study ``loaded`` with ``sets``; contacts no cluster.
 
     ``shipment`` holds the study's files if another machine packed them. See ``JobRequest`` for the rest.
     """
@@ -33,7 +32,7 @@ def study_request(
     return JobRequest(
         key=submission_key(make_plan(loaded, Store(place)).fingerprint, place),
         study=loaded.study.name,
-        shipment=shipment or ship(path, sets),
+        shipment=shipment or ship(loaded.origin, sets),
         store=place,
         options=(*trust, *options),
         python=python,

@@ -17,11 +17,12 @@ from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.tags import BEST_TRIAL
 from orchestrator.tracking.tracker import RESULTS_FILE, Tracker
+from stillhouse import Study
 from tests.contract.test_tracking import migrated  # noqa: F401  a fixture
 from tests.examples import examples
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.results.random_study import Drawn, drawn, expected_best, expected_rows, fill
-from tests.unit.orchestrator.results.surfaces import hold_json, hold_page, hold_report, hold_terminal
+from tests.unit.orchestrator.results.surfaces import hold_frames, hold_json, hold_page, hold_report, hold_terminal
 
 LATER = 4e9  # nobody has been heard of for years
 
@@ -78,6 +79,9 @@ def hold_everywhere(study: Drawn, database: Path, capsys: pytest.CaptureFixture[
         answer = runner(capsys)("compare", Path(folder) / "study.yaml", "--store", store.root, "--json", *sets)
         assert answer.code == 0, answer.err
         hold_json(answer.json, expected, best)
+        results = Study.load(Path(folder) / "study.yaml", study.sets).results(store.root)
+        assert results.to_json() == answer.json
+        hold_frames(results, expected)
         results = read_study(plan, store).results
         hold_terminal(results, expected)
         hold_report(plan, results, expected)

@@ -85,6 +85,7 @@ def test_wheel_holds_the_data_that_studies_need():
         if "__pycache__" not in path.parts
     }
     assert wanted <= held
+    assert "stillhouse.py" in held
     assert {"orchestrator/_configs/detectors/index.json", "orchestrator/_configs/detectors/gfl_r18_fpn.py"} <= held
 
 

@@ -18,6 +18,7 @@ from orchestrator.reports.latex import latex
 from orchestrator.reports.markdown import markdown
 from orchestrator.reports.table import print_results
 from orchestrator.results.result import TrialResult
+from orchestrator.results.result_table import ResultTable
 from orchestrator.results.summary import summarise
 from orchestrator.tracking.recorded import Recorded
 from tests.unit.orchestrator.results.random_study import AP, TITLES, VOC50, Expected
@@ -40,6 +41,29 @@ def hold_json(content: Mapping[str, Any], expected: Sequence[Expected], best: st
         assert shown["vs_none"] == (None if row.gain is None else pytest.approx(row.gain, abs=1e-12))
         assert shown["rank"] == row.rank
         assert (frozenset(shown["none"]) if shown["none"] else None) == row.baseline
+
+
+def hold_frames(results: ResultTable, expected: Sequence[Expected]) -> None:
+    """Hold the frames of pandas against the rows, and the frame of trials against the trials."""
+    trials = results.frame().set_index("trial")
+    assert sorted(trials.index) == sorted(trial for row in expected for trial in row.trials)
+    assert {trial for trial, counts in trials["counts"].items() if counts} == {
+        trial for row in expected for trial in row.counted
+    }
+    lines = {frozenset(line["trials"]): line for line in results.row_frame().to_dict("records")}
+    assert lines.keys() == {row.trials for row in expected}
+    for row in expected:
+        line = lines[row.trials]
+        assert (line["name"], _given(line["rank"]), line["n"]) == (row.name, row.rank, len(row.counted))
+        assert _given(line["vs_none"]) == (None if row.gain is None else pytest.approx(row.gain, abs=1e-12))
+        for kind, values in (("mean", row.mean), ("spread", row.spread)):
+            shown = {key.removeprefix(f"{kind}/"): line[key] for key in line if key.startswith(f"{kind}/")}
+            assert {k: v for k, v in shown.items() if _given(v) is not None} == pytest.approx(values, abs=1e-12)
+
+
+def _given(value: Any) -> Any:
+    """Return a cell of a frame, ``None`` where it is empty."""
+    return None if value is None or value != value else value
 
 
 def hold_terminal(results: Sequence[TrialResult], expected: Sequence[Expected]) -> None:
