@@ -1,4 +1,4 @@
-"""Check a study and report all of its mistakes at once; starts nothing."""
+"""Report all mistakes of a study at once; start nothing."""
 
 import argparse
 

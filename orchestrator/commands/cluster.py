@@ -1,4 +1,4 @@
-"""Render a cluster's files from its description, start the cluster, or stop it."""
+"""Render a cluster's files, start its machines, or stop them."""
 
 import argparse
 import logging

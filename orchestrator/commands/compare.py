@@ -1,4 +1,4 @@
-"""Print a study's results from MLflow: teacher, baseline and students, mean and spread over seeds."""
+"""Print the results: teacher, baseline, students, means over seeds."""
 
 import argparse
 

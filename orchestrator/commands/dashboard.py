@@ -1,4 +1,4 @@
-"""View results in a browser: serve the dashboard on this machine, or write it into one file."""
+"""View results in a browser, or write the pages into one file."""
 
 import argparse
 import gc

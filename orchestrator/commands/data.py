@@ -1,4 +1,4 @@
-"""Check a dataset's annotations and images before training on them."""
+"""Check a dataset's annotations and images before training."""
 
 import argparse
 import sys

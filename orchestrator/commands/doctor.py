@@ -1,4 +1,4 @@
-"""Check this machine and environment for problems that would keep studies from running."""
+"""Check this machine for problems that keep studies from running."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Export a student as a plain mmdet config and a checkpoint that mmdet loads without Stillhouse."""
+"""Export a student that mmdet loads without Stillhouse."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Draw AP over epochs, or the detections of teacher and students, as PNG, SVG or PDF."""
+"""Draw AP over epochs, or detections on the same images."""
 
 import argparse
 from pathlib import Path

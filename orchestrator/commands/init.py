@@ -1,4 +1,4 @@
-"""Look into a folder of images and annotations, and write a study that trains on them."""
+"""Write a study for a folder of images and annotations."""
 
 import argparse
 import os

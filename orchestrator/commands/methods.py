@@ -1,4 +1,4 @@
-"""List the distillation methods and the detectors that support each."""
+"""List distillation methods and the detectors that support each."""
 
 import argparse
 import sys

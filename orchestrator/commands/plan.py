@@ -1,4 +1,4 @@
-"""Show the trials that a study would run, their resources, and missing files."""
+"""Show a study's trials, their resources, and missing files."""
 
 import argparse
 from typing import Any

@@ -1,4 +1,7 @@
-"""Run teacher and students on chosen images and record boxes, scores and images in MLflow."""
+"""Record the detections of teacher and students in MLflow.
+
+The detectors run on chosen images; boxes, scores and the images are recorded.
+"""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Export a paper-style results table with provenance (Markdown, LaTeX, CSV, HTML)."""
+"""Export the results as a paper's table, with provenance."""
 
 import argparse
 import os

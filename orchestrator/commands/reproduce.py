@@ -1,4 +1,7 @@
-"""Reproduce a table of the paper: plan it, run missing trials, and compare each number with the printed one."""
+"""Repeat a table of the paper, and compare each number.
+
+Plans the table's trials, runs those that are missing, and judges each number against the printed one.
+"""
 
 import argparse
 import logging

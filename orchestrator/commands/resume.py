@@ -1,4 +1,4 @@
-"""Start another attempt of a submission that failed, was stopped or was lost."""
+"""Start a failed, stopped or lost submission again."""
 
 import argparse
 

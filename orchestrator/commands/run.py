@@ -1,4 +1,7 @@
-"""Run a study: train the teacher and students, record them in MLflow, print a table. Skips finished trials."""
+"""Train teacher and students, and print the table of results.
+
+Results are recorded in MLflow. Finished trials are skipped, unfinished ones resume from their last epoch.
+"""
 
 import argparse
 import shlex

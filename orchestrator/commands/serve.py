@@ -1,4 +1,7 @@
-"""Run a queue of studies on a cluster: submit them, watch them, and resubmit them if their driver is lost."""
+"""Run a queue of studies for a cluster, as an HTTP service.
+
+The service submits studies, watches them, and submits them again if their driver is lost.
+"""
 
 import argparse
 import os

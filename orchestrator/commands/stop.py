@@ -1,4 +1,4 @@
-"""Stop a submission; its trials save their states, and resume continues from them."""
+"""Stop a submission; resume continues from its saved states."""
 
 import argparse
 

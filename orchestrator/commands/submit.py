@@ -1,4 +1,7 @@
-"""Submit a study to a Ray cluster or a service; this machine may disconnect afterwards."""
+"""Submit a study to a Ray cluster or a service.
+
+This machine may disconnect afterwards.
+"""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Deliver a study's missing results to MLflow, after an outage or from a store that was moved."""
+"""Deliver missing results to MLflow, after an outage or a move."""
 
 import argparse
 import contextlib

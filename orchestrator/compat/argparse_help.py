@@ -1,24 +1,27 @@
-"""Align the help of commands with a part of argparse that Python keeps private (written against 3.11)."""
+"""Lay out the help of commands with a part of argparse that Python keeps private (written against 3.11)."""
 
 import argparse
-from collections.abc import Iterable
-from functools import partial
+import re
+from textwrap import wrap
 
-INDENT = 4  # of a command's name in the list of commands
-
-
-def aligned(names: Iterable[str]) -> "partial[AlignedFormatter]":
-    """Return a ``formatter_class`` that keeps the longest of the commands on the line of its sentence."""
-    return partial(AlignedFormatter, width=max(map(len, names)) + INDENT)
+COLUMNS = re.compile(r" +\S+ {2,}(?=\S)")  # a name and the space before its sentence
 
 
-class AlignedFormatter(argparse.HelpFormatter):
-    """Begin all sentences behind the longest command: argparse forgets that commands are indented."""
+class PageFormatter(argparse.HelpFormatter):
+    """Keep the lines of descriptions and epilogs, which argparse would run together.
 
-    def __init__(self, prog: str, width: int) -> None:
-        super().__init__(prog)
-        self._least_width = width
+    A paragraph is wrapped, a line of two columns too, below its second column. Other indented lines stay as they are:
+    they are commands for copying.
+    """
 
-    def _format_action(self, action: argparse.Action) -> str:
-        self._action_max_length = max(self._action_max_length, self._least_width)
-        return super()._format_action(action)
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for part in text.splitlines() for line in _wrapped(part, width - len(indent)))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Return a line of text as lines of at most ``width`` columns, of whole words."""
+    columns = COLUMNS.match(line)
+    if not line or (line.startswith(" ") and columns is None):
+        return [line]
+    hanging = " " * (columns.end() if columns else 0)
+    return wrap(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)

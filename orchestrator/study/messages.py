@@ -12,17 +12,15 @@ from pydantic_core import ErrorDetails
 from orchestrator.study.fields import (
     alternatives_of,
     is_section,
-    keys_at,
-    known_keys,
     of_kind,
     step,
     types_at,
 )
-from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
 from orchestrator.study.schema import NAME
-from orchestrator.study.wording import alternatives, closest, counted, describe, did_you_mean, inline
+from orchestrator.study.suggestions import hint_for_key, hint_for_kind, hint_for_value, meant_key
+from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
 from trainers.schema.base import kind_of
 from trainers.schema.terms import term_kinds
 
@@ -103,12 +101,8 @@ def _follows(entry: ValidationEntry, others: Iterable[ValidationEntry], root: An
 
 
 def _meant(entry: ValidationEntry, root: Any, data: JsonValue) -> KeyPath | None:
-    """Return the key that an unknown one is likely to be a misspelling of."""
-    *parent, key = entry.path or ("",)
-    if entry.error["type"] != "extra_forbidden":
-        return None
-    close = closest(key, keys_at(root, tuple(parent), data))
-    return (*parent, close) if close else None
+    """Return the key that an unknown one was probably meant to be."""
+    return meant_key(entry.path, root, data) if entry.error["type"] == "extra_forbidden" else None
 
 
 def _explain_union(entries: list[ValidationEntry], root: Any, data: JsonValue) -> Iterator[Problem]:
@@ -121,7 +115,7 @@ def _explain_union(entries: list[ValidationEntry], root: Any, data: JsonValue) -
         chosen = ruled or entries
     else:
         options = alternatives(filter(None, map(_expected, entries)))
-        yield Problem(furthest.path, f"expected {options}, got {_given(value_at(data, furthest.path))}")
+        yield Problem(furthest.path, _wrong_type(options, furthest.path, root, data))
         return
     yield from (_problem(entry, root, data) for entry in chosen)
 
@@ -130,35 +124,14 @@ def _problem(entry: ValidationEntry, root: Any, data: JsonValue) -> Problem:
     """Word one error."""
     kind = entry.error["type"]
     if kind == "extra_forbidden":
-        return Problem(entry.path, "unknown key" + _hint(entry.path, root, data))
+        return Problem(entry.path, "unknown key" + hint_for_key(entry.path, root, data))
     if kind == "missing":
         return _missing(entry.path, root, data)
     if kind.startswith("union_tag"):
         return _wrong_kind(entry.path, root, data)
+    if kind in TYPES:
+        return Problem(entry.path, _wrong_type(TYPES[kind], entry.path, root, data))
     return Problem(entry.path, _broken_rule(entry, value_at(data, entry.path)))
-
-
-def _hint(path: KeyPath, root: Any, data: JsonValue) -> str:
-    """Point from an unknown key to the one that was probably meant."""
-    *parent, key = path
-    known = keys_at(root, tuple(parent), data) + ([BASE] if not parent else [])
-    close = did_you_mean(key, known)
-    return close or _other_kind(tuple(parent), key, root, data) or _other_place(str(key), root)
-
-
-def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> str:
-    """Return the other kind of the same section that has the key."""
-    chosen = value_at(data, (*parent, "kind"))
-    every = types_at(root, parent, None)
-    kinds = [kind_of(item) or "" for item in every if is_section(item) and key in item.model_fields]
-    return f" of kind {chosen}; kind {alternatives(kinds)} has it" if kinds and isinstance(chosen, str) else ""
-
-
-def _other_place(key: str, root: Any) -> str:
-    """Return the place of a key of this name in the study, nearest to the top."""
-    known = known_keys(root) if is_section(root) else ()
-    places = [name for name in known if name.endswith(f".{key}")]
-    return f" (did you mean {min(places, key=lambda name: name.count('.'))}?)" if places else ""
 
 
 def _missing(path: KeyPath, root: Any, data: JsonValue) -> Problem:
@@ -185,14 +158,12 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
     if "terms" in kinds and isinstance(kind, str) and kind in term_kinds():
         return Problem((*path, "kind"), f"{kind} is a term: write {{kind: terms, terms: [{{kind: {kind}}}]}}")
     return Problem(
-        (*path, "kind"), f"unknown kind {inline(kind)}{did_you_mean(kind, kinds)}: it is {alternatives(kinds)}"
+        (*path, "kind"), f"unknown kind {inline(kind)}{hint_for_kind(kind, kinds)}: it is {alternatives(kinds)}"
     )
 
 
 def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
-    if kind in TYPES:
-        return f"expected {TYPES[kind]}, got {_given(value)}"
     if kind == "literal_error":
         return f"must be {_expected(entry)}, got {describe(value)}{did_you_mean(value, _options(entry))}"
     if kind in LIMITS:
@@ -205,10 +176,12 @@ def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     return _broken_text_rule(entry, value)
 
 
-def _given(value: JsonValue) -> str:
+def _wrong_type(wanted: str, path: KeyPath, root: Any, data: JsonValue) -> str:
     """Describe a value of the wrong type."""
+    value = value_at(data, path)
     numbered = isinstance(value, dict) and value and list(value) == [str(number) for number in range(len(value))]
-    return f"{describe(value)}{' of numbers: write its values as a list, in this order' if numbered else ''}"
+    hint = " of numbers: write its values as a list, in this order" if numbered else hint_for_value(path, root, data)
+    return f"expected {wanted}, got {describe(value)}{hint}"
 
 
 def _broken_text_rule(entry: ValidationEntry, value: JsonValue) -> str:

@@ -54,9 +54,13 @@ def enumeration(items: Iterable[str]) -> str:
 
 
 def closest(word: object, options: Sequence[str], cutoff: float = 0.6) -> str | None:
-    """Return the option that is spelt most like ``word``, ``None`` when none is close; ``cutoff`` is difflib's."""
-    close = difflib.get_close_matches(str(word)[:200], options, n=1, cutoff=cutoff)
-    return close[0] if close else None
+    """Return the option that is spelt most like ``word``, ``None`` when none is close; ``cutoff`` is difflib's.
+
+    Capitals make no difference: ``SGD`` is close to ``sgd``.
+    """
+    lower = {option.lower(): option for option in reversed(options)}
+    close = difflib.get_close_matches(str(word)[:200].lower(), list(lower), n=1, cutoff=cutoff)
+    return lower[close[0]] if close else None
 
 
 def did_you_mean(word: object, options: Sequence[str]) -> str:

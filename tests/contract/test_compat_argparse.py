@@ -3,23 +3,35 @@
 import argparse
 import platform
 
-from orchestrator.compat.argparse_help import aligned
+from orchestrator.compat.argparse_help import PageFormatter
 from tests.contract.written_against import parameters
 
 PYTHON = f"the compat module was written against Python 3.11, and this is {platform.python_version()}"
-NAMES = ("run", "a-longer-command")
+TEXT = """Does one thing after the other, and says so in a sentence that is longer than a line.
+
+group:
+  run     Does it, at some length: so long that the sentence needs a second line.
+
+examples:
+  x run a file with a long name, as it is typed, however long the line becomes
+"""
 
 
-def test_argparse_formats_one_action_at_a_time_and_knows_the_longest() -> None:
-    assert parameters(argparse.HelpFormatter._format_action) == ["self", "action"], PYTHON
-    assert argparse.HelpFormatter("x")._action_max_length == 0, PYTHON
+def test_argparse_fills_a_text_in_one_place() -> None:
+    assert parameters(argparse.HelpFormatter._fill_text) == ["self", "text", "width", "indent"], PYTHON
 
 
-def test_each_command_has_its_sentence_on_its_line() -> None:
-    parser = argparse.ArgumentParser("x", formatter_class=aligned(NAMES))
-    commands = parser.add_subparsers()
-    for name in NAMES:
-        commands.add_parser(name, help="does it")
-    lines = [line for line in parser.format_help().splitlines() if "does it" in line]
-    assert [line.split()[0] for line in lines] == list(NAMES), PYTHON
-    assert len({line.index("does it") for line in lines}) == 1, PYTHON
+def test_lines_columns_and_commands_stay_apart(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    parser = argparse.ArgumentParser("x", usage="x", description=TEXT, formatter_class=PageFormatter, add_help=False)
+    assert parser.format_help().splitlines()[2:] == [
+        "Does one thing after the other, and says so in a sentence",
+        "that is longer than a line.",
+        "",
+        "group:",
+        "  run     Does it, at some length: so long that the",
+        "          sentence needs a second line.",
+        "",
+        "examples:",
+        "  x run a file with a long name, as it is typed, however long the line becomes",
+    ], PYTHON

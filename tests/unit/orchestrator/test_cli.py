@@ -1,15 +1,20 @@
 """Commands answer people in tables and machines in JSON, and refuse wrong input in one sentence."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import COMMANDS
+from orchestrator.cli import COMMANDS, GROUPS, parser
+from orchestrator.commands.examples import EXAMPLES
+from orchestrator.commands.unknown import COMMANDS as OTHER_COMMANDS
 from orchestrator.core.errors import UserError
 from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.machine import Machine
+from orchestrator.study.load import load_study
+from orchestrator.submit.identity import key_in
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import STUDIES, plan_file, plan_text, teacher_of
@@ -52,10 +57,58 @@ def test_every_command_explains_itself(stillhouse, command):
     assert "exit codes: 0 done" in answer.out
 
 
-def test_the_command_lists_its_commands_and_its_version(stillhouse):
+def test_the_command_lists_its_commands_in_groups_and_its_version(stillhouse):
     help_text = stillhouse("--help").out
-    assert all(re.search(rf"^    {command} +\w", help_text, re.MULTILINE) for command in COMMANDS)
+    listed = dict(re.findall(r"^  ([a-z]+)  +([A-Z].*)$", help_text, re.MULTILINE))
+    assert tuple(listed) == COMMANDS
+    assert re.findall(r"^([a-z]+):$", help_text, re.MULTILINE)[:4] == list(GROUPS)
     assert re.fullmatch(r"stillhouse \S+\n", stillhouse("--version").out)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_keeps_to_the_terminal_and_its_words_whole(stillhouse, monkeypatch, command, columns):
+    monkeypatch.setenv("COLUMNS", "1000")
+    words = stillhouse(*filter(None, [command]), "--help").out.split()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    help_text = stillhouse(*filter(None, [command]), "--help").out
+    copied = [line for line in help_text.splitlines() if line.startswith("  stillhouse ")]
+    usage = help_text.split("\n\n")[0].splitlines() if columns < 80 else []  # argparse keeps "[--a | --b]" on one line
+    assert all(len(line) <= columns for line in help_text.splitlines() if line not in (*copied, *usage))
+    assert all(len(line) <= 80 for line in copied)
+    assert "".join(help_text.split()) == "".join(words)  # argparse breaks lines at hyphens, too
+
+
+def test_without_a_command_the_help_is_printed_and_a_script_fails(stillhouse):
+    answer = stillhouse()
+    assert (answer.code, answer.err) == (2, "")
+    assert answer.out == stillhouse("--help").out
+
+
+EXAMPLE_LINES = [line for lines in EXAMPLES.values() for line in lines]
+
+
+@pytest.mark.parametrize("line", EXAMPLE_LINES)
+def test_each_example_is_a_command_line_of_a_study_that_init_writes(line):
+    program, *words = shlex.split(line)
+    arguments = parser().parse_args(words)
+    assert program == "stillhouse"
+    assert line in EXAMPLES[arguments.command]
+    written_by_init = parser().parse_args(["init", "photos"]).to
+    given = getattr(arguments, "study", None) or getattr(arguments, "name", None)
+    if given and arguments.command not in ("init", "cluster"):
+        assert given == written_by_init or key_in(given)
+
+
+def test_examples_of_settings_are_right(tmp_path):
+    for line in EXAMPLE_LINES:
+        sets = getattr(parser().parse_args(shlex.split(line)[1:]), "sets", [])
+        load_study(write(tmp_path, edit("  space:\n    method.alpha2: [2.0, 4.0]\n", "")), sets)
+
+
+def test_every_command_has_an_example():
+    assert EXAMPLES.keys() == set(COMMANDS)
+    assert all(EXAMPLES.values())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -66,10 +119,29 @@ def test_every_command_stands_in_the_readme(command):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "the following arguments are required: COMMAND"),
-        (("launch", "x.yaml"), "invalid choice: 'launch'"),
+        (("launch", "x.yaml"), "'launch' is not a command: did you mean stillhouse submit?"),
+        (("comapre", "x.yaml"), "'comapre' is not a command: did you mean stillhouse compare?"),
+        (("train", "x.yaml"), "did you mean stillhouse run?"),
+        (("eval", "x.yaml"), "did you mean stillhouse compare?"),
+        (("tune", "x.yaml"), "did you mean stillhouse run?"),
+        (("study.yaml",), "'study.yaml' is not a command: stillhouse --help lists the commands"),
+        (("zzz",), "'zzz' is not a command: stillhouse --help lists the commands"),
         (("plan",), "the following arguments are required: STUDY"),
-        (("plan", "x.yaml", "--wrokers", "2"), "unrecognized arguments: --wrokers"),
+        (("plan", "x.yaml", "--wrokers", "2"), "stillhouse plan: unknown option --wrokers (did you mean --workers?)"),
+        (("run", "x.yaml", "--seed", "3"), "unknown option --seed: write --set 'search.seeds=[3]'"),
+        (("run", "--seed", "3", "x.yaml"), "unknown option --seed: write --set 'search.seeds=[3]'"),
+        (("run", "x.yaml", "--epochs=7"), "unknown option --epochs: write --set schedule.epochs=7"),
+        (("run", "x.yaml", "--lr", "1e-3"), "unknown option --lr: write --set schedule.lr=0.001"),
+        (("run", "x.yaml", "--img-size", "320"), "write --set 'dataset.image_size=[320, 320]'"),
+        (("run", "x.yaml", "--alpha1", "2"), "write --set method.alpha1=2"),
+        (("run", "x.yaml", "--alpha1"), "write --set method.alpha1=VALUE"),
+        (("run", "x.yaml", "--device", "cuda"), "write --set scaling.gpus_per_worker=1"),
+        (("run", "x.yaml", "--config", "y.yaml"), "name the study's file without an option: stillhouse run study.yaml"),
+        (("run", "x.yaml", "--work-dir", "y"), "--store DIR names the folder of results"),
+        (("run", "x.yaml", "--auto-resume"), "unknown option --auto-resume (the same command resumes by itself)"),
+        (("run", "x.yaml", "y.yaml"), "stillhouse run: one argument too many: y.yaml"),
+        (("doctor", "--lr", "1"), "stillhouse doctor: unknown option --lr"),
+        (("doctor", "--qqq"), "stillhouse doctor: unknown option --qqq"),
         (("plan", "x.yaml", "--workers", "0"), "must be at least 1, got 0"),
         (("plan", "x.yaml", "--workers", "two"), "invalid positive value: 'two'"),
         (("export", "x.yaml"), "the following arguments are required: --to"),
@@ -81,6 +153,21 @@ def test_wrong_arguments_are_refused(stillhouse, arguments, says):
     assert answer.code == 2
     assert says in answer.err
     assert answer.out == ""
+
+
+def test_the_reference_shows_the_answer_to_an_option_of_another_tool(stillhouse):
+    text = (README.parent / "docs" / "commands.md").read_text()
+    [[line, shown]] = re.findall(r"^\$ stillhouse (run .* --epochs .*)\n(stillhouse: .*\n)", text, re.MULTILINE)
+    assert stillhouse(*shlex.split(line)).err == shown
+
+
+@pytest.mark.parametrize("word", OTHER_COMMANDS)
+def test_words_of_other_tools_lead_to_commands_that_exist(stillhouse, word):
+    assert word not in COMMANDS
+    answer = stillhouse(word)
+    [meant] = re.findall(r"did you mean stillhouse (\w+)\?", answer.err)
+    assert answer.code == 2
+    assert meant in COMMANDS
 
 
 # check -----------------------------------------------------------------------------------------------------------------

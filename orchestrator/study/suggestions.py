@@ -1,0 +1,151 @@
+"""Suggest the key, kind or value that a mistake in a study was probably meant to be."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from orchestrator.study.fields import is_section, keys_at, known_keys, types_at
+from orchestrator.study.foreign_words import Translation, example_of, kind_meant, note, translation
+from orchestrator.study.inherit import BASE
+from orchestrator.study.location import KeyPath, dotted
+from orchestrator.study.paths import value_at
+from orchestrator.study.scalars import plain
+from orchestrator.study.wording import alternatives, closest, did_you_mean
+from trainers.schema.base import kind_of
+
+TEACHER = "teacher"
+PLAIN = re.compile(r"[A-Za-z0-9._/:${}-]{1,100}")  # a text that needs no quotes
+# Where the words of a student and its schedule stand for a teacher.
+OF_TEACHER = (("schedule.", "teacher.schedule."), ("student.", "teacher.detector."))
+
+
+def hint_for_key(path: KeyPath, root: Any, data: JsonValue) -> str:
+    """Point from an unknown key to the one that was probably meant; "" when nothing is known."""
+    *parent, key = path
+    found = _translated(path, root, data)
+    if found is not None:
+        return _translation_hint(found, tuple(parent), value_at(data, path))
+    above = tuple(parent)
+    close = _other_kind(above, key, root, data) or did_you_mean(key, _siblings(above, root, data))
+    return close or _reason(str(key)) or _other_place(str(key), root)
+
+
+def meant_key(path: KeyPath, root: Any, data: JsonValue) -> KeyPath | None:
+    """Return the key of the same section that an unknown one is likely to be a misspelling of."""
+    *parent, key = path or ("",)
+    found = _translated(path, root, data) if path else None
+    if found is not None:
+        return tuple(found.key.split("."))
+    close = closest(key, keys_at(root, tuple(parent), data))
+    return (*parent, close) if close else None
+
+
+def hint_for_value(path: KeyPath, root: Any, data: JsonValue) -> str:
+    """Show how to write a value of the wrong type: ``: write {kind: adamw}``; "" when nothing is known."""
+    value, sections = value_at(data, path), [item for item in types_at(root, path, None) if is_section(item)]
+    if isinstance(value, str) and sections:
+        written = _as_section(value, sections)
+        if written:
+            return f": write {written}"
+    known = example_of(dotted(path))
+    if known is None or known.is_number:
+        return f": write {value} without quotes" if isinstance(value, str) and _is_number(value) else ""
+    return f": write {known.value(value)}"
+
+
+def hint_for_kind(kind: object, kinds: Sequence[str]) -> str:
+    """Return `` (did you mean x?)`` for the kind that was probably meant."""
+    meant = kind_meant(kind, kinds) if isinstance(kind, str) else None
+    return f" (did you mean {meant}?)" if meant else did_you_mean(kind, kinds)
+
+
+def place_of(word: str, root: Any) -> str | None:
+    """Return the dotted key of this name in the study, nearest to the top."""
+    known = known_keys(root) if is_section(root) else ()
+    places = [name for name in known if name.endswith(f".{word}")]
+    return min(places, key=lambda name: name.count(".")) if places else None
+
+
+def _siblings(parent: KeyPath, root: Any, data: JsonValue) -> list[str]:
+    return keys_at(root, parent, data) + ([BASE] if not parent else [])
+
+
+def _translated(path: KeyPath, root: Any, data: JsonValue) -> Translation | None:
+    """Return the key that another tool's word stands for, unless a key beside it is spelt much alike.
+
+    Then the value decides: ``names: [cat, dog]`` are classes, ``names: demo`` is a misspelt ``name``.
+    """
+    *parent, key = path
+    found = _in_place(tuple(parent), str(key), root)
+    if found is None or found.key == dotted(path):
+        return None
+    close = closest(key, _siblings(tuple(parent), root, data))
+    spelt_alike = close is not None and dotted((*parent, close)) != found.key
+    return None if spelt_alike and not _looks_like(value_at(data, path), found.example) else found
+
+
+def _in_place(parent: KeyPath, key: str, root: Any) -> Translation | None:
+    """Return the translation of a word in a section, for a teacher's sections the teacher's own key."""
+    known = known_keys(root) if is_section(root) else ()
+    below_teacher = parent[:1] == (TEACHER,)
+    found = (translation(f"{TEACHER}_{key}") if below_teacher else None) or translation(key)
+    if found is None:
+        return None
+    if below_teacher:
+        for mine, theirs in OF_TEACHER:
+            if found.key.startswith(mine):
+                found = found._replace(key=found.key.replace(mine, theirs, 1))
+    return found if found.key in (*known, BASE) and known else None
+
+
+def _looks_like(value: JsonValue, example: str) -> bool:
+    """Return whether a value has the shape of an example: a list, a mapping, or neither."""
+    shapes = {"[": list, "{": dict}
+    wanted = shapes.get(example[:1])
+    return isinstance(value, wanted) if wanted else not isinstance(value, list | dict)
+
+
+def _translation_hint(found: Translation, parent: KeyPath, value: JsonValue) -> str:
+    """Name the key, and write it: from the top of the study, or within the section where it is the right one."""
+    above = f"{dotted(parent)}." if parent else ""
+    if above and found.key.startswith(above):
+        found = found._replace(key=found.key.removeprefix(above))
+    return f" (did you mean {found.key}? write {found.yaml(value)})"
+
+
+def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> str:
+    """Return the other kind of the same section that has the key."""
+    chosen = value_at(data, (*parent, "kind"))
+    every = types_at(root, parent, None)
+    kinds = [kind_of(item) or "" for item in every if is_section(item) and key in item.model_fields]
+    return f" of kind {chosen}; kind {alternatives(kinds)} has it" if kinds and isinstance(chosen, str) else ""
+
+
+def _reason(key: str) -> str:
+    """Return why a study has no such key."""
+    reason = note(key)
+    return f" ({reason})" if reason else ""
+
+
+def _other_place(key: str, root: Any) -> str:
+    place = place_of(key, root)
+    return f" (did you mean {place}?)" if place else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isinstance(plain(text), int | float)
+    except ValueError:
+        return False
+
+
+def _as_section(text: str, sections: Sequence[Any]) -> str | None:
+    """Return the section that a bare text was probably meant to be."""
+    kinds = [kind for kind in map(kind_of, sections) if kind]
+    meant = text if text in kinds else kind_meant(text, kinds) or closest(text, kinds)
+    if kinds:
+        return f"{{kind: {meant}}}" if meant else None
+    required = [key for key, field in sections[0].model_fields.items() if field.is_required()]
+    return f"{{{required[0]}: {text}}}" if len(required) == 1 and PLAIN.fullmatch(text) else None
