@@ -19,7 +19,7 @@ GROUPS = {
     "study": ("init", "check", "data", "plan", "run", "sync"),
     "results": ("compare", "report", "figure", "predict", "export", "dashboard", "reproduce"),
     "cluster": ("submit", "status", "logs", "stop", "resume", "list", "serve", "cluster"),
-    "tools": ("methods", "doctor"),
+    "tools": ("methods", "doctor", "completion"),
 }
 COMMANDS = tuple(command for group in GROUPS.values() for command in group)
 ABOUT = "Distil object detectors: one YAML study, from a laptop to a cluster."
@@ -89,10 +89,15 @@ def parser() -> argparse.ArgumentParser:
     for name, module in modules.items():
         epilog = f"{examples_of(name)}\n\n{EPILOG}"
         command = commands.add_parser(
-            name, description=texts[name], epilog=epilog, prog=f"stillhouse {name}", formatter_class=PageFormatter
+            name,
+            help=texts[name].splitlines()[0],
+            description=texts[name],
+            epilog=epilog,
+            prog=f"stillhouse {name}",
+            formatter_class=PageFormatter,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run, usage=command.format_usage)
+        command.set_defaults(run=module.run, usage=command.format_usage, top=parser)
     return top
 
 

@@ -49,6 +49,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stillhouse cluster up cluster.yaml",
     ),
     "methods": ("stillhouse methods",),
+    "completion": (
+        "stillhouse completion bash > stillhouse.bash",
+        "stillhouse completion zsh > ~/.zfunc/_stillhouse",
+    ),
     "doctor": ("stillhouse doctor", "stillhouse doctor --clean"),
 }
 

@@ -1,7 +1,8 @@
-"""Lay out the help of commands with a part of argparse that Python keeps private (written against 3.11)."""
+"""Lay out the help of commands and walk their arguments, with parts of argparse that Python keeps private (written against 3.11)."""
 
 import argparse
 import re
+from collections.abc import Iterator
 from textwrap import wrap
 
 COLUMNS = re.compile(r" +\S+ {2,}(?=\S)")  # a name and the space before its sentence
@@ -25,3 +26,12 @@ def _wrapped(line: str, width: int) -> list[str]:
         return [line]
     hanging = " " * (columns.end() if columns else 0)
     return wrap(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+
+
+def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield the arguments of a parser and of its commands."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from actions_of(command)

@@ -3,7 +3,7 @@
 import argparse
 import platform
 
-from orchestrator.compat.argparse_help import PageFormatter
+from orchestrator.compat.argparse_help import PageFormatter, actions_of
 from tests.contract.written_against import parameters
 
 PYTHON = f"the compat module was written against Python 3.11, and this is {platform.python_version()}"
@@ -35,3 +35,10 @@ def test_lines_columns_and_commands_stay_apart(monkeypatch) -> None:
         "examples:",
         "  x run a file with a long name, as it is typed, however long the line becomes",
     ], PYTHON
+
+
+def test_the_arguments_of_a_parser_and_its_commands_are_known() -> None:
+    parser = argparse.ArgumentParser("x", add_help=False)
+    parser.add_argument("--top")
+    parser.add_subparsers(dest="command").add_parser("run", add_help=False).add_argument("study")
+    assert [action.dest for action in actions_of(parser)] == ["top", "command", "study"], PYTHON

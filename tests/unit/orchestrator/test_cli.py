@@ -90,7 +90,7 @@ EXAMPLE_LINES = [line for lines in EXAMPLES.values() for line in lines]
 
 @pytest.mark.parametrize("line", EXAMPLE_LINES)
 def test_each_example_is_a_command_line_of_a_study_that_init_writes(line):
-    program, *words = shlex.split(line)
+    program, *words = shlex.split(line.partition(" > ")[0])
     arguments = parser().parse_args(words)
     assert program == "stillhouse"
     assert line in EXAMPLES[arguments.command]
@@ -102,7 +102,7 @@ def test_each_example_is_a_command_line_of_a_study_that_init_writes(line):
 
 def test_examples_of_settings_are_right(tmp_path):
     for line in EXAMPLE_LINES:
-        sets = getattr(parser().parse_args(shlex.split(line)[1:]), "sets", [])
+        sets = getattr(parser().parse_args(shlex.split(line.partition(" > ")[0])[1:]), "sets", [])
         load_study(write(tmp_path, edit("  space:\n    method.alpha2: [2.0, 4.0]\n", "")), sets)
 
 
