@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-ci test-all chaos bench detectors lint lock audit image-check
+.PHONY: help env demo test test-ci test-all chaos bench detectors schema lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -109,6 +109,9 @@ bench: env ## time Stillhouse against its limits, in pairs, and print the table 
 
 detectors: env ## try a detector of each of mmdet's folders and write the table in docs/detectors.md (an hour; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.detectors_table $(DETECTORS_FLAGS)
+
+schema: env ## write the JSON schema of studies, configs/schema/study.json, from the sections and docs/studies.md
+	@$(BIN)/python -m tests.study_schema
 
 lint: env ## run ruff, mypy, import-linter, codespell and the check of prose
 	@status=0

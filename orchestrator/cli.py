@@ -19,7 +19,7 @@ GROUPS = {
     "study": ("init", "check", "data", "plan", "run", "sync"),
     "results": ("compare", "report", "figure", "predict", "export", "dashboard", "reproduce"),
     "cluster": ("submit", "status", "logs", "stop", "resume", "list", "serve", "cluster"),
-    "tools": ("methods", "doctor", "completion"),
+    "tools": ("methods", "doctor", "schema", "completion"),
 }
 COMMANDS = tuple(command for group in GROUPS.values() for command in group)
 ABOUT = "Distil object detectors: one YAML study, from a laptop to a cluster."

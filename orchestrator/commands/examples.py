@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stillhouse cluster up cluster.yaml",
     ),
     "methods": ("stillhouse methods",),
+    "schema": ("stillhouse schema --output study.schema.json",),
     "completion": (
         "stillhouse completion bash > stillhouse.bash",
         "stillhouse completion zsh > ~/.zfunc/_stillhouse",

@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the study and say what comes next."""
     from orchestrator.first_study.choices import choose
     from orchestrator.first_study.contents import contents_of
+    from orchestrator.first_study.editor import editor_line
     from orchestrator.first_study.files import look_into
     from orchestrator.first_study.recognise import recognise
     from orchestrator.first_study.text import study_text
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     choices = choose(contents, this_machine())
     text = study_text(arguments.name or name_of(root), _relative(root, target), found, contents, choices)
     try:
-        target.write_text(text, encoding="utf-8")
+        target.write_text(f"{editor_line(target)}\n{text}", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
     print(printable(_told(found.what, contents.images, contents.names)))

@@ -49,10 +49,10 @@ def write(folder: Path, text: str, name: str = "study.yaml") -> Path:
     return path
 
 
-def findings_of(path: Path, sets: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
+def findings_of(path: Path, sets: tuple[str, ...] = (), *, trust_python: bool = False) -> list[tuple[str, str, str]]:
     """Load a study and return (level, where, message) of all findings, the folder's name left out."""
     try:
-        found: tuple[Finding, ...] = load_study(path, sets).warnings
+        found: tuple[Finding, ...] = load_study(path, sets, trust_python=trust_python).warnings
     except StudyErrors as errors:
         found = errors.findings
     prefix = f"{path.parent}/"

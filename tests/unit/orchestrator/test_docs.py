@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from orchestrator.cli import main, parser
-from orchestrator.study import algorithms, schema
+from orchestrator.study import schema
 from orchestrator.study.fields import alternatives_of, is_section
+from tests.reference import ONCE, PLACES, chapters, own_keys, rows
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.schema import dataset, detector, division, image_pipeline, method, schedule, terms, timing
 from trainers.schema.base import Section
 
 ROOT = Path(__file__).parents[3]
@@ -25,104 +25,8 @@ COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GENERATED = {"node_modules", "stillhouse-runs", "build", "dist"}
 
-# Under which heading of docs/studies.md each section's keys stand.
-PLACES: dict[type[Section], str] = {
-    schema.StudySpec: "The file",
-    dataset.ShapesDataset: "dataset",
-    dataset.CocoDataset: "dataset",
-    dataset.VocDataset: "dataset",
-    dataset.CocoSplit: "dataset.train and dataset.val",
-    dataset.VocPart: "parts of a VOC split",
-    dataset.YoloDataset: "dataset",
-    dataset.YoloPart: "parts of a YOLO split",
-    division.Division: "dataset.split and dataset.test",
-    division.BeforeText: "dataset.split and dataset.test",
-    image_pipeline.RangeScales: "dataset.multi_scale",
-    image_pipeline.ChoiceScales: "dataset.multi_scale",
-    image_pipeline.Mosaic: "dataset.mosaic",
-    image_pipeline.BatchScales: "dataset.batch_scales",
-    schema.ZooTeacher: "teacher",
-    schema.CheckpointTeacher: "teacher",
-    schema.TrainedTeacher: "teacher",
-    schema.RandomTeacher: "teacher",
-    detector.Detector: "student",
-    detector.ZooWeights: "student.weights",
-    detector.CheckpointWeights: "student.weights",
-    detector.Freeze: "student.freeze",
-    method.NoDistillation: "method",
-    method.Bckd: "bckd and pkd+bckd",
-    method.PkdBckd: "bckd and pkd+bckd",
-    method.Ld: "ld",
-    method.PkdMethod: "pkd",
-    method.CwdMethod: "cwd",
-    method.MgdMethod: "mgd",
-    method.FgdMethod: "fgd",
-    method.FeatureMethod: "feature",
-    method.Gid: "gid-response",
-    method.CrossKd: "crosskd",
-    method.TermSum: "terms",
-    terms.BckdCls: "terms of BCKD",
-    terms.BckdLoc: "terms of BCKD",
-    terms.LdMain: "terms of LD",
-    terms.LdVlr: "terms of LD",
-    terms.KdMain: "terms of LD",
-    terms.Pkd: "terms on pyramid features",
-    terms.Cwd: "terms on pyramid features",
-    terms.Mgd: "terms on pyramid features",
-    terms.Fgd: "terms on pyramid features",
-    terms.Feature: "terms on pyramid features",
-    terms.GradShare: "a weight that holds a share",
-    terms.GidResponse: "other terms",
-    terms.CrossKdCls: "other terms",
-    terms.CrossKdBox: "other terms",
-    schedule.Schedule: "schedule",
-    schedule.Sgd: "schedule.optimizer",
-    schedule.AdamW: "schedule.optimizer",
-    schedule.Warmup: "schedule.warmup",
-    schedule.StepPolicy: "schedule.policy",
-    schedule.CosinePolicy: "schedule.policy",
-    schedule.FlatCosinePolicy: "schedule.policy",
-    schedule.ConstantPolicy: "schedule.policy",
-    schedule.Ema: "schedule.ema",
-    schema.Search: "search",
-    algorithms.Grid: "search.algorithm",
-    algorithms.Random: "search.algorithm",
-    algorithms.Optuna: "search.algorithm",
-    algorithms.Pbt: "search.algorithm",
-    schema.Uniform: "search.space",
-    schema.LogUniform: "search.space",
-    schema.Fifo: "search.scheduler",
-    schema.Asha: "search.scheduler",
-    schema.HyperBand: "search.scheduler",
-    schema.Population: "search.population",
-    schema.StopWhen: "search.stop_when",
-    schema.Scaling: "scaling",
-    schema.TrackingSection: "tracking",
-}
-ONCE = {timing.Timed: "when a term acts"}  # what many sections inherit, and the reference gives for all of them
-
-
-def own_keys(section: type[Section]) -> set[str]:
-    """Return a section's keys without those that the reference gives for many sections at once."""
-    return set(section.model_fields) - {
-        key for shared in ONCE if section is not shared and issubclass(section, shared) for key in shared.model_fields
-    }
-
-
 FIELDS = [(section, key) for section in PLACES | ONCE for key in section.model_fields if key in own_keys(section)]
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "maxProperties")
-
-
-def chapters(text: str) -> dict[str, str]:
-    """Return the text below each heading, up to the next heading of any level; code blocks are no headings."""
-    parts = re.split(r"^#{1,6} +(.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def rows(text: str) -> dict[str, list[str]]:
-    """Return the cells of each table row that begins with a name in backticks, by that name."""
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    return {cells[0].strip("`"): cells for cells in lines if cells[0].startswith("`")}
 
 
 def reachable(types: tuple[Any, ...]) -> Iterator[type[Section]]:
