@@ -32,6 +32,7 @@ from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, Build
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
 from trainers.schema.config_files import read_config
 from trainers.schema.error_text import last_line_of
+from trainers.schema.heads import find_head
 from trainers.schema.method import terms_of
 from trainers.schema.remote import URL, cached
 from trainers.schema.terms import BUILT_IN
@@ -176,6 +177,12 @@ def _is_readable(detector: Detector) -> bool:
     return "::" in detector.config or not path.is_file() or not read_config(path).problems
 
 
+def _is_described(detector: Detector) -> bool:
+    """Return whether the head is surely one that takes images of any size; of a local config nobody has looked yet."""
+    config = find_config(detector.config)
+    return config is not None and find_head(config.head) is not None
+
+
 def _is_proven(detector: Detector) -> bool:
     """Return whether a detector is one that could be built when the list of shipped configs was made, for this mmdet."""
     try:
@@ -200,9 +207,13 @@ def _unit(
     student: Detector, init: Weights | None, teacher: Teacher | None, methods: Sequence[MethodSpec], dataset: Any
 ) -> BuildUnit:
     start = local_start(student) if init is None else None
-    unit = BuildUnit(
-        key="-", student=student, init=init, starts=start is not None, teacher=teacher, methods=tuple(methods)
+    canvas = (
+        None if all(map(_is_described, (student, *([teacher.detector] if teacher else [])))) else dataset.image_size
     )
+    unit = BuildUnit(
+        key="-", student=student, canvas=canvas, init=init, starts=start is not None, teacher=teacher,
+        methods=tuple(methods),
+    )  # fmt: skip
     content = [
         FORMAT,
         _versions(),
@@ -211,6 +222,7 @@ def _unit(
         _identity(teacher.detector, None) if teacher else None,
         [_structure(method.model_dump(mode="json")) for method in methods],
         *([{"start": file_digest(start)}] if start else []),
+        *([{"canvas": list(canvas)}] if canvas else []),
     ]
     added = extensions()
     return unit.model_copy(update={"key": fingerprint([*content, added] if added else content)})

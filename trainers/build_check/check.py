@@ -26,6 +26,8 @@ SIDE = (
     192  # pixels: the coarsest level of the usual five has 2 x 2 cells, so that every norm has something to normalise
 )
 OTHER_SIDE = 384  # pixels: the coarsest level of SSD still has a cell, and CornerNet's halve evenly
+COARSEST = 128  # the largest stride of mmdet's detectors: sides that are equal modulo it meet the same roundings
+Size = tuple[int, int]
 IMAGES = 2
 ALONE = NoDistillation(kind="none")
 
@@ -54,7 +56,7 @@ def problems_of(
     ``on_start`` is called with a report of the tensors that the detector starts from.
     """
     try:
-        student = _student(unit.student, classes)
+        student = _student(unit.student, classes, unit.canvas)
     except TrialError as error:
         yield BuildProblem(part="student", message=str(error))
         return
@@ -68,23 +70,23 @@ def problems_of(
     if unit.teacher is None:
         return
     try:
-        teacher = _teacher(unit.teacher, classes)
+        teacher = _teacher(unit.teacher, classes, unit.canvas)
     except TrialError as error:
         yield BuildProblem(part="teacher", message=str(error))
         return
     for index, method in enumerate(unit.methods):
         try:
-            _step(student, method, teacher)
+            _step(student, method, teacher, unit.canvas)
         except TrialError as error:
             yield BuildProblem(part="method", method=index, message=str(error))
 
 
-def _student(detector: Detector, classes: tuple[str, ...]) -> Any:
+def _student(detector: Detector, classes: tuple[str, ...], canvas: Size | None) -> Any:
     """Return a student that can be trained alone."""
     from trainers.detectors.detector import build_empty
 
     model = build_empty(detector, len(classes)).train()
-    _step(model, ALONE, None)
+    _step(model, ALONE, None, canvas)
     return model
 
 
@@ -106,7 +108,7 @@ def _start(model: Any, detector: Detector, classes: tuple[str, ...]) -> StartAns
 
 
 @cache
-def _teacher(teacher: Teacher, classes: tuple[str, ...]) -> Any:
+def _teacher(teacher: Teacher, classes: tuple[str, ...], canvas: Size | None) -> Any:
     """Return the frozen teacher, which has answered once; one whose training is yet to come has random weights."""
     from trainers.detectors.detector import build_empty
     from trainers.distill.distiller import FrozenTeacher
@@ -117,12 +119,12 @@ def _teacher(teacher: Teacher, classes: tuple[str, ...]) -> Any:
         load_weights(model, teacher.weights, "teacher", classes)
     frozen = FrozenTeacher(model)
     with explained("ask it as a teacher"):
-        frozen.forward(model.data_preprocessor(_batch(_side(model)), True)["inputs"])
+        frozen.forward(model.data_preprocessor(_batch(_size(canvas, model)), True)["inputs"])
     return frozen
 
 
 @torch.no_grad()
-def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
+def _step(student: Any, method: MethodSpec, teacher: Any, canvas: Size | None) -> None:
     """Compute all losses of one batch, as a training step does, and drop them."""
     from trainers.distill.adapters.base import TargetCache
     from trainers.distill.distiller import Distiller
@@ -130,35 +132,51 @@ def _step(student: Any, method: MethodSpec, teacher: Any) -> None:
     from trainers.formats.weights import inherit
 
     what = "train it" if teacher is None else f"distil with {method.kind}"
-    with explained(what):
+    size = _size(canvas, student, *([] if teacher is None else [teacher.detector]))
+    on = f" on images of {canvas[0]} x {canvas[1]} pixels" if canvas and size != (SIDE, SIDE) else ""
+    with explained(what + on):
         distiller = Distiller(student, method, teacher=teacher)
-        side = max(_side(student), SIDE if teacher is None else _side(teacher.detector))
-        data = student.data_preprocessor(_batch(side), True)
+        data = student.data_preprocessor(_batch(size), True)
         head_outputs = None
         if teacher is not None:
             require_pair(method, teacher.adapter, distiller.adapter)
             teacher.serve(method)
-            head_outputs = teacher.forward(teacher.detector.data_preprocessor(_batch(side), True)["inputs"])
+            head_outputs = teacher.forward(teacher.detector.data_preprocessor(_batch(size), True)["inputs"])
             if inherits(method):
                 inherit(student, teacher.detector)
         distiller(data["inputs"], data["data_samples"], head_outputs, TargetCache())
 
 
-def _side(detector: Any) -> int:
-    """Return the sides of an image that is large enough for a detector."""
+def _size(canvas: Size | None, *detectors: Any) -> Size:
+    """Return the size of images to try these detectors with.
+
+    Detectors that are described take any size. Others see the study's: SSD's coarsest level has no cell below 300 pixels,
+    and CornerNet adds maps of equal size only where sides halve evenly. Large images are cut to a size that leaves the
+    same remainders, which costs less.
+    """
     from trainers.distill.adapters.base import spec_of
 
-    return OTHER_SIDE if spec_of(detector).detector == OTHERS else SIDE
+    if all(spec_of(detector).detector != OTHERS for detector in detectors):
+        return SIDE, SIDE
+    if canvas is None:
+        return OTHER_SIDE, OTHER_SIDE
+    width, height = map(_shortened, canvas)
+    return height, width
 
 
-def _batch(side: int) -> dict[str, Any]:
+def _shortened(side: int) -> int:
+    return side if side < OTHER_SIDE + COARSEST else OTHER_SIDE + side % COARSEST
+
+
+def _batch(size: Size) -> dict[str, Any]:
     """Return images of noise with one object each, as mmdet's pipelines put them together."""
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
 
-    size = (side, side)
+    height, width = size
     pixels = torch.randint(0, 256, (IMAGES, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    box, label = torch.tensor([[32.0, 32.0, 128.0, 128.0]]), torch.zeros(1, dtype=torch.int64)
+    box = torch.tensor([[width / 6, height / 6, 2 * width / 3, 2 * height / 3]])
+    label = torch.zeros(1, dtype=torch.int64)
     samples = []
     for number in range(IMAGES):
         sample = DetDataSample(

@@ -13,12 +13,14 @@ from trainers.schema.trial import Teacher, Weights
 class BuildUnit(Section):
     """Ask for one detector to be built and to make a step: alone, and with each of ``methods`` against ``teacher``.
 
-    ``init`` is a checkpoint that it has to fit; ``starts`` says that the detector which it starts from is here, and has to
+    ``canvas`` is (width, height) of the study's images, given where the detector or its teacher has a head that nobody
+    described: such detectors may need other sizes. ``init`` is a checkpoint that it has to fit; ``starts`` says that the detector which it starts from is here, and has to
     fit it.
     """
 
     key: str
     student: Detector
+    canvas: tuple[int, int] | None = None
     init: Weights | None = None
     starts: bool = False
     teacher: Teacher | None = None

@@ -8,7 +8,7 @@ import torch
 
 from tests.unit.trainers.tiny import CONFIG
 from tests.unit.trainers.tiny_heads import config_of, woken
-from trainers.build_check.check import answer_to, main, problems_of
+from trainers.build_check.check import _shortened, answer_to, main, problems_of
 from trainers.schema import Bckd, Detector, MethodSpec, Teacher, Weights
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.detector import CheckpointWeights
@@ -166,3 +166,26 @@ def test_a_start_of_another_architecture_is_a_problem_of_the_weights(tmp_path: P
     [problem] = starts(tmp_path, woken(config_of("atss"), 1), CLASSES, tiny()).problems
     assert problem.part == "start"
     assert "is of another architecture than the detector: " in problem.message
+
+
+SSD = Detector(config="mmdet::pascal_voc/ssd300_voc0712.py", weights="random")
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        ((320, 320), ""),
+        ((1333, 800), ""),
+        ((320, 240), "cannot train it on images of 320 x 240 pixels: RuntimeError: "),
+    ],
+)
+def test_a_head_that_nobody_described_is_tried_with_the_studys_images(size: tuple[int, int], says: str) -> None:
+    problems = found(SSD, canvas=size)
+    assert [says in problem.message for problem in problems] == ([True] if says else [])
+
+
+def test_large_images_keep_their_remainders() -> None:
+    for side in (512, 513, 800, 1333):
+        assert 384 <= _shortened(side) < 512
+        assert _shortened(side) % 128 == side % 128
+    assert [_shortened(side) for side in (64, 300, 511)] == [64, 300, 511]
