@@ -11,6 +11,7 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import RankedRow, Row, best_of, ranked_rows
 from orchestrator.results.sample import Sample
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
+from orchestrator.study.wording import counted
 
 Summary = RankedRow[TrialResult]
 
@@ -96,14 +97,13 @@ def _lines(summary: Summary) -> list[SummaryLine]:
 
 def _trial_line(summary: Summary, trial: TrialResult) -> SummaryLine:
     samples = {key: Sample(value, None, 1) for key, value in shown_values(trial).items()}
-    return SummaryLine(summary, trial.name, str(trial.seed), (trial.status,), samples, mark=mark_of(trial))
+    return SummaryLine(summary, trial.name, f"seed {trial.seed}", (trial.status,), samples, mark=mark_of(trial))
 
 
 def _seeds(row: Row[TrialResult]) -> str:
-    planned, counted = len(row.trials), len(row.counted)
-    if planned == 1:
-        return str(row.first.seed)
-    return f"{planned} seeds" if counted == planned else f"{counted} of {planned} seeds"
+    """Return how many seeds a row has and counts, never a bare number: it could be a seed's own."""
+    planned, finished = counted(len(row.trials), "seed"), len(row.counted)
+    return planned if finished == len(row.trials) else f"{finished} of {planned}"
 
 
 def state_of(trial: TrialResult) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -79,6 +80,7 @@ def hold_terminal(results: Sequence[TrialResult], expected: Sequence[Expected]) 
     plain = [cell for cell in cells if not cell["trial"].endswith(")")]
     marked = [cell for cell in cells if cell["trial"].endswith(")")]
     assert sorted(_marked(marked)) == sorted(_others(expected))
+    assert all(re.fullmatch(r"seed \d+", cell["seeds"]) for cell in marked)
     for row in expected:
         if len(row.trials) == 1 and row.others:
             continue  # stands in its marked line
@@ -86,9 +88,8 @@ def hold_terminal(results: Sequence[TrialResult], expected: Sequence[Expected]) 
         assert cell["AP"] == _amount(row, AP)
         assert cell["vs none"] == ("" if row.gain is None else f"{100 * row.gain:+.1f}")
         assert cell.get("rank", "") == str(row.rank or "")
-        if len(row.trials) > 1:
-            counted = "" if len(row.counted) == len(row.trials) else f"{len(row.counted)} of "
-            assert cell["seeds"] == f"{counted}{len(row.trials)} seeds"
+        counted = "" if len(row.counted) == len(row.trials) else f"{len(row.counted)} of "
+        assert cell["seeds"] == f"{counted}{len(row.trials)} seed{'s' if len(row.trials) > 1 else ''}"
 
 
 def hold_report(plan: Plan, results: Sequence[TrialResult], expected: Sequence[Expected]) -> None:

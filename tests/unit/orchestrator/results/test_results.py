@@ -101,14 +101,14 @@ def test_the_best_student_is_the_first_with_the_highest_ap(aps, winner):
 
 GOLDEN = """\
 trial                                   seeds         status                           AP           AP50  AP75  APs  APm  APl  vs none  rank
-teacher                                 0             finished                       44.7           62.1  48.5    -    -    -
+teacher                                 1 seed        finished                       44.7           62.1  48.5    -    -    -
 none                                    2 of 3 seeds  1 failed, 2 finished     40.0 ± 1.4  60.0 (1 of 2)     -    -    -    -              1
 bckd alpha1=1.0 alpha2=2.0              2 seeds       finished                 43.2 ± 0.3              -     -    -    -    -     +3.2     1
 bckd alpha1=1.0 alpha2=4.0              0 of 2 seeds  1 stopped, 1 unfinished           -              -     -    -    -    -
-bckd alpha1=1.0 alpha2=4.0 (not final)  0             stopped                        38.5              -     -    -    -    -
-bckd alpha1=2.0                         0             new                               -              -     -    -    -    -
-bckd alpha1=3.0 (not final)             0             unfinished                     50.0              -     -    -    -    -
-bckd alpha1=4.0 (failed measurement)    0             finished                        nan              -     -    -    -    -"""
+bckd alpha1=1.0 alpha2=4.0 (not final)  seed 0        stopped                        38.5              -     -    -    -    -
+bckd alpha1=2.0                         0 of 1 seed   new                               -              -     -    -    -    -
+bckd alpha1=3.0 (not final)             seed 0        unfinished                     50.0              -     -    -    -    -
+bckd alpha1=4.0 (failed measurement)    seed 0        finished                        nan              -     -    -    -    -"""
 
 
 def test_the_table_as_people_see_it():
@@ -150,10 +150,10 @@ def test_a_trial_that_was_cut_short_is_shown_and_enters_nothing(status):
     assert found == wanted | {cut[2].id: (None, None, None)}
     assert best_student([*cut, *whole]) == whole[3]
     lines = table([*whole, *cut], width=200).splitlines()
-    assert [line.split()[:5] for line in lines if "not final" in line] == [
-        ["none", "(not", "final)", "2", status],
-        ["bckd", "(not", "final)", "2", status],
-        ["bckd", "alpha1=9.0", "(not", "final)", "0"],
+    assert [line.split()[:6] for line in lines if "not final" in line] == [
+        ["none", "(not", "final)", "seed", "2", status],
+        ["bckd", "(not", "final)", "seed", "2", status],
+        ["bckd", "alpha1=9.0", "(not", "final)", "seed", "0"],
     ]
     assert sum("90.0" in line for line in lines) == 3
     assert sum("2 of 3 seeds" in line for line in lines) == 2
