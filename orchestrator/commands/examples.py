@@ -7,6 +7,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "plan": ("stillhouse plan study.yaml", "stillhouse plan study.yaml --set 'search.seeds=[0,1,2]' --json"),
     "run": (
         "stillhouse run study.yaml",
+        "stillhouse run stillhouse::studies/quickstart.yaml",
         "stillhouse run study.yaml --set method.kind=pkd --set schedule.epochs=24",
         "stillhouse run study.yaml --address 10.0.0.1:6379 --store /shared/runs",
     ),

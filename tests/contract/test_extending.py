@@ -10,7 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
+from orchestrator.study.json_schema import shipped_schema
 from tests.unit.orchestrator.study_text import VALID
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,21 @@ def test_a_key_that_the_algorithm_lacks_is_told_with_its_place(installed: Path, 
     study.write_text(searched("{kind: climb, frsh: 0.1}"))
     said = python(installed, "-m", "orchestrator.cli", "check", study, code=2).stderr
     assert "search.algorithm.frsh: unknown key (did you mean fresh?)" in said
+
+
+def test_the_schema_of_the_installation_knows_the_kinds_of_the_package(installed: Path, tmp_path: Path):
+    python(installed, "-m", "orchestrator.cli", "schema", "--output", tmp_path / "study.json")
+    mine = Draft7Validator(json.loads((tmp_path / "study.json").read_text(encoding="utf-8")))
+    shipped = Draft7Validator(json.loads(shipped_schema().read_text(encoding="utf-8")))
+    study = {
+        "base": "stillhouse::studies/quickstart.yaml",
+        "method": {"kind": "terms", "terms": [{"kind": "score-mse", "weight": 2.0}, {"kind": "pkd"}]},
+        "search": {"algorithm": {"kind": "climb", "fresh": 0.1}},
+    }
+    assert list(mine.iter_errors(study)) == []
+    assert len(list(shipped.iter_errors(study))) == 2
+    study["search"]["algorithm"]["fresh"] = 2
+    assert [error.json_path for error in mine.iter_errors(study)] == ["$.search.algorithm"]
 
 
 def test_a_view_stands_in_the_list_of_the_page_and_in_the_exported_script(installed: Path):

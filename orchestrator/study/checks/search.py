@@ -7,6 +7,7 @@ from orchestrator.study.algorithms import algorithms
 from orchestrator.study.checks.context import Context
 from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
+from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec
 from orchestrator.study.space import MAX_TRIALS, is_open, size
@@ -42,7 +43,10 @@ def _check_key(key: str) -> Iterator[Problem]:
 
 
 def _suggestion(key: str) -> str:
-    """Point to the searchable key that was probably meant, also when its section was left out."""
+    """Point to the searchable key that was probably meant, also when its section was left out or another tool's word used."""
+    foreign = translation(key.rpartition(".")[2])
+    if foreign is not None and foreign.key in searchable_keys():
+        return f" (did you mean {foreign.key}?)"
     same_name = [known for known in searchable_keys() if known.endswith(f".{key}")]
     return f" (did you mean {same_name[0]}?)" if same_name else did_you_mean(key, searchable_keys())
 

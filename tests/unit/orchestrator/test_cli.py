@@ -13,6 +13,7 @@ from orchestrator.commands.unknown import COMMANDS as OTHER_COMMANDS
 from orchestrator.core.errors import UserError
 from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.machine import Machine
+from orchestrator.study.inherit import shipped_file
 from orchestrator.study.load import load_study
 from orchestrator.submit.identity import key_in
 from tests.unit.orchestrator.coco_data import section, write_coco
@@ -97,7 +98,7 @@ def test_each_example_is_a_command_line_of_a_study_that_init_writes(line):
     written_by_init = parser().parse_args(["init", "photos"]).to
     given = getattr(arguments, "study", None) or getattr(arguments, "name", None)
     if given and arguments.command not in ("init", "cluster"):
-        assert given == written_by_init or key_in(given)
+        assert given == written_by_init or key_in(given) or shipped_file(given).is_file()
 
 
 def test_examples_of_settings_are_right(tmp_path):

@@ -100,6 +100,15 @@ def test_words_and_values_within_sections(tmp_path, old, new, where, says):
     assert says in message
 
 
+@pytest.mark.parametrize("key", ["learning_rate", "schedule.learning_rate", "lr0"])
+def test_words_of_searched_keys(tmp_path, key):
+    place, message = error(tmp_path, edit("method.alpha2: [2.0, 4.0]", f"{key}: [0.1, 0.2]"))
+    assert (place, message) == (
+        f"study.yaml:20: search.space.{key}",
+        "unknown key to search (did you mean schedule.lr?)",
+    )
+
+
 def test_a_whole_section_as_text(tmp_path):
     place, message = error(tmp_path, "name: x\ndataset: coco\nstudent: own.py\nmethod: bckd\n")
     assert (place, message) == ("study.yaml:2: dataset", "expected a mapping, got text 'coco': write {kind: coco}")
