@@ -121,7 +121,7 @@ def test_every_command_stands_in_the_readme(command):
     ("arguments", "says"),
     [
         (("launch", "x.yaml"), "'launch' is not a command: did you mean stillhouse submit?"),
-        (("comapre", "x.yaml"), "'comapre' is not a command: did you mean stillhouse compare?"),
+        (("cmopare", "x.yaml"), "'cmopare' is not a command: did you mean stillhouse compare?"),
         (("train", "x.yaml"), "did you mean stillhouse run?"),
         (("eval", "x.yaml"), "did you mean stillhouse compare?"),
         (("tune", "x.yaml"), "did you mean stillhouse run?"),
