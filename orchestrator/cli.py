@@ -69,7 +69,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
         raise unknown_command(argv[0], COMMANDS)
     arguments, unknown = parser().parse_known_args(argv)
     if unknown:
-        raise unknown_option(f"stillhouse {arguments.command}", unknown, argv, arguments.usage())
+        raise unknown_option(arguments.command, unknown, argv, arguments.usage())
     return arguments
 
 

@@ -26,7 +26,7 @@ COMMANDS = {
 # Options that no command has, and the way to do it.
 OPTIONS = {
     **dict.fromkeys(
-        ("config", "cfg", "study", "file"), "name the study's file without an option: {command} study.yaml"
+        ("config", "cfg", "study", "file"), "name the study's file without an option: stillhouse {command} study.yaml"
     ),
     **dict.fromkeys(("dry-run", "dryrun"), "stillhouse plan study.yaml shows the trials and starts nothing"),
     **dict.fromkeys(("output", "output-dir", "work-dir", "out", "save-dir"), "--store DIR names the folder of results"),
