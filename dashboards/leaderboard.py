@@ -65,6 +65,7 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
         "interval": numbers(ranked.interval or ()),
         "statuses": dict(Counter(_state(trial, now) for trial in row.trials)),
         "gpu_hours": number(_mean(sample_of(trial.gpu_hours for trial in row.counted or row.trials))),
+        "cost": {name: number(value) for name, value in first.cost.items()},
     }
 
 

@@ -1,23 +1,34 @@
 """Find the trials than which none is both better and cheaper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dashboards.run_record import RunRecord
 from dashboards.schema import Pareto
 from orchestrator.results.comparability import Comparable, without_repeats
+from trainers.schema.costs import COSTS
 
+GPU_HOURS = "gpu_hours"
 ParetoPoint = tuple[str, float, float]  # name, cost, value
 
 
-def pareto(group: Comparable[RunRecord]) -> Pareto:
-    """Return the front of a group's students that count, cost in GPU-hours against the selection metric."""
+def pareto_fronts(group: Comparable[RunRecord]) -> Iterator[Pareto]:
+    """Yield the fronts of a group's students that count, the selection metric against each cost that is known.
+
+    The front against GPU-hours comes first, and always.
+    """
     trials = without_repeats([*group.baselines, *group.distilled])
-    points = [
-        (trial.run.run_id, trial.gpu_hours, trial.score)
-        for trial in trials
-        if trial.gpu_hours is not None and trial.score is not None
-    ]
-    return {"group": group.id, "front": front(points)}
+    for cost in (GPU_HOURS, *COSTS):
+        points = [
+            (trial.run.run_id, value, trial.score)
+            for trial in trials
+            if (value := _cost(trial, cost)) is not None and trial.score is not None
+        ]
+        if points or cost == GPU_HOURS:
+            yield {"group": group.id, "cost": cost, "front": front(points)}
+
+
+def _cost(trial: RunRecord, cost: str) -> float | None:
+    return trial.gpu_hours if cost == GPU_HOURS else trial.cost.get(cost)
 
 
 def front(points: Sequence[ParetoPoint]) -> list[str]:

@@ -8,10 +8,12 @@ from functools import cached_property
 from dashboards.detectors import detector_label
 from dashboards.numbers import is_finite
 from orchestrator.results.comparability import teacher_of
+from orchestrator.results.detector_costs import METRIC_PREFIX
 from orchestrator.results.trial import counts
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.class_metrics import class_of_metric
+from trainers.schema.costs import COSTS
 
 BEST, EPOCH = "best/", "epoch"
 TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
@@ -127,6 +129,12 @@ class RunRecord:
             if step == epoch and _is_metric(key)
         }
 
+    @cached_property
+    def cost(self) -> Mapping[str, float]:
+        """Return the costs of the detector, by the names in ``COSTS``; nothing where it was not measured."""
+        found = {name: self.run.metrics.get(f"{METRIC_PREFIX}{name}") for name in COSTS}
+        return {name: latest.value for name, latest in found.items() if latest is not None}
+
     @property
     def score(self) -> float | None:
         """Return the selection metric of the best epoch of a trial that counts, ``None`` of any other."""
@@ -197,4 +205,4 @@ class RunRecord:
 
 
 def _is_metric(key: str) -> bool:
-    return not key.startswith((BEST, PER_CLASS, TEST_PREFIX)) and key != EPOCH
+    return not key.startswith((BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX)) and key != EPOCH

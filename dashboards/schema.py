@@ -65,6 +65,7 @@ class SnapshotTrial(TypedDict):
     ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
     the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
+    ``cost`` holds those of ``parameters``, ``macs`` and ``latency_ms`` (one image on a CPU) that were measured of its detector.
     ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number.
     ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance.
     """
@@ -94,6 +95,7 @@ class SnapshotTrial(TypedDict):
     last: Numbers
     per_class: dict[str, Number]
     gpu_hours: Number
+    cost: dict[str, Number]
     devices: int | None
     epoch_s: Number
     events: list[SnapshotEvent]
@@ -149,6 +151,7 @@ class LeaderboardRow(TypedDict):
     with. ``rank`` is one more than the number of rows that are clearly better, by Student's t and the spread that all
     students of the group share; it is null for teachers, for rows without a value, and where no seed was repeated.
     ``interval`` is the 95 % confidence interval of the mean, empty where ``rank`` is null for want of a spread.
+    ``cost`` is the detector's, as in ``SnapshotTrial``.
     """
 
     key: str
@@ -178,6 +181,7 @@ class LeaderboardRow(TypedDict):
     interval: list[Number]
     statuses: dict[str, int]
     gpu_hours: Number
+    cost: dict[str, Number]
 
 
 class PaperCell(TypedDict):
@@ -239,9 +243,14 @@ class RungCorrelation(TypedDict):
 
 
 class Pareto(TypedDict):
-    """Name the runs of a group than which none has both more AP and fewer GPU-hours, cheapest first."""
+    """Name the runs of a group than which none both has more AP and costs less, cheapest first.
+
+    ``cost`` is ``gpu_hours``, or one of the detector's that was measured of some run: ``parameters``, ``macs``,
+    ``latency_ms``.
+    """
 
     group: str
+    cost: str
     front: list[str]
 
 

@@ -16,7 +16,7 @@ from dashboards.importance import importances
 from dashboards.leaderboard import leaderboard
 from dashboards.numbers import number, numbers
 from dashboards.paper import Paper, shipped_paper
-from dashboards.pareto import pareto
+from dashboards.pareto import pareto_fronts
 from dashboards.progress import counts, eta_s, status_of
 from dashboards.rank_correlation import rung_correlation
 from dashboards.run_record import BEST, EPOCH, TEST_PREFIX, RunRecord
@@ -35,6 +35,7 @@ from dashboards.schema import (
 from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
+from orchestrator.results.detector_costs import METRIC_PREFIX
 from orchestrator.results.metric_names import METRIC_NAMES, is_fraction
 from orchestrator.results.rows import best_of
 from orchestrator.tracking.history.recorded import TrackingStore
@@ -167,7 +168,7 @@ def _compared(groups: Sequence[Comparable[RunRecord]], metrics: Sequence[str], q
         "alpha": [grid for group in groups for grid in alpha_grids(group)],
         "importance": [one for group in groups for one in importances(group)],
         "rungs": [one for group in groups if (one := rung_correlation(group)) is not None],
-        "pareto": [pareto(group) for group in groups],
+        "pareto": [front for group in groups for front in pareto_fronts(group)],
     }
 
 
@@ -184,7 +185,8 @@ def _metric_name(metric: str) -> MetricTitle:
 def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     """Return the metrics to show, those of evaluations first, and a note about the others."""
     times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
-    shown = [key for key in times if key != EPOCH and not key.startswith((BEST, PER_CLASS, TEST_PREFIX))]
+    left_out = (BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX)
+    shown = [key for key in times if key != EPOCH and not key.startswith(left_out)]
     ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))
     if len(ordered) <= MOST_METRICS:
         return ordered, []
@@ -249,6 +251,7 @@ def _trial(
         "last": numbers(trial.last.get(key) for key in metrics),
         "per_class": {name: number(value) for name, value in trial.per_class.items()},
         "gpu_hours": number(trial.gpu_hours),
+        "cost": {name: number(value) for name, value in trial.cost.items()},
         "devices": run.devices,
         "epoch_s": number(trial.epoch_s),
         "events": events_of(run),

@@ -31,6 +31,7 @@ PLACES: dict[type[Section], str] = {
     schema.ZooTeacher: "teacher",
     schema.CheckpointTeacher: "teacher",
     schema.TrainedTeacher: "teacher",
+    schema.Constraints: "search.constraints",
     schema.RandomTeacher: "teacher",
     detector.Detector: "student",
     detector.ZooWeights: "student.weights",

@@ -46,6 +46,11 @@ class Store:
         return self.root / "searches" / f"{identity}.jsonl"
 
     @property
+    def costs(self) -> Path:
+        """Return the folder of the costs of detectors: parameters, multiply-adds, latency; each is measured once."""
+        return self.root / "costs"
+
+    @property
     def rates(self) -> Path:
         """Return the file of how fast trials of this store were."""
         return self.root / "rates.jsonl"

@@ -9,6 +9,7 @@ from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_ray
+from orchestrator.execution.record_costs import record_costs
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
@@ -70,6 +71,7 @@ def run_plan(
             ):  # now or earlier: somebody may have been killed behind its outcome
                 tidy_finished(trial.directory)
         remember(plan, store.rates)
+        record_costs(plan)
         if sweep.has_proposed_all:
             for trial in plan.suggested:
                 drop_carried(trial.directory)  # nobody goes on from there any more

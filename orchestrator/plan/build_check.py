@@ -4,21 +4,19 @@ Remember the detectors that could be built. Detectors that mmdet and Stillhouse 
 (``trainers.build_check.zoo``) and are not built again.
 """
 
-import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.findings import Finding, Level
 from orchestrator.plan.digests import file_digest
 from orchestrator.plan.extensions import extensions
+from orchestrator.plan.model_process import ProcessEnd, answers_of, lacking_package
 from orchestrator.plan.plan import Plan, PlannedStart
 from orchestrator.plan.torch_file import problem_with
 from orchestrator.plan.weights import config_digest, local_start, start_file
@@ -31,7 +29,6 @@ from trainers.schema.atomic import write_text
 from trainers.schema.build import BuildAnswer, BuildProblem, BuildRequest, BuildUnit
 from trainers.schema.compatibility import ANCHOR_FREE, needs_of
 from trainers.schema.config_files import read_config
-from trainers.schema.error_text import last_line_of
 from trainers.schema.heads import find_head
 from trainers.schema.method import terms_of
 from trainers.schema.remote import URL, cached
@@ -40,10 +37,8 @@ from trainers.schema.zoo import find_config, is_proven, mmdet_version
 
 FORMAT = 1  # raise it when a detector that could be built may be refused now
 CHECK = "trainers.build_check.check"
-NEEDED = ("torch", "mmdet")
 PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "mmcv-lite", "mmcv", "stillhouse")
 MOST_UNITS = 40  # a distribution over widths has any number of students
-IMPORT_S, UNIT_S = 120.0, 60.0  # what a slow machine takes to import mmdet, and for one unit
 
 
 @dataclass(frozen=True)
@@ -98,8 +93,8 @@ def build_detectors(loaded: LoadedStudy, plan: Plan) -> BuildResult:
     unknown = unknown[:MOST_UNITS]
     if not unknown:
         return found
-    if lacking := [name for name in NEEDED if find_spec(name) is None]:
-        message = f"cannot build detectors for the check: {lacking[0]} is not installed here"
+    if lacking := lacking_package():
+        message = f"cannot build detectors for the check: {lacking} is not installed here"
         found.findings[Finding("note", loaded.where("student"), message)] = None
         return found
     if sys.stderr.isatty():
@@ -256,59 +251,28 @@ def _build(asked: list[Asked], classes: tuple[str, ...]) -> Iterator[tuple[Asked
         yield from zip(asked, answers, strict=False)
         asked = asked[len(answers) :]
         if asked:
-            yield asked[0], end.finding(asked[0])
+            yield asked[0], end_finding(end, asked[0])
             asked = asked[1:] if end.is_crash else []
 
 
-@dataclass(frozen=True)
-class End:
-    """Hold how the process ended: its exit code (``None``: it took too long), and the last line of its output."""
-
-    code: int | None
-    said: str
-
-    @property
-    def is_crash(self) -> bool:
-        """Return whether a signal ended it, which the units behind it have nothing to do with."""
-        return self.code is not None and self.code < 0
-
-    def finding(self, asked: Asked) -> Finding:
-        """Return the finding for the detector that it was building."""
-        if self.code is None:
-            return Finding(
-                "warning", asked.student, "building it was given up, it takes too long; it is trained all the same"
-            )
-        if self.is_crash:
-            name = signal.Signals(-self.code).name
-            # the system kills a process that takes too much memory, which another machine may have
-            level: Level = "warning" if -self.code == signal.SIGKILL else "error"
-            return Finding(level, asked.student, f"building it ended the process that did so ({name})")
-        return Finding("error", asked.student, f"it cannot be built: {self.said}")
+def end_finding(end: ProcessEnd, asked: Asked) -> Finding:
+    """Return the finding for the detector that a process was building at its end."""
+    if end.code is None:
+        return Finding(
+            "warning", asked.student, "building it was given up, it takes too long; it is trained all the same"
+        )
+    if end.is_crash:
+        name = signal.Signals(-end.code).name
+        # the system kills a process that takes too much memory, which another machine may have
+        level: Level = "warning" if -end.code == signal.SIGKILL else "error"
+        return Finding(level, asked.student, f"building it ended the process that did so ({name})")
+    return Finding("error", asked.student, f"it cannot be built: {end.said}")
 
 
-def _run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+def _run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], ProcessEnd]:
     """Run the check on a request; return its answers, in order, and how it ended."""
-    asked, answers, log = folder / "request.json", folder / "answers", folder / "log"
-    asked.write_text(request.model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-P", "-m", CHECK, str(asked), str(answers)]
-    with log.open("wb") as output:
-        try:
-            code: int | None = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(), check=False,
-                timeout=IMPORT_S + UNIT_S * len(request.units),
-            ).returncode  # fmt: skip
-        except subprocess.TimeoutExpired:
-            code = None
-    lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
-    said = last_line_of(log.read_text(encoding="utf-8", errors="replace")) or "it said nothing"
-    return [BuildAnswer.model_validate_json(line) for line in lines], End(code, said)
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which our packages come first, the user's folder last, and no GPU is touched."""
-    ours = str(Path(str(find_spec("trainers").origin)).parents[1])  # type: ignore[union-attr]  # we are beside it
-    paths = [ours, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), str(Path.cwd())]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "CUDA_VISIBLE_DEVICES": ""}
+    lines, end = answers_of(CHECK, request, len(request.units), folder)
+    return [BuildAnswer.model_validate_json(line) for line in lines], end
 
 
 # ------------------------------------------------------------------------------------------------ what is known already

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.core.findings import Finding
 from orchestrator.core.html_table import html_table
 from orchestrator.core.store import Store
+from orchestrator.plan.bounds import measure_deciding, within_bounds
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planner import Planner, plan_teacher
@@ -106,9 +107,13 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     files = CheckpointDigests()
     teacher, model, model_digest = plan_teacher(study, store, digest, files)
     planner = Planner(study, store, digest, model, model_digest, annotations, files)
-    students, left_out = _within_budget(study, planner.students())
+    known = planner.students()
+    measure_deciding(loaded, planner.costs, known)
+    affordable, over = within_bounds(loaded, planner.costs, known)
+    students, left_out = _within_budget(study, affordable)
     distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
-    trials = ([teacher] if teacher and distils else []) + students
+    planned = known if study.search.constraints.given else students  # a name does not follow from a measurement
+    trials = ([teacher] if teacher and distils else []) + planned
     identity = _study_identity(study, planner, trials)
     search_log = store.search_log(fingerprint([identity, study.search.scheduler.model_dump(mode="json")])[:ID_LENGTH])
     return Plan(
@@ -117,7 +122,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teacher=teacher if distils else None,
         students=tuple(students),
         resources=granted,
-        findings=worst_first((*findings, *left_out)),
+        findings=worst_first((*findings, *over, *left_out)),
         planner=planner,
         search_log=search_log,
         suggested=planner.suggested(search_log),
@@ -146,8 +151,9 @@ def _within_budget(study: StudySpec, students: list[PlannedTrial]) -> tuple[list
 def _study_identity(study: StudySpec, planner: Planner, trials: Sequence[PlannedTrial]) -> str:
     """Return the fingerprint of a study: of its trials, or of how an open search finds them."""
     ids = [trial.id for trial in trials]
+    bounds = [{"constraints": given}] if (given := study.search.constraints.given) else []
     if not is_open(study.search):
-        return fingerprint(ids)
+        return fingerprint([*ids, *bounds])
     deciding = {"algorithm", "space", "seeds", "objectives", "population", "warm_start", "seed"}
     content = study.search.model_dump(mode="json", include=deciding)
-    return fingerprint([ids, planner.at({}, 0).id, content])
+    return fingerprint([ids, planner.at({}, 0).id, content, *bounds])

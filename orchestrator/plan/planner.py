@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from orchestrator.core.store import Store
+from orchestrator.plan.costs import Costs
 from orchestrator.plan.estimate import estimate
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.suggestion import suggestions_in
@@ -54,6 +55,7 @@ class Planner:
         self._study, self._store, self._digest = study, store, digest
         self._teacher, self._teacher_digest, self._files = teacher, teacher_digest, files
         self.inputs = annotations
+        self.costs = Costs(store, study.dataset)
 
     @property
     def teacher(self) -> Teacher | None:

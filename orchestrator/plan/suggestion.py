@@ -17,7 +17,8 @@ class Suggestion:
     """Hold one point of a search, by its number in the order of asking.
 
     Of a population it is a segment of a training: after ``from_epoch``, up to ``until_epoch``, from the state of the
-    suggestion ``origin`` if there is one.
+    suggestion ``origin`` if there is one. ``excess`` is by which share the student is over each constraint, as far as
+    there are any.
     """
 
     number: int
@@ -25,24 +26,36 @@ class Suggestion:
     until_epoch: int | None = None
     origin: int | None = None
     from_epoch: int = 0
+    excess: tuple[float, ...] = ()
+
+    @property
+    def is_left_out(self) -> bool:
+        """Return whether the point is not trained, because its student is over a constraint."""
+        return any(value > 0.0 for value in self.excess)
 
     def event(self) -> dict[str, Any]:
         """Return the log entry."""
-        return {"event": ASK, **asdict(self)}
+        content = asdict(self)
+        if not self.excess:
+            del content["excess"]
+        return {"event": ASK, **content}
 
 
 def suggestion_of(event: dict[str, Any]) -> Suggestion:
     """Return the suggestion of a logged event."""
-    return Suggestion(**{key: value for key, value in event.items() if key != "event"})
+    content = {key: value for key, value in event.items() if key != "event"}
+    return Suggestion(**content | {"excess": tuple(content.get("excess", ()))})
 
 
 def trials_of(
     suggestion: Suggestion, at: At, seeds: Sequence[int], earlier: dict[int, str]
 ) -> tuple[PlannedTrial, ...]:
-    """Return the trials at a point, one for each seed; none where its values do not fit together.
+    """Return the trials at a point, one for each seed; none where its values do not fit together, or cost too much.
 
     ``earlier`` gives the trial ids of earlier suggestions by number.
     """
+    if suggestion.is_left_out:
+        return ()
     origin = None if suggestion.origin is None else earlier[suggestion.origin]
     epochs = (suggestion.from_epoch, suggestion.until_epoch) if suggestion.until_epoch else None
     try:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.core.numbers import is_number
 from orchestrator.reports.document import Report
 from orchestrator.reports.rows import ReportRow
+from orchestrator.results.detector_costs import TITLES, cost_text
 from orchestrator.results.sample import Sample
 
 NOTHING = "-"
@@ -14,7 +15,8 @@ def titles(report: Report) -> list[str]:
     """Return the titles of the columns; the first two or three hold words, the others numbers."""
     paper = ["paper", "vs paper"] if report.has_paper else []
     rank = ["rank"] if report.has_ranks else []
-    return [*word_titles(report), "seeds", *report.columns, "vs none", *rank, *paper]
+    costs = list(TITLES.values()) if report.has_costs else []
+    return [*word_titles(report), "seeds", *report.columns, "vs none", *rank, *paper, *costs]
 
 
 def word_titles(report: Report) -> list[str]:
@@ -27,7 +29,8 @@ def cells(report: Report, row: ReportRow) -> list[str]:
     words = [row.student, row.label] if report.has_students else [row.label]
     paper = [_printed(row), _signed(row.to_paper)] if report.has_paper else []
     rank = [NOTHING if row.rank is None else str(row.rank)] if report.has_ranks else []
-    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *rank, *paper]
+    costs = [cost_text(row.cost, name) for name in TITLES] if report.has_costs else []
+    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *rank, *paper, *costs]
 
 
 def groups(report: Report) -> Iterator[list[ReportRow]]:

@@ -6,6 +6,7 @@ import io
 from orchestrator.core.printable import printable
 from orchestrator.reports.document import STUDY, Report
 from orchestrator.reports.rows import ReportRow
+from trainers.schema.costs import COSTS, cost_value
 
 TEST = ("test AP", "test AP spread")  # on the test split, which nothing was chosen by
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
@@ -37,6 +38,7 @@ def _titles(report: Report) -> list[str]:
         *paper,
         "vs paper",
         *(TEST if _is_tested(report) else ()),
+        *COSTS,
         *(name for name, _ in _provenance(report)),
         "command",
     ]
@@ -49,8 +51,9 @@ def _line(report: Report, row: ReportRow) -> list[str | int]:
     words = (report.study, row.role, row.student, row.method, row.label, ", ".join(row.statuses))
     rest = (*(value for _, value in _provenance(report)), report.command)
     test = (row.test.mean, row.test.spread) if row.test else (None, None)
+    costs = [cost_value(row.cost, name) for name in COSTS]
     numbers = [
-        *measured, row.gain, row.rank, *printed, row.to_paper, *(test if _is_tested(report) else ()),
+        *measured, row.gain, row.rank, *printed, row.to_paper, *(test if _is_tested(report) else ()), *costs,
     ]  # fmt: skip
     return [*map(_text, words), row.planned, row.evaluated, *map(_number, numbers), *map(_text, rest)]
 

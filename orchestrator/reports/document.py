@@ -7,6 +7,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.reports.rows import ReportRow, make_rows
 from orchestrator.reports.test_split import rows_of_test_split, test_sentence
+from orchestrator.results.detector_costs import are_shown, cost_note
 from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
 from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
@@ -41,6 +42,11 @@ class Report:
     def has_ranks(self) -> bool:
         """Return whether seeds were repeated, so that rows have ranks."""
         return any(row.rank is not None for row in self.rows)
+
+    @property
+    def has_costs(self) -> bool:
+        """Return whether the detectors of the rows were measured and differ in their costs."""
+        return are_shown(row.cost for row in self.rows)
 
     @property
     def has_students(self) -> bool:
@@ -89,6 +95,8 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
         notes.append(f"paper: {headlines} as the paper prints it ({', '.join(printed)}); vs paper: ours minus theirs.")
     if test := test_sentence(rows_of_test_split(results)):
         notes.append(test)
+    if are_shown(row.cost for row in rows):
+        notes.append(cost_note(row.cost for row in rows))
     if any(row.mark for row in rows):
         notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
     ends = [state_of(result) for result in results]

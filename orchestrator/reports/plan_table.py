@@ -13,7 +13,13 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.totals import further, students_left, totals
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.rows import student_name
+from orchestrator.results.detector_costs import amount, cost_json
 from orchestrator.study.space import is_open
+from trainers.schema import Detector
+from trainers.schema.costs import DetectorCost
+
+MOST_COSTS = 6  # detectors whose costs a plan shows
 
 
 def print_plan(plan: Plan) -> None:
@@ -27,7 +33,7 @@ def print_plan(plan: Plan) -> None:
     for trial in plan.trials:
         table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
     console.print(table)
-    for sentence in (*describe_search(plan), *describe_cohorts(plan)):
+    for sentence in (*describe_search(plan), *describe_cohorts(plan), *describe_costs(plan)):
         console.print(sentence, markup=False, highlight=False)
     for finding in plan.findings:
         console.print(str(finding), markup=False, highlight=False)
@@ -86,18 +92,33 @@ def _proposed(size: int) -> str:
     return f"cohorts: up to {size} students side by side, as they are proposed"
 
 
+def describe_costs(plan: Plan) -> list[str]:
+    """Return the costs of teacher and students that were measured before: one line for each of few forms."""
+    forms = {trial.spec.student: trial.role for trial in reversed(plan.trials)}
+    known = {form: cost for form in reversed(forms) if (cost := plan.planner.costs.of(form)) is not None}
+    lines = [f"{forms[form]}: {_cost(form, cost)}" for form, cost in known.items()]
+    return lines[:MOST_COSTS]
+
+
+def _cost(form: Detector, cost: DetectorCost) -> str:
+    macs = f", {amount(cost.macs)} MACs at {cost.input_size[0]} x {cost.input_size[1]}" if cost.macs else ""
+    return f"{student_name(form)}: {amount(cost.parameters)} parameters{macs}"
+
+
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as ``plan --json`` prints it, without its findings."""
     return {
         "study": plan.study.name,
         "fingerprint": plan.fingerprint,
-        "trials": [_trial_json(trial, plan.resources) for trial in plan.trials],
+        "trials": [
+            _trial_json(trial, plan.resources, plan.planner.costs.of(trial.spec.student)) for trial in plan.trials
+        ],
         "starts": [{"where": start.where, **start.report} for start in plan.starts],
         "cohorts": [[trial.id for trial in group] for group in cohorts(plan, students_left(plan)).groups],
     }
 
 
-def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
+def _trial_json(trial: PlannedTrial, granted: Resources, cost: DetectorCost | None) -> dict[str, Any]:
     resources = {
         "workers": granted.workers,
         "cpus_per_worker": granted.cpus(trial.role),
@@ -112,6 +133,7 @@ def _trial_json(trial: PlannedTrial, granted: Resources) -> dict[str, Any]:
         "status": trial.status,
         "resources": resources,
         "estimate": dict(vars(trial.estimate)),
+        "cost": cost_json(cost),
     }
 
 

@@ -11,6 +11,7 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise
 from trainers.schema import Detector
+from trainers.schema.costs import DetectorCost
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class ReportRow:
 
     ``amounts`` are in percent by column title, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
     of the ``planned`` seeds count. ``gain`` is the difference of mean AP, in points, to the student trained alone,
-    ``to_paper`` to the paper's. ``test`` is AP on the test split, which nothing was chosen by.
+    ``to_paper`` to the paper's. ``test`` is AP on the test split, which nothing was chosen by. ``cost`` is the detector's,
+    where it was measured.
     """
 
     student: str
@@ -35,6 +37,7 @@ class ReportRow:
     rank: int | None = None
     mark: str = ""
     test: Sample | None = None
+    cost: DetectorCost | None = None
 
     @property
     def complete(self) -> bool:
@@ -97,6 +100,7 @@ def _row(
         rank=line.rank,
         mark=line.mark,
         test=_percent(test) if test and not line.mark else None,
+        cost=row.first.cost,
     )
 
 

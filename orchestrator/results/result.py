@@ -9,8 +9,10 @@ from pydantic import JsonValue
 
 from orchestrator.core.numbers import is_number
 from orchestrator.plan.labels import point_text
+from orchestrator.results.detector_costs import cost_json
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
+from trainers.schema.costs import DetectorCost
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class TrialResult:
 
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
     both out, then the searched values stand for all settings. ``test`` are the metrics on the study's test split, empty
-    where the trial was not measured on it: no choice may ask them.
+    where the trial was not measured on it: no choice may ask them. ``cost`` is its detector's, where it was measured.
     """
 
     id: str
@@ -36,6 +38,7 @@ class TrialResult:
     flat: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     searches: tuple[str, ...] = field(default=(), repr=False, compare=False)
     test: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
+    cost: DetectorCost | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_finished(self) -> bool:
@@ -80,7 +83,7 @@ class TrialResult:
         """
         shown = {key: value for key, value in vars(self).items() if key in _SHOWN}
         numbers = {key: _as_json(shown[key]) for key in ("metrics", "last")}
-        return shown | numbers | {"counts": counts(self)}
+        return shown | numbers | {"counts": counts(self), "cost": cost_json(self.cost)}
 
 
 _SHOWN = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.comparability import comparable_groups
+from orchestrator.results.detector_costs import cost_json
 from orchestrator.results.metric_names import columns_for
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import RankedRow, Row, best_of, ranked_rows
@@ -132,4 +133,5 @@ def _row_json(summary: Summary) -> dict[str, Any]:
         "none": [trial.id for trial in baseline.trials] if baseline else None,
         "rank": summary.rank,
         "interval": list(summary.interval) if summary.interval else None,
+        "cost": cost_json(row.first.cost),
     }

@@ -1,18 +1,26 @@
 """Ask for points one by one, turn them into trials, and report their results; log every step first."""
 
+import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from statistics import fmean
 
 from orchestrator.core.numbers import is_number
+from orchestrator.plan.bounds import costs_text, decides_by_cost, excess_of, needs_latency
+from orchestrator.plan.costs import Costs
 from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK, PRIOR, TELL, Suggestion, suggestion_of, trials_of
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.factory import sampler_of
 from orchestrator.search.sampler import Sampler, Values
 from orchestrator.study.schema import Objective, StudySpec
+from trainers.schema.costs import COSTS, cost_value
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
 from trainers.schema.status import is_over
+
+log = logging.getLogger(__name__)
 
 
 class Suggestions:
@@ -48,8 +56,9 @@ class Suggestions:
     def ask(self, count: int = 1) -> list[PlannedTrial]:
         """Return up to ``count`` new trials to be run next, fewer while the search waits for results or is over."""
         while len(self._waiting) < count and self._has_room() and (suggestion := self._sampler.suggest()) is not None:
-            self._log.append(**suggestion.event())
-            self._take(suggestion)
+            bounded = self._bounded(suggestion)
+            self._log.append(**bounded.event())
+            self._take(bounded)
             self._tell_ended()
         given, self._waiting = self._waiting[:count], self._waiting[count:]
         return given
@@ -67,6 +76,21 @@ class Suggestions:
     def _has_room(self) -> bool:
         most = self._study.search.max_trials
         return most is None or len(self._plan.students) + len(self._plan.suggested) < most
+
+    def _bounded(self, suggestion: Suggestion) -> Suggestion:
+        """Return the point with the excess of its student over each constraint; measures students that are new."""
+        search, planner = self._study.search, self._plan.planner
+        trials = trials_of(suggestion, planner.at, self._study.search.seeds[:1], self._first)
+        if not decides_by_cost(search) or not trials:
+            return suggestion
+        student = trials[0].spec.student
+        planner.costs.measure([student], latency=needs_latency(search))
+        cost = planner.costs.of(student)
+        bounded = replace(suggestion, excess=excess_of(cost, search))
+        if bounded.is_left_out:
+            why = costs_text(cost, search) if cost else planner.costs.problems.get(student, "its costs are not known")
+            log.info("%s is left out: %s", point_text(suggestion.params), why)
+        return bounded
 
     def _repeat(self, event: dict[str, object]) -> None:
         if event["event"] == ASK:
@@ -96,7 +120,7 @@ class Suggestions:
     def _tell_ended(self) -> None:
         for number, trials in list(self._open.items()):
             if all(trial.id in self._ended for trial in trials):
-                self._tell(number, values_of(trials, self._study))
+                self._tell(number, values_of(trials, self._study, self._plan.planner.costs))
 
     def _tell(self, number: int, values: Values | None, *, again: bool = False) -> None:
         if not again:
@@ -105,16 +129,16 @@ class Suggestions:
         self._sampler.tell(number, tuple(values) if values else None)
 
 
-def values_of(trials: Iterable[PlannedTrial], study: StudySpec) -> Values | None:
+def values_of(trials: Iterable[PlannedTrial], study: StudySpec, costs: Costs) -> Values | None:
     """Return a point's result, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
     last = study.search.algorithm.has_segments  # what goes on is the last state, not the best
-    found = [[_value(trial, objective, last=last) for objective in study.search.objectives] for trial in trials]
+    found = [[_value(trial, objective, costs, last=last) for objective in study.search.objectives] for trial in trials]
     if not found or any(value is None for row in found for value in row):
         return None
     return tuple(fmean(value for value in column if value is not None) for column in zip(*found, strict=True))
 
 
-def _value(trial: PlannedTrial, objective: Objective, *, last: bool) -> float | None:
+def _value(trial: PlannedTrial, objective: Objective, costs: Costs, *, last: bool) -> float | None:
     history = read_history(trial.directory)
     scored = [record for record in history if is_number(record.metrics.get(SELECTION_METRIC))]
     if not scored or read_status(trial.directory) == "failed":
@@ -123,5 +147,8 @@ def _value(trial: PlannedTrial, objective: Objective, *, last: bool) -> float | 
         return -float(history[-1].step)
     if objective == "seconds":
         return -sum(sum(record.timing.values()) for record in history)
+    if objective in COSTS:
+        cost = cost_value(costs.of(trial.spec.student), objective)
+        return None if cost is None else -cost
     chosen = scored[-1] if last else best_record(scored)
     return chosen.metrics[SELECTION_METRIC] if chosen else None

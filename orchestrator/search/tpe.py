@@ -12,6 +12,7 @@ from orchestrator.search.sampler import Values
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.schema import Domain, LogUniform, StudySpec, Uniform
 
+EXCESS = "excess"  # Optuna's attribute of a point
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -27,7 +28,10 @@ class TpeSampler:
         search = study.search
         self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
         self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}
-        self._study = optuna.create_study(directions=["maximize"] * len(search.objectives))
+        self._constraints = _excess if search.constraints.given else None
+        directions = ["maximize"] * len(search.objectives)
+        self._study = optuna.create_study(directions=directions, sampler=self._sampler(0))
+        self._over: set[int] = set()
         self._numbers: dict[int, int] = {}  # Optuna's numbers by ours: results from elsewhere have numbers too
 
     def suggest(self) -> Suggestion | None:
@@ -35,13 +39,7 @@ class TpeSampler:
         number = len(self._numbers)
         if number >= self._samples:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                n_startup_trials=random_first(self._samples),
-                constant_liar=True,
-                seed=seed_of(self._seed, "tpe", number),
-            )
+        sampler = self._sampler(seed_of(self._seed, "tpe", number))
         scratch = optuna.create_study(directions=self._study.directions, sampler=sampler)
         scratch.add_trials(self._study.get_trials(deepcopy=False))
         drawn = scratch.ask(self._distributions).params
@@ -50,11 +48,14 @@ class TpeSampler:
     def add_running(self, suggestion: Suggestion) -> None:
         """Record a point that is being tried."""
         self._numbers[suggestion.number] = len(self._study.get_trials(deepcopy=False))
-        self._study.add_trial(self._trial(suggestion.params, optuna.trial.TrialState.RUNNING))
+        running = optuna.trial.TrialState.RUNNING
+        self._study.add_trial(self._trial(suggestion.params, running, excess=suggestion.excess))
+        self._over |= {suggestion.number} if suggestion.is_left_out else set()
 
     def tell(self, number: int, values: Values | None) -> None:
-        """Record a point's results."""
-        state = None if values else optuna.trial.TrialState.FAIL
+        """Record a point's results. One over a constraint has none, and counts as worse than all that keep to them."""
+        over = optuna.trial.TrialState.PRUNED if number in self._over else optuna.trial.TrialState.FAIL
+        state = None if values else over
         self._study.tell(self._numbers[number], list(values) if values else None, state=state)
 
     def add_prior(self, params: dict[str, Any], values: Values) -> None:
@@ -65,9 +66,23 @@ class TpeSampler:
             return
         self._study.add_trial(trial)
 
-    def _trial(self, params: dict[str, Any], state: Any, values: list[float] | None = None) -> Any:
+    def _sampler(self, seed: int) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.TPESampler(
+                n_startup_trials=random_first(self._samples),
+                constant_liar=True,
+                seed=seed,
+                constraints_func=self._constraints,
+            )
+
+    def _trial(
+        self, params: dict[str, Any], state: Any, values: list[float] | None = None, excess: tuple[float, ...] = ()
+    ) -> Any:
         drawn = {key: self._drawn(key, params[key]) for key in self._space}
-        return optuna.trial.create_trial(state=state, values=values, params=drawn, distributions=self._distributions)
+        return optuna.trial.create_trial(
+            state=state, values=values, params=drawn, distributions=self._distributions, user_attrs={EXCESS: excess}
+        )
 
     def _value(self, key: str, drawn: Any) -> JsonValue:
         domain = self._space[key]
@@ -79,6 +94,11 @@ class TpeSampler:
         if not isinstance(domain, tuple):
             return float(value)
         return [canonical_json(item) for item in domain].index(canonical_json(value))
+
+
+def _excess(trial: Any) -> tuple[float, ...]:
+    """Return how far a trial of Optuna's is over each constraint."""
+    return tuple(trial.user_attrs[EXCESS])
 
 
 def distribution_of(domain: Domain) -> Any:

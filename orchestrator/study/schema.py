@@ -31,7 +31,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=100.0)]
-Objective = Literal["ap", "seconds", "steps"]
+Objective = Literal["ap", "seconds", "steps", "parameters", "macs", "latency_ms"]
+Bound = Annotated[float, Field(gt=0.0)]
 
 
 class ZooTeacher(ZooWeights):
@@ -156,6 +157,19 @@ class Population(Section):
     factors: tuple[Factor, Factor] = (0.8, 1.2)
 
 
+class Constraints(Section):
+    """Hold the most that a student may cost: parameters, multiply-adds of a forward, milliseconds on this CPU."""
+
+    parameters: Bound | None = None
+    macs: Bound | None = None
+    latency_ms: Bound | None = None
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Return the bounds that are set, by name."""
+        return {name: bound for name, bound in self if bound is not None}
+
+
 def algorithm_of(value: Any) -> Any:
     """Return the section that a bare name stands for: ``optuna`` is short for ``{kind: optuna}``."""
     known = algorithms()
@@ -188,7 +202,8 @@ class Search(Section):
     ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, unless
     ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
     the same schedule and seeds. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
-    number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``cohort`` is how many
+    number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``constraints`` leaves out students
+    that cost more, before they are trained. ``cohort`` is how many
     students one worker group trains side by side, against one teacher and on one data stream.
     """
 
@@ -199,6 +214,7 @@ class Search(Section):
     baseline: bool = True
     scheduler: Annotated[Fifo | Asha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("ap",)
+    constraints: Constraints = Constraints()
     population: Population = Population()
     warm_start: str | None = Field(None, min_length=1)
     max_trials: int | None = Field(None, ge=1)

@@ -10,13 +10,16 @@ from orchestrator.plan.digests import MISSING, has_test_split, split_digest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.test_scores import read_scores
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.results.detector_costs import says_more
 from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
+from orchestrator.tracking.cost_tag import cost_of_tag
 from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, TEST_PREFIX, best_points, points_of
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import find_runs
-from orchestrator.tracking.tags import STATUS, TEST_DATA
+from orchestrator.tracking.tags import COST, STATUS, TEST_DATA
+from trainers.schema.costs import DetectorCost
 from trainers.schema.record import BEST, read_history, read_outcome, read_status
 
 
@@ -47,7 +50,8 @@ def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResu
     if run is None:
         return _result(plan, trial, {}, "new", None)
     metrics, tags = run.data.metrics, run.data.tags
-    result = _result(plan, trial, metrics, tags.get(STATUS, "unfinished"), str(run.info.run_id))
+    recorded = cost_of_tag(tags.get(COST, ""))
+    result = _result(plan, trial, metrics, tags.get(STATUS, "unfinished"), str(run.info.run_id), recorded)
     if TEST_DATA not in tags or not _is_test_split(plan, tags[TEST_DATA]):
         return result
     found = {key.removeprefix(TEST_PREFIX): value for key, value in metrics.items() if key.startswith(TEST_PREFIX)}
@@ -61,7 +65,12 @@ def _is_test_split(plan: Plan, data: str) -> bool:
 
 
 def _result(
-    plan: Plan, trial: PlannedTrial, metrics: Mapping[str, float], status: str, run_id: str | None
+    plan: Plan,
+    trial: PlannedTrial,
+    metrics: Mapping[str, float],
+    status: str,
+    run_id: str | None,
+    recorded: DetectorCost | None = None,
 ) -> TrialResult:
     checkpoint = trial.directory / BEST
     epoch = metrics.get(EPOCH)
@@ -79,7 +88,13 @@ def _result(
         checkpoint=str(checkpoint) if checkpoint.exists() else None,
         flat=flat_params(trial),
         searches=searched_settings(plan.study.search.space),
+        cost=_fuller(plan.planner.costs.of(trial.spec.student), recorded),
     )
+
+
+def _fuller(kept: DetectorCost | None, recorded: DetectorCost | None) -> DetectorCost | None:
+    """Return the store's record of a cost, or MLflow's where that has more."""
+    return recorded if recorded is not None and says_more(recorded, kept) else kept
 
 
 def _is_best_evaluation(key: str) -> bool:

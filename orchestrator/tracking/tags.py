@@ -11,6 +11,7 @@ POINT = "stillhouse.point"  # of a trial: what the study that was run last has s
 RESULTS = "stillhouse.results_sha256"  # of a study's run: of its results.json, written when that is there
 BEST_TRIAL = "stillhouse.best_trial"  # of a study's run: the id of its best student, empty without one
 EVENTS = "stillhouse.events"  # of a trial: its timeline, see timeline_tag.py
+COST = "stillhouse.cost"  # of a trial: its detector's parameters, multiply-adds and latency, as JSON
 STUDENT = "stillhouse.student_sha256"  # of the best checkpoint, written when the whole student is there
 DESCRIBED = "stillhouse.described"  # of a study's run, written when its files are there
 MEMBER = "stillhouse.in."  # of a trial, with the first digits of the fingerprint of each study that it belongs to

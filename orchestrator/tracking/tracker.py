@@ -20,9 +20,11 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.test_scores import read_scores
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.results.detector_costs import says_more
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
 from orchestrator.tracking.client import open_client, tracking_uri
+from orchestrator.tracking.cost_tag import cost_of_tag, write_cost
 from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions, test_points
 from orchestrator.tracking.datasets import dataset_inputs
 from orchestrator.tracking.faults import Unreachable, plainly
@@ -35,6 +37,7 @@ from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import find_or_create, last_steps, member_tag
 from orchestrator.tracking.tags import (
     BEST_TRIAL,
+    COST,
     DATA,
     DESCRIBED,
     DEVICES,
@@ -89,6 +92,7 @@ class Copy:
     logged: dict[str, int]
     events: str = ""  # the timeline that stands in its tag
     test_data: str = ""  # the digest of the test split whose metrics are there
+    cost: str = ""  # what its detector costs, as it stands in its tag
     ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
@@ -161,6 +165,7 @@ class Tracker:
         else:
             status = "FINISHED" if all(map(is_over, statuses)) else "KILLED"
         with plainly():
+            self._tell_costs(client)
             run = self._study(client)  # asked again, for the sake of a second run that came late
             self._lead_to_trials(client, run)
             self._summarise(client, run)
@@ -220,6 +225,14 @@ class Tracker:
             self.connect().set_tag(copy.run_id, TEST_DATA, scores.data)
             copy.test_data = scores.data
 
+    def _tell_costs(self, client: MlflowClient) -> None:
+        """Write the costs of the trials' detectors that are known and that MLflow lacks."""
+        for trial in self._plan.trials:
+            copy, cost = self._copies.get(trial.id), self._plan.planner.costs.of(trial.spec.student)
+            if copy is not None and cost is not None and says_more(cost, cost_of_tag(copy.cost)):
+                write_cost(client, copy.run_id, cost, int(time.time() * 1000))
+                copy.cost = cost.model_dump_json()
+
     def _settle(self, copy: Copy, trial: PlannedTrial, history: list[Record], outcome: Outcome) -> None:
         """Write how the trial ended: best values and student first, so that who reads the status finds them."""
         client = self.connect()
@@ -261,7 +274,11 @@ class Tracker:
                 self._describe(client, run.info.run_id, trial)
             self._join(client, run, trial)
             self._copies[trial.id] = Copy(
-                str(run.info.run_id), last_steps(run), run.data.tags.get(EVENTS, ""), run.data.tags.get(TEST_DATA, "")
+                str(run.info.run_id),
+                last_steps(run),
+                run.data.tags.get(EVENTS, ""),
+                run.data.tags.get(TEST_DATA, ""),
+                run.data.tags.get(COST, ""),
             )
         return self._copies[trial.id]
 

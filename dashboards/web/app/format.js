@@ -2,6 +2,11 @@
 
 export const NOTHING = "–";
 const LONGEST = 120;
+const SIZES = [
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
 let names = new Map(); // of metrics: {title, meaning, percent}, as the snapshot brings them
 
 /** Tell whether a value is a finite number; NaN and infinities arrive as null or as text. */
@@ -58,6 +63,22 @@ export function number(value) {
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+}
+
+/** Return a count with three digits and its thousands as a letter, as tables of Stillhouse write it. */
+export function amount(value) {
+  if (!isNumber(value)) return NOTHING;
+  const [size, letter] = SIZES.find(([least]) => value >= 0.9995 * least) ?? [1, ""];
+  return letter ? `${digits(value / size)} ${letter}` : value.toFixed(0);
+}
+
+function digits(value) {
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
+}
+
+/** Return milliseconds with three digits. */
+export function milliseconds(value) {
+  return isNumber(value) ? `${digits(value)} ms` : NOTHING;
 }
 
 /** Return a duration in the two largest units. */

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from orchestrator.study.checks.context import Context, gather
+from orchestrator.study.checks.costs import check_costs
 from orchestrator.study.checks.detectors import check_detectors, check_starts, check_students
 from orchestrator.study.checks.method import check_methods, check_timing
 from orchestrator.study.checks.schedule import (
@@ -21,6 +22,7 @@ from orchestrator.study.location import Problem
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ...] = (
     (("search",), check_search),
     (("search", "schedule", "scaling"), check_open_search),
+    (("search",), check_costs),
     (("search", "schedule"), check_population),
     (("search", "schedule"), check_early_stopping),
     (("scaling",), check_batches),

@@ -22,12 +22,14 @@ def example_store() -> FakeTracking:
     store, chance = FakeTracking(), random.Random(7)
     study = store.study("alpha-grid", description="BCKD on GFL R50: which weights?", planned=42, status="RUNNING")
     teacher = "0000000000aa"
-    store.trial(
+    taught = store.trial(
         study, "none", curves_to(chance, 0.449), role="teacher", trial=teacher,
         params={"student.config": TEACHER_CONFIG, "seed": "0", "schedule.epochs": "24"},
     )  # fmt: skip
+    store.cost(taught, parameters=51_282_000.0, macs=2.84e11)
     for seed in range(3):
-        store.trial(study, "none", curves_to(chance, 0.401), params={"seed": str(seed)})
+        alone = store.trial(study, "none", curves_to(chance, 0.401), params={"seed": str(seed)})
+        store.cost(alone, parameters=32_285_000.0, macs=2.08e11, latency_ms=1412.5)
     for alpha1 in (0.5, 1.0, 2.0):
         for alpha2 in (2.0, 4.0, 8.0):
             top = 0.42 + 0.012 * (1 - (alpha1 - 1) ** 2) - 0.0006 * (alpha2 - 4) ** 2

@@ -1,7 +1,9 @@
-// What precision costs: AP against GPU-hours, with the trials that no other one beats in both.
+// What precision costs: AP against GPU-hours or the detector's size and speed, with the trials that no other beats in both.
 
 import { axis, chart, tip } from "../chart.js";
-import { chooseGroup } from "../choose.js";
+import { choice, chooseGroup } from "../choose.js";
+import { COSTS } from "../costs.js";
+import { h } from "../dom.js";
 import { methodOf } from "../filters.js";
 import { isNumber, isPrecision, metricText, number, shownValue, titleOf } from "../format.js";
 import { change } from "../hash.js";
@@ -12,37 +14,46 @@ import { SYMBOLS } from "../theme.js";
 export const view = {
   id: "cost",
   title: "Cost",
-  lede: "The metric against GPU-hours. The line joins the Pareto front: no other trial is both better and cheaper.",
+  lede: "The metric against a cost. The line joins the Pareto front: no other trial is both better and cheaper.",
   render(context) {
     const { snapshot, runs, metric } = context;
     const { group, control } = chooseGroup(context);
     if (!group) return filteredOut();
-    const trials = [...group.runs, ...group.baselines]
+    const scored = [...group.runs, ...group.baselines]
       .filter((run) => runs.has(run))
       .map((run) => snapshot.byRun.get(run))
-      .filter((trial) => isNumber(trial.gpu_hours) && isNumber(snapshot.best(trial, metric)));
-    if (trials.length === 0)
+      .filter((trial) => isNumber(snapshot.best(trial, metric)));
+    const known = COSTS.filter(({ of }) => scored.some((trial) => isNumber(of(trial))));
+    const cost = known.find(({ id }) => id === context.wish.cost) ?? known[0];
+    if (!cost)
       return [control, empty("No trial has both a cost and a result", "They come with a trial's first evaluation.")];
-    const front =
-      metric === snapshot.data.metric
-        ? ((snapshot.data.pareto ?? [])
-            .find((found) => found.group === group.id)
-            ?.front.filter((run) => runs.has(run)) ?? [])
-        : [];
+    const trials = scored.filter((trial) => isNumber(cost.of(trial)));
+    const front = metric === snapshot.data.metric ? frontOf(snapshot, group, cost).filter((run) => runs.has(run)) : [];
     return [
       control,
+      known.length > 1 &&
+        h(
+          "div",
+          { class: "controls" },
+          choice(
+            "cost",
+            "Against",
+            known.map(({ id, title, unit }) => [id, title === "GPU-hours" ? title : `${title} (${unit})`]),
+            cost.id,
+          ),
+        ),
       chart({
         id: "cost",
-        title: `${titleOf(metric)} against GPU-hours`,
+        title: `${titleOf(metric)} against ${cost.unit}`,
         height: 440,
         note: `${trials.length} trials${front.length > 0 ? `, ${front.length} on the front` : ""}; a click compares a trial with the best`,
         onpick: ({ data }) => data?.run && change({ view: "compare", a: null, b: data.run }),
-        options: (shade) => options(snapshot, trials, front, metric, shade),
+        options: (shade) => options(snapshot, trials, front, metric, cost, shade),
         numbers: () => ({
           rows: trials.map((trial) => ({ trial, front: front.includes(trial.run) })),
           columns: [
             { key: "name", title: "Trial", value: ({ trial }) => markedName(trial) },
-            { key: "hours", title: "GPU-hours", numeric: true, value: ({ trial }) => trial.gpu_hours },
+            { key: "hours", title: cost.title, numeric: true, value: ({ trial }) => cost.of(trial), text: cost.text },
             {
               key: "metric",
               title: titleOf(metric),
@@ -58,13 +69,20 @@ export const view = {
   },
 };
 
-function options(snapshot, trials, front, metric, shade) {
-  const at = (trial) => [trial.gpu_hours, shownValue(metric, snapshot.best(trial, metric))];
+/** Return the runs on the front of a group; a snapshot of an earlier release names GPU-hours only, and no cost. */
+function frontOf(snapshot, group, cost) {
+  const fronts = (snapshot.data.pareto ?? []).filter((found) => found.group === group.id);
+  return fronts.find((found) => (found.cost ?? "gpu_hours") === cost.id)?.front ?? [];
+}
+
+function options(snapshot, trials, front, metric, cost, shade) {
+  const at = (trial) => [cost.of(trial), shownValue(metric, snapshot.best(trial, metric))];
   const methods = [...new Set(trials.map(methodOf))].sort();
-  const hours = trials.map(({ gpu_hours }) => gpu_hours);
-  const wide = Math.min(...hours) > 0 && Math.max(...hours) / Math.min(...hours) > 50;
+  const costs = trials.map(cost.of);
+  const axisLabel = { color: shade.quiet, hideOverlap: true, formatter: (value) => cost.text(value) };
+  const wide = Math.min(...costs) > 0 && Math.max(...costs) / Math.min(...costs) > 50;
   return {
-    xAxis: axis("GPU-hours", { type: wide ? "log" : "value" }),
+    xAxis: axis(cost.unit, { type: wide ? "log" : "value", axisLabel }),
     yAxis: axis(titleOf(metric), { type: "value", nameGap: 40 }),
     grid: { left: 64, right: 24, top: 40, bottom: 48 },
     legend: { itemWidth: 14 },
@@ -73,7 +91,7 @@ function options(snapshot, trials, front, metric, shade) {
       formatter: ({ data, seriesName }) =>
         data.run
           ? tip(data.name, [
-              ["GPU-hours", number(data.value[0])],
+              [cost.title, cost.text(data.value[0])],
               [titleOf(metric), isPrecision(metric) ? data.value[1].toFixed(2) : number(data.value[1])],
             ])
           : seriesName,

@@ -1,6 +1,7 @@
 // Which method is best: mean and spread over seeds, differences to `none` and to the paper, ranked only among equals.
 
 import { choice, FACTS, groupNames, groupsShown } from "../choose.js";
+import { telling } from "../costs.js";
 import { h } from "../dom.js";
 import { boardOf } from "../filters.js";
 import {
@@ -237,6 +238,14 @@ function columns({ snapshot, metric, wish }, rows) {
       text: (value) => metricText(key, value),
     })),
     { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
+    ...telling(rows).map(({ id, title, unit, text, of }) => ({
+      key: id,
+      title,
+      hint: `The detector's ${unit}`,
+      numeric: true,
+      value: of,
+      text,
+    })),
     ...(several ? [] : [student]),
     {
       key: "statuses",

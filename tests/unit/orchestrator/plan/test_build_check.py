@@ -9,8 +9,9 @@ from orchestrator.api import Study
 from orchestrator.core.findings import Finding, StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.execution.checked_plan import checked_plan
-from orchestrator.plan import build_check
-from orchestrator.plan.build_check import End, build_detectors
+from orchestrator.plan import build_check, model_process
+from orchestrator.plan.build_check import build_detectors
+from orchestrator.plan.model_process import ProcessEnd
 from orchestrator.plan.plan import make_plan
 from orchestrator.reports.plan_table import plan_json
 from orchestrator.study.load import LoadedStudy, load_study
@@ -45,10 +46,10 @@ def answering(monkeypatch: pytest.MonkeyPatch, problems: dict[str, list[BuildPro
     """Let the process answer with problems, by the file of a unit's student."""
     found: Asked = []
 
-    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], ProcessEnd]:
         found.extend(request.units)
         named = [(unit.key, tuple(problems.get(Path(unit.student.config).name, ()))) for unit in request.units]
-        return [BuildAnswer(key=key, problems=told) for key, told in named], End(0, "")
+        return [BuildAnswer(key=key, problems=told) for key, told in named], ProcessEnd(0, "")
 
     monkeypatch.setattr(build_check, "_run", run)
     return found
@@ -178,15 +179,21 @@ def test_each_problem_stands_where_the_study_has_its_cause(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("end", "says"),
     [
-        (End(-11, ""), "error: study.yaml:9: student: building it ended the process that did so (SIGSEGV)"),
-        (End(-9, ""), "warning: study.yaml:9: student: warning: building it ended the process that did so (SIGKILL)"),
-        (End(None, ""), "warning: study.yaml:9: student: warning: building it was given up"),
-        (End(1, "ImportError: libx.so"), "error: study.yaml:9: student: it cannot be built: ImportError: libx.so"),
+        (ProcessEnd(-11, ""), "error: study.yaml:9: student: building it ended the process that did so (SIGSEGV)"),
+        (
+            ProcessEnd(-9, ""),
+            "warning: study.yaml:9: student: warning: building it ended the process that did so (SIGKILL)",
+        ),
+        (ProcessEnd(None, ""), "warning: study.yaml:9: student: warning: building it was given up"),
+        (
+            ProcessEnd(1, "ImportError: libx.so"),
+            "error: study.yaml:9: student: it cannot be built: ImportError: libx.so",
+        ),
     ],
     ids=["crash", "killed", "slow", "broken"],
 )
 def test_a_process_that_dies_is_told_in_one_sentence(
-    end: End, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    end: ProcessEnd, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build_check, "_run", lambda request, folder: ([], end))
     line = VALID.splitlines().index("student:") + 1
@@ -199,10 +206,10 @@ def test_a_process_that_dies_is_told_in_one_sentence(
 def test_units_after_a_crash_are_built_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], ProcessEnd]:
         rounds.append(len(request.units))
         answers = [BuildAnswer(key=unit.key) for unit in request.units]
-        return (answers[:1], End(-6, "")) if len(rounds) == 1 else (answers, End(0, ""))
+        return (answers[:1], ProcessEnd(-6, "")) if len(rounds) == 1 else (answers, ProcessEnd(0, ""))
 
     monkeypatch.setattr(build_check, "_run", run)
     text = VALID.replace(TRAINED, OWN_TEACHER).replace(STUDENT, LOCAL)
@@ -212,7 +219,7 @@ def test_units_after_a_crash_are_built_all_the_same(tmp_path: Path, monkeypatch:
 
 
 def test_without_torch_a_note_says_that_nothing_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_check, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_process, "find_spec", lambda name: None)
     [told] = findings(tmp_path, edit(STUDENT, LOCAL))
     assert told.endswith("student: note: cannot build detectors for the check: torch is not installed here")
 
@@ -247,7 +254,7 @@ def starting(monkeypatch: pytest.MonkeyPatch, problem: str | None = None) -> Ask
     """Let the process answer each unit that starts from a detector with a report, or a problem."""
     found: Asked = []
 
-    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], End]:
+    def run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], ProcessEnd]:
         found.extend(request.units)
         wrong = (BuildProblem(part="start", message=problem),) if problem else ()
         start = StartAnswer(said="all but 2", report={"tensors": 5})
@@ -257,7 +264,7 @@ def starting(monkeypatch: pytest.MonkeyPatch, problem: str | None = None) -> Ask
             else BuildAnswer(key=unit.key)
             for unit in request.units
         ]
-        return answers, End(0, "")
+        return answers, ProcessEnd(0, "")
 
     monkeypatch.setattr(build_check, "_run", run)
     return found

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.search.suggestions import Suggestions
+from tests.unit.orchestrator.costs_on_paper import measuring_on_paper
 from tests.unit.orchestrator.planning import plan_text
 from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 
@@ -136,3 +138,41 @@ def test_a_population_goes_on_from_the_trial_that_it_copies(tmp_path: Path) -> N
         assert segment.origin.directory == str(ids[segment.origin.trial].directory)
     worst = min(first, key=lambda trial: int(trial.id, 16) % 1000)
     assert worst.id not in {trial.spec.segment.origin.trial for trial in second}  # type: ignore[union-attr]
+
+
+BOUNDED = ["search.seeds=[0]", "search.samples=12", "search.constraints={parameters: 4.0e6}"]
+WIDTHS = "search.space={student.width: {uniform: [0.125, 1.0]}, schedule.lr: {loguniform: [0.001, 0.1]}}"
+
+
+def test_a_search_trains_no_student_over_a_bound_and_goes_on_after_any_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = measuring_on_paper(monkeypatch, tmp_path / "cache")
+    world = World(tmp_path / "undisturbed", STUDY, *BOUNDED, WIDTHS)
+    expected = world.run()
+    widths = [trial.spec.student.width for trial in world.plan().suggested]
+    assert all(width**2 <= 0.4 for width in widths)
+    asked = [event for event in SearchLog(world.plan().search_log).read() if event["event"] == "ask"]
+    left_out = [event for event in asked if event["excess"][0] > 0]
+    assert len(asked) == 12
+    assert len(expected) == 12 - len(left_out) > 6  # the sampler learns what is too large: a uniform draw is in half
+    assert sum(len(request.units) for request in measured.requests) <= 13  # one process a new width, and the base's
+    for die_at in range(1, 3 * len(expected) + 1, 4):
+        again = World(tmp_path / str(die_at), STUDY, *BOUNDED, WIDTHS)
+        with pytest.raises(Died):
+            again.run(die_at)
+        assert again.run() == expected
+        assert set(again.trained.values()) == {1}
+
+
+def test_two_objectives_are_ap_and_what_a_student_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measuring_on_paper(monkeypatch, tmp_path / "cache")
+    listed = "search.space={student.width: [0.25, 0.5, 1.0]}"
+    sets = ["search.objectives=[ap, latency_ms]", "search.seeds=[0]", "search.samples=5", listed]
+    world = World(tmp_path, STUDY, *sets)
+    world.run()
+    log = SearchLog(world.plan().search_log).read()
+    points = {event["number"]: event["params"]["student.width"] for event in log if event["event"] == "ask"}
+    told = {event["number"]: event["values"] for event in log if event["event"] == "tell"}
+    assert len(told) == 5
+    assert all(values[1] == pytest.approx(-50 * points[number] ** 2) for number, values in told.items())

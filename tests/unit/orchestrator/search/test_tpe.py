@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -126,3 +127,27 @@ def test_the_end_comes_after_the_samples() -> None:
     sampler = TpeSampler(searching(samples=2))
     ask_and_answer(sampler, 2)
     assert sampler.suggest() is None
+
+
+def test_points_over_a_constraint_are_learnt_from_without_a_result() -> None:
+    over = 0
+    sampler = TpeSampler(searching(constraints={"parameters": 1.0}))
+    for number in range(30):
+        suggestion = sampler.suggest()
+        assert suggestion is not None
+        excess = suggestion.params["method.alpha1"] - 0.5  # a quarter of the space keeps to the constraint
+        sampler.add_running(replace(suggestion, excess=(excess,)))
+        sampler.tell(number, None if excess > 0 else (score(suggestion.params),))
+        over += excess > 0 and number >= 15
+    assert over <= 5  # of 15 points, of which a draw would lose 11
+
+
+def test_constraints_go_with_several_objectives() -> None:
+    sampler = TpeSampler(searching(constraints={"macs": 1.0}, objectives=["ap", "steps"]))
+    for number in range(14):
+        suggestion = sampler.suggest()
+        assert suggestion is not None
+        excess = suggestion.params["method.alpha1"] - 1.0
+        sampler.add_running(replace(suggestion, excess=(excess,)))
+        sampler.tell(number, None if excess > 0 else (score(suggestion.params), -1.0))
+    assert sampler.suggest() is not None

@@ -352,6 +352,50 @@ MISTAKES = [
     Mistake("uneven default batch", "workers: 2", "workers: 3", 17, "schedule.batch_size", "among 3 workers"),
     # search
     Mistake(
+        "objective that is the same at every point",
+        "  seeds:",
+        "  algorithm: optuna\n  samples: 4\n  objectives: [ap, macs]\n  seeds:",
+        23,
+        "search.objectives[1]",
+        "macs is the same at every point: search a key of student",
+    ),
+    Mistake(
+        "unknown constraint",
+        "  seeds:",
+        "  constraints: {param: 5}\n  seeds:",
+        21,
+        "search.constraints.param",
+        "did you mean parameters?",
+    ),
+    Mistake(
+        "constraint of 0", "  seeds:", "  constraints: {macs: 0}\n  seeds:", 21, "search.constraints.macs", "above 0"
+    ),
+    Mistake(
+        "latency of a student that is drawn",
+        "method.alpha2: [2.0, 4.0]",
+        "student.width: {uniform: [0.25, 1.0]}\n  algorithm: random\n  samples: 4\n  constraints: {latency_ms: 50}",
+        20,
+        "search.space.student.width",
+        "latency_ms is measured before anything is trained: give a list of values",
+    ),
+    Mistake(
+        "constraints of a population",
+        "method.alpha2: [2.0, 4.0]",
+        "method.alpha2: {uniform: [2.0, 4.0]}\n  algorithm: pbt\n  samples: 4\n  constraints: {macs: 5.0e9}",
+        23,
+        "search.constraints",
+        "pbt trains one student",
+        also=("seeds: [0, 1]", "seeds: [0]"),
+    ),
+    Mistake(
+        "constraints and a warm start",
+        "  seeds:",
+        "  algorithm: optuna\n  samples: 4\n  constraints: {macs: 5.0e9}\n  warm_start: before\n  seeds:",
+        24,
+        "search.warm_start",
+        "it does not go with search.constraints",
+    ),
+    Mistake(
         "unknown searched key",
         "method.alpha2:",
         "method.alhpa2:",

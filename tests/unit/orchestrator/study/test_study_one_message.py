@@ -42,6 +42,7 @@ WRONG_SEARCH = (
     *("[0]\n  objectives: [app]", "[0]\n  objectives: []", "[0]\n  scheduler: asha", "[0]\n  cohort: x"),
     *("[0]\n  scheduler: {kind: asha, grace_epochs: x}", "[0]\n  population: {factors: [1, 2, 3]}"),
     "[0]\n  stop_when: {metrc: ap, at_least: 0.3}",
+    *("[0]\n  constraints: {parameters: 0}", "[0]\n  constraints: {params: 5}", "[0]\n  constraints: {macs: x}"),
 )
 WRONG_SCHEDULE = (
     *("[9, 8]", "[8, x]", "[x, 8]", "[x]", "[8, 8]", "8", "[0, 8]", "[8, null]", "[[8]]"),

@@ -1,0 +1,110 @@
+"""Leave out the students over ``search.constraints``, before anything is trained."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from orchestrator.core.findings import Finding
+from orchestrator.plan.costs import Costs
+from orchestrator.plan.labels import point_text
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.expand import students_of
+from orchestrator.study.load import LoadedStudy
+from orchestrator.study.schema import Search
+from orchestrator.study.space import is_open
+from orchestrator.study.substitute import section_of
+from trainers.schema.costs import COSTS, DetectorCost, cost_value
+
+CONSTRAINTS, OBJECTIVES = "search.constraints", "search.objectives"
+MOST_NAMED = 5  # students that a finding names
+UNKNOWN = 1.0  # the excess of a student whose cost cannot be measured
+
+
+def excess_of(cost: DetectorCost | None, search: Search) -> tuple[float, ...]:
+    """Return for each constraint by which share of the bound a cost is above it; at 0 or less it keeps to the bound."""
+    values = [(cost_value(cost, name), bound) for name, bound in search.constraints.given.items()]
+    return tuple(UNKNOWN if value is None else value / bound - 1.0 for value, bound in values)
+
+
+def is_over(excess: Iterable[float]) -> bool:
+    """Return whether a student is over one of its bounds."""
+    return any(value > 0.0 for value in excess)
+
+
+def decides_by_cost(search: Search) -> bool:
+    """Return whether costs decide about trials."""
+    return bool(_deciding(search))
+
+
+def needs_latency(search: Search) -> bool:
+    """Return whether latency decides about trials, so that it is measured before anything is trained."""
+    return "latency_ms" in _deciding(search)
+
+
+def costs_text(cost: DetectorCost, search: Search) -> str:
+    """Return the constrained costs of a student beside their bounds, where they are above."""
+    values = [(name, cost_value(cost, name), bound) for name, bound in search.constraints.given.items()]
+    over = [(name, value, bound) for name, value, bound in values if value is not None and value > bound]
+    return ", ".join(f"{name} {_number(value)} > {_number(bound)}" for name, value, bound in over)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def measure_deciding(loaded: LoadedStudy, costs: Costs, students: Sequence[PlannedTrial]) -> None:
+    """Measure the costs that decide about a study's trials, where they are not known yet.
+
+    An open search has its students measured when it comes to them, except for latency, which other trainings disturb.
+    """
+    search = loaded.study.search
+    if not decides_by_cost(search):
+        return
+    latency = needs_latency(search)
+    to_come = students_of(loaded.study) if latency and is_open(search) else ()
+    costs.measure([*(trial.spec.student for trial in students), *to_come], latency=latency)
+
+
+def within_bounds(
+    loaded: LoadedStudy, costs: Costs, students: Sequence[PlannedTrial]
+) -> tuple[list[PlannedTrial], list[Finding]]:
+    """Return the students that keep to the constraints, and findings about the others.
+
+    One whose cost could not be measured stays, with an error.
+    """
+    search = loaded.study.search
+    over = [trial for trial in students if _is_left_out(trial, costs, search)]
+    findings = list(dict.fromkeys(_unmeasured(loaded, costs, students)))
+    if over:
+        findings.append(Finding("note", loaded.where(CONSTRAINTS), _left_out(over, len(students), costs, search)))
+    ids = {trial.id for trial in over}
+    return [trial for trial in students if trial.id not in ids], findings
+
+
+def _is_left_out(trial: PlannedTrial, costs: Costs, search: Search) -> bool:
+    if not search.constraints.given:
+        return False
+    cost = costs.of(trial.spec.student)
+    return cost is not None and is_over(excess_of(cost, search))
+
+
+def _unmeasured(loaded: LoadedStudy, costs: Costs, students: Sequence[PlannedTrial]) -> Iterator[Finding]:
+    search = loaded.study.search
+    where = loaded.where(CONSTRAINTS if search.constraints.given else OBJECTIVES)
+    for student in dict.fromkeys(trial.spec.student for trial in students):
+        if any(cost_value(costs.of(student), name) is None for name in _deciding(search)):
+            yield Finding("error", where, costs.problems.get(student, "cannot measure the costs of a student"))
+
+
+def _deciding(search: Search) -> list[str]:
+    return [name for name in COSTS if name in search.constraints.given or name in search.objectives]
+
+
+def _left_out(over: Sequence[PlannedTrial], count: int, costs: Costs, search: Search) -> str:
+    named: dict[str, str] = {}
+    for trial in over:
+        cost = costs.of(trial.spec.student)
+        searched = {key: value for key, value in trial.params.items() if section_of(key) == "student"}
+        if cost is not None:
+            named.setdefault(point_text(searched) or "student", costs_text(cost, search))
+    shown = [f"{name} ({text})" for name, text in list(named.items())[:MOST_NAMED]]
+    more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+    return f"{len(over)} of {count} trials are left out, over their bounds: {'; '.join([*shown, *more])}"
