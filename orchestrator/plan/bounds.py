@@ -1,10 +1,13 @@
 """Leave out the students over ``search.constraints``, before anything is trained."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from orchestrator.core.findings import Finding
+from orchestrator.core.findings import Finding, Level
 from orchestrator.plan.costs import Costs
 from orchestrator.plan.labels import point_text
+from orchestrator.plan.model_process import lacking_package
+from orchestrator.plan.suggestion import ASK, suggestion_of
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.expand import students_of
 from orchestrator.study.load import LoadedStudy
@@ -42,8 +45,11 @@ def needs_latency(search: Search) -> bool:
 def costs_text(cost: DetectorCost, search: Search) -> str:
     """Return the constrained costs of a student beside their bounds, where they are above."""
     values = [(name, cost_value(cost, name), bound) for name, bound in search.constraints.given.items()]
-    over = [(name, value, bound) for name, value, bound in values if value is not None and value > bound]
-    return ", ".join(f"{name} {_number(value)} > {_number(bound)}" for name, value, bound in over)
+    return _over_text((name, value, bound) for name, value, bound in values if value is not None)
+
+
+def _over_text(values: Iterable[tuple[str, float, float]]) -> str:
+    return ", ".join(f"{name} {_number(value)} > {_number(bound)}" for name, value, bound in values if value > bound)
 
 
 def _number(value: float) -> str:
@@ -79,6 +85,30 @@ def within_bounds(
     return [trial for trial in students if trial.id not in ids], findings
 
 
+def points_left_out(loaded: LoadedStudy, events: Iterable[dict[str, Any]]) -> list[Finding]:
+    """Return a finding about the points over a constraint that an open search has come to so far."""
+    asked = [suggestion_of(event) for event in events if event["event"] == ASK]
+    bounds = loaded.study.search.constraints.given
+    texts = {
+        point_text(point.params): _over_text(
+            (n, b * (1 + e), b) for (n, b), e in zip(bounds.items(), point.excess, strict=True)
+        )
+        for point in asked
+        if point.is_left_out
+    }
+    if not texts:
+        return []
+    count = sum(point.is_left_out for point in asked)
+    message = f"{count} of {len(asked)} points so far are left out, over their bounds: {_some(texts)}"
+    return [Finding("note", loaded.where(CONSTRAINTS), message)]
+
+
+def _some(texts: Mapping[str, str]) -> str:
+    """Return the first names with their texts, and how many there are beside them."""
+    shown = [f"{name} ({text})" for name, text in list(texts.items())[:MOST_NAMED]]
+    return "; ".join([*shown, *([f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else [])])
+
+
 def _is_left_out(trial: PlannedTrial, costs: Costs, search: Search) -> bool:
     if not search.constraints.given:
         return False
@@ -91,7 +121,8 @@ def _unmeasured(loaded: LoadedStudy, costs: Costs, students: Sequence[PlannedTri
     where = loaded.where(CONSTRAINTS if search.constraints.given else OBJECTIVES)
     for student in dict.fromkeys(trial.spec.student for trial in students):
         if any(cost_value(costs.of(student), name) is None for name in _deciding(search)):
-            yield Finding("error", where, costs.problems.get(student, "cannot measure the costs of a student"))
+            level: Level = "missing" if lacking_package() else "error"
+            yield Finding(level, where, costs.problems.get(student, "cannot measure the costs of a student"))
 
 
 def _deciding(search: Search) -> list[str]:
@@ -105,6 +136,4 @@ def _left_out(over: Sequence[PlannedTrial], count: int, costs: Costs, search: Se
         searched = {key: value for key, value in trial.params.items() if section_of(key) == "student"}
         if cost is not None:
             named.setdefault(point_text(searched) or "student", costs_text(cost, search))
-    shown = [f"{name} ({text})" for name, text in list(named.items())[:MOST_NAMED]]
-    more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
-    return f"{len(over)} of {count} trials are left out, over their bounds: {'; '.join([*shown, *more])}"
+    return f"{len(over)} of {count} trials are left out, over their bounds: {_some(named)}"

@@ -38,6 +38,7 @@ from trainers.schema.zoo import find_config, is_proven, mmdet_version
 FORMAT = 1  # raise it when a detector that could be built may be refused now
 CHECK = "trainers.build_check.check"
 PACKAGES = ("torch", "torchvision", "mmdet", "mmengine", "mmcv-lite", "mmcv", "stillhouse")
+UNIT_S = 60.0  # what a slow machine takes for one unit
 MOST_UNITS = 40  # a distribution over widths has any number of students
 
 
@@ -271,7 +272,7 @@ def end_finding(end: ProcessEnd, asked: Asked) -> Finding:
 
 def _run(request: BuildRequest, folder: Path) -> tuple[list[BuildAnswer], ProcessEnd]:
     """Run the check on a request; return its answers, in order, and how it ended."""
-    lines, end = answers_of(CHECK, request, len(request.units), folder)
+    lines, end = answers_of(CHECK, request, UNIT_S * len(request.units), folder)
     return [BuildAnswer.model_validate_json(line) for line in lines], end
 
 

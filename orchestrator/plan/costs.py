@@ -3,6 +3,7 @@
 One form of a detector has one number in a store, whichever trials train it: seeds, losses and weights change no layer.
 """
 
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from trainers.schema.remote import cache_dir
 
 FORMAT = 1  # raise it when the same detector is measured in another way
 MEASURE = "trainers.costs.measure"
+FORWARD_S, LATENCY_S = 60.0, 600.0  # for one detector on a slow machine; latency takes six forwards or more
 
 
 class Costs:
@@ -55,6 +57,8 @@ class Costs:
         if package := lacking_package():
             self.problems |= dict.fromkeys(lacking, f"cannot measure its costs: {package} is not installed here")
             return
+        if sys.stderr.isatty():
+            print(f"measuring the costs of {len(lacking)} detectors{' and their latency' * latency}", file=sys.stderr)
         units = {self._key(one): self._unit(one, latency=latency) for one in lacking}
         found = {answer.key: answer for answer in _measured(tuple(units.values()))}
         for one in lacking:
@@ -129,7 +133,8 @@ def _measured(units: tuple[CostUnit, ...]) -> Iterable[CostAnswer]:
 
 
 def _run(request: CostRequest, folder: Path) -> tuple[list[CostAnswer], ProcessEnd]:
-    lines, end = answers_of(MEASURE, request, len(request.units), folder)
+    work_s = sum(LATENCY_S if unit.latency else FORWARD_S for unit in request.units)
+    lines, end = answers_of(MEASURE, request, work_s, folder)
     return [CostAnswer.model_validate_json(line) for line in lines], end
 
 

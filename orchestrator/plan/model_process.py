@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from trainers.schema.error_text import last_line_of
 
 NEEDED = ("torch", "mmdet")
-IMPORT_S, UNIT_S = 120.0, 60.0  # what a slow machine takes to import mmdet, and for one detector
+IMPORT_S = 120.0  # what a slow machine takes to import mmdet
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,11 @@ def lacking_package() -> str | None:
     return next((name for name in NEEDED if find_spec(name) is None), None)
 
 
-def answers_of(module: str, request: BaseModel, units: int, folder: Path) -> tuple[Sequence[str], ProcessEnd]:
-    """Run ``python -m module REQUEST ANSWERS``; return the lines of the answers, in order, and how it ended."""
+def answers_of(module: str, request: BaseModel, work_s: float, folder: Path) -> tuple[Sequence[str], ProcessEnd]:
+    """Run ``python -m module REQUEST ANSWERS``; return the lines of the answers, in order, and how it ended.
+
+    It is given up after the time of its imports and ``work_s`` seconds.
+    """
     asked, answers, log = folder / "request.json", folder / "answers", folder / "log"
     asked.write_text(request.model_dump_json(), encoding="utf-8")
     command = [sys.executable, "-P", "-m", module, str(asked), str(answers)]
@@ -43,7 +46,7 @@ def answers_of(module: str, request: BaseModel, units: int, folder: Path) -> tup
         try:
             code: int | None = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(), check=False,
-                timeout=IMPORT_S + UNIT_S * units,
+                timeout=IMPORT_S + work_s,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
             code = None

@@ -9,8 +9,9 @@ from typing import Any
 from orchestrator.core.findings import Finding
 from orchestrator.core.html_table import html_table
 from orchestrator.core.store import Store
-from orchestrator.plan.bounds import measure_deciding, within_bounds
+from orchestrator.plan.bounds import measure_deciding, points_left_out, within_bounds
 from orchestrator.plan.digests import annotation_digests, dataset_digest
+from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planner import Planner, plan_teacher
 from orchestrator.plan.preflight import preflight
@@ -122,7 +123,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teacher=teacher if distils else None,
         students=tuple(students),
         resources=granted,
-        findings=worst_first((*findings, *over, *left_out)),
+        findings=worst_first((*findings, *over, *left_out, *points_left_out(loaded, SearchLog(search_log).read()))),
         planner=planner,
         search_log=search_log,
         suggested=planner.suggested(search_log),

@@ -7,6 +7,7 @@ from orchestrator.results.comparability import teacher_of
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summary_json
 from orchestrator.results.trial import counts
+from trainers.schema.costs import COSTS, cost_value
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -18,7 +19,8 @@ def trial_frame(results: Sequence[TrialResult]) -> "DataFrame":
     """Return one line a trial, with columns for each searched key and each metric.
 
     ``best/`` are the metrics of the trial's best epoch, ``last/`` those of its last evaluation, as fractions; ``counts``
-    says whether the trial enters means. pandas is loaded here.
+    says whether the trial enters means. ``cost/`` are parameters, multiply-adds and latency of its detector, if measured.
+    pandas is loaded here.
     """
     from pandas import DataFrame
 
@@ -47,6 +49,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         **state,
         **{f"best/{key}": value for key, value in result.best.items()},
         **{f"last/{key}": value for key, value in result.last.items()},
+        **{f"cost/{name}": cost_value(result.cost, name) for name in COSTS if result.cost},
         **files,
     }
 
