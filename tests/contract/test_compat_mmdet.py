@@ -1,6 +1,8 @@
 """The private parts of mmdet that trainers/compat uses have the shape that they had in mmdet 3.3.0, mmengine 0.10.7."""
 
 import sys
+from importlib import import_module
+from inspect import signature
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from mmengine.model import BaseDataPreprocessor
 from tests.contract.written_against import against, names_in
 from trainers.compat.lean_imports import NEEDLESS, lean_imports
 from trainers.compat.mmdet_parts import copy_without_waiting, reduce_mean_by, yolox_assignments
+from trainers.compat.nms_candidates import LAST_STEPS, fixed_candidates
 
 MMDET = against("mmdet", "3.3.0")
 
@@ -61,3 +64,19 @@ def test_the_module_that_mmdet_can_do_without_is_hidden_for_the_block_only() -> 
     with lean_imports():
         assert known or sys.modules[NEEDLESS] is None
     assert (NEEDLESS in sys.modules) is known
+
+
+def test_the_last_suppressions_are_calls_of_batched_nms_with_boxes_scores_and_labels() -> None:
+    from mmcv.ops import batched_nms
+
+    suppressing = [import_module(name) for name in LAST_STEPS]
+    assert [module.batched_nms for module in suppressing] == [batched_nms] * len(suppressing), MMDET
+    assert list(signature(batched_nms).parameters)[:3] == ["boxes", "scores", "idxs"], MMDET
+    with fixed_candidates(torch.nn.Module(), 2):
+        boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0], [0.0, 0.0, 8.0, 8.0], [50.0, 50.0, 59.0, 59.0]])
+        dets, kept = suppressing[0].batched_nms(
+            boxes, torch.tensor([0.2, 0.9, 0.5]), torch.zeros(3), {"iou_threshold": 0.5}
+        )
+    assert kept.tolist() == [1, 2], MMDET
+    assert dets[:, 4].tolist() == pytest.approx([0.9, 0.5])
+    assert all(module.batched_nms is batched_nms for module in suppressing)
