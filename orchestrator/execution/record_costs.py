@@ -4,6 +4,7 @@ import logging
 
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import refreshed
+from trainers.schema.error_text import last_line
 
 log = logging.getLogger(__name__)
 
@@ -11,14 +12,16 @@ log = logging.getLogger(__name__)
 def record_costs(plan: Plan) -> None:
     """Measure the detectors of all trials that have begun, where that was not done before, and keep it in the store.
 
-    A cost that cannot be measured or written is told: it ends no run.
+    A cost that cannot be measured or written is told. The plans of a reproduction have no place to show costs.
     """
+    if plan.part:
+        return
     forms = [trial.spec.student for trial in map(refreshed, plan.trials) if trial.status != "new"]
     costs = plan.planner.costs
-    costs.measure(forms, latency=True)
+    try:
+        costs.measure(forms, latency=True)
+        costs.keep(forms)
+    except Exception as error:  # noqa: BLE001  all is trained: no fault of this step may hide the results
+        log.warning("cannot record the costs of the detectors: %s", last_line(error))
     for problem in dict.fromkeys(costs.problems.values()):
         log.warning("%s", problem)
-    try:
-        costs.keep(forms)
-    except OSError as error:
-        log.warning("cannot keep the costs of the detectors: %s", error.strerror or error)

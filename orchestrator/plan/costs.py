@@ -3,7 +3,7 @@
 One form of a detector has one number in a store, whichever trials train it: seeds, losses and weights change no layer.
 """
 
-import sys
+import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +23,7 @@ from trainers.schema.remote import cache_dir
 FORMAT = 1  # raise it when the same detector is measured in another way
 MEASURE = "trainers.costs.measure"
 FORWARD_S, LATENCY_S = 60.0, 600.0  # for one detector on a slow machine; latency takes six forwards or more
+log = logging.getLogger(__name__)
 
 
 class Costs:
@@ -57,8 +58,8 @@ class Costs:
         if package := lacking_package():
             self.problems |= dict.fromkeys(lacking, f"cannot measure its costs: {package} is not installed here")
             return
-        if sys.stderr.isatty():
-            print(f"measuring the costs of {len(lacking)} detectors{' and their latency' * latency}", file=sys.stderr)
+        latencies = ": latency takes a few seconds each" if latency else ""
+        log.info("measuring the costs of %d detectors%s", len(lacking), latencies)
         units = {self._key(one): self._unit(one, latency=latency) for one in lacking}
         found = {answer.key: answer for answer in _measured(tuple(units.values()))}
         for one in lacking:
