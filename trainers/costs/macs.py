@@ -1,10 +1,13 @@
 """Count a detector's parameters and the multiply-adds of one forward."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torchvision  # noqa: F401  registers the operator
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 DEFORMABLE = torch.ops.torchvision.deform_conv2d
@@ -24,9 +27,21 @@ def count_macs(detector: Any, inputs: torch.Tensor, samples: list[Any]) -> int:
     suppression. Of a two-stage detector the second stage counts at the proposals that its random weights give.
     """
     counter = FlopCounterMode(display=False, custom_mapping={DEFORMABLE: _deformable_flops})
-    with counter:
+    with _plain_attention(), counter:
         detector(inputs, samples, mode="tensor")
     return int(counter.get_total_flops()) // 2  # a multiplication and an addition
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Let attention be products of matrices inside the block: the counter does not know all of its fused operators."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _deformable_flops(_images: Any, weight: Any, *_rest: Any, out_shape: Any, **_settings: Any) -> int:

@@ -71,6 +71,20 @@ def test_attention_counts_as_two_products() -> None:
     assert count_macs(Head(Attention()), queries, []) == 2 * tokens * tokens * width
 
 
+def test_a_layer_of_attention_counts_its_projections_too() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.attention(x, x, x)[0]
+
+    tokens, width = 6, 16
+    found = count_macs(Head(Layer()).eval(), torch.randn(1, tokens, width), [])
+    assert found == tokens * width * 4 * width + 2 * tokens * tokens * width
+
+
 def test_frozen_parameters_count_and_statistics_do_not() -> None:
     net = Head(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1))
     net.requires_grad_(requires_grad=False)
