@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
 from orchestrator.core.json_output import print_json
+
+if TYPE_CHECKING:
+    from orchestrator.reports.mmdet_export import Exported
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,21 +18,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_json(parser)
     parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
-    parser.add_argument("--to", metavar="DIR", required=True, type=Path, help="folder for config.py and student.pth")
+    parser.add_argument(
+        "--to", metavar="DIR", required=True, type=Path,
+        help="folder for config.py, student.pth, annotations and README.md",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the chosen trial's best student."""
     from orchestrator.plan.plan import make_plan
-    from orchestrator.reports.export import export_student
+    from orchestrator.reports.mmdet_export import export_student
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)
-    exported = export_student(plan, store, arguments.trial, arguments.to, replace=arguments.force)
+    words = study_words(arguments)
+    exported = export_student(plan, store, arguments.trial, arguments.to, replace=arguments.force, words=words)
     if arguments.json:
-        print_json({"trial": exported.trial_id, "config": str(exported.config), "checkpoint": str(exported.checkpoint)})
+        print_json(_as_json(exported))
         return 0
     print(f"trial {exported.trial_id}: {exported.config} and {exported.checkpoint}")
-    print(f"use: mmdet.apis.init_detector('{exported.config}', '{exported.checkpoint}', device='cpu')")
+    for path in (*exported.annotations.values(), exported.card):
+        print(f"      {path}")
+    for note in exported.notes:
+        print(f"note: {note}")
+    print(f"use: mmdet.apis.DetInferencer('{exported.config}', '{exported.checkpoint}', device='cpu')")
     return 0
+
+
+def study_words(arguments: argparse.Namespace) -> list[str]:
+    """Return the study and the options that change how it is read, as commands take them."""
+    words = [str(arguments.study)]
+    words += [word for setting in arguments.sets for word in ("--set", setting)]
+    words += ["--random-weights"] if arguments.random_weights else []
+    words += ["--trust-config"] if arguments.trust_config else []
+    return words
+
+
+def _as_json(exported: "Exported") -> dict[str, object]:
+    return {
+        "trial": exported.trial_id,
+        "config": str(exported.config),
+        "checkpoint": str(exported.checkpoint),
+        "card": str(exported.card),
+        "annotations": {split: str(path) for split, path in exported.annotations.items()},
+        "notes": list(exported.notes),
+    }

@@ -14,17 +14,18 @@ def markdown(report: Report) -> str:
     words = len(word_titles(report))
     heads = titles(report)
     rule = ["---"] * words + ["---:"] * (len(heads) - words)
-    table = [heads, rule, *(list(map(_escaped, cells(report, row))) for row in report.rows)]
+    table = [heads, rule, *(list(map(escaped, cells(report, row))) for row in report.rows)]
     parts = [
-        f"# {_escaped(report.study)}",
-        _escaped(report.description),
+        f"# {escaped(report.study)}",
+        escaped(report.description),
         "\n".join(f"| {' | '.join(line)} |" for line in table),
-        "\n".join(map(_escaped, report.notes)),
-        "\n".join(f"- {_escaped(name)}: {_escaped(value)}" for name, value in report.provenance),
+        "\n".join(map(escaped, report.notes)),
+        "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in report.provenance),
         f"```console\n$ {printable(report.command).replace('```', '` ` `')}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text whose characters act in no way in Markdown."""
     return ACTING.sub(r"\\\1", printable(text))

@@ -26,7 +26,7 @@ from orchestrator.tracking.results import read_results, results_on_disk
 from orchestrator.tracking.runs import find_runs
 from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.command import Answer, runner
-from tests.unit.orchestrator.planning import plan_text, teacher_of
+from tests.unit.orchestrator.planning import PIPELINES, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import VALID
 from trainers.schema import TrialSpec
 from trainers.schema.atomic import write_text
@@ -89,7 +89,7 @@ def leave(trial: PlannedTrial, history: list[Record], outcome: Outcome | None = 
     write_text(trial.directory / HISTORY, to_lines(history))
     (trial.directory / BEST).write_bytes(f"weights of {trial.id}, {len(history)} epochs".encode())
     if outcome is not None:
-        (trial.directory / CONFIG).write_text(f"trial = '{trial.id}'\n")
+        (trial.directory / CONFIG).write_text(f"model = dict(type='{trial.id}')\n{PIPELINES}")
         write_outcome(trial.directory, outcome)
 
 
@@ -533,8 +533,9 @@ def test_a_student_is_exported_from_mlflow_when_its_directory_is_gone(plan, stor
     answer = stillhouse(*arguments)
     assert answer.code == 0, answer.err
     assert (out / "student.pth").read_bytes() == weights
-    assert (out / "config.py").read_text() == f"trial = '{student.id}'\n"
-    assert sorted(path.name for path in out.iterdir()) == ["config.py", "student.pth"]
+    assert f"model = dict(type='{student.id}')\n" in (out / "config.py").read_text()
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert "| this student, epoch 1 | seed 0 | 40.0 |" in (out / "README.md").read_text()
 
 
 def test_a_student_that_is_nowhere_is_one_sentence(plan, store, stillhouse, tmp_path):

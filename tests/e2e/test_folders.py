@@ -64,4 +64,6 @@ def test_three_typed_lines(write: Callable[[Path], None], tmp_path: Path, monkey
     assert {trial["status"] for trial in run.json["trials"]} == {"finished"}
     export = stillhouse("export", "study.yaml", *ONE_EPOCH, "--to", "student")
     assert export.code == 0, export.err
-    assert (tmp_path / "student" / "student.pth").is_file()
+    assert {"README.md", "config.py", "student.pth", "val.json"} <= {
+        path.name for path in (tmp_path / "student").iterdir()
+    }

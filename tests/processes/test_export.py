@@ -22,7 +22,8 @@ from trainers.data.shapes import draw, scene
 from trainers.detectors.detector import build_empty
 from trainers.formats.weights import load_state, read_state_dict
 from trainers.schema import CocoDataset, TrialSpec, class_count
-from trainers.state.export import mmdet_config
+from trainers.schema.plain_config import completed
+from trainers.state.export import write_config
 
 NAMES = ("circle", "square", "triangle")
 
@@ -124,20 +125,36 @@ def test_the_images_are_those_that_the_shapes_draw(tmp_path: Path) -> None:
     assert np.array_equal(cv2.imread(path), drawn)
 
 
-def test_the_config_names_no_path_and_nothing_of_ours(resized: tuple[TrialSpec, Path]) -> None:
+def test_the_config_names_no_path_and_nothing_of_ours(resized: tuple[TrialSpec, Path], tmp_path: Path) -> None:
     text = (resized[1] / "config.py").read_text()
     for word in ("Stillhouse", "trainers", "/tmp", str(resized[1]), "torchvision://"):
         assert word not in text
     coco = CocoDataset(kind="coco", root="/data/of/mine", classes=("cat",))
-    assert "/data/of/mine" not in mmdet_config(trial(dataset=coco)).pretty_text
+    write_config(trial(dataset=coco), tmp_path / "config.py")
+    assert "/data/of/mine" not in (tmp_path / "config.py").read_text()
 
 
-def test_the_config_describes_the_validation_data_of_a_coco_study() -> None:
+def test_the_config_describes_the_validation_data_of_a_coco_study(tmp_path: Path) -> None:
     coco = CocoDataset(kind="coco", root="/data/of/mine", classes=("cat", "dog"), image_size=(320, 240))
-    config = mmdet_config(trial(dataset=coco))
+    write_config(trial(dataset=coco), tmp_path / "config.py")
+    config = Config.fromfile(tmp_path / "config.py")
     data = config.test_dataloader.dataset
-    assert (data.ann_file, data.data_prefix.img) == ("annotations/instances_val2017.json", "val2017")
+    assert (data.data_root, data.ann_file) == ("data", str(tmp_path / "val.json"))
     assert data.metainfo.classes == ("cat", "dog")
     assert config.model.bbox_head.num_classes == 2
-    assert [step.type for step in config.test_pipeline] == ["LoadImageFromFile", "Resize", "PackDetInputs"]
+    steps = ["LoadImageFromFile", "Resize", "LoadAnnotations", "PackDetInputs"]
+    assert [step.type for step in config.test_pipeline] == steps
     assert config.test_pipeline[1].scale == (320, 240)
+
+
+def test_a_config_of_an_earlier_release_is_completed(tmp_path: Path) -> None:
+    """It was written by mmengine, and lacked metrics, a visualizer and boxes; what ``export`` writes is always the same."""
+    spec = trial(dataset=CocoDataset(kind="coco", root="/data/of/mine", classes=("cat",)))
+    write_config(spec, tmp_path / "config.py")
+    whole = Config.fromfile(tmp_path / "config.py")
+    steps = [step for step in whole.test_pipeline if step.type != "LoadAnnotations"]
+    kept = {"model": whole.model, "train_pipeline": whole.train_pipeline, "test_pipeline": steps}
+    Config({"default_scope": "mmdet", "classes": ("cat",), **kept}).dump(tmp_path / "old.py")
+    (tmp_path / "new.py").write_text(completed(spec, tmp_path / "old.py"))
+    assert Config.fromfile(tmp_path / "new.py").to_dict() == whole.to_dict()
+    assert completed(spec, tmp_path / "config.py") == (tmp_path / "config.py").read_text()

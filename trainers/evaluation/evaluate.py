@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from trainers.data.loaders import evaluation_batches
 from trainers.data.voc import VocData
 from trainers.errors import TrialError
 from trainers.evaluation.voc_metrics import VocFound, VocTruth, voc_metrics
+from trainers.schema.annotations.as_coco import categories_of, numbered
 from trainers.schema.class_metrics import class_metric
 from trainers.schema.collector import collector_paused
 from trainers.schema.image_pipeline import COCO_DETECTIONS
@@ -104,22 +105,11 @@ def ground_truth(dataset: Any) -> dict[str, Any]:
     """
     records = _records(dataset)
     numbers = numbered([record["img_id"] for record in records])
-    names = enumerate(dataset.metainfo["classes"], start=1)
     return {
         "images": [{"id": numbers[r["img_id"]], "width": r["width"], "height": r["height"]} for r in records],
-        "categories": [{"id": number, "name": name} for number, name in names],
+        "categories": categories_of(dataset.metainfo["classes"]),
         "annotations": _annotations(records, numbers),
     }
-
-
-def numbered(ids: Sequence[int | str]) -> dict[int | str, int]:
-    """Return a number from 1 for each image id: in rising order if all are numbers, else in the given order.
-
-    Among detections with equal scores the images' order decides; pycocotools takes that of the ids.
-    """
-    whole = [key for key in ids if isinstance(key, int)]
-    ordered = sorted(whole) if len(whole) == len(ids) else ids
-    return {key: number for number, key in enumerate(ordered, start=1)}
 
 
 def _records(dataset: Any) -> list[dict[str, Any]]:

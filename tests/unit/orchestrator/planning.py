@@ -12,6 +12,10 @@ from trainers.schema.zoo import configs_dir
 
 LAPTOP = Machine(cpus=2, gpus=0)
 STUDIES = configs_dir() / "studies"
+PIPELINES = """\
+train_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
+test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
+"""  # of the config that a trial leaves
 
 
 def plan_file(path: Path, *sets: str, store: Path | None = None, machine: Machine = LAPTOP) -> Plan:

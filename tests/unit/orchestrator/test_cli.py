@@ -18,12 +18,13 @@ from orchestrator.study.load import load_study
 from orchestrator.submit.identity import key_in
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
-from tests.unit.orchestrator.planning import STUDIES, plan_file, plan_text, teacher_of
+from tests.unit.orchestrator.planning import PIPELINES, STUDIES, plan_file, plan_text, teacher_of
 from tests.unit.orchestrator.study_text import VALID, edit, write
 from trainers.schema.record import BEST, CONFIG
 
 README = Path(__file__).parents[3] / "README.md"
 PAPER, QUICKSTART = STUDIES / "gfl_r50_from_r101_coco.yaml", STUDIES / "quickstart.yaml"
+RUN_FIRST = "run the study first, or name another --store"
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 
 
@@ -341,9 +342,7 @@ def test_there_is_nothing_to_read_before_a_run(stillhouse, study, tmp_path, comm
         store.mkdir()
     answer = stillhouse(command[0], study, "--store", store, *command[1:])
     assert (answer.code, answer.out) == (2, "")
-    assert answer.complaints == [
-        f"stillhouse: the store {store} holds no results yet: run the study first, or name another --store"
-    ]
+    assert answer.complaints == [f"stillhouse: the store {store} holds no results yet: {RUN_FIRST}"]
     assert not (tmp_path / "here" / "out").exists()
     assert not there or list(store.iterdir()) == []
 
@@ -354,7 +353,7 @@ def trained(study: Path) -> str:
     trial = plan_file(study).students[-1]
     trial.directory.mkdir(parents=True)
     (trial.directory / BEST).write_bytes(b"weights")
-    (trial.directory / CONFIG).write_text("model = 1\n")
+    (trial.directory / CONFIG).write_text(f"model = dict(type='GFL')\n{PIPELINES}")
     return trial.id
 
 
@@ -363,21 +362,27 @@ def test_a_student_is_exported_and_never_over_another_without_force(stillhouse, 
     command = ("export", study, "--store", tmp_path / "store", "--trial", trained[:6], "--to", out)
     answer = stillhouse(*command, "--json")
     assert answer.code == 0
-    assert answer.json == {"trial": trained, "config": str(out / "config.py"), "checkpoint": str(out / "student.pth")}
-    assert sorted(path.name for path in out.iterdir()) == ["config.py", "student.pth"]
+    assert answer.json == {
+        "trial": trained,
+        "config": str(out / "config.py"),
+        "checkpoint": str(out / "student.pth"),
+        "card": str(out / "README.md"),
+        "annotations": {},
+        "notes": [f"README.md has no results: the store {tmp_path / 'store'} holds no results yet: {RUN_FIRST}"],
+    }
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
 
     (out / "student.pth").write_bytes(b"mine")
     again = stillhouse(*command)
     assert (again.code, again.out) == (2, "")
-    assert again.complaints == [
-        f"stillhouse: {out / 'config.py'} and {out / 'student.pth'} exist already: pass --force to replace them"
-    ]
+    present = " and ".join(str(out / name) for name in ("config.py", "student.pth", "README.md"))
+    assert again.complaints == [f"stillhouse: {present} exist already: pass --force to replace them"]
     assert (out / "student.pth").read_bytes() == b"mine"
 
     assert stillhouse(*command, "--force").code == 0
     assert (out / "student.pth").read_bytes() == b"weights"
-    assert (out / "config.py").read_text() == "model = 1\n"
-    assert sorted(path.name for path in out.iterdir()) == ["config.py", "student.pth"]
+    assert "model = dict(type='GFL')\n" in (out / "config.py").read_text()
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
 
 
 def test_one_file_in_the_way_keeps_both_back(stillhouse, study, trained, tmp_path):

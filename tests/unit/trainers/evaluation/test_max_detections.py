@@ -16,7 +16,7 @@ from tests.unit.trainers.tiny import dataset, trial
 from trainers.detectors.detector import build_empty, model_config
 from trainers.evaluation.evaluate import coco_metrics
 from trainers.schema import Detector
-from trainers.state.export import mmdet_config
+from trainers.state.export import write_config
 
 EVALUATORS = pytest.mark.parametrize("evaluator", ["faster-coco-eval", "pycocotools"])
 CONFIGS = (
@@ -84,7 +84,7 @@ def test_a_detector_answers_with_as_many() -> None:
 
 
 def test_the_exported_config_says_the_same(tmp_path: Path) -> None:
-    mmdet_config(trial(dataset=dataset(max_detections=170))).dump(tmp_path / "config.py")
+    write_config(trial(dataset=dataset(max_detections=170)), tmp_path / "config.py")
     assert Config.fromfile(tmp_path / "config.py").model.test_cfg.max_per_img == 170
 
 

@@ -1,0 +1,83 @@
+"""Write a split's images and boxes in COCO's JSON form, as evaluation counts them."""
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trainers.schema.annotations.records import AnnotatedSplit, Box, Image, ImageId
+from trainers.schema.annotations.split import read_split
+from trainers.schema.annotations.usage import used_boxes, used_images
+from trainers.schema.collector import collector_paused
+from trainers.schema.dataset import FileDataset, SplitName, class_names
+from trainers.schema.image_header import read_header
+from trainers.schema.image_rule import PixelRule
+
+
+class UnreadableSplit(ValueError):
+    """Report that a split's annotations cannot be used; the message is one sentence."""
+
+
+def numbered(ids: Sequence[ImageId]) -> dict[ImageId, int]:
+    """Return a number from 1 for each image id: in rising order if all are numbers, else in the given order.
+
+    Among detections with equal scores the images' order decides; pycocotools takes that of the ids.
+    """
+    whole = [key for key in ids if isinstance(key, int)]
+    ordered = sorted(whole) if len(whole) == len(ids) else ids
+    return {key: number for number, key in enumerate(ordered, start=1)}
+
+
+def categories_of(classes: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the classes as categories, numbered from 1 in label order."""
+    return [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+
+
+def read_as_coco(dataset: FileDataset, name: SplitName) -> dict[str, Any]:
+    """Return a split as mmdet's ``CocoDataset`` reads it: the images and boxes that evaluation knows, in numbers of its own.
+
+    Images are numbered as in ``numbered``, boxes and classes from 1, classes in label order. Names of images are
+    relative to the dataset's root. Objects to be ignored become crowds. Raises ``UnreadableSplit`` when the
+    annotations, or an image whose size only its file tells, cannot be read.
+    """
+    split = read_split(dataset, name, partial(_size_of, rule=dataset.pixel_rule))
+    if (note := split.notes.stopping) is not None:
+        raise UnreadableSplit(str(note))
+    with collector_paused():
+        return _content(split, dataset)
+
+
+def _content(split: AnnotatedSplit, dataset: FileDataset) -> dict[str, Any]:
+    images = used_images(split, dataset)
+    numbers = numbered([image.id for image in images])
+    boxes = [(numbers[image.id], box) for image in images for box in used_boxes(image, split.name)]
+    return {
+        "images": [_image(numbers[image.id], image, dataset) for image in images],
+        "annotations": [_annotation(number, *pair) for number, pair in enumerate(boxes, start=1)],
+        "categories": categories_of(class_names(dataset)),
+    }
+
+
+def _image(number: int, image: Image, dataset: FileDataset) -> dict[str, Any]:
+    width, height = image.size or _size_of(Path(image.path), dataset.pixel_rule)
+    name = Path(os.path.relpath(image.path, dataset.root)).as_posix()
+    return {"id": number, "file_name": name, "width": width, "height": height}
+
+
+def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": box.label + 1,
+        "bbox": [box.x, box.y, box.width, box.height],
+        "area": box.area,
+        "iscrowd": int(box.ignored),
+    }
+
+
+def _size_of(file: Path, rule: PixelRule) -> tuple[int, int]:
+    try:
+        return read_header(file).sizes(rule)[0]
+    except (OSError, ValueError) as error:
+        raise UnreadableSplit(f"{file} {error}") from error
