@@ -11,11 +11,13 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.client import open_client
+from orchestrator.tracking.cost_tag import write_cost
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.runs import find_runs
 from orchestrator.tracking.tracker import Tracker
 from tests.unit.orchestrator.planning import plan_text
 from trainers.schema.atomic import write_text
+from trainers.schema.costs import DetectorCost, Latency
 from trainers.schema.predictions import BINS, ImagePredictions, Index, Picture, ScoreCounts, TruthBox
 from trainers.schema.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
 
@@ -74,6 +76,16 @@ def record(plan: Plan, store: Store, said: str) -> None:
     for number, trial in enumerate(plan.trials):
         leave(trial, number, ends.get(trial.id, Outcome("finished")))
         tracker.sync(trial)
+        write_cost(tracker.connect(), tracker.run_id(trial), cost_on_paper(trial), 0)
+
+
+def cost_on_paper(trial: PlannedTrial) -> DetectorCost:
+    """Return costs that grow with the square of a detector's width."""
+    share = trial.spec.student.width**2
+    latency = Latency(median_ms=200 * share, min_ms=190 * share, spread_ms=1.0, repeats=5, threads=1, machine="A CPU")
+    return DetectorCost(
+        parameters=round(12e6 * share), macs=round(6e9 * share), input_size=(128, 128), classes=3, latency=latency
+    )
 
 
 def leave(trial: PlannedTrial, number: int, outcome: Outcome | None) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.views import BUILT_IN
 from tests.e2e.dashboard.browser import PHONE, Watched, watched
 from tests.e2e.dashboard.fake_store import HOSTILE
+from tests.e2e.dashboard.page_tables import cells_of, numbers, titles_of
 
 AXE = Path(__file__).with_name("axe.min.js")
 VIEWS = tuple(view.id for view in BUILT_IN)
@@ -110,6 +111,22 @@ def test_threshold_hides_boxes_and_counts_what_is_left(look: Watched, address: s
     page.keyboard.press("End")
     expect(panel.locator("[data-said]")).to_have_text("0 right, 0 wrong, 2 missed")
     expect(page).to_have_url(re.compile("threshold=1"))
+
+
+def test_ap_stands_against_the_size_and_speed_of_the_detector_as_well(look: Watched, address: str) -> None:
+    page = look.show(address, "cost")
+    numbers(page, "cost")  # opens the table, which stays open
+    for cost, title, shown in (("parameters", "Params", "750 k"), ("latency_ms", "Latency", "12.5 ms")):
+        page.locator("#choose-cost").select_option(cost)
+        expect(page.locator("#choose-cost")).to_have_value(cost)
+        assert {cells[1] for cells in cells_of(page, "#cost-numbers")} == {shown}
+        assert titles_of(page, "#cost-numbers")[1].startswith(title)
+    page = look.show(address, "leaderboard")
+    board = page.locator("table[id^=rows-]").first
+    place = [title.split()[0] for title in board.locator("thead th").all_inner_texts()].index("Params")
+    cells = [board.locator("tbody tr").nth(row).locator("td, th").nth(place) for row in (0, 1)]
+    expect(cells[0]).to_have_text("3.00 M")  # the teacher's
+    expect(cells[1]).to_have_text("750 k")
 
 
 def test_groups_that_differ_are_ranked_apart_and_say_why(look: Watched, address: str) -> None:
