@@ -19,6 +19,7 @@ from orchestrator.tracking.provenance import package_versions
 from orchestrator.tracking.reading import TrialResults
 from orchestrator.tracking.recorded import Recorded, read_recorded
 from trainers.schema import TrialSpec, class_names
+from trainers.schema.costs import DetectorCost
 from trainers.schema.digest import file_digest
 
 
@@ -42,6 +43,7 @@ class CardFacts:
     classes: tuple[str, ...]
     columns: Mapping[str, str]
     rows: tuple[CardRow, ...]
+    costs: tuple[tuple[str, DetectorCost], ...]
     data: tuple[Named, ...]
     training: tuple[Named, ...]
     licences: tuple[Named, ...]
@@ -71,6 +73,7 @@ def card_facts(
         classes=class_names(trial.spec.dataset),
         columns=columns_for(metric for row in rows for metric in row.samples),
         rows=rows,
+        costs=tuple(_costs(plan, found.results, trial.id)) if found else (),
         data=tuple(data_lines(trial, recorded.data)),
         training=tuple(training_lines(trial.spec, plan.study.teacher, recorded.teacher)),
         licences=tuple(licence_lines(trial.spec, plan.study.teacher)),
@@ -96,6 +99,15 @@ def _rows(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[C
     for row in rows_of_test_split(results):
         if wanted in row.trials and row.score is not None:
             yield CardRow("test split", _seeds(results, row.trials), _test_samples(row.trials))
+
+
+def _costs(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[tuple[str, DetectorCost]]:
+    """Yield the measured costs of the student and its teacher."""
+    teacher = plan.teacher.id if plan.teacher else None
+    for name, trial in (("this student", wanted), ("teacher", teacher)):
+        cost = next((result.cost for result in results if result.id == trial), None)
+        if cost is not None and (name, wanted) != ("teacher", teacher):
+            yield name, cost
 
 
 def _single(result: TrialResult) -> dict[str, Sample]:

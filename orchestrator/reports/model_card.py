@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from orchestrator.core.printable import printable
 from orchestrator.reports.card_facts import CardFacts, CardRow
 from orchestrator.reports.card_settings import Named
-from orchestrator.reports.cells import NOTHING
 from orchestrator.reports.markdown import escaped
-from orchestrator.results.sample import Sample
+from orchestrator.results.amounts import NOTHING, percent
+from orchestrator.results.detector_costs import TITLES, cost_note, cost_text
 from orchestrator.study.wording import counted
 from trainers.schema.image_pipeline import COCO_DETECTIONS
 from trainers.schema.plain_config import TEST, VAL
 
 CARD = "README.md"
-TITLES = 20  # classes that are listed; of more the number is said, and config.py has them all
+LISTED = 20  # classes that are listed; of more the number is said, and config.py has them all
 NEEDS = (
     "The files need mmdet 3 and a compiled mmcv (2.0 or 2.1), and nothing of Stillhouse. mmdet cannot be imported with "
     "mmcv-lite alone, whose operators are left out."
@@ -45,6 +45,7 @@ def model_card(facts: CardFacts) -> str:
         _classes(facts.classes),
         *_use(facts),
         *_results(facts),
+        *_costs(facts),
         *_section("Data", facts.data),
         *_section("Training", facts.training),
         *_section("Licences", facts.licences),
@@ -56,7 +57,7 @@ def model_card(facts: CardFacts) -> str:
 
 
 def _classes(names: Sequence[str]) -> str:
-    if len(names) > TITLES:
+    if len(names) > LISTED:
         return f"A detector of {len(names)} classes, which config.py lists."
     return f"A detector of {len(names)} classes: {escaped(', '.join(names))}."
 
@@ -92,19 +93,25 @@ def _results(facts: CardFacts) -> Iterator[str]:
 
 
 def _cells(row: CardRow, facts: CardFacts) -> list[str]:
-    amounts = [_amount(row.samples.get(metric)) for metric in facts.columns.values()]
+    samples = [row.samples.get(metric) for metric in facts.columns.values()]
+    amounts = [NOTHING if sample is None else percent(sample) for sample in samples]
     return [escaped(row.name), _seeds(row.seeds), *amounts]
+
+
+def _costs(facts: CardFacts) -> Iterator[str]:
+    """Yield the costs of the detectors, where they were measured."""
+    if not facts.costs:
+        return
+    yield "## Costs"
+    lines = [["", *TITLES.values()], ["---", *["---:"] * len(TITLES)]]
+    lines += [[escaped(name), *(cost_text(cost, key) for key in TITLES)] for name, cost in facts.costs]
+    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    yield escaped(cost_note(cost for _, cost in facts.costs))
 
 
 def _seeds(seeds: Sequence[int]) -> str:
     listed = ", ".join(map(str, seeds))
     return f"seed {listed}" if len(seeds) == 1 else f"{counted(len(seeds), 'seed')}: {listed}"
-
-
-def _amount(sample: Sample | None) -> str:
-    if sample is None:
-        return NOTHING
-    return f"{100 * sample.mean:.1f}" + (f" ± {100 * sample.spread:.1f}" if sample.spread is not None else "")
 
 
 def _section(title: str, lines: Sequence[Named], value: str = "") -> Iterator[str]:

@@ -17,6 +17,7 @@ from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.reports.example import plan_of, results_of
 from tests.unit.orchestrator.study_text import VALID, edit
+from trainers.schema.costs import DetectorCost
 from trainers.schema.record import COUNTS
 
 WORDS = ("/home/me/study.yaml", "--set", "dataset.root=/home/of me/photos", "--trust-config")
@@ -62,6 +63,17 @@ def test_licences_are_stated_where_they_are_known_and_left_to_the_user_elsewhere
     assert "| this student | fill in |" in card
     assert "| the data that it was trained on | fill in |" in card
     assert "MS COCO" not in card
+
+
+def test_costs_are_shown_where_they_were_measured(tmp_path: Path, card: str) -> None:
+    assert "## Costs" not in card
+    (tmp_path / "again").mkdir()
+    plan = plan_of(tmp_path / "again")
+    facts = facts_of(plan, distilled(plan), tmp_path / "again")
+    cost = DetectorCost(parameters=32_300_000, macs=None, input_size=(128, 96), classes=3)
+    shown = model_card(replace(facts, costs=(("this student", cost),)))
+    assert "| this student | 32.3 M | - | - |" in shown
+    assert "128 x 96" in shown
 
 
 def test_counts_come_from_the_trial_s_record_and_no_folder_is_named(tmp_path: Path) -> None:
