@@ -1,6 +1,7 @@
 """Offer the commands' verbs to Python: ``from stillhouse import Study``."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
 from orchestrator.core.html_table import html_table
+from orchestrator.core.plain_log import lines_shown
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.execution.checked_plan import checked_plan
@@ -100,16 +102,18 @@ class Study:
         """Run the study to its end, as ``stillhouse run`` does, and return the results, the teacher's first.
 
         Starts a Ray of its own, or uses the one at ``address``; ``mirror`` is where copies of the trials are kept.
-        ``progress`` shows bars or lines on stderr; ``on_plan`` is called with the plan before anything is started. Call
-        it in a process that has not used Ray: settings of Ray are read at its import. Raises ``StudyErrors``,
-        ``UserError``, ``OperationError`` as the command would report them, ``KeyboardInterrupt`` after an interruption.
-        A failed trial is a result with status ``failed``.
+        ``progress`` shows bars or lines on stderr; ``on_plan`` is called with the plan before anything is started. A
+        process may run any number of studies, one after the other, but ``ray`` must not be imported in it before the first
+        run: Ray reads its settings at its import. Raises ``StudyErrors``, ``UserError`` and ``OperationError`` as the
+        command would report them, and ``KeyboardInterrupt`` after an interruption. A failed trial is a result with status
+        ``failed``.
         """
         from orchestrator.core import ray_environment
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
         from orchestrator.reports.test_split import why_not_measured
 
+        ray_environment.require_unused_ray()
         place = Store(store)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
         if on_plan:
@@ -120,7 +124,7 @@ class Study:
             require_fitting(self.loaded, plan)
         place.prepare()
         ray_environment.prepare(address)
-        with writing(place):
+        with writing(place), lines_shown() if progress else nullcontext():
             watching = _bars if progress else None
             return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured))
 

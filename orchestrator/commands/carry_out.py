@@ -10,7 +10,8 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.outcome import ExitStatus
-from orchestrator.core.printable import printable, printable_lines
+from orchestrator.core.plain_log import plain_handler
+from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from trainers.schema.plugins import BrokenPlugin
 
@@ -46,19 +47,9 @@ def complain(error: Exception, code: int) -> ExitStatus:
     return ExitStatus(code, reason)
 
 
-class PlainFormatter(logging.Formatter):
-    """Format a log record as its message, safe to print and without secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line or lines to write."""
-        return printable_lines(redacted(super().format(record)))
-
-
 def log_plainly() -> None:
     """Let everything that is logged go to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainFormatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[plain_handler()], force=True)
 
 
 class RaisingParser(argparse.ArgumentParser):

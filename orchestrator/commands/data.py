@@ -1,4 +1,4 @@
-"""Check a dataset's annotations and images before training."""
+"""Check a dataset's annotations and images before training, or convert it to COCO JSON."""
 
 import argparse
 import sys
@@ -20,18 +20,27 @@ OK, WRONG = 0, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("action", choices=["check"], help="action on the data")
-    parser.add_argument("study", metavar="STUDY", help="study file, or a YAML file with only a dataset section")
+    parser.add_argument("action", choices=["check", "convert"], help="check the data, or write it as COCO JSON")
+    parser.add_argument(
+        "study", metavar="STUDY", help="study file, or a YAML file with only a dataset section; convert: or a folder"
+    )
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="override a key of the study, e.g. --set dataset.root=/data (may be repeated)",
     )  # fmt: skip
     parser.add_argument("--decode", action="store_true", help="decode every image and compare contents (slow)")
+    parser.add_argument("--to", metavar="DIR", help="convert: folder for train.json, val.json and dataset.yaml")
+    parser.add_argument("--copy-images", action="store_true", help="convert: copy the images to DIR/images as well")
+    parser.add_argument("--force", action="store_true", help="convert: overwrite existing files")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the dataset's contents and problems; exit code 2 if there are errors."""
+    if arguments.action == "convert":
+        from orchestrator.commands.data_convert import convert_data
+
+        return convert_data(arguments)
     from orchestrator.core.findings import Finding, StudyErrors
     from orchestrator.dataset_check.source import read_dataset
     from trainers.schema import ShapesDataset

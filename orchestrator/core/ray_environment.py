@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import sys
 
+from orchestrator.core.errors import UserError
 from orchestrator.core.processes import this_process
 
 SETTINGS = {
@@ -29,12 +31,32 @@ DRIVER = "STILLHOUSE_DRIVER"  # which process a run is of: every process of a lo
 OTHER_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
+READ_AT_IMPORT = "Ray reads its settings when it is imported"
+_prepared: set[int] = set()  # the processes, by their ids, whose Ray was imported after ``prepare``: a fork is another
+
+
+def require_unused_ray() -> None:
+    """Raise ``UserError`` where Ray was imported before its settings stood, or is connected by somebody else."""
+    ray = sys.modules.get("ray")
+    if ray is None:
+        return
+    if os.getpid() not in _prepared:
+        raise UserError(
+            f"ray was imported in this process before the study ran, and {READ_AT_IMPORT}: restart Python (in a notebook, "
+            "the kernel), and run the study before anything imports ray"
+        )
+    if ray.is_initialized():
+        raise UserError("this process is connected to a Ray already, which a run would end: call ray.shutdown() first")
+
+
 def prepare(address: str | None) -> None:
     """Fill in our settings where the user has none; a Ray of our own gets a token that nobody else knows.
 
     Ray runs any code that it receives. A local Ray therefore listens on loopback only and requires a token that other
     users of this machine lack. A cluster at ``address`` has its own token, which the user's environment must provide.
     """
+    if "ray" not in sys.modules:
+        _prepared.add(os.getpid())
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     os.environ[DRIVER] = this_process().identity

@@ -15,6 +15,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.processes import processes
 from orchestrator.core.store import Store
 from orchestrator.execution.leaks import Leak
+from orchestrator.execution.opencv import REPAIR, is_opencv_fault, opencv_builds
 from orchestrator.plan.machine import this_machine
 from trainers.schema.error_text import last_line_of
 
@@ -37,7 +38,7 @@ class DoctorCheck:
 def examine(store: Store, leaks: Sequence[Leak] = ()) -> list[DoctorCheck]:
     """Run every check and report ``leaks``; a check that itself breaks counts as failed."""
     looks: tuple[Callable[[], Iterator[DoctorCheck]], ...] = (
-        _python, _packages, _parents, _stack, _devices, _ray, lambda: _store(store), _data, lambda: _leaks(leaks),
+        _python, _packages, _parents, _opencv, _stack, _devices, _ray, lambda: _store(store), _data, lambda: _leaks(leaks),
     )  # fmt: skip
     return [check for look in looks for check in look()]
 
@@ -69,6 +70,15 @@ def _parents() -> Iterator[DoctorCheck]:
         yield DoctorCheck("fail", "stillhouse", f"its packages come from several folders: {places}")
 
 
+def _opencv() -> Iterator[DoctorCheck]:
+    builds = opencv_builds()
+    if len(builds) > 1:
+        message = f"{' and '.join(builds)} share the folder cv2, and the one installed last is in use: {REPAIR}"
+        yield DoctorCheck("warn", "opencv", message)
+    else:
+        yield DoctorCheck("ok", "opencv", builds[0] if builds else "a cv2 without metadata")
+
+
 def _stack() -> Iterator[DoctorCheck]:
     """Import mmdet with its operators in another process, as a worker would."""
     try:
@@ -79,7 +89,8 @@ def _stack() -> Iterator[DoctorCheck]:
         yield DoctorCheck("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
         return
     if answer.returncode:
-        yield DoctorCheck("fail", "mmdet", last_line_of(answer.stderr) or "import failed")
+        reason = last_line_of(answer.stderr) or "import failed"
+        yield DoctorCheck("fail", "mmdet", f"{reason}: {REPAIR}" if is_opencv_fault(answer.stderr) else reason)
         return
     torch_version, cuda, origin = answer.stdout.split()[-3:]
     yield DoctorCheck("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")

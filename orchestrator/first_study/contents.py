@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from orchestrator.core.errors import UserError
+from orchestrator.first_study.files import look_into
 from orchestrator.first_study.found import Found
+from orchestrator.first_study.recognise import recognise
 from trainers.schema import DatasetSpec
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
 from trainers.schema.annotations.yolo_names import read_names
@@ -60,6 +62,15 @@ def contents_of(found: Found, root: Path) -> Contents:
         box=median(box.area**0.5 for box in boxes) if boxes else 0.0,
         most=max((sum(not box.ignored for box in image.boxes) for image in images), default=0),
     )
+
+
+def spec_of_folder(root: Path) -> FileDataset:
+    """Return the dataset of a folder in a format that ``init`` recognises; raise ``UserError`` where it is none."""
+    found = recognise(look_into(root))
+    names = _names(found, root)
+    if not names:
+        raise UserError(f"{root}: {found.what} was found, and no box in it")
+    return spec(found, root, names)
 
 
 def _whole(dataset: FileDataset) -> dict[SplitName, AnnotatedSplit]:

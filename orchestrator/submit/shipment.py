@@ -2,9 +2,7 @@
 
 import hashlib
 import io
-import json
 import os
-import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,11 +16,11 @@ from orchestrator.study.location import KeyPath
 from orchestrator.study.mapping import StudyMapping
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import config_keys, place_keys, put, resolve_paths, value_at
+from orchestrator.study.plain_yaml import as_yaml
 from trainers.schema.config_files import read_config
 
 STUDY = "study.yaml"
 LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies
-PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
 LARGEST = 8 << 20  # bytes of all files
 
@@ -91,13 +89,3 @@ def _add(files: dict[str, bytes], config: Path) -> str:
     name = f"configs/{hashlib.sha256(content).hexdigest()[:8]}/{config.name}"
     files[name] = content
     return name
-
-
-def as_yaml(data: JsonValue) -> str:
-    """Write plain data as JSON that is YAML too: of its escapes only surrogate pairs mean something else there."""
-    text = json.dumps(data, indent=1, allow_nan=False)
-    return PAIR.sub(lambda pair: f"\\U{_code_point(pair[1], pair[2]):08x}", text)
-
-
-def _code_point(high: str, low: str) -> int:
-    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00

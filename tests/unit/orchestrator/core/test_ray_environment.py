@@ -1,12 +1,16 @@
 """Ray's settings are ours where the user has none, and a Ray of our own answers to nobody else."""
 
 import os
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 
-from orchestrator.core.ray_environment import SETTINGS, prepare
+from orchestrator.core import ray_environment
+from orchestrator.core.errors import UserError
+from orchestrator.core.ray_environment import SETTINGS, prepare, require_unused_ray
 
 OURS = {*SETTINGS, "STILLHOUSE_DRIVER", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"}
 
@@ -48,3 +52,33 @@ def test_a_cluster_keeps_its_own_secret_and_address():
         del os.environ[name]
     prepare("cluster:6379")
     assert not set(theirs) & set(os.environ)
+
+
+@pytest.fixture
+def imported(monkeypatch):
+    """Return a function that puts a Ray among the imported modules, of which this process has prepared none."""
+    monkeypatch.setattr(ray_environment, "_prepared", set())
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    return lambda connected: monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: connected))
+
+
+def test_a_ray_that_was_imported_too_early_is_refused(imported):
+    require_unused_ray()
+    imported(False)
+    prepare(None)
+    with pytest.raises(UserError, match=r"ray was imported .* restart Python \(in a notebook, the kernel\)"):
+        require_unused_ray()
+
+
+def test_a_ray_that_was_imported_after_our_settings_may_be_used_again(imported):
+    prepare(None)
+    imported(False)
+    prepare(None)
+    require_unused_ray()
+
+
+def test_a_ray_of_the_users_own_is_not_taken_and_ended(imported):
+    prepare(None)
+    imported(True)
+    with pytest.raises(UserError, match=r"ray\.shutdown\(\)"):
+        require_unused_ray()
