@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.common import add_json, findings_json, print_findings
+from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         from orchestrator.commands.data_convert import convert_data
 
         return convert_data(arguments)
+    if arguments.to or arguments.copy_images or arguments.force:
+        raise UserError("--to, --copy-images and --force go with data convert")
     from orchestrator.core.findings import Finding, StudyErrors
     from orchestrator.dataset_check.source import read_dataset
     from trainers.schema import ShapesDataset

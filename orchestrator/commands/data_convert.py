@@ -22,6 +22,8 @@ def convert_data(arguments: argparse.Namespace) -> int:
     """Write the files and print their names; raise ``UserError`` rather than overwrite."""
     if arguments.to is None:
         raise UserError("data convert needs --to DIR, the folder for the COCO files")
+    if arguments.decode:
+        raise UserError("--decode goes with data check")
     folder = Path(arguments.to)
     conversion = convert(_dataset(arguments), folder, copy_images=arguments.copy_images)
     existing = conversion.existing
@@ -38,6 +40,8 @@ def _dataset(arguments: argparse.Namespace) -> "FileDataset":
     if path.is_dir():
         from orchestrator.first_study.contents import spec_of_folder
 
+        if arguments.sets:
+            raise UserError(f"{path}: --set changes a study, and this is a folder: write a study with stillhouse init")
         return spec_of_folder(path)
     dataset = read_dataset(Path(arguments.study), arguments.sets).dataset
     if isinstance(dataset, ShapesDataset):

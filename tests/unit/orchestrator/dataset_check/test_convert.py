@@ -174,6 +174,25 @@ def test_data_that_cannot_be_converted(text: str, message: str, tmp_path: Path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("check study.yaml --force", "go with data convert"),
+        ("convert study.yaml", "needs --to DIR"),
+        ("convert study.yaml --to out --decode", "--decode goes with data check"),
+        ("convert data --to out --set dataset.root=x", "--set changes a study"),
+    ],
+)
+def test_no_option_is_ignored(
+    words: str, message: str, tmp_path: Path, stillhouse: Stillhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "study.yaml").write_text(coco(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    answer = stillhouse("data", *words.split())
+    assert (answer.code, len(answer.complaints)) == (2, 1)
+    assert message in answer.err
+
+
 def test_the_reference_shows_what_is_printed(
     tmp_path: Path, stillhouse: Stillhouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
