@@ -66,7 +66,7 @@ def convert(dataset: FileDataset, folder: Path, *, copy_images: bool) -> Convers
     texts[root / SECTION] = _yaml(_section(dataset, splits, root, common, images))
     copies = {root / IMAGES / name: Path(path) for path, name in names.items()} if copy_images else {}
     counts = {
-        split.name: (len(split.images), sum(box.evaluated for image in split.images for box in image.boxes))
+        str(split.name): (len(split.images), sum(box.evaluated for image in split.images for box in image.boxes))
         for split in splits
     }
     return Conversion(texts, copies, counts, tuple(_remarks(splits)))
@@ -102,7 +102,7 @@ def _section(
     """Return the dataset section of a study on the converted data: the settings of the old one with the new files."""
     kept = dataset.model_dump(mode="json", exclude_defaults=True, exclude=REPLACED)
     files = {
-        split.name: {"annotations": _relative(root / f"{split.name}.json", common), "images": images}
+        str(split.name): {"annotations": _relative(root / f"{split.name}.json", common), "images": images}
         for split in splits
     }
     start = {"kind": "coco", "root": os.path.relpath(common, root)}
