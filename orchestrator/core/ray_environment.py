@@ -32,7 +32,8 @@ OTHER_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 READ_AT_IMPORT = "Ray reads its settings when it is imported"
-_prepared: set[int] = set()  # the processes, by their ids, whose Ray was imported after ``prepare``: a fork is another
+# The tokens of the processes, by their ids, whose Ray was imported after ``prepare``; a fork is another process.
+_tokens: dict[int, str] = {}
 
 
 def require_unused_ray() -> None:
@@ -40,7 +41,7 @@ def require_unused_ray() -> None:
     ray = sys.modules.get("ray")
     if ray is None:
         return
-    if os.getpid() not in _prepared:
+    if os.getpid() not in _tokens:
         raise UserError(
             f"ray was imported in this process before the study ran, and {READ_AT_IMPORT}: restart Python (in a notebook, "
             "the kernel), and run the study before anything imports ray"
@@ -56,12 +57,13 @@ def prepare(address: str | None) -> None:
     users of this machine lack. A cluster at ``address`` has its own token, which the user's environment must provide.
     """
     if "ray" not in sys.modules:
-        _prepared.add(os.getpid())
+        _tokens[os.getpid()] = secrets.token_hex(32)
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     os.environ[DRIVER] = this_process().identity
     if address is None:
         os.environ[OTHER_MACHINES] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # An imported Ray has read its token, and keeps it for every cluster that this process starts.
+        os.environ["RAY_AUTH_TOKEN"] = _tokens.get(os.getpid()) or secrets.token_hex(32)
         os.environ.pop("RAY_ADDRESS", None)

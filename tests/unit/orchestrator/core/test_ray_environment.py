@@ -30,7 +30,7 @@ def test_settings_are_filled_in_and_the_users_win():
     assert {name: os.environ[name] for name in SETTINGS} == SETTINGS | {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "7"}
 
 
-def test_a_ray_of_our_own_has_a_new_secret_each_time_and_forgets_other_clusters():
+def test_a_ray_of_our_own_has_a_new_secret_each_time_and_forgets_other_clusters(imported):
     os.environ |= {"RAY_ADDRESS": "elsewhere:6379", "RAY_AUTH_TOKEN": "known", "RAY_AUTH_MODE": "disabled"}
     secrets = []
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_a_cluster_keeps_its_own_secret_and_address():
 @pytest.fixture
 def imported(monkeypatch):
     """Return a function that puts a Ray among the imported modules, of which this process has prepared none."""
-    monkeypatch.setattr(ray_environment, "_prepared", set())
+    monkeypatch.setattr(ray_environment, "_tokens", {})
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     return lambda connected: monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: connected))
 
@@ -72,9 +72,11 @@ def test_a_ray_that_was_imported_too_early_is_refused(imported):
 
 def test_a_ray_that_was_imported_after_our_settings_may_be_used_again(imported):
     prepare(None)
+    first = os.environ["RAY_AUTH_TOKEN"]
     imported(False)
     prepare(None)
     require_unused_ray()
+    assert os.environ["RAY_AUTH_TOKEN"] == first  # which the imported Ray has read
 
 
 def test_a_ray_of_the_users_own_is_not_taken_and_ended(imported):
