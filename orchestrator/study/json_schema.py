@@ -141,9 +141,9 @@ class _SchemaMaker:
         options = node.get("oneOf") or node.get("anyOf") or [node]
         kinds = [option for option in options if self._kind(option) is not None]
         plain = [found for option in options if option not in kinds and (found := self._section_ref(option))]
-        found = [_if_kind(str(self._kind(option)), ref) for option in kinds if (ref := self._section_ref(option))]
+        chosen = [_if_kind(self._kind(option), ref) for option in kinds if (ref := self._section_ref(option))]
         if kinds:
-            return {"required": ["kind"], **({"allOf": found} if found else {})}
+            return {"required": ["kind"], **({"allOf": chosen} if chosen else {})}
         nested = next((self._demands(option) for option in options if option is not node and "oneOf" in option), None)
         return nested or (plain[0] if len(plain) == 1 else None)
 
