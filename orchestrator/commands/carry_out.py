@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK, WRONG_INPUT
-from orchestrator.core.findings import StudyErrors
+from orchestrator.core.findings import StudyErrors, print_findings
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.plain_log import plain_handler
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
+from orchestrator.core.terminal import painted_as
 from trainers.schema.plugins import BrokenPlugin
 
 STOPPED = "interrupted; reported results are kept, and the same command resumes from them"
@@ -23,7 +24,7 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
     try:
         ended = command()
     except StudyErrors as errors:
-        print(errors, file=sys.stderr)
+        print_findings(errors.findings, sys.stderr)
         return ExitStatus(WRONG_INPUT, str(errors).splitlines()[0])
     except (UserError, BrokenPlugin) as error:
         return complain(error, WRONG_INPUT)
@@ -43,7 +44,7 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
 def complain(error: Exception, code: int) -> ExitStatus:
     """Print an error as one line that is safe to print and holds no secret."""
     reason = printable(redacted(str(error)))
-    print(f"stillhouse: {reason}", file=sys.stderr)
+    print(f"{painted_as('error', 'stillhouse:', sys.stderr)} {reason}", file=sys.stderr)
     return ExitStatus(code, reason)
 
 

@@ -1,9 +1,10 @@
 """Report all mistakes of a study at once; start nothing."""
 
 import argparse
+import sys
 
-from orchestrator.commands.common import add_json, add_study, findings_json, load, print_findings
-from orchestrator.core.findings import StudyErrors
+from orchestrator.commands.common import add_json, add_study, findings_json, load
+from orchestrator.core.findings import StudyErrors, print_findings
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
 from orchestrator.dataset_check.study_check import check_study
@@ -27,6 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"ok": True, "findings": findings_json(findings)})
         return 0
-    print_findings(findings)
+    print_findings(findings, sys.stderr)
     print(printable(f"{arguments.study}: ok"))
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import VARIABLE, Store
@@ -127,12 +126,6 @@ def with_random_weights(loaded: LoadedStudy) -> LoadedStudy:
 def store_of(arguments: argparse.Namespace) -> Store:
     """Return the store that the arguments name."""
     return Store(arguments.store)
-
-
-def print_findings(findings: tuple[Finding, ...]) -> None:
-    """Print findings on stderr, one a line."""
-    for finding in findings:
-        print(finding, file=sys.stderr)
 
 
 def findings_json(findings: tuple[Finding, ...]) -> list[dict[str, str]]:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.commands.common import add_json, findings_json, print_findings
+from orchestrator.commands.common import add_json, findings_json
 from orchestrator.core.errors import UserError
+from orchestrator.core.findings import print_findings
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--to, --copy-images and --force go with data convert")
     from orchestrator.core.findings import Finding, StudyErrors
     from orchestrator.dataset_check.source import read_dataset
+    from orchestrator.reports.terminal_table import print_sentence
     from trainers.schema import ShapesDataset
 
     section = read_dataset(Path(arguments.study), arguments.sets)
@@ -59,8 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_content(report, findings))
     else:
-        print("\n".join(str(summary) for summary in report.summaries))
-        print_findings(findings)
+        for line in "\n".join(map(str, report.summaries)).splitlines():
+            print_sentence(line)
+        print_findings(findings, sys.stderr)
     return WRONG if report.findings.has_errors else OK
 
 

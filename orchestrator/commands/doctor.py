@@ -19,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line a check; exit code 1 when one failed, or when something is left of earlier runs."""
     from orchestrator.execution.doctor import examine
     from orchestrator.execution.leaks import clean, find_leaks
+    from orchestrator.reports.fitting import TableColumn
+    from orchestrator.reports.terminal_table import print_table
 
     store = store_of(arguments)
     leaks = find_leaks(store)
@@ -30,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"ok": not failed, "checks": [dict(vars(check)) for check in checks]})
     else:
-        for check in checks:
-            print(f"{check.level:4}  {check.subject:12} {check.message}")
+        columns = (TableColumn("", states=True), TableColumn(""), TableColumn("", wraps=True))
+        print_table(columns, [(check.level, check.subject, check.message) for check in checks])
     return 1 if failed else 0

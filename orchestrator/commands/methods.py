@@ -1,10 +1,7 @@
 """List distillation methods and the detectors that support each."""
 
 import argparse
-import sys
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 from orchestrator.commands.common import add_json
 from orchestrator.core.json_output import print_json
@@ -25,18 +22,27 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         print(markdown(), end="")
         return 0
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(_table())
-    print(f"\nTeacher and student need equal heads, but for: {', '.join(across())}.\n")
-    print("\n".join(reasons()))
+    _print_table()
     return 0
 
 
-def _table() -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("method", "terms", *detectors()):
-        table.add_column(title)
-    for row in compatibility():
-        marks = [YES if fit else NO for fit in row["detectors"].values()]
-        table.add_row(row["method"], " + ".join(row["terms"]), *marks)
-    return table
+def _print_table() -> None:
+    from orchestrator.reports.fitting import TableColumn
+    from orchestrator.reports.terminal_table import print_sentence, print_table
+
+    names = detectors()
+    columns = [
+        TableColumn("method"),
+        TableColumn("terms", wraps=True, gives_way=len(names) + 1),
+        *(TableColumn(name, gives_way=place) for place, name in enumerate(names, start=1)),
+    ]
+    print_table(columns, [_cells(row) for row in compatibility()])
+    print()
+    print_sentence(f"Teacher and student need equal heads, but for: {', '.join(across())}.")
+    print()
+    for reason in reasons():
+        print_sentence(reason)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [row["method"], " + ".join(row["terms"]), *(YES if fit else NO for fit in row["detectors"].values())]

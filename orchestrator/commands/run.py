@@ -6,6 +6,7 @@ Results are recorded in MLflow. Finished trials are skipped, unfinished ones res
 import argparse
 import shlex
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.api import Study
@@ -18,8 +19,8 @@ from orchestrator.commands.common import (
     add_tracker_wait,
     add_workers,
     load,
-    print_findings,
 )
+from orchestrator.core.findings import print_findings
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.execution.interruption import raise_interrupt
 from orchestrator.plan.plan import Plan
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
 
 def print_notes(plan: Plan) -> None:
     """Print a plan's warnings and notes; errors end the command elsewhere."""
-    print_findings(tuple(finding for finding in plan.findings if finding.level != "error"))
+    print_findings((finding for finding in plan.findings if finding.level != "error"), sys.stderr)
 
 
 def print_end(result: "RunResult", *, as_json: bool) -> None:

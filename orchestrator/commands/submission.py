@@ -110,6 +110,9 @@ def print_result(result: "SubmissionResult", *, as_json: bool) -> None:
 
 
 def print_submissions(found: "Iterable[Submission]") -> None:
-    """Print one line for each submission."""
-    for one in found:
-        print(printable(f"{one.id}  {one.state:<9}  {one.study}  {one.reason}"))
+    """Print a row for each submission."""
+    from orchestrator.reports.fitting import TableColumn
+    from orchestrator.reports.terminal_table import print_table
+
+    columns = (TableColumn(""), TableColumn("", states=True), TableColumn("", wraps=True), TableColumn("", wraps=True))
+    print_table(columns, [(one.id, str(one.state), one.study, one.reason) for one in found])

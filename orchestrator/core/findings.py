@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TextIO
 
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
+from orchestrator.core.terminal import painted_as
 
 # The forms of ``where``, the first that fits: of a file's line, of --set, of a study without a file, of a key alone.
 FORMS = (
@@ -55,6 +56,15 @@ class Finding:
     def __str__(self) -> str:
         label = "" if self.level == "error" else f"{self.level}: "
         return printable(redacted(f"{self.where}: {label}{self.message}"))
+
+
+def print_findings(findings: Iterable[Finding], stream: TextIO) -> None:
+    """Print findings, one a line; on a terminal the place of an error and the word of a warning have colours."""
+    for finding in findings:
+        label = finding.where if finding.level == "error" else f"{finding.level}:"
+        before, found, after = str(finding).partition(label)
+        colour = found if finding.level == "note" else painted_as(finding.level, found, stream)
+        print(f"{before}{colour}{after}", file=stream)
 
 
 class StudyErrors(Exception):

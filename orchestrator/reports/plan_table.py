@@ -3,17 +3,15 @@
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from orchestrator.core.printable import printable
+from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources
 from orchestrator.plan.totals import further, students_left, totals
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.fitting import TableColumn
 from orchestrator.reports.rows import student_name
+from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.results.detector_costs import amount, cost_json
 from orchestrator.study.space import is_open
 from trainers.schema import Detector
@@ -21,22 +19,24 @@ from trainers.schema.costs import DetectorCost
 
 MOST_COSTS = 6  # detectors whose costs a plan shows
 
+COLUMNS = (
+    TableColumn("id", gives_way=2),
+    TableColumn("trial", wraps=True),
+    TableColumn("seed", right=True, gives_way=3),
+    TableColumn("epochs", right=True, gives_way=20),
+    TableColumn("steps", right=True, gives_way=21),
+    TableColumn("status", states=True, gives_way=1),
+)
+
 
 def print_plan(plan: Plan) -> None:
     """Print trials, resources and findings on stdout."""
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
-    console.print(f"[bold]{plan.study.name}[/bold]  {describe_size(plan)}  fingerprint {plan.fingerprint[:12]}")
-    console.print(describe_resources(plan.resources))
-    table = Table(box=None, pad_edge=False)
-    for title in ("id", "trial", "seed", "epochs", "steps", "status"):
-        table.add_column(title, justify="right" if title in ("seed", "epochs", "steps") else "left")
-    for trial in plan.trials:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(trial)))  # text as it is: names may hold [markup]
-    console.print(table)
+    print_sentence(f"{plan.study.name}  {describe_size(plan)}  fingerprint {plan.fingerprint[:12]}")
+    print_sentence(describe_resources(plan.resources))
+    print_table(COLUMNS, [_cells(trial) for trial in plan.trials])
     for sentence in (*describe_search(plan), *describe_cohorts(plan), *describe_costs(plan)):
-        console.print(sentence, markup=False, highlight=False)
-    for finding in plan.findings:
-        console.print(str(finding), markup=False, highlight=False)
+        print_sentence(sentence)
+    print_findings(plan.findings, sys.stdout)
 
 
 def describe_size(plan: Plan) -> str:

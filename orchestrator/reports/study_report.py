@@ -3,8 +3,6 @@
 import sys
 from typing import Any
 
-from rich.console import Console
-
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
@@ -21,8 +19,6 @@ from orchestrator.tracking.flusher import Delivery
 from orchestrator.tracking.reading import read_study
 from trainers.schema.record import SELECTION_METRIC
 
-PIPED_WIDTH = 240  # columns: what reads a pipe folds lines by itself
-
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
     """Print the study's results as MLflow has them, or as its trials' directories where those know more."""
@@ -36,7 +32,7 @@ def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
     if as_json:
         print_json(results_json(plan, results))
     else:
-        print_results(summarise(results), Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
+        print_results(summarise(results))
         for line in (*timeline_lines(plan), *test_lines(rows_of_test_split(results))):
             say(line)
 

@@ -1,14 +1,11 @@
 """Show the work of a reproduction: trials, their dependencies, shared trials, cost, and missing files."""
 
-import sys
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import zoo_checkpoint
+from orchestrator.reports.fitting import TableColumn
+from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.reproduce.baseline_check import described
 from orchestrator.reproduce.cost import Cost, cost_of, total
 from orchestrator.reproduce.loading import starving
@@ -16,7 +13,16 @@ from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
 from orchestrator.reproduce.tables import PaperOption, paper_options
 
-WIDTH = 170
+COLUMNS = (
+    TableColumn("id", gives_way=6),
+    TableColumn("trial", wraps=True),
+    TableColumn("seed", right=True, gives_way=3),
+    TableColumn("waits for", wraps=True, gives_way=5),
+    TableColumn("rows", wraps=True, gives_way=4),
+    TableColumn("GPU-h", right=True),
+    TableColumn("GB", right=True, gives_way=2),
+    TableColumn("status", states=True, gives_way=1),
+)
 
 
 def plan_content(run_plan: RunPlan, price: float) -> dict[str, Any]:
@@ -40,10 +46,9 @@ def plan_content(run_plan: RunPlan, price: float) -> dict[str, Any]:
 
 def print_plan(run_plan: RunPlan, price: float) -> None:
     """Print the plan for people."""
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
     for suite in run_plan.suites:
-        console.print(f"[bold]{suite.name}[/bold]  {suite.title}", highlight=False)
-    console.print(_table(run_plan))
+        print_sentence(f"{suite.name}  {suite.title}")
+    print_table(COLUMNS, [_cells(run_plan, trial) for trial in run_plan.trials])
     lines = (
         *_cost_lines(run_plan, price),
         *_loading_lines(run_plan),
@@ -51,7 +56,7 @@ def print_plan(run_plan: RunPlan, price: float) -> None:
         *_option_lines(run_plan),
     )
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        print_sentence(line)
 
 
 def open_questions(run_plan: RunPlan) -> list[PaperOption]:
@@ -62,15 +67,6 @@ def open_questions(run_plan: RunPlan) -> list[PaperOption]:
         for option in paper_options().values()
     }
     return [option for option in paper_options().values() if touched[option.name] & studies]
-
-
-def _table(run_plan: RunPlan) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("id", "trial", "seed", "waits for", "rows", "GPU-h", "GB", "status"):
-        table.add_column(title, justify="right" if title in ("seed", "GPU-h", "GB") else "left", overflow="fold")
-    for trial in run_plan.trials:
-        table.add_row(*(Text(cell) for cell in _cells(run_plan, trial)))
-    return table
 
 
 def _cells(run_plan: RunPlan, trial: PlannedTrial) -> list[str]:

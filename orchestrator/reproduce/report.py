@@ -1,15 +1,12 @@
 """Show comparisons: a table with a cell for each printed number, and the outcome of each claim."""
 
 import math
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from orchestrator.reports.fitting import WRAPPING, TableColumn
+from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.reproduce.agreement import Agreement
 from orchestrator.reproduce.baseline_check import ACCEPT, BaselineCheck, check_of, described
 from orchestrator.reproduce.comparison import Comparison
@@ -18,7 +15,6 @@ from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.results import Judged, Results, ap_values
 from orchestrator.reproduce.tables import METRICS, Hypothesis
 
-WIDTH = 190
 MEANINGLESS = {
     "smoke": "FIDELITY smoke: two steps on drawn images, random weights where none are here. These numbers mean nothing.",
     "short": "FIDELITY short: a third of each schedule, a quarter of COCO and VOC. Differences between rows may be compared, printed numbers may not.",
@@ -48,18 +44,17 @@ def print_comparisons(
 
     ``ranking`` is how a shortened reproduction agrees with the full one.
     """
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     if run_plan.options.fidelity in MEANINGLESS:
-        console.print(MEANINGLESS[run_plan.options.fidelity], markup=False)
-    console.print(_table(rows))
+        print_sentence(MEANINGLESS[run_plan.options.fidelity])
+    print_table(_columns(), [_cells(found) for found in rows])
     for check in checks(run_plan, results):
-        console.print(_check_line(check), markup=False, highlight=False)
+        print_sentence(_check_line(check))
     for hypothesis, result in judged_hypotheses(run_plan, results):
-        console.print(_hypothesis_line(hypothesis, result), markup=False, highlight=False)
+        print_sentence(_hypothesis_line(hypothesis, result))
     if ranking is not None:
-        console.print(_ranking_line(ranking), markup=False, highlight=False)
+        print_sentence(_ranking_line(ranking))
     numbers = ", ".join(f"{number} {kind}" for kind, number in counts(rows).items())
-    console.print(f"cells: {numbers}", markup=False, highlight=False)
+    print_sentence(f"cells: {numbers}")
 
 
 def checks(run_plan: RunPlan, results: Results) -> list[BaselineCheck]:
@@ -100,15 +95,25 @@ def cell_text(cell: Comparison) -> str:
     return f"{measured}{spread} off by {cell.difference:+.1f}"
 
 
-def _table(rows: Sequence[Judged]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in ("table", "row", "seeds", *(metric.replace("mAP", "AP") for metric in METRICS), "note"):
-        table.add_column(title, overflow="fold")
-    for found in rows:
-        cells = [cell_text(found.cells[metric]) if metric in found.cells else "" for metric in METRICS]
-        name = f"{found.row.label} {found.variant}".strip()
-        table.add_row(*map(Text, (found.row.table, name, str(found.seeds), *cells, found.note)))
-    return table
+def _columns() -> list[TableColumn]:
+    """Return the columns of a comparison: the later a metric stands among the paper's, the earlier it gives way."""
+    metrics = [metric.replace("mAP", "AP") for metric in METRICS]
+    return [
+        TableColumn("table", gives_way=3),
+        TableColumn("row", wraps=True),
+        TableColumn("seeds", gives_way=1),
+        *(
+            TableColumn(title, wraps=True, gives_way=WRAPPING + place if place else 0)
+            for place, title in enumerate(metrics)
+        ),
+        TableColumn("note", wraps=True, gives_way=2),
+    ]
+
+
+def _cells(found: Judged) -> list[str]:
+    cells = [cell_text(found.cells[metric]) if metric in found.cells else "" for metric in METRICS]
+    name = f"{found.row.label} {found.variant}".strip()
+    return [found.row.table, name, str(found.seeds), *cells, found.note]
 
 
 def _row_content(found: Judged) -> dict[str, Any]:

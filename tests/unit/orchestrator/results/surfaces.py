@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from dashboards.schema import Snapshot
 from orchestrator.plan.plan import Plan
@@ -70,7 +69,7 @@ def _given(value: Any) -> Any:
 def hold_terminal(results: Sequence[TrialResult], expected: Sequence[Expected]) -> None:
     """Hold the lines of the terminal's table against the rows, and the marked ones against the trials that do not count."""
     stream = io.StringIO()
-    print_results(summarise(results), Console(file=stream, width=400))
+    print_results(summarise(results), stream)
     header, *lines = stream.getvalue().splitlines()
     titles = [
         title for title in ("AP", "AP50", *_voc(expected), "vs none", "rank") if _place(header, title) is not None

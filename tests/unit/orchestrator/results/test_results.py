@@ -4,16 +4,17 @@ import io
 import itertools
 import json
 import math
+import re
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from orchestrator.reports.table import print_results
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import best_student, summarise, summary_json
+from tests.unit.orchestrator.reports.pretended import PretendedTerminal
 
 AP, AP50 = COLUMNS["AP"], COLUMNS["AP50"]
 NUMBERS = itertools.count()
@@ -30,9 +31,9 @@ def result(ap: float | None = None, **changes: Any) -> TrialResult:
     return TrialResult(**(common | changes))
 
 
-def table(results: list[TrialResult], width: int = 110) -> str:
+def table(results: list[TrialResult]) -> str:
     stream = io.StringIO()
-    print_results(summarise(results), Console(file=stream, width=width))
+    print_results(summarise(results), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
@@ -127,7 +128,7 @@ def test_the_table_as_people_see_it():
         result(params={"method.alpha1": 3.0}, metrics={AP: 0.5}, status="unfinished"),
         result(params={"method.alpha1": 4.0}, metrics={AP: NAN}),
     ]
-    assert table(results, width=200) == GOLDEN
+    assert table(results) == GOLDEN
 
 
 # Trials that do not count ------------------------------------------------------------------------------------------
@@ -149,7 +150,7 @@ def test_a_trial_that_was_cut_short_is_shown_and_enters_nothing(status):
     found = {one.row.first.id: (one.row.score, one.gain, one.rank) for one in summarise([*whole, *cut])}
     assert found == wanted | {cut[2].id: (None, None, None)}
     assert best_student([*cut, *whole]) == whole[3]
-    lines = table([*whole, *cut], width=200).splitlines()
+    lines = table([*whole, *cut]).splitlines()
     assert [line.split()[:6] for line in lines if "not final" in line] == [
         ["none", "(not", "final)", "seed", "2", status],
         ["bckd", "(not", "final)", "seed", "2", status],
@@ -171,14 +172,14 @@ def test_a_segment_of_a_population_is_no_result_before_the_schedules_end():
     early = result(0.5, params={"epochs": "1-6"}, flat=flat)
     late = result(0.4, params={"epochs": "7-12"}, flat=flat | {"segment.until_epoch": "12"})
     assert best_student([early, late]) == late
-    assert "not final" in table([early, late], width=200).splitlines()[1]
+    assert "not final" in table([early, late]).splitlines()[1]
 
 
 def test_a_measurement_that_is_no_number_is_shown_as_failed_and_enters_no_mean():
     results = [result(0.3), result(NAN, seed=1), result(0.5, seed=2)]
     [row] = summarise(results)
     assert row.row.score == Sample(0.4, pytest.approx(math.sqrt(0.02)), 2)
-    lines = table(results, width=200).splitlines()
+    lines = table(results).splitlines()
     assert "2 of 3 seeds" in lines[1]
     assert "1 failed measurement, 2 finished" in lines[1]
     assert lines[2].split()[:3] == ["bckd", "(failed", "measurement)"]
@@ -249,14 +250,23 @@ def test_a_searched_none_is_a_baseline_too():
     assert [(row[0], row[-1]) for row in rows] == [("none", "20.0"), ("bckd", "+5.0")]
 
 
-def test_a_narrow_terminal_folds_names_and_keeps_numbers():
-    text = table([result(0.432, params={"method.alpha1": 1.0, "method.alpha2": 2.0})], width=70)
-    assert text.count("43.2") == 6
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_terminal_keeps_names_and_the_headline_and_says_what_is_left_out(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = PretendedTerminal()
+    voc = {AP: 0.432, "coco/bbox_mAP_50": 0.611, "voc/mAP": 0.522}
+    print_results(summarise([result(metrics=voc, params={"method.alpha1": 1.0, "method.alpha2": 2.0})]), stream)
+    lines = re.sub(r"\x1b\[\d*m", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    assert {"bckd", "alpha1=1.0", "alpha2=2.0", "43.2"} <= set(" ".join(lines).split())
+    titles = lines[0].split()
+    assert ("APs" in titles, "VOC" in titles, "AP50" in titles) == (width == 120, width >= 80, width >= 80)
+    assert ("left out here: " in " ".join(lines)) == (width < 120)
 
 
 def test_vocs_columns_appear_where_the_dataset_has_them():
     voc = {AP: 0.25, "voc/mAP": 0.522, "voc/AP50": 0.758}
-    shown = table([result(metrics=voc), result(0.2, method="none")], width=150)
+    shown = table([result(metrics=voc), result(0.2, method="none")])
     assert "VOC AP" not in table([result(0.2)])
     header, with_voc, without = shown.splitlines()
     assert header.split()[-6:] == ["VOC", "AP", "VOC", "AP50", "vs", "none"]

@@ -85,7 +85,7 @@ def test_another_study_or_another_store_is_another_submission(ray, say):
 def test_status_tells_scripts_by_its_exit_code(ray, say, tmp_path, state, code):
     found = submitted(say)
     JobRecords(tmp_path / "store").write(said(found["id"], state, "why it is so"))
-    assert say("status", "study.yaml")[:2] == (code, f"{found['id']}  {state:<9}  tiny  why it is so\n")
+    assert say("status", "study.yaml")[:2] == (code, f"{found['id']}  {state}  tiny  why it is so\n")
 
 
 def test_a_followed_log_goes_on_to_its_end(ray, say, tmp_path, monkeypatch):
