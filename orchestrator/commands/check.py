@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from orchestrator.commands.common import add_json, add_study, findings_json, load
+from orchestrator.commands.repeat import command_again, print_next
 from orchestrator.core.findings import StudyErrors, print_findings
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
@@ -30,4 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print_findings(findings, sys.stderr)
     print(printable(f"{arguments.study}: ok"))
+    print_next(command_again(arguments, "plan"))
     return 0

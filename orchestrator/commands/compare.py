@@ -3,6 +3,7 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
+from orchestrator.commands.repeat import commands_with_results, print_next
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the study's results from MLflow."""
     from orchestrator.plan.plan import make_plan
-    from orchestrator.reports.study_report import print_results_of
+    from orchestrator.reports.study_report import print_best, print_results_of
 
     store = store_of(arguments)
-    print_results_of(make_plan(load(arguments), store), store, as_json=arguments.json)
+    plan = make_plan(load(arguments), store)
+    results = print_results_of(plan, store, as_json=arguments.json)
+    if not arguments.json:
+        print_best(plan, results)
+        print_next(*commands_with_results(plan, results, arguments))
     return 0

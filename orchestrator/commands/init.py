@@ -3,9 +3,11 @@
 import argparse
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.commands.repeat import print_next
 from orchestrator.core.errors import UserError
 from orchestrator.core.printable import printable
 from trainers.schema.dataset import SplitName
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
     print(printable(_told(found.what, contents.images, contents.names)))
     print(printable(f"{target}: written"))
-    print(printable(f"next: stillhouse check {target}; stillhouse plan {target}; stillhouse run {target}"))
+    print_next(shlex.join(["stillhouse", "check", str(target)]))
     return 0
 
 

@@ -1,7 +1,7 @@
 """Show a study's trials, their resources, and missing files."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.common import (
     add_images_changed,
@@ -13,7 +13,11 @@ from orchestrator.commands.common import (
     load,
     store_of,
 )
+from orchestrator.commands.repeat import command_again, digest_to_name, print_next
 from orchestrator.core.json_output import print_json
+
+if TYPE_CHECKING:
+    from orchestrator.plan.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.plan.forecast import forecast, forecast_json, total_line, totals_json
     from orchestrator.plan.rates import known_rates
     from orchestrator.reports.plan_table import plan_json, print_plan
+    from orchestrator.reports.terminal_table import print_sentence
 
     store = store_of(arguments)
     plan = checked_plan(load(arguments), store)
@@ -44,5 +49,17 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(content)
     else:
         print_plan(plan)
-        print(total_line(plan, expected, rates))
+        print_sentence(total_line(plan, expected, rates))
+        print_next(*commands_after(plan, arguments))
     return 2 if any(finding.level == "error" for finding in plan.findings) else 0
+
+
+def commands_after(plan: "Plan", arguments: argparse.Namespace) -> list[str]:
+    """Return the command that goes on with the plan; none where a mistake or a missing file keeps it from running."""
+    from orchestrator.execution.prepare import obstacle
+    from orchestrator.plan.totals import totals
+
+    if obstacle(plan) is not None:
+        return []
+    verb = "run" if totals(plan).trials_left else "compare"
+    return [command_again(arguments, verb, digest=digest_to_name(plan, arguments))]

@@ -1,14 +1,12 @@
 """Export the results as a paper's table, with provenance."""
 
 import argparse
-import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, add_study, add_workers, load, store_of
-from orchestrator.core.store import DEFAULT, VARIABLE
+from orchestrator.commands.repeat import repeating_command
 
 if TYPE_CHECKING:
     from orchestrator.reports.document import Report
@@ -39,17 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         write(arguments.output, text)
     return 0
-
-
-def repeating_command(arguments: argparse.Namespace) -> str:
-    """Return the command that trains the reported trials."""
-    words = ["stillhouse", "run", arguments.study]
-    words += [word for setting in arguments.sets for word in ("--set", setting)]
-    words += ["--workers", str(arguments.workers)] if arguments.workers else []
-    words += ["--store", given] if (given := arguments.store or os.environ.get(VARIABLE, DEFAULT)) != DEFAULT else []
-    words += ["--random-weights"] if arguments.random_weights else []
-    words += ["--trust-config"] if arguments.trust_config else []
-    return shlex.join(words)
 
 
 def writer(name: str) -> "Callable[[Report], str]":

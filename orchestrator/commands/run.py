@@ -7,6 +7,7 @@ import argparse
 import shlex
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.api import Study
@@ -20,6 +21,8 @@ from orchestrator.commands.common import (
     add_workers,
     load,
 )
+from orchestrator.commands.repeat import commands_with_results, print_commands, print_next
+from orchestrator.core.durations import duration
 from orchestrator.core.findings import print_findings
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.execution.interruption import raise_interrupt
@@ -27,6 +30,7 @@ from orchestrator.plan.plan import Plan
 
 if TYPE_CHECKING:
     from orchestrator.execution.study_run import RunResult
+    from orchestrator.results.result import TrialResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
         return run_on(arguments)
     from orchestrator.execution.study_run import RunInterrupted
 
+    began = time.monotonic()
     study = Study(tuple(arguments.sets), arguments.trust_config, load(arguments))
     signal.signal(signal.SIGTERM, raise_interrupt)  # before and after trials run it ends the run as Ctrl-C does
     try:
@@ -67,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
 
         print_all(stop.result.plan, list(stop.result), as_json=arguments.json)
         raise
-    print_end(result, as_json=arguments.json)
+    print_end(result, arguments, time.monotonic() - began)
     return result.outcome
 
 
@@ -76,19 +81,31 @@ def print_notes(plan: Plan) -> None:
     print_findings((finding for finding in plan.findings if finding.level != "error"), sys.stderr)
 
 
-def print_end(result: "RunResult", *, as_json: bool) -> None:
-    """Print the results of a run and where to look."""
+def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float) -> None:
+    """Print the results of a run, how it ended, and the next commands."""
     from orchestrator.reports.study_report import print_all, print_best, print_waiting, say
-    from trainers.schema.record import ERROR
 
-    print_all(result.plan, list(result), as_json=as_json)
-    print_best(list(result))
-    uri = result.plan.study.tracking.uri or result.store.tracking_uri
-    say(f"MLflow:  mlflow ui --backend-store-uri {shlex.quote(uri)}")
+    results = list(result)
+    print_all(result.plan, results, as_json=arguments.json)
+    print_best(result.plan, results)
+    say(f"time:    {duration(took_s)}")
     for failed in result.failed:
-        error = result.store.trial_dir(failed.id) / ERROR
-        say(f"failed:  {failed.id} ({failed.method}): {result.reason(failed)}; see {error}")
+        print_failure(result, failed)
     if not result.delivery.complete:
         print_waiting(result.tracker.address, result.delivery)
     for lacking in filter(None, (result.uncopied, result.unmeasured)):
         say(f"stillhouse: {lacking}")
+    uri = result.plan.study.tracking.uri or result.store.tracking_uri
+    print_commands("MLflow:", shlex.join(["mlflow", "ui", "--backend-store-uri", uri]))
+    print_next(*commands_with_results(result.plan, results, arguments))
+
+
+def print_failure(result: "RunResult", failed: "TrialResult") -> None:
+    """Print which trial failed and why, and the command that shows more."""
+    from orchestrator.reports.study_report import say
+    from trainers.schema.record import ERROR
+
+    say(f"failed:  {failed.id} ({failed.name} seed={failed.seed}): {result.reason(failed)}", "failed")
+    error = result.store.trial_dir(failed.id) / ERROR
+    if error.exists():
+        print_commands("", shlex.join(["cat", str(error)]))

@@ -20,14 +20,22 @@ log = logging.getLogger(__name__)
 
 def require_runnable(plan: Plan) -> None:
     """Raise when the study is wrong, when its data is not here, or when a trial fits nowhere."""
+    error = obstacle(plan)
+    if error is not None:
+        raise error
+
+
+def obstacle(plan: Plan) -> StudyErrors | UserError | None:
+    """Return the error with which ``run`` would refuse the plan, ``None`` where it can run here."""
     errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
-        raise StudyErrors(errors)
+        return StudyErrors(errors)
     later = (*needed_urls(plan.study).values(), "scaling")  # weights are fetched below, room is looked at next
     if any(finding.level == "missing" and not finding.where.endswith(later) for finding in plan.findings):
-        raise UserError("provide the missing files listed above before running the study")
+        return UserError("provide the missing files listed above before running the study")
     if plan.resources.concurrent == 0:
-        raise UserError("no trial fits on this machine: lower scaling, or pass --address of a larger cluster")
+        return UserError("no trial fits on this machine: lower scaling, or pass --address of a larger cluster")
+    return None
 
 
 def require_fitting(loaded: LoadedStudy, plan: Plan) -> None:

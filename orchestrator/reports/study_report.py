@@ -4,20 +4,19 @@ import sys
 from typing import Any
 
 from orchestrator.core.json_output import print_json
-from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import has_test_split
 from orchestrator.plan.plan import Plan
+from orchestrator.reports.study_end import end_lines
 from orchestrator.reports.table import print_results
+from orchestrator.reports.terminal_table import print_sentence
 from orchestrator.reports.test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.timeline import timeline_lines, timelines_json
-from orchestrator.results.metric_names import AP
 from orchestrator.results.result import TrialResult
-from orchestrator.results.summary import best_student, summarise, summary_json
+from orchestrator.results.summary import summarise, summary_json
 from orchestrator.tracking.flusher import Delivery
 from orchestrator.tracking.reading import read_study
-from trainers.schema.record import SELECTION_METRIC
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
@@ -46,9 +45,10 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     return {**study, "trials": trials, **summary_json(results), **test}
 
 
-def print_best(results: list[TrialResult]) -> None:
-    """Print the best student and the location of its weights."""
-    say(_best_line(best_student(results)))
+def print_best(plan: Plan, results: list[TrialResult]) -> None:
+    """Print the best student, the location of its weights, and its gain over the student alone."""
+    for line in end_lines(results, plan.study.search.seeds):
+        say(line)
 
 
 def print_waiting(address: str, delivery: Delivery) -> None:
@@ -58,13 +58,6 @@ def print_waiting(address: str, delivery: Delivery) -> None:
     say("         stillhouse sync STUDY with the options of this run delivers them, and so does the next run")
 
 
-def say(line: str) -> None:
-    """Print one line about the study on stderr."""
-    print(printable(redacted(line)), file=sys.stderr)
-
-
-def _best_line(best: TrialResult | None) -> str:
-    if best is None:
-        return "best:    no finished student has been evaluated"
-    score = 100 * best.metrics[SELECTION_METRIC]
-    return f"best:    {best.name} seed={best.seed} (trial {best.id}): {AP} {score:.1f}, {best.checkpoint}"
+def say(line: str, state: str | None = None) -> None:
+    """Print one sentence about the study on stderr, its first word in the colour of ``state``."""
+    print_sentence(redacted(line), sys.stderr, state)

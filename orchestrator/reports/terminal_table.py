@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from orchestrator.core.printable import printable
-from orchestrator.core.terminal import painted, width_of
+from orchestrator.core.terminal import painted, painted_as, width_of
 from orchestrator.reports.fitting import GAP, FittedTable, TableColumn, fit, paragraph
 
 ELSEWHERE = "a wider terminal or --json"
@@ -29,10 +29,11 @@ def print_table(
         print_sentence(f"left out here: {', '.join(table.left_out)}; see {elsewhere}", stream)
 
 
-def print_sentence(text: str, stream: TextIO | None = None) -> None:
-    """Print a sentence, folded between words on a terminal."""
+def print_sentence(text: str, stream: TextIO | None = None, state: str | None = None) -> None:
+    """Print a sentence, folded between words on a terminal, its first word in the colour of ``state``."""
     stream = stream or sys.stdout
-    print(paragraph(printable(text), width_of(stream)), file=stream)
+    first, space, rest = paragraph(printable(text), width_of(stream)).partition(" ")
+    print(f"{painted_as(state, first, stream) if state else first}{space}{rest}", file=stream)
 
 
 def _text(table: FittedTable, cells: Sequence[str], stream: TextIO) -> str:

@@ -13,7 +13,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.predict import run_here, subjects_in
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample, sample_of
-from orchestrator.results.summary import Summary, best_student, summarise
+from orchestrator.results.summary import Summary, row_of_best, summarise
 from trainers.schema.error_text import last_line
 from trainers.schema.record import SELECTION_METRIC
 
@@ -93,12 +93,10 @@ def test_json(rows: Sequence[TestRow]) -> list[dict[str, Any]]:
 
 def _chosen(results: Sequence[TrialResult]) -> list[Summary]:
     """Return the row of the student alone, where there is one, and that of the best student."""
-    best = best_student(results)
-    summaries = summarise(results)
-    mine = next((found for found in summaries if best is not None and best in found.row.trials), None)
+    mine = row_of_best(results)
     if mine is None:
         return []
-    alone = [found for found in summaries if mine.baseline is not None and found.row is mine.baseline]
+    alone = [found for found in summarise(results) if mine.baseline is not None and found.row == mine.baseline]
     return [*alone, mine]
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Generic, Literal, TypeVar
 
 from orchestrator.results.comparability import Comparable, without_repeats
-from orchestrator.results.ranking import pooled, ranks
+from orchestrator.results.ranking import Pooled, pooled, ranks
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import Trial, counts
 from trainers.schema.record import SELECTION_METRIC
@@ -70,8 +70,8 @@ class RankedRow(Generic[T]):
     """Hold a row with all that follows from comparing it within its group.
 
     ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (a fraction),
-    ``rank`` 1 for the best, ``interval`` the 95 % confidence interval of the mean. Each is ``None`` where it is not
-    known; a row without a trial that counts has none of them.
+    ``rank`` 1 for the best, ``interval`` the 95 % confidence interval of the mean, ``gain_margin`` half of the gain's.
+    Each is ``None`` where it is not known; a row without a trial that counts has none of them.
     """
 
     row: Row[T]
@@ -79,6 +79,14 @@ class RankedRow(Generic[T]):
     baseline: Row[T] | None = None
     rank: int | None = None
     interval: tuple[float, float] | None = None
+    gain_margin: float | None = None
+
+    @property
+    def gain_interval(self) -> tuple[float, float] | None:
+        """Return the 95 % confidence interval of the gain."""
+        if self.gain is None or self.gain_margin is None:
+            return None
+        return self.gain - self.gain_margin, self.gain + self.gain_margin
 
     @property
     def gain(self) -> float | None:
@@ -98,13 +106,7 @@ def ranked_rows(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[Ra
     common, places = pooled(samples), ranks(samples)
     ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
     baselines = [row for row in rows if row.kind == "baseline"]
-    return [
-        RankedRow(
-            row, group.id, baseline_of(row, baselines), ranked.get(id(row)),
-            common.interval(row.score) if common and row.score and row.kind != "teacher" else None,
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_compared(row, group.id, baseline_of(row, baselines), ranked.get(id(row)), common) for row in rows]
 
 
 def baseline_of(row: Row[T], baselines: Sequence[Row[T]]) -> Row[T] | None:
@@ -131,6 +133,15 @@ def identity_of(trial: Trial) -> object:
     """Return the settings that tell a trial's row from others of its group."""
     settings = tuple(sorted((k, v) for k, v in trial.settings.items() if not k.startswith(NOT_IDENTITY)))
     return settings or trial.id
+
+
+def _compared(
+    row: Row[T], group: str, baseline: Row[T] | None, rank: int | None, common: Pooled | None
+) -> RankedRow[T]:
+    own, alone = None if row.kind == "teacher" else row.score, baseline.score if baseline else None
+    interval = common.interval(own) if common and own else None
+    margin = common.margin(own, alone) if common and own and alone else None
+    return RankedRow(row, group, baseline, rank, interval, margin)
 
 
 def _rows(kind: RowKind, trials: Sequence[T], metric: str) -> list[Row[T]]:

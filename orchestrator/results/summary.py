@@ -61,6 +61,12 @@ def best_student(results: Sequence[TrialResult]) -> TrialResult | None:
     return best_of(results)
 
 
+def row_of_best(results: Sequence[TrialResult]) -> Summary | None:
+    """Return the row of the best student, compared."""
+    best = best_student(results)
+    return next((found for found in summarise(results) if best is not None and best in found.row.trials), None)
+
+
 def lacks_best(results: Sequence[TrialResult]) -> str:
     """Return why a study has no best student, and the remedy."""
     measured = Counter(state_of(trial) for trial in results if trial.role != "teacher" and trial.best)
@@ -134,4 +140,5 @@ def _row_json(summary: Summary) -> dict[str, Any]:
         "rank": summary.rank,
         "interval": list(summary.interval) if summary.interval else None,
         "cost": cost_json(row.first.cost),
+        "vs_none_interval": list(summary.gain_interval) if summary.gain_interval else None,
     }

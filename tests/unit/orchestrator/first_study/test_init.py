@@ -41,7 +41,7 @@ def test_the_written_study_is_right_and_reads_the_same_boxes(
     LAYOUTS[name][0](tmp_path / "parts")
     monkeypatch.chdir(tmp_path)
     assert main(["init", "parts"]) == 0
-    assert "next: stillhouse check study.yaml" in capsys.readouterr().out
+    assert capsys.readouterr().err == "next:    stillhouse check study.yaml\n"
     loaded = load_study("study.yaml")
     assert not [item for item in check_study(loaded) if item.level in ("error", "missing")]
     dataset = loaded.study.dataset

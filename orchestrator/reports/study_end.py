@@ -1,0 +1,50 @@
+"""Say how a study ended: the best student, its gain over the student alone, and the next commands' subject."""
+
+import shlex
+from collections.abc import Sequence
+
+from orchestrator.results.metric_names import AP
+from orchestrator.results.result import TrialResult
+from orchestrator.results.summary import Summary, best_student, row_of_best
+from trainers.schema.record import SELECTION_METRIC
+
+ENOUGH = 3  # seeds that say something
+
+
+def end_lines(results: Sequence[TrialResult], seeds: Sequence[int]) -> list[str]:
+    """Return the lines about the best student and its gain; ``seeds`` are those of the study."""
+    best, row = best_student(results), row_of_best(results)
+    if best is None or row is None:
+        return ["best:    no finished student has been evaluated"]
+    score = 100 * best.metrics[SELECTION_METRIC]
+    found = f"best:    {best.name} seed={best.seed} (trial {best.id}): {AP} {score:.1f}, {best.checkpoint}"
+    return [found, f"gain:    {gain_sentence(row, seeds)}"]
+
+
+def gain_sentence(row: Summary, seeds: Sequence[int]) -> str:
+    """Return the gain of the best student's row over the student alone: mean, 95 % interval and numbers of seeds."""
+    if row.row.kind == "baseline":
+        return f"none; the best student is one trained alone{_more(row, seeds)}"
+    if row.gain is None or row.baseline is None:
+        return "unknown; no student trained alone has finished, see search.baseline"
+    gain = f"{100 * row.gain:+.1f} {AP} over none"
+    if row.gain_interval is None:
+        return f"{gain}{_more(row, seeds)}"
+    low, high = row.gain_interval
+    undecided = "; it holds 0: undecided" if low <= 0 <= high else ""
+    return f"{gain} ({_seeds(row)}), 95 % interval {100 * low:+.1f} to {100 * high:+.1f}{undecided}"
+
+
+def _seeds(row: Summary) -> str:
+    own, alone = (len(one.counted) if one else 0 for one in (row.row, row.baseline))
+    return f"{own} seed{'' if own == 1 else 's'}{' each' if own == alone else f' against {alone}'}"
+
+
+def _more(row: Summary, seeds: Sequence[int]) -> str:
+    """Return the remedy where no point has been repeated: nothing is known of the spread then."""
+    if row.interval is not None:
+        return ""
+    if len(seeds) > 1:
+        return "; only one seed of each has finished, which says nothing"
+    more = ",".join(str(seeds[0] + number) for number in range(ENOUGH))
+    return f"; one seed says nothing: add --set {shlex.quote(f'search.seeds=[{more}]')}"
