@@ -125,7 +125,7 @@ class Study:
         place.prepare()
         ray_environment.prepare(address)
         with writing(place), lines_shown() if progress else nullcontext():
-            watching = _bars if progress else None
+            watching = _bars(place) if progress else None
             return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured))
 
     def results(self, store: str | Path | None = None) -> "StudyResults":
@@ -204,8 +204,8 @@ def _keys_of(name: str, section: BaseModel | None) -> list[tuple[str, str]]:
     return [(f"{name}.{key}", inline(value)) for key, value in given.items()]
 
 
-def _bars(plan: Plan) -> "Progress":
-    """Return progress bars; the drawing library is loaded on demand."""
-    from orchestrator.reports.progress import Progress
+def _bars(store: Store) -> "Callable[[Plan], Progress]":
+    """Return a function that makes progress bars; the drawing library is loaded on demand."""
+    from orchestrator.reports.progress import progress_in
 
-    return Progress(plan)
+    return progress_in(store)

@@ -17,7 +17,7 @@ LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contr
 FOLDERS = frozenset(LONGEST_FIRST)
 SHARED = {  # fixtures of a session that cost seconds, and the files of the tests that use them
     "local_ray": r"tests/ray/test_(sweep|search|cohorts|search_cohorts|worker_groups)\.py",
-    "ran": r"tests/e2e/(dashboard/|test_study\.py)",
+    "ran": r"tests/e2e/(dashboard/|test_(study|terminal)\.py)",
     "gloo_pair": r"tests/processes/test_\w+_(workers|group)\.py",
 }
 

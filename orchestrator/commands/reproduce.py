@@ -267,9 +267,10 @@ def machine_at(address: str | None) -> "Machine | None":
 def runner(store: "Store", arguments: argparse.Namespace) -> "PlanRunner":
     """Return a function that runs one plan as ``run`` does, in a Ray instance that stays up for the next one."""
     from orchestrator.execution.study_run import RunSettings, run_to_end
-    from orchestrator.reports.progress import Progress
+    from orchestrator.reports.progress import progress_in
 
-    settings = RunSettings(arguments.address, tracker_wait_s=arguments.tracker_wait, watching=Progress)
+    watching = progress_in(store)
+    settings = RunSettings(arguments.address, tracker_wait_s=arguments.tracker_wait, watching=watching)
     return lambda plan: run_to_end(plan, store, settings, keep_ray=True).delivery.complete
 
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.api import Study
@@ -20,6 +21,7 @@ from orchestrator.commands.common import (
     add_tracker_wait,
     add_workers,
     load,
+    store_of,
 )
 from orchestrator.commands.repeat import commands_with_results, print_commands, print_next
 from orchestrator.core.durations import duration
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
     try:
         result = study.run(
             arguments.store, address=arguments.address, mirror=arguments.mirror, tracker_wait_s=arguments.tracker_wait,
-            progress=True, on_plan=print_notes,
+            progress=True, on_plan=partial(print_start, arguments=arguments),
         )  # fmt: skip
     except RunInterrupted as stop:  # every trial has saved its state: what there is by now is worth a table
         from orchestrator.reports.study_report import print_all
@@ -76,9 +78,21 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
     return result.outcome
 
 
-def print_notes(plan: Plan) -> None:
-    """Print a plan's warnings and notes; errors end the command elsewhere."""
+def print_start(plan: Plan, arguments: argparse.Namespace) -> None:
+    """Print a plan's warnings and notes, and its size; errors end the command elsewhere."""
+    from orchestrator.execution.prepare import obstacle
+    from orchestrator.plan.forecast import forecast, total_line
+    from orchestrator.plan.rates import known_rates
+    from orchestrator.reports.plan_table import plan_sentence
+    from orchestrator.reports.study_report import say
+
     print_findings((finding for finding in plan.findings if finding.level != "error"), sys.stderr)
+    if obstacle(plan) is not None:
+        return
+    say(f"plan:    {plan_sentence(plan)}")
+    rates = known_rates(store_of(arguments).rates)
+    if expected := forecast(plan, rates):
+        say(f"         {total_line(plan, expected, rates)}")
 
 
 def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from orchestrator.core.printable import printable_lines
 from orchestrator.core.redact import redacted
@@ -19,9 +20,18 @@ class PlainFormatter(logging.Formatter):
         return printable_lines(redacted(super().format(record)))
 
 
+class PresentStderr(logging.StreamHandler[TextIO]):
+    """Write records to the present ``sys.stderr``: progress bars put themselves in its place while they are drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def plain_handler() -> logging.Handler:
     """Return a handler that writes plain lines to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PresentStderr()
     handler.setFormatter(PlainFormatter("%(message)s"))
     return handler
 

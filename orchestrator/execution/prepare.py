@@ -50,6 +50,7 @@ def cluster_at(address: str) -> Machine:
     from orchestrator.core import ray_environment
 
     ray_environment.prepare(address)
+    log.info("connecting to Ray at %s", address)
     from orchestrator.execution.ray_cluster import cluster, start_ray
 
     start_ray(address)

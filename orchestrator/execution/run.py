@@ -10,6 +10,7 @@ from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_ray
 from orchestrator.execution.record_costs import record_costs
+from orchestrator.execution.startup import Startup
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
@@ -38,11 +39,13 @@ def run_plan(
     wait_s: float = WAIT_S,
     *,
     keep_ray: bool = False,
+    startup: Startup | None = None,
 ) -> Delivery:
     """Train the plan's remaining trials and copy all results to MLflow, also when the run ends early.
 
     Return the delivery. Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does
-    not answer. ``keep_ray`` leaves Ray up for another plan; the caller stops it. Raises ``OperationError`` when the
+    not answer. ``keep_ray`` leaves Ray up for another plan; the caller stops it. ``startup`` announces
+    the start of Ray, unless it is up. Raises ``OperationError`` when the
     teacher fails; a failed student is an outcome, not an error.
     """
     pending = to_train(map(refreshed, plan.trials))
@@ -64,6 +67,7 @@ def run_plan(
                 address,
                 interruption or Interruption(),
                 keep_ray,
+                startup or Startup(),
             )
         for trial in plan.trials:
             if (
@@ -102,12 +106,15 @@ def _train(
     address: str | None,
     interruption: Interruption,
     keep_ray: bool,
+    startup: Startup,
 ) -> None:
     plan = sweep.plan
     for trial in pending:
         (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
     try:
-        start_ray(address)
+        with startup.part("starting it"):
+            start_ray(address)
+        startup.done()
         with watched_ray():
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)

@@ -14,8 +14,11 @@ from orchestrator.core.store import Store
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
+from orchestrator.execution.startup import Startup, ray_is_up
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.test_scores import read_scores
+from orchestrator.plan.totals import further, to_train
+from orchestrator.plan.trial import refreshed
 from orchestrator.results.result_table import ResultTable
 from trainers.schema.record import read_outcome
 
@@ -146,19 +149,24 @@ def _measured(result: RunResult, settings: RunSettings) -> RunResult:
 def _trained(
     plan: Plan, store: Store, settings: RunSettings, copiers: "Sequence[Watcher]", *, keep_ray: bool
 ) -> RunResult:
-    from orchestrator.tracking.flusher import Delivery
-    from orchestrator.tracking.tracker import Tracker
+    startup = Startup()
+    needs_ray = bool(to_train(map(refreshed, plan.trials)) or further(plan))
+    needs_ray = needs_ray and not ray_is_up()
+    with startup.part("MLflow", "opening MLflow" if needs_ray else ""):
+        from orchestrator.tracking.flusher import Delivery
+        from orchestrator.tracking.tracker import Tracker
 
-    tracker, interruption = Tracker(plan, store), Interruption()
-    require_tracker(tracker)
-    from orchestrator.execution.run import run_plan
+        tracker, interruption = Tracker(plan, store), Interruption()
+        require_tracker(tracker)
+    with startup.part("loading Ray", "starting Ray" if needs_ray else ""):
+        from orchestrator.execution.run import run_plan
 
     try:
         with contextlib.ExitStack() as stack:
             watchers = [stack.enter_context(settings.watching(plan))] if settings.watching else []
             delivery = run_plan(
                 plan, store, tracker, [*watchers, *copiers], settings.address, interruption, settings.tracker_wait_s,
-                keep_ray=keep_ray,
+                keep_ray=keep_ray, startup=startup if needs_ray else None,
             )  # fmt: skip
     except KeyboardInterrupt:
         if not interruption.asked:

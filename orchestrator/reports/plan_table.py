@@ -1,6 +1,7 @@
 """Show a plan to people and to machines."""
 
 import sys
+from collections import Counter
 from typing import Any
 
 from orchestrator.core.findings import print_findings
@@ -44,6 +45,13 @@ def describe_size(plan: Plan) -> str:
     known, most = len(plan.trials), totals(plan).trials
     counted = f"{known} trial{'' if known == 1 else 's'}"
     return counted if known == most else f"{counted} by now, at most {most}"
+
+
+def plan_sentence(plan: Plan) -> str:
+    """Return the plan in one sentence: how many trials, in which states, and what each of them gets."""
+    states = Counter(trial.status for trial in plan.trials)
+    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{describe_size(plan)} ({counted}); {describe_resources(plan.resources)}"
 
 
 def describe_resources(granted: Resources) -> str:

@@ -1,37 +1,56 @@
-"""Show how far each trial is: bars with time left on a terminal, one line an epoch elsewhere."""
+"""Show how far a study is: bars and the time left on a terminal, one line an epoch elsewhere, one when a trial ends."""
 
 import json
 import logging
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
+from rich.text import Text
 
+from orchestrator.core.durations import duration
+from orchestrator.core.store import Store
+from orchestrator.core.terminal import painted
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.rates import known_rates
+from orchestrator.plan.time_left import TimeLeft
+from orchestrator.plan.totals import is_upper_bound
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import AP
+from orchestrator.study.space import is_open
 from orchestrator.tracking.names import run_name
-from trainers.schema.record import PROGRESS, SELECTION_METRIC
+from trainers.schema.record import PROGRESS, SELECTION_METRIC, best_record, read_history, read_outcome
+from trainers.schema.status import is_over
+from trainers.schema.stop import stop_requested
 
 log = logging.getLogger(__name__)
-REFRESH_S = 1.0
+REFRESH_S, ESTIMATE_S = 1.0, 5.0
+NAMES, LONGEST_NAME = 0.4, 60  # a bar's name: its part of the terminal's width, and its most columns
 
 
 class Progress:
-    """Watch trials; as a context manager it owns the bars and the thread that reads trials' progress files."""
+    """Watch trials; as a context manager it owns the bars and the thread that reads trials' progress files.
 
-    def __init__(self, plan: Plan) -> None:
+    ``rates`` are those of the store, in seconds a step, for the time left.
+    """
+
+    def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]] | None = None) -> None:
         self._trials = {trial.id: trial for trial in plan.trials}
         self._running: dict[str, TaskID] = {}
-        self._terminal = sys.stderr.isatty()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[score]}"))
-        self._bars = Bars(*columns, *times, console=Console(stderr=True), disable=not self._terminal)
-        self._left = threading.Event()
+        self._stream, self._terminal = sys.stderr, sys.stderr.isatty()
+        self._began, self._bound = time.monotonic(), "at most " if is_open(plan.study.search) else ""
+        self._over = {trial.id for trial in plan.trials if is_over(trial.status)}
+        self._left, self._about = TimeLeft(plan, rates or {}), "at most" if is_upper_bound(plan) else "about"
+        self._estimate: tuple[float, float] | None = None  # seconds left, and when that was
+        self._bars = StudyBars(self, disable=not self._terminal)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> "Progress":
@@ -40,7 +59,7 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._left.set()
+        self._closing.set()
         self._thread.join()
         self._bars.stop()
 
@@ -53,43 +72,124 @@ class Progress:
         if trial_id in self._running:
             return
         trial = self._trials[trial_id]
-        self._say(f"{trial_id}  {run_name(trial)}: started")
-        total = trial.estimate.steps
-        self._running[trial_id] = self._bars.add_task(run_name(trial), total=total, score="")
+        self._log(f"{trial_id}  {run_name(trial)}: started")
+        self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Show the newest AP."""
         trial = self._trials[trial_id]
         score = result.get(SELECTION_METRIC)
         text = "" if score is None else f"{AP} {100 * score:.1f}"
-        self._say(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
+        self._log(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
         if text and trial_id in self._running:
             self._bars.update(self._running[trial_id], score=text)
 
     def ended(self, trial_id: str) -> None:
-        """Complete the bar."""
+        """Remove the bar, and say how the trial ended."""
+        trial = self._trials[trial_id]
         if trial_id in self._running:
-            task = self._running.pop(trial_id)
-            self._bars.update(task, completed=self._trials[trial_id].estimate.steps)
-
-    def _say(self, line: str) -> None:
-        """Print a line above the bars on a terminal, log it elsewhere."""
+            self._bars.remove_task(self._running.pop(trial_id))
+        if not stop_requested(trial.directory):
+            self._over.add(trial_id)
+        self._guess()
+        line = f"{trial_id}  {run_name(trial)}: {_end_of(trial)} ({self.summary()})"
         if self._terminal:
-            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.console.print(Text.from_ansi(painted(line, self._stream)), highlight=False)
         else:
             log.info(line)
 
+    def summary(self) -> str:
+        """Return how many trials have ended, the time so far, and the time left if it is known."""
+        parts = [f"{len(self._over)} of {self._bound}{self._left.trials} trials", duration(self._elapsed())]
+        if self._estimate is not None:
+            seconds, when = self._estimate
+            parts.append(f"{self._about} {duration(seconds - (time.monotonic() - when))} left")
+        return ", ".join(parts)
+
+    def _log(self, line: str) -> None:
+        """Log a line where there are no bars."""
+        if not self._terminal:
+            log.info(line)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
     def _follow(self) -> None:
-        while not self._left.wait(REFRESH_S):
+        guessed = 0.0
+        while not self._closing.wait(REFRESH_S):
             for trial_id, task in list(self._running.items()):
                 self._advance(self._trials[trial_id], task)
+            if self._terminal and time.monotonic() - guessed > ESTIMATE_S:
+                self._guess()
+                guessed = time.monotonic()
 
     def _advance(self, trial: PlannedTrial, task: TaskID) -> None:
+        if (found := _steps(trial)) is not None and task in self._bars.task_ids:
+            self._bars.update(task, completed=found[0], total=found[1])
+
+    def _guess(self) -> None:
+        """Estimate the time left anew; a trial's damaged file leaves it unknown."""
         try:
-            state = json.loads((trial.directory / PROGRESS).read_text())
-        except (OSError, ValueError):
-            return  # not begun, or just ended
-        self._bars.update(task, completed=state["step"], total=state["last_step"])
+            running = {one: last - done for one in list(self._running) for done, last in _found(self._trials[one])}
+            seconds = self._left.seconds(frozenset(self._over), running)
+        except OSError:
+            seconds = None
+        self._estimate = seconds and (seconds, time.monotonic())
+
+
+def progress_in(store: Store) -> Callable[[Plan], Progress]:
+    """Return a function that shows the progress of a plan in ``store``, with the time left by the store's rates."""
+    return lambda plan: Progress(plan, known_rates(store.rates))
+
+
+class StudyBars(Bars):
+    """Draw a bar for each running trial, and above them one line about the study; names are cut, numbers never."""
+
+    def __init__(self, progress: Progress, *, disable: bool) -> None:
+        self._progress = progress
+        console = Console(stderr=True)
+        name = Column(no_wrap=True, overflow="ellipsis", max_width=min(LONGEST_NAME, int(NAMES * console.width)))
+        number = Column(no_wrap=True, justify="right", min_width=4)
+        super().__init__(
+            TextColumn("{task.description}", markup=False, table_column=name),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%", table_column=number),
+            TimeRemainingColumn(compact=True, table_column=number),
+            TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=7)),
+            console=console,
+            expand=True,
+            disable=disable,
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the study's line and the bars."""
+        yield Text(self._progress.summary(), no_wrap=True, overflow="ellipsis")
+        yield from super().get_renderables()
+
+
+def _steps(trial: PlannedTrial) -> tuple[int, int] | None:
+    """Return the steps that a running trial has made, and its last one; ``None`` before it begins or after it ended."""
+    try:
+        state = json.loads((trial.directory / PROGRESS).read_text())
+        return int(state["step"]), int(state["last_step"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _found(trial: PlannedTrial) -> list[tuple[int, int]]:
+    steps = _steps(trial)
+    return [] if steps is None else [steps]
+
+
+def _end_of(trial: PlannedTrial) -> str:
+    """Return how a trial ended, with the AP of its best epoch; one without an outcome was stopped."""
+    try:
+        outcome, best = read_outcome(trial.directory), best_record(read_history(trial.directory))
+    except OSError:
+        return "ended"
+    score = f", {AP} {100 * best.metrics[SELECTION_METRIC]:.1f}" if best else ""
+    reason = f": {outcome.reason}" if outcome and outcome.status == "failed" else ""
+    return f"{outcome.status if outcome else 'stopped'}{reason}{score}"
 
 
 def _of(epoch: int, trial: PlannedTrial) -> str:

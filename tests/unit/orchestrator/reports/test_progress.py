@@ -1,0 +1,119 @@
+"""Progress is a line an epoch in a log, and bars with one line a trial on a terminal."""
+
+import io
+import logging
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.plan.plan import Plan
+from orchestrator.reports.progress import Progress
+from tests.unit.orchestrator.plan.test_time_left import report
+from tests.unit.orchestrator.planning import STUDIES, plan_file, teacher_of
+from tests.unit.orchestrator.reports.pretended import PretendedTerminal
+from trainers.schema.atomic import write_text
+from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.stop import request_stop
+
+LONG = "search.space={method.alpha1: [0.123456789], method.alpha2: [2.5], schedule.lr: [0.0123456789]}"
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_file(STUDIES / "quickstart.yaml", "search.cohort=1", LONG, store=tmp_path / "store")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], PretendedTerminal]:
+    """Return a function that puts a terminal in the place of stderr; pytest has its own there before a test begins."""
+
+    def put() -> PretendedTerminal:
+        stream = PretendedTerminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("NO_COLOR", "1")
+        return stream
+
+    return put
+
+
+def run_through(progress: Progress, plan: Plan) -> None:
+    """Send the events of a teacher of one epoch that ends with 32.1 AP."""
+    teacher = teacher_of(plan)
+    progress.started(teacher.id)
+    progress.reported(teacher.id, {"epoch": 1, SELECTION_METRIC: 0.321})
+    report(teacher, 80, 0.1)
+    record = Record(epoch=1, step=80, metrics={SELECTION_METRIC: 0.321}, timing={"time/train_s": 8.0})
+    write_text(teacher.directory / HISTORY, to_lines([record]))
+    write_outcome(teacher.directory, Outcome("finished"))
+    progress.ended(teacher.id)
+
+
+def test_a_log_gets_a_line_for_the_start_each_epoch_and_the_end(plan, caplog, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with caplog.at_level(logging.INFO):
+        run_through(Progress(plan), plan)
+    name = f"{teacher_of(plan).id}  teacher-{teacher_of(plan).id[:6]}"
+    assert caplog.messages == [
+        f"{name}: started",
+        f"{name}: epoch 1/8 AP 32.1",
+        f"{name}: finished, AP 32.1 (1 of 3 trials, 0 s)",
+    ]
+
+
+def test_a_terminal_gets_one_line_when_a_trial_ends(plan, terminal, caplog):
+    screen = terminal()
+    with caplog.at_level(logging.INFO):
+        run_through(Progress(plan), plan)
+    assert caplog.messages == []
+    lines = screen.getvalue().split("\n")
+    assert re.fullmatch(r"\w{12}  teacher-\w{6}: finished, AP 32\.1 \(1 of 3 trials, 0 s\)", lines[0])
+
+
+def test_a_failure_is_told_with_its_reason_and_a_stop_is_no_end(plan, terminal):
+    screen = terminal()
+    failed, stopped = plan.students
+    progress = Progress(plan)
+    for trial in (failed, stopped):
+        progress.started(trial.id)
+        trial.directory.mkdir(parents=True)
+    write_outcome(failed.directory, Outcome("failed", "the loss is not finite"))
+    progress.ended(failed.id)
+    request_stop(stopped.directory)
+    progress.ended(stopped.id)
+    text = " ".join(screen.getvalue().split())
+    assert ": failed: the loss is not finite (1 of 3 trials" in text
+    assert ": stopped (1 of 3 trials" in text
+
+
+def test_the_time_left_appears_once_it_is_known(plan, terminal):
+    terminal()
+    progress = Progress(plan)
+    run_through(progress, plan)
+    assert "left" not in progress.summary()
+    for student in plan.students:
+        report(student, 240, 0.5)
+    progress.ended(plan.students[0].id)
+    assert re.search(r"2 of 3 trials, 0 s, about 2 min left$", progress.summary())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_bars_keep_numbers_whole_and_cut_names(plan, terminal, width, monkeypatch):
+    terminal()
+    monkeypatch.setenv("COLUMNS", str(width))
+    progress = Progress(plan)
+    for trial in plan.students:
+        progress.started(trial.id)
+        progress.reported(trial.id, {"epoch": 1, SELECTION_METRIC: 0.321})
+    shown = io.StringIO()
+    console = Console(file=shown, width=width)
+    for part in progress._bars.get_renderables():
+        console.print(part)
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+    assert all(line.rstrip().endswith("AP 32.1") and " 0% " in line for line in lines[1:])
+    assert lines[2].startswith("bckd")
