@@ -89,10 +89,10 @@ def print_start(plan: Plan, arguments: argparse.Namespace) -> None:
     print_findings((finding for finding in plan.findings if finding.level != "error"), sys.stderr)
     if obstacle(plan) is not None:
         return
-    say(f"plan:    {plan_sentence(plan)}")
     rates = known_rates(store_of(arguments).rates)
-    if expected := forecast(plan, rates):
-        say(f"         {total_line(plan, expected, rates)}")
+    expected = forecast(plan, rates)
+    left = f"; {total_line(plan, expected, rates)}" if expected else ""
+    say(f"plan:    {plan_sentence(plan)}{left}")
 
 
 def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float) -> None:

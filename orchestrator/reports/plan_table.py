@@ -48,7 +48,7 @@ def describe_size(plan: Plan) -> str:
 
 
 def plan_sentence(plan: Plan) -> str:
-    """Return the plan in one sentence: how many trials, in which states, and what each of them gets."""
+    """Return the plan in one sentence: how many trials, their states, and the resources of each."""
     states = Counter(trial.status for trial in plan.trials)
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     return f"{describe_size(plan)} ({counted}); {describe_resources(plan.resources)}"

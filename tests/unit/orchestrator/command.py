@@ -13,6 +13,8 @@ import pytest
 
 from orchestrator.cli import main
 
+POINTERS = ("plan:  ", "opening MLflow", "best:  ", "gain:  ", "next:  ", "         stillhouse ")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -30,8 +32,8 @@ class Answer:
 
     @property
     def complaints(self) -> list[str]:
-        """Return the lines on stderr."""
-        return self.err.splitlines()
+        """Return the lines on stderr but those that say what is done, how it ended, and what comes next."""
+        return [line for line in self.err.splitlines() if not line.startswith(POINTERS)]
 
 
 def runner(capture: pytest.CaptureFixture[str]) -> Callable[..., Answer]:

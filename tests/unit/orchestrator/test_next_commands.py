@@ -35,7 +35,7 @@ def study(tmp_path: Path) -> Path:
 
 def following(answer: Answer) -> list[str]:
     """Return the words of the one next command, as a shell would take them."""
-    [line] = [line for line in answer.complaints if line.startswith("next:")]
+    [line] = [line for line in answer.err.splitlines() if line.startswith("next:")]
     words = shlex.split(line.removeprefix("next:"))
     assert words.pop(0) == "stillhouse"
     return words
