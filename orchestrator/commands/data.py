@@ -11,6 +11,7 @@ from orchestrator.commands.common import add_json, findings_json
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import print_findings
 from orchestrator.core.json_output import print_json
+from orchestrator.core.terminal import width_of
 
 if TYPE_CHECKING:
     from orchestrator.core.findings import Finding
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--to, --copy-images and --force go with data convert")
     from orchestrator.core.findings import Finding, StudyErrors
     from orchestrator.dataset_check.source import read_dataset
-    from orchestrator.reports.terminal_table import print_sentence
+    from orchestrator.reports.fitting import paragraph
     from trainers.schema import ShapesDataset
 
     section = read_dataset(Path(arguments.study), arguments.sets)
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(_content(report, findings))
     else:
         for line in "\n".join(map(str, report.summaries)).splitlines():
-            print_sentence(line)
+            print(paragraph(line, width_of(sys.stdout)))  # uncut: a dataset may have a thousand classes
         print_findings(findings, sys.stderr)
     return WRONG if report.findings.has_errors else OK
 

@@ -1,4 +1,4 @@
-"""Say how a study ended: the best student, its gain over the student alone, and the next commands' subject."""
+"""Say how a study ended: the best student, and its gain over the student alone."""
 
 import shlex
 from collections.abc import Sequence
