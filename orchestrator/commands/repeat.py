@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import DEFAULT, VARIABLE
+from trainers.schema import ShapesDataset
 
 if TYPE_CHECKING:
     from orchestrator.plan.plan import Plan
@@ -60,7 +61,9 @@ def commands_with_results(
 
 def digest_to_name(plan: "Plan", arguments: argparse.Namespace) -> str | None:
     """Return the digest of the images that ``--images-changed`` took as new ones; drawn images have none."""
-    return getattr(plan.study.dataset, "images_digest", None) if getattr(arguments, "images_changed", False) else None
+    if not getattr(arguments, "images_changed", False) or isinstance(plan.study.dataset, ShapesDataset):
+        return None
+    return plan.study.dataset.images_digest
 
 
 def _dashboard(plan: "Plan", arguments: argparse.Namespace) -> str:

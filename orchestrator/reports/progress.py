@@ -134,7 +134,7 @@ class Progress:
             seconds = self._left.seconds(frozenset(self._over), running)
         except OSError:
             seconds = None
-        self._estimate = seconds and (seconds, time.monotonic())
+        self._estimate = None if seconds is None else (seconds, time.monotonic())
 
 
 def progress_in(store: Store) -> Callable[[Plan], Progress]:
