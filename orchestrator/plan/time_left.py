@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 
+from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import alike, measured
 from orchestrator.plan.totals import further, steps_left
@@ -19,6 +20,8 @@ class TimeLeft:
         self._keys: dict[str, str] = {}
         later = further(plan)
         self._probes = tuple(probe for one in later for probe in one.probes)
+        students = [trial for trial in plan.trials if trial.role == "student"]
+        self._cohort = cohorts(plan, students or probes(plan)).size
         self.trials = len(plan.trials) + sum(one.count for one in later)  # at most
 
     def seconds(self, ended: Collection[str] = (), running: Mapping[str, int] | None = None) -> float | None:
@@ -62,7 +65,7 @@ class TimeLeft:
         """
         if not students:
             return 0.0
-        groups = min(self._plan.resources.concurrent, math.ceil(len(students) / self._plan.study.search.cohort))
+        groups = min(self._plan.resources.concurrent, math.ceil(len(students) / self._cohort))
         return max(sum(students) / max(1, groups), *students)
 
     def _key(self, trial: PlannedTrial) -> str:

@@ -69,6 +69,8 @@ def test_a_cohort_is_one_group(tmp_path):
     for trial in plan.trials:
         report(trial, 80, 0.1)
     assert TimeLeft(plan, {}).seconds({teacher_of(plan).id}) == pytest.approx(5 * 400 * 0.1)
+    chosen = planned(tmp_path, "search.cohort=auto", cpus=2)  # of 3 and 2
+    assert TimeLeft(chosen, {}).seconds({teacher_of(plan).id}) == pytest.approx(5 * 400 * 0.1 / 2)
 
 
 def test_an_open_search_counts_with_all_its_trials(tmp_path):
