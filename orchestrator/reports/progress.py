@@ -54,7 +54,6 @@ class Progress:
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> "Progress":
-        self._bars.start()
         self._thread.start()
         return self
 
@@ -72,6 +71,7 @@ class Progress:
         if trial_id in self._running:
             return
         trial = self._trials[trial_id]
+        self._bars.start()  # not before: a run that trains nothing draws nothing
         self._log(f"{trial_id}  {run_name(trial)}: started")
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
 
@@ -158,6 +158,7 @@ class StudyBars(Bars):
             TextColumn("{task.fields[score]}", table_column=Column(no_wrap=True, min_width=7)),
             console=console,
             expand=True,
+            transient=True,
             disable=disable,
         )
 

@@ -19,6 +19,7 @@ from trainers.schema.atomic import write_text
 from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 from trainers.schema.stop import request_stop
 
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONG = "search.space={method.alpha1: [0.123456789], method.alpha2: [2.5], schedule.lr: [0.0123456789]}"
 
 
@@ -66,37 +67,46 @@ def test_a_log_gets_a_line_for_the_start_each_epoch_and_the_end(plan, caplog, mo
 
 def test_a_terminal_gets_one_line_when_a_trial_ends(plan, terminal, caplog):
     screen = terminal()
-    with caplog.at_level(logging.INFO):
-        run_through(Progress(plan), plan)
+    with caplog.at_level(logging.INFO), Progress(plan) as progress:
+        run_through(progress, plan)
     assert caplog.messages == []
-    lines = screen.getvalue().split("\n")
-    assert re.fullmatch(r"\w{12}  teacher-\w{6}: finished, AP 32\.1 \(1 of 3 trials, 0 s\)", lines[0])
+    lines = [line.split("\r")[-1] for line in ESCAPE.sub("", screen.getvalue()).split("\n")]
+    ends = [line for line in lines if "finished" in line]
+    assert len(ends) == 1
+    assert re.fullmatch(r"\w{12}  teacher-\w{6}: finished, AP 32\.1 \(1 of 3 trials, 0 s\) *", ends[0])
+
+
+def test_a_run_that_trains_nothing_draws_nothing(plan, terminal):
+    screen = terminal()
+    with Progress(plan):
+        pass
+    assert screen.getvalue() == ""
 
 
 def test_a_failure_is_told_with_its_reason_and_a_stop_is_no_end(plan, terminal):
     screen = terminal()
     failed, stopped = plan.students
-    progress = Progress(plan)
-    for trial in (failed, stopped):
-        progress.started(trial.id)
-        trial.directory.mkdir(parents=True)
-    write_outcome(failed.directory, Outcome("failed", "the loss is not finite"))
-    progress.ended(failed.id)
-    request_stop(stopped.directory)
-    progress.ended(stopped.id)
-    text = " ".join(screen.getvalue().split())
+    with Progress(plan) as progress:
+        for trial in (failed, stopped):
+            progress.started(trial.id)
+            trial.directory.mkdir(parents=True)
+        write_outcome(failed.directory, Outcome("failed", "the loss is not finite"))
+        progress.ended(failed.id)
+        request_stop(stopped.directory)
+        progress.ended(stopped.id)
+    text = " ".join(ESCAPE.sub("", screen.getvalue()).split())
     assert ": failed: the loss is not finite (1 of 3 trials" in text
     assert ": stopped (1 of 3 trials" in text
 
 
 def test_the_time_left_appears_once_it_is_known(plan, terminal):
     terminal()
-    progress = Progress(plan)
-    run_through(progress, plan)
-    assert "left" not in progress.summary()
-    for student in plan.students:
-        report(student, 240, 0.5)
-    progress.ended(plan.students[0].id)
+    with Progress(plan) as progress:
+        run_through(progress, plan)
+        assert "left" not in progress.summary()
+        for student in plan.students:
+            report(student, 240, 0.5)
+        progress.ended(plan.students[0].id)
     assert re.search(r"2 of 3 trials, 0 s, about 2 min left$", progress.summary())
 
 
@@ -104,14 +114,14 @@ def test_the_time_left_appears_once_it_is_known(plan, terminal):
 def test_bars_keep_numbers_whole_and_cut_names(plan, terminal, width, monkeypatch):
     terminal()
     monkeypatch.setenv("COLUMNS", str(width))
-    progress = Progress(plan)
-    for trial in plan.students:
-        progress.started(trial.id)
-        progress.reported(trial.id, {"epoch": 1, SELECTION_METRIC: 0.321})
     shown = io.StringIO()
     console = Console(file=shown, width=width)
-    for part in progress._bars.get_renderables():
-        console.print(part)
+    with Progress(plan) as progress:
+        for trial in plan.students:
+            progress.started(trial.id)
+            progress.reported(trial.id, {"epoch": 1, SELECTION_METRIC: 0.321})
+        for part in progress._bars.get_renderables():
+            console.print(part)
     lines = shown.getvalue().splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= width
