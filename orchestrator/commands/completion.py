@@ -40,5 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
         found = BY_METAVAR.get(action.metavar) if isinstance(action.metavar, str) else None
         if found is not None:
             action.complete = found  # type: ignore[attr-defined]  # shtab reads it from the action
-    print(shtab.complete(top, arguments.shell, preamble=PREAMBLE))
+    print(shtab.complete(top, arguments.shell, preamble=PREAMBLE.get(arguments.shell, "")))
     return 0
