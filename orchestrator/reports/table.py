@@ -7,6 +7,7 @@ from typing import TextIO
 from orchestrator.reports.fitting import TableColumn
 from orchestrator.reports.terminal_table import print_table
 from orchestrator.results.amounts import amount_text, gain_text
+from orchestrator.results.detector_costs import TITLES, are_shown, cost_text
 from orchestrator.results.metric_names import AP, VOC_COLUMNS
 from orchestrator.results.summary import Summary, SummaryLine, columns_of, lines_of
 
@@ -15,6 +16,7 @@ ELSEWHERE = "a wider terminal, stillhouse report or --json"
 GIVES_WAY: Mapping[str, int] = MappingProxyType(
     {AP: 0, "AP50": 20, "AP75": 21} | dict.fromkeys(VOC_COLUMNS, 30) | dict.fromkeys(("APs", "APm", "APl"), 40)
 )
+COSTS_GIVE_WAY: Mapping[str, int] = MappingProxyType({"params": 26, "latency": 27, "MACs": 28})  # after VOC and sizes
 
 
 def print_results(summaries: Sequence[Summary], stream: TextIO | None = None) -> None:
@@ -25,11 +27,13 @@ def print_results(summaries: Sequence[Summary], stream: TextIO | None = None) ->
     lines = lines_of(summaries)
     metrics = columns_of(lines)
     is_ranked = any(line.rank for line in lines)
-    print_table(_columns(metrics, is_ranked=is_ranked), [_cells(line, metrics, is_ranked) for line in lines], stream,
-                ELSEWHERE)  # fmt: skip
+    has_costs = are_shown(line.summary.row.first.cost for line in lines)
+    columns = _columns(metrics, is_ranked=is_ranked, has_costs=has_costs)
+    rows = [_cells(line, metrics, is_ranked=is_ranked, has_costs=has_costs) for line in lines]
+    print_table(columns, rows, stream, ELSEWHERE)
 
 
-def _columns(metrics: Mapping[str, str], *, is_ranked: bool) -> list[TableColumn]:
+def _columns(metrics: Mapping[str, str], *, is_ranked: bool, has_costs: bool) -> list[TableColumn]:
     return [
         TableColumn("trial", wraps=True),
         TableColumn("seeds", gives_way=3),
@@ -37,10 +41,11 @@ def _columns(metrics: Mapping[str, str], *, is_ranked: bool) -> list[TableColumn
         *(TableColumn(title, right=True, gives_way=GIVES_WAY.get(title, 0)) for title in metrics),
         TableColumn("vs none", right=True, gives_way=1),
         *([TableColumn("rank", right=True, gives_way=4)] if is_ranked else []),
+        *(TableColumn(title, right=True, gives_way=COSTS_GIVE_WAY[title]) for title in TITLES.values() if has_costs),
     ]
 
 
-def _cells(line: SummaryLine, metrics: Mapping[str, str], is_ranked: bool) -> list[str]:
+def _cells(line: SummaryLine, metrics: Mapping[str, str], *, is_ranked: bool, has_costs: bool) -> list[str]:
     return [
         line.marked_name,
         line.seeds,
@@ -48,4 +53,5 @@ def _cells(line: SummaryLine, metrics: Mapping[str, str], is_ranked: bool) -> li
         *(amount_text(line, metric) for metric in metrics.values()),
         gain_text(line.gain),
         *([str(line.rank or "")] if is_ranked else []),
+        *(cost_text(line.summary.row.first.cost, name) for name in TITLES if has_costs),
     ]

@@ -15,6 +15,7 @@ from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import best_student, summarise, summary_json
 from tests.unit.orchestrator.reports.pretended import PretendedTerminal
+from trainers.schema.costs import DetectorCost
 
 AP, AP50 = COLUMNS["AP"], COLUMNS["AP50"]
 NUMBERS = itertools.count()
@@ -272,3 +273,23 @@ def test_vocs_columns_appear_where_the_dataset_has_them():
     assert header.split()[-6:] == ["VOC", "AP", "VOC", "AP50", "vs", "none"]
     assert with_voc.split()[-3:] == ["52.2", "75.8", "+5.0"]
     assert without.split()[-2:] == ["-", "-"]
+
+
+def test_costs_stand_last_where_detectors_differ_and_give_way_before_the_scores(monkeypatch):
+    small = DetectorCost(parameters=981_500, macs=4_123_000_000, input_size=(96, 96), classes=3)
+    large = DetectorCost(parameters=50_740_000, macs=310_000_000_000, input_size=(96, 96), classes=3)
+    rows = [result(0.3, role="teacher", method="none", cost=large), result(0.2, cost=small)]
+    header, teacher, student = table(rows).splitlines()
+    assert header.split()[-3:] == ["params", "MACs", "latency"]
+    assert (teacher.split()[-5:], student.split()[-5:]) == (
+        ["50.7", "M", "310", "G", "-"],
+        ["982", "k", "4.12", "G", "-"],
+    )
+    assert "params" not in table([rows[1]])  # one form of a detector: nothing to compare
+
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = PretendedTerminal()
+    print_results(summarise(rows), stream)
+    narrow = stream.getvalue().splitlines()[0].split()
+    assert {"AP", "AP50", "AP75", "params"} <= set(narrow)
+    assert "APs" not in narrow
