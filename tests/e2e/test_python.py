@@ -145,15 +145,15 @@ def test_interrupting_the_kernel_leaves_trials_to_go_on_with(kernels: None, tmp_
     try:
         client.wait_for_ready(timeout=120)
         request = client.execute(INTERRUPTED.format(load=BLOCK.findall(PAGE)[0]))
-        said = ""
+        said, is_interrupted = "", False
         while "states:" not in said:
             message = client.get_iopub_msg(timeout=600)
+            assert message["msg_type"] != "error", message["content"]
             if message["parent_header"].get("msg_id") == request and message["msg_type"] == "stream":
                 said += message["content"]["text"]
-                if re.search(r"bckd .*: epoch 1/500", said) and "stopped:" not in said and "sent" not in vars(manager):
-                    manager.interrupt_kernel()
-                    vars(manager)["sent"] = True
-            assert message["msg_type"] != "error", message["content"]
+            if not is_interrupted and re.search(r"bckd .*: epoch 1/500", said):
+                manager.interrupt_kernel()
+                is_interrupted = True
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
