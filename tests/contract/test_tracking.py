@@ -455,7 +455,7 @@ def test_compare_prints_mean_and_spread(plan, store, stillhouse, tmp_path):
     answer = stillhouse("compare", tmp_path / "study.yaml", "--store", store.root, *sets)
     rows = [line.split() for line in answer.out.splitlines()]
     assert (answer.code, answer.complaints) == (0, [])
-    assert [row[:2] for row in rows[1:]] == [["teacher", "0"], ["none", "2"], ["bckd", "alpha2=4.0"]]
+    assert [row[:2] for row in rows[1:]] == [["teacher", "1"], ["none", "2"], ["bckd", "alpha2=4.0"]]
     assert rows[2][4:7] == ["25.0", "±", "7.1"]
     assert rows[3][-2:] == ["+15.0", "1"]  # the rank comes last
 
