@@ -32,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"ok": not failed, "checks": [dict(vars(check)) for check in checks]})
     else:
-        columns = (TableColumn("", states=True), TableColumn(""), TableColumn("", wraps=True))
+        columns = (TableColumn("", states=True), TableColumn(""), TableColumn("", wraps=True, whole=True))
         print_table(columns, [(check.level, check.subject, check.message) for check in checks])
     return 1 if failed else 0

@@ -114,5 +114,6 @@ def print_submissions(found: "Iterable[Submission]") -> None:
     from orchestrator.reports.fitting import TableColumn
     from orchestrator.reports.terminal_table import print_table
 
-    columns = (TableColumn(""), TableColumn("", states=True), TableColumn("", wraps=True), TableColumn("", wraps=True))
+    columns = (TableColumn(""), TableColumn("", states=True), TableColumn("", wraps=True),
+               TableColumn("", wraps=True, whole=True))  # fmt: skip
     print_table(columns, [(one.id, str(one.state), one.study, one.reason) for one in found])

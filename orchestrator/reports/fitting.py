@@ -23,6 +23,7 @@ LEAST = 8  # columns of a wrapped cell, where nothing else fits
 class TableColumn:
     """Describe one column. ``right`` aligns to the right, ``wraps`` marks text, ``states`` marks states to be painted.
 
+    ``whole`` is for sentences in the last column: no word is ever broken, so that paths can be copied.
     ``gives_way`` says when the column is left out: 0 never, else the highest number of a table first. Numbers above
     ``WRAPPING`` are details, which are left out before any text is wrapped.
     """
@@ -31,6 +32,7 @@ class TableColumn:
     right: bool = False
     wraps: bool = False
     states: bool = False
+    whole: bool = False
     gives_way: int = 0
 
 
@@ -49,7 +51,7 @@ class FittedTable:
         return [line for row in ([titles] if any(titles) else []) + list(self.rows) for line in self._lines(row)]
 
     def _lines(self, row: Sequence[str]) -> list[list[str]]:
-        cells = [wrapped(text, width) for text, width in zip(row, self.widths, strict=True)]
+        cells = list(map(_folded, row, self.columns, self.widths))
         height = max(map(len, cells))
         padded = [cell + [""] * (height - len(cell)) for cell in cells]
         return [list(map(_aligned, line, self.columns, self.widths)) for line in zip(*padded, strict=True)]
@@ -83,6 +85,10 @@ def wrapped(text: str, width: int) -> list[str]:
     for word in text.split():
         _place(lines, word, width, (_pieces, _parts, lambda part: chop_cells(part, max(1, width - len(INDENT)))))
     return lines
+
+
+def _folded(text: str, column: TableColumn, width: int) -> list[str]:
+    return paragraph(text, width).split("\n") if column.whole else wrapped(text, width)
 
 
 def paragraph(text: str, width: int | None) -> str:

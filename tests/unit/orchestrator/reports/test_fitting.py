@@ -118,6 +118,14 @@ def test_words_are_broken_last_of_all(text, width, lines):
     assert wrapped(text, width) == lines
 
 
+def test_a_column_of_sentences_keeps_its_paths_whole():
+    columns = (TableColumn(""), TableColumn("", wraps=True, whole=True))
+    message = "mmcv operators from /a/very/long/path/that/is/wider/than/the/terminal/ops.py and more"
+    lines = ["  ".join(line).rstrip() for line in fit(columns, [["ok", message]], 40).lines()]
+    assert " ".join(lines).split() == ["ok", *message.split()]
+    assert [len(line) <= 40 for line in lines] == [True, False, True]
+
+
 def test_a_sentence_keeps_its_addresses_whole():
     text = "  will be fetched: https://example.org/" + "long/" * 12 + "file.pth into the cache"
     lines = paragraph(text, 40).splitlines()
