@@ -43,12 +43,13 @@ def predictions_of(
     """Return the files that the page would request, picture by picture, until ``room`` bytes are used."""
     kept = Kept()
     for study in studies:
-        looked = {t["id"]: t["run"] for t in trials if t["study"] == study["id"] and TAG in t["tags"]}
+        runs = set(study["runs"])  # those included that another study has trained
+        looked = [trial["run"] for trial in trials if trial["run"] in runs and TAG in trial["tags"]]
         index = _json(artifacts, study["id"], INDEX) if looked else None
         if isinstance(index, dict):
-            first = {f"{study['id']}/{INDEX}": index} | _boxes(artifacts, looked.values(), SCORES)
+            first = {f"{study['id']}/{INDEX}": index} | _boxes(artifacts, looked, SCORES)
             images = [image for image in index.get("images", []) if isinstance(image, dict)]
-            portions = chain([first], (_image(artifacts, study["id"], image, looked.values()) for image in images))
+            portions = chain([first], (_image(artifacts, study["id"], image, looked) for image in images))
             room = _keep(kept, portions, room, str(study["name"]))
     return kept
 

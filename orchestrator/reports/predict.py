@@ -25,7 +25,7 @@ from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.names import run_name
 from orchestrator.tracking.predictions import find_study, log_predictions
 from orchestrator.tracking.reading import read_study
-from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.runs import find_runs, member_tag
 from orchestrator.tracking.tags import FINGERPRINT
 from trainers.schema import DatasetSpec
 from trainers.schema.predictions import INDEX, Index, Limits, PredictionJob, Subject
@@ -64,7 +64,7 @@ def predict(plan: Plan, store: Store, wanted: Wanted, machine: Machine | None = 
         deleted = study_is_deleted(plan, store, client, plan.fingerprint)
         raise OperationError(deleted or f"study {plan.study.name} {NO_RUN}")
     trials = _chosen(plan, read_study(plan, store).results, wanted.trials)
-    runs = find_runs(client, [trial.id for trial in trials])
+    runs = find_runs(client, [trial.id for trial in trials], member_tag(plan.fingerprint))
     _require_runs(trials, runs)
     index = _show(plan, store, trials, wanted, machine, lambda folder: log_predictions(client, study, runs, folder))
     return Predicted(index, str(study.info.run_id))

@@ -70,7 +70,7 @@ def read_picture(client: MlflowClient, study: Run, picture: Picture) -> bytes:
 
 def read_predictions(client: MlflowClient, trial_id: str, key: str) -> ImagePredictions:
     """Return a trial's detections in an image."""
-    run = find_runs(client, [trial_id]).get(trial_id)
+    run = find_runs(client, [trial_id], PREDICTIONS).get(trial_id)
     if run is None:
         raise OperationError(f"trial {trial_id} has no run in MLflow")
     with _fetched(client, run, f"{FOLDER}/{key}.json") as path:

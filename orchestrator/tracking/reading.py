@@ -16,7 +16,7 @@ from orchestrator.tracking.client import open_results
 from orchestrator.tracking.deciding import Deciding
 from orchestrator.tracking.lacking import FROM_STORE, why_lacking
 from orchestrator.tracking.results import result_of_run, result_on_disk
-from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.runs import find_runs, member_tag
 from trainers.schema.record import DamagedFile
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _read(plan: Plan, store: Store) -> TrialResults:
     begun = [trial for trial in map(refreshed, plan.trials) if trial.status != "new"]
     try:
         client = open_results(plan, store)
-        runs = find_runs(client, [trial.id for trial in plan.trials])
+        runs = find_runs(client, [trial.id for trial in plan.trials], member_tag(plan.fingerprint))
         decided = _decide(plan, runs)
         lacking = why_lacking(plan, store, client, decided.lacking) if decided.lacking else ""
     except (OperationError, UserError) as error:
@@ -74,7 +74,9 @@ def further_in_mlflow(plan: Plan, store: Store) -> list[str]:
     """
     try:
         client = open_results(plan, store)
-        return _decide(plan, find_runs(client, [trial.id for trial in plan.trials])).sentences
+        return _decide(
+            plan, find_runs(client, [trial.id for trial in plan.trials], member_tag(plan.fingerprint))
+        ).sentences
     except (OperationError, UserError):
         return []
 

@@ -17,7 +17,7 @@ from orchestrator.results.settings import searched_settings
 from orchestrator.tracking.cost_tag import cost_of_tag
 from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, TEST_PREFIX, best_points, points_of
 from orchestrator.tracking.names import flat_params
-from orchestrator.tracking.runs import find_runs
+from orchestrator.tracking.runs import find_runs, member_tag
 from orchestrator.tracking.tags import COST, STATUS, TEST_DATA
 from trainers.schema.costs import DetectorCost
 from trainers.schema.record import BEST, read_history, read_outcome, read_status
@@ -25,7 +25,7 @@ from trainers.schema.record import BEST, read_history, read_outcome, read_status
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
     """Return one result a planned trial, in the plan's order; a trial without a run counts as not run."""
-    runs = find_runs(client, [trial.id for trial in plan.trials])
+    runs = find_runs(client, [trial.id for trial in plan.trials], member_tag(plan.fingerprint))
     return [result_of_run(plan, trial, runs.get(trial.id)) for trial in plan.trials]
 
 

@@ -57,13 +57,21 @@ def last_steps(run: Run) -> dict[str, int]:
     return {metric.key: metric.step for metric in run.data.to_proto().metrics}
 
 
-def find_runs(client: MlflowClient, trial_ids: Iterable[str]) -> dict[str, Run]:
-    """Return the run of each of these trials, by trial id: of several, in any experiment, the one that is furthest."""
+def find_runs(client: MlflowClient, trial_ids: Iterable[str], preferred: str = "") -> dict[str, Run]:
+    """Return the run of each of these trials, by trial id: of several, in any experiment, the one that is furthest.
+
+    Studies that share a trial have one run of it in each of their experiments. Of equals the one that carries the tag
+    ``preferred`` is taken, such as ``member_tag`` of the study that asks.
+    """
     wanted = set(trial_ids)
     with plainly():
         experiments = [experiment.experiment_id for experiment in all_experiments(client)]
         runs = list(all_runs(client, experiments, f"tags.`{KIND}` = 'trial'"))
-    return {run.data.tags[TRIAL]: run for run in sorted(runs, key=progress) if run.data.tags.get(TRIAL) in wanted}
+
+    def order(run: Run) -> tuple[tuple[bool, float], bool]:
+        return progress(run), preferred in run.data.tags
+
+    return {run.data.tags[TRIAL]: run for run in sorted(runs, key=order) if run.data.tags.get(TRIAL) in wanted}
 
 
 def progress(run: Run) -> tuple[bool, float]:

@@ -187,3 +187,28 @@ def test_a_figure_of_nothing_is_a_sentence(study, stillhouse, tmp_path):
         answer = stillhouse("figure", *other, "--kind", kind, "--output", tmp_path / "x.png")
         assert (answer.code, len(answer.complaints)) == (1, 1)
         assert words in answer.err
+
+
+def test_a_study_that_shares_its_trials_with_another_experiment_shows_what_they_found(
+    study, client, stillhouse, tmp_path
+):
+    """Each experiment has a run of a trial: that of the study that was looked at gets the detections."""
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.study.load import load_study
+
+    path, store, _ = study
+    own = ("tracking.experiment=second", "name=second", "search.space.method.alpha2=[2.0]")
+    sets = (*SETS, *(word for one in own for word in ("--set", one)))
+    second = make_plan(load_study(path, [*SETS[1:6:2], *own], trust_python=True), store, LAPTOP)
+    sync(second, store)
+    looked = stillhouse("predict", path, *sets, "--images", "2", "--store", store.root)
+    assert looked.code == 0, looked.err
+    page = tmp_path / "page.html"
+    answer = stillhouse("dashboard", "export", page, "--store", store.root, "--study", "second")
+    assert answer.code == 0, answer.err
+    experiment = client.get_experiment_by_name("second").experiment_id
+    runs = [run for run in client.search_runs([experiment]) if "stillhouse.predictions" in run.data.tags]
+    trials = {run.data.tags["stillhouse.trial"]: run.info.run_id for run in runs if "stillhouse.trial" in run.data.tags}
+    assert len(trials) == 3  # the teacher, and the best of none and of bckd
+    assert all(f"{run}/predictions/" in page.read_text(encoding="utf-8") for run in trials.values())
+    assert read_predictions(client, next(iter(trials)), read_index(client, study_run(client, second)).images[0].key)
