@@ -13,8 +13,8 @@ from orchestrator.commands.unknown import COMMANDS as OTHER_COMMANDS
 from orchestrator.core.errors import UserError
 from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.machine import Machine
-from orchestrator.study.inherit import shipped_file
 from orchestrator.study.load import load_study
+from orchestrator.study.shipped import shipped_file
 from orchestrator.submit.identity import key_in
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
@@ -236,7 +236,7 @@ def test_the_plan_as_json(stillhouse, study, tmp_path):
     assert answer.json["study"] == "demo"
     assert re.fullmatch("[0-9a-f]{64}", answer.json["fingerprint"])
     assert {frozenset(trial) for trial in answer.json["trials"]} == {
-        frozenset({"id", "role", "method", "params", "seed", "status", "resources", "estimate"})
+        frozenset({"id", "role", "method", "params", "seed", "status", "resources", "estimate", "cost"})
     }
     assert answer.json["trials"][0] == {
         "id": teacher_of(plan_file(study)).id,
@@ -251,6 +251,7 @@ def test_the_plan_as_json(stillhouse, study, tmp_path):
             "gpus_per_worker": answer.json["trials"][0]["resources"]["gpus_per_worker"],
         },
         "estimate": {"epochs": 12, "steps": 12, "seconds": None},
+        "cost": None,
     }
     assert answer.json["trials"][-1]["params"] == {"method.alpha2": 4.0}
     assert not (tmp_path / "store").exists()

@@ -327,7 +327,7 @@ def test_a_public_start_that_does_not_fit_ends_the_run_once_it_is_fetched(
         torch.save({"a": torch.ones(1)}, here)
 
     monkeypatch.setattr(remote, "fetch", fetch)
-    study = Study(tmp_path / "study.yaml", (), True, loaded(tmp_path, text))
+    study = Study((), True, loaded(tmp_path, text))
     with pytest.raises(StudyErrors, match=r"student\.weights: of another architecture"):
         study.run(tmp_path / "store")
     assert here.exists()
