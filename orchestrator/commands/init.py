@@ -34,9 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.plan.machine import this_machine
 
     target, root = Path(arguments.to), Path(arguments.folder)
+    folder = look_into(root)
     if target.exists() and not arguments.force:
         raise UserError(f"{target} exists: name another file with --to, or add --force")
-    found = recognise(look_into(root))
+    found = recognise(folder)
     contents = contents_of(found, root)
     choices = choose(contents, this_machine())
     text = study_text(arguments.name or name_of(root), _relative(root, target), found, contents, choices)
@@ -45,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from error
     print(printable(_told(found.what, contents.images, contents.names)))
+    for remark in found.remarks:
+        print(printable(f"note: {remark}"))
     print(printable(f"{target}: written"))
     print_next(shlex.join(["stillhouse", "check", str(target)]))
     return 0

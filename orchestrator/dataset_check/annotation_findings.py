@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.data_files import missing_from
 from orchestrator.dataset_check.readings import READABLE, SplitReading, is_too_large, reading
+from orchestrator.dataset_check.summary import empty_images
 from trainers.schema.annotations import FileDataset, SplitName
 from trainers.schema.annotations.kinds import (
     ABSENT_CLASSES,
@@ -83,8 +84,7 @@ def _left_out(found: SplitReading, where: str) -> Iterator[Finding]:
     """Yield content that is left out or repaired; of images without boxes a note, for every trainer leaves them out."""
     counts = found.usage
     if counts.split == "train" and (empty := counts.left_out.get(WITHOUT_BOXES.name)):
-        verb = "has no box and is" if empty == 1 else "have no box and are"
-        yield Finding("note", where, f"{empty} of {counts.images} images {verb} not trained on")
+        yield Finding("note", where, empty_images(empty, counts.images))
     odd = {name: count for name, count in counts.left_out.items() if name != WITHOUT_BOXES.name}
     if odd:
         what = "trained on" if counts.split == "train" else "evaluated"

@@ -5,6 +5,7 @@ from orchestrator.dataset_check.split import CheckedBox, Split
 from trainers.schema.annotations.kinds import BELOW_PIXEL, NO_AREA
 from trainers.schema.annotations.place import told
 
+ROUNDING = 0.1  # pixels by which a box at an image's edge leaves it where its file rounds numbers
 REACHING_OUT = "boxes partly outside of their images"
 
 
@@ -28,7 +29,7 @@ def _message(box: CheckedBox, split: Split) -> str:
 def _check_edges(box: CheckedBox, split: Split, findings: Findings) -> None:
     size = split.images[box.image].size
     x1, y1, x2, y2 = box.corners
-    if size is not None and (x1 < 0 or y1 < 0 or x2 > size[0] or y2 > size[1]):
+    if size is not None and max(-x1, -y1, x2 - size[0], y2 - size[1]) > ROUNDING:
         findings.warning(REACHING_OUT, box.where, f"reaches out: {_place(box, split)}")
 
 

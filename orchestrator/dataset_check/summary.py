@@ -60,14 +60,20 @@ def summarise(split: Split, classes: tuple[str, ...]) -> SplitSummary:
     )
 
 
+def empty_images(empty: int, images: int) -> str:
+    """Say how many of the training images have no box, and the key that trains on them."""
+    verbs = ("has", "is") if empty == 1 else ("have", "are")
+    return (
+        f"{empty} of {images} images {verbs[0]} no box and {verbs[1]} not trained on, unless dataset.keep_empty is true"
+    )
+
+
 def check_counts(summary: SplitSummary, findings: Findings, min_side: int) -> None:
     """Note training images that are legal but not used."""
     where, left_out = f"dataset.{summary.split}", summary.used.left_out
     empty = left_out.get(WITHOUT_BOXES.name, 0)
     if 0 < empty < summary.images:  # where no image has one, an error says why
-        verbs = ("has", "is") if empty == 1 else ("have", "are")
-        message = f"{empty} of {summary.images} images {verbs[0]} no box and {verbs[1]} not trained on"
-        findings.warning("training images without boxes", where, message)
+        findings.warning("training images without boxes", where, empty_images(empty, summary.images))
     if small := left_out.get(SMALL_IMAGES.name):
         inside = left_out.get(IN_SMALL_IMAGES.name, 0)
         have, are, their = ("has", "is", "its") if small == 1 else ("have", "are", "their")

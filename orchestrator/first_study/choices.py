@@ -37,7 +37,7 @@ def choose(contents: Contents, machine: Machine) -> Choices:
     """Return settings that train in minutes on CPUs, and like mmdet's own schedules on GPUs."""
     on_gpu = machine.gpus > 0
     batch = BATCH_OF_GPU if on_gpu else BATCH_OF_CPU
-    images = contents.images["train"] if "val" in contents.images else round(contents.images["train"] * 0.8)
+    images = contents.learned if "val" in contents.images else round(contents.learned * 0.8)
     steps, wanted = max(1, math.ceil(images / batch)), GPU_STEPS if on_gpu else CPU_STEPS
     epochs = _between(FEWEST_EPOCHS, round(wanted / steps), MOST_EPOCHS)
     return Choices(

@@ -15,6 +15,7 @@ from orchestrator.first_study.found import Found
 from orchestrator.first_study.recognise import recognise
 from trainers.schema import DatasetSpec
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, SplitName, read_split
+from trainers.schema.annotations.usage import used_images
 from trainers.schema.annotations.yolo_names import read_names
 from trainers.schema.dataset import source_splits
 from trainers.schema.image_header import read_header
@@ -27,7 +28,8 @@ class Contents:
     """Hold a dataset's class names, with the boxes of each in training and elsewhere, and its images' sizes.
 
     ``names`` are in the order of the files, or of the alphabet. ``image`` is the (width, height) that half of the images
-    do not exceed, ``box`` the median square root of a box's area, in pixels.
+    do not exceed, ``box`` the median square root of a box's area, in pixels. ``learned`` counts the images of training
+    that a study trains on, before they are divided.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Contents:
     image: tuple[int, int]
     box: float
     most: int
+    learned: int
 
 
 def contents_of(found: Found, root: Path) -> Contents:
@@ -60,6 +63,7 @@ def contents_of(found: Found, root: Path) -> Contents:
         images={split: len(part.images) for split, part in splits.items()},
         image=(int(median(size[0] for size in sizes)), int(median(size[1] for size in sizes))) if sizes else (0, 0),
         box=median(box.area**0.5 for box in boxes) if boxes else 0.0,
+        learned=len(used_images(splits["train"], dataset)),
         most=max((sum(not box.ignored for box in image.boxes) for image in images), default=0),
     )
 

@@ -40,6 +40,7 @@ def _dataset(root: str, found: Found, contents: Contents, choices: Choices) -> I
     for key, value in found.section.items():
         yield f"  {key}: {flow(value)}"
     if found.is_divided:
+        yield "  # Add group: folder to it, or group: {before: _frame}, where frames of one video must stay in one split."
         yield line("  split: {val: 0.2, seed: 0}", "a fifth of the images measures AP; every class in equal parts")
     yield line(f"  image_size: {flow(choices.image_size.value)}", choices.image_size.reason)
     if contents.most > 100:

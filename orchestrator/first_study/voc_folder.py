@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from orchestrator.first_study.files import Folder
 from orchestrator.first_study.found import Found
@@ -26,7 +26,8 @@ def find_voc(folder: Folder) -> Found | None:
     listed = dict(_listed(folder, places))
     splits = listed or _by_folder(folder, places)
     settings = {} if _is_pascal(places) else {"first_pixel": 0}
-    return Found("voc", f"Pascal VOC's XML ({', '.join(places)})", dict(splits), settings)
+    remarks = [] if listed else list(_unlabelled(folder, places, splits))
+    return Found("voc", f"Pascal VOC's XML ({', '.join(places)})", dict(splits), settings, remarks)
 
 
 def _is_annotation(folder: Folder, at: str, name: str) -> bool:
@@ -53,6 +54,19 @@ def _listed(folder: Folder, places: list[str]) -> Iterator[tuple[SplitName, list
 def _by_folder(folder: Folder, places: list[str]) -> dict[SplitName, list[dict[str, str]]]:
     named = in_order(by_split(places)) or {"train": places}
     return {split: [_part(folder, at) for at in found] for split, found in named.items()}
+
+
+def _unlabelled(folder: Folder, places: list[str], splits: Mapping[SplitName, list[dict[str, str]]]) -> Iterator[str]:
+    """Say how many images beside the annotations have none: a tool that skips empty images leaves the same as a mistake."""
+    labelled = {name[: -len(XML)] for at in places for name in folder.xml[at]}
+    used = {
+        posixpath.normpath(posixpath.join(part["folder"], part.get("images", STANDARD["images"])))
+        for parts in splits.values()
+        for part in parts
+    }
+    count = sum(len(_stems(folder.images.get(at, [])) - labelled) for at in used)
+    if count:
+        yield f"{count} image{' has' if count == 1 else 's have'} no XML file and {'is' if count == 1 else 'are'} not used."
 
 
 def _part(folder: Folder, at: str) -> dict[str, str]:

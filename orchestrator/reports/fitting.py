@@ -94,15 +94,16 @@ def _folded(text: str, column: TableColumn, width: int) -> list[str]:
 def paragraph(text: str, width: int | None) -> str:
     """Return a sentence in lines that fit a terminal, those after the first indented; as it is without a terminal.
 
-    Words stay whole: addresses and paths can be copied.
+    Words stay whole: addresses and paths can be copied. Spaces between words stay, so labels of several lines align.
     """
     if width is None or cell_len(text) <= width:
         return text
     margin = text[: len(text) - len(text.lstrip())]
     lines = [""]
-    for word in text.split():
-        _place(lines, word, width - len(margin), ())
-    return "\n".join(margin + line for line in lines)
+    for word in re.findall(r"\S+ *", text.strip()):
+        _place(lines, word.rstrip(), width - len(margin), ())
+        lines[-1] += word[len(word.rstrip()) + 1 :]
+    return "\n".join(margin + line.rstrip() for line in lines)
 
 
 def _place(

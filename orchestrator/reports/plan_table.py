@@ -18,6 +18,7 @@ from orchestrator.study.space import is_open
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
 
+ONE_BY_ONE = "cohorts: none, students are trained one by one"
 MOST_COSTS = 6  # detectors whose costs a plan shows
 
 COLUMNS = (
@@ -91,12 +92,14 @@ def describe_cohorts(plan: Plan) -> list[str]:
     apart = f"; apart, because {' and '.join(found.reasons)}" if found.reasons else ""
     if proposed:
         return [_proposed(found.size) + (apart if found.size > 1 else "")]
+    if all(len(group) == 1 for group in found.groups):
+        return [f"{ONE_BY_ONE}{apart}"]
     return [f"cohorts: {len(found.groups)}, of {sizes} students side by side{apart}"]
 
 
 def _proposed(size: int) -> str:
     if size == 1:
-        return "cohorts: none, students are trained one by one"
+        return ONE_BY_ONE
     return f"cohorts: up to {size} students side by side, as they are proposed"
 
 

@@ -32,6 +32,7 @@ from trainers.schema.stop import stop_requested
 
 log = logging.getLogger(__name__)
 REFRESH_S, ESTIMATE_S = 1.0, 5.0
+STOPPING = "stopping: trials save their states after the current step; Ctrl-C again stops at once"
 NAMES, LONGEST_NAME = 0.4, 60  # a bar's name: its part of the terminal's width, and its most columns
 
 
@@ -50,7 +51,7 @@ class Progress:
         self._left, self._about = TimeLeft(plan, rates or {}), "at most" if is_upper_bound(plan) else "about"
         self._estimate: tuple[float, float] | None = None  # seconds left, and when that was
         self._bars = StudyBars(self, disable=not self._terminal)
-        self._closing = threading.Event()
+        self._closing, self._stopping = threading.Event(), False
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
     def __enter__(self) -> "Progress":
@@ -101,7 +102,7 @@ class Progress:
     def summary(self) -> str:
         """Return how many trials have ended, the time so far, and the time left if it is known."""
         parts = [f"{len(self._over)} of {self._bound}{self._left.trials} trials", duration(self._elapsed())]
-        if self._estimate is not None:
+        if self._estimate is not None and len(self._over) < self._left.trials:
             seconds, when = self._estimate
             parts.append(f"{self._about} {duration(seconds - (time.monotonic() - when))} left")
         return ", ".join(parts)
@@ -119,6 +120,7 @@ class Progress:
         while not self._closing.wait(REFRESH_S):
             for trial_id, task in list(self._running.items()):
                 self._advance(self._trials[trial_id], task)
+            self.notice_stop()
             if self._terminal and time.monotonic() - guessed > ESTIMATE_S:
                 self._guess()
                 guessed = time.monotonic()
@@ -126,6 +128,13 @@ class Progress:
     def _advance(self, trial: PlannedTrial, task: TaskID) -> None:
         if (found := _steps(trial)) is not None and task in self._bars.task_ids:
             self._bars.update(task, completed=found[0], total=found[1])
+
+    def notice_stop(self) -> None:
+        """Say once, above the bars, that all running trials were asked to stop: bars are drawn over other messages."""
+        running = [self._trials[one].directory for one in list(self._running)]
+        if self._terminal and running and not self._stopping and all(map(stop_requested, running)):
+            self._stopping = True
+            self._bars.console.print(STOPPING, highlight=False)
 
     def _guess(self) -> None:
         """Estimate the time left anew; a trial's damaged file leaves it unknown."""

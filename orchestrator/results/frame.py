@@ -30,11 +30,13 @@ def trial_frame(results: Sequence[TrialResult]) -> "DataFrame":
 def row_frame(results: Sequence[TrialResult]) -> "DataFrame":
     """Return one line a row of trials that differ in the seed only: ``mean/`` and ``spread/`` of each metric.
 
-    ``n`` is the number of seeds behind the mean, ``vs_none`` the gain over the student alone as a fraction.
+    ``n`` is the number of seeds behind the mean, ``vs_none`` the gain over the student alone as a fraction; ``cost/`` as in
+    ``trial_frame``.
     """
     from pandas import DataFrame
 
-    return DataFrame([_row(row) for row in summary_json(results)["rows"]])
+    costs = {result.id: _costs(result) for result in results}
+    return DataFrame([_row(row) | costs[row["trials"][0]] for row in summary_json(results)["rows"]])
 
 
 def _trial(result: TrialResult) -> dict[str, Any]:
@@ -49,9 +51,14 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         **state,
         **{f"best/{key}": value for key, value in result.best.items()},
         **{f"last/{key}": value for key, value in result.last.items()},
-        **{f"cost/{name}": cost_value(result.cost, name) for name in COSTS if result.cost},
+        **_costs(result),
         **files,
     }
+
+
+def _costs(result: TrialResult) -> dict[str, float | None]:
+    """Return the costs of a trial's detector; trials of one row have one detector."""
+    return {f"cost/{name}": cost_value(result.cost, name) for name in COSTS if result.cost}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

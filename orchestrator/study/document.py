@@ -90,6 +90,8 @@ def _text(path: Path, name: str) -> str:
     """Return the file's text; raise ``Refused`` when it has none that can be used."""
     try:
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise Refused(_about(name, "is a folder: stillhouse init FOLDER writes a study of the data in one"))
         if not stat.S_ISREG(status.st_mode):
             raise Refused(_about(name, "is not a file"))
         if status.st_size > MAX_BYTES:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 DETECTOR = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
+DEVICE = "GPUs are used where there are any; scaling.gpus_per_worker=0 trains on the CPU"
 STORE = "results go to the folder that --store or STILLHOUSE_STORE names"
 
 
@@ -116,7 +117,7 @@ TRANSLATIONS: dict[Translation, str] = {
     Translation("search.stop_when", "{metric: coco/bbox_mAP, at_least: 0.4}"): "stop stop_when target_metric",
     Translation("search.max_gpu_hours", "8"): "time_budget max_time max_hours timeout",
     Translation("scaling.workers", "2"): "num_gpus n_gpus world_size nproc_per_node num_nodes workers",
-    Translation("scaling.gpus_per_worker", "1"): "device devices gpu gpus accelerator cuda resources_per_trial",
+    Translation("scaling.gpus_per_worker", "1"): "gpu gpus resources_per_trial",
     Translation("scaling.loader_workers", "4"): (
         "num_workers dataloader_num_workers workers_per_gpu loader_workers persistent_workers"
     ),
@@ -129,6 +130,7 @@ TRANSLATIONS: dict[Translation, str] = {
 # Words for which a study has no key, and why.
 NOTES: dict[str, str] = {
     **dict.fromkeys(("output_dir", "work_dir", "save_dir", "exist_ok", "store", "default_root_dir"), STORE),
+    **dict.fromkeys(("device", "devices", "accelerator", "cuda", "no_cuda", "use_cpu"), DEVICE),
     **dict.fromkeys(("resume", "resume_from_checkpoint", "auto_resume"), "the same command resumes by itself"),
     **dict.fromkeys(
         ("save_period", "save_steps", "save_strategy", "checkpoint_config", "default_hooks"),

@@ -253,6 +253,13 @@ def second_spelling(content: Content) -> None:
     content["annotations"].append({**content["annotations"][0], "id": 9, "category_id": 3})
 
 
+@pytest.mark.parametrize(("width", "told"), [(4.0001, False), (4.05, False), (4.2, True)])
+def test_a_rounding_at_the_edge_is_no_finding(width: float, told: bool, tmp_path: Path, capsys: Any) -> None:
+    file = coco(tmp_path)
+    of("annotations", bbox=[60, 1, width, 9])(tmp_path)
+    assert ("boxes partly outside of their images" in check(file, capsys)[1]["counts"]) is told
+
+
 @pytest.mark.parametrize(
     ("write", "spoil", "kind", "says"),
     [

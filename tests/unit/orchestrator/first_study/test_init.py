@@ -74,6 +74,23 @@ def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     layouts.text(tmp_path / "a.json", "{}")
     assert main(["init", str(tmp_path / "a.json")]) == 2
     assert "a.json is a file: name the folder that it lies in" in capsys.readouterr().err
+    layouts.text(tmp_path / "study.yaml", "mine")
+    assert main(["init", str(tmp_path / "none"), "--to", str(tmp_path / "study.yaml")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_images_without_a_file_and_without_a_box_are_told_and_not_counted_as_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layouts.labelimg_voc(tmp_path / "data")  # 18 images with boxes: 14 to train on, 4 steps of 4
+    layouts.image(tmp_path / "data/forgotten.jpg", 0)
+    for number in range(10):
+        layouts.image(tmp_path / f"data/empty{number}.jpg", 0)
+        layouts.text(tmp_path / f"data/empty{number}.xml", layouts.voc(layouts.EMPTY[0]))
+    target = tmp_path / "study.yaml"
+    assert main(["init", str(tmp_path / "data"), "--to", str(target)]) == 0
+    assert "note: 1 image has no XML file and is not used." in capsys.readouterr().out
+    assert "x 4 steps" in target.read_text()
 
 
 def test_a_file_is_not_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +130,7 @@ def test_odd_names_come_back_from_yaml(name: str) -> None:
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_the_study_is_right_on_other_machines_and_for_other_sizes(tmp_path: Path, gpus: int, images: int) -> None:
     boxes: dict[SplitName, Counter[str]] = {"train": Counter(bolt=9)}
-    contents = Contents(("bolt",), boxes, {"train": images}, (4000, 3000), 200.0, 300)
+    contents = Contents(("bolt",), boxes, {"train": images}, (4000, 3000), 200.0, 300, images)
     found = Found("coco", "COCO JSON", {"train": {"annotations": "a.json", "images": "."}})
     path = tmp_path / "study.yaml"
     path.write_text(study_text("mine", ".", found, contents, choose(contents, Machine(8, gpus))))

@@ -77,7 +77,9 @@ def test_lengths_may_differ_unless_augmentation_ends_at_another_epoch(tmp_path: 
     (apart := tmp_path / "apart").mkdir()
     plan = plan_of(apart, lengths, "schedule.closing_epochs=2", "search.cohort=2")
     assert sizes(plan) == [1, 1]
-    assert "augmentation changes at different epochs" in describe_cohorts(plan)[0]
+    [line] = describe_cohorts(plan)
+    assert line.startswith("cohorts: none, students are trained one by one; apart, because ")
+    assert "augmentation changes at different epochs" in line
 
 
 def test_trials_alone_need_no_words(tmp_path: Path) -> None:

@@ -132,3 +132,7 @@ def test_a_sentence_keeps_its_addresses_whole():
     assert [word for line in lines for word in line.split()] == text.split()
     assert all(len(line) <= 40 or len(line.split()) == 1 for line in lines)
     assert paragraph(text, None) == text
+
+
+def test_a_folded_sentence_keeps_the_spaces_after_its_label():
+    assert paragraph("best:    bckd seed=0  (trial a)", 20) == "best:    bckd seed=0\n  (trial a)"

@@ -107,7 +107,25 @@ def test_the_time_left_appears_once_it_is_known(plan, terminal):
         for student in plan.students:
             report(student, 240, 0.5)
         progress.ended(plan.students[0].id)
-    assert re.search(r"2 of 3 trials, 0 s, about 2 min left$", progress.summary())
+        assert re.search(r"2 of 3 trials, 0 s, about 2 min left$", progress.summary())
+        progress.ended(plan.students[1].id)
+    assert re.search(r"3 of 3 trials, 0 s$", progress.summary())
+
+
+def test_a_terminal_keeps_the_word_that_all_trials_stop(plan, terminal):
+    screen = terminal()
+    first, second = plan.students
+    with Progress(plan) as progress:
+        for trial in (first, second):
+            progress.started(trial.id)
+            trial.directory.mkdir(parents=True)
+        request_stop(first.directory)
+        progress.notice_stop()
+        assert "stopping" not in screen.getvalue()
+        request_stop(second.directory)
+        progress.notice_stop()
+        progress.notice_stop()
+    assert ESCAPE.sub("", screen.getvalue()).count("stopping: trials save their states") == 1
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

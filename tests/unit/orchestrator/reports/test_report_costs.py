@@ -9,6 +9,7 @@ from orchestrator.reports.cells import cells, titles
 from orchestrator.reports.csv_table import csv_table
 from orchestrator.reports.document import Report, report_of
 from orchestrator.results.detector_costs import amount, cost_text
+from orchestrator.results.frame import row_frame, trial_frame
 from orchestrator.results.summary import summary_json
 from tests.unit.orchestrator.reports.example import COMMAND, RECORDED, plan_of, results_of
 from trainers.schema.costs import DetectorCost, Latency
@@ -58,6 +59,17 @@ def test_json_carries_the_whole_measurement(tmp_path: Path) -> None:
     results = [replace(one, cost=STUDENT) for one in results_of(plan)]
     assert summary_json(results)["rows"][0]["cost"] == results[0].to_json()["cost"] == STUDENT.model_dump(mode="json")
     assert results_of(plan)[0].to_json()["cost"] is None
+
+
+def test_frames_of_trials_and_rows_show_the_same_costs(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    results = [replace(one, cost=TEACHER if one.role == "teacher" else STUDENT) for one in results_of(plan)]
+    trials = trial_frame(results).set_index("trial")
+    for row in row_frame(results).to_dict("records"):
+        for cost in ("cost/parameters", "cost/macs"):
+            assert {row[cost]} == set(trials.loc[row["trials"], cost])
+    assert set(row_frame(results)["cost/latency_ms"].dropna()) == {41.52}
+    assert "cost/parameters" not in row_frame(results_of(plan))
 
 
 def test_amounts_keep_three_digits() -> None:

@@ -1,5 +1,6 @@
 """YAML is read by the rules of YAML 1.2, and a hostile text is refused before it costs anything."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,7 @@ def test_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_folder_and_missing_file_are_problems(tmp_path: Path) -> None:
-    assert [problem.message for problem in read_file(tmp_path, "f").problems] == ["is not a file"]
+    assert "is a folder: stillhouse init" in read_file(tmp_path, "f").problems[0].message
+    assert [problem.message for problem in read_file(Path(os.devnull), "f").problems] == ["is not a file"]
     assert "No such file" in read_file(tmp_path / "none", "f").problems[0].message
     assert read_file(Path("a\0b"), "f").problems
