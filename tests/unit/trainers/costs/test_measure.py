@@ -1,5 +1,6 @@
 """Whole detectors are measured with random weights, and suppression sees as many boxes whatever they are."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_suppression_sees_a_fixed_number_of_boxes(head: str, monkeypatch: pytest
         return noted
 
     for name in nms_candidates.LAST_STEPS:
-        module = nms_candidates.importlib.import_module(name)
+        module = import_module(name)
         monkeypatch.setattr(module, "batched_nms", counted(module.batched_nms))
     detector = build_empty(unit(str(config_of(head))).detector, 3).eval()
     inputs, samples = noise_image(detector, (64, 64))
