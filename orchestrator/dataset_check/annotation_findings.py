@@ -48,11 +48,14 @@ def annotation_findings(
 def _of_files(
     found: SplitReading, dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield findings about the files that a split is read from."""
+    """Yield findings about the files that a split is read from: told once where they are divided."""
     yield from _stopping(found, where, unknown)
     if not missing_from(dataset, split):  # a folder that is not there explains its images
         yield from _missing(found, where)
     yield from _doubtful(found, where)
+    if found.usage.mended:
+        message = f"mended on reading: {listed(found.usage.mended)}; `stillhouse data check` tells how"
+        yield Finding("warning", where, message)
 
 
 def _stopping(found: SplitReading, where: str, unknown: Collection[str]) -> Iterator[Finding]:
@@ -81,7 +84,7 @@ def _doubtful(found: SplitReading, where: str) -> Iterator[Finding]:
 
 
 def _left_out(found: SplitReading, where: str) -> Iterator[Finding]:
-    """Yield content that is left out or repaired; of images without boxes a note, for every trainer leaves them out."""
+    """Yield content that is left out; of images without boxes a note, for every trainer leaves them out."""
     counts = found.usage
     if counts.split == "train" and (empty := counts.left_out.get(WITHOUT_BOXES.name)):
         yield Finding("note", where, empty_images(empty, counts.images))
@@ -89,9 +92,6 @@ def _left_out(found: SplitReading, where: str) -> Iterator[Finding]:
     if odd:
         what = "trained on" if counts.split == "train" else "evaluated"
         message = f"not {what}: {listed(odd)}{_example(found)}; `stillhouse data check` tells more"
-        yield Finding("warning", where, message)
-    if counts.mended:
-        message = f"mended on reading: {listed(counts.mended)}; `stillhouse data check` tells how"
         yield Finding("warning", where, message)
 
 

@@ -16,7 +16,7 @@ from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
-from orchestrator.plan.totals import to_train
+from orchestrator.plan.totals import students_after_teacher, to_train
 from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.study.space import is_open
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
@@ -119,7 +119,7 @@ def _train(
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)
-            students = [trial for trial in pending if trial.role == "student"]
+            students = students_after_teacher(pending)
             if students or is_open(plan.study.search):
                 run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption)
     finally:

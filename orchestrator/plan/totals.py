@@ -17,7 +17,7 @@ from orchestrator.plan.budget import Budget
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK
-from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
 from trainers.schema.record import read_history
@@ -86,6 +86,11 @@ def to_train(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
     """
     pending = [trial for trial in trials if not is_over(trial.status)]
     return [trial for trial in pending if trial.spec.segment is None or trial.status != "failed"]
+
+
+def students_after_teacher(pending: Iterable[PlannedTrial]) -> list[PlannedTrial]:
+    """Return the students of ``pending`` that are not over by now: one alone may be the trial of its own teacher."""
+    return [trial for trial in pending if trial.role == "student" and not is_over(refreshed(trial).status)]
 
 
 def students_left(plan: Plan) -> list[PlannedTrial]:

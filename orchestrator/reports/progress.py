@@ -43,7 +43,8 @@ class Progress:
     """
 
     def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]] | None = None) -> None:
-        self._trials = {trial.id: trial for trial in plan.trials}
+        self._trials = {trial.id: trial for trial in reversed(plan.trials)}  # a teacher's name before a student's
+        self._repeated = {trial.id for trial in plan.students} & {plan.teacher.id if plan.teacher else None}
         self._running: dict[str, TaskID] = {}
         self._stream, self._terminal = sys.stderr, sys.stderr.isatty()
         self._began, self._bound = time.monotonic(), "at most " if is_open(plan.study.search) else ""
@@ -101,8 +102,9 @@ class Progress:
 
     def summary(self) -> str:
         """Return how many trials have ended, the time so far, and the time left if it is known."""
-        parts = [f"{len(self._over)} of {self._bound}{self._left.trials} trials", duration(self._elapsed())]
-        if self._estimate is not None and len(self._over) < self._left.trials:
+        over = len(self._over) + len(self._over & self._repeated)  # a student alone may be its teacher's trial
+        parts = [f"{over} of {self._bound}{self._left.trials} trials", duration(self._elapsed())]
+        if self._estimate is not None and over < self._left.trials:
             seconds, when = self._estimate
             parts.append(f"{self._about} {duration(seconds - (time.monotonic() - when))} left")
         return ", ".join(parts)

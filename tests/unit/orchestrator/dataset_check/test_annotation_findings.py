@@ -89,6 +89,15 @@ def test_a_split_or_class_with_nothing_to_learn_is_an_error(root: Path, edited: 
     assert error.startswith(f"error: {message}")
 
 
+def test_what_files_lack_is_told_once_where_they_are_divided(root: Path) -> None:
+    change(root, each(area=0))
+    divided = section(root).replace("val: {annotations: val.json, images: images}", "split: {val: 0.5}")
+    plan = plan_text(root.parent, edit(SHAPES, divided), machine=LAPTOP)
+    assert [finding.message for finding in plan.findings if "mended" in finding.message] == [
+        "mended on reading: 3 annotations without area; `stillhouse data check` tells how"
+    ]
+
+
 def test_ids_of_another_type_are_told_by_their_cause(root: Path) -> None:
     change(root, each(image_id="1"))
     assert said(root)[1].endswith(

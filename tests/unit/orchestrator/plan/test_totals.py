@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.plan.forecast import forecast, total_line, totals_json
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.totals import further, totals
+from orchestrator.plan.totals import further, students_after_teacher, to_train, totals
 from orchestrator.reports.plan_table import describe_search, describe_size
 from orchestrator.reproduce.cost import cost_of, study_hours
 from orchestrator.search.suggestions import Suggestions
@@ -177,3 +177,13 @@ def test_plan_prints_totals_as_json(tmp_path: Path, capsys: pytest.CaptureFixtur
     content = json.loads(answer.out)["totals"]
     assert (content["trials"], content["trials_left"], content["at_most"]) == (43, 43, True)
     assert totals(plan).trials == content["trials"]
+
+
+def test_a_student_alone_that_is_the_teacher_is_not_started_again(tmp_path: Path) -> None:
+    plan = plan_text(tmp_path, STUDY[: STUDY.index("search:")], store=tmp_path / "store")
+    pending, teacher = to_train(plan.trials), plan.trials[0]
+    alone, taught = plan.students
+    assert alone.id == teacher.id
+    teacher.directory.mkdir(parents=True)
+    write_outcome(teacher.directory, Outcome("finished"))
+    assert students_after_teacher(pending) == [taught]

@@ -112,6 +112,16 @@ def test_the_time_left_appears_once_it_is_known(plan, terminal):
     assert re.search(r"3 of 3 trials, 0 s$", progress.summary())
 
 
+def test_a_student_alone_that_is_the_teacher_counts_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    same = ("teacher.detector.width=0.25", "teacher.schedule.epochs=6", "teacher.schedule.val_interval=1")
+    plan = plan_file(STUDIES / "quickstart.yaml", *same, store=tmp_path / "store")
+    assert teacher_of(plan).id in {trial.id for trial in plan.students}
+    progress = Progress(plan)
+    run_through(progress, plan)
+    assert progress.summary().startswith("2 of 6 trials")
+
+
 def test_a_terminal_keeps_the_word_that_all_trials_stop(plan, terminal):
     screen = terminal()
     first, second = plan.students
