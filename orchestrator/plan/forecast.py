@@ -142,9 +142,16 @@ def total_line(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Se
         else f", cost {price * hours.hours:.2f} ({price * hours.low:.2f} to {price * hours.high:.2f})"
     )
     unknown = f"; {rest.unknown} trials unknown" if rest.unknown else ""
-    unit = "GPU hours" if plan.resources.gpus_per_worker else "worker hours"
-    amount = f"about {hours.hours:.2g} {unit} ({hours.low:.2g} to {hours.high:.2g}){cost}{unknown}; {hours.basis}"
+    unit = "GPU" if plan.resources.gpus_per_worker else "worker"
+    amount = f"about {_duration(hours, unit)}{cost}{unknown}; {hours.basis}"
     return f"{trials}, at most {amount}" if bound else f"left: {amount}"
+
+
+def _duration(found: Forecast, unit: str) -> str:
+    """Write an estimate with its bounds: in minutes where all of them are below an hour."""
+    factor, name = (60, "minutes") if found.high < 1 else (1, "hours")
+    about, low, high = (factor * hours for hours in (found.hours, found.low, found.high))
+    return f"{about:.2g} {unit} {name} ({low:.2g} to {high:.2g})"
 
 
 def forecast_json(plan: Plan, found: Mapping[str, Forecast]) -> dict[str, Any]:

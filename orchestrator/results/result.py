@@ -8,11 +8,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from orchestrator.core.numbers import is_number
+from orchestrator.core.printable import printable
 from orchestrator.plan.labels import point_text
 from orchestrator.results.detector_costs import cost_json
+from orchestrator.results.metric_names import AP
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
 from trainers.schema.costs import DetectorCost
+from trainers.schema.record import SELECTION_METRIC
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class TrialResult:
     searches: tuple[str, ...] = field(default=(), repr=False, compare=False)
     test: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
     cost: DetectorCost | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        score = self.metrics.get(SELECTION_METRIC)
+        amount = "" if score is None else f", {AP} {100 * score:.1f}"
+        return printable(f"<TrialResult {self.id} {self.name} seed={self.seed}: {self.status}{amount}>")
 
     @property
     def is_finished(self) -> bool:

@@ -49,6 +49,12 @@ def test_a_given_rate_is_used_with_doubt_and_priced(tmp_path: Path) -> None:
     assert "cost 4.00" in total_line(plan, found)
 
 
+@pytest.mark.parametrize(("rate", "shown"), [("36", "about 2 worker hours ("), ("1.8", "about 6 worker minutes (")])
+def test_less_than_an_hour_is_told_in_minutes(rate: str, shown: str, tmp_path: Path) -> None:
+    plan = planned(tmp_path, f"scaling.seconds_per_step={rate}")  # two students of 100 steps
+    assert shown in total_line(plan, forecast(plan, {}))
+
+
 def test_own_epochs_count_more_than_trials_alike_and_those_more_than_a_given_rate(tmp_path: Path) -> None:
     plan = planned(tmp_path, "scaling.seconds_per_step=36")
     ran(plan, 0, 10, seconds_per_step=18.0)

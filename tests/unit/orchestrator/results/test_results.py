@@ -38,6 +38,13 @@ def table(results: list[TrialResult]) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
+def test_a_result_shows_itself_in_one_short_line():
+    shown = repr([result(0.25, id="0abc", seed=3, params={"method.alpha1": 1.0})])
+    assert shown == "[<TrialResult 0abc bckd alpha1=1.0 seed=3: finished, AP 25.0>]"
+    assert "AP" not in repr(result(status="new"))
+    assert "\x1b" not in repr(result(method="\x1b[31m"))
+
+
 def test_rows_differ_in_more_than_the_seed():
     results = [
         result(role="teacher", method="none"),
