@@ -15,7 +15,7 @@ from orchestrator.plan.weights import config_digest
 from orchestrator.study.fingerprint import fingerprint
 from trainers.schema import DatasetSpec, Detector
 from trainers.schema.atomic import write_text
-from trainers.schema.costs import CostAnswer, CostRequest, CostUnit, DetectorCost, unit_of
+from trainers.schema.costs import CostAnswer, CostRequest, CostUnit, DetectorCost, Latency, unit_of
 from trainers.schema.cpu import cpu_name
 from trainers.schema.image_pipeline import COCO_DETECTIONS
 from trainers.schema.remote import cache_dir
@@ -23,6 +23,7 @@ from trainers.schema.remote import cache_dir
 FORMAT = 1  # raise it when the same detector is measured in another way
 MEASURE = "trainers.costs.measure"
 FORWARD_S, LATENCY_S = 60.0, 600.0  # for one detector on a slow machine; latency takes six forwards or more
+UNSTEADY = 0.25  # of the median: a quartile distance above it tells that other work slowed the measurement
 log = logging.getLogger(__name__)
 
 
@@ -95,8 +96,18 @@ class Costs:
         if answer is None or answer.cost is None:
             return
         self._known[detector] = answer.cost
+        self._doubt(detector, answer.cost.latency)
         if not answer.problem:
             _remember(self._memory(detector), answer.cost)
+
+    def _doubt(self, detector: Detector, latency: Latency | None) -> None:
+        """Warn of a latency that a busy machine has disturbed: it would be kept, and believed, for good."""
+        if latency is not None and latency.spread_ms > UNSTEADY * latency.median_ms:
+            log.warning(
+                "a latency is uncertain: the middle half of its times spans %.3g ms around %.3g ms, so the machine was busy; delete "
+                "%s, and %s in the store, to measure it again",
+                latency.spread_ms, latency.median_ms, self._memory(detector), self._record(detector).name,
+            )  # fmt: skip
 
     def _unit(self, detector: Detector, *, latency: bool) -> CostUnit:
         return unit_of(self._key(detector), detector, self._dataset, latency=latency)

@@ -76,6 +76,25 @@ def test_latency_is_measured_when_it_is_asked_for(measured: Measured, tmp_path: 
     assert [request.units[0].latency for request in measured.requests] == [False, True]
 
 
+@pytest.mark.parametrize(("spread", "warned"), [(10.0, False), (45.0, True)])
+def test_a_latency_of_a_busy_machine_is_doubted_with_the_files_that_keep_it(
+    spread: float, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(unit: Any) -> CostAnswer:
+        cost = cost_on_paper(unit)
+        latency = cost.latency and cost.latency.model_copy(update={"median_ms": 90.0, "spread_ms": spread})
+        return CostAnswer(key=unit.key, cost=cost.model_copy(update={"latency": latency}))
+
+    measuring_on_paper(monkeypatch, tmp_path / "cache", busy)
+    costs = costs_of(tmp_path)
+    costs.measure([student()], latency=True)
+    costs.keep([student()])
+    kept = [*tmp_path.glob("**/costs/*.json")]
+    assert len(kept) == 2
+    assert ("uncertain" in caplog.text) is warned
+    assert all((path.name in caplog.text) is warned for path in kept)
+
+
 def test_the_stores_record_counts_and_keeps_its_first_latency(
     measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
