@@ -1,4 +1,4 @@
-"""Export a student that mmdet loads without Stillhouse."""
+"""Export a student that mmdet, or onnxruntime, loads without Stillhouse."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,8 @@ from orchestrator.commands.common import add_json, add_store, add_study, add_wor
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
+    from orchestrator.core.store import Store
+    from orchestrator.plan.plan import Plan
     from orchestrator.reports.mmdet_export import Exported
 
 
@@ -20,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
     parser.add_argument(
         "--to", metavar="DIR", required=True, type=Path,
-        help="folder for config.py, student.pth, annotations and README.md",
+        help="folder for config.py, student.pth, annotations and README.md, or for student.onnx and detect.py",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("mmdet", "onnx"), default="mmdet",
+        help="mmdet: files of mmdet's own; onnx: an ONNX file and a reader, which need neither torch nor mmdet "
+        "(default: mmdet)",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
@@ -28,10 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the chosen trial's best student."""
     from orchestrator.plan.plan import make_plan
-    from orchestrator.reports.mmdet_export import export_student
 
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)
+    return (_as_onnx if arguments.format == "onnx" else _for_mmdet)(plan, store, arguments)
+
+
+def _for_mmdet(plan: "Plan", store: "Store", arguments: argparse.Namespace) -> int:
+    from orchestrator.reports.mmdet_export import export_student
+
     words = study_words(arguments)
     exported = export_student(plan, store, arguments.trial, arguments.to, replace=arguments.force, words=words)
     if arguments.json:
@@ -43,6 +55,18 @@ def run(arguments: argparse.Namespace) -> int:
     for note in exported.notes:
         print(f"note: {note}")
     print(f"use: mmdet.apis.DetInferencer('{exported.config}', '{exported.checkpoint}', device='cpu')")
+    return 0
+
+
+def _as_onnx(plan: "Plan", store: "Store", arguments: argparse.Namespace) -> int:
+    from orchestrator.reports.onnx_export import export_onnx
+
+    exported = export_onnx(plan, store, arguments.trial, arguments.to, replace=arguments.force)
+    if arguments.json:
+        print_json({"trial": exported.trial_id, "model": str(exported.model), "reader": str(exported.reader)})
+        return 0
+    print(f"trial {exported.trial_id}: {exported.model} and {exported.reader}")
+    print(f"use: python {exported.reader} IMAGE")
     return 0
 
 

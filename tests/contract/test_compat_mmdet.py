@@ -13,6 +13,7 @@ from mmengine.model import BaseDataPreprocessor
 
 from tests.contract.written_against import against, names_in
 from trainers.compat.lean_imports import NEEDLESS, lean_imports
+from trainers.compat.mmdet_export import best_candidates, choices_of_fixed_size, normalised, takes_rgb, yolox_boxes
 from trainers.compat.mmdet_parts import copy_without_waiting, reduce_mean_by, yolox_assignments
 from trainers.compat.nms_candidates import LAST_STEPS, fixed_candidates
 
@@ -80,3 +81,37 @@ def test_the_last_suppressions_are_calls_of_batched_nms_with_boxes_scores_and_la
     assert kept.tolist() == [1, 2], MMDET
     assert dets[:, 4].tolist() == pytest.approx([0.9, 0.5])
     assert all(module.batched_nms is batched_nms for module in suppressing)
+
+
+@pytest.mark.parametrize("name", ["base_dense_head:BaseDenseHead", "gfl_head:GFLHead"])
+def test_heads_choose_their_candidates_by_a_function_of_their_module(name: str) -> None:
+    module, _, head = name.partition(":")
+    found = import_module(f"mmdet.models.dense_heads.{module}")
+    assert "filter_scores_and_topk" in names_in(getattr(found, head)._predict_by_feat_single), MMDET
+    real = found.filter_scores_and_topk
+    with choices_of_fixed_size():
+        assert found.filter_scores_and_topk is best_candidates
+    assert found.filter_scores_and_topk is real
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_the_preprocessor_says_how_it_changes_pixels(rgb: bool) -> None:
+    from mmdet.models.data_preprocessors import DetDataPreprocessor
+
+    assert not takes_rgb(DetDataPreprocessor()), MMDET
+    preprocessor = DetDataPreprocessor(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=rgb)
+    assert takes_rgb(preprocessor) == rgb
+    image = torch.arange(12, dtype=torch.uint8).reshape(3, 2, 2)
+    pixels = (image.flip(0) if rgb else image).float()
+    expected = preprocessor({"inputs": [image], "data_samples": None}, False)["inputs"][0]
+    assert torch.equal(normalised(preprocessor, pixels), expected), MMDET
+    assert torch.equal(normalised(DetDataPreprocessor(), pixels), pixels), MMDET
+
+
+def test_yolox_decodes_boxes_by_a_method_without_state() -> None:
+    from mmdet.models.dense_heads.yolox_head import YOLOXHead
+
+    head = YOLOXHead.__new__(YOLOXHead)
+    priors = torch.tensor([[8.0, 16.0, 8.0, 8.0]])
+    boxes = yolox_boxes(head, priors, torch.tensor([[0.5, 0.0, 0.0, 0.0]]))
+    assert boxes.tolist() == [[8.0, 12.0, 16.0, 20.0]], MMDET

@@ -1,5 +1,6 @@
 """One study from an empty store to numbers in MLflow, and again."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,7 +8,9 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import mlflow
+import numpy as np
 import pytest
 
 from tests.e2e.conftest import Ran
@@ -98,6 +101,28 @@ def test_the_exported_student_predicts_without_stillhouse(ran: Ran, tmp_path: Pa
         [sys.executable, "-c", PLAIN_MMDET, str(tmp_path / "out")], capture_output=True, text=True, check=False
     )
     assert plain.returncode == 0, plain.stderr
+
+
+def test_the_student_is_written_as_onnx_and_detects_without_stillhouse(ran: Ran, tmp_path: Path) -> None:
+    out, image = tmp_path / "out", tmp_path / "image.png"
+    arguments = ("export", ran.study, "--store", ran.store, "--format", "onnx", "--to", out)
+    answer = stillhouse(*arguments, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json == {
+        "trial": stillhouse("compare", ran.study, "--store", ran.store, "--json").json["best"],
+        "model": str(out / "student.onnx"),
+        "reader": str(out / "detect.py"),
+    }
+    assert sorted(path.name for path in out.iterdir()) == ["detect.py", "student.onnx"]
+    again = stillhouse(*arguments)
+    assert again.code == 2
+    assert "--force" in again.err
+    cv2.imwrite(str(image), np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8))
+    command = [sys.executable, "-I", out / "detect.py", image, "--above", "0"]
+    [line] = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    found = json.loads(line)
+    assert found["image"] == str(image)
+    assert {one["class"] for one in found["detections"]} <= {"circle", "square", "triangle"}
 
 
 PLAIN_MMDET = """
