@@ -166,6 +166,14 @@ def test_onnxruntime_finds_what_mmdet_finds(head: Path) -> None:
     assert many >= 3
 
 
+def test_the_file_names_no_file_of_this_machine(head: Path) -> None:
+    """The exporter of torch notes at each node the lines of Python that it comes from."""
+    content = (head / MODEL).read_bytes()
+    assert b"score_threshold" in content
+    for trace in (b".py", str(Path(__file__).parents[2]).encode(), str(Path(torch.__file__).parents[1]).encode()):
+        assert trace not in content
+
+
 def test_the_reader_runs_without_torch_and_mmdet(tmp_path: Path) -> None:
     folder = written("fcos", tmp_path, image_size=(96, 96))
     cv2.imwrite(str(tmp_path / "image.png"), picture(70, 50))

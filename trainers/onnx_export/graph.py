@@ -40,7 +40,27 @@ def graph(detector: Any) -> Any:
             verbose=False,
         )
         assert written is not None
-        return written.model_proto
+        return without_traces(written.model_proto)
+
+
+def without_traces(model: Any) -> Any:
+    """Remove from an ``onnx.ModelProto`` the traces that the exporter leaves at nodes and values, and return it.
+
+    They name the files of this machine, and take as much room as the weights of a small student.
+    """
+    for part in _parts(model.graph):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return model
+
+
+def _parts(graph: Any) -> Iterator[Any]:
+    """Yield a graph, its values, weights and nodes, and those of the graphs inside its nodes."""
+    yield from (graph, *graph.input, *graph.output, *graph.value_info, *graph.initializer, *graph.node)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _parts(attribute.g)
 
 
 @contextmanager
