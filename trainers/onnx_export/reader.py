@@ -140,9 +140,17 @@ def main() -> None:
     arguments = parser.parse_args()
     detector = OnnxDetector(arguments.model)
     for path in arguments.images:
-        boxes, scores, labels = detector(detector.read(path), clip=True)
+        try:
+            pixels = detector.read(path)
+        except (OSError, ValueError) as error:
+            parser.exit(2, f"{parser.prog}: {error}\n")
+        boxes, scores, labels = detector(pixels, clip=True)
         found = [
-            {"class": detector.classes[label], "score": round(float(score), 4), "box": box.round(1).tolist()}
+            {
+                "class": detector.classes[label],
+                "score": round(float(score), 4),
+                "box": [round(side, 1) for side in box.tolist()],
+            }
             for box, score, label in zip(boxes, scores, labels, strict=True)
             if score >= arguments.above
         ]

@@ -1,5 +1,6 @@
 """The reader prepares images as mmdet's pipeline does, by numpy alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,6 +84,50 @@ def test_boxes_are_scaled_to_the_image_and_clipped_where_that_is_wanted() -> Non
     image = pixels(32, 128)
     assert detector(image)[0].tolist() == [[-16, 0, 64, 64]]
     assert detector(image, clip=True)[0].tolist() == [[0, 0, 64, 32]]
+
+
+@pytest.fixture
+def detect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return the reader as a command, with a detector of one box in place of a file's."""
+    detector = described(size=[64, 64])
+    detector.classes = ["bolt", "nut"]
+    boxes = np.array([[1.1, 2.2, 33.3, 30.7]], np.float32)
+    detector._session = SimpleNamespace(run=lambda *_: (boxes, np.array([0.5], np.float32), np.array([1])))
+    monkeypatch.setattr(reader, "OnnxDetector", lambda _: detector)
+
+    def command(*words: object) -> None:
+        monkeypatch.setattr("sys.argv", ["detect.py", *map(str, words)])
+        reader.main()
+
+    return command
+
+
+def test_boxes_are_printed_to_a_tenth_of_a_pixel(
+    detect: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "a photo.png"), pixels(64, 64))
+    detect(tmp_path / "a photo.png")
+    assert '"detections": [{"class": "nut", "score": 0.5, "box": [1.1, 2.2, 33.3, 30.7]}]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("library", ["cv2", "Pillow"])
+def test_a_file_that_is_no_image_ends_the_command_in_one_line(
+    library: str,
+    detect: Callable[..., None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if library == "Pillow":
+        monkeypatch.setitem(__import__("sys").modules, "cv2", None)
+    (tmp_path / "notes.txt").write_text("no image")
+    for name in ("notes.txt", "absent.jpg"):
+        with pytest.raises(SystemExit) as ended:
+            detect(tmp_path / name)
+        assert ended.value.code == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith("detect.py: ")
+        assert name in line
 
 
 def test_the_reader_imports_numpy_and_onnxruntime_alone() -> None:
