@@ -1,6 +1,7 @@
 """Export a student that mmdet, or onnxruntime, loads without Stillhouse."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def _for_mmdet(plan: "Plan", store: "Store", arguments: argparse.Namespace) -> i
         print(f"      {path}")
     for note in exported.notes:
         print(f"note: {note}")
-    print(f"use: mmdet.apis.DetInferencer('{exported.config}', '{exported.checkpoint}', device='cpu')")
+    print(f"use: mmdet.apis.DetInferencer({str(exported.config)!r}, {str(exported.checkpoint)!r}, device='cpu')")
     return 0
 
 
@@ -66,7 +67,7 @@ def _as_onnx(plan: "Plan", store: "Store", arguments: argparse.Namespace) -> int
         print_json({"trial": exported.trial_id, "model": str(exported.model), "reader": str(exported.reader)})
         return 0
     print(f"trial {exported.trial_id}: {exported.model} and {exported.reader}")
-    print(f"use: python {exported.reader} IMAGE")
+    print(f"use: python {shlex.quote(str(exported.reader))} IMAGE")
     return 0
 
 

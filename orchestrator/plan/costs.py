@@ -13,6 +13,7 @@ from orchestrator.plan.model_process import ProcessEnd, answers_of, lacking_pack
 from orchestrator.plan.trial import ID_LENGTH
 from orchestrator.plan.weights import config_digest
 from orchestrator.study.fingerprint import fingerprint
+from orchestrator.study.wording import counted
 from trainers.schema import DatasetSpec, Detector
 from trainers.schema.atomic import write_text
 from trainers.schema.costs import CostAnswer, CostRequest, CostUnit, DetectorCost, Latency, unit_of
@@ -60,7 +61,7 @@ class Costs:
             self.problems |= dict.fromkeys(lacking, f"cannot measure its costs: {package} is not installed here")
             return
         latencies = ": latency takes a few seconds each" if latency else ""
-        log.info("measuring the costs of %d detectors%s", len(lacking), latencies)
+        log.info("measuring the costs of %s%s", counted(len(lacking), "detector"), latencies)
         units = {self._key(one): self._unit(one, latency=latency) for one in lacking}
         found = {answer.key: answer for answer in _measured(tuple(units.values()))}
         for one in lacking:

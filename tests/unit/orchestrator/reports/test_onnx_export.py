@@ -1,12 +1,15 @@
 """Refuse an ONNX export before anything is written."""
 
+import shlex
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.export import _as_onnx as as_onnx
 from orchestrator.core.errors import UserError
 from orchestrator.reports import onnx_export
-from orchestrator.reports.onnx_export import export_onnx, require_counterpart
+from orchestrator.reports.onnx_export import OnnxFiles, export_onnx, require_counterpart
 from trainers.schema import Detector, NoDistillation, Schedule, ShapesDataset, TrialSpec
 from trainers.schema.predictions import Subject
 
@@ -32,6 +35,17 @@ def test_a_missing_extra_is_one_sentence_that_says_how_to_install_it(
     ):
         export_onnx(None, None, "best", tmp_path / "out", replace=False)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", ["out", "my out", "it's out"])
+def test_the_command_that_export_names_can_be_pasted(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = OnnxFiles("0123456789ab", Path(folder) / "student.onnx", Path(folder) / "detect.py")
+    monkeypatch.setattr(onnx_export, "export_onnx", lambda *_, **__: files)
+    as_onnx(None, None, Namespace(trial="best", to=folder, force=False, json=False))
+    _, said = capsys.readouterr().out.splitlines()
+    assert shlex.split(said.removeprefix("use: ")) == ["python", f"{folder}/detect.py", "IMAGE"]
 
 
 def test_a_head_without_a_counterpart_is_named_with_the_trial(tmp_path: Path) -> None:
