@@ -1,5 +1,7 @@
 """A written graph holds the computation, and no trace of the machine on which it was written."""
 
+from typing import Any
+
 from onnx import TensorProto, helper
 
 from trainers.onnx_export.graph import without_traces
@@ -12,7 +14,9 @@ def test_traces_are_removed_from_nodes_values_and_inner_graphs() -> None:
     )
     outer = helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
     model = helper.make_model(helper.make_graph([outer], "outer", [value], [value]))
-    for part in (model.graph.node[0], model.graph.node[0].attribute[0].g.node[0], model.graph.input[0]):
+    node = model.graph.node[0]
+    parts: list[Any] = [node, node.attribute[0].g.node[0], model.graph.input[0]]
+    for part in parts:
         entry = part.metadata_props.add()
         entry.key, entry.value = "stack_trace", "File /home/me/lines.py, line 27, in forward"
     assert without_traces(model) is model
