@@ -420,7 +420,7 @@ def expected(trial: PlannedTrial, best: Record, last: Record) -> dict[str, objec
     return {
         "id": trial.id, "role": trial.role, "method": trial.spec.method.kind, "params": trial.params,
         "seed": trial.spec.seed, "status": "finished", "epoch": last.epoch, "metrics": scores(best),
-        "last": scores(last), "checkpoint": str(trial.directory / BEST), "counts": True,
+        "last": scores(last), "checkpoint": str(trial.directory / BEST), "counts": True, "cost": None,
     }  # fmt: skip
 
 
