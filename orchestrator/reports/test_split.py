@@ -10,7 +10,6 @@ from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.test_scores import read_scores, write_scores
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.reports.predict import run_here, subjects_in
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.summary import Summary, row_of_best, summarise
@@ -54,6 +53,8 @@ def measure_test_split(
     lacking = [trial for trial in wanted if (kept := read_scores(trial.directory)) is None or kept.data != digest]
     if not lacking:
         return
+    from orchestrator.reports.predict import run_here, subjects_in  # brings MLflow, and plans tell rows without it
+
     where = machine or this_machine()
     with subjects_in(plan, store, lacking) as subjects:
         found = run_here(MEASURE, "measure", subjects, "test", where.cpus, cuda=where.gpus > 0)

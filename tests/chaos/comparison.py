@@ -81,7 +81,9 @@ def tracking_differences(database: Path, store: Path) -> list[str]:
             "select t.value, r.run_uuid, r.status from tags t join runs r on r.run_uuid = t.run_uuid"
             " where t.key = 'stillhouse.trial' and r.lifecycle_stage = 'active'"
         ).fetchall()
-        rows = connection.execute("select run_uuid, key, step, value, is_nan from metrics").fetchall()
+        rows = connection.execute(
+            "select run_uuid, key, step, value, is_nan from metrics where key not like 'cost/%'"
+        ).fetchall()
         active = connection.execute("select run_uuid, status from runs where lifecycle_stage = 'active'").fetchall()
     logged: dict[str, Points] = {run: Counter() for _, run, _ in tagged}
     for run, key, step, value, is_nan in rows:

@@ -56,7 +56,9 @@ def test_a_table_of_results_keeps_names_and_ap(ran: Ran, command: str, width: in
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("command", ["plan", "methods", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["plan", "methods", pytest.param("doctor", marks=pytest.mark.slow)]
+)  # doctor counts this machine's processes
 def test_other_tables_keep_whole_words(ran: Ran, command: str, width: int) -> None:
     words = {"plan": ("plan", ran.study, "--store", ran.store), "methods": ("methods",)}.get(command, ("doctor",))
     shown, piped = in_terminal(width, *words), into_pipe(*words)
