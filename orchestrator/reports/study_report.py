@@ -1,7 +1,7 @@
 """Print a study's results and where to find more."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.json_output import print_json
 from orchestrator.core.redact import redacted
@@ -15,12 +15,15 @@ from orchestrator.reports.test_split import rows_of_test_split, test_json, test_
 from orchestrator.reports.timeline import timeline_lines, timelines_json
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summarise, summary_json
-from orchestrator.tracking.flusher import Delivery
-from orchestrator.tracking.reading import read_study
+
+if TYPE_CHECKING:
+    from orchestrator.tracking.flusher import Delivery
 
 
 def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
     """Print the study's results as MLflow has them, or as its trials' directories where those know more."""
+    from orchestrator.tracking.reading import read_study  # brings MLflow, and a run says its first line without it
+
     results = read_study(plan, store).results
     print_all(plan, results, as_json=as_json)
     return results
@@ -51,7 +54,7 @@ def print_best(plan: Plan, results: list[TrialResult]) -> None:
         say(line)
 
 
-def print_waiting(address: str, delivery: Delivery) -> None:
+def print_waiting(address: str, delivery: "Delivery") -> None:
     """Print results that wait for MLflow, and how to deliver them."""
     lacking = f"{delivery.waiting} points of {delivery.trials} trials wait in the store"
     say(f"behind:  MLflow at {address} lacks results: {lacking} ({delivery.reason})")
