@@ -1,22 +1,21 @@
 """Convert a dataset of any format to COCO's JSON, one file a split; the images stay where they are unless asked."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import OperationError, UserError
-from orchestrator.dataset_check.coco_text import coco_text
 from orchestrator.study.plain_yaml import as_yaml
-from trainers.schema.annotations import AnnotatedSplit, FileDataset, read_split
+from trainers.schema.annotations import AnnotatedSplit, FileDataset, Image, read_split
+from trainers.schema.annotations.as_coco import coco_content, size_in_file
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import class_names, splits_of
 from trainers.schema.file_names import NameRefused, require_below
-from trainers.schema.image_header import read_header
-from trainers.schema.image_rule import ImageError, PixelRule
 
 SECTION, IMAGES = "dataset.yaml", "images"
 REPLACED = {"kind", "root", "train", "val", "test", "split", "data", "first_pixel", "classes", "images_digest"}
@@ -60,7 +59,7 @@ def convert(dataset: FileDataset, folder: Path, *, copy_images: bool) -> Convers
     splits = [_read(dataset, name) for name in splits_of(dataset)]
     root, old_root = folder.absolute(), Path(dataset.root).absolute()
     names = {image.path: _below(image.path, old_root) for split in splits for image in split.images}
-    texts = {root / f"{split.name}.json": coco_text(split, class_names(dataset), names) for split in splits}
+    texts = {root / f"{split.name}.json": _json(split, class_names(dataset), names) for split in splits}
     common = root if copy_images else Path(os.path.commonpath([root, old_root]))
     images = IMAGES if copy_images else _relative(old_root, common)
     texts[root / SECTION] = _yaml(_section(dataset, splits, root, common, images))
@@ -72,19 +71,26 @@ def convert(dataset: FileDataset, folder: Path, *, copy_images: bool) -> Convers
     return Conversion(texts, copies, counts, tuple(_remarks(splits)))
 
 
+def _json(split: AnnotatedSplit, classes: Iterable[str], names: Mapping[str, str]) -> str:
+    """Return a split as JSON; ``names`` are the files' names by path.
+
+    A box that evaluation does not know of, such as one without area in a VOC file, is left out: evaluation knows every box
+    of a COCO file.
+    """
+
+    def file_of(image: Image) -> dict[str, Any]:
+        size = {} if image.size is None else {"width": image.width, "height": image.height}
+        return {"file_name": names[image.path], **size}
+
+    images = [(image, [box for box in image.boxes if box.evaluated]) for image in split.images]
+    return json.dumps(coco_content(images, classes, file_of), ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def _read(dataset: FileDataset, name: Any) -> AnnotatedSplit:
-    split = read_split(dataset, name, partial(_size, rule=dataset.pixel_rule))
+    split = read_split(dataset, name, partial(size_in_file, rule=dataset.pixel_rule))
     if (note := split.notes.stopping) is not None:
         raise UserError(f"{note}; stillhouse data check lists everything that is wrong")
     return split
-
-
-def _size(file: Path, rule: PixelRule) -> tuple[int, int]:
-    """Return an image's (width, height) from its header, where the annotation does not say."""
-    try:
-        return read_header(file).sizes(rule)[0]
-    except ImageError as error:
-        raise ValueError(f"{file} {error}") from error
 
 
 def _below(path: str, root: Path) -> str:

@@ -1,7 +1,7 @@
 """Write a split's images and boxes in COCO's JSON form, as evaluation counts them."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,32 +37,41 @@ def categories_of(classes: Iterable[str]) -> list[dict[str, Any]]:
 def read_as_coco(dataset: FileDataset, name: SplitName) -> dict[str, Any]:
     """Return a split as mmdet's ``CocoDataset`` reads it: the images and boxes that evaluation knows, in numbers of its own.
 
-    Images are numbered as in ``numbered``, boxes and classes from 1, classes in label order. Names of images are
-    relative to the dataset's root. Objects to be ignored become crowds. Raises ``UnreadableSplit`` when the
+    Numbers are those of ``coco_content``; names of images are relative to the dataset's root. Raises ``UnreadableSplit`` when the
     annotations, or an image whose size only its file tells, cannot be read.
     """
-    split = read_split(dataset, name, partial(_size_of, rule=dataset.pixel_rule))
+    split = read_split(dataset, name, partial(size_in_file, rule=dataset.pixel_rule))
     if (note := split.notes.stopping) is not None:
         raise UnreadableSplit(str(note))
     with collector_paused():
         return _content(split, dataset)
 
 
-def _content(split: AnnotatedSplit, dataset: FileDataset) -> dict[str, Any]:
-    images = used_images(split, dataset)
-    numbers = numbered([image.id for image in images])
-    boxes = [(numbers[image.id], box) for image in images for box in used_boxes(image, split.name)]
+def coco_content(
+    images: Sequence[tuple[Image, Sequence[Box]]], classes: Iterable[str], file_of: Callable[[Image], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return images with their boxes in COCO's form; ``file_of`` gives an image's ``file_name``, and its size if known.
+
+    Images are numbered as in ``numbered``, boxes and classes from 1, classes in label order. Ignored boxes, VOC's
+    difficult objects among them, become crowds.
+    """
+    numbers = numbered([image.id for image, _ in images])
+    boxes = [(numbers[image.id], box) for image, found in images for box in found]
     return {
-        "images": [_image(numbers[image.id], image, dataset) for image in images],
+        "images": [{"id": numbers[image.id], **file_of(image)} for image, _ in images],
         "annotations": [_annotation(number, *pair) for number, pair in enumerate(boxes, start=1)],
-        "categories": categories_of(class_names(dataset)),
+        "categories": categories_of(classes),
     }
 
 
-def _image(number: int, image: Image, dataset: FileDataset) -> dict[str, Any]:
-    width, height = image.size or _size_of(Path(image.path), dataset.pixel_rule)
-    name = Path(os.path.relpath(image.path, dataset.root)).as_posix()
-    return {"id": number, "file_name": name, "width": width, "height": height}
+def _content(split: AnnotatedSplit, dataset: FileDataset) -> dict[str, Any]:
+    images = [(image, used_boxes(image, split.name)) for image in used_images(split, dataset)]
+    return coco_content(images, class_names(dataset), partial(_file_of, dataset=dataset))
+
+
+def _file_of(image: Image, dataset: FileDataset) -> dict[str, Any]:
+    width, height = image.size or size_in_file(Path(image.path), dataset.pixel_rule)
+    return {"file_name": Path(os.path.relpath(image.path, dataset.root)).as_posix(), "width": width, "height": height}
 
 
 def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
@@ -76,7 +85,8 @@ def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
     }
 
 
-def _size_of(file: Path, rule: PixelRule) -> tuple[int, int]:
+def size_in_file(file: Path, rule: PixelRule) -> tuple[int, int]:
+    """Return an image's (width, height) from its header; raise ``UnreadableSplit`` where it cannot be read."""
     try:
         return read_header(file).sizes(rule)[0]
     except (OSError, ValueError) as error:

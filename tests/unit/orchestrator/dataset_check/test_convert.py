@@ -100,6 +100,24 @@ def test_the_converted_data_is_the_same(kind: str, where: str, tmp_path: Path, s
     ]
 
 
+def test_the_order_of_evaluation_stays(tmp_path: Path, stillhouse: Stillhouse) -> None:
+    """It decides between equal scores, and follows ids, not places in the file."""
+    study = tmp_path / "study.yaml"
+    study.write_text(coco(tmp_path))
+    path = tmp_path / "data" / "val.json"
+    data = json.loads(path.read_text())
+    renamed = {image["id"]: 100 - number for number, image in enumerate(data["images"])}
+    for item in (*data["images"], *data["annotations"]):
+        key = "image_id" if "image_id" in item else "id"
+        item[key] = renamed[item[key]]
+    path.write_text(json.dumps(data))
+    assert stillhouse("data", "convert", study, "--to", tmp_path / "coco").code == 0
+    after = json.loads((tmp_path / "coco" / "val.json").read_text())["images"]
+    names = [Path(image["file_name"]).name for image in sorted(data["images"], key=lambda image: image["id"])]
+    assert [Path(image["file_name"]).name for image in sorted(after, key=lambda image: image["id"])] == names
+    assert len(names) > 1
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_files_are_cocos(kind: str, tmp_path: Path, stillhouse: Stillhouse) -> None:
     (tmp_path / "study.yaml").write_text(FORMATS[kind](tmp_path))
