@@ -18,6 +18,7 @@ class TimeLeft:
     def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]]) -> None:
         self._plan, self._rates = plan, rates
         self._keys: dict[str, str] = {}
+        self._own: dict[str, float | None] = {}  # by trial, of those that have ended: they are read once
         later = further(plan)
         self._probes = tuple(probe for one in later for probe in one.probes)
         students = [trial for trial in plan.trials if trial.role == "student"]
@@ -30,12 +31,13 @@ class TimeLeft:
         ``ended`` are trials that this run has ended, ``running`` the steps left of those that it trains. A teacher is
         trained alone, students as many at a time as the machine allows. An open search counts with all its trials.
         """
-        rates, plan = self._measured(), self._plan
+        plan, own = self._plan, self._measured(ended)
+        rates = self._pooled(own)
         left = [trial for trial in plan.trials if trial.id not in ended and not is_over(trial.status)]
         steps = {trial.id: (running or {}).get(trial.id, steps_left(trial)) for trial in left}
-        each = [self._seconds(trial, steps[trial.id], rates) for trial in left]
+        each = [self._seconds(trial, steps[trial.id], own[trial.id], rates) for trial in left]
         to_come = self.trials - len(plan.trials)
-        later = [self._seconds(probe, probe.estimate.steps, rates) for probe in self._probes] if to_come else []
+        later = [self._seconds(probe, probe.estimate.steps, None, rates) for probe in self._probes] if to_come else []
         if None in each or None in later:
             return None
         longest = max((one for one in later if one is not None), default=0.0)
@@ -43,19 +45,27 @@ class TimeLeft:
         students = [one or 0.0 for trial, one in zip(left, each, strict=True) if trial.role == "student"]
         return teacher + self._by_the_clock([*students, *[longest] * to_come])
 
-    def _measured(self) -> dict[str, list[float]]:
+    def _measured(self, ended: Collection[str]) -> dict[str, float | None]:
+        """Return the own rate of each of this plan's trials, by its id."""
+        found = {trial.id: self._own.get(trial.id) or measured(trial) for trial in self._plan.trials}
+        over = {trial.id for trial in self._plan.trials if trial.id in ended or is_over(trial.status)}
+        self._own = {trial: rate for trial, rate in found.items() if trial in over}
+        return found
+
+    def _pooled(self, own: Mapping[str, float | None]) -> dict[str, list[float]]:
         """Return the rates of the store, and those of this plan's trials that have reported."""
         found = {key: list(rates) for key, rates in self._rates.items()}
         for trial in self._plan.trials:
-            rate = measured(trial)
-            if rate is not None:
+            if (rate := own[trial.id]) is not None:
                 found.setdefault(self._key(trial), []).append(rate)
         return found
 
-    def _seconds(self, trial: PlannedTrial, steps: int | None, rates: Mapping[str, Sequence[float]]) -> float | None:
+    def _seconds(
+        self, trial: PlannedTrial, steps: int | None, own: float | None, rates: Mapping[str, Sequence[float]]
+    ) -> float | None:
         if not steps:
             return None if steps is None else 0.0
-        rate = measured(trial) or _median(rates.get(self._key(trial), ())) or self._plan.study.scaling.seconds_per_step
+        rate = own or _median(rates.get(self._key(trial), ())) or self._plan.study.scaling.seconds_per_step
         return None if rate is None else steps * rate
 
     def _by_the_clock(self, students: Sequence[float]) -> float:

@@ -32,6 +32,7 @@ from trainers.schema.stop import stop_requested
 
 log = logging.getLogger(__name__)
 REFRESH_S, ESTIMATE_S = 1.0, 5.0
+REST = 20  # an estimate, which reads the histories of running trials, takes a twentieth of the time at most
 STOPPING = "stopping: trials save their states after the current step; Ctrl-C again stops at once"
 NAMES, LONGEST_NAME = 0.4, 60  # a bar's name: its part of the terminal's width, and its most columns
 
@@ -93,7 +94,6 @@ class Progress:
             self._bars.remove_task(self._running.pop(trial_id))
         if not stop_requested(trial.directory):
             self._over.add(trial_id)
-        self._guess()
         line = f"{trial_id}  {run_name(trial)}: {_end_of(trial)} ({self.summary()})"
         if self._terminal:
             self._bars.console.print(Text.from_ansi(painted(line, self._stream)), highlight=False)
@@ -118,14 +118,14 @@ class Progress:
         return time.monotonic() - self._began
 
     def _follow(self) -> None:
-        guessed = 0.0
+        due = 0.0
         while not self._closing.wait(REFRESH_S):
             for trial_id, task in list(self._running.items()):
                 self._advance(self._trials[trial_id], task)
             self.notice_stop()
-            if self._terminal and time.monotonic() - guessed > ESTIMATE_S:
-                self._guess()
-                guessed = time.monotonic()
+            if (now := time.monotonic()) >= due:
+                self.estimate()
+                due = time.monotonic() + max(ESTIMATE_S, REST * (time.monotonic() - now))
 
     def _advance(self, trial: PlannedTrial, task: TaskID) -> None:
         if (found := _steps(trial)) is not None and task in self._bars.task_ids:
@@ -138,8 +138,8 @@ class Progress:
             self._stopping = True
             self._bars.console.print(STOPPING, highlight=False)
 
-    def _guess(self) -> None:
-        """Estimate the time left anew; a trial's damaged file leaves it unknown."""
+    def estimate(self) -> None:
+        """Estimate the time left anew, never in a callback of Ray's: it reads files. A damaged one leaves it unknown."""
         try:
             running = {one: last - done for one in list(self._running) for done, last in _found(self._trials[one])}
             seconds = self._left.seconds(frozenset(self._over), running)

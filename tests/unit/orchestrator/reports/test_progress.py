@@ -107,6 +107,7 @@ def test_the_time_left_appears_once_it_is_known(plan, terminal):
         for student in plan.students:
             report(student, 240, 0.5)
         progress.ended(plan.students[0].id)
+        progress.estimate()
         assert re.search(r"2 of 3 trials, 0 s, about 2 min left$", progress.summary())
         progress.ended(plan.students[1].id)
     assert re.search(r"3 of 3 trials, 0 s$", progress.summary())
