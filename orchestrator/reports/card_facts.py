@@ -39,6 +39,7 @@ class CardFacts:
     study: str
     description: str
     trial: str
+    role: str
     spec: TrialSpec
     classes: tuple[str, ...]
     columns: Mapping[str, str]
@@ -69,6 +70,7 @@ def card_facts(
         study=plan.study.name,
         description=without_folders(plan.study.description),
         trial=trial.id,
+        role=trial.role,
         spec=trial.spec,
         classes=class_names(trial.spec.dataset),
         columns=columns_for(metric for row in rows for metric in row.samples),
@@ -87,7 +89,7 @@ def _rows(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[C
     """Yield the student, its setting over seeds, the same student alone, the teacher, and the test split."""
     own = next(result for result in results if result.id == wanted)
     where = "best epoch" if own.epoch is None else f"epoch {own.epoch}"
-    yield CardRow(f"this student, {where}", (own.seed,), _single(own))
+    yield CardRow(f"this {own.role}, {where}", (own.seed,), _single(own))
     summary = next((found for found in summarise(results) if own in found.row.trials), None)
     if summary is not None and len(summary.row.counted) > 1:
         yield _row("its setting, all seeds", summary.row)
@@ -103,10 +105,12 @@ def _rows(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[C
 
 def _costs(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[tuple[str, DetectorCost]]:
     """Yield the measured costs of the student and its teacher."""
-    teacher = plan.teacher.id if plan.teacher else None
-    for name, trial in (("this student", wanted), ("teacher", teacher)):
-        cost = next((result.cost for result in results if result.id == trial), None)
-        if cost is not None and (name, wanted) != ("teacher", teacher):
+    found = {result.id: result for result in results}
+    names = {wanted: f"this {found[wanted].role}"}
+    if plan.teacher:
+        names.setdefault(plan.teacher.id, "teacher")
+    for trial, name in names.items():
+        if trial in found and (cost := found[trial].cost) is not None:
             yield name, cost
 
 

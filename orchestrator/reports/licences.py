@@ -12,7 +12,7 @@ FILL_IN = "fill in"
 
 def licence_lines(spec: TrialSpec, teacher: TeacherSection | None) -> Iterator[Named]:
     """Yield each part of the student with its licence, as far as it is known."""
-    yield "this student", FILL_IN
+    yield "these weights", FILL_IN
     yield "the data that it was trained on", FILL_IN
     yield "mmdet, mmengine and mmcv, which run it", "Apache 2.0"
     if _zoo(spec, teacher):

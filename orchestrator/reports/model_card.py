@@ -32,7 +32,7 @@ found = inference_detector(detector, "photo.jpg").pred_instances
 """
 MEASURE = "python tools/test.py config.py student.pth --cfg-options test_dataloader.dataset.data_root=DATA"
 MEANING = (
-    "AP and the like in percent, at the best epoch by AP on the validation split, by which the student was chosen; mean ± "
+    "AP and the like in percent, at the best epoch by AP on the validation split, by which the epoch was chosen; mean ± "
     "sample standard deviation over seeds."
 )
 
@@ -40,7 +40,7 @@ MEANING = (
 def model_card(facts: CardFacts) -> str:
     """Return the card as GitHub's Markdown; all names and values are escaped."""
     parts = [
-        f"# {escaped(facts.study)}: student {escaped(facts.trial)}",
+        f"# {escaped(facts.study)}: {facts.role} {escaped(facts.trial)}",
         escaped(facts.description),
         _classes(facts.classes),
         *_use(facts),

@@ -52,6 +52,15 @@ def test_the_table_has_the_student_its_seeds_the_student_alone_and_the_teacher(c
     ]
 
 
+def test_the_card_of_a_teacher_calls_it_one(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert plan.teacher is not None
+    shown = model_card(facts_of(plan, plan.teacher, tmp_path))
+    assert shown.startswith(f"# {plan.study.name}: teacher {plan.teacher.id}\n")
+    assert "| this teacher, best epoch | seed 0 | 50.0 " in shown
+    assert "this student" not in shown
+
+
 def test_digests_commands_and_the_way_to_load_are_there(card: str) -> None:
     assert f"| student.pth | {hashlib.sha256(b'student.pth').hexdigest()} |" in card
     for part in (DETECT, BUILD, MEASURE):
@@ -60,7 +69,7 @@ def test_digests_commands_and_the_way_to_load_are_there(card: str) -> None:
 
 
 def test_licences_are_stated_where_they_are_known_and_left_to_the_user_elsewhere(card: str) -> None:
-    assert "| this student | fill in |" in card
+    assert "| these weights | fill in |" in card
     assert "| the data that it was trained on | fill in |" in card
     assert "MS COCO" not in card
 
