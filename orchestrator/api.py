@@ -111,7 +111,7 @@ class Study:
         from orchestrator.core import ray_environment
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
-        from orchestrator.reports.test_split import why_not_measured
+        from orchestrator.reports.on_test_split import why_not_measured
 
         ray_environment.require_unused_ray()
         place = Store(store)

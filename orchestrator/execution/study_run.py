@@ -16,7 +16,7 @@ from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.execution.startup import Startup, ray_is_up
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.test_scores import read_scores
+from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import further, to_train
 from orchestrator.plan.trial import refreshed
 from orchestrator.results.result_table import ResultTable

@@ -9,7 +9,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.card_settings import UNKNOWN, Named, data_lines, training_lines, without_folders
 from orchestrator.reports.licences import licence_lines
-from orchestrator.reports.test_split import rows_of_test_split
+from orchestrator.reports.on_test_split import rows_of_test_split
 from orchestrator.results.metric_names import columns_for, is_fraction
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import Row

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
+from orchestrator.reports.on_test_split import rows_of_test_split, test_sentence
 from orchestrator.reports.rows import ReportRow, make_rows
-from orchestrator.reports.test_split import rows_of_test_split, test_sentence
 from orchestrator.results.detector_costs import are_shown, cost_note
 from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
 from orchestrator.results.ranking import RANK_RULE

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.on_test_split import rows_of_test_split
 from orchestrator.reports.paper import Printed, printed_for
-from orchestrator.reports.test_split import rows_of_test_split
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise

@@ -8,10 +8,10 @@ from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import has_test_split
 from orchestrator.plan.plan import Plan
+from orchestrator.reports.on_test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.study_end import end_lines
 from orchestrator.reports.table import print_results
 from orchestrator.reports.terminal_table import print_sentence
-from orchestrator.reports.test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.timeline import timeline_lines, timelines_json
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summarise, summary_json

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from orchestrator.plan.test_scores import SplitScores
+from orchestrator.plan.split_scores import SplitScores
 from trainers.schema.record import Record, best_record
 
 EPOCH = "epoch"  # logged with every record: where it stands, the record stands

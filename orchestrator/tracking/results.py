@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.plan.digests import MISSING, has_test_split, split_digest
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.test_scores import read_scores
+from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.detector_costs import says_more
 from orchestrator.results.metric_names import FAMILIES

@@ -17,7 +17,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.test_scores import read_scores
+from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.detector_costs import says_more

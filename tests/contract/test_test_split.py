@@ -13,9 +13,9 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import split_digest
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.test_scores import write_scores
+from orchestrator.plan.split_scores import write_scores
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.reports import test_split
+from orchestrator.reports import on_test_split
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.reading import read_study
 from tests.contract.test_tracking import AP, finish, logged, migrated, run_of, store, sync  # noqa: F401  fixtures
@@ -73,7 +73,7 @@ def client(plan: Plan, store: Store) -> MlflowClient:  # noqa: F811
 
 
 def rows(plan: Plan, store: Store) -> list[tuple[str, list[float], float | None]]:  # noqa: F811
-    found = test_split.test_json(test_split.rows_of_test_split(read_study(plan, store).results))
+    found = on_test_split.test_json(on_test_split.rows_of_test_split(read_study(plan, store).results))
     return [(row["name"], [one[AP] for one in row["trials"].values()], row["vs_none"]) for row in found]
 
 

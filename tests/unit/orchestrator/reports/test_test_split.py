@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.digests import MISSING, split_digest
-from orchestrator.reports import test_split as module
-from orchestrator.reports.test_split import why_not_measured
+from orchestrator.reports import on_test_split as module
+from orchestrator.reports.on_test_split import why_not_measured
 from trainers.schema.dataset import CocoDataset, VocDataset, YoloDataset
 
 

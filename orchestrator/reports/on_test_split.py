@@ -8,7 +8,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.digests import has_test_split, split_digest
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.test_scores import read_scores, write_scores
+from orchestrator.plan.split_scores import read_scores, write_scores
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample, sample_of
