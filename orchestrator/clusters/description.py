@@ -6,6 +6,8 @@ from pydantic import Field, field_validator, model_validator
 
 from orchestrator.clusters.platforms import Folder, Name, Platform, Value, Variable, Word, platforms
 from orchestrator.core.redact import is_secret_name
+from orchestrator.plan.growth import VARIABLE, NodeKind, grown, to_text
+from orchestrator.plan.machine import Machine
 from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
 from trainers.schema.plugins import one_of
@@ -131,7 +133,19 @@ class Cluster(Section):
         """Return the variables of every process on the cluster's machines."""
         places = {"STILLHOUSE_DATA": self.data, "STILLHOUSE_MIRROR": self.mirror}
         named = {name: place for name, place in places.items() if place}
-        return {"STILLHOUSE_PYTHON": f"{self.environment_folder}/bin/python", **named, **self.variables}
+        python = {"STILLHOUSE_PYTHON": f"{self.environment_folder}/bin/python"}
+        return {**python, VARIABLE: to_text(self.kinds), **named, **self.variables}
+
+    @property
+    def kinds(self) -> tuple[NodeKind, ...]:
+        """Return the kinds of workers that the cluster can have, as ``run`` learns of them there."""
+        most = self.platform.most_workers(self)
+        return tuple(NodeKind(group.cpus, group.gpus, min(group.max, most)) for group in self.workers)
+
+    @property
+    def grown(self) -> Machine:
+        """Return the cluster at its largest size, as one machine; its head takes no trials."""
+        return grown([], self.kinds)
 
     @property
     def folders(self) -> list[str]:

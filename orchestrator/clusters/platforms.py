@@ -19,6 +19,14 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_le
 Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", max_length=1000)]
 
 
+class WorkerParts(Protocol):
+    """Give a platform how many machines of one kind there may be."""
+
+    @property
+    def max(self) -> int:
+        """Return the largest number."""
+
+
 class ClusterParts(Protocol):
     """Give a platform the parts of a cluster's description that it may refuse."""
 
@@ -27,7 +35,7 @@ class ClusterParts(Protocol):
         """Return the image that the machines run."""
 
     @property
-    def workers(self) -> Sequence[Section]:
+    def workers(self) -> Sequence["WorkerParts"]:
         """Return the worker groups."""
 
     @property
@@ -50,6 +58,10 @@ class Platform(Section):
     def fault(self, cluster: ClusterParts) -> str | None:
         """Return one sentence that says why this platform cannot provide ``cluster``; ``None`` when it can."""
         return None
+
+    def most_workers(self, cluster: ClusterParts) -> int:
+        """Return how many worker machines there may be at once."""
+        return sum(group.max for group in cluster.workers)
 
 
 def machine_types_missing(platform: Platform, cluster: ClusterParts) -> str | None:
@@ -101,6 +113,9 @@ class Machines(Platform):
     workers: tuple[Word, ...] = ()
     ssh_user: Word
     ssh_key: str | None = Field(None, pattern=r"^[A-Za-z0-9._/~-]+$", max_length=300)
+
+    def most_workers(self, cluster: ClusterParts) -> int:
+        return len(self.workers)
 
 
 class Toleration(Section):

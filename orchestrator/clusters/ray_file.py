@@ -22,7 +22,7 @@ def ray_file(cluster: Cluster, token_file: str | None = None) -> dict[str, Any]:
     """
     content: dict[str, Any] = {
         "cluster_name": cluster.name,
-        "max_workers": most_workers(cluster),
+        "max_workers": cluster.platform.most_workers(cluster),
         "upscaling_speed": 1.0,
         "idle_timeout_minutes": cluster.idle_minutes,
         "provider": provider(cluster),
@@ -38,13 +38,6 @@ def ray_file(cluster: Cluster, token_file: str | None = None) -> dict[str, Any]:
     if not isinstance(cluster.platform, Machines):
         content |= {"head_node_type": HEAD, "available_node_types": node_types(cluster)}
     return content
-
-
-def most_workers(cluster: Cluster) -> int:
-    """Return how many worker machines there may be."""
-    if isinstance(cluster.platform, Machines):
-        return len(cluster.platform.workers)
-    return sum(group.max for group in cluster.workers)
 
 
 def provider(cluster: Cluster) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from orchestrator.core.errors import OperationError, UserError
 
 if TYPE_CHECKING:
     from orchestrator.clusters.description import Cluster
+    from orchestrator.plan.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from orchestrator.clusters.load import load_cluster
+    from orchestrator.clusters.load import load_described
+    from orchestrator.study.load import load_study
 
-    cluster = load_cluster(arguments.file)
+    described = load_described(arguments.file)
+    cluster = described.cluster
+    if arguments.study is not None:
+        described.require_room(load_study(arguments.study).study)
     verbs = {"render": rendered, "up": brought_up, "down": taken_down}
     return verbs[arguments.verb](cluster, arguments)
 
@@ -94,29 +99,37 @@ def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_on(arguments: argparse.Namespace) -> int:
-    """Run a study on a temporary cluster, for ``run --on``. Exit code 1 when a trial failed."""
-    from orchestrator.api import Study
+def estimated_on(cluster: "Cluster", plan: "Plan") -> str:
+    """Return one sentence that estimates how long a plan's trials take on a cluster, and what they cost."""
     from orchestrator.clusters.cost import forecast
-    from orchestrator.clusters.load import load_cluster
-    from orchestrator.clusters.session import ON_THE_HEAD, ClusterSession, exit_code
-    from orchestrator.core.findings import StudyErrors
     from orchestrator.plan.totals import totals
     from orchestrator.reproduce.cost import study_hours
 
+    whole = totals(plan)
+    bound = "at most " if whole.at_most else ""
+    said = forecast(cluster, study_hours(plan), at_most=whole.at_most)
+    return f"{cluster.name}: {said}; {bound}{whole.trials_left} trials left"
+
+
+def run_on(arguments: argparse.Namespace) -> int:
+    """Run a study on a temporary cluster, for ``run --on``. Exit code 1 when a trial failed."""
+    from orchestrator.api import Study
+    from orchestrator.clusters.load import load_described
+    from orchestrator.clusters.session import ON_THE_HEAD, ClusterSession, exit_code
+    from orchestrator.core.findings import StudyErrors
+
     if arguments.address:
         raise UserError("--on starts a cluster, and --address uses a running one: give only one of them")
-    cluster, store = load_cluster(arguments.on), store_of(arguments)
+    described, store = load_described(arguments.on), store_of(arguments)
+    cluster = described.cluster
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []
     study = Study.load(arguments.study, [*arguments.sets, *workers], trust_config=arguments.trust_config)
+    described.require_room(study.loaded.study)
     plan = study.plan(store.root)
     errors = [finding for finding in plan.findings if finding.level == "error"]
     if errors:
         raise StudyErrors(errors)
-    whole = totals(plan)
-    bound = "at most " if whole.at_most else ""
-    said = forecast(cluster, study_hours(plan), at_most=whole.at_most)
-    log.info("%s: %s; %s%s trials left", cluster.name, said, bound, whole.trials_left)
+    log.info("%s", estimated_on(cluster, plan))
     options = [
         "--tracker-wait",
         str(arguments.tracker_wait),

@@ -4,7 +4,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "init": ("stillhouse init photos", "stillhouse init photos --to studies/photos.yaml --name photos"),
     "check": ("stillhouse check study.yaml", "stillhouse check study.yaml --set schedule.epochs=24"),
     "data": ("stillhouse data check study.yaml", "stillhouse data check study.yaml --decode"),
-    "plan": ("stillhouse plan study.yaml", "stillhouse plan study.yaml --set 'search.seeds=[0,1,2]' --json"),
+    "plan": (
+        "stillhouse plan study.yaml",
+        "stillhouse plan study.yaml --set 'search.seeds=[0,1,2]' --json",
+        "stillhouse plan study.yaml --on my-aws.yaml",
+    ),
     "run": (
         "stillhouse run study.yaml",
         "stillhouse run stillhouse::studies/quickstart.yaml",

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.commands.cluster import estimated_on
 from orchestrator.commands.common import (
     add_images_changed,
     add_json,
@@ -17,7 +18,9 @@ from orchestrator.commands.repeat import command_again, digest_to_name, print_ne
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
+    from orchestrator.clusters.load import DescribedCluster
     from orchestrator.plan.plan import Plan
+    from orchestrator.study.load import LoadedStudy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_images_changed(parser)
     add_store(parser)
     add_json(parser)
+    parser.add_argument("--on", metavar="FILE", help="plan for the cluster that FILE describes, at its largest size")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.reports.terminal_table import print_sentence
 
     store = store_of(arguments)
-    plan = checked_plan(load(arguments), store)
+    loaded = load(arguments)
+    described = described_for(loaded, arguments.on)
+    plan = checked_plan(loaded, store, described.cluster.grown if described else None)
     rates = known_rates(store.rates)
     expected = forecast(plan, rates)
     if arguments.json:
@@ -50,8 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_plan(plan)
         print_sentence(total_line(plan, expected, rates))
+        if described:
+            print_sentence(estimated_on(described.cluster, plan))
         print_next(*commands_after(plan, arguments))
     return 2 if any(finding.level == "error" for finding in plan.findings) else 0
+
+
+def described_for(loaded: "LoadedStudy", file: str | None) -> "DescribedCluster | None":
+    """Return the cluster that ``file`` describes, ``None`` without a file; raise ``StudyErrors`` when no trial fits there."""
+    if file is None:
+        return None
+    from orchestrator.clusters.load import load_described
+
+    described = load_described(file)
+    described.require_room(loaded.study)
+    return described
 
 
 def commands_after(plan: "Plan", arguments: argparse.Namespace) -> list[str]:

@@ -15,6 +15,7 @@ from orchestrator.failures.retry import judge
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.worker_groups.capacity import RoomWait
 from orchestrator.worker_groups.pool import Pool
 from trainers.schema import Job
 from trainers.schema.events import Event, read_events
@@ -126,9 +127,8 @@ def error_of(trial: Any) -> BaseException:
 class SweepStopper(tune.Stopper, tune.Callback):
     """End the sweep when the user asks for it, when its budget is spent, or when no trial finds room for too long."""
 
-    def __init__(self, interruption: Interruption, patience_s: float, budget: Budget) -> None:
-        self._interruption, self._patience_s, self.budget = interruption, patience_s, budget
-        self._last_running = time.monotonic()
+    def __init__(self, interruption: Interruption, room: RoomWait, budget: Budget) -> None:
+        self._interruption, self._room, self.budget = interruption, room, budget
         self._told = self.starved = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -151,9 +151,8 @@ class SweepStopper(tune.Stopper, tune.Callback):
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Stop running trials at the user's request or when the budget is spent; notice when none can start."""
         running = [trial for trial in trials if trial.status == "RUNNING"]
-        if running or not any(trial.status == "PENDING" for trial in trials):
-            self._last_running = time.monotonic()
-        self.starved = time.monotonic() - self._last_running > self._patience_s
+        waiting = not running and any(trial.status == "PENDING" for trial in trials)
+        self.starved = self._room.look(waiting=waiting)
         if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True
             if not self._interruption.asked:

@@ -1,16 +1,22 @@
-"""Start a Ray on this machine or connect to a running one, and stop it."""
+"""Start a Ray on this machine or connect to a running one, see what it has and can become, and stop it."""
 
+import os
 import socket
+from functools import cache
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.core.errors import OperationError
+from orchestrator.compat.ray_autoscaler import configured_kinds, reported_kinds
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.plan.growth import VARIABLE, NodeKind, as_one, from_text, grown
 from orchestrator.plan.machine import Machine, this_machine
+from orchestrator.worker_groups.broker import ON_HEAD
 from trainers.schema.error_text import first_line
 
 CONNECT_TIMEOUT_S = 10
+ANSWER_S = 30.0  # that the head gets to say what the cluster can become
 
 
 def start_ray(address: str | None) -> None:
@@ -54,12 +60,51 @@ def require_listener(address: str) -> None:
 
 
 def cluster() -> Machine:
-    """Return the resources of the cluster that this process is connected to, as one machine with its nodes."""
+    """Return the cluster that this process is connected to, as one machine with its nodes.
+
+    Where an autoscaler starts machines, it is what the cluster can become.
+    """
     found = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    nodes = tuple(Machine(cpus=int(one.get("CPU", 0)), gpus=int(one.get("GPU", 0))) for one in found)
-    return Machine(cpus=sum(node.cpus for node in nodes), gpus=sum(node.gpus for node in nodes), nodes=nodes)
+    nodes = [Machine(cpus=int(one.get("CPU", 0)), gpus=int(one.get("GPU", 0))) for one in found]
+    kinds = growth()
+    return grown(nodes, kinds) if kinds else as_one(nodes)
+
+
+@cache
+def growth() -> tuple[NodeKind, ...]:
+    """Return the kinds of machines that the cluster's autoscaler may start, none where there is no autoscaler.
+
+    The head knows: by its variable (a cluster that Stillhouse described), or by the file of its autoscaler.
+    """
+    reported = reported_kinds() or kinds_here() or _kinds_on_head()
+    return tuple(NodeKind(*kind) for kind in reported)
+
+
+def kinds_here() -> list[tuple[int, int, int]]:
+    """Return what this machine knows of its cluster's growth, nothing on a machine that is no head."""
+    text = os.environ.get(VARIABLE, "")
+    try:
+        described = from_text(text)
+    except (ValueError, TypeError):
+        raise UserError(
+            f"{VARIABLE}={text}: give CPUS/GPUS/MOST of each kind of machine, such as 8/0/10,48/4/2"
+        ) from None
+    return [(kind.cpus, kind.gpus, kind.most) for kind in described] or configured_kinds()
+
+
+def _kinds_on_head() -> list[tuple[int, int, int]]:
+    """Ask on the head; a head that is not there, or is too busy to answer, has nothing to say."""
+    asked = ray.remote(kinds_here).options(num_cpus=0, resources=ON_HEAD, max_retries=0).remote()
+    try:
+        kinds: list[tuple[int, int, int]] = ray.get(asked, timeout=ANSWER_S)
+        return kinds
+    except RayError:
+        return []
+    finally:
+        ray.cancel(asked, force=True)
 
 
 def stop_ray() -> None:
     """Leave the cluster, or end the local Ray with all its processes."""
+    growth.cache_clear()
     ray.shutdown()

@@ -1,13 +1,13 @@
 """Run a plan: the teacher first, then the students that are not finished yet; keep MLflow up to date."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
 from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
-from orchestrator.execution.ray_cluster import start_ray, stop_ray
+from orchestrator.execution.ray_cluster import cluster, start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_ray
 from orchestrator.execution.record_costs import record_costs
 from orchestrator.execution.startup import Startup
@@ -16,6 +16,7 @@ from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
+from orchestrator.plan.resources import resources
 from orchestrator.plan.totals import students_after_teacher, to_train
 from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.study.space import is_open
@@ -116,15 +117,21 @@ def _train(
             start_ray(address)
         startup.done()
         with watched_ray():
+            room = room_in(plan) if address else None
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)
             students = students_after_teacher(pending)
             if students or is_open(plan.study.search):
-                run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption)
+                run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption, room=room)
     finally:
         if not keep_ray:
             stop_ray()
+
+
+def room_in(plan: Plan) -> Callable[[], int]:
+    """Return a function that returns how many of the plan's trials fit at once on the cluster, as it is now and can become."""
+    return lambda: resources(plan.study, cluster()).concurrent
 
 
 def require_teacher(teacher: PlannedTrial) -> None:

@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ray.tune.search import Searcher
 from orchestrator.core.redact import redacted
 from orchestrator.execution.callbacks import Notifier, SweepStopper, Watcher, trial_id
 from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.places import Places
 from orchestrator.execution.sweep import Sweep
 from orchestrator.failures.kinds import MOST_RESTARTS
 from orchestrator.plan.cohorts import Cohorts
@@ -22,7 +24,7 @@ from orchestrator.search.schedule import make_scheduler
 from orchestrator.search.searcher import PlannedSearch
 from orchestrator.study.schema import HyperBand
 from orchestrator.study.space import is_open
-from orchestrator.worker_groups.capacity import what_there_is
+from orchestrator.worker_groups.capacity import RoomWait, waited_for
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.pool import Pool, Terms
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
@@ -42,21 +44,23 @@ def run_trials(
     runner: type[TrialRunner] = TrialRunner,
     interruption: Interruption | None = None,
     loop: str = LOOP,
+    room: Callable[[], int] | None = None,
 ) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
-    ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. A trial that
+    ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. ``room``
+    returns how many trials fit at once on a cluster whose machines come and go, ``None`` for a fixed one. A trial that
     the scheduler stopped early, or that could not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an
     interruption: trials that ran have saved their state and stay unfinished.
     """
     plan, interruption = sweep.plan, interruption or Interruption()
-    ending = SweepStopper(interruption, plan.study.scaling.start_timeout_s, sweep.budget)
     found = sweep.cohorts(trials)
+    ending = SweepStopper(interruption, RoomWait(plan.placement(role_of(found.trials))), sweep.budget)
     trials = found.trials  # an open search adds to it
     for trial in trials:
         clear_stop(trial.directory)
-    with interruption.listening(), pool_for(plan, found, directory, loop) as pool:
-        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool).fit()
+    with interruption.listening(), pool_for(plan, found, directory, loop, room) as pool:
+        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, room).fit()
     by_id = {Path(results[index].path).name: results[index] for index in range(len(results))}
     for trial in trials:
         if not ending.cut_short:
@@ -66,12 +70,14 @@ def run_trials(
         raise KeyboardInterrupt
 
 
-def pool_for(plan: Plan, found: Cohorts, directory: Path, loop: str) -> AbstractContextManager[Pool | None]:
+def pool_for(
+    plan: Plan, found: Cohorts, directory: Path, loop: str, room: Callable[[], int] | None = None
+) -> AbstractContextManager[Pool | None]:
     """Return the hosts that train cohorts, ``None`` where each trial is trained alone by one process, its actor."""
     if found.size == 1 and plan.resources.workers == 1:
         return nullcontext()
     role = role_of(found.trials)
-    return Pool(terms_of(plan, role, found.size, loop), plan.placement(role), found.keys, directory)
+    return Pool(replace(terms_of(plan, role, found.size, loop), room=room), plan.placement(role), found.keys, directory)
 
 
 def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
@@ -96,22 +102,23 @@ def make_tuner(
     runner: type[TrialRunner],
     ending: SweepStopper,
     pool: Pool | None,
+    room: Callable[[], int] | None = None,
 ) -> tune.Tuner:
     """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
     plan, run = sweep.plan, uuid.uuid4().hex[:12]
     notifier = Notifier(watchers, plan, run, pool)
     orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
     search = open_search(sweep, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
+    places = Places(lambda: most_at_once(plan, pool, room))
     return tune.Tuner(
         tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
         param_space={} if search else {"planned": tune.grid_search(orders)},
         tune_config=tune.TuneConfig(
-            search_alg=search,
+            search_alg=places.bound(search),
             num_samples=-1 if search else 1,
             scheduler=make_scheduler(plan, trials, notifier.expected),
             metric=SELECTION_METRIC,
             mode="max",
-            max_concurrent_trials=most_at_once(plan, pool),
             reuse_actors=True,
             trial_dirname_creator=trial_id,
         ),
@@ -120,7 +127,7 @@ def make_tuner(
             storage_path=str(directory),
             verbose=0,
             stop=ending,
-            callbacks=[ending, notifier],
+            callbacks=[ending, notifier, places],
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=MOST_RESTARTS),
         ),
@@ -144,11 +151,16 @@ def open_search(
     return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.set_idle)
 
 
-def most_at_once(plan: Plan, pool: Pool | None) -> int | None:
-    """Return how many trials Tune may hold; HyperBand has to know all of them, and pauses those that wait."""
+def most_at_once(plan: Plan, pool: Pool | None, room: Callable[[], int] | None = None) -> int:
+    """Return how many trials Tune may hold now, 0 for any number.
+
+    HyperBand has to know all of them, and pauses those that wait.
+    """
     if isinstance(plan.study.search.scheduler, HyperBand):
-        return None
-    return pool.places if pool else max(1, plan.resources.concurrent)
+        return 0
+    if pool is not None:
+        return pool.places
+    return max(1, room() if room else plan.resources.concurrent)
 
 
 def order(plan: Plan, trial: PlannedTrial, run: str, pool: Pool | None, position: int) -> dict[str, str | int]:
@@ -175,15 +187,8 @@ def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -
     elif metrics.get(FAILED_BECAUSE):
         write_outcome(trial.directory, Outcome("failed", metrics[FAILED_BECAUSE]))
     elif ending.starved and not metrics.get("done"):
-        write_outcome(trial.directory, Outcome("failed", starvation(plan, trial)))
+        write_outcome(trial.directory, Outcome("failed", waited_for(plan.placement(trial.role))))
     else:
         history = read_history(trial.directory)  # Tune stops paused trials without a result
         reason = f"stopped by the scheduler after epoch {history[-1].epoch if history else 0}"
         write_outcome(trial.directory, Outcome("stopped", reason))
-
-
-def starvation(plan: Plan, trial: PlannedTrial) -> str:
-    """Describe the resources that a trial waited for in vain, and those of the cluster."""
-    granted, limit = plan.resources, plan.study.scaling.start_timeout_s
-    wanted = f"{granted.cpus(trial.role)} CPUs and {granted.gpus_per_worker:g} GPUs"
-    return f"not started after {limit:g} s: waited for {wanted} on one machine; {what_there_is()}"

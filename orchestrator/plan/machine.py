@@ -10,12 +10,14 @@ from pathlib import Path
 class Machine:
     """Hold the CPUs that this process may use and the NVIDIA devices that the driver shows.
 
-    A whole cluster counts as one machine; ``nodes`` are then the machines that it is made of.
+    A whole cluster counts as one machine; ``nodes`` are then the machines that it is made of. Of a cluster that grows they
+    are those of its largest size, and ``present`` is what there is of it now.
     """
 
     cpus: int
     gpus: int
     nodes: tuple["Machine", ...] = ()
+    present: "Machine | None" = None
 
 
 def this_machine() -> Machine:

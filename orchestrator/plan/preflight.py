@@ -6,7 +6,7 @@ from pathlib import Path
 from orchestrator.core.findings import Finding
 from orchestrator.dataset_check.data_findings import data_findings
 from orchestrator.plan.machine import Machine
-from orchestrator.plan.resources import Resources
+from orchestrator.plan.resources import Resources, wanted
 from orchestrator.plan.torch_file import problem_with
 from orchestrator.plan.weights import needed_urls, start_files, teacher_order
 from orchestrator.study.load import LoadedStudy
@@ -64,8 +64,5 @@ def _precision(loaded: LoadedStudy, granted: Resources) -> Iterator[Finding]:
 def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator[Finding]:
     if granted.concurrent:
         return
-    wanted = f"{granted.workers} workers x {granted.cpus_per_worker} CPU"
-    if granted.gpus_per_worker:
-        wanted += f" + {granted.gpus_per_worker:g} GPU"
     has = f"{machine.cpus} CPUs and {machine.gpus} GPUs"
-    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted}; here are {has}")
+    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted(granted)}; here are {has}")

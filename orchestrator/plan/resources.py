@@ -1,10 +1,11 @@
 """Assign resources to each trial and decide how many trials run at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
 from orchestrator.plan.machine import Machine
-from orchestrator.study.schema import StudySpec
+from orchestrator.study.schema import Scaling, StudySpec
 from trainers.schema import Placement
 
 MOST_LOADERS = 8  # processes that load images for one worker: what YOLOX's mosaics keep busy beside a fast GPU
@@ -12,7 +13,11 @@ MOST_LOADERS = 8  # processes that load images for one worker: what YOLOX's mosa
 
 @dataclass(frozen=True)
 class Resources:
-    """Hold one trial's share of the cluster, and how many trials fit side by side (0: not even one)."""
+    """Hold one trial's share of the cluster, and how many trials fit side by side (0: not even one).
+
+    Of a cluster that grows, ``concurrent`` is the number at its largest size; ``at_first`` is the number that fit on the
+    machines that are there now, ``None`` for a cluster that does not grow.
+    """
 
     workers: int
     cpus_per_worker: int
@@ -21,6 +26,7 @@ class Resources:
     loader_workers: int
     concurrent: int
     channels_last: bool = False
+    at_first: int | None = None
 
     def cpus(self, role: str) -> int:
         """Return the CPUs of each worker of a trial in ``role`` (``teacher`` or ``student``)."""
@@ -36,6 +42,12 @@ class Resources:
             gpus=self.gpus_per_worker or 1.0,
             channels_last=self.channels_last,
         )
+
+
+def wanted(granted: Resources) -> str:
+    """Return what one trial needs, for people: ``2 workers x 4 CPU + 1 GPU``."""
+    gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
+    return f"{granted.workers} worker{'s' if granted.workers > 1 else ''} x {granted.cpus_per_worker} CPU{gpus}"
 
 
 def loaders_for(nodes: tuple[Machine, ...], gpus: float) -> int:
@@ -59,8 +71,15 @@ def resources(study: StudySpec, machine: Machine) -> Resources:
     nodes = machine.nodes or (machine,)
     loaders = loaders_for(nodes, each) if scaling.loader_workers == "auto" else scaling.loader_workers
     threads = (1 + loaders if each else 1) if cpus == "auto" else cpus
-    fit = sum(workers_on(node, threads, each) for node in nodes) // scaling.workers
-    most = fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)
+    most = _fitting(scaling, nodes, threads, each)
     largest = max(node.cpus for node in nodes)
     alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
-    return Resources(scaling.workers, threads, alone, each, loaders, int(most), scaling.channels_last)
+    now = machine.present
+    at_first = _fitting(scaling, now.nodes, threads, each) if now is not None else None
+    return Resources(scaling.workers, threads, alone, each, loaders, most, scaling.channels_last, at_first)
+
+
+def _fitting(scaling: Scaling, nodes: Iterable[Machine], cpus: int, gpus: float) -> int:
+    """Return how many trials fit on ``nodes`` at once, at most as many as the study allows."""
+    fit = sum(workers_on(node, cpus, gpus) for node in nodes) // scaling.workers
+    return fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)

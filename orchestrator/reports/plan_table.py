@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.resources import Resources
+from orchestrator.plan.resources import Resources, wanted
 from orchestrator.plan.totals import further, students_left, totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.fitting import TableColumn
@@ -57,11 +57,15 @@ def plan_sentence(plan: Plan) -> str:
 
 def describe_resources(granted: Resources) -> str:
     """Return one sentence about a trial's resources and the number of concurrent trials."""
-    gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
     loaders = f" (with {granted.loader_workers} loading images)" if granted.loader_workers else ""
-    workers = f"{granted.workers} worker{'s' if granted.workers > 1 else ''}"
-    many = f"{granted.concurrent} at once here" if granted.concurrent else "does not fit on this machine"
-    return f"each trial: {workers} x {granted.cpus_per_worker} CPU{gpus}{loaders}; {many}"
+    many = _at_once(granted) if granted.concurrent else "does not fit on this machine"
+    return f"each trial: {wanted(granted)}{loaders}; {many}"
+
+
+def _at_once(granted: Resources) -> str:
+    if granted.at_first is None:
+        return f"{granted.concurrent} at once here"
+    return f"{granted.concurrent} at once when the cluster has grown, {granted.at_first} now"
 
 
 def describe_search(plan: Plan) -> list[str]:

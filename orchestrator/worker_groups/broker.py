@@ -13,6 +13,8 @@ from orchestrator.worker_groups.queue import Errors, GangQueue, Slot, SlotStage
 from trainers.schema.record import Record
 
 LOOK_EVERY_S = 1.0  # at the clock: whether a cohort has waited long enough, whether nobody trains
+IDLE_S = 60.0  # that a host waits for a cohort before it gives its machine back
+ON_HEAD = {"node:__internal_head__": 0.001}  # nobody preempts the head, and an autoscaler never takes it for idle
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class Reply:
     record: Record | None = None
     errors: Errors = ()
     starved: bool = False
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Hold how many hosts have something to train, now or soon, and which hosts have come up."""
+
+    useful: int
+    up: frozenset[str]
 
 
 class BrokerLost(Exception):
@@ -42,6 +52,9 @@ class Broker:
         self._queue = GangQueue(size, expected, open_ended=open_ended, places=places)
         self._news = asyncio.Event()
         self._hosts: dict[str, dict[str, Any]] = {}
+        self._up: set[str] = set()  # hosts that have asked for a cohort: their workers have a place
+        self._idle: dict[str, float] = {}  # hosts that wait for a cohort, since when
+        self._dismissed: set[str] = set()
         self._host_seen = time.monotonic()
 
     # ------------------------------------------------------------------------------------------- what the driver knows
@@ -88,24 +101,49 @@ class Broker:
         self._change(lambda: self._queue.leave(trial_id, lease_id))
 
     def _starved(self, slot: Slot, patience_s: float) -> bool:
-        if self._hosts:
+        if self._up:
             self._host_seen = time.monotonic()
         return time.monotonic() - max(slot.since, self._host_seen) > patience_s
 
     # -------------------------------------------------------------------------------------------------------- hosts
 
-    async def useful_hosts(self) -> int:
-        """Return how many cohorts are in training, waiting or still to come."""
-        return self._queue.useful_hosts()
+    async def demand(self) -> Demand:
+        """Return how many cohorts are in training, waiting or still to come, and which hosts are up."""
+        return Demand(self._queue.useful_hosts(), frozenset(self._up))
 
     async def cohort(self, host: str) -> list[str]:
-        """Return the jobs (JSON) of a host's next cohort once there is one; none when nothing is left to come."""
+        """Return the jobs (JSON) of a host's next cohort once there is one.
+
+        None when nothing is left to come, or when the host has waited for ``IDLE_S`` and others wait beside it.
+        """
         self._hosts.setdefault(host, {})
-        while True:
-            slots = self._queue.cohort(host, time.monotonic())
-            if slots or self._queue.over:
-                return [slot.job for slot in slots]
-            await self._wait()
+        self._up.add(host)
+        self._idle[host] = time.monotonic()
+        try:
+            while not self._is_over_for(host):
+                if slots := self._queue.cohort(host, time.monotonic()):
+                    return [slot.job for slot in slots]
+                await self._wait()
+            return []
+        finally:
+            del self._idle[host]
+
+    def _is_over_for(self, host: str) -> bool:
+        waited = time.monotonic() - self._idle[host]
+        needless = waited > IDLE_S and self._queue.coming() < len(self._idle)
+        gone = host not in self._up  # it died here: a cohort would go to nobody
+        return self._queue.over or needless or gone or host in self._dismissed
+
+    async def dismiss(self, host: str) -> bool:
+        """Let a host that has not come up go; return whether it had not: one that is up may have begun to train."""
+        if host in self._up:
+            return False
+        self._dismissed.add(host)
+        return True
+
+    async def keep_waiting(self) -> None:
+        """Note that a machine is being started: trials without a host go on waiting."""
+        self._host_seen = time.monotonic()
 
     async def put(self, host: str, trial_id: str, record: Record) -> None:
         """Add a record."""
@@ -133,6 +171,7 @@ class Broker:
 
     async def forget(self, host: str) -> dict[str, Any]:
         """Remove and return a host's resource handles."""
+        self._up.discard(host)
         return self._hosts.pop(host, {})
 
     # --------------------------------------------------------------------------------------------------------- ours
@@ -150,5 +189,5 @@ class Broker:
 
 def start(name: str, size: int, expected: dict[str, str], *, open_ended: bool, places: int) -> Any:
     """Start the broker of a sweep as an actor that can be found by its name."""
-    actor = ray.remote(Broker).options(name=name, num_cpus=0, max_restarts=-1)
+    actor = ray.remote(Broker).options(name=name, num_cpus=0, resources=ON_HEAD, max_restarts=-1)
     return actor.remote(size, expected, open_ended, places)

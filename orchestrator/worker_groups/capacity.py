@@ -1,20 +1,81 @@
-"""Describe the resources of a Ray cluster and those that a trial requested."""
+"""Describe the resources of a Ray cluster and those that a trial requested, and follow how long a request waits."""
+
+import logging
+import time
+from collections.abc import Callable
 
 import ray
 
+from orchestrator.compat import ray_autoscaler
+from orchestrator.core.durations import duration
 from trainers.schema import Placement
+
+SAY_AFTER_S, SAY_EVERY_S = 10.0, 60.0  # a process that has room takes some seconds to start
+LOOK_S = 1.0
+log = logging.getLogger(__name__)
 
 
 def what_there_is() -> str:
-    """Describe the cluster's total and free resources."""
+    """Describe the cluster's total and free resources, and what its autoscaler does about them."""
     total, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
     have = ", ".join(f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
-    return f"free in the cluster: {have}"
+    return "; ".join(filter(None, (f"free in the cluster: {have}", ray_autoscaler.coming())))
+
+
+def wanted(placement: Placement) -> str:
+    """Describe the resources that a worker group requests."""
+    cpus = "1 CPU" if placement.threads == 1 else f"{placement.threads} CPUs"
+    gpus = f" and {placement.gpus:g} GPU{'' if placement.gpus == 1 else 's'}" if placement.cuda else ""
+    if placement.workers == 1:
+        return f"a machine with {cpus}{gpus}"
+    return f"{placement.workers} workers with {cpus}{gpus} each"
 
 
 def waited_for(placement: Placement) -> str:
     """Describe in one sentence the resources that a worker group requested and those available."""
-    wanted = f"{placement.workers} workers with {placement.threads} CPUs" + (
-        f" and {placement.gpus:g} GPUs each" if placement.cuda else " each"
-    )
-    return f"not started after {placement.start_timeout_s:g} s: waited for {wanted}; {what_there_is()}"
+    return f"not started after {placement.start_timeout_s:g} s: waited for {wanted(placement)}; {what_there_is()}"
+
+
+class RoomWait:
+    """Follow how long nothing trains because nothing has room, and say so in the log.
+
+    The wait has no end while the autoscaler is starting a machine. ``patience_s`` counts from when nothing is coming.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        is_coming: Callable[[], bool] = ray_autoscaler.is_coming,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._placement, self._is_coming, self._clock = placement, is_coming, clock
+        self._since = self._hoped = self._looked = clock()
+        self._said: float | None = None
+        self.is_hopeful = False  # something waits, and a machine for it is being started
+
+    def look(self, *, waiting: bool) -> bool:
+        """Note whether there is work for which nothing has room; return whether it has waited for too long."""
+        now = self._clock()
+        if not waiting:
+            if self._said is not None:
+                log.info("there is room after %s", duration(now - self._since))
+            self._since = self._hoped = now
+            self._said, self.is_hopeful = None, False
+            return False
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self.is_hopeful = self._is_coming()
+            self._hoped = now if self.is_hopeful else self._hoped
+            self._say(now)
+        return now - self._hoped > self._placement.start_timeout_s
+
+    def _say(self, now: float) -> None:
+        if now - self._since < SAY_AFTER_S or (self._said is not None and now - self._said < SAY_EVERY_S):
+            return
+        self._said = now
+        left = self._placement.start_timeout_s - (now - self._hoped)
+        end = "" if self.is_hopeful else f"; nothing is coming, so this ends in {duration(max(0.0, left))}"
+        log.info(
+            "waiting for %s since %s; %s%s",
+            wanted(self._placement), duration(now - self._since), what_there_is(), end,
+        )  # fmt: skip

@@ -9,11 +9,10 @@ from ray.exceptions import RayError
 from ray.util import remove_placement_group
 
 from orchestrator.core.processes import end
+from orchestrator.worker_groups.broker import ON_HEAD
 from orchestrator.worker_groups.entry_points import WORKER
-from orchestrator.worker_groups.placement_groups import free_places
+from orchestrator.worker_groups.placement_groups import free_places, has_places
 from trainers.schema import Placement
-
-ON_HEAD = {"node:__internal_head__": 0.001}  # nobody preempts the head; a group's workers bring their own resources
 
 
 @ray.remote
@@ -45,9 +44,16 @@ class Started:
         self._actor = Host.options(  # type: ignore[attr-defined]  # the decorator replaces the class
             num_cpus=placement.threads if own else 0,
             num_gpus=gpus if own else 0,
-            resources=None if own else ON_HEAD,
+            resources=None if own else ON_HEAD,  # a group's workers bring their own resources
         ).remote(config, placement, folder)
+        self._ready = self._actor.__ray_ready__.remote()
         self.done = self._actor.serve.remote()
+
+    def has_room(self) -> bool:
+        """Return whether the cluster has given the host its resources."""
+        if self._placement.workers > 1:
+            return has_places(self.name)
+        return bool(ray.wait([self._ready], timeout=0)[0])
 
     def failure(self) -> BaseException | None:
         """Return the error that ended the host early; the host must be done."""

@@ -2,9 +2,10 @@
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,19 +13,23 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.worker_groups.broker import start
+from orchestrator.worker_groups.broker import Demand, start
+from orchestrator.worker_groups.capacity import RoomWait
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.host import Started
 from trainers.schema import Placement
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.1
+COUNT_EVERY_S = 5.0  # how many hosts the cluster has room for: machines join and leave
 
 
 @dataclass(frozen=True)
 class Terms:
     """Hold the maximum number of worker groups, and of trials that each trains side by side.
 
+    ``room`` returns that number of worker groups anew, for a cluster whose machines come and go; ``None`` for one of a
+    fixed size.
     ``proposals`` is how many trials at once a search proposes as results come in, 0 where it proposes none;
     ``open_ended`` says that trials may come which are not waited for yet: proposed ones, or paused ones that go on.
     ``loop`` is the module that trains.
@@ -35,6 +40,7 @@ class Terms:
     proposals: int = 0
     open_ended: bool = False
     loop: str = LOOP
+    room: Callable[[], int] | None = None
 
 
 class Pool:
@@ -48,6 +54,8 @@ class Pool:
         self.broker = start(self.name, terms.size, dict(expected), open_ended=terms.open_ended, places=terms.proposals)
         self._terms, self._placement, self._folder = terms, placement, folder
         self._started: list[Started] = []
+        self._counted = time.monotonic()
+        self._wait = RoomWait(placement)
         self._over = threading.Event()
         self._idle_over: bool | None = None  # what the broker knows: whether the search that rests is over
         self._thread = threading.Thread(target=self._keep, name="pool", daemon=True)
@@ -97,11 +105,34 @@ class Pool:
         for host in [host for host in self._started if host.done in done]:
             self._started.remove(host)
             self._bury(host)
-        useful: int = ray.get(self.broker.useful_hosts.remote())
-        while len(self._started) < min(self._terms.hosts, useful):
+        self._count()
+        demand: Demand = ray.get(self.broker.demand.remote())
+        most = min(self._terms.hosts, demand.useful)
+        while len(self._started) < most:
             name = f"{self.name}-{uuid.uuid4().hex[:8]}"
             folder = str(self._folder / "hosts")
             self._started.append(Started(name, self.broker, self._placement, self._terms.loop, folder))
+        for host in [one for one in self._started if one.name not in demand.up][: len(self._started) - most]:
+            self._take_back(host)
+        self._watch_room(demand)
+
+    def _count(self) -> None:
+        """Let the number of hosts follow the cluster."""
+        if self._terms.room is not None and time.monotonic() - self._counted >= COUNT_EVERY_S:
+            self._counted = time.monotonic()
+            self._terms = replace(self._terms, hosts=max(1, self._terms.room()))
+
+    def _take_back(self, host: Started) -> None:
+        """End a host that is not needed any more before it had room: its request would start a machine for nothing."""
+        if ray.get(self.broker.dismiss.remote(host.name)):
+            self._started.remove(host)
+            host.release()
+
+    def _watch_room(self, demand: Demand) -> None:
+        needed = bool(demand.useful) and not demand.up
+        self._wait.look(waiting=needed and not any(host.has_room() for host in self._started))
+        if self._wait.is_hopeful:
+            self.broker.keep_waiting.remote()
 
     def _bury(self, host: Started) -> None:
         """Fail the trials of a dead host; a host with no work left has none."""

@@ -10,7 +10,9 @@ from enum import Enum
 
 from trainers.schema.record import Record
 
-PATIENCE_S = 10.0  # for members of a cohort that are still to come; a smaller cohort trains just the same
+# For members of a cohort that are still to come: longer than a process takes to start on a busy machine. A smaller cohort
+# has the same results, but what its members would have shared is computed again.
+PATIENCE_S = 60.0
 TOGETHER_AGAIN = 1  # times that students train together again after their workers were lost; then each by itself
 MOST_IDLE_DEATHS = 3  # of hosts one after the other before they had anything to train: then who waits is told
 Errors = tuple[BaseException, ...]  # a failure and its causes

@@ -14,6 +14,7 @@ from orchestrator.worker_groups.placement_groups import new_name
 from trainers.schema import Placement
 
 START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"  # Ray Train reads it where the trainer is made
+NEVER_S = 30 * 86_400  # the trials themselves know how long they wait, and what an autoscaler is starting for them
 
 
 class NoteController(ControllerCallback):
@@ -35,7 +36,7 @@ def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> A
     Ray restarts nothing by itself: whether a failure is worth another attempt is decided by its kind. ``folder`` is for
     Ray Train's own files.
     """
-    os.environ[START_TIMEOUT] = str(placement.start_timeout_s)
+    os.environ[START_TIMEOUT] = str(NEVER_S)
     per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
     return UnguardedTrainer(
         call_worker,

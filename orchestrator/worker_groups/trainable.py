@@ -14,6 +14,7 @@ from ray import tune
 from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import root_cause
 from orchestrator.failures.retry import RetryDecision, judge, micro_batch_of
+from orchestrator.worker_groups.broker import ON_HEAD
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
@@ -23,7 +24,7 @@ from trainers.schema.stop import stop_requested
 FAILED_BECAUSE = "failed_because"
 # What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
 # worker. Every Ray cluster has this resource, once, on its head node, which nobody preempts.
-RUNNER_SHARE = {"node:__internal_head__": 0.001}
+RUNNER_SHARE = ON_HEAD
 
 
 class TrialRunner(tune.Trainable):

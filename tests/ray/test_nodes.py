@@ -78,7 +78,14 @@ def until(happened: Callable[[], Any]) -> None:
 def test_each_trial_gets_a_gpu_of_its_own_and_none_runs_on_the_head(nodes: Cluster, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, script={"scores": SCORES, "epoch_s": 0.3})
     assert plan.resources.concurrent == 2
-    run(plan, tmp_path)
+    for trial in plan.students:
+        (trial.directory / HOLD).touch()  # or one could end before the other's process has come up
+    sweep = threading.Thread(target=run, args=(plan, tmp_path))
+    sweep.start()
+    until(lambda: all(starts(trial.directory) for trial in plan.students))
+    for trial in plan.students:
+        (trial.directory / HOLD).unlink()
+    sweep.join()
     first, second = (starts(trial.directory) for trial in plan.students)
     assert len(first) == len(second) == 1
     assert first != second

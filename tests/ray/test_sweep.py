@@ -135,7 +135,7 @@ def test_a_trial_without_room_fails_after_its_deadline_and_says_what_there_is(st
         outcome = read_outcome(trial.directory)
         assert outcome is not None
         assert outcome.status == "failed"
-        assert outcome.reason.startswith("not started after 3 s: waited for 1000 CPUs and 0 GPUs")
+        assert outcome.reason.startswith("not started after 3 s: waited for a machine with 1000 CPUs")
         assert f"{cpus()} CPUs" in outcome.reason
 
 

@@ -86,3 +86,81 @@ def test_a_reader_of_a_broker_that_was_lost_starts_again_as_after_any_lost_proce
         assert classify(linked(reply.errors)) is FailureKind.WORKER_LOST
 
     play(scene())
+
+
+def test_a_host_that_has_not_come_up_can_be_let_go_and_gets_no_cohort() -> None:
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, False)
+        assert await desk.dismiss("late")
+        await desk.enqueue(slot("a", 0))
+        assert await desk.cohort("late") == []
+        assert await desk.cohort("host") == ["job of a"]
+
+    play(scene())
+
+
+def test_a_host_that_is_up_is_not_let_go() -> None:
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, False)
+        await desk.enqueue(slot("a", 0))
+        assert await desk.cohort("host") == ["job of a"]
+        assert not await desk.dismiss("host")
+        assert (await desk.demand()).up == {"host"}
+
+    play(scene())
+
+
+def test_idle_hosts_give_their_machines_back_but_one_that_is_needed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "IDLE_S", 0.05)
+
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, True)
+        idle = [asyncio.create_task(desk.cohort(name)) for name in ("first", "second")]
+        await asyncio.sleep(0.3)
+        assert sorted(task.done() for task in idle) == [False, True]  # one waits for a, which is still to come
+        await desk.enqueue(slot("a", 0))
+        assert sorted([await task for task in idle]) == [[], ["job of a"]]
+
+    play(scene())
+
+
+def test_a_host_that_died_while_it_waited_gets_no_cohort() -> None:
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, False)
+        dead = asyncio.create_task(desk.cohort("dead"))
+        await asyncio.sleep(0)
+        await desk.forget("dead")
+        await desk.enqueue(slot("a", 0))
+        assert await dead == []
+        assert await desk.cohort("host") == ["job of a"]
+
+    play(scene())
+
+
+def test_a_trial_waits_on_while_a_machine_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, False)
+        await desk.enqueue(slot("a", 0))
+        reply = asyncio.create_task(desk.take("a", "lease_id", 0.2))
+        for _ in range(20):
+            await desk.keep_waiting()
+            await asyncio.sleep(0.02)
+        assert not reply.done()
+        assert await reply == Reply(starved=True)
+
+    play(scene())
+
+
+def test_a_group_whose_controller_alone_is_up_trains_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
+
+    async def scene() -> None:
+        desk = Broker(1, {"a": "one"}, False)
+        await desk.note("host", "controller", "its handle")  # it waits for its workers' places
+        await desk.enqueue(slot("a", 0))
+        assert await desk.take("a", "lease_id", 0.1) == Reply(starved=True)
+
+    play(scene())
