@@ -1,6 +1,8 @@
 """Give Ray's cluster launcher machines that are folders: what it would run by ssh runs as a process here.
 
-A machine's home is its folder. ``terminate_node`` kills what was started in it, as a cloud does with a machine.
+A machine's home is its folder, its address one of this computer's loopback addresses. ``terminate_node`` kills what was
+started in it, as a cloud does with a machine. Nothing is done as root here: such commands (mounts, the timer that switches a
+machine off) only stand in ``sudo.log`` of the machine.
 """
 
 import contextlib
@@ -20,6 +22,7 @@ from ray.autoscaler.command_runner import CommandRunnerInterface
 from ray.autoscaler.node_provider import NodeProvider
 
 MARK = "STILLHOUSE_TEST_MACHINE"
+LOCK = threading.Lock()
 
 
 class ProcessProvider(NodeProvider):
@@ -43,30 +46,40 @@ class ProcessProvider(NodeProvider):
         return dict(json.loads((self.folder / node_id / "tags.json").read_text()))
 
     def external_ip(self, node_id: str) -> str:
-        return "127.0.0.1"
+        return address_of(node_id)
 
     def internal_ip(self, node_id: str) -> str:
-        return "127.0.0.1"
+        return address_of(node_id)
 
     def create_node(self, node_config: dict[str, Any], tags: dict[str, str], count: int) -> None:
         for _ in range(count):
-            machine = self.folder / f"m{len(list(self.folder.iterdir()))}"
-            machine.mkdir()
+            with LOCK:
+                machine = self.folder / f"m{len(list(self.folder.iterdir()))}"
+                machine.mkdir()
             (machine / "tags.json").write_text(json.dumps(tags))
 
     def set_node_tags(self, node_id: str, tags: dict[str, str]) -> None:
         (self.folder / node_id / "tags.json").write_text(json.dumps(self.node_tags(node_id) | tags))
 
     def terminate_node(self, node_id: str) -> None:
-        machine = self.folder / node_id
-        for number in started_in(machine):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        (machine / "tags.json").unlink()
+        switch_off(self.folder / node_id)
+        (self.folder / node_id / "tags.json").unlink()
 
     def get_command_runner(self, *arguments: Any, **options: Any) -> "Runner":
         node_id = options.get("node_id") or arguments[1]
         return Runner(self.folder / node_id, self.provider_config["dashboard_port"])
+
+
+def address_of(node_id: str) -> str:
+    """Return the loopback address of a machine; Ray tells machines apart by their addresses."""
+    return f"127.0.0.{1 + int(node_id.removeprefix('m'))}"
+
+
+def switch_off(machine: Path) -> None:
+    """Kill all that was started on a machine."""
+    for number in started_in(machine):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 def started_in(machine: Path) -> list[int]:
@@ -90,16 +103,18 @@ class Runner(CommandRunnerInterface):
             [(local, _)] = port_forward or [(0, 0)]
             forward(local, self._dashboard_port)
             return ""
-        if cmd.split()[-2:] == [
-            "ray",
-            "stop",
-        ]:  # that would end everybody's Ray on this computer; what it is for, is killed
+        if cmd.endswith("/ray stop"):  # that would end everybody's Ray on this computer; what it is for, is killed
+            return ""
+        if "sudo " in cmd:
+            with (self._machine / "sudo.log").open("a") as log:
+                log.write(f"{cmd}\n")
             return ""
         given = options.get("environment_variables") or {}
         variables = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         environment = {**inherited, **variables, "HOME": str(self._machine), MARK: str(self._machine)}
         environment["SPT_NOENV"] = "1"  # processes that rename themselves keep the mark readable
+        environment["MACHINE_IP"] = address_of(self._machine.name)
         done = subprocess.run(
             ["bash", "-c", cmd],
             env=environment,

@@ -8,8 +8,8 @@ from orchestrator.core.store import Store
 from orchestrator.reproduce.on_cluster import job_request_of
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import make_run_plan
+from tests.e2e.launched import ROOT, from_zero, machines, require_done  # noqa: F401  a fixture
 from tests.e2e.stillhouse import stillhouse
-from tests.e2e.test_up_run_down import ROOT, machines, one_machine, require_done  # noqa: F401  a fixture
 
 ROW = "gfl_r18"
 
@@ -20,7 +20,7 @@ def test_a_row_runs_on_a_cluster_that_comes_and_goes(machines, tmp_path, monkeyp
     monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "no-weights"))
     store.prepare()
     variables = {"PYTHONPATH": str(ROOT), "STILLHOUSE_CACHE": str(tmp_path / "no-weights")}
-    described = one_machine(machines).model_copy(update={"variables": variables})
+    described = from_zero(machines).model_copy(update={"variables": variables})
     job_request = job_request_of(make_run_plan([ROW], options, store), [ROW], described)
     said = require_done(described, job_request, store, machines, capfd)
     assert "FIDELITY smoke" in said  # the verdict stands in the log
