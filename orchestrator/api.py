@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import Finding
+from orchestrator.core.home import require_home
 from orchestrator.core.html_table import html_table
 from orchestrator.core.plain_log import lines_shown
 from orchestrator.core.store import Store
@@ -57,6 +58,7 @@ class Study:
         default the working directory; those in a file start at the file's folder. ``trust_config`` allows local detector
         configs, which can run code. Raises ``StudyErrors`` with all mistakes.
         """
+        require_home()
         sets = (sets,) if isinstance(sets, str) else tuple(sets)
         loaded = load_study(_origin(study, base_dir), sets, trust_python=trust_config)
         return cls(sets, trust_config, loaded)

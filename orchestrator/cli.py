@@ -12,6 +12,8 @@ from orchestrator.commands.unknown import unknown_command, unknown_option
 from orchestrator.compat.argparse_help import PageFormatter
 from orchestrator.core.errors import UserError
 from orchestrator.core.exit_codes import WRONG_INPUT
+from orchestrator.core.home import require_home
+from orchestrator.core.standard_streams import require_streams
 from orchestrator.core.version import own_version
 from trainers.schema.plugins import BrokenPlugin
 
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without arguments it prints the help, and the exit code is that of wrong input: a script that lost its arguments fails.
     """
+    require_streams()
     given = sys.argv[1:] if argv is None else argv
     try:
         if not given:
@@ -46,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BrokenPlugin, UserError) as error:  # the lists of kinds are made when commands are imported
         return complain(error, WRONG_INPUT).code
     log_plainly()
+    require_home()
     return carry_out(lambda: arguments.run(arguments)).code
 
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from orchestrator.core.errors import OperationError, UserError
@@ -36,9 +37,20 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing to say and nobody to say it to
         return ExitStatus(OK)
+    except FileNotFoundError as error:
+        return complain(*of_missing_file(error))
     except OSError as error:  # a full disk, a folder that may not be read: the system's sentence names the file
         return complain(error, FAILED)
     return ended if isinstance(ended, ExitStatus) else ExitStatus(ended)
+
+
+def of_missing_file(error: FileNotFoundError) -> tuple[Exception, int]:
+    """Return the error to report, and its exit code: Python names no file when the working directory is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return UserError("the working directory has been deleted: change to another one"), WRONG_INPUT
+    return error, FAILED
 
 
 def complain(error: Exception, code: int) -> ExitStatus:

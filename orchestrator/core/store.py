@@ -82,7 +82,10 @@ class Store:
             with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe-"):
                 pass
         except OSError as error:
-            raise OperationError(f"cannot write to the store {self.root}: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise OperationError(
+                f"cannot write to the store {self.root}: {reason}; name another folder by --store or {VARIABLE}"
+            ) from error
         require_sound_database(self.database)
 
     def only_run(self) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.core.errors import OperationError
+from orchestrator.core.own_packages import own_environment
 from orchestrator.core.processes import processes
 from orchestrator.core.store import Store
 from orchestrator.execution.leaks import Leak
@@ -83,8 +84,9 @@ def _stack() -> Iterator[DoctorCheck]:
     """Import mmdet with its operators in another process, as a worker would."""
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
-        )
+            [sys.executable, "-P", "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False,
+            env=own_environment(),
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         yield DoctorCheck("fail", "mmdet", f"importing it took longer than {PROBE_TIMEOUT_S} s")
         return

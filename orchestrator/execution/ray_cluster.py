@@ -1,5 +1,6 @@
 """Start a Ray on this machine or connect to a running one, see what it has and can become, and stop it."""
 
+import logging
 import os
 import socket
 from functools import cache
@@ -9,7 +10,11 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.compat.ray_autoscaler import configured_kinds, reported_kinds
+from orchestrator.compat.ray_job_config import SearchPathJob
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.own_packages import search_path
+from orchestrator.core.processes import this_process
+from orchestrator.execution.ownership import end_marked, marked
 from orchestrator.plan.growth import VARIABLE, NodeKind, as_one, from_text, grown
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.worker_groups.broker import ON_HEAD
@@ -17,6 +22,8 @@ from trainers.schema.error_text import first_line
 
 CONNECT_TIMEOUT_S = 10
 ANSWER_S = 30.0  # that the head gets to say what the cluster can become
+ATTEMPTS = 3  # at starting a local Ray
+log = logging.getLogger(__name__)
 
 
 def start_ray(address: str | None) -> None:
@@ -28,7 +35,8 @@ def start_ray(address: str | None) -> None:
     """
     if ray.is_initialized():
         return
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    job_config = SearchPathJob(search_path())
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "job_config": job_config}
     if address is None:
         start_local_ray(quiet)
         return
@@ -40,12 +48,29 @@ def start_ray(address: str | None) -> None:
 
 
 def start_local_ray(options: dict[str, Any]) -> None:
-    """Start a Ray with all that this machine has; raise ``OperationError`` when one of its processes does not come up."""
-    machine = this_machine()
-    try:
-        ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **options)
-    except Exception as error:  # Ray raises the bare class here, for a process of its own that has died or is late
-        raise OperationError(f"cannot start Ray on this machine: {first_line(error)}; run again") from error
+    """Start a Ray with all that this machine has; raise ``OperationError`` when one of its processes does not come up.
+
+    Ray waits 30 s for them, which a busy machine may exceed: the start is then tried again.
+    """
+    machine, own = this_machine(), this_process().identity
+    before = frozenset(found.identity for found in marked(own))
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init("local", num_cpus=machine.cpus, num_gpus=machine.gpus, include_dashboard=False, **options)
+            return
+        except Exception as error:  # Ray raises the bare class here, for a process of its own that has died or is late
+            ray.shutdown()
+            end_marked(own, before)
+            if not may_be_busy(error):
+                raise OperationError(f"cannot start Ray on this machine: {first_line(error)}") from error
+            if not attempts_left:
+                raise OperationError(f"cannot start Ray on this machine: {first_line(error)}; run again") from error
+            log.warning("Ray did not start (%s): trying again, %d left", first_line(error), attempts_left)
+
+
+def may_be_busy(error: Exception) -> bool:
+    """Return whether a start of Ray that failed may succeed: a folder or a port that Ray cannot use stays so."""
+    return isinstance(error, ConnectionError | TimeoutError) or not isinstance(error, OSError | ValueError)
 
 
 def require_listener(address: str) -> None:

@@ -1,6 +1,5 @@
 """Run a module of the trainers that builds detectors, in a process of its own: a crash of native code ends nothing else."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,9 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from orchestrator.core.own_packages import own_environment
 from trainers.schema.error_text import last_line_of
 
 NEEDED = ("torch", "mmdet")
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 IMPORT_S = 120.0  # what a slow machine takes to import mmdet
 
 
@@ -45,7 +46,7 @@ def answers_of(module: str, request: BaseModel, work_s: float, folder: Path) -> 
     with log.open("wb") as output:
         try:
             code: int | None = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(), check=False,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=own_environment() | NO_GPU, check=False,
                 timeout=IMPORT_S + work_s,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -53,10 +54,3 @@ def answers_of(module: str, request: BaseModel, work_s: float, folder: Path) -> 
     lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
     said = last_line_of(log.read_text(encoding="utf-8", errors="replace")) or "it said nothing"
     return lines, ProcessEnd(code, said)
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which our packages come first, the user's folder last, and no GPU is touched."""
-    ours = str(Path(str(find_spec("trainers").origin)).parents[1])  # type: ignore[union-attr]  # we are beside it
-    paths = [ours, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)), str(Path.cwd())]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "CUDA_VISIBLE_DEVICES": ""}
