@@ -66,6 +66,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EHOSTDOWN})
 RAYS_LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "WorkerHealthCheckFailedError")
 LOST = frozenset({*RAYS_LOST, "BrokerLost", "WorkerHealthCheckTimeoutError", "WorkerGroupStartupFailedError"})
+# Ray says so of an actor whose class the worker cannot import: the next worker cannot either.
+UNIMPORTABLE = "failed to import on the worker"
 WRAPPED = ("controller_failure", "health_check_failure", "cause", "__cause__")
 # Python raises these about the program and its input: a second attempt meets the same line with the same values.
 PROGRAM = (
@@ -148,7 +150,7 @@ def _kind(error: BaseException) -> FailureKind | None:
     if getattr(error, "preempted", False) is True:
         return FailureKind.PREEMPTED
     if LOST.intersection(names):
-        return FailureKind.WORKER_LOST
+        return FailureKind.PROGRAM if UNIMPORTABLE in str(error) else FailureKind.WORKER_LOST
     if isinstance(error, OSError):
         return (
             FailureKind.DISK_FULL if error.errno in FULL else FailureKind.STORAGE_DOWN if error.errno in AWAY else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.redact import redacted
-from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
+from orchestrator.failures.kinds import RULES, UNIMPORTABLE, Action, FailureKind, classify, root_cause
 from trainers.schema import Job
 from trainers.schema.error_text import first_line, last_line
 from trainers.schema.events import Event, append_event, read_events
@@ -86,6 +86,8 @@ def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
 def _sentence(kind: FailureKind, error: BaseException) -> str:
     if kind in SAYINGS:
         return SAYINGS[kind]
+    if UNIMPORTABLE in str(error):
+        return f"a worker cannot import the program: {last_line(error)}; install this environment where Ray's workers start"
     if kind in (FailureKind.CRASH, FailureKind.PROGRAM):
         return f"{type(error).__name__}: {last_line(error)}"
     if kind is FailureKind.DISK_FULL:

@@ -4,6 +4,7 @@ import inspect
 from types import SimpleNamespace
 
 import pytest
+from ray._private import worker
 from ray._private.runtime_env.packaging import RAY_PKG_PREFIX
 from ray.dashboard.modules.job import job_head
 from ray.dashboard.modules.job.common import http_uri_components_to_uri
@@ -14,6 +15,7 @@ from ray.train.v2.torch.torch_trainer import TorchTrainer
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 from ray.util.placement_group import placement_group
 
+from orchestrator.compat.ray_job_config import SearchPathJob
 from orchestrator.compat.ray_packages import PREFIX, PROTOCOL, package_name, package_path, package_uri
 from orchestrator.compat.ray_train import (
     GUARD,
@@ -82,3 +84,10 @@ def test_ray_takes_packages_by_this_name_at_this_path() -> None:
     source = inspect.getsource(job_head)
     assert f'@routes.get("{route}")' in source, RAY
     assert f'@routes.put("{route}")' in source, RAY
+
+
+def test_a_job_leaves_out_the_drivers_folders_and_has_ours_in_front() -> None:
+    job = SearchPathJob(["/first", "/second"])
+    assert job._runtime_env_has_working_dir()
+    assert list(job._get_proto_job_config().py_driver_sys_path) == ["/second", "/first"], RAY  # each goes in front
+    assert {"_runtime_env_has_working_dir", "_py_driver_sys_path"} <= names_in(worker.connect), RAY
