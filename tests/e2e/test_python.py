@@ -39,8 +39,14 @@ def environment(**variables: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Run the page's blocks in one process, as a reader copies them, and return what they led to."""
+    """Run the page's blocks in one process, as a reader copies them, and return what they led to.
+
+    The reader has packages of his own beside the script, under names of ours.
+    """
     folder = tmp_path_factory.mktemp("python")
+    for name in ("orchestrator", "trainers", "dashboards"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text("raise RuntimeError('a package of a stranger')")
     (folder / "page.py").write_text("\n".join(BLOCK.findall(PAGE)) + AFTERWARDS)
     done = subprocess.run(
         [sys.executable, "page.py"], cwd=folder, env=environment(), capture_output=True, text=True, check=False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.e2e.terminal import in_terminal
 from trainers.schema.zoo import configs_dir
@@ -157,6 +158,21 @@ def test_a_stranger_that_was_imported_before_is_named(place: str, tmp_path: Path
     done = python(tmp_path, "-c", "import trainers, stillhouse")
     expected = f"ImportError: {tmp_path / place} was imported as 'trainers', which hides the package of Stillhouse"
     assert done.stderr.splitlines()[-1].startswith(expected)
+
+
+# -------------------------------------------------------------------------------------------- folders to write in
+
+
+def test_a_study_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    for number in range(4):
+        Image.new("RGB", (64, 64)).save(tmp_path / "images" / f"{number}.png")
+        (tmp_path / "labels" / f"{number}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "classes.txt").write_text("bolt\n")
+    done = python(Path("/proc"), "-P", "-m", "stillhouse", "init", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "stillhouse: study.yaml: cannot be written: No such file or directory\n"
 
 
 # ----------------------------------------------------------------------------------------------- before a run
