@@ -104,6 +104,7 @@ class Notifier(tune.Callback):
             verdict = judge(job, error_of(trial), self._run, self._began.get(job.trial_id, 0.0))
             if not verdict.again:
                 write_outcome(job.directory, Outcome("failed", verdict.reason))
+                trial.max_failures = 0  # Tune's: a runner that cannot even start does not read the outcome
             events = self._judged(job)
         self._known[job.trial_id] = len(events)
         if events:

@@ -12,7 +12,7 @@ dataset: {kind: shapes}
 student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}
 method: {kind: none}
 schedule: {epochs: 2, policy: {kind: constant}}
-search: {seeds: [0, 1], cohort: 2}
+search: {seeds: [0, 1]}
 """
 SCRIPT = """
 import json, pathlib, sys
@@ -22,14 +22,14 @@ prepare(None)
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
-from tests.ray.scripted import COHORT_LOOP, ScriptedRunner
+from tests.ray.scripted import ScriptedRunner
 
 plan = Study.load("study.yaml").plan("runs")
 for trial in plan.students:
     trial.directory.mkdir(parents=True)
     (trial.directory / "script.json").write_text(json.dumps({"scores": [0.1, 0.2]}))
 start_ray(None)
-run_trials(Sweep(plan), plan.students, [], pathlib.Path("tune").absolute(), ScriptedRunner, loop=COHORT_LOOP)
+run_trials(Sweep(plan), plan.students, [], pathlib.Path("tune").absolute(), ScriptedRunner)
 stop_ray()
 print([trial.status for trial in Study.load("study.yaml").plan("runs").students])
 """
