@@ -1,8 +1,11 @@
 """Start a Ray on this machine or connect to a running one, see what it has and can become, and stop it."""
 
+import contextlib
+import gc
 import logging
 import os
 import socket
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -132,4 +135,22 @@ def _kinds_on_head() -> list[tuple[int, int, int]]:
 def stop_ray() -> None:
     """Leave the cluster, or end the local Ray with all its processes."""
     growth.cache_clear()
-    ray.shutdown()
+    with no_collection():
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Collect garbage now, and none for the length of a block.
+
+    Ray gives up Python's lock while it takes itself down, and ends the process (exit code 1) when another thread frees an
+    ``ObjectRef`` meanwhile. No thread of ours holds one, but any of them may be the one that collects garbage.
+    """
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.e2e.stillhouse import ROOT, histories, stillhouse
 
@@ -29,6 +30,7 @@ def test_plan_needs_neither_data_nor_gpu_and_names_what_is_missing(tmp_path: Pat
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow  # tests/ray trains small pairs on two workers, tests/unit/trainers/loop the real ones on one
 def test_two_workers_train_the_real_pair_for_two_iterations(tmp_path: Path) -> None:
     write_tiny_coco(tmp_path / "coco")
     answer = stillhouse(

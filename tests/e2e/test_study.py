@@ -1,6 +1,7 @@
 """One study from an empty store to numbers in MLflow, and again."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,8 @@ assert list(checkpoint["meta"]["dataset_meta"]["classes"]) == ["circle", "square
 
 
 def test_ctrl_c_keeps_what_was_reported_and_the_same_command_goes_on(ran: Ran, tmp_path: Path) -> None:
+    [teacher] = [trial["id"] for trial in ran.answer.json["trials"] if trial["role"] == "teacher"]
+    shutil.copytree(ran.store / "trials" / teacher, tmp_path / "trials" / teacher)
     process = started("run", ran.study, "--store", tmp_path, "--json")
     assert process.stderr is not None
     seen = []

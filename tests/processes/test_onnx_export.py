@@ -110,7 +110,13 @@ def written(name: str, folder: Path, **changes: Any) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=PIPELINES)
+IN_CI = ("gfl", "fcos", "yolox")  # a head of each kind: boxes from anchors, from points, with objectness
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in IN_CI else pytest.mark.slow) for name in PIPELINES],
+)
 def head(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(request.param, tmp_path_factory.mktemp(request.param), **PIPELINES[request.param])
 
