@@ -4,7 +4,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 from orchestrator.core.errors import OperationError, UserError
@@ -15,6 +14,7 @@ from orchestrator.core.plain_log import plain_handler
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.terminal import painted_as
+from orchestrator.core.working_directory import require_working_directory
 from trainers.schema.plugins import BrokenPlugin
 
 STOPPED = "interrupted; reported results are kept, and the same command resumes from them"
@@ -47,9 +47,9 @@ def carry_out(command: Callable[[], int | ExitStatus]) -> ExitStatus:
 def of_missing_file(error: FileNotFoundError) -> tuple[Exception, int]:
     """Return the error to report, and its exit code: Python names no file when the working directory is gone."""
     try:
-        Path.cwd()
-    except FileNotFoundError:
-        return UserError("the working directory has been deleted: change to another one"), WRONG_INPUT
+        require_working_directory()
+    except UserError as gone:
+        return gone, WRONG_INPUT
     return error, FAILED
 
 

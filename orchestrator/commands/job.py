@@ -18,6 +18,7 @@ from orchestrator.commands import reproduce, run
 from orchestrator.commands.carry_out import RaisingParser, carry_out, log_plainly
 from orchestrator.core.errors import UserError
 from orchestrator.core.exit_codes import FAILED, INTERRUPTED, OK
+from orchestrator.core.home import require_home
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
 from orchestrator.core.version import own_version
@@ -45,6 +46,7 @@ def drive(argv: Sequence[str]) -> int:
     job_records = JobRecords(store_in(arguments.run).root)
     signal.signal(signal.SIGTERM, raise_interrupt)
     log_plainly()
+    require_home()
     try:
         job_records.write(record)
     except OSError as error:

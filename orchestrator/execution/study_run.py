@@ -11,6 +11,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.exit_codes import FAILED, OK
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
+from orchestrator.core.working_directory import require_working_directory
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
@@ -104,7 +105,11 @@ class RunInterrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def writing(store: Store) -> Iterator[None]:
-    """Make this process the store's only writer for the length of a block; raise ``OperationError`` if another does."""
+    """Make this process the store's only writer for the length of a block; raise ``OperationError`` if another does.
+
+    Raises ``UserError`` where the working directory is gone.
+    """
+    require_working_directory()
     with store.only_run(), single_writer_lock(store):
         yield
 

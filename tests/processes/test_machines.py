@@ -220,6 +220,14 @@ def test_a_store_without_file_locks_is_refused_before_anything_is_trained(
     assert not list(ready.glob("stillhouse-runs/trials/*"))
 
 
+def test_a_run_in_a_deleted_folder_ends_before_anything_is_trained(ready: Path) -> None:
+    words = [*STILLHOUSE, "run", str(ready / "tiny.yaml"), "--store", str(ready / "stillhouse-runs")]
+    command = ["bash", "-c", DELETED, "bash", *words]
+    done = subprocess.run(command, cwd=ready, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, GONE)
+    assert not list(ready.glob("stillhouse-runs/trials/*"))
+
+
 def test_a_folder_that_is_too_long_for_sockets_is_refused_before_anything_is_trained(ready: Path) -> None:
     folder = "/tmp/" + "x" * 50
     done = run_in(ready, "run", RAY_TMPDIR=folder)
