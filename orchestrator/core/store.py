@@ -14,7 +14,9 @@ from orchestrator.core.locks import held_alone
 VARIABLE = "STILLHOUSE_STORE"
 MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
 DEFAULT = "stillhouse-runs"
-UNUSABLE = re.compile(r"\?|%[0-9A-Fa-f]{2}|[\x00-\x1f]")  # what follows "?" are options, "%41" is decoded
+UNUSABLE = re.compile(  # what follows "?" are options, "%41" is decoded, and bytes that are no UTF-8 become others
+    r"\?|%[0-9A-Fa-f]{2}|[\x00-\x1f\ud800-\udfff]"
+)
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # of the embedded tracking store
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
-from orchestrator.study.tracking_address import require_known_scheme
+from orchestrator.study.tracking_address import require_address
 from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
@@ -256,7 +256,7 @@ class Scaling(Section):
 class TrackingSection(Section):
     """Hold the destination of results; without ``uri`` it is an SQLite file inside the store folder."""
 
-    uri: Annotated[str, AfterValidator(require_known_scheme)] | None = None
+    uri: Annotated[str, AfterValidator(require_address)] | None = None
     experiment: str | None = Field(None, min_length=1)
     tags: dict[str, str] = {}
 

@@ -16,7 +16,7 @@ from orchestrator.compat.mlflow_parts import forget_artifact_places, store_of
 from orchestrator.core.store import ARTIFACTS, DATABASE, Store
 from orchestrator.tracking.probe import sqlite_file
 
-ELSEWHERE = re.compile(rf"(?P<root>file:.*?/{ARTIFACTS})(?P<below>/.*)?")
+ELSEWHERE = re.compile(rf"(?P<root>file:.*/{ARTIFACTS})(?P<below>/.*)?")
 # Tables of MLflow's own models, with the columns of their keys and of the places of their artifacts.
 PLACES = (
     (SqlExperiment, "experiment_id", "artifact_location"),

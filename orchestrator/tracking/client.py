@@ -4,12 +4,12 @@ import logging
 
 from mlflow.tracking import MlflowClient
 
-from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.redact import first_line, redacted
+from orchestrator.core.errors import UserError
+from orchestrator.core.redact import first_line
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.artifact_locations import bring_home
-from orchestrator.tracking.faults import plainly
+from orchestrator.tracking.faults import Refused, plainly
 from orchestrator.tracking.probe import require_answer
 
 
@@ -23,7 +23,7 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
 
     Otherwise tables are created, and a store that was moved is told where its artifacts are.
 
-    Raises ``Unreachable`` when it does not answer now, ``OperationError`` when it never will at this address.
+    Raises ``Unreachable`` when it does not answer now, ``Refused`` when the user has to change something first.
     """
     uri = tracking_uri(plan, store)
     require_answer(uri, reading=reading)
@@ -35,8 +35,8 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
             client.search_experiments(max_results=1)
             if not reading:
                 bring_home(client, store)
-        except ImportError as error:
-            raise OperationError(f"the tracking store {redacted(uri)} needs a package: {first_line(error)}") from error
+        except ValueError as error:  # of a variable, such as MLFLOW_HTTP_REQUEST_TIMEOUT=soon
+            raise Refused(f"MLflow's client cannot be set up: {first_line(error)}") from error
     return client
 
 

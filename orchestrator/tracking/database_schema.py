@@ -9,11 +9,12 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 
 from orchestrator.compat.mlflow_parts import alembic_config
-from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.errors import UserError
 from orchestrator.core.redact import redacted
+from orchestrator.tracking.faults import Refused
 
 
-class OtherSchema(OperationError):
+class OtherSchema(Refused):
     """Report a database of another MLflow. Nothing was changed in it; results wait in the store."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import Backoff
-from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.faults import Refused, Unreachable
 from orchestrator.tracking.tracker import Tracker
 from trainers.schema.record import read_status
 
@@ -44,6 +44,7 @@ class Flusher:
         self._trials = {trial.id: trial for trial in trials}
         self._changed: dict[str, None] = {}  # trials to look at, in order
         self._refused: dict[str, int] = {}
+        self._told: set[str] = set()  # reasons of refusals; many trials have the same
         self._reason = ""
         self._closing = self._abandoned = False
         self._away_since: float | None = None
@@ -172,7 +173,17 @@ class Flusher:
     def _note_refusal(self, trial_id: str, error: Exception) -> None:
         self._reason = first_line(error)
         self._refused[trial_id] = self._refused.get(trial_id, 0) + 1
-        if self._refused[trial_id] == 1:
-            log.warning("MLflow refuses %s: %s", f"trial {trial_id}" if trial_id else "the study", self._reason)
-        if self._refused[trial_id] < REFUSALS:
+        if self._reason not in self._told:
+            self._told.add(self._reason)
+            what = f"trial {trial_id}" if trial_id else "the study"
+            log.warning("MLflow refuses %s: %s; results wait in the trials' folders", what, self._reason)
+        if isinstance(error, Refused):
+            self._leave_it()
+        elif self._refused[trial_id] < REFUSALS:
             self._try_again(trial_id)
+
+    def _leave_it(self) -> None:
+        """Deliver nothing more at the end of a run: what has to be changed first is the same for all trials."""
+        with self._wake:
+            if self._closing:
+                self._changed.clear()

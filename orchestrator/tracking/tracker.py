@@ -4,7 +4,8 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -27,11 +28,12 @@ from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cost_tag import cost_of_tag, write_cost
 from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions, test_points
 from orchestrator.tracking.datasets import dataset_inputs
-from orchestrator.tracking.faults import Unreachable, plainly
+from orchestrator.tracking.faults import Refused, Unreachable, plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
 from orchestrator.tracking.notes import NOTE, study_note, trial_note
+from orchestrator.tracking.probe import require_no_refusal
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import find_or_create, last_steps, member_tag
@@ -102,7 +104,8 @@ class Tracker:
     Trial directories are the spool, MLflow the copy, and MLflow itself says how far the copy is: nothing that could
     disagree with it is kept elsewhere. Every method may be called any number of times, after any failure and by the
     next process, from one thread at a time and by one process in a store. Constructing one does nothing; the others
-    raise ``Unreachable`` when MLflow is away and ``OperationError`` when it refuses.
+    raise ``Unreachable`` when MLflow is away, ``Refused`` when it refuses until the user changes something, and
+    ``OperationError`` when it refuses one request.
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:
@@ -138,7 +141,7 @@ class Tracker:
         """Find or create the study's experiment and run, and return the client."""
         if self._client is None:
             client = open_client(self._plan, self._store)
-            with plainly():
+            with self._plainly():
                 self._experiment = self._experiment_id(client)
                 self._parent = self._open_study(client)
             self._client = client
@@ -147,7 +150,7 @@ class Tracker:
     def sync(self, trial: PlannedTrial) -> None:
         """Write the trial's records, and its outcome when it has one, as far as MLflow lacks them."""
         try:
-            with plainly():
+            with self._plainly():
                 self._sync(trial)
         except Unreachable:
             self._copies.pop(trial.id, None)  # what arrived of the last request is for MLflow to say
@@ -164,7 +167,7 @@ class Tracker:
             status = "FAILED"
         else:
             status = "FINISHED" if all(map(is_over, statuses)) else "KILLED"
-        with plainly():
+        with self._plainly():
             self._tell_costs(client)
             run = self._study(client)  # asked again, for the sake of a second run that came late
             self._lead_to_trials(client, run)
@@ -173,6 +176,16 @@ class Tracker:
                 client.set_tag(run.info.run_id, PLANNED, self._planned)
             if run.info.status != status:
                 client.set_terminated(run.info.run_id, status)
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Turn errors of MLflow into ours, and ask a server that seems away whether it refuses."""
+        try:
+            with plainly():
+                yield
+        except Unreachable:
+            require_no_refusal(tracking_uri(self._plan, self._store))
+            raise
 
     def _summarise(self, client: MlflowClient, study: Run) -> None:
         """Keep the study's rows and its best student with its run, as ``compare --json`` gives them."""
@@ -348,7 +361,7 @@ class Tracker:
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             back = restoring(self.address, found)
-            raise OperationError(f"experiment {name} is deleted in MLflow: {back}, tracking.experiment names another")
+            raise Refused(f"experiment {name} is deleted in MLflow: {back}, tracking.experiment names another")
         if found is None:
             location = None if serves else self._store.artifacts.as_uri()
             try:

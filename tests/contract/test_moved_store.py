@@ -24,8 +24,8 @@ SHARED = "tracking.uri=sqlite:///{}/shared.db"
 def moved(tmp_path: Path, migrated: Path, request: pytest.FixtureRequest):  # noqa: F811
     """Return two plans of one study, and their stores: one that was in the first place, and has gone to the second."""
     sets = [*SMALL, *(one.format(tmp_path) for one in getattr(request, "param", ()))]
-    before, after = Store(tmp_path / "a"), Store(tmp_path / "b c")
-    before.root.mkdir()
+    before, after = Store(tmp_path / "mlartifacts" / "a"), Store(tmp_path / "b c")
+    before.root.mkdir(parents=True)
     shutil.copyfile(migrated, tmp_path / "shared.db" if len(sets) > len(SMALL) else before.database)
     plan = plan_text(tmp_path, VALID, *sets, store=before.root)
     for trial in plan.students[:2]:
@@ -34,7 +34,7 @@ def moved(tmp_path: Path, migrated: Path, request: pytest.FixtureRequest):  # no
     leave(plan.students[2], [record(1, 0.1)])
     sync(plan, before, *plan.students[:3])
     before.root.rename(after.root)
-    (tmp_path / "a").touch()  # whoever writes there fails
+    before.root.touch()  # whoever writes there fails
     return plan_text(tmp_path, VALID, *sets, store=after.root), after
 
 
@@ -51,7 +51,7 @@ def test_a_moved_store_goes_on_where_it_is(moved, tmp_path):
         folder = tmp_path / trial.id
         folder.mkdir()
         assert (download_student(client, trial.id, folder) / BEST).read_bytes() == (trial.directory / BEST).read_bytes()
-    assert (tmp_path / "a").read_bytes() == b""
+    assert (tmp_path / "mlartifacts" / "a").read_bytes() == b""
     experiment = client.get_experiment_by_name("demo")
     assert experiment.artifact_location == store.artifacts.as_uri()
     models = client.search_logged_models([experiment.experiment_id], max_results=100)
@@ -105,7 +105,7 @@ def test_artifacts_that_somebody_keeps_elsewhere_stay_there(store_in_a, tmp_path
     assert found.artifact_location == (tmp_path / "elsewhere" / "mlartifacts" / "mine").as_uri()
 
 
-@pytest.mark.parametrize("name", ["runs#1", "100% läufe 红", "a;b&c=d'e\"", "[1]{x}"])
+@pytest.mark.parametrize("name", ["runs#1", "100% läufe 红", "a;b&c=d'e\"", "[1]{x}", "me:pw@host"])
 def test_everything_of_a_store_with_an_odd_name_is_in_it(tmp_path, migrated, name):  # noqa: F811
     store = Store(tmp_path / "place" / name)
     store.root.mkdir(parents=True)

@@ -133,7 +133,7 @@ def test_every_command_that_reads_shows_the_numbers_of_the_store(plan, store, st
 def test_commands_that_write_migrate_nothing_either(plan, store, stillhouse, tmp_path, spoilt, command):  # noqa: F811
     before = store.database.read_bytes()
     answer = stillhouse(command, tmp_path / "study.yaml", *options(store))
-    assert answer.code == 1
+    assert answer.code == 2
     assert [spoilt[0] in line and spoilt[1] in line for line in answer.complaints] == [True], answer.err
     assert store.database.read_bytes() == before
 

@@ -131,7 +131,7 @@ def test_a_server_that_dies_in_between_and_one_that_stays_away(
 
 
 def test_a_server_that_says_nothing_holds_nobody(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.tracking.probe.CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("orchestrator.tracking.server_probe.CONNECT_TIMEOUT_S", 0.5)
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen()

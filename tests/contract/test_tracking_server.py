@@ -1,6 +1,5 @@
 """The same promises over HTTP: real MLflow servers on loopback, on SQLite and on PostgreSQL."""
 
-import base64
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,12 +14,9 @@ from orchestrator.plan.plan import Plan
 from orchestrator.results.metric_names import COCO_COLUMNS as COLUMNS
 from orchestrator.tracking.artifacts import download_student
 from orchestrator.tracking.client import open_client
-from orchestrator.tracking.faults import Unreachable
-from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.results import read_results
 from orchestrator.tracking.tags import FINGERPRINT, KIND, TRIAL
 from orchestrator.tracking.tracker import Tracker
-from tests.contract.guarded_proxy import guarded, self_signed
 from tests.contract.mlflow_server import MlflowServer
 from tests.contract.postgres import postgres
 from tests.contract.test_tracking import (  # noqa: F401  collected here once more, over HTTP
@@ -140,76 +136,3 @@ def test_a_run_whose_creation_came_late_goes_away(plan: Plan, store: Store, clie
     assert run_of(client, student).info.run_id == first
     active = {run.info.run_id for run in runs_in(client) if run.info.lifecycle_stage == "active"}
     assert active == {first, tracker.study_run}
-
-
-# behind a proxy --------------------------------------------------------------------------------------------------------
-
-BASIC = f"Basic {base64.b64encode(b'alice:s3cretpass').decode()}"
-GUARDS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {  # what the proxy wants, the variables, the address
-    "password": (
-        {"wanted": BASIC}, {"MLFLOW_TRACKING_USERNAME": "alice", "MLFLOW_TRACKING_PASSWORD": "s3cretpass"}, "",
-    ),
-    "password in the address": ({"wanted": BASIC}, {}, "alice:s3cretpass@"),
-    "token": ({"wanted": "Bearer abcdefgh123"}, {"MLFLOW_TRACKING_TOKEN": "abcdefgh123"}, ""),
-    "prefix": ({"prefix": "/team/mlflow"}, {}, ""),
-}  # fmt: skip
-
-
-@pytest.fixture
-def password_free(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    for name in ("USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS", "SERVER_CERT_PATH"):
-        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))  # where MLflow and curl keep passwords
-    return monkeypatch
-
-
-def behind(tmp_path: Path, store: Store, address: str) -> Plan:
-    return plan_text(tmp_path, VALID, *SMALL, f"tracking.uri={address}", store=store.root)
-
-
-@pytest.mark.parametrize("guard", GUARDS)
-def test_a_guarded_server_is_reached_with_mlflows_own_settings(server, client, store, tmp_path, password_free, guard):
-    wants, variables, user = GUARDS[guard]
-    for name, value in variables.items():
-        password_free.setenv(name, value)
-    with guarded(server.port, **wants) as address:
-        plan = behind(tmp_path, store, address.replace("//", f"//{user}"))
-        student = plan.students[0]
-        finish(student, 0.25)
-        sync(plan, store, student)
-        assert read_study(plan, store).results[1].mlflow_run_id == run_of(client, student).info.run_id
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
-        folder = download_student(open_client(plan, store), student.id, scratch)
-    assert (folder / BEST).read_bytes() == (student.directory / BEST).read_bytes()
-
-
-def test_a_wrong_password_is_one_sentence_that_names_the_variables(server, client, store, tmp_path, password_free):
-    password_free.setenv("MLFLOW_TRACKING_USERNAME", "alice")
-    password_free.setenv("MLFLOW_TRACKING_PASSWORD", "mistyped99")
-    with guarded(server.port, wanted=BASIC) as address:
-        plan = behind(tmp_path, store, address)
-        with pytest.raises(OperationError) as refused:
-            Tracker(plan, store).connect()
-    assert not isinstance(refused.value, Unreachable)  # it will be as wrong in a minute
-    said = str(refused.value)
-    assert said.startswith(f"MLflow at {address} refuses access (401")
-    assert "MLFLOW_TRACKING_PASSWORD" in said
-    assert "mistyped99" not in said
-
-
-@pytest.mark.parametrize("setting", ["MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS", None])
-@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_a_certificate_of_ones_own(server, client, store, tmp_path, password_free, setting):
-    certificate = self_signed(tmp_path / "certificate.pem")
-    if setting is not None:
-        password_free.setenv(setting, str(certificate) if setting.endswith("PATH") else "true")
-    with guarded(server.port, certificate=certificate) as address:
-        plan = behind(tmp_path, store, address)
-        if setting is None:
-            with pytest.raises(
-                OperationError, match=r"^no MLflow server answers at .*MLFLOW_TRACKING_SERVER_CERT_PATH"
-            ):
-                Tracker(plan, store).connect()
-        else:
-            assert Tracker(plan, store).connect().search_experiments()

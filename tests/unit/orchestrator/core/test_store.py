@@ -1,5 +1,6 @@
 """A store's path is taken as it stands, or refused before anything is written beside it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID
 
 
-@pytest.mark.parametrize("name", ["runs?1", "runs%3F1", "a%20b", "line\nbreak"])
+@pytest.mark.parametrize("name", ["runs?1", "runs%3F1", "a%20b", "line\nbreak", os.fsdecode(b"l\xe4ufe")])
 def test_a_path_that_mlflow_reads_as_another_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="give another --store"):
         Store(tmp_path / name)

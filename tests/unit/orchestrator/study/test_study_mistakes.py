@@ -526,6 +526,21 @@ MISTAKES = [
     Mistake(
         "tracking without scheme", "tags: {team: vision}", "uri: results", 25, "tracking.uri", "must begin with sqlite:"
     ),
+    Mistake(
+        "tracking without http", "tags: {team: vision}", "uri: my-host:5000", 25, "tracking.uri", "http://my-host:5000?"
+    ),
+    Mistake(
+        "tracking page", "tags: {team: vision}", "uri: http://host/#/experiments/3", 25, "tracking.uri", "ends before ?"
+    ),
+    Mistake("tracking in memory", "tags: {team: vision}", "uri: sqlite://", 25, "tracking.uri", "names no file"),
+    Mistake(
+        "tracking slashes",
+        "tags: {team: vision}",
+        "uri: sqlite://a.db",
+        25,
+        "tracking.uri",
+        "sqlite:////absolute/path.db",
+    ),
     Mistake("no base", "name: demo", "name: demo\nbase: none.yaml", 2, "base", "no such file: none.yaml"),
     Mistake("base that is no name", "name: demo", "name: demo\nbase: 5", 2, "base", "must name a file"),
     Mistake("bases that are no names", "name: demo", "name: demo\nbase: [a.yaml, 5]", 2, "base", "must name a file"),

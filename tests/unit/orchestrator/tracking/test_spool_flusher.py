@@ -15,7 +15,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
-from orchestrator.tracking.faults import Unreachable, plainly
+from orchestrator.tracking.faults import Refused, Unreachable, plainly
 from orchestrator.tracking.flusher import Flusher
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
@@ -107,6 +107,17 @@ def test_a_refused_trial_is_left_and_the_others_are_copied(trials):
     assert (delivery.complete, delivery.waiting, delivery.trials, delivery.reason) == (False, 7, 1, "no such name")
 
 
+def test_a_refusal_of_everything_is_told_once_and_asked_once_more_at_the_end(trials, caplog):
+    tracker = ScriptedTracker(*[Refused("wrong password")] * 100_000)
+    flusher = flusher_of(tracker, trials)
+    for trial in trials:
+        flusher.reported(trial.id, {})
+    delivery = flusher.close(wait_s=30)
+    assert (delivery.complete, delivery.waiting, delivery.trials, delivery.reason) == (False, 14, 2, "wrong password")
+    assert len(caplog.records) == 1
+    assert len(tracker.faults) >= 100_000 - len(trials) - 1  # nothing was repeated
+
+
 def test_an_error_of_our_own_does_not_end_the_thread(trials):
     tracker = ScriptedTracker(ZeroDivisionError("bug"))
     assert flusher_of(tracker, trials).close().complete
@@ -155,6 +166,8 @@ def test_pauses_grow_to_a_bound_and_start_anew(successes, seed):
         (MlflowException("database is locked", TEMPORARILY_UNAVAILABLE), True),
         (MlflowException("no such metric name", INVALID_PARAMETER_VALUE), False),
         (MlflowException("not you", PERMISSION_DENIED), False),
+        (PermissionError(13, "Permission denied", "/srv/mlruns"), False),
+        (NotADirectoryError(20, "Not a directory", "/srv/mlruns"), False),
         (ConnectionResetError("reset"), True),
     ],
 )

@@ -1,0 +1,71 @@
+"""Say why the reply at an MLflow server's address is not the reply of an MLflow server that lets us in."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator.core.errors import OperationError
+from orchestrator.core.redact import redacted
+from orchestrator.tracking.faults import DENIED, LOGIN, Refused, Unreachable, will_pass
+from orchestrator.tracking.http_proxy import proxy_of
+
+MOVED = (301, 302, 303)
+FOREIGN_HOST = "Invalid Host header"  # MLflow's own words, since 3.5
+PLAIN_TO_TLS = ("HTTP request was sent to HTTPS", "HTTP request to an HTTPS")  # of nginx, of Go's servers
+LONGEST_WORDS = 200
+
+
+def refusal_of(uri: str, asked: str, answer: Any) -> OperationError:
+    """Return the error for a reply to the path ``asked`` that is not a list of experiments."""
+    status, reason = answer.status_code, f"no MLflow server answers at {redacted(uri)}: {answer.reason}"
+    proxy = proxy_of(uri)
+    if status == 407 and proxy is not None:
+        return proxy.refusal(uri, f"{status} {answer.reason}")
+    if status in MOVED:
+        return Refused(_redirected(uri, asked, answer.headers.get("Location", "")))
+    if status in DENIED:
+        return Refused(_denied(uri, answer))
+    if will_pass(status):
+        return Unreachable(reason if proxy is None else f"{reason}, through {proxy}; {proxy.way_around(uri)}")
+    if status == 200:
+        return Refused(f"something answers at {redacted(uri)}, but it is not an MLflow server")
+    if status == 404:
+        return Refused(f"{reason}; where a proxy serves MLflow below a path, tracking.uri ends with that path")
+    if any(words in answer.text for words in PLAIN_TO_TLS):
+        return Refused(f"{reason}; TLS is spoken there: begin the address with https://")
+    return Refused(reason)
+
+
+def _denied(uri: str, answer: Any) -> str:
+    said = ": ".join(filter(None, [f"{answer.status_code} {answer.reason}", _words(answer)]))
+    if FOREIGN_HOST in answer.text:
+        host = urlsplit(uri).netloc.rpartition("@")[2]
+        way = f"add {host} to --allowed-hosts (MLFLOW_SERVER_ALLOWED_HOSTS) where the server is started"
+    else:
+        way = LOGIN
+    proxy = None if _speaks_mlflow(answer) else proxy_of(uri)
+    around = "" if proxy is None else f"; it was asked through {proxy}, and {proxy.way_around(uri)}"
+    return f"MLflow at {redacted(uri)} refuses access ({said}): {way}{around}"
+
+
+def _redirected(uri: str, asked: str, location: str) -> str:
+    target = redacted(location.partition("?")[0])  # a query holds states and tokens
+    if target.endswith(asked):
+        return f"MLflow at {redacted(uri)} has moved: set tracking.uri to {target.removesuffix(asked)}"
+    return (
+        f"MLflow at {redacted(uri)} wants a sign-in in a browser, at {target}: set MLFLOW_TRACKING_TOKEN, or give "
+        "tracking.uri an address that programs may use"
+    )
+
+
+def _words(answer: Any) -> str:
+    """Return the server's own sentence, unless it is a page."""
+    try:
+        found = answer.json()
+        said = found.get("message") or found.get("error") or ""
+    except (ValueError, AttributeError):
+        said = "" if answer.text.lstrip().startswith("<") else answer.text
+    return redacted(str(said)).strip().partition("\n")[0][:LONGEST_WORDS]
+
+
+def _speaks_mlflow(answer: Any) -> bool:
+    return FOREIGN_HOST in answer.text or '"error_code"' in answer.text

@@ -1,0 +1,407 @@
+"""MLflow as companies run it: each situation is work that is done, or one sentence with a way out."""
+
+import base64
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.tracking.artifacts import download_student
+from orchestrator.tracking.client import open_client
+from orchestrator.tracking.faults import Unreachable
+from orchestrator.tracking.flusher import Flusher
+from orchestrator.tracking.tracker import Tracker
+from tests.contract.guarded_proxy import Reply, guarded, self_signed
+from tests.contract.mlflow_server import MlflowServer, free_port
+from tests.contract.test_tracking import SMALL, finish
+from tests.contract.test_tracking_outage import quick
+from tests.unit.orchestrator.command import Answer, runner
+from tests.unit.orchestrator.planning import plan_text
+from tests.unit.orchestrator.study_text import VALID
+from trainers.schema.record import BEST
+
+USER, PASSWORD, TOKEN = "alice", "s3cret/p@ss:word", "abcdefgh123"
+BASIC = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
+LOGGED_IN = {"MLFLOW_TRACKING_USERNAME": USER, "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+INTERNAL = "http://mlflow.example"  # a name that only the proxy knows
+VARIABLES = (
+    "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_INSECURE_TLS",
+    "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """Hold what the situations are made of."""
+
+    server: MlflowServer
+    folder: Path
+    stack: ExitStack
+
+    def guarded(self, **settings: object) -> str:
+        """Return the address of a proxy in front of the server."""
+        return self.stack.enter_context(guarded(self.server.port, **settings))  # type: ignore[arg-type]
+
+    def replying(self, status: int, body: str = "", **headers: str) -> str:
+        """Return the address of something that gives one reply to everything."""
+        reply = (status, list(headers.items()), body.encode())
+        return self.guarded(instead=lambda method, path: reply)
+
+    @property
+    def certificate(self) -> Path:
+        """Return a certificate for loopback, with its key, that nobody vouches for."""
+        path = self.folder / "certificate.pem"
+        return path if path.exists() else self_signed(path)
+
+    @property
+    def no_file(self) -> Path:
+        """Return the path of a file that does not exist."""
+        return self.folder / "none.pem"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Hold an address, and the variables that are set, both made from a place; what is ``said`` where it does not work."""
+
+    address: Callable[[Place], str]
+    variables: Callable[[Place], dict[str, str]] = field(default=lambda place: {})
+    said: tuple[str, ...] = ()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    server = MlflowServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def place(server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    for name in (*VARIABLES, *map(str.lower, VARIABLES)):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where MLflow and curl keep passwords
+    with ExitStack() as stack:
+        yield Place(server, tmp_path, stack)
+
+
+def plan_at(address: str, tmp_path: Path, name: str = "demo") -> tuple[Plan, Store]:
+    """Plan the study with a finished trial that MLflow does not have yet."""
+    store = Store(tmp_path / "store")
+    sets = (*SMALL, f"tracking.uri='{address}'", f"tracking.experiment={name}")
+    plan = plan_text(tmp_path, VALID, *sets, store=store.root)
+    finish(plan.students[0], 0.25)
+    return plan, store
+
+
+def command(name: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], *more: object) -> Answer:
+    plan_at("http://127.0.0.1:1", tmp_path)
+    sets = [part for one in (*SMALL, f"tracking.uri='{address}'") for part in ("--set", one)]
+    return runner(capsys)(name, tmp_path / "study.yaml", "--store", tmp_path / "store", *sets, *more)
+
+
+WORKING = {
+    "user and password": Situation(lambda place: place.guarded(wanted=BASIC), lambda place: LOGGED_IN),
+    "password in the address": Situation(
+        lambda place: place.guarded(wanted=BASIC).replace("//", f"//{USER}:s3cret%2Fp%40ss%3Aword@")
+    ),
+    "token": Situation(
+        lambda place: place.guarded(wanted=f"Bearer {TOKEN}"), lambda place: {"MLFLOW_TRACKING_TOKEN": TOKEN}
+    ),
+    "path prefix": Situation(lambda place: place.guarded(prefix="/team/mlflow") + "/"),
+    "private certificate": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        lambda place: {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate)},
+    ),
+    "private certificate of all programs": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        lambda place: {"REQUESTS_CA_BUNDLE": str(place.certificate)},
+    ),
+    "certificate unchecked": Situation(
+        lambda place: place.guarded(certificate=place.certificate), lambda place: {"MLFLOW_TRACKING_INSECURE_TLS": "true"}
+    ),
+    "certificate of the client": Situation(
+        lambda place: place.guarded(certificate=place.certificate, clients=place.certificate),
+        lambda place: {
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate),
+            "MLFLOW_TRACKING_CLIENT_CERT_PATH": str(place.certificate),
+        },
+    ),
+    "HTTP proxy": Situation(
+        lambda place: f"http://localhost:{free_port()}",  # only the proxy knows the port
+        lambda place: {"HTTP_PROXY": place.guarded()},
+    ),
+    "NO_PROXY": Situation(
+        lambda place: place.server.address,
+        lambda place: {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}", "NO_PROXY": "127.0.0.1"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORKING)
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_it_works_with_the_settings_of_mlflows_own_client(place, tmp_path, monkeypatch, name):
+    situation = WORKING[name]
+    address = situation.address(place)
+    for variable, value in situation.variables(place).items():
+        monkeypatch.setenv(variable, value)
+    plan, store = plan_at(address, tmp_path, name)
+    Tracker(plan, store).sync(plan.students[0])
+    (tmp_path / "out").mkdir()
+    folder = download_student(open_client(plan, store, reading=True), plan.students[0].id, tmp_path / "out")
+    assert (folder / BEST).read_bytes() == (plan.students[0].directory / BEST).read_bytes()
+    seen_directly = MlflowClient(place.server.address).get_experiment_by_name(name)
+    assert seen_directly is not None
+
+
+REFUSED = {
+    "no password": Situation(
+        lambda place: place.guarded(wanted=BASIC), said=("refuses access (401", "MLFLOW_TRACKING_PASSWORD")
+    ),
+    "wrong password": Situation(
+        lambda place: place.guarded(wanted=BASIC),
+        lambda place: LOGGED_IN | {"MLFLOW_TRACKING_PASSWORD": "mistyped99"},
+        ("refuses access (401", "MLFLOW_TRACKING_PASSWORD"),
+    ),
+    "expired token": Situation(
+        lambda place: place.replying(401, '{"error": "token mistyped99 is expired"}'),
+        lambda place: {"MLFLOW_TRACKING_TOKEN": "mistyped99"},
+        ("refuses access (401", "is expired", "MLFLOW_TRACKING_TOKEN"),
+    ),
+    "token with a line break": Situation(
+        lambda place: place.server.address,
+        lambda place: {"MLFLOW_TRACKING_TOKEN": "mistyped99\n"},
+        ("credentials cannot be sent", "MLFLOW_TRACKING_TOKEN"),
+    ),
+    "forbidden": Situation(
+        lambda place: place.replying(403, '{"message": "Forbidden"}'), said=("refuses access (403", "credentials")
+    ),
+    "a name that the server does not serve": Situation(
+        lambda place: INTERNAL,
+        lambda place: {"HTTP_PROXY": place.guarded()},
+        ("refuses access (403", "Invalid Host header", "add mlflow.example to --allowed-hosts"),
+    ),
+    "untrusted certificate": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        said=("self-signed certificate", "set MLFLOW_TRACKING_SERVER_CERT_PATH"),
+    ),
+    "certificate of another name": Situation(
+        lambda place: place.guarded(certificate=place.certificate).replace("127.0.0.1", "localhost"),
+        lambda place: {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate)},
+        ("not valid for 'localhost'", "by a name that its certificate holds"),
+    ),
+    "missing certificate file": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        lambda place: {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.no_file)},
+        ("MLFLOW_TRACKING_SERVER_CERT_PATH names", "none.pem, which cannot be read"),
+    ),
+    "missing bundle": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        lambda place: {"REQUESTS_CA_BUNDLE": str(place.no_file)},
+        ("REQUESTS_CA_BUNDLE names", "none.pem, which cannot be read"),
+    ),
+    "no certificate of the client": Situation(
+        lambda place: place.guarded(certificate=place.certificate, clients=place.certificate),
+        lambda place: {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate)},
+        ("set MLFLOW_TRACKING_CLIENT_CERT_PATH",),
+    ),
+    "contradicting settings": Situation(
+        lambda place: place.guarded(certificate=place.certificate),
+        lambda place: {
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate), "MLFLOW_TRACKING_INSECURE_TLS": "true",
+        },
+        ("MLflow's client cannot be set up", "only one of these"),
+    ),
+    "https to a plain server": Situation(
+        lambda place: place.server.address.replace("http:", "https:"), said=("begin the address with http://",)
+    ),
+    "http to a TLS server": Situation(
+        lambda place: place.replying(400, "<html>The plain HTTP request was sent to HTTPS port</html>"),
+        said=("begin the address with https://",),
+    ),
+    "no MLflow at the path": Situation(
+        lambda place: f"{place.server.address}/mlflow", said=("no MLflow server answers", "Not Found", "below a path")
+    ),
+    "path prefix left out": Situation(
+        lambda place: place.guarded(prefix="/team/mlflow").removesuffix("/team/mlflow"),
+        said=("no MLflow server answers", "Not Found", "ends with that path"),
+    ),
+    "some web page": Situation(lambda place: place.replying(200, "<html>welcome</html>"), said=("not an MLflow server",)),
+    "another service": Situation(lambda place: place.replying(200, '{"status": "up"}'), said=("not an MLflow server",)),
+    "moved": Situation(
+        lambda place: place.replying(301, Location=f"{INTERNAL}/api/2.0/mlflow/experiments/search?max_results=1"),
+        said=(f"has moved: set tracking.uri to {INTERNAL}",),
+    ),
+    "sign-in page": Situation(
+        lambda place: place.replying(302, Location="https://login.example/authorize?state=mistyped99"),
+        said=("wants a sign-in in a browser, at https://login.example/authorize", "MLFLOW_TRACKING_TOKEN"),
+    ),
+    "address of a page": Situation(
+        lambda place: f"{place.server.address}/#/experiments/0", said=("tracking.uri", "ends before ? and #")
+    ),
+    "address without http": Situation(
+        lambda place: f"localhost:{place.server.port}", said=("tracking.uri", "did you mean http://localhost:")
+    ),
+    "proxy that wants a password": Situation(
+        lambda place: INTERNAL,
+        lambda place: {"HTTP_PROXY": place.replying(407).replace("//", "//bob:mistyped99@")},
+        ("the proxy http://***@127.0.0.1", "of HTTP_PROXY refuses", "407", "NO_PROXY=mlflow.example"),
+    ),
+    "proxy that wants a password, by TLS": Situation(
+        lambda place: INTERNAL.replace("http:", "https:"),
+        lambda place: {"HTTPS_PROXY": place.replying(407)},
+        ("of HTTPS_PROXY refuses", "407", "NO_PROXY=mlflow.example"),
+    ),
+    "proxy that forbids the host": Situation(
+        lambda place: INTERNAL.replace("http:", "https:"),
+        lambda place: {"HTTPS_PROXY": place.replying(403)},
+        ("of HTTPS_PROXY refuses", "403", "NO_PROXY=mlflow.example"),
+    ),
+    "a variable that is no number": Situation(
+        lambda place: place.server.address,
+        lambda place: {"MLFLOW_HTTP_REQUEST_TIMEOUT": "soon"},
+        ("MLflow's client cannot be set up", "MLFLOW_HTTP_REQUEST_TIMEOUT"),
+    ),
+    "a package that is missing": Situation(
+        lambda place: place.server.address,
+        lambda place: {"MLFLOW_TRACKING_AWS_SIGV4": "true"},
+        ("needs a package", "requests_auth_aws_sigv4"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_user_has_to_change_is_one_sentence_before_anything_is_trained(
+    place, tmp_path, monkeypatch, capsys, name
+):
+    situation = REFUSED[name]
+    address = situation.address(place)
+    for variable, value in situation.variables(place).items():
+        monkeypatch.setenv(variable, value)
+    answer = command("run", address, tmp_path, capsys)
+    assert answer.code == 2, answer.err
+    [sentence] = answer.complaints
+    assert [words for words in situation.said if words not in sentence] == []
+    assert "mistyped99" not in answer.err
+    assert [path.name for path in (tmp_path / "store" / "trials").iterdir()] == [
+        plan_at(INTERNAL, tmp_path)[0].students[0].id
+    ]
+
+
+AWAY = {
+    "gateway without a server": Situation(lambda place: place.replying(503), said=("Service Unavailable",)),
+    "proxy that is away": Situation(
+        lambda place: INTERNAL,
+        lambda place: {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"},
+        ("through the proxy http://127.0.0.1", "of HTTP_PROXY", "Connection refused", "NO_PROXY=mlflow.example"),
+    ),
+    "proxy that does not reach the server": Situation(
+        lambda place: INTERNAL.replace("http:", "https:"),
+        lambda place: {"HTTPS_PROXY": place.replying(502)},
+        ("through the proxy", "502"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AWAY)
+def test_an_outage_is_waited_for(place, tmp_path, monkeypatch, capsys, name):
+    situation = AWAY[name]
+    address = situation.address(place)
+    for variable, value in situation.variables(place).items():
+        monkeypatch.setenv(variable, value)
+    plan, store = plan_at(address, tmp_path)
+    with pytest.raises(Unreachable):
+        Tracker(plan, store).connect()
+    answer = command("sync", address, tmp_path, capsys, "--tracker-wait", "0.2")
+    assert answer.code == 1
+    behind = next(line for line in answer.complaints if line.startswith("behind:"))
+    assert [words for words in situation.said if words not in behind] == []
+
+
+def test_an_experiment_that_is_deleted_on_the_server(place, tmp_path, capsys):
+    client = MlflowClient(place.server.address)
+    experiment = client.create_experiment("demo")
+    client.delete_experiment(experiment)
+    try:
+        answer = command("run", place.server.address, tmp_path, capsys)
+    finally:
+        client.restore_experiment(experiment)
+        client.rename_experiment(experiment, "put away")
+    assert answer.code == 2
+    [sentence] = answer.complaints
+    assert f"mlflow experiments restore --experiment-id {experiment}" in sentence
+
+
+def test_a_server_that_keeps_artifacts_in_a_folder_that_this_machine_cannot_have(place, tmp_path, capsys):
+    (tmp_path / "srv").touch()
+    client = MlflowClient(place.server.address)
+    experiment = client.create_experiment("demo", artifact_location=f"file://{tmp_path}/srv/mlruns")
+    try:
+        answer = command("run", place.server.address, tmp_path, capsys)
+    finally:
+        client.rename_experiment(experiment, "elsewhere")
+    assert answer.code == 2
+    [sentence] = answer.complaints
+    assert f"cannot write artifacts: [Errno 20] Not a directory: '{tmp_path}/srv" in sentence
+    assert "--artifacts-destination" in sentence
+
+
+def test_a_server_that_leaves_artifacts_to_a_storage_without_our_credentials(place, tmp_path, monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    client = MlflowClient(place.server.address)
+    experiment = client.create_experiment("demo", artifact_location="s3://bucket/mlruns")
+    try:
+        answer = command("run", place.server.address, tmp_path, capsys)
+    finally:
+        client.rename_experiment(experiment, "in a storage")
+    assert answer.code == 2
+    [sentence] = answer.complaints
+    assert "the storage of MLflow's artifacts failed: " in sentence
+    assert "AWS_ACCESS_KEY_ID" in sentence
+
+
+def test_a_user_who_may_read_but_not_write(place, tmp_path, capsys):
+    """As MLflow's own basic-auth answers."""
+    denied = (403, [], b'{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}')
+    address = place.guarded(instead=lambda method, path: denied if path.endswith("runs/create") else None)
+    answer = command("run", address, tmp_path, capsys)
+    assert answer.code == 2
+    [sentence] = answer.complaints
+    assert "Permission denied" in sentence
+    assert "credentials that the server accepts" in sentence
+
+
+def test_a_token_that_expires_in_the_middle_is_told_once_and_delivered_later(place, tmp_path, caplog):
+    """The gateway's words are none of MLflow's, whose client takes them for an outage."""
+    expired: list[Reply] = []
+    address = place.guarded(instead=lambda method, path: expired[0] if expired else None)
+    plan, store = plan_at(address, tmp_path, "expiring")
+    tracker = Tracker(plan, store)
+    flusher = Flusher(tracker, plan.trials, quick())
+    tracker.sync(plan.students[0])
+    expired.append((401, [], b'{"error": "the token has expired"}'))
+    for trial in plan.students[:3]:
+        finish(trial, 0.2, 0.3)
+        flusher.reported(trial.id, {})
+    with caplog.at_level(logging.WARNING):
+        delivery = flusher.close(wait_s=30)
+    assert (delivery.complete, delivery.trials) == (False, 3)
+    assert "(401 Unauthorized: the token has expired): set MLFLOW_TRACKING_USERNAME" in delivery.reason
+    assert [entry.getMessage().count(delivery.reason) for entry in caplog.records] == [1]
+    expired.clear()
+    assert Flusher(Tracker(plan, store), plan.trials, quick()).close(wait_s=30).complete
+
+
+def test_the_page_lists_each_situation():
+    page = (Path(__file__).parents[2] / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    listed = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| "))
+    assert [name for name in (*REFUSED, *AWAY) if name not in listed] == []
