@@ -110,8 +110,15 @@ def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float)
     for lacking in filter(None, (result.uncopied, result.unmeasured)):
         say(f"stillhouse: {lacking}")
     uri = result.plan.study.tracking.uri or result.store.tracking_uri
-    print_commands("MLflow:", shlex.join(["mlflow", "ui", "--backend-store-uri", uri]))
+    print_commands("MLflow:", mlflow_pages(uri))
     print_next(*commands_with_results(result.plan, results, arguments))
+
+
+def mlflow_pages(uri: str) -> str:
+    """Return the address of a server's own pages, and for a database the command that shows them."""
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return shlex.join(["mlflow", "ui", "--backend-store-uri", uri])
 
 
 def print_failure(result: "RunResult", failed: "TrialResult") -> None:

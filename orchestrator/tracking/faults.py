@@ -13,6 +13,9 @@ from orchestrator.core.redact import first_line
 PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
 DENIED = (401, 403)
 LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that the server accepts"
+CLIENT_CERTIFICATE = (
+    "set MLFLOW_TRACKING_CLIENT_CERT_PATH to a file with a certificate that the server accepts, and its key"
+)
 STORAGE_LOGIN = "give this machine the storage's credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), or start the MLflow server with --artifacts-destination"
 NO_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 SERVER_FOLDER = "if that is a folder of the MLflow server's machine, start the server with --artifacts-destination"

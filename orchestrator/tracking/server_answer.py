@@ -5,12 +5,17 @@ from urllib.parse import urlsplit
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import redacted
-from orchestrator.tracking.faults import DENIED, LOGIN, Refused, Unreachable, will_pass
+from orchestrator.tracking.faults import CLIENT_CERTIFICATE, DENIED, LOGIN, Refused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import proxy_of
 
 MOVED = (301, 302, 303)
 FOREIGN_HOST = "Invalid Host header"  # MLflow's own words, since 3.5
-PLAIN_TO_TLS = ("HTTP request was sent to HTTPS", "HTTP request to an HTTPS")  # of nginx, of Go's servers
+HTTPS = "TLS is spoken there: begin the address with https://"
+PAGES = {  # by the words of a page
+    "HTTP request was sent to HTTPS": HTTPS,  # nginx
+    "HTTP request to an HTTPS": HTTPS,  # servers in Go
+    "No required SSL certificate was sent": CLIENT_CERTIFICATE,  # nginx
+}
 LONGEST_WORDS = 200
 
 
@@ -30,9 +35,7 @@ def refusal_of(uri: str, asked: str, answer: Any) -> OperationError:
         return Refused(f"something answers at {redacted(uri)}, but it is not an MLflow server")
     if status == 404:
         return Refused(f"{reason}; where a proxy serves MLflow below a path, tracking.uri ends with that path")
-    if any(words in answer.text for words in PLAIN_TO_TLS):
-        return Refused(f"{reason}; TLS is spoken there: begin the address with https://")
-    return Refused(reason)
+    return Refused("; ".join([reason, *(way for words, way in PAGES.items() if words in answer.text)]))
 
 
 def _denied(uri: str, answer: Any) -> str:

@@ -14,7 +14,7 @@ from urllib3.exceptions import LocationParseError
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line, redacted
-from orchestrator.tracking.faults import LOGIN, Refused, Unreachable, will_pass
+from orchestrator.tracking.faults import CLIENT_CERTIFICATE, LOGIN, Refused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import Proxy, proxy_of
 from orchestrator.tracking.server_answer import refusal_of
 
@@ -29,7 +29,8 @@ TLS = "set MLFLOW_TRACKING_SERVER_CERT_PATH to its certificate, or MLFLOW_TRACKI
 TLS_WAYS = {  # by what OpenSSL says
     "mismatch": "address the server by a name that its certificate holds",
     "WRONG_VERSION_NUMBER": "no TLS is spoken there: begin the address with http://",
-    "CERTIFICATE_REQUIRED": "set MLFLOW_TRACKING_CLIENT_CERT_PATH to a file with a certificate that the server accepts, and its key",
+    "CERTIFICATE_REQUIRED": CLIENT_CERTIFICATE,
+    "HANDSHAKE_FAILURE": f"where the server asks for a certificate of the client, {CLIENT_CERTIFICATE}",
     "PEM lib": "MLFLOW_TRACKING_CLIENT_CERT_PATH must name a PEM file with a certificate and its key",
 }
 

@@ -89,6 +89,7 @@ def _speak_tls(server: http.server.HTTPServer, certificate: Path, clients: Path 
     if clients is not None:
         context.load_verify_locations(clients)
         context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # later, the refusal races with the end of the connection
     server.socket = context.wrap_socket(server.socket, server_side=True)
 
 

@@ -212,6 +212,10 @@ REFUSED = {
         lambda place: {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(place.certificate)},
         ("set MLFLOW_TRACKING_CLIENT_CERT_PATH",),
     ),
+    "no certificate of the client, in TLS or by a page": Situation(
+        lambda place: place.replying(400, "<html>400 No required SSL certificate was sent</html>"),
+        said=("set MLFLOW_TRACKING_CLIENT_CERT_PATH",),
+    ),
     "contradicting settings": Situation(
         lambda place: place.guarded(certificate=place.certificate),
         lambda place: {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.run import mlflow_pages
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.study_text import TRAINED, edit, write
@@ -228,6 +229,11 @@ def test_a_tracking_address_that_is_none(stillhouse, store, tmp_path, uri):
     answer = stillhouse("run", write(tmp_path, ONE_WORKER), "--store", store, "--set", f"tracking.uri='{uri}'")
     assert sentence(answer, 2).startswith(f"no MLflow server answers at {uri}: ")
     assert is_untouched(store)
+
+
+def test_the_pages_of_a_server_are_at_its_address_and_those_of_a_database_need_one():
+    assert mlflow_pages("https://mlflow.example/team") == "https://mlflow.example/team"
+    assert mlflow_pages("sqlite:////a b/mlflow.db") == "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
 
 
 def test_a_tracking_database_without_a_folder(stillhouse, store, tmp_path):
