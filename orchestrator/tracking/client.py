@@ -9,7 +9,7 @@ from orchestrator.core.redact import first_line
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.artifact_locations import bring_home
-from orchestrator.tracking.faults import Refused, plainly
+from orchestrator.tracking.faults import TrackingRefused, plainly
 from orchestrator.tracking.probe import require_answer
 
 
@@ -23,7 +23,7 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
 
     Otherwise tables are created, and a store that was moved is told where its artifacts are.
 
-    Raises ``Unreachable`` when it does not answer now, ``Refused`` when the user has to change something first.
+    Raises ``Unreachable`` when it does not answer now, ``TrackingRefused`` when the user has to change something first.
     """
     uri = tracking_uri(plan, store)
     require_answer(uri, reading=reading)
@@ -36,7 +36,7 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
             if not reading:
                 bring_home(client, store)
         except ValueError as error:  # of a variable, such as MLFLOW_HTTP_REQUEST_TIMEOUT=soon
-            raise Refused(f"MLflow's client cannot be set up: {first_line(error)}") from error
+            raise TrackingRefused(f"MLflow's client cannot be set up: {first_line(error)}") from error
     return client
 
 

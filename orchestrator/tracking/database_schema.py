@@ -11,10 +11,10 @@ from alembic.script import ScriptDirectory
 from orchestrator.compat.mlflow_parts import alembic_config
 from orchestrator.core.errors import UserError
 from orchestrator.core.redact import redacted
-from orchestrator.tracking.faults import Refused
+from orchestrator.tracking.faults import TrackingRefused
 
 
-class OtherSchema(Refused):
+class OtherSchema(TrackingRefused):
     """Report a database of another MLflow. Nothing was changed in it; results wait in the store."""
 
 

@@ -25,7 +25,7 @@ class Unreachable(OperationError):
     """Report that the tracking store cannot be reached now. Nothing is lost: missing results remain on disk."""
 
 
-class Refused(OperationError, UserError):
+class TrackingRefused(OperationError, UserError):
     """Report a tracking store that refuses until the user changes something, such as a password or an address.
 
     A command that it ends has the exit code of wrong input.
@@ -34,18 +34,18 @@ class Refused(OperationError, UserError):
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Turn errors of MLflow, and of files and networks below it, into ``Unreachable``, ``Refused`` or ``OperationError``."""
+    """Turn errors of MLflow, and of files and networks below it, into ``Unreachable``, ``TrackingRefused`` or ``OperationError``."""
     try:
         yield
     except MlflowException as error:
         raise _failure(error, error.get_http_status_code()) from error  # type: ignore[no-untyped-call]
     except OSError as error:
         if error.errno in NO_FOLDER:
-            raise Refused(f"MLflow cannot write artifacts: {first_line(error)}; {SERVER_FOLDER}") from error
+            raise TrackingRefused(f"MLflow cannot write artifacts: {first_line(error)}; {SERVER_FOLDER}") from error
         status = getattr(getattr(error, "response", None), "status_code", None)  # an upload that was answered
         raise _failure(error, status or 503) from error
     except ImportError as error:
-        raise Refused(f"MLflow's client needs a package: {first_line(error)}") from error
+        raise TrackingRefused(f"MLflow's client needs a package: {first_line(error)}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("boto3", "botocore"):  # whose errors have no base in common
             raise
@@ -55,7 +55,7 @@ def plainly() -> Iterator[None]:
 def _failure(error: Exception, status: int) -> OperationError:
     said = f"the tracking store failed: {first_line(error)}"
     if status in DENIED:
-        return Refused(f"{said}; {LOGIN}")
+        return TrackingRefused(f"{said}; {LOGIN}")
     return Unreachable(said) if will_pass(status) else OperationError(said)
 
 
@@ -65,7 +65,7 @@ def _storage_failure(error: Exception) -> OperationError:
     replies = [getattr(found, "response", None) for found in (error, error.__context__)]
     status = next((reply["ResponseMetadata"]["HTTPStatusCode"] for reply in replies if reply), None)
     passes = will_pass(status) if status else any(base.__name__ == "HTTPClientError" for base in type(error).__mro__)
-    return Unreachable(said) if passes else Refused(f"{said}; {STORAGE_LOGIN}")
+    return Unreachable(said) if passes else TrackingRefused(f"{said}; {STORAGE_LOGIN}")
 
 
 def will_pass(status: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import Backoff
-from orchestrator.tracking.faults import Refused, Unreachable
+from orchestrator.tracking.faults import TrackingRefused, Unreachable
 from orchestrator.tracking.tracker import Tracker
 from trainers.schema.record import read_status
 
@@ -177,7 +177,7 @@ class Flusher:
             self._told.add(self._reason)
             what = f"trial {trial_id}" if trial_id else "the study"
             log.warning("MLflow refuses %s: %s; results wait in the trials' folders", what, self._reason)
-        if isinstance(error, Refused):
+        if isinstance(error, TrackingRefused):
             self._leave_it()
         elif self._refused[trial_id] < REFUSALS:
             self._try_again(trial_id)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from orchestrator.core.redact import redacted
-from orchestrator.tracking.faults import Refused
+from orchestrator.tracking.faults import TrackingRefused
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Proxy:
         """Return the setting with which requests to ``uri`` do not use the proxy."""
         return f"NO_PROXY={urlsplit(uri).hostname} goes without it"
 
-    def refusal(self, uri: str, said: str) -> Refused:
+    def refusal(self, uri: str, said: str) -> TrackingRefused:
         """Return the error for a proxy that does not let us through."""
-        return Refused(
+        return TrackingRefused(
             f"{self} refuses to connect to MLflow at {redacted(uri)} ({said}): give {self.variable} a user and a password "
             f"that it accepts, as http://USER:PASSWORD@HOST:PORT; {self.way_around(uri)}"
         )

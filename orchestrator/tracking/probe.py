@@ -13,7 +13,7 @@ from orchestrator.core.redact import first_line, redacted
 from orchestrator.core.store import require_sound_database
 from orchestrator.study.tracking_address import require_address
 from orchestrator.tracking.database_schema import require_present_schema, sqlite_revision
-from orchestrator.tracking.faults import Refused, Unreachable
+from orchestrator.tracking.faults import TrackingRefused, Unreachable
 from orchestrator.tracking.server_probe import require_server
 
 SERVERS = ("http://", "https://")
@@ -26,7 +26,7 @@ def require_answer(uri: str, *, reading: bool = False) -> None:
     """Raise at once for a store that does not answer, where MLflow itself would try for minutes.
 
     A database is not changed: one of another MLflow is refused, and with ``reading`` one without tables as well. Raises
-    ``UserError`` for an address that is none, ``Unreachable`` for one that may work later, and ``Refused`` or
+    ``UserError`` for an address that is none, ``Unreachable`` for one that may work later, and ``TrackingRefused`` or
     ``OperationError`` for one that does not work.
     """
     try:
@@ -44,7 +44,7 @@ def require_answer(uri: str, *, reading: bool = False) -> None:
 
 
 def require_no_refusal(uri: str) -> None:
-    """Raise ``Refused`` when a server refuses that MLflow's client reports as being away: a gateway's reply of its own."""
+    """Raise ``TrackingRefused`` when a server refuses that MLflow's client reports as being away: a gateway's reply of its own."""
     if uri.startswith(SERVERS):
         with contextlib.suppress(Unreachable):
             require_server(uri)
@@ -61,7 +61,7 @@ def require_usable_file(path: Path, uri: str, *, reading: bool) -> None:
     if reading and not path.exists():
         raise UserError(f"there is no tracking database {path}: run a study first")
     if not path.parent.is_dir():
-        raise Refused(f"the tracking database {path} cannot be created: there is no folder {path.parent}")
+        raise TrackingRefused(f"the tracking database {path} cannot be created: there is no folder {path.parent}")
     try:
         require_sound_database(path)
     except OperationError as error:
@@ -87,7 +87,7 @@ def require_database(uri: str, *, reading: bool) -> None:
     except sqlalchemy.exc.OperationalError as error:
         raise Unreachable(f"the tracking store {redacted(uri)} does not answer: {first_line(error)}") from error
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        raise Refused(f"the tracking store {redacted(uri)} cannot be used: {first_line(error)}") from error
+        raise TrackingRefused(f"the tracking store {redacted(uri)} cannot be used: {first_line(error)}") from error
     require_present_schema(uri, found, reading=reading)
 
 
@@ -96,4 +96,4 @@ def require_databricks(uri: str) -> None:
     try:
         get_databricks_host_creds(uri)  # type: ignore[no-untyped-call]
     except (MlflowException, ImportError) as error:
-        raise Refused(f"MLflow finds no credentials for {redacted(uri)}: {DATABRICKS}") from error
+        raise TrackingRefused(f"MLflow finds no credentials for {redacted(uri)}: {DATABRICKS}") from error

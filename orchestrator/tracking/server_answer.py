@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import redacted
-from orchestrator.tracking.faults import CLIENT_CERTIFICATE, DENIED, LOGIN, Refused, Unreachable, will_pass
+from orchestrator.tracking.faults import CLIENT_CERTIFICATE, DENIED, LOGIN, TrackingRefused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import proxy_of
 
 MOVED = (301, 302, 303)
@@ -26,16 +26,16 @@ def refusal_of(uri: str, asked: str, answer: Any) -> OperationError:
     if status == 407 and proxy is not None:
         return proxy.refusal(uri, f"{status} {answer.reason}")
     if status in MOVED:
-        return Refused(_redirected(uri, asked, answer.headers.get("Location", "")))
+        return TrackingRefused(_redirected(uri, asked, answer.headers.get("Location", "")))
     if status in DENIED:
-        return Refused(_denied(uri, answer))
+        return TrackingRefused(_denied(uri, answer))
     if will_pass(status):
         return Unreachable(reason if proxy is None else f"{reason}, through {proxy}; {proxy.way_around(uri)}")
     if status == 200:
-        return Refused(f"something answers at {redacted(uri)}, but it is not an MLflow server")
+        return TrackingRefused(f"something answers at {redacted(uri)}, but it is not an MLflow server")
     if status == 404:
-        return Refused(f"{reason}; where a proxy serves MLflow below a path, tracking.uri ends with that path")
-    return Refused("; ".join([reason, *(way for words, way in PAGES.items() if words in answer.text)]))
+        return TrackingRefused(f"{reason}; where a proxy serves MLflow below a path, tracking.uri ends with that path")
+    return TrackingRefused("; ".join([reason, *(way for words, way in PAGES.items() if words in answer.text)]))
 
 
 def _denied(uri: str, answer: Any) -> str:

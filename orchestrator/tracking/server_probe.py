@@ -14,7 +14,7 @@ from urllib3.exceptions import LocationParseError
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line, redacted
-from orchestrator.tracking.faults import CLIENT_CERTIFICATE, LOGIN, Refused, Unreachable, will_pass
+from orchestrator.tracking.faults import CLIENT_CERTIFICATE, LOGIN, TrackingRefused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import Proxy, proxy_of
 from orchestrator.tracking.server_answer import refusal_of
 
@@ -38,7 +38,7 @@ TLS_WAYS = {  # by what OpenSSL says
 def require_server(uri: str) -> None:
     """Raise when no MLflow server answers at an HTTP address, or when it does not let us in.
 
-    Raises ``Unreachable`` where the same request may succeed later, and ``Refused`` where the user has to change something.
+    Raises ``Unreachable`` where the same request may succeed later, and ``TrackingRefused`` where the user has to change something.
     """
     answer = _ask(uri)
     if answer.status_code != 200 or not _is_mlflows(answer):
@@ -49,13 +49,13 @@ def _ask(uri: str) -> Any:
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
     except (MlflowException, ValueError) as error:
-        raise Refused(f"MLflow's client cannot be set up: {first_line(error)}") from error
+        raise TrackingRefused(f"MLflow's client cannot be set up: {first_line(error)}") from error
     if uri.startswith("https:"):
         _require_certificates(credentials)
     try:
         return _get(credentials)
     except ImportError as error:
-        raise Refused(f"MLflow's client needs a package: {first_line(error)}") from error
+        raise TrackingRefused(f"MLflow's client needs a package: {first_line(error)}") from error
     except (MlflowException, ValueError) as error:
         raise _unanswered(uri, error) from error
 
@@ -91,7 +91,7 @@ def _require_certificates(credentials: MlflowHostCreds) -> None:
         trusted, path = "MLFLOW_TRACKING_SERVER_CERT_PATH", credentials.server_cert_path
     for name, file in ((trusted, path), ("MLFLOW_TRACKING_CLIENT_CERT_PATH", credentials.client_cert_path)):
         if file and not os.access(file, os.R_OK):
-            raise Refused(f"{name} names {file}, which cannot be read: correct the path, or unset the variable")
+            raise TrackingRefused(f"{name} names {file}, which cannot be read: correct the path, or unset the variable")
 
 
 def _unanswered(uri: str, error: Exception) -> OperationError:
@@ -99,13 +99,15 @@ def _unanswered(uri: str, error: Exception) -> OperationError:
     reason = next((found for found in chain if isinstance(found, OSError) and found.errno), chain[-1])
     where = f"no MLflow server answers at {redacted(uri)}: {first_line(reason)}"
     if any(isinstance(found, UNSENDABLE) for found in chain):
-        return Refused(f"credentials cannot be sent to MLflow at {redacted(uri)}: {first_line(reason)}; {LOGIN}")
+        return TrackingRefused(
+            f"credentials cannot be sent to MLflow at {redacted(uri)}: {first_line(reason)}; {LOGIN}"
+        )
     if any(isinstance(found, WRONG) for found in chain) or isinstance(error, ValueError) or not urlsplit(uri).hostname:
-        return Refused(where)
+        return TrackingRefused(where)
     names = {type(found).__name__ for found in chain}
     if "SSLError" in names and not names & CUT_OFF:
         said = " ".join(map(str, chain))
-        return Refused(f"{where}; {next((way for sign, way in TLS_WAYS.items() if sign in said), TLS)}")
+        return TrackingRefused(f"{where}; {next((way for sign, way in TLS_WAYS.items() if sign in said), TLS)}")
     proxy = proxy_of(uri)
     return Unreachable(where) if proxy is None else _behind(proxy, uri, first_line(reason))
 

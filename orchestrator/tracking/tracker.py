@@ -28,7 +28,7 @@ from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cost_tag import cost_of_tag, write_cost
 from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions, test_points
 from orchestrator.tracking.datasets import dataset_inputs
-from orchestrator.tracking.faults import Refused, Unreachable, plainly
+from orchestrator.tracking.faults import TrackingRefused, Unreachable, plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
@@ -104,7 +104,7 @@ class Tracker:
     Trial directories are the spool, MLflow the copy, and MLflow itself says how far the copy is: nothing that could
     disagree with it is kept elsewhere. Every method may be called any number of times, after any failure and by the
     next process, from one thread at a time and by one process in a store. Constructing one does nothing; the others
-    raise ``Unreachable`` when MLflow is away, ``Refused`` when it refuses until the user changes something, and
+    raise ``Unreachable`` when MLflow is away, ``TrackingRefused`` when it refuses until the user changes something, and
     ``OperationError`` when it refuses one request.
     """
 
@@ -361,7 +361,7 @@ class Tracker:
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             back = restoring(self.address, found)
-            raise Refused(f"experiment {name} is deleted in MLflow: {back}, tracking.experiment names another")
+            raise TrackingRefused(f"experiment {name} is deleted in MLflow: {back}, tracking.experiment names another")
         if found is None:
             location = None if serves else self._store.artifacts.as_uri()
             try:

@@ -15,7 +15,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
-from orchestrator.tracking.faults import Refused, Unreachable, plainly
+from orchestrator.tracking.faults import TrackingRefused, Unreachable, plainly
 from orchestrator.tracking.flusher import Flusher
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
@@ -108,7 +108,7 @@ def test_a_refused_trial_is_left_and_the_others_are_copied(trials):
 
 
 def test_a_refusal_of_everything_is_told_once_and_asked_once_more_at_the_end(trials, caplog):
-    tracker = ScriptedTracker(*[Refused("wrong password")] * 100_000)
+    tracker = ScriptedTracker(*[TrackingRefused("wrong password")] * 100_000)
     flusher = flusher_of(tracker, trials)
     for trial in trials:
         flusher.reported(trial.id, {})
