@@ -83,7 +83,6 @@ def require_done(
         log = launcher.log.read_text()
         left = [number for machine in (folder / "provider").iterdir() for number in started_in(machine)]
     said = capfd.readouterr().err
-    (folder.parent / f"{folder.name}.said").write_text(said)
     assert end.state == SubmissionState.FINISHED, (end.reason, log[-3000:], said[-3000:])
     assert left == []
     return said
