@@ -37,6 +37,7 @@ from orchestrator.tracking.probe import require_no_refusal
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import find_or_create, last_steps, member_tag
+from orchestrator.tracking.server_folder import warn_of_server_folder
 from orchestrator.tracking.tags import (
     BEST_TRIAL,
     COST,
@@ -143,6 +144,8 @@ class Tracker:
             client = open_client(self._plan, self._store)
             with self._plainly():
                 self._experiment = self._experiment_id(client)
+                found = client.get_experiment(self._experiment)
+                warn_of_server_folder(tracking_uri(self._plan, self._store), found.name, found.artifact_location)
                 self._parent = self._open_study(client)
             self._client = client
         return self._client

@@ -366,6 +366,19 @@ def test_a_server_that_keeps_artifacts_in_a_folder_that_this_machine_cannot_have
     assert "--artifacts-destination" in sentence
 
 
+def test_a_server_elsewhere_that_leaves_artifacts_to_a_folder_is_warned_of_once(place, tmp_path, monkeypatch, caplog):
+    folder = tmp_path / "srv" / "mlruns"
+    client = MlflowClient(place.server.address)
+    client.create_experiment("in a folder", artifact_location=str(folder))
+    monkeypatch.setenv("HTTP_PROXY", place.guarded())  # leads to the server whatever the address is
+    for address in ("http://10.1.2.3:5000", "http://10.1.2.3:5000", "http://localhost:5000"):
+        plan, store = plan_at(address, tmp_path, "in a folder")
+        Tracker(plan, store).connect()
+    [warning] = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
+    assert f"in the folder {folder}" in warning
+    assert "--artifacts-destination" in warning
+
+
 @pytest.mark.usefixtures("nothing_starts")
 def test_a_server_that_leaves_artifacts_to_a_storage_without_our_credentials(place, tmp_path, monkeypatch, capsys):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
