@@ -84,7 +84,8 @@ def test_a_command_ends_with_its_work_or_one_sentence(situation: Situation, tmp_
         pytest.skip("this machine lets nobody be another user")
     arguments = situation.variables and ["env", *(f"{name}={value}" for name, value in situation.variables.items())]
     command = ["bash", "-c", situation.shell, "bash", *(arguments or []), *STILLHOUSE, *situation.command.split()]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    variables = environment(TMPDIR=str(tmp_path))  # where a home is made
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == situation.code, done.stderr
     assert situation.out in done.stdout
     assert situation.err in done.stderr
