@@ -18,7 +18,7 @@ from orchestrator.core.version import own_version
 from trainers.schema.plugins import BrokenPlugin
 
 GROUPS = {
-    "study": ("init", "check", "data", "plan", "run", "sync"),
+    "study": ("init", "check", "data", "plan", "run", "pause", "retry", "sync"),
     "results": ("compare", "report", "figure", "predict", "export", "dashboard", "reproduce"),
     "cluster": ("submit", "status", "logs", "stop", "resume", "list", "serve", "cluster"),
     "tools": ("methods", "doctor", "schema", "completion"),

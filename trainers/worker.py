@@ -18,9 +18,9 @@ from trainers.schema import Job
 def train_worker(config: dict[str, Any]) -> None:
     """Train cohorts until there are no more; rank 0 sends every record to the broker.
 
-    ``config`` holds ``broker``, an actor with ``cohort``, ``put``, ``fail``, ``active_trials``, ``end`` and ``note``, the
-    ``host``'s name by which it knows this group, and ``loop``, the module that trains. The process group is the one that
-    Ray Train has made. After each epoch all workers wait until the scheduler has judged it. A record that is never taken
+    ``config`` holds ``broker``, an actor with ``cohort``, ``put``, ``fail``, ``stop``, ``active_trials``, ``end`` and ``note``,
+    the ``host``'s name by which it knows this group, and ``loop``, the module that trains. The process group is the one
+    that Ray Train has made. After each epoch all workers wait until the scheduler has judged it. A record that is never taken
     is not lost: it is on disk before it is sent.
     """
     line = BrokerLink(config["broker"], config["host"])
@@ -39,6 +39,8 @@ def train_cohort(line: "BrokerLink", loop: Any, jobs: Sequence[Job]) -> None:
         for trial_id, found in loop.train_together(jobs, lambda trial_ids: line.ask("active_trials", list(trial_ids))):
             if isinstance(found, loop.Failed):
                 line.send("fail", trial_id, portable(found.error))
+            elif isinstance(found, loop.Stopped):
+                line.send("stop", trial_id)
             else:
                 line.send("put", trial_id, found)
     except Exception as error:

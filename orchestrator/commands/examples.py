@@ -45,8 +45,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "status": ("stillhouse status study.yaml --store /shared/runs", "stillhouse status stillhouse-0a1b2c3d4e5f --json"),
     "logs": ("stillhouse logs study.yaml --follow",),
-    "stop": ("stillhouse stop study.yaml",),
-    "resume": ("stillhouse resume study.yaml --store /shared/runs",),
+    "stop": ("stillhouse stop study.yaml", "stillhouse stop study.yaml --trial 3f2a"),
+    "resume": ("stillhouse resume study.yaml --store /shared/runs", "stillhouse resume study.yaml --trial 3f2a"),
+    "pause": ("stillhouse pause study.yaml --trial 3f2a",),
+    "retry": ("stillhouse retry study.yaml --trial 3f2a",),
     "list": ("stillhouse list --store /shared/runs",),
     "serve": ("stillhouse serve --address http://10.0.0.1:8265 --store /shared/runs",),
     "cluster": (

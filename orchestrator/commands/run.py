@@ -23,7 +23,7 @@ from orchestrator.commands.common import (
     load,
     store_of,
 )
-from orchestrator.commands.repeat import commands_with_results, print_commands, print_next
+from orchestrator.commands.repeat import command_again, commands_with_results, print_commands, print_next
 from orchestrator.core.durations import duration
 from orchestrator.core.findings import print_findings
 from orchestrator.core.outcome import ExitStatus
@@ -105,6 +105,9 @@ def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float)
     say(f"time:    {duration(took_s)}")
     for failed in result.failed:
         print_failure(result, failed)
+    if result.paused:
+        paused = ", ".join(result.paused)
+        say(f"paused:  {paused}; {command_again(arguments, 'resume', '--trial', 'ID')}, then run again", "paused")
     if not result.delivery.complete:
         print_waiting(result.tracker.address, result.delivery)
     for lacking in filter(None, (result.uncopied, result.unmeasured)):

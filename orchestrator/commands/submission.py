@@ -85,9 +85,19 @@ def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
 
     if key_in(arguments.name):
         return str(arguments.name)
-    if not study_file(arguments.name).is_file():
-        raise UserError(f"{arguments.name} is neither a study's file nor the id of a submission")
-    return submissions.key_of(study_of(arguments, arguments.name).job_request(arguments.store))
+    study = require_study(arguments.name)
+    return submissions.key_of(study_of(arguments, study).job_request(arguments.store))
+
+
+def require_study(name: str) -> str:
+    """Return the name of a study's file; raise ``UserError`` for anything else, also for the id of a submission."""
+    from orchestrator.submit.identity import key_in
+
+    if key_in(name):
+        raise UserError(f"--trial needs the study's file, and {name} is the id of a submission")
+    if not study_file(name).is_file():
+        raise UserError(f"{name} is neither a study's file nor the id of a submission")
+    return name
 
 
 def submissions_of(arguments: argparse.Namespace) -> "Submissions":

@@ -9,7 +9,7 @@ USUAL = 80
 STATES = {
     "finished": "32", "succeeded": "32", "ok": "32",
     "running": "36", "queued": "36",
-    "stopped": "33", "unfinished": "33", "warn": "33", "warning": "33", "missing": "33",
+    "stopped": "33", "unfinished": "33", "paused": "33", "warn": "33", "warning": "33", "missing": "33",
     "failed": "31", "fail": "31", "lost": "31", "error": "31",
 }  # fmt: skip
 WORD = re.compile(rf"(?<![\w.-])({'|'.join(sorted(STATES, key=len, reverse=True))})(?![\w-])")

@@ -20,10 +20,12 @@ from orchestrator.worker_groups.pool import Pool
 from trainers.schema import Job
 from trainers.schema.events import Event, read_events
 from trainers.schema.record import Outcome, write_outcome
+from trainers.schema.request import is_paused
 from trainers.schema.sharing import stream_key
 from trainers.schema.stop import request_stop
 
 log = logging.getLogger(__name__)
+PAUSED_S = 5.0  # without an active trial, while one is paused: the scheduler or the search needs less to start another
 
 
 class Watcher(Protocol):
@@ -126,10 +128,11 @@ def error_of(trial: Any) -> BaseException:
 
 
 class SweepStopper(tune.Stopper, tune.Callback):
-    """End the sweep when the user asks for it, when its budget is spent, or when no trial finds room for too long."""
+    """End the sweep when the user asks for it, its budget is spent, no trial finds room, or all wait for a paused one."""
 
     def __init__(self, interruption: Interruption, room: RoomWait, budget: Budget) -> None:
         self._interruption, self._room, self.budget = interruption, room, budget
+        self._last_active = time.monotonic()
         self._told = self.starved = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,6 +157,10 @@ class SweepStopper(tune.Stopper, tune.Callback):
         running = [trial for trial in trials if trial.status == "RUNNING"]
         waiting = not running and any(trial.status == "PENDING" for trial in trials)
         self.starved = self._room.look(waiting=waiting)
+        if any(trial.status in ("RUNNING", "PENDING") for trial in trials):
+            self._last_active = time.monotonic()
+        elif time.monotonic() - self._last_active > PAUSED_S and any(map(waits_for_its_user, trials)):
+            self._told = True  # the scheduler has the others wait for results that will not come
         if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True
             if not self._interruption.asked:
@@ -167,6 +174,11 @@ class SweepStopper(tune.Stopper, tune.Callback):
     def stop_all(self) -> bool:
         """Make Tune stop: running trials were asked to save their state, and Tune waits for them."""
         return self._told or self.starved
+
+
+def waits_for_its_user(trial: Any) -> bool:
+    """Return whether one of Tune's trials is paused by its user."""
+    return is_paused(trial.config["planned"]["directory"])
 
 
 def trial_id(trial: Any) -> str:

@@ -3,8 +3,8 @@
 import logging
 
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.trial import refreshed
 from trainers.schema.error_text import last_line
+from trainers.schema.record import read_status
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ def record_costs(plan: Plan) -> None:
     """
     if plan.part:
         return
-    forms = [trial.spec.student for trial in map(refreshed, plan.trials) if trial.status != "new"]
+    forms = [trial.spec.student for trial in plan.trials if read_status(trial.directory) != "new"]
     costs = plan.planner.costs
     try:
         costs.measure(forms, latency=True)

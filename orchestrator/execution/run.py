@@ -18,12 +18,13 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
 from orchestrator.plan.resources import resources
 from orchestrator.plan.totals import students_after_teacher, to_train
-from orchestrator.plan.trial import PlannedTrial, refreshed
+from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.space import is_open
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
 from trainers.schema.record import OUTCOME, read_outcome
+from trainers.schema.request import carry_out, is_paused
 from trainers.schema.tidy import drop_carried, tidy_finished
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
@@ -49,7 +50,9 @@ def run_plan(
     the start of Ray, unless it is up. Raises ``OperationError`` when the
     teacher fails; a failed student is an outcome, not an error.
     """
-    pending = to_train(map(refreshed, plan.trials))
+    obey_requests(plan)
+    known = [refreshed(trial) for trial in plan.trials]
+    pending, paused = to_train(known), [trial for trial in known if trial.status == PAUSED]
     sweep = Sweep(plan)
     enough = sweep.budget.reason
     if enough:
@@ -63,6 +66,7 @@ def run_plan(
             _train(
                 sweep,
                 pending,
+                paused,
                 store,
                 [ImageRecorder(plan), flusher, *watchers],
                 address,
@@ -86,6 +90,14 @@ def run_plan(
     return flusher.close(wait_s)
 
 
+def obey_requests(plan: Plan) -> None:
+    """Do what users asked for about trials since the last run; raise ``OperationError`` where the teacher is paused."""
+    for trial in plan.trials:
+        carry_out(trial.directory)
+    if plan.teacher is not None and is_paused(plan.teacher.directory):  # as a student of another study
+        raise OperationError(f"the teacher ({plan.teacher.id}) is paused, so no student can start: resume it first")
+
+
 def learn(sweep: Sweep, tracker: Tracker) -> None:
     """Take results of earlier trials into account, before the first point is asked for.
 
@@ -102,6 +114,7 @@ def learn(sweep: Sweep, tracker: Tracker) -> None:
 def _train(
     sweep: Sweep,
     pending: list[PlannedTrial],
+    paused: list[PlannedTrial],
     store: Store,
     watchers: Sequence[Watcher],
     address: str | None,
@@ -121,7 +134,8 @@ def _train(
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
                 require_teacher(plan.teacher)
-            students = students_after_teacher(pending)
+            # Paused ones end at once and last; the run has them, so that it can start them again.
+            students = students_after_teacher([*pending, *paused])
             if students or is_open(plan.study.search):
                 run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption, room=room)
     finally:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.search import Searcher
 
 from orchestrator.core.redact import redacted
 from orchestrator.execution.callbacks import Notifier, SweepStopper, Watcher, trial_id
@@ -20,6 +19,7 @@ from orchestrator.failures.kinds import MOST_RESTARTS
 from orchestrator.plan.cohorts import Cohorts
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, Role
+from orchestrator.search.resuming import Restart, ResumingScheduler
 from orchestrator.search.schedule import make_scheduler
 from orchestrator.search.searcher import PlannedSearch
 from orchestrator.study.schema import HyperBand
@@ -30,10 +30,12 @@ from orchestrator.worker_groups.pool import Pool, Terms
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
 from trainers.schema.error_text import last_line_of
 from trainers.schema.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
+from trainers.schema.request import Request, carry_out, read_request
 from trainers.schema.status import has_ended
 from trainers.schema.stop import clear_stop
 
 log = logging.getLogger(__name__)
+ACTIVE = ("PENDING", "RUNNING")  # states of Tune's trials
 
 
 def run_trials(
@@ -61,7 +63,8 @@ def run_trials(
         clear_stop(trial.directory)
     with interruption.listening(), pool_for(plan, found, directory, loop, room) as pool:
         results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, room).fit()
-    by_id = {Path(results[index].path).name: results[index] for index in range(len(results))}
+    # Tune adds an underscore and letters to the folder of a trial that was started again; the last one counts.
+    by_id = {Path(results[index].path).name.partition("_")[0]: results[index] for index in range(len(results))}
     for trial in trials:
         if not ending.cut_short:
             settle(plan, trial, by_id.get(trial.id), ending)
@@ -110,13 +113,14 @@ def make_tuner(
     orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
     search = open_search(sweep, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
     places = Places(lambda: most_at_once(plan, pool, room))
+    restart = restarting(search, notifier, lambda: most_at_once(plan, pool, room))
     return tune.Tuner(
         tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
         param_space={} if search else {"planned": tune.grid_search(orders)},
         tune_config=tune.TuneConfig(
             search_alg=places.bound(search),
             num_samples=-1 if search else 1,
-            scheduler=make_scheduler(plan, trials, notifier.expected),
+            scheduler=ResumingScheduler(make_scheduler(plan, trials, notifier.expected), restart),
             metric=SELECTION_METRIC,
             mode="max",
             reuse_actors=True,
@@ -136,7 +140,7 @@ def make_tuner(
 
 def open_search(
     sweep: Sweep, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
-) -> Searcher | None:
+) -> PlannedSearch | None:
     """Return a searcher that hands out ``trials`` and adds to them as results arrive.
 
     ``None`` where all trials are known.
@@ -149,6 +153,31 @@ def open_search(
         notifier.planned(trial)
 
     return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.set_idle)
+
+
+def restarting(search: PlannedSearch | None, notifier: Notifier, most: Callable[[], int]) -> Restart:
+    """Return a function that starts an ended trial again, if one more is within ``most``, and returns whether it did.
+
+    An open search hands it out again. Otherwise Tune gets it as a new trial, after all that it had.
+    """
+
+    def restart(tune_controller: Any, trial: Any, ending: Any) -> bool:
+        if search is not None and not search.over:
+            search.give_again(trial_id(trial))
+        elif has_room(tune_controller, most(), ending):
+            tune_controller.add_trial(trial.reset())
+        else:
+            return False
+        notifier.expected(trial_id(trial))
+        return True
+
+    return restart
+
+
+def has_room(tune_controller: Any, most: int, ending: Any) -> bool:
+    """Return whether Tune may get one trial more: its search, which keeps to the limit, has no other that is due."""
+    active = [trial for trial in tune_controller.get_trials() if trial.status in ACTIVE and trial is not ending]
+    return not most or (len(active) < most and bool(tune_controller.search_alg.is_finished()))
 
 
 def most_at_once(plan: Plan, pool: Pool | None, room: Callable[[], int] | None = None) -> int:
@@ -176,7 +205,10 @@ def request(plan: Plan, role: str) -> dict[str, float]:
 
 def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -> None:
     """Write the outcome of a trial that did not write its own; ``result`` is Tune's, if Tune got as far as the trial."""
-    if has_ended(read_status(trial.directory)):
+    asked = read_request(trial.directory)
+    if asked is Request.STOP:  # asked for too late for its process
+        carry_out(trial.directory)
+    if has_ended(read_status(trial.directory)) or asked in (Request.PAUSE, Request.RESUME):
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
     metrics = (result.metrics if result else None) or {}

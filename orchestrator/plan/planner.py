@@ -10,7 +10,7 @@ from orchestrator.plan.costs import Costs
 from orchestrator.plan.estimate import estimate
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.suggestion import suggestions_in
-from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
+from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, status_of
 from orchestrator.plan.weights import (
     CheckpointDigests,
     config_digest,
@@ -33,7 +33,7 @@ from orchestrator.study.schema import (
 )
 from orchestrator.study.space import is_open
 from trainers.schema import DatasetSpec, NoDistillation, Schedule, Teacher, TrialSpec, Weights
-from trainers.schema.record import BEST, read_status
+from trainers.schema.record import BEST
 from trainers.schema.trial import ParentTrial, Segment
 
 EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
@@ -204,5 +204,5 @@ def _planned(
     detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
     inputs = config_inputs(*detectors) | files
     return PlannedTrial(
-        trial_id, role, spec, params, directory, read_status(directory), estimate(spec, directory), inputs
+        trial_id, role, spec, params, directory, status_of(directory), estimate(spec, directory), inputs
     )

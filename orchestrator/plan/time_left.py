@@ -7,7 +7,7 @@ from statistics import median
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import alike, measured
-from orchestrator.plan.totals import further, steps_left
+from orchestrator.plan.totals import further, steps_left, to_train
 from orchestrator.plan.trial import PlannedTrial
 from trainers.schema.status import is_over
 
@@ -33,7 +33,7 @@ class TimeLeft:
         """
         plan, own = self._plan, self._measured(ended)
         rates = self._pooled(own)
-        left = [trial for trial in plan.trials if trial.id not in ended and not is_over(trial.status)]
+        left = [trial for trial in to_train(plan.trials) if trial.id not in ended]
         steps = {trial.id: (running or {}).get(trial.id, steps_left(trial)) for trial in left}
         each = [self._seconds(trial, steps[trial.id], own[trial.id], rates) for trial in left]
         to_come = self.trials - len(plan.trials)

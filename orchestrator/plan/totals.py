@@ -17,7 +17,7 @@ from orchestrator.plan.budget import Budget
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.suggestion import ASK
-from orchestrator.plan.trial import PlannedTrial, refreshed
+from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
 from trainers.schema.record import read_history
@@ -82,9 +82,9 @@ def left(plan: Plan) -> list[PlannedTrial]:
 def to_train(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
     """Return the trials that have still to be trained, as far as their states tell; a failed one is tried again.
 
-    A population goes on without a segment that has failed.
+    A population goes on without a segment that has failed. Paused trials wait for their user.
     """
-    pending = [trial for trial in trials if not is_over(trial.status)]
+    pending = [trial for trial in trials if not is_over(trial.status) and trial.status != PAUSED]
     return [trial for trial in pending if trial.spec.segment is None or trial.status != "failed"]
 
 

@@ -10,10 +10,13 @@ from orchestrator.plan.estimate import Estimate
 from orchestrator.plan.labels import point_text
 from trainers.schema import TrialSpec
 from trainers.schema.record import read_status
+from trainers.schema.request import is_paused
 from trainers.schema.status import Status
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 Role = Literal["teacher", "student"]
+PAUSED = "paused"
+TrialStatus = Literal[Status, "paused"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class PlannedTrial:
     spec: TrialSpec
     params: dict[str, JsonValue]
     directory: Path
-    status: Status
+    status: TrialStatus
     estimate: Estimate
     inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -38,6 +41,11 @@ class PlannedTrial:
         return "teacher" if self.role == "teacher" else f"{self.spec.method.kind} {point_text(self.params)}".strip()
 
 
+def status_of(directory: Path) -> TrialStatus:
+    """Return where a trial stands: by its record, or paused where its user has it wait."""
+    return "paused" if is_paused(directory) else read_status(directory)
+
+
 def refreshed(trial: PlannedTrial) -> PlannedTrial:
     """Return ``trial`` with its present state."""
-    return replace(trial, status=read_status(trial.directory))
+    return replace(trial, status=status_of(trial.directory))

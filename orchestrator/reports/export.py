@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
+from orchestrator.plan.named import named
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
@@ -44,15 +45,6 @@ def best_id(results: Sequence[TrialResult]) -> str:
     if best is None:
         raise OperationError(lacks_best(results))
     return best.id
-
-
-def named(plan: Plan, wanted: str) -> PlannedTrial:
-    """Return the trial whose id begins with ``wanted``; raise ``UserError`` unless it is one."""
-    found = [trial for trial in plan.trials if trial.id.startswith(wanted)]
-    if len(found) != 1:
-        known = ", ".join(trial.id for trial in plan.trials)
-        raise UserError(f"{'no' if not found else 'more than one'} trial begins with {wanted}; the study has {known}")
-    return found[0]
 
 
 def student_files(plan: Plan, store: Store, trial: PlannedTrial, scratch: Path) -> Path:

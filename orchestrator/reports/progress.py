@@ -22,13 +22,14 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import known_rates
 from orchestrator.plan.time_left import TimeLeft
 from orchestrator.plan.totals import is_upper_bound
-from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.trial import PAUSED, PlannedTrial
 from orchestrator.results.metric_names import AP
 from orchestrator.study.space import is_open
 from orchestrator.tracking.names import run_name
 from trainers.schema.record import PROGRESS, SELECTION_METRIC, best_record, read_history, read_outcome
+from trainers.schema.request import is_paused
 from trainers.schema.status import is_over
-from trainers.schema.stop import stop_requested
+from trainers.schema.stop import run_is_ending, stop_requested
 
 log = logging.getLogger(__name__)
 REFRESH_S, ESTIMATE_S = 1.0, 5.0
@@ -74,6 +75,7 @@ class Progress:
         if trial_id in self._running:
             return
         trial = self._trials[trial_id]
+        self._over.discard(trial_id)  # one that failed may be tried again
         self._bars.start()  # not before: a run that trains nothing draws nothing
         self._log(f"{trial_id}  {run_name(trial)}: started")
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
@@ -134,7 +136,7 @@ class Progress:
     def notice_stop(self) -> None:
         """Say once, above the bars, that all running trials were asked to stop: bars are drawn over other messages."""
         running = [self._trials[one].directory for one in list(self._running)]
-        if self._terminal and running and not self._stopping and all(map(stop_requested, running)):
+        if self._terminal and running and not self._stopping and all(map(run_is_ending, running)):
             self._stopping = True
             self._bars.console.print(STOPPING, highlight=False)
 
@@ -194,14 +196,15 @@ def _found(trial: PlannedTrial) -> list[tuple[int, int]]:
 
 
 def _end_of(trial: PlannedTrial) -> str:
-    """Return how a trial ended, with the AP of its best epoch; one without an outcome was stopped."""
+    """Return how a trial ended, with the AP of its best epoch; one without an outcome was stopped or paused."""
     try:
         outcome, best = read_outcome(trial.directory), best_record(read_history(trial.directory))
     except OSError:
         return "ended"
     score = f", {AP} {100 * best.metrics[SELECTION_METRIC]:.1f}" if best else ""
     reason = f": {outcome.reason}" if outcome and outcome.status == "failed" else ""
-    return f"{outcome.status if outcome else 'stopped'}{reason}{score}"
+    without = PAUSED if is_paused(trial.directory) else "stopped"
+    return f"{outcome.status if outcome else without}{reason}{score}"
 
 
 def _of(epoch: int, trial: PlannedTrial) -> str:

@@ -93,7 +93,7 @@ class RememberingScheduler(TrialScheduler):
         return self._decide(tune_controller, state, epoch, result[self._metric_key])
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Complete a trial; one that the user stopped stays open and continues in the next run."""
+        """Complete a trial; one that was interrupted or paused stays open and continues later."""
         state, epoch = self._states[self._name(trial)], result.get(TIME, 0)
         if state.gone:
             return
@@ -101,8 +101,10 @@ class RememberingScheduler(TrialScheduler):
             self._remove(tune_controller, state, "remove")
         elif epoch:
             self._complete(tune_controller, state, epoch, result.get(self._metric_key))
-        elif result.get(FAILED_BECAUSE) or _has_failed(trial):
+        elif result.get(FAILED_BECAUSE) or _outcome_of(trial) == "failed":
             self._remove(tune_controller, state, "failed")
+        elif _outcome_of(trial) == "stopped":  # by its user: for good
+            self._remove(tune_controller, state, "remove")
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """Remove a waiting trial that was stopped."""
@@ -243,6 +245,6 @@ class _SchedulerStage:
         self._scheduler.stop(self._controller, state)
 
 
-def _has_failed(trial: Any) -> bool:
+def _outcome_of(trial: Any) -> str:
     outcome = read_outcome(trial.config["planned"]["directory"])
-    return outcome is not None and outcome.status == "failed"
+    return outcome.status if outcome else ""

@@ -8,6 +8,7 @@ from ray.tune.search import Searcher
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.suggestions import Suggestions
 from trainers.schema.record import read_status
+from trainers.schema.status import has_ended
 
 
 class PlannedSearch(Searcher):
@@ -29,6 +30,8 @@ class PlannedSearch(Searcher):
         self._first, self._suggestions = list(first), suggestions
         self._order, self._discovered, self._set_idle = order, discovered, set_idle
         self._given: dict[str, PlannedTrial] = {}
+        self._live: set[str] = set()  # Tune's ids of trials without an end
+        self.over = False  # whether Tune was told that no trial will come
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave everything out: Tune pickles this with the experiment's settings."""
@@ -42,11 +45,17 @@ class PlannedSearch(Searcher):
         """Return the next trial, ``None`` while results are waited for, ``FINISHED`` at the end."""
         trial = self._next()
         if trial is None:
-            over = self._suggestions.over
-            self._set_idle(over)
-            return Searcher.FINISHED if over else None
+            # Without a live trial there is no result to wait for: those that are left are paused.
+            self.over = self._suggestions.over or not self._live
+            self._set_idle(self.over)
+            return Searcher.FINISHED if self.over else None
         self._given[trial_id] = trial
+        self._live.add(trial_id)
         return {"planned": self._order(trial)}
+
+    def give_again(self, trial_id: str) -> None:
+        """Hand out a trial once more, by our id, before any new one."""
+        self._first.insert(0, next(trial for trial in self._given.values() if trial.id == trial_id))
 
     def _next(self) -> PlannedTrial | None:
         if self._first:
@@ -57,10 +66,13 @@ class PlannedSearch(Searcher):
         return None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Handle the end of a trial; one that was only asked to stop has not ended."""
-        trial = self._given[trial_id]
+        """Handle the end of a trial; one that was interrupted or paused has not ended."""
+        trial = self._given.get(trial_id)
+        if trial is None:  # Tune got it as a new trial after the search was over
+            return
+        self._live.discard(trial_id)
         asked_to_stop = result is not None and not result.get("epoch") and not result.get("failed_because")
-        if error or not asked_to_stop or read_status(trial.directory) == "failed":
+        if error or not asked_to_stop or has_ended(read_status(trial.directory)):
             self._suggestions.on_trial_complete(trial.id)
 
     def save(self, checkpoint_path: str) -> None:

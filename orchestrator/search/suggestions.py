@@ -141,7 +141,8 @@ def values_of(trials: Iterable[PlannedTrial], study: StudySpec, costs: Costs) ->
 def _value(trial: PlannedTrial, objective: Objective, costs: Costs, *, last: bool) -> float | None:
     history = read_history(trial.directory)
     scored = [record for record in history if is_number(record.metrics.get(SELECTION_METRIC))]
-    if not scored or read_status(trial.directory) == "failed":
+    status = read_status(trial.directory)
+    if not scored or status == "failed" or (last and status != "finished"):  # nobody goes on from half a segment
         return None
     if objective == "steps":
         return -float(history[-1].step)

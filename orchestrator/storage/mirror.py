@@ -9,9 +9,11 @@ from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from trainers.schema.atomic import partial_of
 from trainers.schema.digest import file_digest
 from trainers.schema.record import OUTCOME, PROGRESS
+from trainers.schema.request import REQUEST
+from trainers.schema.stop import STOP
 
 INDEX = "index.json"
-NOT_COPIED = frozenset({PROGRESS, "stop"})  # they mean something to running processes only
+NOT_COPIED = frozenset({PROGRESS, STOP, REQUEST})  # they mean something to running processes only
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 

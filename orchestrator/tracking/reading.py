@@ -10,14 +10,14 @@ from mlflow.tracking import MlflowClient
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.trial import PlannedTrial, refreshed
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.deciding import Deciding
 from orchestrator.tracking.lacking import FROM_STORE, why_lacking
 from orchestrator.tracking.results import result_of_run, result_on_disk
 from orchestrator.tracking.runs import find_runs, member_tag
-from trainers.schema.record import DamagedFile
+from trainers.schema.record import DamagedFile, read_status
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def read_study(plan: Plan, store: Store) -> TrialResults:
 
 
 def _read(plan: Plan, store: Store) -> TrialResults:
-    begun = [trial for trial in map(refreshed, plan.trials) if trial.status != "new"]
+    begun = [trial for trial in plan.trials if read_status(trial.directory) != "new"]
     try:
         client = open_results(plan, store)
         runs = find_runs(client, [trial.id for trial in plan.trials], member_tag(plan.fingerprint))

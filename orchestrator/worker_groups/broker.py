@@ -153,6 +153,10 @@ class Broker:
         """Record the failure of one trial."""
         self._change(lambda: self._queue.fail(host, trial_id, errors))
 
+    async def stop(self, host: str, trial_id: str) -> None:
+        """Record that a trial was asked to stop and has saved its state."""
+        self._change(lambda: self._queue.stop(host, trial_id))
+
     async def active_trials(self, host: str, trial_ids: list[str]) -> list[str]:
         """Return those of the trials that go on, once the scheduler has judged all that they have reported."""
         while not self._queue.judged(trial_ids):

@@ -177,6 +177,10 @@ class GangQueue:
         if self._trains(host, slot):
             slot.stage, slot.errors = SlotStage.OVER, errors
 
+    def stop(self, host: str, trial_id: str) -> None:
+        """Record that one trial was asked to stop and has saved its state: its reader goes, the cohort goes on."""
+        self.fail(host, trial_id, ())
+
     def judged(self, trial_ids: Iterable[str]) -> bool:
         """Return whether the scheduler has judged all that these trials have reported."""
         return not any(self._slots[trial_id].undecided for trial_id in trial_ids)

@@ -19,7 +19,8 @@ from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
 from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
-from trainers.schema.stop import stop_requested
+from trainers.schema.request import Request, carry_out, read_request
+from trainers.schema.stop import run_is_ending, stop_requested
 
 FAILED_BECAUSE = "failed_because"
 # What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
@@ -52,11 +53,11 @@ class TrialRunner(tune.Trainable):
         """
         # Tune reuses this actor, so a stop request may have arrived between two trials.
         if self._is_over():
-            return ended()
+            return self._ended()
         try:
             record = self._next()
         except StopIteration:
-            return ended()
+            return self._ended()
         except Exception as error:
             verdict = judge(self._job, error, self._run, self._began)
             if verdict.again:  # raising makes Tune restart the trial in a new actor
@@ -68,7 +69,17 @@ class TrialRunner(tune.Trainable):
     def _is_over(self) -> bool:
         """Return whether there is nothing to do: between two records the trial's state is on disk."""
         outcome = read_outcome(self._job.directory)
-        return stop_requested(self._job.directory) or (outcome is not None and outcome.status == "failed")
+        # The host that trains the trial leaves it after its step; a reader that went first could come back too early.
+        hosted = self._broker and self._records is not None
+        leaves = run_is_ending if hosted else stop_requested
+        return leaves(self._job.directory) or (outcome is not None and outcome.status != "finished")
+
+    def _ended(self) -> dict[str, Any]:
+        """Return the last result; a trial that its user stopped gets its outcome before search and scheduler hear of it."""
+        self.cleanup()
+        if read_request(self._job.directory) is Request.STOP:
+            carry_out(self._job.directory)
+        return ended()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Give Tune a pointer: the trial's state is in its own directory already. Tune asks before a pause, and only then.

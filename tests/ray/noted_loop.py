@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.ray.noted import BEGAN, note_cohort
 from trainers.loop import loop
-from trainers.loop.loop import Failed
+from trainers.loop.loop import Failed, Stopped  # hosts ask for both
 from trainers.loop.student_trainer import StudentTrainer
 from trainers.schema import Job
 from trainers.schema.record import Record
@@ -25,7 +25,7 @@ class NotedTrainer(StudentTrainer):
 
 def train_together(
     jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
-) -> Iterator[tuple[str, Record | Failed]]:
+) -> Iterator[tuple[str, Record | Failed | Stopped]]:
     """Train as the real loop does: this is it."""
     note_cohort(jobs)
     loop.StudentTrainer = NotedTrainer  # type: ignore[misc, attr-defined]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.ray.noted import note_cohort
 from tests.ray.paper import record
-from tests.ray.scripted_cohort import Failed  # noqa: F401  hosts ask for it
+from tests.ray.scripted_cohort import Failed, Stopped  # noqa: F401  hosts ask for them
 from trainers.schema import Job
 from trainers.schema.record import HISTORY, Outcome, Record, read_history, to_lines, write_outcome
 from trainers.schema.stop import stop_requested

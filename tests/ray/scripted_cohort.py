@@ -21,6 +21,11 @@ class Failed:
     error: Exception
 
 
+@dataclass(frozen=True)
+class Stopped:
+    pass
+
+
 class Student:
     """Hold one trial that follows its script."""
 
@@ -52,7 +57,7 @@ class Student:
 
 def train_together(
     jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
-) -> Iterator[tuple[str, Record | Failed]]:
+) -> Iterator[tuple[str, Record | Failed | Stopped]]:
     """Train all students an epoch each, then ask who goes on."""
     students = [Student(job) for job in jobs]
     names = " ".join(job.trial_id for job in jobs)
@@ -66,8 +71,9 @@ def train_together(
     while students := [student for student in students if not student.over]:
         stay = active_trials([student.job.trial_id for student in students])
         students = [student for student in students if student.job.trial_id in stay]
-        if students and not worked(students, max(student.script.get("epoch_s", 0.0) for student in students)):
-            return
+        for stopped in worked(students):
+            students.remove(stopped)
+            yield stopped.job.trial_id, Stopped()
         for student in [student for student in students if student.epoch == epoch]:
             try:
                 yield student.job.trial_id, student.train()
@@ -79,16 +85,17 @@ def train_together(
         epoch += 1
 
 
-def worked(students: list[Student], seconds: float) -> bool:
-    """Spend an epoch's time in short steps; tell whether nobody was asked to stop."""
-    ending = time.monotonic() + seconds
-    while True:
-        asked = [any(stop_requested(student.directory) for student in students)]
+def worked(students: list[Student]) -> list[Student]:
+    """Spend an epoch's time in short steps; return those that were asked to stop."""
+    ending = time.monotonic() + max((student.script.get("epoch_s", 0.0) for student in students), default=0.0)
+    stopped: list[Student] = []
+    while len(stopped) < len(students):
+        asked = [[stop_requested(student.directory) for student in students]]
         broadcast_object_list(asked, src=0)
-        if asked[0]:
-            return False
+        stopped = [student for student, flag in zip(students, asked[0], strict=True) if flag]
         over = [time.monotonic() >= ending]
         broadcast_object_list(over, src=0)
         if over[0]:
-            return True
+            break
         time.sleep(0.05)
+    return stopped

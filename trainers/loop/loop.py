@@ -43,6 +43,14 @@ class Failed:
     error: Exception
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """Report that one student was asked to stop and has saved its state; the others of its cohort keep training."""
+
+
+Found = Record | Failed | Stopped
+
+
 def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     """Train the jobs' students in lockstep; yield (trial id, record) after each committed epoch.
 
@@ -55,13 +63,14 @@ def train(jobs: Sequence[Job]) -> Iterator[tuple[str, Record]]:
     for trial_id, found in train_together(jobs):
         if isinstance(found, Failed):
             raise found.error
-        yield trial_id, found
+        if isinstance(found, Record):
+            yield trial_id, found
 
 
-def train_together(
-    jobs: Sequence[Job], active_trials: ActiveTrials = lambda ids: ids
-) -> Iterator[tuple[str, Record | Failed]]:
+def train_together(jobs: Sequence[Job], active_trials: ActiveTrials = lambda ids: ids) -> Iterator[tuple[str, Found]]:
     """Train as ``train`` does, but a student that fails yields ``Failed`` and leaves, and the others go on.
+
+    One that is asked to stop yields ``Stopped`` when its state is on disk.
 
     Before the first step after records were yielded, ``active_trials`` gets the trial ids of all students in training and
     returns those that go on; the others end where they are. Raises errors that end all of them: a fault of the data, of
@@ -120,7 +129,7 @@ class WorkerGroup:
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
         self._batches: Waited[Any] = Waited(())
 
-    def watched(self) -> Iterator[tuple[str, Record | Failed]]:
+    def watched(self) -> Iterator[tuple[str, Found]]:
         """Yield the records of ``run``, and watch the time between two records: a process that hangs ends itself."""
         try:
             for found in self.run():
@@ -130,7 +139,7 @@ class WorkerGroup:
             self._evaluation.close()
             self._watchdog.rest()
 
-    def run(self) -> Iterator[tuple[str, Record | Failed]]:
+    def run(self) -> Iterator[tuple[str, Found]]:
         """Yield the members' earlier records, then train them to their ends."""
         for job in self._jobs:
             self._join(job)
@@ -146,8 +155,9 @@ class WorkerGroup:
         self._batches = Waited(self._stream.batches(first, last))
         for step, batch in enumerate(self._batches, start=first):
             self._watchdog.alive()
-            self._end_those_asked_to_stop()
+            stopped = self._end_those_asked_to_stop()
             yield from self._failed()
+            yield from stopped
             active = [student for student in self._students if student.step == step < student.last_step]
             if active:  # a resumed student may be ahead of where a shorter one ended
                 self._train_step(step, batch, active)
@@ -204,12 +214,13 @@ class WorkerGroup:
         stay = self._active_trials([student.job.trial_id for student in students])
         self._students = [student for student in students if student.job.trial_id in stay]
 
-    def _end_those_asked_to_stop(self) -> None:
+    def _end_those_asked_to_stop(self) -> list[tuple[str, Stopped]]:
         asked = self._stop.agreed()
-        if asked:
-            leaving = [student for student in self._students if student.job.directory in asked]
-            self._save(leaving)
-            self._students = [student for student in self._students if student not in leaving]
+        leaving = [student for student in self._students if student.job.directory in asked]
+        self._save(leaving)
+        saved = [student.job.trial_id for student in leaving if student in self._students]  # a failed one has left
+        self._students = [student for student in self._students if student not in leaving]
+        return [(trial_id, Stopped()) for trial_id in saved]
 
     def _train_step(self, step: int, batch: Any, active: list[StudentTrainer]) -> None:
         shared_batch = self._shared.begin(step, batch)

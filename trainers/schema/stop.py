@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-STOP = "stop"  # there while a stop is wanted; whoever starts a trial removes it
+from trainers.schema.request import asks_to_leave
+
+STOP = "stop"  # there while a run is ending; whoever starts a trial removes it
 
 
 def request_stop(directory: str | Path) -> None:
@@ -11,11 +13,16 @@ def request_stop(directory: str | Path) -> None:
     (Path(directory) / STOP).touch()
 
 
-def stop_requested(directory: str | Path) -> bool:
-    """Return whether somebody asked the trial to stop."""
+def run_is_ending(directory: str | Path) -> bool:
+    """Return whether the run that trains the trial asked it to stop, as it asks all of its trials."""
     return (Path(directory) / STOP).exists()
 
 
+def stop_requested(directory: str | Path) -> bool:
+    """Return whether somebody asked the trial to stop: its run, or its user, for good or for a while."""
+    return run_is_ending(directory) or asks_to_leave(directory)
+
+
 def clear_stop(directory: str | Path) -> None:
-    """Forget an earlier wish: the trial is about to be started."""
+    """Forget an earlier wish of a run: the trial is about to be started."""
     (Path(directory) / STOP).unlink(missing_ok=True)

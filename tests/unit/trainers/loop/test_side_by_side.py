@@ -28,7 +28,7 @@ from trainers.data import loaders as data
 from trainers.distill.distiller import FrozenTeacher
 from trainers.errors import NonFiniteLoss, TrialError
 from trainers.loop import student_trainer
-from trainers.loop.loop import Failed, train_together
+from trainers.loop.loop import Failed, Found, Stopped, train_together
 from trainers.schema import Bckd, Job, NoDistillation, Teacher, TrialSpec
 from trainers.schema.method import PkdMethod
 from trainers.schema.record import Record, read_history, read_status
@@ -57,7 +57,7 @@ def jobs_of(specs: dict[str, TrialSpec], folder: Path, **placement: Any) -> list
     return [job(spec, folder / name, name, **placement) for name, spec in specs.items()]
 
 
-def records(found: list[tuple[str, Record | Failed]], name: str) -> list[Record]:
+def records(found: list[tuple[str, Found]], name: str) -> list[Record]:
     return [item for trial_id, item in found if trial_id == name and isinstance(item, Record)]
 
 
@@ -181,6 +181,7 @@ def test_one_that_is_asked_to_stop_saves_its_state_and_goes_on_another_time(
     poison(monkeypatch, "adamw", 2, lambda one: request_stop(one.job.directory))
     found = list(train_together(jobs_of(specs, tmp_path)))
     assert [record.epoch for record in records(found, "adamw")] == [1]
+    assert [name for name, item in found if item == Stopped()] == ["adamw"]
     assert list(tmp_path.glob("adamw/resume-3.pt"))
     monkeypatch.undo()
     clear_stop(tmp_path / "adamw")

@@ -1,0 +1,56 @@
+"""Share what the commands have in common that are about one trial of a study."""
+
+import argparse
+import os
+
+from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
+from orchestrator.core.errors import UserError
+from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable
+from orchestrator.core.store import VARIABLE
+from trainers.schema.request import Request
+
+HELP = "one trial only: its id as plan shows it, or its first digits"
+
+
+def add_trial(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add which trial is meant."""
+    parser.add_argument("--trial", metavar="ID", required=required, help=HELP)
+
+
+def add_trial_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that is about one trial and nothing else."""
+    add_study(parser)
+    add_trial(parser, required=True)
+    add_workers(parser)
+    add_store(parser)
+    add_json(parser)
+
+
+def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
+    """Ask for something about the trial that the arguments name, and print what happens."""
+    from orchestrator.execution.trial_requests import ask
+    from orchestrator.plan.named import named
+    from orchestrator.plan.plan import make_plan
+
+    require_visible_store(arguments)
+    store = store_of(arguments)
+    plan = make_plan(load(arguments), store)
+    asked = ask(named(plan, arguments.trial), request, store)
+    if arguments.json:
+        print_json({"trial": asked.trial, "request": str(asked.request), "at_once": asked.at_once})
+    else:
+        print(printable(str(asked)))
+    return 0
+
+
+def require_visible_store(arguments: argparse.Namespace) -> None:
+    """Raise ``UserError`` where the store cannot be seen from here: a request is a file in it."""
+    from orchestrator.submit.connect import SERVICE
+
+    advice = "--trial leaves a file in the store: name its folder with --store, on a machine that sees it"
+    if os.environ.get(SERVICE) and not arguments.store and not os.environ.get(VARIABLE):
+        raise UserError(f"the store of the service ({SERVICE}) is not named here: {advice}")
+    root = store_of(arguments).root
+    if not root.is_dir():
+        raise UserError(f"there is no store at {root}: {advice}")

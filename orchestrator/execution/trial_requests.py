@@ -1,0 +1,77 @@
+"""Ask for one trial of a study to be stopped, paused, resumed or tried again, whether a run is in progress or not."""
+
+from dataclasses import dataclass
+
+from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.trial import PlannedTrial, TrialStatus, status_of
+from trainers.schema.record import read_outcome
+from trainers.schema.request import Request, carry_out, write_request
+
+FITTING: dict[Request, tuple[TrialStatus, ...]] = {
+    Request.STOP: ("new", "unfinished", "paused", "failed"),
+    Request.PAUSE: ("new", "unfinished"),
+    Request.RESUME: ("paused",),
+    Request.RETRY: ("failed",),
+}
+AT_ONCE = {
+    Request.STOP: "stopped for good",
+    Request.PAUSE: "paused: no run trains it before stillhouse resume STUDY --trial {id}",
+    Request.RESUME: "goes on with the next stillhouse run STUDY",
+    Request.RETRY: "starts again with the next stillhouse run STUDY",
+}
+BY_A_RUN = {
+    Request.STOP: "asked to stop for good; it saves its state first",
+    Request.PAUSE: "asked to pause; it saves its state first",
+    Request.RESUME: "asked to go on; the run starts it when it has a place, or else the next one does",
+    Request.RETRY: "asked to start again; the run starts it when it has a place, or else the next one does",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold a request that was accepted; ``at_once`` tells that no run is in progress, so it is done already."""
+
+    trial: str
+    request: Request
+    at_once: bool
+
+    def __str__(self) -> str:
+        """Return the sentence for the user."""
+        sentences = AT_ONCE if self.at_once else BY_A_RUN
+        return f"{self.trial}: {sentences[self.request].format(id=self.trial)}"
+
+
+def ask(trial: PlannedTrial, request: Request, store: Store) -> Asked:
+    """Leave a request in the trial's directory, and carry it out where no run uses the store.
+
+    Raises ``UserError`` where the request does not fit the trial's state, or the trial is the teacher of all others.
+    """
+    if trial.role == "teacher" and request in (Request.STOP, Request.PAUSE):
+        raise UserError(
+            f"{trial.id} is the teacher, and no student can start without it: stop the whole run instead "
+            "(Ctrl-C, or stillhouse stop STUDY for a submission)"
+        )
+    status = status_of(trial.directory)
+    if status not in FITTING[request]:
+        raise UserError(f"{trial.id} {_why_not(trial, status, request)}")
+    write_request(trial.directory, request)
+    try:
+        with store.only_run():
+            carry_out(trial.directory)
+    except OperationError:  # a run has the store: it, or the training itself, finds the request
+        return Asked(trial.id, request, at_once=False)
+    return Asked(trial.id, request, at_once=True)
+
+
+def _why_not(trial: PlannedTrial, status: TrialStatus, request: Request) -> str:
+    if status in ("finished", "stopped"):
+        outcome = read_outcome(trial.directory)
+        return f"is {status}{f' ({outcome.reason})' if outcome and outcome.reason else ''}: nothing to {request}"
+    if request is Request.RESUME:
+        return f"is {status}, not paused: stillhouse run trains it"
+    if request is Request.RETRY:
+        return f"is {status}, not failed: there is nothing to try again"
+    if status == "failed":
+        return "failed, so it does not run: stillhouse stop --trial keeps the next run from trying it again"
+    return "is paused already: stillhouse resume --trial lets it go on"

@@ -1,0 +1,137 @@
+"""stop, pause, resume and retry of one trial, as they are typed: what they say, and what they leave."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.totals import to_train
+from tests.unit.orchestrator.command import Answer, runner
+from tests.unit.orchestrator.planning import plan_text, teacher_of
+from trainers.schema.record import Outcome, read_outcome, write_outcome
+from trainers.schema.request import STOPPED_BY_USER, Request, read_request
+
+TEXT = """
+name: asked
+dataset: {kind: shapes}
+teacher: {kind: train, detector: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}}
+student: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random, width: 0.5}
+method: {kind: ld}
+schedule: {epochs: 4, policy: {kind: constant}}
+"""
+Say = Callable[..., Answer]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    found = plan_text(tmp_path, TEXT)
+    found.students[0].directory.mkdir(parents=True)
+    return found
+
+
+@pytest.fixture
+def say(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Return a function that says one of the verbs about a trial."""
+    monkeypatch.delenv("STILLHOUSE_URL", raising=False)
+    stillhouse = runner(capsys)
+
+    def run(verb: str, trial: str, *more: str) -> Answer:
+        return stillhouse(verb, tmp_path / "study.yaml", "--store", tmp_path / "store", "--trial", trial, *more)
+
+    return run
+
+
+def refreshed_plan(tmp_path: Path) -> Plan:
+    return plan_text(tmp_path, TEXT)
+
+
+def test_a_paused_trial_waits_until_it_is_resumed(plan: Plan, say: Say, tmp_path: Path) -> None:
+    one = plan.students[0]
+    answer = say("pause", one.id[:6])
+    assert (answer.code, answer.out) == (
+        0,
+        f"{one.id}: paused: no run trains it before stillhouse resume STUDY --trial {one.id}\n",
+    )
+    waiting = refreshed_plan(tmp_path)
+    assert [trial.status for trial in waiting.trials] == ["new", "paused", "new"]
+    assert one.id not in [trial.id for trial in to_train(waiting.trials)]
+    assert say("pause", one.id).complaints == [
+        f"stillhouse: {one.id} is paused already: stillhouse resume --trial lets it go on"
+    ]
+    assert say("resume", one.id, "--json").json == {"trial": one.id, "request": "resume", "at_once": True}
+    assert [trial.status for trial in refreshed_plan(tmp_path).trials] == ["new", "new", "new"]
+
+
+def test_a_stopped_trial_is_over(plan: Plan, say: Say, tmp_path: Path) -> None:
+    one = plan.students[0]
+    assert say("stop", one.id).out == f"{one.id}: stopped for good\n"
+    assert read_outcome(one.directory) == Outcome("stopped", STOPPED_BY_USER)
+    assert to_train(refreshed_plan(tmp_path).trials) == [plan.trials[0], plan.students[1]]
+    for verb in ("stop", "pause", "resume", "retry"):
+        answer = say(verb, one.id)
+        said = f"stillhouse: {one.id} is stopped (stopped by the user): nothing to {verb}"
+        assert (answer.code, answer.complaints) == (2, [said])
+
+
+def test_a_failure_is_cleared_or_made_final(plan: Plan, say: Say) -> None:
+    first, second = plan.students
+    for trial in plan.students:
+        trial.directory.mkdir(parents=True, exist_ok=True)
+        write_outcome(trial.directory, Outcome("failed", "no memory"))
+    assert say("retry", first.id).code == 0
+    assert read_outcome(first.directory) is None
+    assert say("retry", first.id).complaints == [
+        f"stillhouse: {first.id} is new, not failed: there is nothing to try again"
+    ]
+    assert "failed, so it does not run" in say("pause", second.id).err
+    assert say("stop", second.id).code == 0
+    assert read_outcome(second.directory) == Outcome("stopped", STOPPED_BY_USER)
+
+
+def test_the_teacher_is_no_trial_to_stop_alone_but_may_be_tried_again(plan: Plan, say: Say) -> None:
+    teacher = teacher_of(plan)
+    for verb in ("stop", "pause"):
+        answer = say(verb, teacher.id)
+        assert answer.code == 2
+        assert answer.complaints[0].startswith(f"stillhouse: {teacher.id} is the teacher, and no student can start")
+    teacher.directory.mkdir()
+    write_outcome(teacher.directory, Outcome("failed", "why"))
+    assert say("retry", teacher.id).code == 0
+
+
+def test_a_trial_has_to_be_named(plan: Plan, say: Say) -> None:
+    known = ", ".join(trial.id for trial in plan.trials)
+    assert say("stop", "xyz").complaints == [f"stillhouse: no trial begins with xyz; the study has {known}"]
+    assert say("stop", "").code == 2
+
+
+def test_while_a_run_has_the_store_the_request_is_left_for_it(plan: Plan, say: Say, tmp_path: Path) -> None:
+    one = plan.students[0]
+    with Store(tmp_path / "store").only_run():
+        for verb, wanted in (("pause", Request.PAUSE), ("resume", Request.RESUME), ("stop", Request.STOP)):
+            answer = say(verb, one.id)
+            assert (answer.code, answer.out[:18]) == (0, f"{one.id}: asked"[:18])
+            assert read_request(one.directory) is wanted
+    assert read_outcome(one.directory) is None
+
+
+@pytest.mark.parametrize("environment", [{}, {"STILLHOUSE_URL": "http://127.0.0.1:1"}])
+def test_a_store_that_is_not_seen_from_here_is_told(
+    plan: Plan, environment: dict[str, str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STILLHOUSE_STORE", raising=False)
+    monkeypatch.delenv("STILLHOUSE_URL", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    answer = runner(capsys)("stop", "study.yaml", "--trial", plan.students[0].id)
+    assert answer.code == 2
+    assert "--trial leaves a file in the store: name its folder with --store" in answer.err
+
+
+def test_a_submission_has_no_trials_of_its_own(plan: Plan, capsys: Any) -> None:
+    answer = runner(capsys)("stop", "stillhouse-0a1b2c3d4e5f", "--trial", plan.students[0].id)
+    assert (answer.code, "--trial needs the study's file" in answer.err) == (2, True)
