@@ -86,6 +86,7 @@ PLACES: dict[type[Section], str] = {
     schema.StopWhen: "search.stop_when",
     schema.Scaling: "scaling",
     schema.TrackingSection: "tracking",
+    schema.OnEnd: "tracking.on_end",
 }
 ONCE = {timing.Timed: "when a term acts"}  # what many sections inherit, and the reference gives for all of them
 

@@ -20,7 +20,7 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-config",
         action="store_true",
-        help="allow local detector configs: building a detector from one can run code",
+        help="allow local detector configs, which can run code, and a program that the study runs at its end",
     )
 
 

@@ -154,6 +154,7 @@ class SweepStopper(tune.Stopper, tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Stop running trials at the user's request or when the budget is spent; notice when none can start."""
+        self.budget.keep()
         running = [trial for trial in trials if trial.status == "RUNNING"]
         waiting = not running and any(trial.status == "PENDING" for trial in trials)
         self.starved = self._room.look(waiting=waiting)

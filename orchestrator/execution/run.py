@@ -63,17 +63,18 @@ def run_plan(
         flusher.begin()
         if pending or (not enough and sweep.proposes):
             learn(sweep, tracker)
-            _train(
-                sweep,
-                pending,
-                paused,
-                store,
-                [ImageRecorder(plan), flusher, *watchers],
-                address,
-                interruption or Interruption(),
-                keep_ray,
-                startup or Startup(),
-            )
+            with sweep.budget.counting():
+                _train(
+                    sweep,
+                    pending,
+                    paused,
+                    store,
+                    [ImageRecorder(plan), flusher, *watchers],
+                    address,
+                    interruption or Interruption(),
+                    keep_ray,
+                    startup or Startup(),
+                )
         for trial in plan.trials:
             if (
                 refreshed(trial).status == "finished"
@@ -133,10 +134,12 @@ def _train(
             room = room_in(plan) if address else None
             if plan.teacher in pending:
                 run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
+                if sweep.budget.reason and refreshed(plan.teacher).status in ("new", "unfinished"):
+                    return  # a larger budget lets it go on
                 require_teacher(plan.teacher)
             # Paused ones end at once and last; the run has them, so that it can start them again.
             students = students_after_teacher([*pending, *paused])
-            if students or is_open(plan.study.search):
+            if not sweep.budget.reason and (students or is_open(plan.study.search)):
                 run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption, room=room)
     finally:
         if not keep_ray:

@@ -13,6 +13,7 @@ from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.store import Store
 from orchestrator.core.working_directory import require_working_directory
 from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.on_end import telling_the_end
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.execution.startup import Startup, ray_is_up
@@ -121,12 +122,21 @@ def writing(store: Store) -> Iterator[None]:
 
 
 def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool = False) -> RunResult:
-    """Train the plan's remaining trials and copy all results to MLflow; the caller holds ``writing(store)``.
+    """Train the plan's remaining trials, copy all results to MLflow, and tell the end as the study asks for it.
+
+    The caller holds ``writing(store)``.
 
     ``keep_ray`` leaves Ray up for another plan. ``ray_environment.prepare`` has run, and Ray is not imported before the
     tracking store has answered. Raises ``OperationError`` when the teacher fails, ``UserError`` when MLflow refuses the
     study, ``RunInterrupted`` when the user stopped the run in order.
     """
+    with telling_the_end(plan, store) as ended:
+        result = _run_to_end(plan, store, settings, keep_ray=keep_ray)
+        ended(result)
+    return result
+
+
+def _run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool) -> RunResult:
     from orchestrator.storage.copier import mirrored
 
     result = None

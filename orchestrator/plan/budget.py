@@ -1,21 +1,25 @@
-"""Decide when a study's budget is spent: its GPU hours are used, or its goal is reached."""
+"""Decide when a study's budget is spent: its hours are used, or its goal is reached."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from orchestrator.core.numbers import numbers_in
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.wall_clock import WallClock
 from trainers.schema.record import read_history
 
 HOUR_S = 3600.0
+CLOCK = ".hours"  # beside the study's search log
 
 
 class Budget:
-    """Track the GPU hours and results of a study's students, over this run and all earlier ones."""
+    """Track the hours of a study's runs, and GPU hours and results of its students, over this run and all earlier ones."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._search = plan, plan.study.search
         self._hours: dict[str, float] = {}
+        self._clock = None if self._search.max_hours is None else WallClock(plan.search_log.with_suffix(CLOCK))
         self._reached: str | None = None
         if self._search.max_gpu_hours is not None or self._search.stop_when is not None:
             for trial in (*plan.students, *plan.suggested):
@@ -36,11 +40,28 @@ class Budget:
         return None if most is None else max(0.0, most - sum(self._hours.values()))
 
     @property
+    def clock_hours_left(self) -> float | None:
+        """Return how many hours by the clock ``search.max_hours`` leaves, ``None`` where it sets no limit."""
+        most = self._search.max_hours
+        return None if most is None or self._clock is None else max(0.0, most - self._clock.seconds / HOUR_S)
+
+    def counting(self) -> AbstractContextManager[None]:
+        """Count the time of a block as a run's, where the study limits it."""
+        return self._clock.counting() if self._clock else nullcontext()
+
+    def keep(self) -> None:
+        """Write down what a killed process would lose."""
+        if self._clock:
+            self._clock.keep()
+
+    @property
     def reason(self) -> str | None:
         """Return why no more is to be trained, ``None`` while there is no such reason."""
         most = self._search.max_gpu_hours
         if most is not None and sum(self._hours.values()) >= most:
             return f"search.max_gpu_hours: {sum(self._hours.values()):.3g} of {most:g} are spent"
+        if self.clock_hours_left == 0.0 and self._clock:
+            return f"search.max_hours: {self._clock.seconds / HOUR_S:.3g} of {self._search.max_hours:g} are spent"
         return self._reached
 
     def _take(self, trial: PlannedTrial) -> None:

@@ -37,13 +37,15 @@ class Forecast:
 class Remainder:
     """Hold the rest of a study: counts, GPU hours of the known trials, and the number of trials without an estimate.
 
-    ``capped`` tells that the hours are those that ``search.max_gpu_hours`` leaves.
+    ``capped`` tells that the hours are those that ``search.max_gpu_hours`` leaves; ``by_the_clock`` are the hours that
+    ``search.max_hours`` leaves, ``None`` without it.
     """
 
     totals: Totals
     hours: Forecast | None
     unknown: int
     capped: bool
+    by_the_clock: float | None
 
 
 def forecast(plan: Plan, rates: Mapping[str, Sequence[float]]) -> dict[str, Forecast]:
@@ -91,7 +93,13 @@ def remainder(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Seq
         unknown += 0 if longest else one.count
     students, capped = _capped(plan, known["student"], unknown)
     everything = [*known["teacher"], *students]
-    return Remainder(totals(plan), _total(everything) if everything else None, 0 if capped else unknown, capped)
+    return Remainder(
+        totals(plan),
+        _total(everything) if everything else None,
+        0 if capped else unknown,
+        capped,
+        Budget(plan).clock_hours_left,
+    )
 
 
 def _longest(plan: Plan, one: Further, rates: Mapping[str, Sequence[float]]) -> Forecast | None:
@@ -129,6 +137,16 @@ def total_line(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Se
     if not rest.totals.trials_left:
         reason = Budget(plan).reason
         return f"nothing left to run: {reason}" if reason else "nothing left to run"
+    return f"{_total_line(plan, rest)}{_clock(rest)}"
+
+
+def _clock(rest: Remainder) -> str:
+    if rest.by_the_clock is None:
+        return ""
+    return f"; search.max_hours leaves {rest.by_the_clock:.3g} hours by the clock"
+
+
+def _total_line(plan: Plan, rest: Remainder) -> str:
     bound = rest.totals.at_most
     trials = f"left: at most {rest.totals.trials_left} trials" if bound else ""
     if rest.hours is None:
@@ -164,7 +182,12 @@ def totals_json(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, S
     """Return the totals of existing and remaining work, as ``plan --json`` prints them."""
     rest = remainder(plan, found, rates)
     hours = None if rest.hours is None else _priced(rest.hours, plan.study.scaling.cost_per_gpu_hour)
-    return {**rest.totals.to_json(), "hours_left": hours, "trials_of_unknown_length": rest.unknown}
+    return {
+        **rest.totals.to_json(),
+        "hours_left": hours,
+        "trials_of_unknown_length": rest.unknown,
+        "clock_hours_left": rest.by_the_clock,
+    }
 
 
 def _priced(one: Forecast, price: float | None) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Estimate how long a running study will still take by the clock, from the steps that have been measured by now."""
 
 import math
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 
+from orchestrator.plan.budget import HOUR_S, Budget
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import alike, measured
@@ -24,6 +26,7 @@ class TimeLeft:
         students = [trial for trial in plan.trials if trial.role == "student"]
         self._cohort = cohorts(plan, students or probes(plan)).size
         self.trials = len(plan.trials) + sum(one.count for one in later)  # at most
+        self._budget_h, self._began = Budget(plan).clock_hours_left, time.monotonic()
 
     def seconds(self, ended: Collection[str] = (), running: Mapping[str, int] | None = None) -> float | None:
         """Return the seconds until all trials have ended, ``None`` while the length or speed of one is unknown.
@@ -43,7 +46,13 @@ class TimeLeft:
         longest = max((one for one in later if one is not None), default=0.0)
         teacher = sum(one or 0.0 for trial, one in zip(left, each, strict=True) if trial.role == "teacher")
         students = [one or 0.0 for trial, one in zip(left, each, strict=True) if trial.role == "student"]
-        return teacher + self._by_the_clock([*students, *[longest] * to_come])
+        return self._within_budget(teacher + self._by_the_clock([*students, *[longest] * to_come]))
+
+    def _within_budget(self, seconds: float) -> float:
+        """Return the seconds, or those that ``search.max_hours`` leaves."""
+        if self._budget_h is None:
+            return seconds
+        return min(seconds, max(0.0, self._budget_h * HOUR_S - (time.monotonic() - self._began)))
 
     def _measured(self, ended: Collection[str]) -> dict[str, float | None]:
         """Return the own rate of each of this plan's trials, by its id."""

@@ -119,7 +119,8 @@ def further(plan: Plan) -> tuple[Further, ...]:
 def is_upper_bound(plan: Plan) -> bool:
     """Return whether fewer trials or steps than planned may be run, as results decide."""
     search = plan.study.search
-    ends_early = search.stop_when is not None or search.max_gpu_hours is not None
+    budgets = (search.stop_when, search.max_gpu_hours, search.max_hours)
+    ends_early = any(budget is not None for budget in budgets)
     return is_open(search) or ends_early or not isinstance(search.scheduler, Fifo)
 
 

@@ -115,7 +115,7 @@ TRANSLATIONS: dict[Translation, str] = {
     Translation("search.algorithm", "optuna"): "sampler search_alg tuner",
     Translation("search.scheduler", "{kind: asha}"): "pruner early_stopping early_stop patience",
     Translation("search.stop_when", "{metric: coco/bbox_mAP, at_least: 0.4}"): "stop stop_when target_metric",
-    Translation("search.max_gpu_hours", "8"): "time_budget max_time max_hours timeout",
+    Translation("search.max_hours", "8"): "time_budget max_time timeout",
     Translation("scaling.workers", "2"): "num_gpus n_gpus world_size nproc_per_node num_nodes workers",
     Translation("scaling.gpus_per_worker", "1"): "gpu gpus resources_per_trial",
     Translation("scaling.loader_workers", "4"): (

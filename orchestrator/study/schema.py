@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
+from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
 from orchestrator.study.tracking_address import require_address
 from orchestrator.study.wording import alternatives
@@ -27,6 +28,7 @@ from trainers.schema.plugins import one_of
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
 
+WEBHOOK = "STILLHOUSE_WEBHOOK"  # the one variable that an address may be, because it is a secret as a rule
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -203,7 +205,8 @@ class Search(Section):
     ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
     the same schedule and seeds. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
     number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``constraints`` leaves out students
-    that cost more, before they are trained. ``cohort`` is how many
+    that cost more, before they are trained. ``max_gpu_hours`` limits the hours of the students' GPUs, ``max_hours`` those of the
+    study's runs by the clock. ``cohort`` is how many
     students one worker group trains side by side, against one teacher and on one data stream.
     """
 
@@ -219,6 +222,7 @@ class Search(Section):
     warm_start: str | None = Field(None, min_length=1)
     max_trials: int | None = Field(None, ge=1)
     max_gpu_hours: float | None = Field(None, gt=0.0)
+    max_hours: float | None = Field(None, gt=0.0)
     stop_when: StopWhen | None = None
     cohort: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
     seed: Seed = 0
@@ -253,12 +257,30 @@ class Scaling(Section):
     cost_per_gpu_hour: float | None = Field(None, ge=0.0)
 
 
+def require_webhook(address: str) -> str:
+    """Return an address that can be posted to; raise ``ValueError`` for anything else, and for other variables.
+
+    A stranger's study must not send this machine's variables to an address of its own.
+    """
+    if address == f"${{{WEBHOOK}}}" or (address.startswith(("https://", "http://")) and "${" not in address):
+        return address
+    raise ValueError(f"must begin with https:// or http://, or be ${{{WEBHOOK}}} as a whole, got {redacted(address)}")
+
+
+class OnEnd(Section):
+    """Hold who is told when a run has ended: an address that gets a POST of JSON, or a program that gets it on stdin."""
+
+    webhook: Annotated[str, AfterValidator(require_webhook)] | None = None
+    program: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
+
+
 class TrackingSection(Section):
     """Hold the destination of results; without ``uri`` it is an SQLite file inside the store folder."""
 
     uri: Annotated[str, AfterValidator(require_address)] | None = None
     experiment: str | None = Field(None, min_length=1)
     tags: dict[str, str] = {}
+    on_end: OnEnd | None = None
 
 
 class StudySpec(Section):

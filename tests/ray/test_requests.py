@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.totals import totals
 from tests.ray import test_cohorts as cohorts
 from tests.ray.paper import PaperRunner
 from tests.ray.scripted import SCRIPT, ScriptedRunner
@@ -108,10 +109,23 @@ def test_a_search_hears_of_a_stopped_trial_and_leaves_a_paused_one_open(tmp_path
     assert len(again.suggested) == 3
 
 
+def test_when_the_hours_are_over_a_larger_budget_goes_on(study: Path, tmp_path: Path) -> None:  # noqa: F811
+    plan = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=0.0005", "scaling.max_concurrent=1")
+    write_scripts(plan, [{"scores": SCORES, "epoch_s": 1.5}, {"scores": SCORES}])
+    run(plan, User({}), tmp_path)
+    assert [read_status(trial.directory) for trial in plan.students] == ["unfinished", "new"]
+    spent = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=0.0005", "scaling.max_concurrent=1")
+    assert totals(spent).trials_left == 0
+    larger = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=1", "scaling.max_concurrent=1")
+    run(larger, User({}), tmp_path)
+    assert [read_outcome(trial.directory) for trial in plan.students] == [FINISHED, FINISHED]
+    assert [len(read_history(trial.directory)) for trial in plan.students] == [4, 4]
+
+
 def test_one_of_a_cohort_leaves_and_comes_back(study: Path, tmp_path: Path) -> None:  # noqa: F811
     plan = cohorts.plan_with(study, "search.cohort=2")
     write_scripts(plan, [{"scores": SCORES, "epoch_s": 0.3}] * 4)
-    stopped, beside, paused, last = plan.students
+    stopped, _, paused, _ = plan.students
     user = User(
         {
             ("reported", stopped.id, 1): lambda: write_request(stopped.directory, Request.STOP),
@@ -130,4 +144,6 @@ def run(plan: Plan, user: User, folder: Path, runner: Any = ScriptedRunner) -> N
     from orchestrator.execution.sweep import Sweep
     from orchestrator.execution.tune import run_trials
 
-    run_trials(Sweep(plan), [*plan.students, *plan.suggested], [user], folder / "tune", runner)
+    sweep = Sweep(plan)
+    with sweep.budget.counting():
+        run_trials(sweep, [*plan.students, *plan.suggested], [user], folder / "tune", runner)

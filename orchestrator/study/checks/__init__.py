@@ -13,7 +13,7 @@ from orchestrator.study.checks.schedule import (
     check_warmup,
 )
 from orchestrator.study.checks.search import check_open_search, check_population, check_search
-from orchestrator.study.checks.surroundings import check_data, check_tracking
+from orchestrator.study.checks.surroundings import check_data, check_on_end, check_tracking
 from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence, check_scales
 from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
@@ -39,6 +39,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("method", "schedule"), check_timing),
     (("dataset",), check_data),
     (("tracking",), check_tracking),
+    (("tracking",), check_on_end),
 )
 
 
