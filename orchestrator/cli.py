@@ -21,7 +21,7 @@ GROUPS = {
     "study": ("init", "check", "data", "plan", "run", "pause", "retry", "sync"),
     "results": ("compare", "report", "figure", "predict", "export", "dashboard", "reproduce"),
     "cluster": ("submit", "status", "logs", "stop", "resume", "list", "serve", "cluster"),
-    "tools": ("methods", "doctor", "schema", "completion"),
+    "tools": ("methods", "doctor", "clean", "schema", "completion"),
 }
 COMMANDS = tuple(command for group in GROUPS.values() for command in group)
 ABOUT = "Distil object detectors: one YAML study, from a laptop to a cluster."

@@ -13,6 +13,11 @@ MIRROR = "STILLHOUSE_MIRROR"
 def add_study(parser: argparse.ArgumentParser) -> None:
     """Add the study file and the options that change how it is read."""
     parser.add_argument("study", metavar="STUDY", help="study file (YAML)")
+    add_changes(parser)
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change how a study is read."""
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="override a key of the study, e.g. --set method.alpha1=0.5 (may be repeated)",

@@ -61,6 +61,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stillhouse completion bash > stillhouse.bash",
         "stillhouse completion zsh > ~/.zfunc/_stillhouse",
     ),
+    "clean": ("stillhouse clean study.yaml", "stillhouse clean study.yaml --only-given --yes"),
     "doctor": ("stillhouse doctor", "stillhouse doctor --clean"),
 }
 

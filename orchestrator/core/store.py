@@ -48,6 +48,11 @@ class Store:
         return self.root / "searches" / f"{identity}.jsonl"
 
     @property
+    def studies(self) -> Path:
+        """Return the folder that says which studies were run here, and which trials each of them has."""
+        return self.root / "studies"
+
+    @property
     def costs(self) -> Path:
         """Return the folder of the costs of detectors: parameters, multiply-adds, latency; each is measured once."""
         return self.root / "costs"

@@ -12,6 +12,8 @@ from pathlib import Path
 from orchestrator.core.processes import Process, lives, processes, variable
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
+from orchestrator.execution.ownership import scratch_of_killed
+from orchestrator.execution.scratch import remove_scratch
 
 GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
 HALF_WRITTEN = ("trials/*/.*.partial", "trials/*/stop", ".probe-*")
@@ -24,11 +26,12 @@ class Leak:
     message: str
     process: Process | None = None
     path: Path | None = None
+    scratch: str = ""  # a killed run's folder of temporary files
 
 
 def find_leaks(store: Store) -> list[Leak]:
     """Return the leaks of ended runs; an active run has none."""
-    return [*_orphans(), *_half_written(store)]
+    return [*_orphans(), *_half_written(store), *_scratch(store)]
 
 
 def clean(leaks: list[Leak]) -> None:
@@ -36,6 +39,7 @@ def clean(leaks: list[Leak]) -> None:
     for leak in leaks:
         if leak.path is not None:
             leak.path.unlink(missing_ok=True)
+        remove_scratch(leak.scratch)
     found = [leak.process for leak in leaks if leak.process is not None]
     _signal(found, signal.SIGTERM)
     giving_up = time.monotonic() + GRACE_S
@@ -54,14 +58,22 @@ def _orphans() -> Iterator[Leak]:
 
 def _half_written(store: Store) -> Iterator[Leak]:
     """Yield files that a run would have finished or removed; none while one uses the store."""
-    if _in_use(store):
+    if in_use(store):
         return
     for pattern in HALF_WRITTEN:
         for path in sorted(store.root.glob(pattern)):
             yield Leak(f"file {path} was left half-written by a run that ended early", path=path)
 
 
-def _in_use(store: Store) -> bool:
+def _scratch(store: Store) -> Iterator[Leak]:
+    """Yield the temporary files of a run that was killed in the store; none while another uses it."""
+    scratch = "" if in_use(store) else scratch_of_killed(store)
+    if scratch and Path(scratch).is_dir():
+        yield Leak(f"folder {scratch} holds temporary files of a run that was killed", scratch=scratch)
+
+
+def in_use(store: Store) -> bool:
+    """Return whether a run uses the store."""
     try:
         with (store.root / "run.lock").open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

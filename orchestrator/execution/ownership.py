@@ -38,12 +38,24 @@ def single_writer_lock(store: Store) -> Iterator[None]:
 
 def _succeed(note: Path, own: str) -> None:
     """Clean up behind the run that has left a note, unless it lives."""
-    if not note.exists():
-        return
-    driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
+    driver, scratch = _noted(note)
     if driver and driver != own and not lives(driver):
         end_marked(driver, spared=frozenset())
         remove_scratch(scratch)
+
+
+def scratch_of_killed(store: Store) -> str:
+    """Return the folder of temporary files of the run that was killed in a store last, "" where none was."""
+    driver, scratch = _noted(store.root / NOTE)
+    return scratch if driver and not lives(driver) else ""
+
+
+def _noted(note: Path) -> tuple[str, str]:
+    """Return the driver and its folder of temporary files that a note names."""
+    if not note.exists():
+        return "", ""
+    driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
+    return driver, scratch
 
 
 def end_marked(driver: str, spared: frozenset[str]) -> None:

@@ -16,6 +16,7 @@ from orchestrator.execution.tune import run_trials
 from orchestrator.plan.images import ImageRecorder
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
+from orchestrator.plan.recorded_trials import TrialsRecorder
 from orchestrator.plan.resources import resources
 from orchestrator.plan.totals import students_after_teacher, to_train
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
@@ -69,7 +70,7 @@ def run_plan(
                     pending,
                     paused,
                     store,
-                    [ImageRecorder(plan), flusher, *watchers],
+                    [ImageRecorder(plan), TrialsRecorder(plan, store), flusher, *watchers],
                     address,
                     interruption or Interruption(),
                     keep_ray,

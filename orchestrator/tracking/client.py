@@ -25,7 +25,15 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
 
     Raises ``Unreachable`` when it does not answer now, ``TrackingRefused`` when the user has to change something first.
     """
-    uri = tracking_uri(plan, store)
+    client = client_at(tracking_uri(plan, store), reading=reading)
+    if not reading:
+        with plainly():
+            bring_home(client, store)
+    return client
+
+
+def client_at(uri: str, *, reading: bool) -> MlflowClient:
+    """Return a client of the tracking store at an address; see ``open_client``."""
     require_answer(uri, reading=reading)
     for library in ("alembic", "mlflow"):
         logging.getLogger(library).setLevel(logging.ERROR)  # what fails is said by whoever asked, once
@@ -33,8 +41,6 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
         try:
             client = MlflowClient(tracking_uri=uri)
             client.search_experiments(max_results=1)
-            if not reading:
-                bring_home(client, store)
         except ValueError as error:  # of a variable, such as MLFLOW_HTTP_REQUEST_TIMEOUT=soon
             raise TrackingRefused(f"MLflow's client cannot be set up: {first_line(error)}") from error
     return client

@@ -96,7 +96,7 @@ def test_a_study_says_what_it_may_not(
     monkeypatch.delenv("STILLHOUSE_WEBHOOK", raising=False)
     text = VALID.replace("tracking:\n", f"tracking:\n  on_end: {section}\n")
     [(_, where, message_)] = findings_of(write(tmp_path, text))
-    assert where == f"study.yaml:23: tracking.on_end.{key}"
+    assert where == f"study.yaml:25: tracking.on_end.{key}"
     assert says in message_
     assert "me:pass" not in message_
 

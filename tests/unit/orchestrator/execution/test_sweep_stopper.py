@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ def test_it_ends_when_only_a_user_can_let_a_trial_go_on(
     statuses: tuple[str, ...], paused: bool, ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callbacks, "PAUSED_S", -1.0)
-    stopper = callbacks.SweepStopper(Interruption(), 300.0, Sweep(plan_text(tmp_path, VALID)).budget)
+    room: Any = SimpleNamespace(look=lambda *, waiting: False)
+    stopper = callbacks.SweepStopper(Interruption(), room, Sweep(plan_text(tmp_path, VALID)).budget)
     config = {"planned": {"id": "one", "directory": str(tmp_path / "one")}}
     if paused:
         write_request(tmp_path / "one", Request.PAUSE)

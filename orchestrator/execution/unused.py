@@ -1,0 +1,71 @@
+"""Find and delete trials of a store that no study uses any more."""
+
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.store import Store
+from orchestrator.execution.leaks import in_use
+from orchestrator.plan.trial import ID_LENGTH, status_of
+
+TRIAL = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
+DELETED = ".deleted-"  # a trial whose deletion has begun: it is no trial any more
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Hold one thing of a store that nothing needs: a trial, or what a run or a deletion has left."""
+
+    name: str
+    state: str
+    bytes: int
+    path: Path
+
+
+def unused_trials(store: Store, kept: Collection[str]) -> list[Unused]:
+    """Return the trials that are not ``kept``, biggest first; folders that are no trials are nobody's business."""
+    folders = [path for path in _folders(store.trials) if TRIAL.fullmatch(path.name) and path.name not in kept]
+    found = [Unused(path.name, _state(path), size_of(path), path) for path in folders]
+    return sorted(found, key=lambda one: (-one.bytes, one.name))
+
+
+def leftovers(store: Store) -> list[Unused]:
+    """Return Ray Tune's folder, which no later run reads, and trials that were half deleted; none during a run."""
+    if in_use(store):
+        return []
+    tune = [("tune", "of Ray Tune", store.tune_dir)] if store.tune_dir.is_dir() else []
+    halves = [(path.name, "half deleted", path) for path in _folders(store.trials) if path.name.startswith(DELETED)]
+    return [Unused(name, state, size_of(path), path) for name, state, path in (*tune, *halves)]
+
+
+def delete(found: Collection[Unused], store: Store) -> None:
+    """Delete trials and leftovers; the caller holds the store, so that none of them is in use.
+
+    A trial loses its name first: killed in between, nothing is left that looks like one.
+    """
+    for one in sorted(
+        found, key=lambda one: TRIAL.fullmatch(one.path.name) is not None
+    ):  # halves free the trials' names
+        path = one.path
+        if TRIAL.fullmatch(path.name) and path.parent == store.trials:
+            path = path.rename(path.with_name(f"{DELETED}{path.name}"))
+        shutil.rmtree(path)
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes the files of a folder have; links are not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _state(directory: Path) -> str:
+    try:
+        return status_of(directory)
+    except OSError:
+        return "damaged"
