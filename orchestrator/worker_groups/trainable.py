@@ -76,7 +76,6 @@ class TrialRunner(tune.Trainable):
 
     def _ended(self) -> dict[str, Any]:
         """Return the last result; a trial that its user stopped gets its outcome before search and scheduler hear of it."""
-        self.cleanup()
         if read_request(self._job.directory) is Request.STOP:
             carry_out(self._job.directory)
         return ended()
