@@ -1,12 +1,15 @@
 """Real Ray Tune over trials on paper: one is stopped, paused, resumed or tried again while the others go on."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.plan import wall_clock
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.totals import totals
@@ -109,15 +112,24 @@ def test_a_search_hears_of_a_stopped_trial_and_leaves_a_paused_one_open(tmp_path
     assert len(again.suggested) == 3
 
 
-def test_when_the_hours_are_over_a_larger_budget_goes_on(study: Path, tmp_path: Path) -> None:  # noqa: F811
-    plan = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=0.0005", "scaling.max_concurrent=1")
-    write_scripts(plan, [{"scores": SCORES, "epoch_s": 1.5}, {"scores": SCORES}])
-    run(plan, User({}), tmp_path)
+def test_when_the_hours_are_over_a_larger_budget_goes_on(
+    study: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = ("search.seeds=[0, 1]", "scaling.max_concurrent=1")
+    plan = plan_of(study, *sets, "search.max_hours=1")
+    write_scripts(plan, [{"scores": SCORES, "epoch_s": 0.5}, {"scores": SCORES}])
+    first = plan.students[0]
+
+    def an_hour_later() -> None:
+        monkeypatch.setattr(wall_clock, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+
+    run(plan, User({("reported", first.id, 1): an_hour_later}), tmp_path)
+    monkeypatch.undo()
     assert [read_status(trial.directory) for trial in plan.students] == ["unfinished", "new"]
-    spent = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=0.0005", "scaling.max_concurrent=1")
-    assert totals(spent).trials_left == 0
-    larger = plan_of(study, "search.seeds=[0, 1]", "search.max_hours=1", "scaling.max_concurrent=1")
-    run(larger, User({}), tmp_path)
+    assert totals(plan_of(study, *sets, "search.max_hours=1")).trials_left == 0
+    run(plan_of(study, *sets, "search.max_hours=2"), User({}), tmp_path)
     assert [read_outcome(trial.directory) for trial in plan.students] == [FINISHED, FINISHED]
     assert [len(read_history(trial.directory)) for trial in plan.students] == [4, 4]
 
