@@ -9,9 +9,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.redact import first_line, redacted, redacted_data
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
@@ -19,11 +21,9 @@ from orchestrator.plan.trial import ID_LENGTH, refreshed
 from orchestrator.study.schema import WEBHOOK, OnEnd
 from trainers.schema.error_text import last_line_of
 
-if TYPE_CHECKING:
-    from orchestrator.execution.study_run import RunResult
-
 LIMIT_S = 30.0
 State = Literal["finished", "failed", "interrupted"]
+Outcome = Callable[[], ExitStatus]  # it may have to read the results
 log = logging.getLogger(__name__)
 
 
@@ -32,28 +32,28 @@ class NotTold(Exception):
 
 
 @contextlib.contextmanager
-def telling_the_end(plan: Plan, store: Store) -> Iterator[Callable[["RunResult"], None]]:
+def telling_the_end(plan: Plan, store: Store) -> Iterator[Callable[[Outcome], None]]:
     """Tell the end of a run as ``tracking.on_end`` asks for it, however the block ends; nothing goes wrong by it.
 
-    The block passes the run's result to the function that it gets.
+    The block passes a function that returns how the run ended to the function that it gets.
     """
-    began, results, on_end = time.monotonic(), list["RunResult"](), plan.study.tracking.on_end
+    began, outcomes, on_end = time.monotonic(), list[Outcome](), plan.study.tracking.on_end
     if on_end is None:
-        yield results.append
+        yield outcomes.append
         return
 
     def tell(state: State, reason: str) -> None:
         _tell(on_end, lambda: message(plan, store, state, reason, time.monotonic() - began))
 
     try:
-        yield results.append
+        yield outcomes.append
     except KeyboardInterrupt:
         tell("interrupted", "interrupted; the same command resumes")
         raise
     except BaseException as error:
         tell("failed", first_line(error))
         raise
-    ended = results[0].outcome
+    ended = outcomes[0]()
     tell("failed" if ended.code else "finished", ended.reason)
 
 
@@ -63,7 +63,7 @@ def message(plan: Plan, store: Store, state: State, reason: str, took_s: float) 
     from orchestrator.tracking.results import results_on_disk
     from trainers.schema.record import SELECTION_METRIC
 
-    statuses = [refreshed(trial).status for trial in plan.trials]
+    statuses: list[str] = [refreshed(trial).status for trial in plan.trials]
     best = best_student(results_on_disk(plan, {}))
     found: Any = redacted_data(
         {
@@ -86,7 +86,7 @@ def _tell(on_end: OnEnd, content: Callable[[], dict[str, Any]]) -> None:
     except Exception as error:  # noqa: BLE001  a damaged trial: the run's own end says more
         log.warning("tracking.on_end: there is nothing to tell: %s", first_line(error))
         return
-    for tell in (lambda: post(on_end.webhook, text), lambda: call(on_end.program, text)):
+    for tell in (partial(post, on_end.webhook, text), partial(call, on_end.program, text)):
         try:
             tell()
         except Exception as error:  # noqa: BLE001  whatever it is, the study has ended as it has

@@ -132,7 +132,7 @@ def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: boo
     """
     with telling_the_end(plan, store) as ended:
         result = _run_to_end(plan, store, settings, keep_ray=keep_ray)
-        ended(result)
+        ended(lambda: result.outcome)
     return result
 
 

@@ -4,7 +4,6 @@ import json
 import re
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,12 +59,11 @@ def test_every_end_is_told_once_and_stays_the_end(
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(on_end, "post", lambda webhook, text: told.append(json.loads(text)))
     plan = plan_text(tmp_path, VALID, f"tracking.on_end={{webhook: '{HOOK}'}}")
-    result: Any = SimpleNamespace(outcome=ExitStatus(code, "a reason"))
     raised = pytest.raises(type(error)) if error else nullcontext()
     with raised, telling_the_end(plan, Store(tmp_path / "store")) as ended:
         if error:
             raise error
-        ended(result)
+        ended(lambda: ExitStatus(code, "a reason"))
     assert [(one["study"], one["state"]) for one in told] == [("demo", state)]
 
 
@@ -74,9 +72,8 @@ def test_what_goes_wrong_is_one_line_without_the_address(
 ) -> None:
     monkeypatch.setattr(on_end, "_answer", lambda address, text: "answered 404")
     plan = plan_text(tmp_path, VALID, f"tracking.on_end={{webhook: '{HOOK}'}}")
-    result: Any = SimpleNamespace(outcome=ExitStatus(0))
     with telling_the_end(plan, Store(tmp_path / "store")) as ended:
-        ended(result)
+        ended(lambda: ExitStatus(0))
     assert caplog.messages == ["tracking.on_end: the webhook at https://hooks.example.org answered 404"]
 
 
