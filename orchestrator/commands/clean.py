@@ -10,6 +10,7 @@ from orchestrator.commands.common import add_changes, add_json, add_store, store
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.store import Store
+from orchestrator.study.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.execution.leaks import Leak
@@ -106,7 +107,7 @@ def show(arguments: argparse.Namespace, store: Store, found: "list[Unused]", lea
         print_sentence(leak.message)
     if found or leaks:
         done = "deleted" if arguments.yes else "nothing is deleted yet: --yes deletes it"
-        print_sentence(f"{size(total)} in {len(found) + len(leaks)} places; {done}")
+        print_sentence(f"{size(total)} in {counted(len(found) + len(leaks), 'place')}; {done}")
     else:
         print_sentence(f"nothing to clean in {store.root}")
 

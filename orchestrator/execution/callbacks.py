@@ -17,6 +17,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.worker_groups.capacity import RoomWait
 from orchestrator.worker_groups.pool import Pool
+from orchestrator.worker_groups.trainable import FAILED_BECAUSE
 from trainers.schema import Job
 from trainers.schema.events import Event, read_events
 from trainers.schema.record import Outcome, write_outcome
@@ -82,7 +83,9 @@ class Notifier(tune.Callback):
             watcher.started(trial_id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Report a trial's new record."""
+        """Report a trial's new record; the last result of one that failed or left is none."""
+        if FAILED_BECAUSE in result:
+            return
         for watcher in self._watchers:
             watcher.reported(trial_id(trial), result)
 

@@ -81,6 +81,7 @@ def test_each_request_is_obeyed_while_the_others_go_on(study: Path, tmp_path: Pa
     assert [read_outcome(trial.directory) for trial in plan.students] == [FINISHED, STOPPED, FINISHED, FINISHED]
     assert [len(read_history(trial.directory)) for trial in plan.students] == [4, 1, 4, 4]
     assert [read_request(trial.directory) for trial in plan.students] == [None] * 4
+    assert user.epochs[paused.id] == [1, 2, 1, 2, 3, 4]  # the run reports what it had once more, and no epoch 0
     # what comes again takes its place behind those that had none yet, and is never one too many
     assert user.order == [paused.id, stopped.id, failed.id, last.id, paused.id, failed.id]
     assert user.most == 1
