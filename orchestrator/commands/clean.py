@@ -1,6 +1,6 @@
-"""List what no study needs in a store, with sizes; delete it with --yes.
+"""List the unused trials of a store with their sizes; delete them with --yes.
 
-These are trials that neither a given nor a recorded study has, and what killed runs have left.
+Unused trials belong neither to a given nor to a recorded study. Leftovers of killed runs are listed too.
 """
 
 import argparse
@@ -26,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only-given", action="store_true",
         help="keep the trials of the given studies only, not those of other studies that were run in the store",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="delete what is listed; without it nothing is deleted")
+    parser.add_argument("--yes", action="store_true", help="delete the listed files; without it nothing is deleted")
     add_store(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what nothing needs, biggest first, and delete it if the user says so."""
+    """Print unused trials and leftovers, biggest first, and delete them if the user says so."""
     from orchestrator.execution.leaks import clean, find_leaks
     from orchestrator.execution.unused import delete, leftovers, unused_trials
 
@@ -91,7 +91,7 @@ def in_database(store: Store) -> set[str] | None:
 
 
 def show(arguments: argparse.Namespace, store: Store, found: "list[Unused]", leaks: "list[Leak]") -> None:
-    """Print what was found, and what was or would be done with it."""
+    """Print the unused trials and leftovers, and whether they are deleted."""
     from orchestrator.reports.fitting import TableColumn
     from orchestrator.reports.terminal_table import print_sentence, print_table
 

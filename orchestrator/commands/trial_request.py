@@ -1,4 +1,4 @@
-"""Share what the commands have in common that are about one trial of a study."""
+"""Share the arguments and output of the commands about one trial of a study."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ def add_trial_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
-    """Ask for something about the trial that the arguments name, and print what happens."""
+    """Leave a request for the trial that the arguments name, and print its effect."""
     from orchestrator.execution.trial_requests import ask
     from orchestrator.plan.named import named
     from orchestrator.plan.plan import make_plan

@@ -58,7 +58,7 @@ def telling_the_end(plan: Plan, store: Store) -> Iterator[Callable[[Outcome], No
 
 
 def message(plan: Plan, store: Store, state: State, reason: str, took_s: float) -> dict[str, Any]:
-    """Return what is told about the end of a run; no text in it holds a secret."""
+    """Return the message about the end of a run; no text in it holds a secret."""
     from orchestrator.results.summary import best_student
     from orchestrator.tracking.results import results_on_disk
     from trainers.schema.record import SELECTION_METRIC
@@ -112,7 +112,7 @@ def post(webhook: str | None, text: str) -> None:
 
 
 def _answer(address: str, text: str) -> str:
-    """Return what is wrong with the answer, nothing if it was taken."""
+    """Return why the address did not take the text, nothing if it did."""
     import httpx
 
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request, address and all

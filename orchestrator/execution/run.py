@@ -93,7 +93,7 @@ def run_plan(
 
 
 def obey_requests(plan: Plan) -> None:
-    """Do what users asked for about trials since the last run; raise ``OperationError`` where the teacher is paused."""
+    """Carry out the requests about trials since the last run; raise ``OperationError`` where the teacher is paused."""
     for trial in plan.trials:
         carry_out(trial.directory)
     if plan.teacher is not None and is_paused(plan.teacher.directory):  # as a student of another study

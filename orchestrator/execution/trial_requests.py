@@ -29,7 +29,7 @@ BY_A_RUN = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class AcceptedRequest:
     """Hold a request that was accepted; ``at_once`` tells that no run is in progress, so it is done already."""
 
     trial: str
@@ -42,7 +42,7 @@ class Asked:
         return f"{self.trial}: {sentences[self.request].format(id=self.trial)}"
 
 
-def ask(trial: PlannedTrial, request: Request, store: Store) -> Asked:
+def ask(trial: PlannedTrial, request: Request, store: Store) -> AcceptedRequest:
     """Leave a request in the trial's directory, and carry it out where no run uses the store.
 
     Raises ``UserError`` where the request does not fit the trial's state, or the trial is the teacher of all others.
@@ -60,8 +60,8 @@ def ask(trial: PlannedTrial, request: Request, store: Store) -> Asked:
         with store.only_run():
             carry_out(trial.directory)
     except OperationError:  # a run has the store: it, or the training itself, finds the request
-        return Asked(trial.id, request, at_once=False)
-    return Asked(trial.id, request, at_once=True)
+        return AcceptedRequest(trial.id, request, at_once=False)
+    return AcceptedRequest(trial.id, request, at_once=True)
 
 
 def _why_not(trial: PlannedTrial, status: TrialStatus, request: Request) -> str:

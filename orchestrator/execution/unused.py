@@ -16,7 +16,7 @@ DELETED = ".deleted-"  # a trial whose deletion has begun: it is no trial any mo
 
 @dataclass(frozen=True)
 class Unused:
-    """Hold one thing of a store that nothing needs: a trial, or what a run or a deletion has left."""
+    """Hold one unused folder of a store: a trial, or a leftover of a run or a deletion."""
 
     name: str
     state: str

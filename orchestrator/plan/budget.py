@@ -50,7 +50,7 @@ class Budget:
         return self._clock.counting() if self._clock else nullcontext()
 
     def keep(self) -> None:
-        """Write down what a killed process would lose."""
+        """Write down the time so far, so that a killed process does not lose it."""
         if self._clock:
             self._clock.keep()
 

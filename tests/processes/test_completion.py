@@ -54,7 +54,7 @@ def completed(script: Path, folder: Path, words: str, last: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "last", "wanted"),
     [
-        ("stillhouse", "re", {"report", "reproduce", "resume"}),
+        ("stillhouse", "re", {"report", "reproduce", "resume", "retry"}),
         ("stillhouse", "--v", {"--version"}),
         ("stillhouse run study.yaml", "--tr", {"--tracker-wait", "--trust-config"}),
         ("stillhouse report study.yaml --format", "", {"md", "latex", "csv", "html"}),
