@@ -7,13 +7,13 @@ from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
+from orchestrator.plan.named import named
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.card_facts import card_facts
 from orchestrator.reports.export import (
     BEST_OF_STUDY,
     best_id,
-    named,
     require_absent,
     require_undamaged,
     student_files,

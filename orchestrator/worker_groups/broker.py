@@ -141,6 +141,10 @@ class Broker:
         self._dismissed.add(host)
         return True
 
+    async def withdraw(self, host: str) -> None:
+        """Give a host no further cohort: its machine is about to be taken away."""
+        self._change(lambda: self._dismissed.add(host))
+
     async def keep_waiting(self) -> None:
         """Note that a machine is being started: trials without a host go on waiting."""
         self._host_seen = time.monotonic()

@@ -15,12 +15,12 @@ from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import root_cause
 from orchestrator.failures.retry import RetryDecision, judge, micro_batch_of
 from orchestrator.worker_groups.broker import ON_HEAD
-from orchestrator.worker_groups.entry_points import LOOP
+from orchestrator.worker_groups.entry_points import LOOP, WORKER
 from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
 from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
-from trainers.schema.request import Request, carry_out, read_request
-from trainers.schema.stop import run_is_ending, stop_requested
+from trainers.schema.request import Request, asks_to_leave, carry_out, read_request
+from trainers.schema.stop import MachineLeaves, clear_move, must_move, run_is_ending
 
 FAILED_BECAUSE = "failed_because"
 # What a runner reserves when a host trains: no CPU at all, for even a hundredth of one would be missing for the last
@@ -71,8 +71,8 @@ class TrialRunner(tune.Trainable):
         outcome = read_outcome(self._job.directory)
         # The host that trains the trial leaves it after its step; a reader that went first could come back too early.
         hosted = self._broker and self._records is not None
-        leaves = run_is_ending if hosted else stop_requested
-        return leaves(self._job.directory) or (outcome is not None and outcome.status != "finished")
+        leaves = run_is_ending(self._job.directory) or (not hosted and asks_to_leave(self._job.directory))
+        return leaves or (outcome is not None and outcome.status != "finished")
 
     def _ended(self) -> dict[str, Any]:
         """Return the last result; a trial that its user stopped gets its outcome before search and scheduler hear of it."""
@@ -110,9 +110,10 @@ class TrialRunner(tune.Trainable):
 
     def source(self, job: Job) -> Iterator[Record]:
         """Return where the job's records come from; tests replay scripted ones."""
+        clear_move(job.directory)
         if self._broker:
             return record_stream(job, self._broker, self._position)
-        return (record for _, record in import_module(LOOP).train([job]))
+        return trained_here(job)
 
     def _failed(self, error: Exception, verdict: RetryDecision) -> dict[str, Any]:
         directory = Path(self._job.directory)
@@ -122,6 +123,15 @@ class TrialRunner(tune.Trainable):
             (directory / ERROR).write_text(report)
             write_outcome(directory, Outcome("failed", verdict.reason))
         return ended(verdict.reason)
+
+
+def trained_here(job: Job) -> Iterator[Record]:
+    """Train the job in this process and yield its records; raise ``preempted`` when its machine will be taken away."""
+    with import_module(WORKER).notice([job.directory]):
+        for _, record in import_module(LOOP).train([job]):
+            yield record
+    if must_move(job.directory):
+        raise MachineLeaves("the machine is about to be taken away")
 
 
 def ended(reason: str = "") -> dict[str, Any]:

@@ -5,6 +5,13 @@ from pathlib import Path
 from trainers.schema.request import asks_to_leave
 
 STOP = "stop"  # there while a run is ending; whoever starts a trial removes it
+MOVE = "move"  # there while the trial's machine is about to be taken away; the trial's next start removes it
+
+
+class MachineLeaves(Exception):
+    """Report that a trial has saved its state because its machine is about to be taken away; it can go on elsewhere."""
+
+    preempted = True  # what Ray's own errors say of a machine that was taken away
 
 
 def request_stop(directory: str | Path) -> None:
@@ -19,8 +26,23 @@ def run_is_ending(directory: str | Path) -> bool:
 
 
 def stop_requested(directory: str | Path) -> bool:
-    """Return whether somebody asked the trial to stop: its run, or its user, for good or for a while."""
-    return run_is_ending(directory) or asks_to_leave(directory)
+    """Return whether the trial is to save its state and end here: its run, its user, or its machine's notice wants it."""
+    return run_is_ending(directory) or must_move(directory) or asks_to_leave(directory)
+
+
+def request_move(directory: str | Path) -> None:
+    """Ask the trial in ``directory`` to save its state at the next step and to go on elsewhere."""
+    (Path(directory) / MOVE).touch()
+
+
+def must_move(directory: str | Path) -> bool:
+    """Return whether the trial has to go on elsewhere."""
+    return (Path(directory) / MOVE).exists()
+
+
+def clear_move(directory: str | Path) -> None:
+    """Forget that the trial had to move: it is about to go on."""
+    (Path(directory) / MOVE).unlink(missing_ok=True)
 
 
 def clear_stop(directory: str | Path) -> None:
