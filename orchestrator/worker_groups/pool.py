@@ -112,8 +112,8 @@ class Pool:
             name = f"{self.name}-{uuid.uuid4().hex[:8]}"
             folder = str(self._folder / "hosts")
             self._started.append(Started(name, self.broker, self._placement, self._terms.loop, folder))
-        for host in [one for one in self._started if one.name not in demand.up][: len(self._started) - most]:
-            self._take_back(host)
+        if len(self._started) > most:
+            self._take_back(demand, len(self._started) - most)
         self._watch_room(demand)
 
     def _count(self) -> None:
@@ -122,11 +122,16 @@ class Pool:
             self._counted = time.monotonic()
             self._terms = replace(self._terms, hosts=max(1, self._terms.room()))
 
-    def _take_back(self, host: Started) -> None:
-        """End a host that is not needed any more before it had room: its request would start a machine for nothing."""
-        if ray.get(self.broker.dismiss.remote(host.name)):
-            self._started.remove(host)
-            host.release()
+    def _take_back(self, demand: Demand, most: int) -> None:
+        """End up to ``most`` hosts that are not needed and have no room: their requests would start machines for nothing.
+
+        One that has its place already comes up in a moment, and soon there may be work for it.
+        """
+        roomless = [host for host in self._started if host.name not in demand.up and not host.has_room()]
+        for host in roomless[:most]:
+            if ray.get(self.broker.dismiss.remote(host.name)):
+                self._started.remove(host)
+                host.release()
 
     def _watch_room(self, demand: Demand) -> None:
         needed = bool(demand.useful) and not demand.up
