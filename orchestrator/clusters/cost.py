@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from orchestrator.clusters.description import Cluster, Workers
 
+SMALL_H = 0.1  # below that, what a machine takes to start is more
+
 
 @dataclass(frozen=True)
 class Price:
@@ -71,6 +73,8 @@ def forecast(cluster: Cluster, gpu_hours: float, *, at_most: bool = False) -> st
     found = bill(cluster, gpu_hours)
     if found is None:
         return "its workers have no GPUs, so Stillhouse cannot estimate the run time"
+    if gpu_hours < SMALL_H:
+        return f"an estimate that may be off by a factor of two: {bound}less than {SMALL_H:g} GPU hours"
     costs = f", {found.dollars:.2f} $" if is_priced(cluster) else ""
     return (
         f"an estimate that may be off by a factor of two: {bound}{gpu_hours:.1f} GPU hours, "

@@ -108,7 +108,8 @@ def estimated_on(cluster: "Cluster", plan: "Plan") -> str:
     whole = totals(plan)
     bound = "at most " if whole.at_most else ""
     said = forecast(cluster, study_hours(plan), at_most=whole.at_most)
-    return f"{cluster.name}: {said}; {bound}{whole.trials_left} trials left"
+    left = f"{whole.trials_left} trial{'' if whole.trials_left == 1 else 's'} left"
+    return f"{cluster.name}: {said}; {bound}{left}"
 
 
 def run_on(arguments: argparse.Namespace) -> int:

@@ -81,4 +81,5 @@ def commands_after(plan: "Plan", arguments: argparse.Namespace) -> list[str]:
     if obstacle(plan) is not None:
         return []
     verb = "run" if totals(plan).trials_left else "compare"
-    return [command_again(arguments, verb, digest=digest_to_name(plan, arguments))]
+    on = ["--on", arguments.on] if arguments.on and verb == "run" else []
+    return [command_again(arguments, verb, *on, digest=digest_to_name(plan, arguments))]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.redact import first_line, redacted, redacted_data
 from orchestrator.core.store import Store
+from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import ID_LENGTH, refreshed
 from orchestrator.study.schema import WEBHOOK, OnEnd
@@ -54,7 +56,14 @@ def telling_the_end(plan: Plan, store: Store) -> Iterator[Callable[[Outcome], No
         tell("failed", first_line(error))
         raise
     ended = outcomes[0]()
-    tell("failed" if ended.code else "finished", ended.reason)
+    tell("failed" if ended.code else "finished", ended.reason or what_is_left(plan))
+
+
+def what_is_left(plan: Plan) -> str:
+    """Return why a run that ended well has not trained everything; nothing where it has."""
+    statuses = Counter(refreshed(trial).status for trial in plan.trials)
+    left = [f"{statuses[status]} {status}" for status in ("unfinished", "new", "paused") if statuses[status]]
+    return f"{Budget(plan).reason or 'not everything is trained'}: {', '.join(left)}" if left else ""
 
 
 def message(plan: Plan, store: Store, state: State, reason: str, took_s: float) -> dict[str, Any]:

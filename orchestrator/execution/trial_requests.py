@@ -6,7 +6,7 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.trial import PlannedTrial, TrialStatus, status_of
 from trainers.schema.record import read_outcome
-from trainers.schema.request import Request, carry_out, write_request
+from trainers.schema.request import Request, carry_out, read_request, write_request
 
 FITTING: dict[Request, tuple[TrialStatus, ...]] = {
     Request.STOP: ("new", "unfinished", "paused", "failed"),
@@ -52,6 +52,8 @@ def ask(trial: PlannedTrial, request: Request, store: Store) -> AcceptedRequest:
             f"{trial.id} is the teacher, and no student can start without it: stop the whole run instead "
             "(Ctrl-C, or stillhouse stop STUDY for a submission)"
         )
+    if request is not Request.STOP and read_request(trial.directory) is Request.STOP:
+        raise UserError(f"{trial.id} is being stopped for good, and nothing takes that back")
     status = status_of(trial.directory)
     if status not in FITTING[request]:
         raise UserError(f"{trial.id} {_why_not(trial, status, request)}")
@@ -73,5 +75,5 @@ def _why_not(trial: PlannedTrial, status: TrialStatus, request: Request) -> str:
     if request is Request.RETRY:
         return f"is {status}, not failed: there is nothing to try again"
     if status == "failed":
-        return "failed, so it does not run: stillhouse stop --trial keeps the next run from trying it again"
-    return "is paused already: stillhouse resume --trial lets it go on"
+        return f"failed, so it does not run: stillhouse stop STUDY --trial {trial.id} keeps the next run from trying it again"
+    return f"is paused already: stillhouse resume STUDY --trial {trial.id} lets it go on"

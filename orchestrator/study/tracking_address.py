@@ -10,6 +10,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+\w+)?:")
 KNOWN = ("databricks", "file", "http", "https", "mssql", "mysql", "postgresql", "sqlite")
 RARE = ("databricks-uc", "uc")  # MLflow knows them as well
 HOST_AND_PORT = re.compile(r"[\w.-]+:\d{1,5}(/.*)?")
+WITHOUT_HOST = re.compile(r"https?:(?!//[^/?#])", re.IGNORECASE)
 SERVER_WITH_MORE = re.compile(r"https?://[^?#]*[?#]")
 SQLITE = re.compile(r"sqlite(?:\+\w+)?:")
 SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)[^?]")
@@ -19,6 +20,8 @@ def require_address(uri: str) -> str:
     """Return the address; raise ``ValueError`` unless MLflow takes it for the tracking store that the user means."""
     if HOST_AND_PORT.fullmatch(uri):
         raise ValueError(f"must begin with http:// or https://: did you mean http://{uri}?")
+    if WITHOUT_HOST.match(uri):
+        raise ValueError(f"names no server, got {redacted(uri)}: write http://HOST:PORT, with two slashes")
     _require_known_scheme(uri)
     if SERVER_WITH_MORE.match(uri):  # such as /#/experiments/1, copied from a browser
         raise ValueError(

@@ -36,6 +36,14 @@ def waited_for(placement: Placement) -> str:
     return f"not started after {placement.start_timeout_s:g} s: waited for {wanted(placement)}; {what_there_is()}"
 
 
+def is_free(placement: Placement) -> bool:
+    """Return whether the cluster has as much free as a worker group requests, if not on one machine."""
+    free = ray.available_resources()  # type: ignore[no-untyped-call]
+    gpus = placement.gpus if placement.cuda else 0
+    each = {"CPU": placement.threads, "GPU": gpus}
+    return all(free.get(name, 0) >= placement.workers * amount for name, amount in each.items())
+
+
 class RoomWait:
     """Follow how long nothing trains because nothing has room, and say so in the log.
 
@@ -72,6 +80,8 @@ class RoomWait:
     def _say(self, now: float) -> None:
         if now - self._since < SAY_AFTER_S or (self._said is not None and now - self._said < SAY_EVERY_S):
             return
+        if is_free(self._placement):
+            return  # a process on a busy machine is starting in its place
         self._said = now
         left = self._placement.start_timeout_s - (now - self._hoped)
         end = "" if self.is_hopeful else f"; nothing is coming, so this ends in {duration(max(0.0, left))}"

@@ -33,4 +33,5 @@ def test_the_most_that_a_cluster_can_cost_is_said():
 def test_forecast_names_hours_and_dollars():
     assert "80.0 GPU hours, 10.0 hours with all GPUs busy, 85.00 $" in forecast(cluster(), 80.0)
     assert "$" not in forecast(cluster(workers=[worker(price_per_hour=0.0)]), 80.0)
+    assert forecast(cluster(), 0.01).endswith("less than 0.1 GPU hours")
     assert "no GPUs" in forecast(cluster(workers=[worker(gpus=0)]), 80.0)

@@ -104,3 +104,13 @@ def test_a_trusted_program_is_no_mistake_and_no_part_of_the_trials(tmp_path: Pat
     assert findings_of(path, trust_python=True) == []
     plan = make_plan(load_study(path, trust_python=True), Store(tmp_path / "store"))
     assert plan.fingerprint == plan_text(tmp_path, VALID).fingerprint
+
+
+def test_an_end_with_trials_left_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(on_end, "post", lambda webhook, text: told.append(json.loads(text)))
+    plan = plan_text(tmp_path, VALID, f"tracking.on_end={{webhook: '{HOOK}'}}")
+    with telling_the_end(plan, Store(tmp_path / "store")) as ended:
+        ended(lambda: ExitStatus(0))
+    [found] = told
+    assert (found["state"], found["reason"]) == ("finished", f"not everything is trained: {len(plan.trials)} new")

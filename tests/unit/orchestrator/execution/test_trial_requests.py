@@ -59,7 +59,7 @@ def test_a_paused_trial_waits_until_it_is_resumed(plan: Plan, say: Say, tmp_path
     assert [trial.status for trial in waiting.trials] == ["new", "paused", "new"]
     assert one.id not in [trial.id for trial in to_train(waiting.trials)]
     assert say("pause", one.id).complaints == [
-        f"stillhouse: {one.id} is paused already: stillhouse resume --trial lets it go on"
+        f"stillhouse: {one.id} is paused already: stillhouse resume STUDY --trial {one.id} lets it go on"
     ]
     assert say("resume", one.id, "--json").json == {"trial": one.id, "request": "resume", "at_once": True}
     assert [trial.status for trial in refreshed_plan(tmp_path).trials] == ["new", "new", "new"]
@@ -106,6 +106,18 @@ def test_a_trial_has_to_be_named(plan: Plan, say: Say) -> None:
     known = ", ".join(trial.id for trial in plan.trials)
     assert say("stop", "xyz").complaints == [f"stillhouse: no trial begins with xyz; the study has {known}"]
     assert say("stop", "").code == 2
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "retry"])
+def test_nothing_takes_back_a_stop_that_a_run_has_not_carried_out_yet(
+    plan: Plan, say: Say, tmp_path: Path, verb: str
+) -> None:
+    one = plan.students[0]
+    with Store(tmp_path / "store").only_run():
+        assert say("stop", one.id).code == 0
+        answer = say(verb, one.id)
+    assert (answer.code, "is being stopped for good" in answer.err) == (2, True)
+    assert read_request(one.directory) is Request.STOP
 
 
 def test_while_a_run_has_the_store_the_request_is_left_for_it(plan: Plan, say: Say, tmp_path: Path) -> None:

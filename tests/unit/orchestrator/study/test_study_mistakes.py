@@ -532,6 +532,8 @@ MISTAKES = [
     Mistake(
         "tracking page", "tags: {team: vision}", "uri: http://host/#/experiments/3", 25, "tracking.uri", "ends before ?"
     ),
+    Mistake("tracking one slash", "tags: {team: vision}", "uri: http:/host:5000", 25, "tracking.uri", "two slashes"),
+    Mistake("tracking without host", "tags: {team: vision}", "uri: http://", 25, "tracking.uri", "names no server"),
     Mistake("tracking in memory", "tags: {team: vision}", "uri: sqlite://", 25, "tracking.uri", "names no file"),
     Mistake(
         "tracking slashes",

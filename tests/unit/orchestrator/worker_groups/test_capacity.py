@@ -26,6 +26,7 @@ class Scene:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setattr(capacity, "what_there_is", lambda: "free: nothing")
+    monkeypatch.setattr(capacity, "is_free", lambda placement: False)
     return Scene()
 
 
@@ -63,6 +64,28 @@ def test_the_wait_is_said_after_some_seconds_and_then_every_minute(
         "waiting for a machine with 4 CPUs since 1 min; free: nothing; nothing is coming, so this ends in 30 s",
         "there is room after 1 min",
     ]
+
+
+def test_a_process_that_starts_slowly_in_its_place_is_no_wait_for_room(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "is_free", lambda placement: True)
+    with caplog.at_level(logging.INFO):
+        for now in range(0, 80, 2):
+            scene.look(float(now))
+        scene.look(80.0, waiting=False)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("free", "fits"),
+    [({"CPU": 8.0, "GPU": 2.0}, True), ({"CPU": 7.0, "GPU": 2.0}, False), ({"CPU": 8.0}, False), ({}, False)],
+)
+def test_what_is_free_is_compared_with_what_all_workers_want(
+    monkeypatch: pytest.MonkeyPatch, free: dict[str, float], fits: bool
+) -> None:
+    monkeypatch.setattr(capacity.ray, "available_resources", lambda: free)
+    assert capacity.is_free(Placement(workers=2, threads=4, cuda=True)) is fits
 
 
 def test_what_is_wanted_is_said_for_one_worker_and_for_several() -> None:
