@@ -22,6 +22,7 @@ from dashboards.views import list_script, views
 from orchestrator.core.errors import OperationError, UserError
 
 WEB = Path(__file__).with_name("web")
+GRACE_S = 3  # that requests get at the end: one whose reader has left may never end by itself
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 HEADERS = {
     # Styles are also set by the charts' tooltips; scripts, data and pictures come from this server or nowhere.
@@ -83,7 +84,9 @@ def serve(app: Starlette, listener: socket.socket) -> None:
     """Answer until a signal ends it."""
     import uvicorn
 
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
+    )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

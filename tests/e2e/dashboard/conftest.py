@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from dashboards.export import export
 from dashboards.live import Live
 from dashboards.saved_views import all_dashboards
-from dashboards.server import application, open_socket
+from dashboards.server import GRACE_S, application, open_socket
 from dashboards.snapshot import Query
 from orchestrator.core.store import Store
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
@@ -85,7 +85,10 @@ def served(uri: str) -> Iterator[str]:
     tracking = MlflowTracking(uri)
     app = application(Live(tracking, Query(dashboards=all_dashboards([]))), tracking)
     with open_socket("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
