@@ -84,7 +84,7 @@ def test_a_process_that_starts_slowly_in_its_place_is_no_wait_for_room(
 def test_what_is_free_is_compared_with_what_all_workers_want(
     monkeypatch: pytest.MonkeyPatch, free: dict[str, float], fits: bool
 ) -> None:
-    monkeypatch.setattr(capacity.ray, "available_resources", lambda: free)
+    monkeypatch.setattr("ray.available_resources", lambda: free)
     assert capacity.is_free(Placement(workers=2, threads=4, cuda=True)) is fits
 
 
