@@ -58,9 +58,10 @@ def notice(directories: Sequence[str], told: Callable[[], None] = lambda: None) 
         while not over.wait(LOOK_EVERY_S):
             if leaves_soon():
                 told()
-                for directory in set(directories) - asked:
+                begun = set(directories) - asked
+                for directory in begun:
                     request_move(directory)
-                asked.update(directories)
+                asked |= begun
 
     thread = threading.Thread(target=watch, name="notice", daemon=True)
     thread.start()

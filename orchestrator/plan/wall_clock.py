@@ -42,8 +42,9 @@ class WallClock:
             self._write()
 
     def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self._path, f"{self.seconds:.3f}\n")
+        with contextlib.suppress(OSError):  # a full disk must not end the run, nor hide its results
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self._path, f"{self.seconds:.3f}\n")
 
 
 def _seconds_in(path: Path) -> float:

@@ -102,3 +102,12 @@ def test_the_time_left_is_within_the_budget(tmp_path: Path, time: Time) -> None:
 def test_a_study_without_the_key_writes_nothing(tmp_path: Path, time: Time) -> None:
     run_for(planned(tmp_path), time, 1)
     assert not (tmp_path / "store").exists()
+
+
+def test_a_disk_that_takes_nothing_does_not_end_the_run(tmp_path: Path, time: Time) -> None:
+    (tmp_path / "file").touch()
+    clock = WallClock(tmp_path / "file" / "seconds")
+    with clock.counting():
+        time.now += 3600
+        clock.keep()
+    assert clock.seconds == 3600
