@@ -12,6 +12,7 @@ from dashboards.numbers import number
 from dashboards.schema import Snapshot
 from dashboards.snapshot import Query, as_json, snapshot, without_histories
 from orchestrator.core.errors import OperationError
+from orchestrator.core.redact import first_line
 from orchestrator.tracking.history.recorded import Curves, RecordedRun, TrackingStore
 
 FRESH_S = 5.0  # a snapshot younger than this is handed out without asking the store again
@@ -43,8 +44,8 @@ class Held:
 class Live:
     """Hand out the newest snapshot at once, and take the next one behind it when that is old.
 
-    Safe for many threads: the store is read by one at a time. After a failure the last snapshot is kept, and
-    ``trouble`` holds the store's error until a reading succeeds.
+    Safe for many threads: the store is read by one at a time. After any failure the last snapshot is kept, ``trouble``
+    holds the error, and reading is tried again until it succeeds.
     """
 
     def __init__(self, tracking: TrackingStore, query: Query, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,8 +60,15 @@ class Live:
         held = self._held
         age = self._clock() - max(held.taken, self._failed)
         if age >= max(FRESH_S, SHARE * held.cost) and self._reading.acquire(blocking=False):
-            threading.Thread(target=self._renew, name="snapshot", daemon=True).start()
+            self._begin_renewing()
         return held
+
+    def _begin_renewing(self) -> None:
+        try:
+            threading.Thread(target=self._renew, name="snapshot", daemon=True).start()
+        except RuntimeError as error:  # the machine has no thread left
+            self._fail(f"the results cannot be read again: {error}")
+            self._reading.release()
 
     def reading(self) -> threading.Lock:
         """Return the lock to hold while reading the store."""
@@ -71,11 +79,18 @@ class Live:
             self._held = self._take(self._held)
             self.trouble = ""
         except OperationError as error:
+            self._fail(str(error))
+        except Exception as error:
             if not self.trouble:
-                log.warning("%s; the page shows the last known state", error)
-            self.trouble, self._failed = str(error), self._clock()
+                log.exception("the results could not be read again")
+            self._fail(f"the results could not be read again: {first_line(error)}")
         finally:
             self._reading.release()
+
+    def _fail(self, reason: str) -> None:
+        if not self.trouble:
+            log.warning("%s; the page shows the last known state", reason)
+        self.trouble, self._failed = reason, self._clock()
 
     def _take(self, before: Held | None) -> Held:
         begin = self._clock()

@@ -1,6 +1,5 @@
 """Find the paper's printed row for a trial that was made as the paper made it."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from dashboards.schema import PaperCell
 from orchestrator.results.metric_names import AP, COCO_COLUMNS, printed_beside
 from orchestrator.results.sample import Sample
 from orchestrator.study.shipped import SHIPPED, shipped_file
+from trainers.schema.foreign_json import parse_json
 
 TABLES = f"{SHIPPED}paper/tables.json"
 COLUMNS = {"mAP": AP} | {title: title for title in COCO_COLUMNS}  # what the tables print, by our titles
@@ -62,7 +62,7 @@ def shipped_paper() -> Paper:
 
 def read_paper(path: Path) -> Paper:
     """Return the tables of a JSON file: ``{table: {title, dataset, rows: [{group, role, detector, ...}]}}``."""
-    tables = json.loads(path.read_text(encoding="utf-8"))
+    tables = parse_json(path.read_text(encoding="utf-8"))
     cells: list[PaperCell] = []
     data: dict[str, str] = {}
     for name, table in tables.items():

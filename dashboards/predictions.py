@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Protocol
 
+from trainers.schema.foreign_json import parse_json
+
 FOLDER = "predictions/"
 INDEX, SCORES = f"{FOLDER}index.json", f"{FOLDER}scores.json"
 TAG = "stillhouse.predictions"  # of a trial's run that has some
@@ -84,10 +86,6 @@ def _json(artifacts: Artifacts, run: str, path: str) -> Any:
     """Return a JSON file's content; invalid JSON, or numbers that JSON lacks, count as missing."""
     content = artifacts.artifact(run, path, LARGEST)
     try:
-        return None if content is None else json.loads(content, parse_constant=_refuse)
+        return None if content is None else parse_json(content, constants=False)
     except ValueError:
         return None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

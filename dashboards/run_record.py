@@ -1,6 +1,5 @@
 """Hold a trial as dashboards see it: a recorded run, its study, its curves and values derived from them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from orchestrator.tracking.history.recorded import Curves, RecordedRun
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.class_metrics import class_of_metric
 from trainers.schema.costs import COSTS
+from trainers.schema.foreign_json import parse_json
 
 BEST, EPOCH = "best/", "epoch"
 TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
@@ -158,8 +158,8 @@ class RunRecord:
     def classes(self) -> tuple[str, ...]:
         """Return the names of the dataset's classes where they were recorded."""
         try:
-            found = json.loads(self.run.params.get("dataset.classes", ""))
-        except (ValueError, RecursionError):
+            found = parse_json(self.run.params.get("dataset.classes", ""))
+        except ValueError:
             return ()  # the name of a list of classes, or a run made elsewhere
         return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else ()
 

@@ -3,13 +3,14 @@
 A cluster without an autoscaler answers that nothing may be started and nothing is coming.
 """
 
-import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from trainers.schema.foreign_json import parse_json
 
 log = logging.getLogger(__name__)
 Kind = tuple[int, int, int]  # CPUs, GPUs, how many there may be
@@ -104,7 +105,7 @@ def _status() -> tuple[Counter[str], dict[str, str]]:
 def _first() -> tuple[Counter[str], dict[str, str]]:
     from ray.experimental.internal_kv import _internal_kv_get
 
-    status = json.loads(_internal_kv_get(STATUS) or "{}") or {}
+    status = parse_json(_internal_kv_get(STATUS) or "{}") or {}
     if time.time() - status.get("time", 0) > STALE_S:
         return Counter(), {}
     report = status.get("autoscaler_report") or {}

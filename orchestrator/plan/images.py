@@ -21,6 +21,7 @@ from orchestrator.plan.trial import PlannedTrial
 from trainers.schema import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import CocoSplit, FileDataset, YoloDataset, coco_parts, voc_parts, yolo_parts
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.image_names import locate
 from trainers.schema.record import HISTORY
 from trainers.schema.voc_layout import SUFFIXES, PartFiles
@@ -83,7 +84,7 @@ def look(dataset: DatasetSpec) -> Images | None:
 def recorded(directory: Path) -> Images | None:
     """Return the state of the images that a trial was trained on, ``None`` when it is not known."""
     try:
-        content = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        content = parse_json((directory / FILE).read_text(encoding="utf-8"))
         return Images(**{key: content[key] for key in ("files", "bytes", "sizes", "times", "at")})
     except (OSError, ValueError, KeyError, TypeError):
         return None

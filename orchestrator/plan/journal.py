@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.foreign_json import parse_json
+
 SearchEvent = dict[str, Any]
 
 
@@ -20,7 +22,7 @@ class SearchLog:
 
     def read(self) -> list[SearchEvent]:
         """Return all events, the oldest first; none where there is no file."""
-        return [json.loads(line) for line in self._lines()]
+        return [parse_json(line) for line in self._lines()]
 
     def append(self, **event: Any) -> None:
         """Write one event; raises ``OSError`` when the disk is full."""
@@ -46,6 +48,6 @@ class SearchLog:
 
 def _is_event(line: bytes) -> bool:
     try:
-        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
+        return line.endswith(b"\n") and isinstance(parse_json(line), dict)
     except ValueError:
         return False

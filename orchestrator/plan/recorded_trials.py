@@ -10,6 +10,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial
 from trainers.schema.atomic import write_text
+from trainers.schema.foreign_json import parse_json
 
 
 class TrialsRecorder:
@@ -52,7 +53,7 @@ def recorded_trials(store: Store) -> set[str] | None:
 def _records(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text())
+            content = parse_json(path.read_text())
             yield {"trials": [str(trial) for trial in content["trials"]]}
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path} is damaged: run its study again, which writes it anew") from error

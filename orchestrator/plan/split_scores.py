@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainers.schema.atomic import write_text
+from trainers.schema.foreign_json import parse_json
 
 FILE = "test.json"  # in a trial's directory
 
@@ -23,7 +24,7 @@ def read_scores(directory: Path) -> SplitScores | None:
     """Return the metrics in a trial's directory, ``None`` where there are none that can be read."""
     path = directory / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         metrics = {str(key): float(value) for key, value in content["metrics"].items()}
         return SplitScores(str(content["data"]), metrics, int(1000 * path.stat().st_mtime))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

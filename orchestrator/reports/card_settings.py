@@ -1,6 +1,5 @@
 """Word the data and the training of a student for its model card, without folders of the machine."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.schema import CheckpointTeacher, TeacherSection, ZooTeacher
 from trainers.schema import Detector, ShapesDataset, TrialSpec
 from trainers.schema.detector import CheckpointWeights, ZooWeights
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import COUNTS
 from trainers.schema.zoo import OWN, PREFIX
 
@@ -48,7 +48,7 @@ def data_lines(trial: PlannedTrial, digests: Sequence[str]) -> Iterator[Named]:
 
 def _counts(trial: PlannedTrial) -> Iterator[Named]:
     try:
-        content = json.loads((trial.directory / COUNTS).read_text(encoding="utf-8"))
+        content = parse_json((trial.directory / COUNTS).read_text(encoding="utf-8"))
         for split, name in (("train", "training"), ("val", "validation")):
             found = content[split]
             classes = ", ".join(f"{count} {label}" for label, count in found["by_class"].items())

@@ -1,6 +1,5 @@
 """Find the paper's printed figures that belong to a study's rows."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from orchestrator.core.errors import UserError
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.metric_names import AP, printed_metrics, title_of
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.method import inherits
 from trainers.schema.zoo import configs_dir
 
@@ -110,5 +110,5 @@ def _is_as_printed(trial: PlannedTrial) -> bool:
 
 @cache
 def _tables() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((configs_dir() / "paper" / "tables.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = parse_json((configs_dir() / "paper" / "tables.json").read_text(encoding="utf-8"))
     return {name: table for name, table in content.items() if isinstance(table, dict) and "rows" in table}

@@ -1,6 +1,5 @@
 """Show how far a study is: bars and the time left on a terminal, one line an epoch elsewhere, one when a trial ends."""
 
-import json
 import logging
 import sys
 import threading
@@ -26,6 +25,7 @@ from orchestrator.plan.trial import PAUSED, PlannedTrial
 from orchestrator.results.metric_names import AP
 from orchestrator.study.space import is_open
 from orchestrator.tracking.names import run_name
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import PROGRESS, SELECTION_METRIC, best_record, read_history, read_outcome
 from trainers.schema.request import is_paused
 from trainers.schema.status import is_over
@@ -184,7 +184,7 @@ class StudyBars(Bars):
 def _steps(trial: PlannedTrial) -> tuple[int, int] | None:
     """Return the steps that a running trial has made, and its last one; ``None`` before it begins or after it ended."""
     try:
-        state = json.loads((trial.directory / PROGRESS).read_text())
+        state = parse_json((trial.directory / PROGRESS).read_text())
         return int(state["step"]), int(state["last_step"])
     except (OSError, ValueError, KeyError):
         return None

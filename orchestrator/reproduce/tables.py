@@ -1,6 +1,5 @@
 """Read the paper's tables, the studies that reproduce them, other suites and switches from ``configs/paper``."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any
 
 from orchestrator.core.errors import UserError
 from orchestrator.study.wording import did_you_mean
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.zoo import configs_dir, find_checkpoint
 
 FOLDERS = ("rows", "alternatives", "ablations")
@@ -83,7 +83,7 @@ def read_yaml(name: str) -> dict[str, Any]:
 @cache
 def tables() -> dict[str, Suite]:
     """Return the paper's tables by name, in its order."""
-    content = json.loads((paper_dir() / "tables.json").read_text(encoding="utf-8"))
+    content = parse_json((paper_dir() / "tables.json").read_text(encoding="utf-8"))
     return {name: Suite(name, table["title"], _rows(name, table["rows"])) for name, table in content.items()}
 
 

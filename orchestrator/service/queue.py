@@ -16,6 +16,7 @@ from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
+from trainers.schema.foreign_json import parse_json
 
 WAIT_S = 10.0  # for another connection's transaction to end
 SCHEMA = """
@@ -225,7 +226,7 @@ def as_text(job_request: JobRequest) -> str:
 
 def from_text(text: str) -> JobRequest:
     """Read a job request back."""
-    content = json.loads(text)
+    content = parse_json(text)
     files = {name: text.encode() for name, text in content["shipment"].items()}
     lists = {name: tuple(content[name]) for name in ("options", "subjects") if name in content}
     return JobRequest(**{**content, "shipment": Shipment(files), **lists})

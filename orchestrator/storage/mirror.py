@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from trainers.schema.atomic import partial_of
 from trainers.schema.digest import file_digest
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import OUTCOME, PROGRESS
 from trainers.schema.request import REQUEST
 from trainers.schema.stop import STOP
@@ -89,7 +90,7 @@ class Mirror:
 def parsed(content: bytes) -> dict[str, str]:
     """Parse an index; leaves out names that could lead out of the folder, and anything that is not an index."""
     try:
-        found = json.loads(content)
+        found = parse_json(content)
     except ValueError:
         return {}
     if not isinstance(found, dict):

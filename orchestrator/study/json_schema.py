@@ -14,6 +14,7 @@ from orchestrator.study.algorithms import algorithms
 from orchestrator.study.inherit import BASE
 from orchestrator.study.schema import StudySpec
 from orchestrator.study.variants import searchable_keys
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.zoo import configs_dir
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -31,7 +32,7 @@ def shipped_schema() -> Path:
 
 def installed_schema() -> Node:
     """Return the schema of this installation: the shipped one, and the sections of installed packages."""
-    shipped = json.loads(shipped_schema().read_text(encoding="utf-8"))["definitions"]
+    shipped = parse_json(shipped_schema().read_text(encoding="utf-8"))["definitions"]
     return study_schema(lambda name, key: _sentence(shipped.get(name, {}).get("properties", {}).get(key, {})))
 
 

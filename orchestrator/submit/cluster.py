@@ -14,6 +14,7 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 from orchestrator.submit.reconcile import RayJob
 from trainers.schema.error_text import last_line_of
+from trainers.schema.foreign_json import parse_json
 
 ADDRESS = "RAY_API_SERVER_ADDRESS"  # Ray's own variable for the address of a cluster's dashboard
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # Ray answers a submission only when a head's agent has taken it
@@ -116,7 +117,7 @@ class RayCluster:
 
     def _json(self, answer: httpx.Response) -> Any:
         try:
-            return answer.json()
+            return parse_json(answer.content)
         except ValueError as error:
             raise UserError(f"something answers at {self.address}, but it is not a Ray cluster's dashboard") from error
 

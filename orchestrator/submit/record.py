@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.submit.states import SubmissionState
 from trainers.schema.atomic import write_text
+from trainers.schema.foreign_json import parse_json
 
 FOLDER = "submissions"  # of the store
 
@@ -43,7 +44,7 @@ class JobRecords:
     def read(self, attempt_id: str) -> JobRecord | None:
         """Return the record of an attempt, ``None`` where there is none or it is not one."""
         try:
-            content = json.loads((self.folder / f"{attempt_id}.json").read_text())
+            content = parse_json((self.folder / f"{attempt_id}.json").read_text())
             return JobRecord(**{**content, "state": SubmissionState(content["state"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None

@@ -12,6 +12,7 @@ from orchestrator.core.redact import redacted
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
+from trainers.schema.foreign_json import parse_json
 
 TOKEN = "STILLHOUSE_TOKEN"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -63,7 +64,7 @@ class Remote:
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
             answer = self._client.request(method, path, **content)
-            body = answer.json()
+            body = parse_json(answer.content)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             reason = redacted(str(error) or type(error).__name__)
             raise OperationError(f"no Stillhouse service answers at {redacted(self._url)}: {reason}") from error

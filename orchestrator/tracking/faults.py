@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import first_line
+from trainers.schema.foreign_json import ForeignJsonError
 
 PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
 DENIED = (401, 403)
@@ -46,6 +47,8 @@ def plainly() -> Iterator[None]:
         raise _failure(error, status or 503) from error
     except ImportError as error:
         raise TrackingRefused(f"MLflow's client needs a package: {first_line(error)}") from error
+    except ForeignJsonError as error:
+        raise OperationError(f"the tracking store failed: its answer {error}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("boto3", "botocore"):  # whose errors have no base in common
             raise

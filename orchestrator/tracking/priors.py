@@ -1,6 +1,5 @@
 """Read earlier trials' results for the points of a search from MLflow."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.tags import DATA, KIND, ROLE, STATUS
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import SELECTION_METRIC
 
 ELSEWHERE = ("dataset.root", "dataset.evaluator", "seed", "teacher.weights.coverage")  # what may differ
@@ -73,6 +73,6 @@ def _rest(params: dict[str, str], space: Any) -> dict[str, str]:
 
 def _value(text: str | None) -> Any:
     try:
-        return None if text is None else json.loads(text)
+        return None if text is None else parse_json(text)
     except ValueError:
         return text

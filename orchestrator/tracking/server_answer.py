@@ -7,6 +7,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import redacted
 from orchestrator.tracking.faults import CLIENT_CERTIFICATE, DENIED, LOGIN, TrackingRefused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import proxy_of
+from trainers.schema.foreign_json import parse_json
 
 MOVED = (301, 302, 303)
 FOREIGN_HOST = "Invalid Host header"  # MLflow's own words, since 3.5
@@ -63,7 +64,7 @@ def _redirected(uri: str, asked: str, location: str) -> str:
 def _words(answer: Any) -> str:
     """Return the server's own sentence, unless it is a page."""
     try:
-        found = answer.json()
+        found = parse_json(answer.content)
         said = found.get("message") or found.get("error") or ""
     except (ValueError, AttributeError):
         said = "" if answer.text.lstrip().startswith("<") else answer.text

@@ -17,6 +17,7 @@ from orchestrator.core.redact import first_line, redacted
 from orchestrator.tracking.faults import CLIENT_CERTIFICATE, LOGIN, TrackingRefused, Unreachable, will_pass
 from orchestrator.tracking.http_proxy import Proxy, proxy_of
 from orchestrator.tracking.server_answer import refusal_of
+from trainers.schema.foreign_json import parse_json
 
 CONNECT_TIMEOUT_S = 10  # to connect, and without a byte
 ASKED = "/api/2.0/mlflow/experiments/search"  # what the client asks next; proxies may serve nothing but the API
@@ -77,7 +78,7 @@ def _request(credentials: MlflowHostCreds, *, follow: bool | None) -> Any:
 def _is_mlflows(answer: Any) -> bool:
     """Return whether a reply is a list of experiments; a list that is empty is left out of it."""
     try:
-        found = answer.json()
+        found = parse_json(answer.content)
     except ValueError:
         return False
     return isinstance(found, dict) and found.keys() <= {"experiments", "next_page_token"}

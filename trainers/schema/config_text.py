@@ -4,7 +4,6 @@ Runs nothing.
 """
 
 import ast
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 from trainers.schema.config_names import is_python, spell_out
 from trainers.schema.config_values import UNKNOWN, Unknown, dotted_name, is_environ, merged, value_of, variable_read
 from trainers.schema.error_text import first_line
+from trainers.schema.foreign_json import parse_json
 
 LARGEST = 1 << 20  # bytes of one config
 BASE = "_base_"
@@ -99,7 +99,7 @@ def read_data(path: Path) -> ConfigText:
     found = ConfigText(path)
     text = BASE_VALUE.sub("null", _substituted(source_of(path), found))
     try:
-        content = json.loads(text) if path.suffix == ".json" else _yaml(text)
+        content = parse_json(text) if path.suffix == ".json" else _yaml(text)
     except Exception as error:  # whichever of its errors the YAML library raises
         raise Unreadable(f"is no {path.suffix.lstrip('.').upper()}: {first_line(error)}") from error
     if not isinstance(content, dict):

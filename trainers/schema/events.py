@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.foreign_json import parse_json
+
 EVENTS = "events.jsonl"
 
 
@@ -50,6 +52,6 @@ def read_events(directory: str | Path) -> list[Event]:
 
 def _parse(line: str) -> Event | None:
     try:
-        return Event(**json.loads(line))
+        return Event(**parse_json(line))
     except (ValueError, TypeError):
         return None

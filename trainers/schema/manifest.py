@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trainers.schema.atomic import write_text
 from trainers.schema.digest import file_digest
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import BEST, LAST, DamagedFile, read_outcome
 
 MANIFEST, FORMAT = "manifest.json", 1
@@ -53,7 +54,7 @@ def read_manifest(directory: Path) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
         found = content["format"]
         if found == FORMAT:
             states = tuple(_entry(entry) for entry in content["states"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.schema.atomic import write_text
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.status import Ended, Status, has_ended
 
 BEST, LAST, CONFIG = "best.pth", "last.pth", "config.py"
@@ -88,8 +89,8 @@ def to_record(content: Any) -> Record:
 
 def _parse(line: str) -> Record | None:
     try:
-        return to_record(json.loads(line))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        return to_record(parse_json(line))
+    except (ValueError, TypeError, AttributeError):
         return None
 
 
@@ -99,8 +100,8 @@ def read_outcome(directory: str | Path) -> Outcome | None:
     if not path.exists():
         return None
     try:
-        outcome = Outcome(**json.loads(path.read_text()))
-    except (ValueError, TypeError, RecursionError) as error:
+        outcome = Outcome(**parse_json(path.read_text()))
+    except (ValueError, TypeError) as error:
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again") from error
     if not has_ended(outcome.status):
         raise DamagedFile(f"{path} is damaged: delete {directory} and run again")

@@ -4,13 +4,13 @@ The lists are data files below ``configs``; ``python -m trainers.detectors.zoo_i
 ``python -m trainers.build_check.zoo`` the one of those that cannot be built.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.heads import BUILT_IN
 
 PREFIX = "mmdet::"
@@ -116,13 +116,13 @@ def mmdet_version() -> str:
 
 @cache
 def _index() -> dict[str, Any]:
-    index: dict[str, Any] = json.loads((configs_dir() / "zoo" / "configs.json").read_text(encoding="utf-8"))
+    index: dict[str, Any] = parse_json((configs_dir() / "zoo" / "configs.json").read_text(encoding="utf-8"))
     return index
 
 
 @cache
 def _unproven() -> dict[str, str]:
-    content = json.loads((configs_dir() / "zoo" / "unproven.json").read_text(encoding="utf-8"))
+    content = parse_json((configs_dir() / "zoo" / "unproven.json").read_text(encoding="utf-8"))
     found: dict[str, str] = content["configs"]
     return found
 
@@ -135,7 +135,7 @@ def _configs() -> dict[str, dict[str, Any]]:
 @cache
 def _own_configs() -> dict[str, dict[str, Any]]:
     text = (configs_dir() / "detectors" / "index.json").read_text(encoding="utf-8")
-    return {row["path"]: row for row in json.loads(text)["configs"]}
+    return {row["path"]: row for row in parse_json(text)["configs"]}
 
 
 @cache

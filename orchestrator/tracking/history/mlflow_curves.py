@@ -11,6 +11,7 @@ from mlflow.utils.rest_utils import http_request
 from orchestrator.compat.mlflow_parts import store_of
 from orchestrator.tracking.history.mlflow_database import MetricRow, database_points, unclipped
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
+from trainers.schema.foreign_json import parse_json
 
 PER_REQUEST = 100  # runs, the server's limit; it answers with 25,000 points at most
 MOST_POINTS = 25_000
@@ -57,7 +58,7 @@ def _bulk(client: MlflowClient, store: Any, key: str, ids: list[str]) -> Iterato
     query = {"run_id": ids, "metric_key": key, "max_results": MOST_POINTS}
     endpoint = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
     answer = http_request(store.get_host_creds(), endpoint, "GET", params=query, max_retries=1)  # type: ignore[no-untyped-call]
-    points = answer.json()["metrics"] if answer.status_code == 200 else None
+    points = parse_json(answer.content)["metrics"] if answer.status_code == 200 else None
     if points is not None and len(points) < MOST_POINTS:
         yield from (
             (p["run_id"], key, int(p["step"]), int(p["timestamp"]), unclipped(float(p["value"]))) for p in points

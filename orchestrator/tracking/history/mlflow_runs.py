@@ -1,7 +1,6 @@
 """Turn MLflow's runs into plain ones."""
 
 import functools
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ from orchestrator.tracking.tags import (  # fmt: skip
     STUDY,
     TRIAL,
 )
+from trainers.schema.foreign_json import parse_json
 
 OWN_FIELDS = {
     KIND,
@@ -148,7 +148,7 @@ def _count(text: str | None, longest: int = 9) -> int | None:
 def _names(text: str | None) -> tuple[str, ...] | None:
     """Return the names that a tag lists, ``None`` where it does not."""
     try:
-        found = json.loads(text or "")
+        found = parse_json(text or "")
     except ValueError:
         return None
     return tuple(name for name in found if isinstance(name, str)) if isinstance(found, list) else None
@@ -157,7 +157,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 def _events(text: str | None) -> list[dict[str, Any]]:
     """Return the timeline in a tag; anything else counts as no timeline."""
     try:
-        found = json.loads(text or "[]")
+        found = parse_json(text or "[]")
     except ValueError:
         return []
     return [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []

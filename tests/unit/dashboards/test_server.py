@@ -10,6 +10,7 @@ from dashboards.live import FRESH_S, Live
 from dashboards.server import allowed_hosts, application, open_socket
 from dashboards.snapshot import Query
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.tracking.history.mlflow_runs import _events, _names
 from tests.unit.dashboards.example_store import NOW, example_store
 from tests.unit.dashboards.fake_tracking import AP, FakeTracking
 
@@ -40,9 +41,13 @@ class Moody(FakeTracking):
 
     away = False
 
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__()
+        self.failure = failure or OperationError("the tracking store failed: connection refused")
+
     def runs(self):
         if self.away:
-            raise OperationError("the tracking store failed: connection refused")
+            raise self.failure
         return super().runs()
 
 
@@ -194,3 +199,29 @@ def test_taken_port_is_the_users_to_change():
 def test_address_can_be_used_as_soon_as_it_is_known():
     with open_socket("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
         pass
+
+
+@pytest.mark.parametrize(
+    "failure", [RecursionError("maximum recursion depth exceeded"), KeyError("step"), MemoryError()]
+)
+def test_any_failure_of_a_renewal_is_said_and_tried_again(failure):
+    store, clock = Moody(failure), Clock()
+    store.foreign("run", {AP: [0.5]})
+    client = client_of(store, clock=clock)
+    for away, status in ((True, 503), (True, 503), (False, 200)):
+        store.away = away
+        clock.now += FRESH_S
+        client.get("/api/snapshot")
+        settle()
+        answer = client.get("/api/snapshot")
+        assert answer.status_code == status
+        assert status == 200 or "could not be read again" in answer.json()["detail"]
+
+
+def test_foreign_tags_of_any_depth_are_shown_as_text():
+    deep, long = "[" * 5000, '[{"time": ' + "9" * 5000 + "}]"
+    for text in (deep, deep + "]" * 5000, long, '{"a":' * 5000):
+        assert (_events(text), _names(text)) == ([], None)
+    store = example_store()
+    store.foreign("deep", {AP: [0.5]}, tags={"deep": deep}, params={"dataset.classes": deep})
+    assert "deep" in {trial["name"] for trial in client_of(store).get("/api/snapshot").json()["trials"]}

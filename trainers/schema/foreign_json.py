@@ -1,0 +1,37 @@
+"""Parse JSON that somebody else may have written: within limits, and every refusal is a ``ValueError``.
+
+All JSON that is read goes through ``parse_json``; ``tests/unit/test_foreign_json.py`` holds that.
+"""
+
+import re
+from typing import Any
+
+from pydantic_core import from_json
+
+LARGEST = 64 << 20  # bytes
+MOST_DIGITS = 300  # of a number: with 9 more, arithmetic raises OverflowError
+LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class ForeignJsonError(ValueError):
+    """Report text that is not JSON or exceeds a limit; the message is one phrase without the text."""
+
+
+def parse_json(text: str | bytes, *, largest: int = LARGEST, constants: bool = True) -> Any:
+    """Return the value that ``text`` (UTF-8) describes; raises ``ForeignJsonError`` for everything else.
+
+    The limits: ``largest`` bytes, 200 levels (which the parser sets), numbers of 300 digits. Without ``constants``,
+    ``NaN`` and ``Infinity``, which JSON lacks, are refused. A lone surrogate is refused; of equal keys the last counts.
+    """
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    content = content.removeprefix(BYTE_ORDER_MARK)
+    if len(content) > largest:
+        raise ForeignJsonError(f"has {len(content)} bytes, more than {largest}")
+    if LONG_NUMBER.search(content) and LONG_NUMBER.search(STRING.sub(b"", content)):
+        raise ForeignJsonError(f"has a number of more than {MOST_DIGITS} digits")
+    try:
+        return from_json(content, allow_inf_nan=constants)
+    except ValueError as error:
+        raise ForeignJsonError(f"is not JSON that is read here: {error}") from error
