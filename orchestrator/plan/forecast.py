@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.rates import alike, measured
+from orchestrator.plan.rates import Likeness, measured
 from orchestrator.plan.totals import Further, Totals, further, left, steps_left, totals
 from orchestrator.plan.trial import PlannedTrial
 
@@ -54,15 +54,18 @@ def forecast(plan: Plan, rates: Mapping[str, Sequence[float]]) -> dict[str, Fore
     ``rates`` are those of the store (``known_rates``). A trial's own first epochs count most, then trials alike, then
     ``scaling.seconds_per_step``.
     """
-    found = {trial.id: _forecast(plan, trial, rates) for trial in plan.trials}
+    likeness = Likeness(plan)
+    found = {trial.id: _forecast(plan, trial, rates, likeness) for trial in plan.trials}
     return {trial: one for trial, one in found.items() if one is not None}
 
 
-def _forecast(plan: Plan, trial: PlannedTrial, rates: Mapping[str, Sequence[float]]) -> Forecast | None:
+def _forecast(
+    plan: Plan, trial: PlannedTrial, rates: Mapping[str, Sequence[float]], likeness: Likeness
+) -> Forecast | None:
     steps = trial.estimate.steps
     if not steps:
         return None
-    own, others = measured(trial), rates.get(alike(plan, trial), ())
+    own, others = measured(trial), rates.get(likeness.of(trial), ())
     if own is not None:
         return _of(plan, steps, (own,), (own / 1.1, own * 1.1), "measured on this trial")
     if others:
@@ -103,7 +106,8 @@ def remainder(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Seq
 
 
 def _longest(plan: Plan, one: Further, rates: Mapping[str, Sequence[float]]) -> Forecast | None:
-    found = [expected for probe in one.probes if (expected := _forecast(plan, probe, rates)) is not None]
+    likeness = Likeness(plan)
+    found = [expected for probe in one.probes if (expected := _forecast(plan, probe, rates, likeness)) is not None]
     return max(found, key=lambda expected: expected.hours, default=None)
 
 

@@ -22,7 +22,7 @@ from orchestrator.plan.weights import (
     zoo_digest,
 )
 from orchestrator.study.expand import SearchPoint, expand, point_of
-from orchestrator.study.fingerprint import fingerprint, trial_fingerprint
+from orchestrator.study.fingerprint import PartTexts, fingerprint, trial_fingerprint
 from orchestrator.study.schema import (
     CheckpointTeacher,
     RandomTeacher,
@@ -54,6 +54,7 @@ class Planner:
     ) -> None:
         self._study, self._store, self._digest = study, store, digest
         self._teacher, self._teacher_digest, self._files = teacher, teacher_digest, files
+        self._texts = PartTexts()
         self.inputs = annotations
         self.costs = Costs(store, study.dataset)
 
@@ -109,7 +110,7 @@ class Planner:
             segment=segment,
         )
         teacher_digest = None if alone else self._teacher_digest
-        identity = _identity(spec, self._digest, self._files, teacher_digest=teacher_digest)
+        identity = _identity(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
         files = self._files.present(None if alone else _users_file(self._study.teacher), start_file(spec.student))
         return _planned("student", spec, dict(point.params), self._store, identity, files)
 
@@ -171,12 +172,14 @@ def _identity(
     spec: TrialSpec,
     digest: str,
     files: CheckpointDigests,
+    texts: PartTexts | None = None,
     *,
     init_digest: str | None = None,
     teacher_digest: str | None = None,
 ) -> str:
     return trial_fingerprint(
         spec,
+        texts=texts,
         dataset_digest=digest,
         init_digest=init_digest,
         teacher_digest=teacher_digest,

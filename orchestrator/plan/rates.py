@@ -1,20 +1,36 @@
 """Remember how fast trials of a store were, for estimates of others that are alike."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import fingerprint
+from trainers.schema import TrialSpec
 from trainers.schema.record import read_history, read_status
 
 
-def alike(plan: Plan, trial: PlannedTrial) -> str:
-    """Return the key that trials of about the same speed share: images, detectors, batch and placement.
+class Likeness:
+    """Name the trials of a plan that have about the same speed: those of equal images, detectors, batch and placement.
 
-    Loss weights, learning rates, lengths and seeds do not count.
+    Loss weights, learning rates, lengths and seeds do not count. What thousands of trials share is looked at once.
     """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._found: dict[tuple[Hashable, ...], tuple[TrialSpec, str]] = {}
+
+    def of(self, trial: PlannedTrial) -> str:
+        """Return the key that a trial shares with those that are alike."""
+        spec, schedule = trial.spec, trial.spec.schedule
+        parts = (id(spec.dataset), id(spec.student), id(spec.teacher), spec.method.kind, id(schedule), trial.role)
+        if parts not in self._found:
+            self._found[parts] = spec, _alike(self._plan, trial)  # the spec is held, so that its parts stay these
+        return self._found[parts][1]
+
+
+def _alike(plan: Plan, trial: PlannedTrial) -> str:
     spec = trial.spec
     sizes = {"kind", "image_size", "augmentation", "multi_scale", "batch_scales"}
     content = {
@@ -49,12 +65,13 @@ def _steps_before(trial: PlannedTrial) -> int:
 def remember(plan: Plan, path: Path) -> None:
     """Add the rates of the plan's finished trials that the file does not have."""
     file = SearchLog(path)
+    likeness = Likeness(plan)
     known = {entry.get("trial") for entry in file.read()}
     for trial in plan.trials:
         if trial.id not in known and read_status(trial.directory) == "finished":
             rate = measured(trial)
             if rate is not None:
-                file.append(trial=trial.id, alike=alike(plan, trial), seconds_per_step=rate)
+                file.append(trial=trial.id, alike=likeness.of(trial), seconds_per_step=rate)
 
 
 def known_rates(path: Path) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ from statistics import median
 from orchestrator.plan.budget import HOUR_S, Budget
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.rates import alike, measured
+from orchestrator.plan.rates import Likeness, measured
 from orchestrator.plan.totals import further, steps_left, to_train
 from orchestrator.plan.trial import PlannedTrial
 from trainers.schema.status import is_over
@@ -19,7 +19,7 @@ class TimeLeft:
 
     def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]]) -> None:
         self._plan, self._rates = plan, rates
-        self._keys: dict[str, str] = {}
+        self._likeness = Likeness(plan)
         self._own: dict[str, float | None] = {}  # by trial, of those that have ended: they are read once
         later = further(plan)
         self._probes = tuple(probe for one in later for probe in one.probes)
@@ -66,7 +66,7 @@ class TimeLeft:
         found = {key: list(rates) for key, rates in self._rates.items()}
         for trial in self._plan.trials:
             if (rate := own[trial.id]) is not None:
-                found.setdefault(self._key(trial), []).append(rate)
+                found.setdefault(self._likeness.of(trial), []).append(rate)
         return found
 
     def _seconds(
@@ -74,7 +74,7 @@ class TimeLeft:
     ) -> float | None:
         if not steps:
             return None if steps is None else 0.0
-        rate = own or _median(rates.get(self._key(trial), ())) or self._plan.study.scaling.seconds_per_step
+        rate = own or _median(rates.get(self._likeness.of(trial), ())) or self._plan.study.scaling.seconds_per_step
         return None if rate is None else steps * rate
 
     def _by_the_clock(self, students: Sequence[float]) -> float:
@@ -86,11 +86,6 @@ class TimeLeft:
             return 0.0
         groups = min(self._plan.resources.concurrent, math.ceil(len(students) / self._cohort))
         return max(sum(students) / max(1, groups), *students)
-
-    def _key(self, trial: PlannedTrial) -> str:
-        if trial.id not in self._keys:
-            self._keys[trial.id] = alike(self._plan, trial)
-        return self._keys[trial.id]
 
 
 def _median(rates: Iterable[float]) -> float | None:

@@ -37,10 +37,15 @@ def expand(study: StudySpec) -> tuple[SearchPoint, ...]:
     Raises ``pydantic.ValidationError`` when a searched value does not fit, which ``load_study`` reports beforehand.
     """
     make = _PointFactory(study)
-    searched = [make.point(params, seed) for params in points(study.search) for seed in study.search.seeds]
-    distils = any(point.method.kind != "none" for point in searched) or (is_open(study.search) and _may_distil(study))
+    searched = [point for params in points(study.search) for point in make.points(params)]
+    distils = any(point.method.kind != "none" for _, point in searched) or (
+        is_open(study.search) and _may_distil(study)
+    )
     baselines = _baselines(study, make) if study.search.baseline and distils else ()
-    return tuple(_distinct([*baselines, *searched]))
+    distinct: dict[_Identity, SearchPoint] = {}
+    for identity, point in itertools.chain(baselines, searched):
+        distinct.setdefault(identity, point)
+    return tuple(distinct.values())
 
 
 def point_of(study: StudySpec, params: dict[str, JsonValue], seed: int) -> SearchPoint:
@@ -48,17 +53,25 @@ def point_of(study: StudySpec, params: dict[str, JsonValue], seed: int) -> Searc
 
     Raises ``pydantic.ValidationError`` when the values do not fit together.
     """
-    return _PointFactory(study).point(params, seed)
+    ((_, point),) = _PointFactory(study).points(params, seeds=(seed,))
+    return point
 
 
 def students_of(study: StudySpec) -> tuple[Detector, ...]:
-    """Return all students that the study may train, also those that an open search has not come to."""
-    if not is_open(study.search):
-        return tuple(point.student for point in expand(study))
-    searched = belonging_to("student", {key: list(values_of(domain)) for key, domain in study.search.space.items()})
-    combinations = itertools.product(*(cast(list[JsonValue], values) for values in searched.values()))
+    """Return each student that the study may train once, also those that an open search has not come to."""
     make = _PointFactory(study)
-    return tuple(make.point(dict(zip(searched, values, strict=True)), 0).student for values in combinations)
+    found = (make.section("student", belonging_to("student", params)) for params in _all_points(study))
+    return tuple({section.identity: cast(Detector, section.value) for section in found}.values())
+
+
+def _all_points(study: StudySpec) -> Iterator[dict[str, JsonValue]]:
+    """Yield the points of a search; of an open one all combinations of the ends of its student's ranges."""
+    if not is_open(study.search):
+        yield from points(study.search)
+        return
+    searched = belonging_to("student", {key: list(values_of(domain)) for key, domain in study.search.space.items()})
+    for values in itertools.product(*(cast(list[JsonValue], values) for values in searched.values())):
+        yield dict(zip(searched, values, strict=True))
 
 
 def _may_distil(study: StudySpec) -> bool:
@@ -66,29 +79,28 @@ def _may_distil(study: StudySpec) -> bool:
     return study.method.kind != "none" or any(section_of(key) == "method" for key in study.search.space)
 
 
-def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[SearchPoint]:
+def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[tuple["_Identity", SearchPoint]]:
     """Yield method ``none`` at each student and schedule of a grid; any other search has one, the study's own."""
     places = iter([{}]) if study.search.algorithm.draws else points(study.search)
     for params in places:
         elsewhere = {key: value for key, value in params.items() if section_of(key) != "method"}
-        for seed in study.search.seeds:
-            yield make.point(elsewhere, seed, is_baseline=True)
+        yield from make.points(elsewhere, is_baseline=True)
 
 
-def _distinct(candidates: Iterable[SearchPoint]) -> Iterator[SearchPoint]:
-    seen: set[str] = set()
-    for point in candidates:
-        identity = canonical_json(
-            {
-                "method": canonical_method(point.method),
-                "student": point.student.model_dump(mode="json"),
-                "schedule": point.schedule.model_dump(mode="json"),
-                "seed": point.seed,
-            }
-        )
-        if identity not in seen:
-            seen.add(identity)
-            yield point
+_Identity = tuple[str, str, str, int]  # of method, student and schedule, and the seed
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Hold a section with searched values in it, and one text for all equal ones."""
+
+    value: Searched
+    identity: str
+
+
+def _section(value: Searched) -> _Section:
+    plain = value.model_dump(mode="json") if isinstance(value, Detector | Schedule) else canonical_method(value)
+    return _Section(value, canonical_json(plain))
 
 
 class _PointFactory:
@@ -96,23 +108,30 @@ class _PointFactory:
 
     def __init__(self, study: StudySpec) -> None:
         self.study = study
-        self.sections: dict[tuple[SectionName, str], Searched] = {}
+        self.alone = _section(NoDistillation(kind="none"))
+        self.sections: dict[tuple[SectionName, str], _Section] = {}
 
-    def point(self, params: dict[str, JsonValue], seed: int, *, is_baseline: bool = False) -> SearchPoint:
-        """Return one trial; a baseline's method is always ``none``."""
-        method = NoDistillation(kind="none") if is_baseline else cast(MethodSpec, self._section("method", params))
-        return SearchPoint(
-            params=params,
-            seed=seed,
-            method=method,
-            student=cast(Detector, self._section("student", params)),
-            schedule=cast(Schedule, self._section("schedule", params)),
-            is_baseline=is_baseline,
-        )
+    def points(
+        self, params: dict[str, JsonValue], *, seeds: Iterable[int] | None = None, is_baseline: bool = False
+    ) -> Iterator[tuple[_Identity, SearchPoint]]:
+        """Yield the trials of some values, one a seed, with what tells them from others; a baseline's method is ``none``."""
+        method = self.alone if is_baseline else self.section("method", belonging_to("method", params))
+        student = self.section("student", belonging_to("student", params))
+        schedule = self.section("schedule", belonging_to("schedule", params))
+        for seed in self.study.search.seeds if seeds is None else seeds:
+            point = SearchPoint(
+                params=params,
+                seed=seed,
+                method=cast(MethodSpec, method.value),
+                student=cast(Detector, student.value),
+                schedule=cast(Schedule, schedule.value),
+                is_baseline=is_baseline,
+            )
+            yield (method.identity, student.identity, schedule.identity, seed), point
 
-    def _section(self, name: SectionName, params: dict[str, JsonValue]) -> Searched:
-        own = belonging_to(name, params)
+    def section(self, name: SectionName, own: dict[str, JsonValue]) -> _Section:
+        """Return a section with its searched values."""
         key = (name, canonical_json(own))
         if key not in self.sections:
-            self.sections[key] = validated(name, raw_section(self.study, name, own))
+            self.sections[key] = _section(validated(name, raw_section(self.study, name, own)))
         return self.sections[key]

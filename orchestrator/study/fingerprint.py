@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from pydantic import JsonValue
@@ -29,9 +30,27 @@ def fingerprint(payload: object) -> str:
     return hashlib.sha256(canonical_json(payload).encode()).hexdigest()
 
 
+class PartTexts:
+    """Keep the canonical text of each part of a trial, which thousands of trials of a study share.
+
+    A part is known by being the same object; it is held, so that no other one takes its place in memory.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Hashable, ...], tuple[tuple[object, ...], str]] = {}
+
+    def of(self, make: Callable[[], object], *parts: object, given: tuple[Hashable, ...]) -> str:
+        """Return the text of what ``make`` makes of ``parts`` and of the plain values ``given``."""
+        key = (*map(id, parts), *given)
+        if key not in self._found:
+            self._found[key] = parts, canonical_json(make())
+        return self._found[key][1]
+
+
 def trial_fingerprint(
     trial: TrialSpec,
     *,
+    texts: PartTexts | None = None,
     dataset_digest: str,
     init_digest: str | None = None,
     teacher_digest: str | None = None,
@@ -45,24 +64,46 @@ def trial_fingerprint(
     checkpoints, of detector configs (a config that mmdet ships may go by its name instead). ``start_digest`` is that of
     the detector that the student starts from; a teacher goes by its trained weights, wherever it started. It leaves out settings that
     cannot change the result: the location of files, the evaluator, the required share of a checkpoint, the teacher of
-    method ``none``.
+    method ``none``. ``texts`` are those of trials of the same study: what they have in common is written once.
     """
     distils = trial.method.kind != "none"
-    part = {} if trial.segment is None else {"segment": _segment(trial.segment)}  # whole trainings keep their names
-    return fingerprint(
+    student, teacher, method, schedule = trial.student, trial.teacher if distils else None, trial.method, trial.schedule
+    of = (texts or PartTexts()).of
+    part = {} if trial.segment is None else {"segment": canonical_json(_segment(trial.segment))}
+    configs = (student_config_digest, teacher_config_digest)
+    return _sha256(
         {
-            "format": FORMAT,
-            "dataset": _dataset(trial.dataset, dataset_digest),
-            "student": _student(trial, student_config_digest, start_digest),
-            "init": _required(init_digest, "init") if trial.init else None,
-            "teacher": _teacher(trial.teacher, teacher_digest, teacher_config_digest) if distils else None,
-            "method": canonical_method(trial.method)
-            | _inheritance(trial, student_config_digest, teacher_config_digest),
-            "schedule": trial.schedule.identity(distils=distils),
-            "seed": trial.seed,
+            "format": canonical_json(FORMAT),
+            "dataset": of(lambda: _dataset(trial.dataset, dataset_digest), trial.dataset, given=(dataset_digest,)),
+            "student": of(
+                lambda: _student(trial, student_config_digest, start_digest),
+                student,
+                given=(student_config_digest, start_digest),
+            ),
+            "init": canonical_json(_required(init_digest, "init") if trial.init else None),
+            "teacher": of(
+                lambda: _teacher(teacher, teacher_digest, teacher_config_digest),
+                teacher,
+                given=(teacher_digest, teacher_config_digest),
+            ),
+            "method": of(
+                lambda: canonical_method(method) | _inheritance(trial, *configs),
+                method,
+                student,
+                trial.teacher,
+                given=configs,
+            ),
+            "schedule": of(lambda: schedule.identity(distils=distils), schedule, given=(distils,)),
+            "seed": canonical_json(trial.seed),
         }
-        | part
+        | part  # whole trainings keep the names that they had before there were segments
     )
+
+
+def _sha256(texts: dict[str, str]) -> str:
+    """Return the fingerprint of a mapping whose values are canonical texts already."""
+    content = ",".join(f"{json.dumps(key)}:{texts[key]}" for key in sorted(texts))
+    return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()
 
 
 def canonical_method(method: MethodSpec) -> dict[str, Any]:
