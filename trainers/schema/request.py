@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from trainers.schema.atomic import write_text
-from trainers.schema.record import OUTCOME, Outcome, read_outcome, write_outcome
+from trainers.schema.record import OUTCOME, Outcome, read_outcome, text_in, write_outcome
 from trainers.schema.status import is_over
 
 REQUEST = "request"  # the file; a later request takes its place
@@ -32,7 +32,7 @@ def write_request(directory: str | Path, request: Request) -> None:
 def read_request(directory: str | Path) -> Request | None:
     """Return what was asked for and is not done yet, ``None`` where that is nothing or nothing that is known."""
     try:
-        return Request((Path(directory) / REQUEST).read_text().strip())
+        return Request((text_in(directory, REQUEST) or "").strip())
     except (OSError, ValueError):
         return None
 
