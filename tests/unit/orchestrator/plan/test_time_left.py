@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.rates import alike
+from orchestrator.plan.rates import Likeness
 from orchestrator.plan.time_left import TimeLeft
 from orchestrator.plan.trial import PlannedTrial
 from tests.unit.orchestrator.planning import STUDIES, plan_file, teacher_of
@@ -60,7 +60,7 @@ def test_steps_within_an_epoch_count_and_ended_trials_do_not(tmp_path):
 
 def test_the_stores_rates_tell_before_the_first_epoch(tmp_path):
     plan = planned(tmp_path, *ALONE, cpus=1)
-    rates = {alike(plan, trial): [0.1, 0.2, 0.9] for trial in plan.trials}
+    rates = {Likeness(plan).of(trial): [0.1, 0.2, 0.9] for trial in plan.trials}
     assert TimeLeft(plan, rates).seconds() == pytest.approx((640 + 5 * 480) * 0.2)
 
 
