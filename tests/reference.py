@@ -81,6 +81,7 @@ PLACES: dict[type[Section], str] = {
     schema.LogUniform: "search.space",
     schema.Fifo: "search.scheduler",
     schema.Asha: "search.scheduler",
+    schema.Pasha: "search.scheduler",
     schema.HyperBand: "search.scheduler",
     schema.Population: "search.population",
     schema.StopWhen: "search.stop_when",

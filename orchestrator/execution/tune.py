@@ -22,7 +22,7 @@ from orchestrator.plan.trial import PlannedTrial, Role
 from orchestrator.search.resuming import Restart, ResumingScheduler
 from orchestrator.search.schedule import make_scheduler
 from orchestrator.search.searcher import PlannedSearch
-from orchestrator.study.schema import HyperBand
+from orchestrator.study.schema import Waiting
 from orchestrator.study.space import is_open
 from orchestrator.worker_groups.capacity import RoomWait, waited_for
 from orchestrator.worker_groups.entry_points import LOOP
@@ -87,7 +87,7 @@ def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
     """Return how many hosts a sweep has, and whether trials come to them that are not known or not waited for yet."""
     search, hosts = plan.study.search, max(1, plan.resources.concurrent)
     proposes = role == "student" and is_open(search)
-    pauses = role == "student" and isinstance(search.scheduler, HyperBand)
+    pauses = role == "student" and isinstance(search.scheduler, Waiting)
     proposals = hosts * size * len(search.seeds) if proposes else 0  # students of other seeds are apart
     return Terms(hosts, size, proposals=proposals, open_ended=proposes or pauses, loop=loop)
 
@@ -183,9 +183,9 @@ def has_room(tune_controller: Any, most: int, ending: Any) -> bool:
 def most_at_once(plan: Plan, pool: Pool | None, room: Callable[[], int] | None = None) -> int:
     """Return how many trials Tune may hold now, 0 for any number.
 
-    HyperBand has to know all of them, and pauses those that wait.
+    HyperBand and PASHA have to know all of them, and pause those that wait.
     """
-    if isinstance(plan.study.search.scheduler, HyperBand):
+    if isinstance(plan.study.search.scheduler, Waiting):
         return 0
     if pool is not None:
         return pool.places

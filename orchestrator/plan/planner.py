@@ -112,7 +112,8 @@ class Planner:
         teacher_digest = None if alone else self._teacher_digest
         identity = _identity(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
         files = self._files.present(None if alone else _users_file(self._study.teacher), start_file(spec.student))
-        return _planned("student", spec, dict(point.params), self._store, identity, files)
+        trial = _planned("student", spec, dict(point.params), self._store, identity, files)
+        return replace(trial, is_baseline=point.is_baseline)
 
 
 def plan_teacher(

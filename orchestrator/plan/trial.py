@@ -23,7 +23,8 @@ TrialStatus = Literal[Status, "paused"]
 class PlannedTrial:
     """Hold one trial of a plan. ``params`` are the searched keys and their values; ``directory`` is its own.
 
-    ``inputs`` are the files of its detectors that its id stands for, by their SHA-256.
+    ``inputs`` are the files of its detectors that its id stands for, by their SHA-256. ``is_baseline`` marks the trials
+    that ``search.baseline`` adds.
     """
 
     id: str
@@ -34,6 +35,7 @@ class PlannedTrial:
     status: TrialStatus
     estimate: Estimate
     inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    is_baseline: bool = field(default=False, compare=False, repr=False)
 
     @property
     def name(self) -> str:

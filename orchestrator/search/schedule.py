@@ -1,6 +1,6 @@
 """Make the scheduler that a study asks for, with everything that it decided before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
@@ -8,8 +8,10 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import TIME, RememberingScheduler
-from orchestrator.study.schema import Asha, HyperBand
+from orchestrator.search.selective import SelectiveScheduler
+from orchestrator.study.schema import Asha, Fifo, HyperBand, Pasha
 from trainers.schema.record import SELECTION_METRIC, read_history, read_status
 from trainers.schema.status import is_over
 
@@ -23,26 +25,38 @@ def make_scheduler(
     ``resumed`` receives the ids of paused trials that continue.
     """
     rule = plan.study.search.scheduler
-    if not isinstance(rule, Asha | HyperBand) or any(trial.role == "teacher" for trial in trials):
+    if isinstance(rule, Fifo) or any(trial.role == "teacher" for trial in trials):
         return FIFOScheduler()  # type: ignore[no-untyped-call]
-    lengths = [trial.spec.schedule.length for trial in trials]  # in steps, if those are counted: never too short
-    longest = max([*lengths, plan.study.schedule.length, 1])
-    scheduler = RememberingScheduler(_inner(rule, longest), SearchLog(plan.search_log), SELECTION_METRIC, resumed)
-    scheduler.absorb(_ended(plan, scheduler, all_of_them=isinstance(rule, Asha)))
-    return scheduler
+    students = {trial.id: trial for trial in (*plan.students, *plan.suggested, *trials)}
+    judges = judging(plan)
+    # In steps, if those are counted: never too short. Of all students: rungs must be the same in every run.
+    longest = max([plan.study.schedule.length, 1, *(trial.spec.schedule.length for trial in students.values())])
+    inner = _inner(rule, longest, [trial.id for trial in plan.students if judges(trial.id)])
+    scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), SELECTION_METRIC, resumed)
+    over = [trial for trial in students.values() if judges(trial.id) and is_over(read_status(trial.directory))]
+    scheduler.absorb(_histories(over, scheduler, all_of_them=not isinstance(rule, HyperBand)))
+    return SelectiveScheduler(scheduler, judges)
 
 
-def _inner(rule: Asha | HyperBand, longest: int) -> Any:
+def judging(plan: Plan) -> Callable[[str], bool]:
+    """Return whether the scheduler judges a trial; PASHA trains the baseline to its end, which every gain needs."""
+    if not isinstance(plan.study.search.scheduler, Pasha):
+        return lambda trial_id: True
+    baselines = {trial.id for trial in plan.students if trial.is_baseline}
+    return lambda trial_id: trial_id not in baselines
+
+
+def _inner(rule: Asha | Pasha | HyperBand, longest: int, students: Iterable[str]) -> Any:
     told: dict[str, Any] = {"time_attr": TIME, "metric": SELECTION_METRIC, "mode": "max"}
     if isinstance(rule, HyperBand):
         return HyperBandScheduler(max_t=longest, reduction_factor=rule.reduction_factor, **told)
+    if isinstance(rule, Pasha):
+        return PashaScheduler(rule, longest, students, time=TIME, metric=SELECTION_METRIC)
     grace = rule.grace_epochs
     return ASHAScheduler(grace_period=grace, reduction_factor=rule.reduction_factor, max_t=max(longest, grace), **told)
 
 
-def _ended(plan: Plan, scheduler: RememberingScheduler, *, all_of_them: bool) -> dict[str, Any]:
+def _histories(over: Iterable[PlannedTrial], scheduler: RememberingScheduler, *, all_of_them: bool) -> dict[str, Any]:
     """Return the histories of students that are over; HyperBand's brackets are for those that it has seen begin."""
-    students = (*plan.students, *plan.suggested)
-    over = [trial for trial in students if is_over(read_status(trial.directory))]
     found = {trial.id: read_history(trial.directory) for trial in over if all_of_them or scheduler.has_trial(trial.id)}
     return {trial: history for trial, history in found.items() if history}

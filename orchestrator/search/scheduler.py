@@ -8,6 +8,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.compat.ray_tune import unpauses
 from orchestrator.plan.journal import SearchEvent, SearchLog
+from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.trial_state import TrialState
 from trainers.schema.record import Record, read_outcome
 
@@ -126,7 +127,8 @@ class RememberingScheduler(TrialScheduler):
         paused = [t for t in trials if t.status == "PAUSED" and self._resumes(self._states[self._name(t)])]
         for trial in paused:
             self._call(trial)
-        return next(iter(paused), None) or next((t for t in trials if t.status == "PENDING"), None)
+        first = max(paused, key=lambda t: self._urgency(self._states[self._name(t)]), default=None)
+        return first or next((t for t in trials if t.status == "PENDING"), None)
 
     def _call(self, trial: Any) -> None:
         state = self._states[self._name(trial)]
@@ -222,7 +224,13 @@ class RememberingScheduler(TrialScheduler):
 
     def _resumes(self, state: TrialState) -> bool:
         """Return whether the scheduler lets a paused trial go on."""
+        if isinstance(self._scheduler, PashaScheduler):
+            return self._scheduler.urgency(state) is not None
         return unpauses(self._scheduler, state)
+
+    def _urgency(self, state: TrialState) -> tuple[int, float]:
+        """Return who of the paused trials goes on first, the highest; of equals the first one."""
+        return (isinstance(self._scheduler, PashaScheduler) and self._scheduler.urgency(state)) or (0, 0.0)
 
     def _name(self, trial: Any) -> str:
         """Return the name of the state that a trial of Tune's is."""

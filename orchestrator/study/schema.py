@@ -132,11 +132,26 @@ class Asha(Section):
     reduction_factor: int = Field(3, ge=2)
 
 
+class Pasha(Section):
+    """Stop weak trials early as ASHA does, and train the others only as long as their order is in doubt (PASHA).
+
+    ``percentile`` is that of the distances between curves that cross twice, from which on a difference is one.
+    """
+
+    kind: Literal["pasha"]
+    grace_epochs: int = Field(1, ge=1)
+    reduction_factor: int = Field(3, ge=2)
+    percentile: float = Field(90.0, ge=0.0, le=100.0)
+
+
 class HyperBand(Section):
     """Compare trials in brackets (HyperBand): those that wait for the others of their bracket are paused, the best go on."""
 
     kind: Literal["hyperband"]
     reduction_factor: int = Field(3, ge=2)
+
+
+Waiting = Pasha | HyperBand  # schedulers that pause trials, and so have to know all of them beforehand
 
 
 class StopWhen(Section):
@@ -215,7 +230,7 @@ class Search(Section):
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     baseline: bool = True
-    scheduler: Annotated[Fifo | Asha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
+    scheduler: Annotated[Fifo | Asha | Pasha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("ap",)
     constraints: Constraints = Constraints()
     population: Population = Population()

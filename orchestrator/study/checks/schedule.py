@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Asha, TrainedTeacher
+from orchestrator.study.schema import Asha, Pasha, TrainedTeacher
 from trainers.schema.schedule import CosinePolicy, FlatCosinePolicy, Schedule, StepPolicy
 
 ValueOrigin = Callable[..., KeyPath]  # where a schedule got the value of a field
@@ -21,9 +21,9 @@ def check_batches(context: Context) -> Iterator[Problem]:
 
 
 def check_early_stopping(context: Context) -> Iterator[Problem]:
-    """Yield ASHA settings under which no trial is ever stopped, or later than one would think."""
+    """Yield settings of ASHA and PASHA under which no trial is ever stopped, or later than one would think."""
     scheduler = context.study.search.scheduler
-    if not isinstance(scheduler, Asha):
+    if not isinstance(scheduler, Asha | Pasha):
         return
     grace = scheduler.grace_epochs
     for variant in context.schedules:
@@ -31,7 +31,7 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
         if epochs is not None and grace > epochs:
             message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
             yield Problem(("search", "scheduler", "grace_epochs"), message, rests_on=(("schedule", "epochs"),))
-        if interval != 1:
+        if interval != 1 and isinstance(scheduler, Asha):
             message = f"asha decides on evaluations, and there is one every {interval} epochs only"
             yield Problem(variant.origin("val_interval"), message, "warning")
 

@@ -9,7 +9,7 @@ from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec
+from orchestrator.study.schema import Domain, Fifo, Population, Search, StudySpec, Waiting
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
 from orchestrator.study.wording import alternatives, did_you_mean, inline
@@ -87,26 +87,26 @@ def check_open_search(context: Context) -> Iterator[Problem]:
         yield Problem(("search", "warm_start"), "gives AP alone: it does not go with other objectives")
     if len(set(search.objectives)) < len(search.objectives):
         yield Problem(("search", "objectives"), "an objective is given twice")
-    if isinstance(search.scheduler, HyperBand):
+    if isinstance(search.scheduler, Waiting):
         yield from _check_brackets(context)
 
 
 def _check_brackets(context: Context) -> Iterator[Problem]:
-    """Yield settings that conflict with HyperBand, which must know all trials and see each epoch."""
-    search, path = context.study.search, ("search", "scheduler")
+    """Yield settings that conflict with HyperBand and PASHA, which must know all trials and see each epoch."""
+    search, path, kind = context.study.search, ("search", "scheduler"), context.study.search.scheduler.kind
     if is_open(search):
-        yield Problem(path, f"hyperband has to know all trials beforehand: use asha with {search.algorithm.kind}")
+        yield Problem(path, f"{kind} has to know all trials beforehand: use asha with {search.algorithm.kind}")
     if context.study.scaling.max_concurrent != "auto":
-        message = "hyperband pauses trials, which max_concurrent would count: leave it at auto, give cpus_per_worker"
+        message = f"{kind} pauses trials, which max_concurrent would count: leave it at auto, give cpus_per_worker"
         yield Problem(("scaling", "max_concurrent"), message)
     for variant in context.schedules:
         if variant.section.val_interval != 1:
             message = (
-                f"hyperband decides after each epoch, and there is an evaluation every {variant.section.val_interval}"
+                f"{kind} decides after each epoch, and there is an evaluation every {variant.section.val_interval}"
             )
             yield Problem(variant.origin("val_interval"), message)
         if variant.section.epochs is None:
-            yield Problem(variant.origin("epochs"), "hyperband counts epochs, and this schedule has none")
+            yield Problem(variant.origin("epochs"), f"{kind} counts epochs, and this schedule has none")
 
 
 def check_population(context: Context) -> Iterator[Problem]:

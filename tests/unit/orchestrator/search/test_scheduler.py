@@ -10,7 +10,9 @@ import pytest
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog
+from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import RememberingScheduler
+from orchestrator.study.schema import Pasha
 from tests.unit.orchestrator.search.simulated import METRIC, Killed, Simulation
 from trainers.schema.record import Record
 
@@ -28,6 +30,11 @@ def asha() -> Any:
 
 def hyperband() -> Any:
     return HyperBandScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=9, reduction_factor=3)
+
+
+def pasha() -> Any:
+    rule = Pasha(kind="pasha", reduction_factor=2)
+    return PashaScheduler(rule, 9, [f"t{number}" for number in range(7)], time="epoch", metric=METRIC)
 
 
 def curves(trials: int, epochs: int, seed: int) -> Scores:
@@ -49,7 +56,7 @@ def undisturbed(make: Any, scores: Scores, folder: Path, slots: int) -> dict[str
     return found.stopped
 
 
-@pytest.mark.parametrize(("make", "slots"), [(asha, 1), (hyperband, 1), (hyperband, 3)])
+@pytest.mark.parametrize(("make", "slots"), [(asha, 1), (pasha, 1), (pasha, 3), (hyperband, 1), (hyperband, 3)])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_kill_after_any_result_changes_no_decision(make: Any, slots: int, seed: int, tmp_path: Path) -> None:
     scores = curves(7, 9, seed)
@@ -66,8 +73,8 @@ def test_a_kill_after_any_result_changes_no_decision(make: Any, slots: int, seed
 
 
 def test_many_kills_in_a_row_change_no_decision(tmp_path: Path) -> None:
-    for make in (asha, hyperband):
-        scores = curves(6, 9, 3)
+    for make in (asha, pasha, hyperband):
+        scores = curves(7, 9, 3)
         expected = undisturbed(make, scores, tmp_path / make.__name__, 1)
         folder, on_disk = tmp_path / make.__name__ / "killed", dict[str, int]()
         for _ in range(sum(expected.values()) // 2):

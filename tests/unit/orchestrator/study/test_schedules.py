@@ -149,7 +149,7 @@ def test_asha_never_ends_a_schedule_of_steps_before_its_end(tmp_path: Path) -> N
     plan = plan_text(tmp_path, text)
     trial = student(plan)
     assert trial.estimate.epochs == 600
-    assert make_scheduler(plan, plan.students)._scheduler._max_t >= 600
+    assert make_scheduler(plan, plan.students)._scheduler._scheduler._max_t >= 600
 
 
 # ----------------------------------------------------------------------------------------------------------- fragments

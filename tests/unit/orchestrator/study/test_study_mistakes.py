@@ -519,6 +519,22 @@ MISTAKES = [
         "search.scheduler.grace_epochs",
         "more than a trial has (12)",
     ),
+    Mistake(
+        "late PASHA",
+        "seeds: [0, 1]",
+        "scheduler: {kind: pasha, grace_epochs: 13}",
+        21,
+        "search.scheduler.grace_epochs",
+        "more than a trial has (12)",
+    ),
+    Mistake(
+        "PASHA of unknown points",
+        "space:\n    method.alpha2: [2.0, 4.0]",
+        "algorithm: optuna\n  samples: 3\n  scheduler: {kind: pasha}\n  space:\n    method.alpha2: [2.0, 4.0]",
+        21,
+        "search.scheduler",
+        "pasha has to know all trials beforehand: use asha with optuna",
+    ),
     # surroundings
     Mistake(
         "unknown tracking", "tags: {team: vision}", "uri: sqlitee:///a.db", 25, "tracking.uri", "(did you mean sqlite?)"
