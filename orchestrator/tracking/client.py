@@ -10,6 +10,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.artifact_locations import bring_home
 from orchestrator.tracking.faults import TrackingRefused, plainly
+from orchestrator.tracking.new_database import first_client
 from orchestrator.tracking.probe import require_answer
 
 
@@ -39,7 +40,7 @@ def client_at(uri: str, *, reading: bool) -> MlflowClient:
         logging.getLogger(library).setLevel(logging.ERROR)  # what fails is said by whoever asked, once
     with plainly():
         try:
-            client = MlflowClient(tracking_uri=uri)
+            client = MlflowClient(tracking_uri=uri) if reading else first_client(uri)
             client.search_experiments(max_results=1)
         except ValueError as error:  # of a variable, such as MLFLOW_HTTP_REQUEST_TIMEOUT=soon
             raise TrackingRefused(f"MLflow's client cannot be set up: {first_line(error)}") from error

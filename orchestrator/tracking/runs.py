@@ -22,18 +22,25 @@ def find_or_create(
     """Return the one run of a study or trial in an experiment.
 
     A request to create it may have been carried out although its reply was lost: a retry therefore searches first. If
-    that request is still on its way then, a second run appears later; it stays empty and is deleted when it is seen.
+    that request is still on its way then, or another process creates the run too, there is a second one; it stays empty
+    and is deleted when it is seen.
     """
     key = FINGERPRINT if kind == "study" else TRIAL  # trials carry their study's fingerprint too
     wanted = f"tags.`{key}` = '{identity}' and tags.`{KIND}` = '{kind}'"
-    found = sorted(client.search_runs([experiment], wanted, max_results=100), key=_precedence)
+    found = _found(client, experiment, wanted)
     for other in found[1:]:
         if is_empty(other):
             client.delete_run(other.info.run_id)
     if found:
         return found[0]
     clean = {tag: redacted(value) for tag, value in tags.items()} | {key: identity, KIND: kind}
-    return client.create_run(experiment, run_name=name, tags=clean)
+    created = client.create_run(experiment, run_name=name, tags=clean)
+    return next(iter(_found(client, experiment, wanted)), created)
+
+
+def _found(client: MlflowClient, experiment: str, wanted: str) -> list[Run]:
+    """Return the runs of one identity; every process that sees the same ones takes the same first one."""
+    return sorted(client.search_runs([experiment], wanted, max_results=100), key=_precedence)
 
 
 def member_tag(fingerprint: str) -> str:

@@ -9,7 +9,13 @@ from mlflow.tracking import MlflowClient
 from mlflow.tracking._tracking_service import client as tracking_client
 from mlflow.tracking._tracking_service import utils
 
-from orchestrator.compat.mlflow_parts import alembic_config, forget_artifact_places, last_points, store_of
+from orchestrator.compat.mlflow_parts import (
+    alembic_config,
+    forget_artifact_places,
+    last_points,
+    statements_of_new_database,
+    store_of,
+)
 from tests.contract.written_against import against, names_in
 
 MLFLOW = against("mlflow", "3.17.2")
@@ -41,3 +47,9 @@ def test_alembic_knows_the_revisions_from_one_head_to_the_first() -> None:
     steps = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())
     assert len(steps) > 10, MLFLOW
     assert steps[-1].down_revision is None, MLFLOW
+
+
+def test_a_new_database_is_made_of_statements_alone() -> None:
+    statements = statements_of_new_database()
+    assert sum(statement.startswith("CREATE TABLE") for statement in statements) > 30, MLFLOW
+    assert not any(statement.startswith(("BEGIN", "COMMIT")) for statement in statements), MLFLOW
