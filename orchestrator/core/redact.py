@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
 
@@ -30,7 +31,16 @@ def redacted(text: str) -> str:
 
     The variables are this process's environment: their values are removed from any text that quotes them.
     """
-    for value in _secret_values():
+    return redaction()(text)
+
+
+def redaction() -> Callable[[str], str]:
+    """Return ``redacted`` with the secrets that the environment has now, for thousands of texts at once."""
+    return functools.partial(_redacted, _secret_values())
+
+
+def _redacted(secrets: Sequence[str], text: str) -> str:
+    for value in secrets:
         text = text.replace(value, HIDDEN)
     text = USER_INFO.sub(f"{HIDDEN}@", text)
     text = SETTING.sub(rf"\g<key>\g<is>{HIDDEN}", text)

@@ -35,6 +35,7 @@ class Costs:
         self._store, self._dataset = store, dataset
         self._keys: dict[Detector, str] = {}
         self._known: dict[Detector, DetectorCost] = {}
+        self._looked_up: set[Detector] = set()  # since something was measured or kept last
         self.problems: dict[Detector, str] = {}  # why a cost, or a part of it, is not known
 
     def of(self, detector: Detector) -> DetectorCost | None:
@@ -43,7 +44,8 @@ class Costs:
         The store's record counts. Its latency is the one that was measured first, on whichever machine.
         """
         known = self._known.get(detector)
-        if known is None or known.latency is None:
+        if (known is None or known.latency is None) and detector not in self._looked_up:
+            self._looked_up.add(detector)
             known = self._read(detector) or known
             if known is not None:
                 self._known[detector] = known
@@ -54,6 +56,7 @@ class Costs:
 
         ``problems`` tells afterwards why some are still not known.
         """
+        self._looked_up.clear()
         lacking = [one for one in dict.fromkeys(detectors) if not self._is_known(one, latency) and self._may_try(one)]
         if not lacking:
             return
@@ -69,6 +72,7 @@ class Costs:
 
     def keep(self, detectors: Iterable[Detector]) -> None:
         """Write the costs that the store lacks into it; raise ``OSError`` when it cannot be written."""
+        self._looked_up.clear()
         for one in dict.fromkeys(detectors):
             path, cost = self._record(one), self.of(one)
             stored = _cost_in(path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from orchestrator.core.by_object import ByObject
 from orchestrator.core.store import Store
 from orchestrator.plan.costs import Costs
 from orchestrator.plan.estimate import estimate
@@ -55,6 +56,7 @@ class Planner:
         self._study, self._store, self._digest = study, store, digest
         self._teacher, self._teacher_digest, self._files = teacher, teacher_digest, files
         self._texts = PartTexts()
+        self.settings = ByObject[dict[str, str]]()  # of sections, as results name them
         self.inputs = annotations
         self.costs = Costs(store, study.dataset)
 

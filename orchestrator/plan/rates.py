@@ -1,13 +1,13 @@
 """Remember how fast trials of a store were, for estimates of others that are alike."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
+from orchestrator.core.by_object import ByObject
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import fingerprint
-from trainers.schema import TrialSpec
 from trainers.schema.record import read_history, read_status
 
 
@@ -18,16 +18,13 @@ class Likeness:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._found: dict[tuple[Hashable, ...], tuple[TrialSpec, str]] = {}
+        self._plan, self._keys = plan, ByObject[str]()
 
     def of(self, trial: PlannedTrial) -> str:
         """Return the key that a trial shares with those that are alike."""
-        spec, schedule = trial.spec, trial.spec.schedule
-        parts = (id(spec.dataset), id(spec.student), id(spec.teacher), spec.method.kind, id(schedule), trial.role)
-        if parts not in self._found:
-            self._found[parts] = spec, _alike(self._plan, trial)  # the spec is held, so that its parts stay these
-        return self._found[parts][1]
+        spec = trial.spec
+        parts = (spec.dataset, spec.student, spec.teacher, spec.schedule)
+        return self._keys.of(lambda: _alike(self._plan, trial), *parts, given=(spec.method.kind, trial.role))
 
 
 def _alike(plan: Plan, trial: PlannedTrial) -> str:

@@ -64,6 +64,8 @@ def measure_test_split(
 
 def rows_of_test_split(results: Sequence[TrialResult]) -> list[TestRow]:
     """Return the measured rows: the student alone, then the chosen one. There are none before they are measured."""
+    if not any(result.test for result in results):
+        return []
     rows: list[TestRow] = []
     for summary in _chosen(results):
         trials = {trial.id: dict(trial.test) for trial in summary.row.counted if trial.test}

@@ -13,6 +13,7 @@ the 95 % that it is taken for. Hence:
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -55,11 +56,16 @@ def ranks(samples: Sequence[Sample]) -> list[int] | None:
     common = pooled(samples)
     if common is None or len(samples) < 2:
         return None
-    return [1 + sum(_beats(other, one, common) for other in samples) for one in samples]
+    by_seeds: dict[int, list[Sample]] = {}
+    for sample in sorted(samples, key=lambda sample: sample.mean):
+        by_seeds.setdefault(sample.n, []).append(sample)
+    return [1 + sum(_better(one, others, common) for others in by_seeds.values()) for one in samples]
 
 
-def _beats(one: Sample, other: Sample, common: Pooled) -> bool:
-    return one.mean - other.mean > common.margin(one, other) + ROUNDING
+def _better(one: Sample, others: Sequence[Sample], common: Pooled) -> int:
+    """Return how many of ``others``, sorted and of equally many seeds, are clearly better than ``one``."""
+    ahead = common.margin(one, others[0]) + ROUNDING
+    return len(others) - bisect_right(others, ahead, key=lambda other: other.mean - one.mean)
 
 
 @cache

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Hashable
 from typing import Any
 
 from pydantic import JsonValue
 
+from orchestrator.core.by_object import ByObject
 from trainers.schema import DatasetSpec, Detector, MethodSpec, Teacher, TrialSpec
 from trainers.schema.method import inherits, terms_of
 from trainers.schema.terms import identity
@@ -30,21 +30,7 @@ def fingerprint(payload: object) -> str:
     return hashlib.sha256(canonical_json(payload).encode()).hexdigest()
 
 
-class PartTexts:
-    """Keep the canonical text of each part of a trial, which thousands of trials of a study share.
-
-    A part is known by being the same object; it is held, so that no other one takes its place in memory.
-    """
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[Hashable, ...], tuple[tuple[object, ...], str]] = {}
-
-    def of(self, make: Callable[[], object], *parts: object, given: tuple[Hashable, ...]) -> str:
-        """Return the text of what ``make`` makes of ``parts`` and of the plain values ``given``."""
-        key = (*map(id, parts), *given)
-        if key not in self._found:
-            self._found[key] = parts, canonical_json(make())
-        return self._found[key][1]
+PartTexts = ByObject[str]  # canonical texts of parts of trials
 
 
 def trial_fingerprint(
@@ -74,26 +60,28 @@ def trial_fingerprint(
     return _sha256(
         {
             "format": canonical_json(FORMAT),
-            "dataset": of(lambda: _dataset(trial.dataset, dataset_digest), trial.dataset, given=(dataset_digest,)),
+            "dataset": of(
+                lambda: canonical_json(_dataset(trial.dataset, dataset_digest)), trial.dataset, given=(dataset_digest,)
+            ),
             "student": of(
-                lambda: _student(trial, student_config_digest, start_digest),
+                lambda: canonical_json(_student(trial, student_config_digest, start_digest)),
                 student,
                 given=(student_config_digest, start_digest),
             ),
             "init": canonical_json(_required(init_digest, "init") if trial.init else None),
             "teacher": of(
-                lambda: _teacher(teacher, teacher_digest, teacher_config_digest),
+                lambda: canonical_json(_teacher(teacher, teacher_digest, teacher_config_digest)),
                 teacher,
                 given=(teacher_digest, teacher_config_digest),
             ),
             "method": of(
-                lambda: canonical_method(method) | _inheritance(trial, *configs),
+                lambda: canonical_json(canonical_method(method) | _inheritance(trial, *configs)),
                 method,
                 student,
                 trial.teacher,
                 given=configs,
             ),
-            "schedule": of(lambda: schedule.identity(distils=distils), schedule, given=(distils,)),
+            "schedule": of(lambda: canonical_json(schedule.identity(distils=distils)), schedule, given=(distils,)),
             "seed": canonical_json(trial.seed),
         }
         | part  # whole trainings keep the names that they had before there were segments

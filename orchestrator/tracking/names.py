@@ -1,11 +1,13 @@
 """Name trials and their settings as people read them in MLflow."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pydantic import BaseModel
 
+from orchestrator.core.by_object import ByObject
 from orchestrator.core.printable import printable
-from orchestrator.core.redact import redacted
+from orchestrator.core.redact import redaction
 from orchestrator.plan.labels import point_text
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import flatten
@@ -13,8 +15,12 @@ from orchestrator.results.settings import flatten
 MOST_NAMED = 3  # trials in a sentence
 
 
-def flat_params(trial: PlannedTrial) -> dict[str, str]:
-    """Return the trial's settings as dotted keys; lists and nothing else stay JSON."""
+def flat_params(trial: PlannedTrial, shared: ByObject[dict[str, str]] | None = None) -> dict[str, str]:
+    """Return the trial's settings as dotted keys; lists and nothing else stay JSON.
+
+    ``shared`` keeps the settings of sections that other trials of the same study share.
+    """
+    of = (shared or ByObject[dict[str, str]]()).of
     spec = trial.spec
     sections: dict[str, BaseModel | None] = {
         "dataset": spec.dataset, "student": spec.student, "method": spec.method, "schedule": spec.schedule,
@@ -23,8 +29,13 @@ def flat_params(trial: PlannedTrial) -> dict[str, str]:
     found = {"seed": str(spec.seed)}
     for name, section in sections.items():
         if section is not None:
-            found |= {key: redacted(text) for key, text in flatten(name, section)}
+            found |= of(partial(_flat, name, section), section, given=(name,))
     return found
+
+
+def _flat(name: str, section: BaseModel) -> dict[str, str]:
+    redacted = redaction()
+    return {key: redacted(text) for key, text in flatten(name, section)}
 
 
 def run_name(trial: PlannedTrial) -> str:

@@ -86,7 +86,7 @@ def _result(
         last={key: value for key, value in metrics.items() if key.startswith(FAMILIES)},
         mlflow_run_id=run_id,
         checkpoint=str(checkpoint) if checkpoint.exists() else None,
-        flat=flat_params(trial),
+        flat=flat_params(trial, plan.planner.settings),
         searches=searched_settings(plan.study.search.space),
         cost=_fuller(plan.planner.costs.of(trial.spec.student), recorded),
     )

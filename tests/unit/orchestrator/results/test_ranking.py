@@ -1,8 +1,10 @@
 """Ranks say what the seeds can say."""
 
+import random
+
 import pytest
 
-from orchestrator.results.ranking import pooled, ranks, student_t
+from orchestrator.results.ranking import ROUNDING, pooled, ranks, student_t
 from orchestrator.results.sample import Sample
 
 
@@ -56,3 +58,18 @@ def test_the_interval_is_that_of_the_pooled_spread() -> None:
 
 def test_zero_is_a_mean_like_any_other() -> None:
     assert ranks([Sample(0.0, 0.0, 2), Sample(-0.1, 0.0, 2)]) == [1, 2]
+
+
+def test_ranks_count_the_rows_that_are_clearly_better_one_by_one() -> None:
+    drawn = random.Random(5)
+    for _ in range(50):
+        means = [drawn.choice([0.3, 0.31, 0.32, drawn.random()]) for _ in range(12)]
+        samples = [Sample(mean, drawn.choice([0.004, 0.02]), drawn.choice([2, 3, 5])) for mean in means]
+        samples.append(Sample(0.4, None, 1))
+        common = pooled(samples)
+        assert common is not None
+        plainly = [
+            1 + sum(other.mean - one.mean > common.margin(one, other) + ROUNDING for other in samples)
+            for one in samples
+        ]
+        assert ranks(samples) == plainly
