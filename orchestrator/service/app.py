@@ -22,6 +22,7 @@ from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.version import own_version
 from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueEvent, QueueFull
+from orchestrator.service.transitions import ENDED
 from orchestrator.service.validation import Sent, SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import ended
@@ -124,7 +125,7 @@ class Service:
     def stop(self, name: str) -> Submission:
         """Ask a study to stop; raise 409 when it has ended."""
         entry = self.found(name)
-        if entry.state in (SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.STOPPED):
+        if entry.state in ENDED:
             raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: nothing to stop")
         if entry.state == SubmissionState.QUEUED:
             self.queue.move(entry, SubmissionState.STOPPED, "stopped while queued")

@@ -1,4 +1,8 @@
-"""Keep the queue in one SQLite file: each change of a state and its reason are one transaction, on disk when it returns."""
+"""Keep the queue in one SQLite file: each change of a state and its reason are one transaction, on disk when it returns.
+
+Job requests, which can have megabytes, are in a table of their own: they are read when a study's turn comes, and deleted
+when it has ended.
+"""
 
 import contextlib
 import json
@@ -10,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.core.errors import OperationError
-from orchestrator.service.transitions import allowed
+from orchestrator.service.tables import create_tables
+from orchestrator.service.transitions import ENDED, allowed
 from orchestrator.submit.identity import Attempt
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
@@ -19,16 +24,7 @@ from orchestrator.submit.submissions import Submission
 from trainers.schema.foreign_json import parse_json
 
 WAIT_S = 10.0  # for another connection's transaction to end
-SCHEMA = """
-create table if not exists studies (
-    key text primary key, study text not null, state text not null, reason text not null,
-    attempt integer not null, losses integer not null, body text not null, place integer not null
-);
-create table if not exists events (
-    number integer primary key autoincrement, key text not null, study text not null,
-    before text, after text not null, reason text not null, time real not null
-);
-"""
+LARGEST_ROW = 1_000_000_000  # bytes, SQLite's own limit: earlier releases accepted requests of 256 MiB
 
 
 class QueueFull(OperationError):
@@ -65,7 +61,6 @@ class QueueEntry:
     reason: str
     attempt: int
     losses: int
-    job_request: JobRequest
 
     @property
     def id(self) -> str:
@@ -84,7 +79,9 @@ class Queue:
     def __init__(self, path: Path, longest: int) -> None:
         self._path, self._longest = path, longest
         with self._transaction() as connection:
-            connection.executescript(SCHEMA)
+            freed = create_tables(connection)
+        if freed:
+            self._give_back_space()
 
     def add(self, job_request: JobRequest) -> bool:
         """Accept a study at the end of the queue; return ``False`` when it is there already.
@@ -100,10 +97,10 @@ class Queue:
                 job_request.study,
                 SubmissionState.QUEUED,
                 "accepted",
-                as_text(job_request),
                 self._last_place(connection) + 1,
             )
-            connection.execute("insert into studies values (?, ?, ?, ?, 0, 0, ?, ?)", row)
+            connection.execute("insert into studies values (?, ?, ?, ?, 0, 0, ?)", row)
+            _keep_request(connection, job_request)
             _note(connection, job_request.key, job_request.study, None, SubmissionState.QUEUED, "accepted")
         return True
 
@@ -113,9 +110,10 @@ class Queue:
             self._require_room(connection)
             _move(connection, entry, SubmissionState.QUEUED, reason)
             connection.execute(
-                "update studies set losses = 0, body = ?, place = ? where key = ?",
-                (as_text(job_request), self._last_place(connection) + 1, entry.key),
+                "update studies set losses = 0, place = ? where key = ?",
+                (self._last_place(connection) + 1, entry.key),
             )
+            _keep_request(connection, job_request)
 
     def move(self, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
         """Change a study's state; a step to ``submitted`` begins its next attempt, one to ``lost`` is counted.
@@ -134,16 +132,24 @@ class Queue:
         found = self._select("where key = ?", key)
         return found[0] if found else None
 
+    def job_request(self, key: str) -> JobRequest:
+        """Return the job request of a study that has not ended; raises ``KeyError`` for any other."""
+        with self._reading() as connection:
+            row = connection.execute("select body from requests where key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return from_text(row[0])
+
     def events(self, after: int = 0, key: str | None = None) -> list[QueueEvent]:
         """Return the transitions after a number, of one study or of all."""
         chosen, values = ("and key = ?", (after, key)) if key else ("", (after,))
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(f"select * from events where number > ? {chosen} order by number", values)
             return [QueueEvent(*row) for row in rows]
 
     def _select(self, condition: str, *values: str) -> list[QueueEntry]:
-        columns = "key, study, state, reason, attempt, losses, body"
-        with self._transaction() as connection:
+        columns = "key, study, state, reason, attempt, losses"
+        with self._reading() as connection:
             rows = connection.execute(f"select {columns} from studies {condition}", values).fetchall()
         return [_entry(*row) for row in rows]
 
@@ -162,24 +168,41 @@ class Queue:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection whose changes are on disk after the block, or none of them when it raises."""
+        with self._connection() as connection:
+            # A transition must survive a power cut: the service acts on it as soon as the transaction ends.
+            connection.execute("pragma synchronous = full")
+            # A deferred transaction can fail at its first write if another process has written meanwhile.
+            connection.execute("begin immediate")
+            yield connection
+            connection.commit()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that sees one state of the queue; readers do not wait for each other."""
+        with self._connection() as connection:
+            connection.execute("begin")
+            yield connection
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            connection = sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None)
-        except sqlite3.Error as error:
-            raise OperationError(f"cannot open the queue {self._path}: {error}") from error
-        with contextlib.closing(connection):
-            try:
-                # A transition must survive a power cut: the service acts on it as soon as the transaction ends.
-                connection.execute("pragma synchronous = full")
-                # A deferred transaction can fail at its first write if another process has written meanwhile.
-                connection.execute("begin immediate")
+            with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None)) as connection:
                 yield connection
-                connection.commit()
-            except sqlite3.Error as error:
-                raise OperationError(f"the queue {self._path} cannot be used: {error}") from error
+        except sqlite3.Error as error:
+            raise OperationError(f"the queue {self._path} cannot be used: {error}") from error
+
+    def _give_back_space(self) -> None:
+        """Shrink the file after requests have left it; on a full disk it stays as large as it was."""
+        with contextlib.suppress(OperationError), self._connection() as connection:
+            connection.execute("vacuum")
 
 
-def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: int, body: str) -> QueueEntry:
-    return QueueEntry(key, study, SubmissionState(state), reason, attempt, losses, from_text(body))
+def _entry(key: str, study: str, state: str, reason: str, attempt: int, losses: int) -> QueueEntry:
+    return QueueEntry(key, study, SubmissionState(state), reason, attempt, losses)
+
+
+def _keep_request(connection: sqlite3.Connection, job_request: JobRequest) -> None:
+    connection.execute("insert or replace into requests values (?, ?)", (job_request.key, as_text(job_request)))
 
 
 def _move(connection: sqlite3.Connection, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
@@ -201,6 +224,8 @@ def _move(connection: sqlite3.Connection, entry: QueueEntry, after: SubmissionSt
     )
     if changed.rowcount != 1:
         raise Conflict(f"{entry.key} is no longer {entry.state}")
+    if after in ENDED:  # whoever resumes the study sends it again
+        connection.execute("delete from requests where key = ?", (entry.key,))
     _note(connection, entry.key, entry.study, entry.state, after, reason)
 
 
@@ -226,7 +251,7 @@ def as_text(job_request: JobRequest) -> str:
 
 def from_text(text: str) -> JobRequest:
     """Read a job request back."""
-    content = parse_json(text)
+    content = parse_json(text, largest=LARGEST_ROW)
     files = {name: text.encode() for name, text in content["shipment"].items()}
     lists = {name: tuple(content[name]) for name in ("options", "subjects") if name in content}
     return JobRequest(**{**content, "shipment": Shipment(files), **lists})

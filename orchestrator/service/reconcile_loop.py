@@ -78,9 +78,10 @@ class ReconcileLoop:
         """Submit the attempt to Ray, unless an earlier process has done so without recording it."""
         if not known:
             self.cluster.require_same_version()
-            uri = self.cluster.upload(entry.job_request.shipment.archive(), entry.job_request.shipment.digest)
+            job_request = self.queue.job_request(entry.key)
+            uri = self.cluster.upload(job_request.shipment.archive(), job_request.shipment.digest)
             attempt = Attempt(entry.key, entry.attempt)
-            self.cluster.submit(ray_job(entry.job_request, attempt, uri, own_version()))
+            self.cluster.submit(ray_job(job_request, attempt, uri, own_version()))
         self._move(entry, SubmissionState.RUNNING, "Ray has taken it")
 
     def _follow(self, entry: QueueEntry, verdict: SubmissionStatus) -> None:

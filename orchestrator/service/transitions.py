@@ -20,6 +20,7 @@ TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.STOPPED: frozenset({SubmissionState.QUEUED}),
     SubmissionState.FINISHED: frozenset(),
 }
+ENDED = frozenset({SubmissionState.FINISHED, SubmissionState.FAILED, SubmissionState.STOPPED})
 
 
 def allowed(before: SubmissionState, after: SubmissionState) -> bool:

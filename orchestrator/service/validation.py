@@ -2,16 +2,18 @@
 
 import re
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from orchestrator.core.errors import UserError
 from orchestrator.study.document import read_file
 from orchestrator.study.inherit import BASE
 from orchestrator.study.load import load_study
+from orchestrator.study.paths import config_keys, value_at
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
 from orchestrator.submit.study_request import study_request
@@ -39,8 +41,8 @@ class Sent(BaseModel):
                 raise ValueError(f"a study file cannot be named {name!r:.100}")
         if STUDY not in files:
             raise ValueError(f"there is no {STUDY} among the files")
-        for content in files.values():
-            content.encode()  # a lone surrogate is no text
+        if sum(len(content.encode()) for content in files.values()) > LARGEST:  # a lone surrogate is no text
+            raise ValueError(f"the files have more than {LARGEST >> 20} MiB")
         return files
 
 
@@ -65,9 +67,7 @@ class SubmissionValidator:
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
-            document = read_file(Path(folder) / STUDY, STUDY)
-            if isinstance(document.data, dict) and BASE in document.data:
-                raise UserError(f"{STUDY}: a submitted study cannot have {BASE}: merge its bases into this file")
+            require_whole(read_file(Path(folder) / STUDY, STUDY).data, sent.files)
             loaded = load_study(Path(folder) / STUDY, trust_python=sent.trust_config)
             return study_request(
                 loaded,
@@ -80,3 +80,14 @@ class SubmissionValidator:
                 resources=self.resources,
                 shipment=Shipment({name: content.encode() for name, content in sent.files.items()}),
             )
+
+
+def require_whole(study: JsonValue, files: Collection[str]) -> None:
+    """Raise ``UserError`` for a study that needs more than the files that were sent with it, or less."""
+    if not isinstance(study, dict):
+        return  # the loader says what is wrong with it
+    if BASE in study:
+        raise UserError(f"{STUDY}: a submitted study cannot have {BASE}: merge its bases into this file")
+    named = {value for key in config_keys(study) if isinstance(value := value_at(study, key), str)}
+    if needless := sorted(set(files) - named - {STUDY}):
+        raise UserError(f"{STUDY} does not name {needless[0]}, which was sent with it: send only files that it names")

@@ -51,6 +51,12 @@ class FaultyQueue(Queue):
                 self._point()  # written, not yet committed
         self._point()
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Any]:
+        with super()._reading() as connection:
+            yield connection
+        self._point()
+
 
 def loop_in(folder: Path, point: Callable[[], None]) -> ReconcileLoop:
     ray = FakeRay(folder / "ray")

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from orchestrator.api import Study
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.submit.service_client import Remote
+from orchestrator.submit.shipment import LARGEST
 from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
 from tests.unit.orchestrator.submit.job_requests import said
@@ -106,6 +107,21 @@ def test_what_is_wrong_with_a_study_is_said_by_file_and_line(http):
 def test_names_of_files_lead_nowhere_else(http, name):
     answer = http.post("/api/submissions", json={"files": {"study.yaml": STUDY, name: ""}})
     assert answer.status_code == 422
+
+
+def test_files_that_the_study_does_not_name_are_refused(served, http):
+    named, other = "configs/0123abcd/own.py", "configs/0123abcd/other.py"
+    study = STUDY.replace("mmdet::gfl/gfl_r50_fpn_1x_coco.py", named)
+    answer = http.post("/api/submissions", json={"files": {"study.yaml": study, named: "", other: ""}})
+    assert answer.status_code == 422
+    assert f"study.yaml does not name {other}" in answer.json()["detail"]
+    assert served.queue.entries() == []
+
+
+def test_all_files_together_are_bounded(http):
+    files = {"study.yaml": STUDY} | {f"configs/0123abcd/{n}.py": "#" * (LARGEST // 4) for n in range(4)}
+    answer = http.post("/api/key", json={"files": files})
+    assert (answer.status_code, "more than 8 MiB" in answer.json()["detail"]) == (422, True)
 
 
 def test_a_study_cannot_make_the_service_read_its_own_files(http, tmp_path):

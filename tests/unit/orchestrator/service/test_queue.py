@@ -1,13 +1,31 @@
 """The queue: accepted once, in order, moved along allowed ways only, each with its reason."""
 
+import contextlib
+import sqlite3
+import tracemalloc
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.service.queue import Conflict, Queue, QueueFull
-from orchestrator.service.transitions import TRANSITIONS
+from orchestrator.service.queue import Conflict, Queue, QueueFull, as_text
+from orchestrator.service.transitions import ENDED, TRANSITIONS
+from orchestrator.submit.shipment import LARGEST, Shipment
 from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.submit.job_requests import KEY, job_request
 
 OTHER = "stillhouse-aaaaaaaaaaaa"
+RUN = (SubmissionState.SUBMITTED, SubmissionState.RUNNING)
+ENDINGS = [pytest.param((*RUN, end), id=end) for end in sorted(ENDED)]
+EARLIER = """
+create table studies (
+    key text primary key, study text not null, state text not null, reason text not null,
+    attempt integer not null, losses integer not null, body text not null, place integer not null
+);
+create table events (
+    number integer primary key autoincrement, key text not null, study text not null,
+    before text, after text not null, reason text not null, time real not null
+);
+"""
 
 
 @pytest.fixture
@@ -20,7 +38,7 @@ def test_a_study_is_accepted_once_and_comes_back_as_it_was(queue, tmp_path):
     assert not queue.add(job_request())
     again = Queue(tmp_path / "queue.db", longest=2)
     [entry] = again.entries()
-    assert (entry.job_request, entry.state, entry.attempt) == (job_request(), SubmissionState.QUEUED, 0)
+    assert (again.job_request(KEY), entry.state, entry.attempt) == (job_request(), SubmissionState.QUEUED, 0)
 
 
 def test_a_full_queue_says_so_and_forgets_nothing(queue):
@@ -105,3 +123,58 @@ def test_a_resumed_study_waits_behind_the_others_with_a_new_budget(queue):
     queue.again(queue.entry(KEY), job_request(), "resumed")
     assert [entry.key for entry in queue.entries()] == [OTHER, KEY]
     assert (queue.entry(KEY).losses, queue.entry(KEY).attempt) == (0, 1)
+
+
+@pytest.mark.parametrize("way", [*ENDINGS, pytest.param((SubmissionState.STOPPED,), id="stopped while queued")])
+def test_a_study_that_has_ended_sheds_its_files_until_it_is_sent_again(queue, way):
+    queue.add(job_request())
+    for state in way[:-1]:
+        queue.move(queue.entry(KEY), state, "on")
+        assert queue.job_request(KEY) == job_request()
+    queue.move(queue.entry(KEY), way[-1], "ended")
+    with pytest.raises(KeyError):
+        queue.job_request(KEY)
+    if way[-1] != SubmissionState.FINISHED:
+        queue.again(queue.entry(KEY), job_request(), "resumed")
+        assert queue.job_request(KEY) == job_request()
+
+
+def test_lists_read_no_files(queue, tmp_path):
+    """Ten requests of 8 MiB: reading them takes a thousand times as long as the list."""
+    large = Shipment({"study.yaml": b"x" * LARGEST})
+    wide = Queue(tmp_path / "wide.db", longest=20)
+    for number in range(10):
+        wide.add(replace(job_request(f"stillhouse-{number:012x}"), shipment=large))
+    tracemalloc.start()
+    assert len(wide.entries()) == 10
+    wide.entry("stillhouse-000000000003")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < LARGEST / 8
+
+
+def test_a_queue_of_an_earlier_release_goes_on_and_lists_fast(tmp_path):
+    """That release kept the files, also those that no study named, in the table that every list reads."""
+    path, body = (
+        tmp_path / "queue.db",
+        as_text(replace(job_request(), shipment=Shipment({"study.yaml": b"x" * LARGEST}))),
+    )
+    states = [SubmissionState.QUEUED, SubmissionState.RUNNING, SubmissionState.FINISHED, SubmissionState.STOPPED]
+    with contextlib.closing(sqlite3.connect(path)) as earlier:
+        earlier.executescript(EARLIER)
+        for place, state in enumerate(states):
+            row = (f"stillhouse-{place:012x}", "tiny", state, "why", 1, 0, body, place)
+            earlier.execute("insert into studies values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        earlier.execute(
+            "insert into events (key, study, after, reason, time) values ('k', 'tiny', 'queued', 'why', 1.0)"
+        )
+        earlier.commit()
+    size = path.stat().st_size
+    queue = Queue(path, longest=9)
+    assert [entry.state for entry in queue.entries()] == states
+    assert len(queue.events()) == 1
+    assert len(queue.job_request("stillhouse-000000000001").shipment.files["study.yaml"]) == LARGEST
+    with pytest.raises(KeyError):
+        queue.job_request("stillhouse-000000000002")
+    assert path.stat().st_size < 0.6 * size
+    assert [entry.state for entry in Queue(path, longest=9).entries()] == states
