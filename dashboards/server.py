@@ -1,7 +1,5 @@
 """Serve the page and its data: read-only, for this machine unless it is told otherwise, nothing from elsewhere."""
 
-import contextlib
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,9 @@ from dashboards.live import Body, Live
 from dashboards.predictions import LARGEST, Artifacts, kind_of
 from dashboards.schema import VERSION
 from dashboards.views import list_script, views
-from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.errors import OperationError
 
 WEB = Path(__file__).with_name("web")
-GRACE_S = 3  # that requests get at the end: one whose reader has left may never end by itself
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 HEADERS = {
     # Styles are also set by the charts' tooltips; scripts, data and pictures come from this server or nowhere.
@@ -61,34 +58,9 @@ def application(live: Live, artifacts: Artifacts, hosts: tuple[str, ...] = LOOPB
     return Starlette(routes=routes, middleware=middleware)
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address; raise ``UserError`` when that is taken or not this machine's."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)  # from here on whoever has read the address can connect
-    except OSError as error:
-        listener.close()
-        raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose another --port") from error
-    return listener
-
-
 def allowed_hosts(host: str) -> tuple[str, ...]:
     """Return the names under which the server may be addressed: any, where it listens beyond this machine."""
     return LOOPBACK if host in LOOPBACK else ("*",)
-
-
-def serve(app: Starlette, listener: socket.socket) -> None:
-    """Answer until a signal ends it."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
-    )
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _snapshot(live: Live) -> Handler:

@@ -52,20 +52,20 @@ def run(arguments: argparse.Namespace) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     """Serve the pages until Ctrl-C."""
     from dashboards.live import Live
-    from dashboards.server import allowed_hosts, application, open_socket
-    from dashboards.server import serve as answer
+    from dashboards.server import allowed_hosts, application
+    from orchestrator.compat.uvicorn_server import serve as answer
+    from orchestrator.core.listening import open_socket, url_of
+    from orchestrator.core.sparing_log import sparingly
 
     query = query_of(arguments)
     tracking = tracking_of(arguments)
     with open_socket(arguments.host, arguments.port) as listener:
         app = application(Live(tracking, query), tracking, allowed_hosts(arguments.host))
-        shown = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         if arguments.host not in LOOPBACK:
             print(f"anyone who can reach {arguments.host} can read all results: there is no password", file=sys.stderr)
-        print(
-            f"dashboard of {tracking.source}: http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True
-        )
-        answer(app, listener)
+        print(f"dashboard of {tracking.source}: {url_of(arguments.host, listener)}/", file=sys.stderr, flush=True)
+        with sparingly("uvicorn.error", "asyncio"):
+            answer(app, listener)
     return 0
 
 

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
+    from orchestrator.core.listening import open_socket, url_of
     from orchestrator.core.store import Store
     from orchestrator.service.reconcile_loop import ReconcileLoop
     from orchestrator.service.server import only_service, serve
@@ -62,14 +63,13 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store(shared_store(arguments.store))
     token = require_token()
     store.prepare()
-    with only_service(store.root / QUEUE):
+    with only_service(store.root / QUEUE), open_socket(arguments.host, arguments.port) as listener:
         service = service_of(arguments, store.root, token)
         loop = ReconcileLoop(service.queue, service.cluster, JobRecords(store.root))
         print(
-            f"listening at http://{arguments.host}:{arguments.port}, for the cluster at {service.cluster.address}",
-            flush=True,
+            f"listening at {url_of(arguments.host, listener)}, for the cluster at {service.cluster.address}", flush=True
         )
-        serve(service, loop, arguments.host, arguments.port)
+        serve(service, loop, listener)
     return 0
 
 

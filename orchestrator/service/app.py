@@ -3,17 +3,14 @@
 Everything but /health requires the token.
 """
 
-import asyncio
-import json
-import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from orchestrator.core.errors import OperationError, UserError
@@ -21,7 +18,11 @@ from orchestrator.core.findings import StudyErrors
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.version import own_version
-from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueEvent, QueueFull
+from orchestrator.service.gate import RETRY_S, Gate
+from orchestrator.service.json_body import JsonRoute
+from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueFull
+from orchestrator.service.streams import Streams
+from orchestrator.service.threads import Busy, ServiceThreads
 from orchestrator.service.transitions import ENDED
 from orchestrator.service.validation import Sent, SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
@@ -30,8 +31,8 @@ from orchestrator.submit.identity import key_in
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
 
-LOOK_S, SILENCE_S = 0.5, 15.0  # between looks for events; before a stream says that it lives
 LAST_NUMBER = 2**63 - 1
+MOST, LONGEST = 20, 300  # mistakes of a request that are named; characters of each
 
 
 class SubmissionResponse(BaseModel):
@@ -101,6 +102,7 @@ class Service:
     validator: SubmissionValidator
     cluster: RayCluster
     token: str
+    threads: ServiceThreads = field(default_factory=ServiceThreads)
 
     def accept(self, sent: Sent) -> tuple[Submission, bool]:
         """Put a study into the queue, or join it; see ``Submissions``."""
@@ -135,25 +137,22 @@ class Service:
 
 
 def make_app(service: Service, **settings: Any) -> FastAPI:
-    """Return the application; its OpenAPI description is at ``/openapi.json``."""
-    bearer = HTTPBearer(auto_error=False, description="the token of STILLHOUSE_TOKEN")
-
-    def authorised(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-        if given is None or not secrets.compare_digest(given.credentials.encode(), service.token.encode()):
-            raise HTTPException(401, "the service requires its token", {"WWW-Authenticate": "Bearer"})
-
+    """Return the application; its OpenAPI description is at ``/openapi.json``. The gate asks for the token."""
     app = FastAPI(title="Stillhouse", version=own_version(), docs_url=None, redoc_url=None, **settings)
+    app.router.route_class = JsonRoute
+    app.add_middleware(Gate, token=service.token)
     add_errors(app)
 
     @app.get("/health")
-    def health() -> dict[str, bool]:
-        """Return that the service is up."""
+    async def health() -> dict[str, bool]:
+        """Return that the service is up; needs no thread, no file and no cluster."""
         return {"ok": True}
 
     refusals: dict[int | str, dict[str, Any]] = {
-        code: {"model": Refusal} for code in (400, 401, 404, 409, 413, 422, 429, 503)
+        code: {"model": Refusal} for code in (400, 401, 404, 408, 409, 413, 422, 429, 503)
     }
-    guarded: dict[str, Any] = {"dependencies": [Depends(authorised)], "responses": refusals}
+    bearer = HTTPBearer(auto_error=False, description="the token of STILLHOUSE_TOKEN")
+    guarded: dict[str, Any] = {"dependencies": [Depends(bearer)], "responses": refusals}
     add_submissions(app, service, guarded)
     add_events(app, service, guarded)
     return app
@@ -161,46 +160,47 @@ def make_app(service: Service, **settings: Any) -> FastAPI:
 
 def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
     """Add the endpoints for submissions."""
+    threads = service.threads
 
     @app.post("/api/submissions", status_code=202, **guarded)
-    def submit(sent: Sent) -> Accepted:
+    async def submit(sent: Sent) -> Accepted:
         """Accept a study into the queue, or join the one that is there; ``resume`` goes on with one that has ended."""
-        submission, new = service.accept(sent)
+        submission, new = await threads.studies.run(partial(service.accept, sent))
         return Accepted(**submission.to_json(), new=new)
 
     @app.post("/api/key", **guarded)
-    def key(sent: Sent) -> Key:
+    async def key(sent: Sent) -> Key:
         """Name the submission that a study has here, or would have: it follows from the data that is seen from here."""
-        return Key(key=service.validator.job_request(sent).key)
+        return Key(key=(await threads.studies.run(partial(service.validator.job_request, sent))).key)
 
     @app.get("/api/submissions", **guarded)
-    def every() -> Listed:
+    async def every() -> Listed:
         """List all submissions, in the order of the queue."""
-        return Listed(
-            submissions=[SubmissionResponse(**entry.submission.to_json()) for entry in service.queue.entries()]
-        )
+        entries = await threads.queue.run(service.queue.entries)
+        return Listed(submissions=[SubmissionResponse(**entry.submission.to_json()) for entry in entries])
 
     @app.get("/api/submissions/{name}", **guarded)
-    def one(name: str) -> Detailed:
+    async def one(name: str) -> Detailed:
         """Return a submission's status and events."""
-        entry = service.found(name)
-        events = [Transition(**event.to_json()) for event in service.queue.events(key=entry.key)]
-        return Detailed(**entry.submission.to_json(), events=events)
+        entry = await threads.queue.run(partial(service.found, name))
+        events = await threads.queue.run(partial(service.queue.events, key=entry.key))
+        return Detailed(**entry.submission.to_json(), events=[Transition(**event.to_json()) for event in events])
 
     @app.post("/api/submissions/{name}/stop", **guarded)
-    def stop(name: str) -> SubmissionResponse:
+    async def stop(name: str) -> SubmissionResponse:
         """Ask a submission to stop: its trials save their states."""
-        return SubmissionResponse(**service.stop(name).to_json())
+        return SubmissionResponse(**(await threads.queue.run(partial(service.stop, name))).to_json())
 
     @app.get("/api/submissions/{name}/logs", **guarded)
-    def logs(name: str) -> Log:
+    async def logs(name: str) -> Log:
         """Return the newest attempt's output."""
-        entry = service.found(name)
-        return Log(logs=service.cluster.logs(entry.id) if entry.attempt else "")
+        entry = await threads.queue.run(partial(service.found, name))
+        return Log(logs=await threads.cluster.run(partial(service.cluster.logs, entry.id)) if entry.attempt else "")
 
 
 def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
     """Add the stream of transitions."""
+    streams = Streams(service.queue, service.threads.queue)
 
     @app.get("/api/events", response_class=StreamingResponse, **guarded)
     async def events(
@@ -211,28 +211,7 @@ def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
         """Stream transitions as server-sent events; their ids are numbers to go on after."""
         known = request.headers.get("last-event-id", "")
         begin = int(known) if known.isascii() and known.isdigit() and len(known) < 19 else after
-        return StreamingResponse(stream(service.queue, begin, follow=follow), media_type="text/event-stream")
-
-
-async def stream(queue: Queue, after: int, *, follow: bool) -> AsyncIterator[str]:
-    """Yield transitions in the form of server-sent events, and a comment now and then while nothing happens."""
-    quiet_s = 0.0
-    while True:
-        for event in await asyncio.to_thread(queue.events, after):
-            yield as_message(event)
-            after, quiet_s = event.number, 0.0
-        if not follow:
-            return
-        await asyncio.sleep(LOOK_S)
-        quiet_s += LOOK_S
-        if quiet_s >= SILENCE_S:
-            yield ": still here\n\n"
-            quiet_s = 0.0
-
-
-def as_message(event: QueueEvent) -> str:
-    """Write a transition as a server-sent event."""
-    return f"id: {event.number}\nevent: transition\ndata: {json.dumps(event.to_json())}\n\n"
+        return StreamingResponse(streams.begin(begin, follow=follow), media_type="text/event-stream")
 
 
 def add_errors(app: FastAPI) -> None:
@@ -240,16 +219,18 @@ def add_errors(app: FastAPI) -> None:
 
     def refused(code: int, error: Exception) -> JSONResponse:
         text = mistakes(error) if isinstance(error, RequestValidationError) else str(error)
-        return JSONResponse({"detail": redacted(text).encode(errors="replace").decode()}, code)
+        headers = {"retry-after": RETRY_S} if code in (429, 503) else None
+        return JSONResponse({"detail": redacted(text).encode(errors="replace").decode()}, code, headers)
 
     statuses: dict[type[Exception], int] = {
-        RequestValidationError: 422, StudyErrors: 422, UserError: 422, Conflict: 409, QueueFull: 429, OperationError: 503,
+        RequestValidationError: 422, StudyErrors: 422, UserError: 422, Conflict: 409, QueueFull: 429, Busy: 503,
+        OperationError: 503,
     }  # fmt: skip
     for kind, code in statuses.items():
         app.add_exception_handler(kind, lambda _, error, code=code: refused(code, error))
 
 
 def mistakes(error: RequestValidationError) -> str:
-    """Describe a request's mistakes, one per line."""
-    lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    """Describe a request's first mistakes, one per line; names in them are as long as the sender made them."""
+    lines = (f"{'.'.join(map(str, one['loc']))[:LONGEST]}: {one['msg'][:LONGEST]}" for one in error.errors()[:MOST])
     return "\n".join(printable(line) for line in lines)

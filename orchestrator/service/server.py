@@ -2,27 +2,39 @@
 
 import contextlib
 import logging
+import os
+import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 
+from orchestrator.compat.uvicorn_server import serve as answer
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.locks import held_alone
+from orchestrator.core.sparing_log import sparingly
 from orchestrator.service.app import Service, make_app
 from orchestrator.service.reconcile_loop import ReconcileLoop
 
 log = logging.getLogger(__name__)
 STEP_S = 2.0
-GRACE_S = 3  # for open requests when the service ends
 
 
-def serve(service: Service, loop: ReconcileLoop, host: str, port: int) -> None:
+def serve(service: Service, loop: ReconcileLoop, listener: socket.socket) -> None:
     """Answer until a signal ends the process."""
-    app = make_app(service, lifespan=stepping(loop))
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
+    with sparingly("uvicorn.error", "asyncio", __name__, "orchestrator.service.streams"):
+        answer(make_app(service, lifespan=stepping(loop)), listener, lifespan="on")
+    leave_threads()
+
+
+def leave_threads() -> None:
+    """End the process if threads still wait for a cluster: the interpreter would wait for them."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def stepping(loop: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

@@ -13,13 +13,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as Late
 
 from dashboards.live import Live
-from dashboards.server import application, open_socket
+from dashboards.server import application
 from dashboards.snapshot import Query
+from orchestrator.compat.uvicorn_server import server_of
+from orchestrator.core.listening import open_socket
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.benchmarks.many_runs import build
 from tests.contract.mlflow_server import MlflowServer
@@ -55,7 +56,7 @@ def address(uri: str) -> Iterator[str]:
     tracking = MlflowTracking(uri)
     app = application(Live(tracking, Query()), tracking)
     with open_socket("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        server = server_of(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"

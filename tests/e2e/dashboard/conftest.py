@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser
 
 from dashboards.export import export
 from dashboards.live import Live
 from dashboards.saved_views import all_dashboards
-from dashboards.server import GRACE_S, application, open_socket
+from dashboards.server import application
 from dashboards.snapshot import Query
+from orchestrator.compat.uvicorn_server import server_of
+from orchestrator.core.listening import open_socket
 from orchestrator.core.store import Store
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from tests.e2e.conftest import Ran
@@ -85,10 +86,7 @@ def served(uri: str) -> Iterator[str]:
     tracking = MlflowTracking(uri)
     app = application(Live(tracking, Query(dashboards=all_dashboards([]))), tracking)
     with open_socket("127.0.0.1", 0) as listener:
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
-        )
-        server = uvicorn.Server(config)
+        server = server_of(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"

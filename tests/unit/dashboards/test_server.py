@@ -7,9 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.live import FRESH_S, Live
-from dashboards.server import allowed_hosts, application, open_socket
+from dashboards.server import allowed_hosts, application
 from dashboards.snapshot import Query
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.listening import open_socket
 from orchestrator.tracking.history.mlflow_runs import _events, _names
 from tests.unit.dashboards.example_store import NOW, example_store
 from tests.unit.dashboards.fake_tracking import AP, FakeTracking

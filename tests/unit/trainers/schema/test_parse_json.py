@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,21 @@ def test_size_is_a_limit():
     assert parse_json("[1]", largest=3) == [1]
     with pytest.raises(ForeignJsonError, match="has 4 bytes, more than 3"):
         parse_json("[10]", largest=3)
+
+
+def test_the_number_of_values_is_a_limit_and_text_is_one_value():
+    assert parse_json('["' + "," * 50 + '"]', most_values=10) == ["," * 50]
+    with pytest.raises(ForeignJsonError, match="more than 10 values"):
+        parse_json("[" + "[]," * 20 + "[]]", most_values=10)
+
+
+@pytest.mark.parametrize("unit", ['\\"', '"', "\\\\", '",['])
+def test_a_long_hostile_text_takes_linear_time(unit):
+    text = '["' + unit * 2_000_000
+    begin = time.process_time()
+    with pytest.raises(ForeignJsonError):
+        parse_json(text + "9" * 400, most_values=1000)
+    assert time.process_time() - begin < 5  # seconds; quadratic time would be hours
 
 
 def test_constants_are_read_unless_they_are_refused():
