@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 import ray
-from ray.train.torch import TorchConfig
 from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
 
+from orchestrator.compat.ray_process_group import OwnAddressConfig
 from orchestrator.compat.ray_train import ControllerCallback, UnguardedTrainer, name_next_placement_groups
 from orchestrator.core.processes import this_process
 from orchestrator.worker_groups.entry_points import WORKER
@@ -50,7 +50,7 @@ def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> A
             callbacks=[NoteController(config["broker"], config["host"])],  # type: ignore[list-item]  # Ray takes its own kind of callback too
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
         ),
-        torch_config=TorchConfig(backend="nccl" if placement.cuda else "gloo"),
+        torch_config=OwnAddressConfig(backend="nccl" if placement.cuda else "gloo"),
     )
 
 

@@ -1,6 +1,7 @@
 """The private parts of Ray that orchestrator/compat uses have the shape that they had in Ray 2.60.0."""
 
 import inspect
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,8 @@ from ray._private import worker
 from ray._private.runtime_env.packaging import RAY_PKG_PREFIX
 from ray.dashboard.modules.job import job_head
 from ray.dashboard.modules.job.common import http_uri_components_to_uri
+from ray.train.torch import config as torch_config
+from ray.train.torch.config import TorchConfig, _TorchBackend
 from ray.train.v2._internal.execution.worker_group import worker_group
 from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
@@ -17,6 +20,7 @@ from ray.util.placement_group import placement_group
 
 from orchestrator.compat.ray_job_config import SearchPathJob
 from orchestrator.compat.ray_packages import PREFIX, PROTOCOL, package_name, package_path, package_uri
+from orchestrator.compat.ray_process_group import OwnAddressBackend, OwnAddressConfig, interface_of
 from orchestrator.compat.ray_train import (
     GUARD,
     ControllerCallback,
@@ -56,6 +60,25 @@ def test_the_guard_over_placement_groups_is_left_out_and_all_else_is_kept() -> N
     assert guarded.count(GUARD) == 1, RAY
     assert bare == [name for name in guarded if name != GUARD]
     assert "_create_default_callbacks" in names_in(DataParallelTrainer.fit), RAY
+
+
+def test_ray_train_starts_the_process_group_that_its_configuration_names() -> None:
+    assert OwnAddressConfig(backend="gloo").backend_cls is OwnAddressBackend, RAY
+    assert isinstance(TorchConfig.backend_cls, property), RAY
+    assert parameters(OwnAddressBackend.on_start) == parameters(_TorchBackend.on_start), RAY
+    begun = {"execute", "execute_single", "execute_single_async", "_set_torch_distributed_env_vars"}
+    assert begun <= names_in(_TorchBackend.on_start), RAY
+    assert parameters(torch_config._set_torch_distributed_env_vars) == [], RAY
+    assert {"execute", "execute_single", "execute_single_async", "__len__"} <= set(dir(WorkerGroup)), RAY
+
+
+def test_an_address_has_the_interface_that_gloo_and_nccl_are_told() -> None:
+    names = {name for _, name in socket.if_nameindex()}
+    assert "lo" in names
+    assert [interface_of(address) for address in ("127.0.0.1", "127.0.0.9", "::1")] == ["lo"] * 3
+    assert interface_of("203.0.113.7") is None
+    own = {interface_of(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
+    assert own <= names | {None}
 
 
 def test_a_bracket_knows_which_paused_trials_go_on() -> None:

@@ -1,7 +1,6 @@
 """A Ray of our own is out of reach: from other machines by its addresses, from other users here by its token."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +10,8 @@ import pytest
 import ray
 
 from orchestrator.execution.ray_cluster import start_ray, stop_ray
+from tests.ray.listeners import LOOPBACK, family, listened_at
 
-LISTENING = "0A"
-LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}  # as /proc writes them
 ASK = "import sys; from ray._raylet import GcsClient; print(GcsClient(address=sys.argv[1]).internal_kv_keys(b'', None))"
 
 
@@ -34,8 +32,7 @@ class Idle:
 
 def test_every_port_listens_on_loopback_only(own_ray: str) -> None:
     del own_ray
-    own = {inode for pid in family(os.getpid()) for inode in sockets(pid)}
-    listeners = [address for inode, address in listening() if inode in own]
+    listeners = listened_at(family(os.getpid()))
     assert len(listeners) > 5  # the head's services, the driver and the worker
     assert set(listeners) <= LOOPBACK
 
@@ -74,31 +71,3 @@ def ask(address: str, token: dict[str, str]) -> subprocess.CompletedProcess[str]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     command = [sys.executable, "-c", ASK, address]
     return subprocess.run(command, env=environment | token, capture_output=True, text=True, timeout=60, check=False)
-
-
-def family(pid: int) -> Iterator[int]:
-    """Yield a process and all its descendants."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from family(int(child))
-
-
-def sockets(pid: int) -> Iterator[str]:
-    """Yield the inodes of a process's open sockets."""
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            match = re.fullmatch(r"socket:\[(\d+)\]", str(entry.readlink()))
-        except FileNotFoundError:  # closed in between
-            continue
-        if match:
-            yield match[1]
-
-
-def listening() -> Iterator[tuple[str, str]]:
-    """Yield inode and local address, as the kernel writes it, of every TCP socket that listens."""
-    for name in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == LISTENING:
-                yield fields[9], fields[1].partition(":")[0]

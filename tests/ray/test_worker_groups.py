@@ -1,5 +1,7 @@
-"""Real Ray Train worker groups of two: cohorts one after the other, a stop that saves, and resources that come back."""
+"""Real Ray Train worker groups of two: cohorts one after the other, out of reach, and resources that come back."""
 
+import os
+import threading
 import time
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import make_plan
 from orchestrator.study.load import load_study
+from tests.ray.listeners import LOOPBACK, family, listened_at
 from tests.ray.test_sweep import Events
 from trainers.schema.record import read_history, read_status
 
@@ -32,7 +35,12 @@ def test_a_group_serves_cohorts_until_there_are_no_more_and_frees_its_cpus(tmp_p
 
     (tmp_path / "study.yaml").write_text(STUDY)
     plan = make_plan(load_study(tmp_path / "study.yaml", []), Store(tmp_path / "store"))
-    run_trials(Sweep(plan), plan.students, [Events()], tmp_path / "tune")
+    sweep = threading.Thread(target=run_trials, args=(Sweep(plan), plan.students, [Events()], tmp_path / "tune"))
+    sweep.start()
+    listened = listened_while(sweep, plan.students[0].directory)
+    sweep.join()
+    assert len(listened) > 10  # of Ray's processes, and of two workers: the rendezvous, and gloo's connections
+    assert set(listened) <= LOOPBACK
     assert [read_status(trial.directory) for trial in plan.students] == ["finished"] * 3
     for trial in plan.students:
         assert [record.epoch for record in read_history(trial.directory)] == [1, 2]
@@ -40,3 +48,10 @@ def test_a_group_serves_cohorts_until_there_are_no_more_and_frees_its_cpus(tmp_p
     while ray.available_resources().get("CPU", 0) < 2:
         assert time.monotonic() < freed + 2
         time.sleep(0.05)
+
+
+def listened_while(sweep: threading.Thread, directory: Path) -> list[str]:
+    """Return where this process's family listens while the trial trains."""
+    while sweep.is_alive() and not read_history(directory):
+        time.sleep(0.05)
+    return listened_at(family(os.getpid()))
