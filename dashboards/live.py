@@ -70,10 +70,6 @@ class Live:
             self._fail(f"the results cannot be read again: {error}")
             self._reading.release()
 
-    def reading(self) -> threading.Lock:
-        """Return the lock to hold while reading the store."""
-        return self._reading
-
     def _renew(self) -> None:
         try:
             self._held = self._take(self._held)

@@ -13,8 +13,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from dashboards.artifact_cache import ArtifactCache
 from dashboards.live import Body, Live
-from dashboards.predictions import LARGEST, Artifacts, kind_of
+from dashboards.predictions import Artifacts, kind_of
 from dashboards.schema import VERSION
 from dashboards.views import list_script, views
 from orchestrator.core.errors import OperationError
@@ -45,7 +46,7 @@ def application(live: Live, artifacts: Artifacts, hosts: tuple[str, ...] = LOOPB
         Route("/style.css", lambda request: FileResponse(WEB / "style.css")),
         Route("/api/snapshot", _snapshot(live)),
         Route("/api/histories", _histories(live)),
-        Route("/api/artifact", _artifact(live, artifacts)),
+        Route("/api/artifact", _artifact(live, ArtifactCache(artifacts))),
         Route("/app/views.js", lambda request: _script(list_script())),
         Route("/app/views/{id}.js", _view),
         Mount("/app", StaticFiles(directory=WEB / "app")),
@@ -104,10 +105,10 @@ def _script(text: str) -> Response:
     return Response(text, media_type="text/javascript")
 
 
-def _artifact(live: Live, artifacts: Artifacts) -> Handler:
+def _artifact(live: Live, files: ArtifactCache) -> Callable[[Request], Awaitable[Response]]:
     """Answer with a file of predictions of a run that the snapshot knows."""
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         run, path = request.query_params.get("run", ""), request.query_params.get("path", "")
         content = live.current().content
         known = {trial["run"] for trial in content["trials"]} | {study["id"] for study in content["studies"]}
@@ -115,13 +116,15 @@ def _artifact(live: Live, artifacts: Artifacts) -> Handler:
         if kind is None or run not in known:
             return JSONResponse({"detail": "no such file"}, status_code=404)
         try:
-            with live.reading():
-                found = artifacts.artifact(run, path, LARGEST)
+            found = await files.file(run, path)
         except OperationError as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
         if found is None:
             return JSONResponse({"detail": "no such file"}, status_code=404)
-        return Response(found, media_type=kind)
+        headers = {"etag": f'"{found.digest}"'}
+        if _has(request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(found.content, media_type=kind, headers=headers)
 
     return answer
 
@@ -130,11 +133,16 @@ def _tagged(request: Request, body: Body, revision: str) -> Response:
     """Answer with a body, compressed if the client accepts that, or with 304 if the client has it already."""
     tag = f'W/"{revision}"'
     headers = {"etag": tag, "vary": "accept-encoding"}
-    if tag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]:
+    if _has(request, tag):
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(body.compressed, media_type="application/json", headers=headers | {"content-encoding": "gzip"})
     return Response(body.plain, media_type="application/json", headers=headers)
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Return whether the client has what the tag stands for."""
+    return tag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
 
 
 async def _with_headers(request: Request, next_: Callable[[Request], Awaitable[Any]]) -> Response:

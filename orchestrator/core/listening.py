@@ -10,7 +10,8 @@ BACKLOG = 128  # connections that wait to be accepted; as many are accepted at a
 def open_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens at an address; raise ``UserError`` when that is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small packets at once on connections that name their protocol: without it each answer takes 40 ms more.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -30,7 +30,8 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 class MlflowTracking:
     """Read one tracking store. Curves of a run whose last values have not changed are kept from the time before.
 
-    ``trials`` is the folder of the store that the runs are from. For one thread at a time. Raises ``UserError`` for a database that is not there, ``Unreachable`` while a store does
+    ``trials`` is the folder of the store that the runs are from. For one thread at a time; only ``artifact`` may be called
+    by several. Raises ``UserError`` for a database that is not there, ``Unreachable`` while a store does
     not answer and ``OperationError`` when it never will.
     """
 

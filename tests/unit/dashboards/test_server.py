@@ -226,3 +226,12 @@ def test_foreign_tags_of_any_depth_are_shown_as_text():
     store = example_store()
     store.foreign("deep", {AP: [0.5]}, tags={"deep": deep}, params={"dataset.classes": deep})
     assert "deep" in {trial["name"] for trial in client_of(store).get("/api/snapshot").json()["trials"]}
+
+
+def test_a_page_that_has_a_picture_gets_none_again():
+    client = client_of(example_store(), Files(picture_jpg=PICTURE))
+    run = client.get("/api/snapshot").json()["trials"][0]["run"]
+    asked = {"run": run, "path": "predictions/images/picture.jpg"}
+    tag = client.get("/api/artifact", params=asked).headers["etag"]
+    again = client.get("/api/artifact", params=asked, headers={"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
