@@ -128,6 +128,18 @@ class BoundedConnection(H11Protocol):
         if not self._is_busy:
             self._wait_for_head()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse bytes that are no HTTP; a request under way, whose body they were in, gets no other answer."""
+        if not self._is_busy:
+            super().send_400_response(msg)
+            return
+        if self.cycle.response_started:
+            self.transport.abort()
+        else:
+            super().send_400_response(msg)
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+
     def pause_writing(self) -> None:
         """Give the client a time to read the answer."""
         super().pause_writing()

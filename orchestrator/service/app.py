@@ -138,7 +138,9 @@ class Service:
 
 def make_app(service: Service, **settings: Any) -> FastAPI:
     """Return the application; its OpenAPI description is at ``/openapi.json``. The gate asks for the token."""
-    app = FastAPI(title="Stillhouse", version=own_version(), docs_url=None, redoc_url=None, **settings)
+    app = FastAPI(
+        title="Stillhouse", version=own_version(), docs_url=None, redoc_url=None, redirect_slashes=False, **settings
+    )
     app.router.route_class = JsonRoute
     app.add_middleware(Gate, token=service.token)
     add_errors(app)

@@ -63,6 +63,7 @@ def asked(connection: socket.socket, path: str = "/", *headers: str) -> bytes:
 def test_the_parts_that_are_extended_are_there() -> None:
     assert {"response_complete", "disconnected"} <= names_in(RequestResponseCycle.__init__), UVICORN
     assert {"cycle", "connections", "flow"} <= names_in(H11Protocol.__init__), UVICORN
+    assert {"send_400_response"} <= names_in(H11Protocol.handle_events), UVICORN
     assert "on_response_complete" in names_in(H11Protocol.handle_events), UVICORN
 
 
@@ -107,6 +108,18 @@ def test_where_all_are_at_work_the_next_is_refused(connect: Callable[[], socket.
     busy[0].sendall(b"x")
     assert busy[0].recv(1 << 16).startswith(b"HTTP/1.1 200 ")
     assert asked(connect()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", ["/", "/held"])
+def test_a_body_that_is_no_http_gets_one_answer(
+    connect: Callable[[], socket.socket], caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """Uvicorn answers 400 while the application, which has the head, answers too: that ended in a traceback."""
+    connection = connect()
+    connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n".encode())
+    assert until_closed(connection).startswith(b"HTTP/1.1 400 ")
+    time.sleep(0.1)
+    assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
 
 
 def test_an_answer_does_not_wait_for_the_readers_acknowledgement(connect: Callable[[], socket.socket]) -> None:

@@ -83,15 +83,21 @@ class ServiceProcess:
         self.store, self.log, self.port = folder / "store", folder / "service.log", free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._cluster, self._files = cluster, files
+        self.folders = {name: folder / name for name in ("home", "tmp", "cwd")}
+        for path in self.folders.values():
+            path.mkdir(exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the service, and return when it answers."""
         words = [*COMMAND, "serve", "--address", self._cluster, "--store", self.store, "--port", self.port]
         words += ["--longest-queue", 100_000]
-        environment = os.environ | {"STILLHOUSE_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "STILLHOUSE_NO_COLOR": "1"}
+        environment = os.environ | {"STILLHOUSE_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
+        environment |= {"HOME": str(self.folders["home"]), "TMPDIR": str(self.folders["tmp"])}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([str(word) for word in words], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [str(word) for word in words], env=environment, stdout=log, stderr=log, cwd=self.folders["cwd"]
+            )
         if self._files is not None:  # the process has not counted them yet: it imports
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (self._files, self._files))
         deadline = time.monotonic() + 60
