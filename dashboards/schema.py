@@ -61,8 +61,8 @@ class SnapshotEvent(TypedDict):
 class SnapshotTrial(TypedDict):
     """Hold one trial. ``study`` is a ``SnapshotStudy.id``, of several the one that was run last.
 
-    A run that no study made belongs to a study named by its experiment. ``status`` is ``finished``, ``stopped`` (early, by a scheduler), ``failed``, ``running``, ``unfinished`` or
-    ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
+    A run that no study made belongs to a study named by its experiment. ``status`` is ``finished``, ``stopped`` (early, by a scheduler or its user), ``failed``, ``running``, ``unfinished``,
+    ``paused`` (by its user) or ``unknown``. ``epochs`` is the length by the schedule, ``epoch`` the last one recorded, ``best_epoch`` the one with
     the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
     ``cost`` holds those of ``parameters``, ``macs`` and ``latency_ms`` (one image on a CPU) that were measured of its detector.

@@ -196,14 +196,14 @@ def _found(trial: PlannedTrial) -> list[tuple[int, int]]:
 
 
 def _end_of(trial: PlannedTrial) -> str:
-    """Return how a trial ended, with the AP of its best epoch; one without an outcome was stopped or paused."""
+    """Return how a trial ended, with the AP of its best epoch; one without an outcome was interrupted or paused."""
     try:
         outcome, best = read_outcome(trial.directory), best_record(read_history(trial.directory))
     except OSError:
         return "ended"
     score = f", {AP} {100 * best.metrics[SELECTION_METRIC]:.1f}" if best else ""
     reason = f": {outcome.reason}" if outcome and outcome.status == "failed" else ""
-    without = PAUSED if is_paused(trial.directory) else "stopped"
+    without = PAUSED if is_paused(trial.directory) else "interrupted"
     return f"{outcome.status if outcome else without}{reason}{score}"
 
 

@@ -35,10 +35,13 @@ class Deciding:
             self._add_absent(trial, recorded)
             return
         self.results.append(kept)
-        if recorded.mlflow_run_id is None or _order(kept) != _order(recorded):
-            (self.cut_back if _is_cut_back(kept, recorded) else self.lacking).append(trial)
-        elif _has_other_numbers(kept, recorded):
-            self.retrained.append(trial)
+        if recorded.mlflow_run_id is not None and _order(kept) == _order(recorded):
+            if _has_other_numbers(kept, recorded):
+                self.retrained.append(trial)
+        elif _is_cut_back(kept, recorded):
+            self.cut_back.append(trial)
+        elif holds_results(kept):
+            self.lacking.append(trial)
 
     def _add_absent(self, trial: PlannedTrial, recorded: TrialResult) -> None:
         """Take MLflow's record; a run that has neither an epoch nor an end belongs to a trial that has just begun."""
@@ -79,8 +82,14 @@ def _about_absent(trials: Sequence[PlannedTrial]) -> list[str]:
     return [f"only MLflow has a record of {named(trials)}, the store has no weights: {says}"] if trials else []
 
 
+def holds_results(result: TrialResult) -> bool:
+    """Return whether there is something to deliver: an epoch, or the end of a trial that had begun to train."""
+    return result.epoch is not None or result.status in ("finished", "failed")
+
+
 def _order(result: TrialResult) -> tuple[int, str]:
-    return -1 if result.epoch is None else result.epoch, result.status
+    """Return the last epoch and the end; a pause is neither, and MLflow hears of it later."""
+    return -1 if result.epoch is None else result.epoch, result.status if has_ended(result.status) else ""
 
 
 def _is_cut_back(kept: TrialResult, recorded: TrialResult) -> bool:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.redact import first_line
-from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial, status_of
 from orchestrator.tracking.backoff import Backoff
 from orchestrator.tracking.faults import TrackingRefused, Unreachable
 from orchestrator.tracking.tracker import Tracker
-from trainers.schema.record import read_status
 
 WAIT_S = 60.0  # how long the end of a run waits for a tracking store that does not answer
 LONGEST_REQUEST_S = 600.0  # a request that hangs longer, with time-outs on all that can hang, is given up
@@ -92,7 +91,7 @@ class Flusher:
         return Delivery(False, sum(waiting), len(waiting), self._reason)
 
     def _begun(self) -> list[PlannedTrial]:
-        return [trial for trial in self._trials.values() if read_status(trial.directory) != "new"]
+        return [trial for trial in self._trials.values() if status_of(trial.directory) != "new"]
 
     def _await_end(self, wait_s: float) -> None:
         said = False

@@ -13,11 +13,11 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.result import TrialResult
 from orchestrator.tracking.client import open_results
-from orchestrator.tracking.deciding import Deciding
+from orchestrator.tracking.deciding import Deciding, holds_results
 from orchestrator.tracking.lacking import FROM_STORE, why_lacking
 from orchestrator.tracking.results import result_of_run, result_on_disk
 from orchestrator.tracking.runs import find_runs, member_tag
-from trainers.schema.record import DamagedFile, read_status
+from trainers.schema.record import DamagedFile
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +50,16 @@ def read_study(plan: Plan, store: Store) -> TrialResults:
 
 
 def _read(plan: Plan, store: Store) -> TrialResults:
-    begun = [trial for trial in plan.trials if read_status(trial.directory) != "new"]
     try:
         client = open_results(plan, store)
         runs = find_runs(client, [trial.id for trial in plan.trials], member_tag(plan.fingerprint))
         decided = _decide(plan, runs)
         lacking = why_lacking(plan, store, client, decided.lacking) if decided.lacking else ""
     except (OperationError, UserError) as error:
-        if not begun:
+        results = [_on_disk(plan, trial) for trial in plan.trials]
+        if not any(map(holds_results, results)):
             raise
-        return TrialResults(
-            [_on_disk(plan, trial) for trial in plan.trials], {}, None, f"{_plainly(error, store)}; {FROM_STORE}"
-        )
+        return TrialResults(results, {}, None, f"{_plainly(error, store)}; {FROM_STORE}")
     counting = {id_: run for id_, run in runs.items() if id_ not in decided.of_the_store}
     note = "; ".join(filter(None, [lacking, *decided.sentences]))
     return TrialResults(decided.results, counting, client, note)

@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from orchestrator.plan.digests import MISSING, has_test_split, split_digest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.split_scores import read_scores
-from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.trial import PlannedTrial, status_of
 from orchestrator.results.detector_costs import says_more
 from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
@@ -20,7 +20,7 @@ from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import find_runs, member_tag
 from orchestrator.tracking.tags import COST, STATUS, TEST_DATA
 from trainers.schema.costs import DetectorCost
-from trainers.schema.record import BEST, read_history, read_outcome, read_status
+from trainers.schema.record import BEST, read_history, read_outcome
 
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
@@ -40,7 +40,7 @@ def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> Trial
     metrics = {point.key: point.value for point in (*points_of(history), *best_points(history))}
     if read_outcome(trial.directory) is None:  # the best epoch is known at the end
         metrics = {key: value for key, value in metrics.items() if not key.startswith(BEST_PREFIX)}
-    result = _result(plan, trial, metrics, read_status(trial.directory), run_id)
+    result = _result(plan, trial, metrics, status_of(trial.directory), run_id)
     scores = read_scores(trial.directory)
     return replace(result, test=scores.metrics) if scores and _is_test_split(plan, scores.data) else result
 
@@ -51,7 +51,7 @@ def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResu
         return _result(plan, trial, {}, "new", None)
     metrics, tags = run.data.metrics, run.data.tags
     recorded = cost_of_tag(tags.get(COST, ""))
-    result = _result(plan, trial, metrics, tags.get(STATUS, "unfinished"), str(run.info.run_id), recorded)
+    result = _result(plan, trial, metrics, tags.get(STATUS) or "unfinished", str(run.info.run_id), recorded)
     if TEST_DATA not in tags or not _is_test_split(plan, tags[TEST_DATA]):
         return result
     found = {key.removeprefix(TEST_PREFIX): value for key, value in metrics.items() if key.startswith(TEST_PREFIX)}

@@ -20,7 +20,7 @@ from orchestrator.plan.labels import point_text
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import totals
-from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.trial import PAUSED, PlannedTrial, status_of
 from orchestrator.results.detector_costs import says_more
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
@@ -96,6 +96,7 @@ class Copy:
     events: str = ""  # the timeline that stands in its tag
     test_data: str = ""  # the digest of the test split whose metrics are there
     cost: str = ""  # what its detector costs, as it stands in its tag
+    status: str = ""  # the state that stands in its tag
     ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
@@ -218,6 +219,8 @@ class Tracker:
         self._tell_events(copy, trial)
         if outcome is not None:
             self._settle(copy, trial, history, outcome)
+        else:
+            self._tell_pause(copy, trial)
 
     def _send(self, copy: Copy, points: Iterable[MetricPoint]) -> None:
         client = self.connect()
@@ -232,6 +235,17 @@ class Tracker:
         if text != copy.events:
             self.connect().set_tag(copy.run_id, EVENTS, text)
             copy.events = text
+
+    def _tell_pause(self, copy: Copy, trial: PlannedTrial) -> None:
+        """Write that a trial waits for its user; one that goes on has neither paused nor failed any more."""
+        status = PAUSED if status_of(trial.directory) == PAUSED else ""
+        if copy.status == status or is_over(copy.status):
+            return
+        client = self.connect()
+        client.log_batch(copy.run_id, tags=[RunTag(STATUS, status), RunTag(REASON, "")])
+        if copy.status == "failed":
+            client.update_run(copy.run_id, status="RUNNING")
+        copy.status, copy.ended = status, None
 
     def _tell_test(self, copy: Copy, trial: PlannedTrial) -> None:
         """Write the metrics on the test split, then the digest of its data: without that they are sent again."""
@@ -264,7 +278,7 @@ class Tracker:
                 link_models(client, self._experiment, copy.run_id, trial, history, STUDENT_FOLDER)
             client.log_batch(copy.run_id, tags=[RunTag(tag, value) for tag, value in wanted.items()])
             client.set_terminated(copy.run_id, MLFLOW_STATUS[outcome.status])
-        copy.ended = (outcome, len(history))
+        copy.status, copy.ended = outcome.status, (outcome, len(history))
 
     def _write_files(self, client: MlflowClient, run: Run, trial: PlannedTrial) -> None:
         """Upload the student, then say which it is: without that, or with another, it counts as not there."""
@@ -295,6 +309,7 @@ class Tracker:
                 run.data.tags.get(EVENTS, ""),
                 run.data.tags.get(TEST_DATA, ""),
                 run.data.tags.get(COST, ""),
+                run.data.tags.get(STATUS, ""),
             )
         return self._copies[trial.id]
 

@@ -7,12 +7,15 @@ import pytest
 from dashboards.snapshot import Query, snapshot
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import AP, SMALL, finish, leave, record, sync
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 from trainers.schema.events import Event, append_event
+from trainers.schema.record import OUTCOME, Outcome, write_outcome
+from trainers.schema.request import STOPPED_BY_USER, Request, write_request
 
 
 @pytest.fixture
@@ -50,6 +53,30 @@ def test_what_the_tracker_writes_is_understood(plan, store):
     assert [event["kind"] for event in done["events"]] == ["oom"]
     assert (begun["status"], begun["events"][0]["detail"]) == ("running", "no step for 600 s")
     assert trials[taught.id]["teacher_run"] == trials[teacher.id]["run"]
+
+
+def test_a_paused_trial_is_paused_on_the_page_until_it_goes_on(plan, store):
+    first, second, third = plan.students[:3]
+    for trial in (first, second):
+        leave(trial, [record(1, 0.15)])
+    tracker, now = sync(plan, store, first, second), record(1, 0).wall_time + 10
+    write_request(first.directory, Request.PAUSE)
+    write_outcome(second.directory, Outcome("failed", "no memory"))
+    leave(third, [], Outcome("stopped", STOPPED_BY_USER))
+    assert states_after(tracker, store, now, first, second, third) == ["paused", "failed", "stopped"]
+    write_request(first.directory, Request.RESUME)
+    for trial in (first, second):
+        (trial.directory / OUTCOME).unlink(missing_ok=True)  # both go on
+    assert states_after(tracker, store, now, first, second, third) == ["running", "running", "stopped"]
+
+
+def states_after(tracker: Tracker, store: Store, now: float, *trials: PlannedTrial) -> list[str]:
+    """Deliver trials, and return what the page says of them."""
+    for trial in trials:
+        tracker.sync(trial)
+    found = snapshot(MlflowTracking(store.tracking_uri), Query(now=now))
+    states = {trial["id"]: trial["status"] for trial in found["trials"]}
+    return [states[trial.id] for trial in trials]
 
 
 def test_a_timeline_that_grows_stands_once(plan, store):

@@ -38,6 +38,7 @@ from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
 )
 from tests.processes.test_run_imports import loaded_by
 from trainers.schema.record import Outcome
+from trainers.schema.request import STOPPED_BY_USER, Request, write_request
 
 Spoil = Callable[[MlflowClient, Store], Any]
 
@@ -126,6 +127,33 @@ def test_every_command_that_reads_shows_the_numbers_of_the_store(plan, store, st
     planned = stillhouse("plan", study, *options(store))
     assert planned.out.count("finished") == 5
     assert files(store.root) == before
+
+
+def test_every_command_names_the_same_state_of_a_trial(plan, store, stillhouse, tmp_path):  # noqa: F811
+    fresh, begun, never, _ = plan.students
+    leave(begun, [record(1, 0.2)])
+    finish(plan.teacher, 0.5)
+    sync(plan, store, plan.teacher, begun)
+    for trial in (fresh, begun):
+        write_request(trial.directory, Request.PAUSE)
+    leave(never, [], Outcome("stopped", STOPPED_BY_USER))
+    states = ["finished", "paused", "paused", "stopped", "new"]
+    study = tmp_path / "study.yaml"
+    planned = stillhouse("plan", study, "--json", *options(store)).json
+    compared = stillhouse("compare", study, "--json", *options(store))
+    assert compared.complaints == []  # nothing that MLflow lacks
+    for found in (planned, compared.json):
+        assert [trial["status"] for trial in found["trials"]] == states
+    assert [trial.status for trial in read_study(plan, store).results] == states
+
+
+def test_a_store_where_trials_were_only_paused_or_stopped_has_no_results(plan, store, stillhouse, tmp_path):  # noqa: F811
+    first, second = plan.students[:2]
+    write_request(first.directory, Request.PAUSE)
+    leave(second, [], Outcome("stopped", STOPPED_BY_USER))
+    store.database.unlink()
+    answer = stillhouse("compare", tmp_path / "study.yaml", *options(store))
+    assert (answer.code, "sync" in answer.err) == (2, False), answer.err
 
 
 @pytest.mark.parametrize("spoilt", ["older", "newer"], indirect=True)

@@ -7,7 +7,7 @@ import { nameOf } from "../snapshot.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
-const STATES = ["finished", "stopped", "running", "unfinished", "failed", "unknown"];
+const STATES = ["finished", "stopped", "running", "unfinished", "paused", "failed", "unknown"];
 const DONE = new Set(["finished", "stopped", "failed"]);
 
 export const view = {
@@ -98,7 +98,7 @@ function best(study, { snapshot }) {
 }
 
 function running({ snapshot, trials, metric }) {
-  const rows = trials.filter(({ status }) => status === "running" || status === "unfinished");
+  const rows = trials.filter(({ status }) => status === "running" || status === "unfinished" || status === "paused");
   if (rows.length === 0) return null;
   return h(
     "section",

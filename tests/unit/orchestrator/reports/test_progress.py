@@ -83,7 +83,7 @@ def test_a_run_that_trains_nothing_draws_nothing(plan, terminal):
     assert screen.getvalue() == ""
 
 
-def test_a_failure_is_told_with_its_reason_and_a_stop_is_no_end(plan, terminal):
+def test_a_failure_is_told_with_its_reason_and_an_interruption_is_no_end(plan, terminal):
     screen = terminal()
     failed, stopped = plan.students
     with Progress(plan) as progress:
@@ -96,7 +96,7 @@ def test_a_failure_is_told_with_its_reason_and_a_stop_is_no_end(plan, terminal):
         progress.ended(stopped.id)
     text = " ".join(ESCAPE.sub("", screen.getvalue()).split())
     assert ": failed: the loss is not finite (1 of 3 trials" in text
-    assert ": stopped (1 of 3 trials" in text
+    assert ": interrupted (1 of 3 trials" in text
 
 
 def test_the_time_left_appears_once_it_is_known(plan, terminal):
