@@ -3,7 +3,8 @@
 import argparse
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
-from orchestrator.commands.repeat import commands_with_results, print_next
+from orchestrator.commands.next_commands import commands_with_results, print_obstacles
+from orchestrator.commands.repeat import print_next
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,10 +20,11 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.study_report import print_best, print_results_of
 
-    store = store_of(arguments)
-    plan = make_plan(load(arguments), store)
+    store, loaded = store_of(arguments), load(arguments)
+    plan = make_plan(loaded, store)
     results = print_results_of(plan, store, as_json=arguments.json)
     if not arguments.json:
         print_best(plan, results)
+        print_obstacles(plan, loaded, arguments)
         print_next(*commands_with_results(plan, results, arguments))
     return 0

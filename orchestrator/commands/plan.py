@@ -14,7 +14,8 @@ from orchestrator.commands.common import (
     load,
     store_of,
 )
-from orchestrator.commands.repeat import command_again, digest_to_name, print_next
+from orchestrator.commands.next_commands import commands_to_train, digest_to_name, print_obstacles
+from orchestrator.commands.repeat import command_again, print_next
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_sentence(total_line(plan, expected, rates))
         if described:
             print_sentence(estimated_on(described.cluster, plan))
+        print_obstacles(plan, loaded, arguments)
         print_next(*commands_after(plan, arguments))
     return 2 if any(finding.level == "error" for finding in plan.findings) else 0
 
@@ -74,12 +76,10 @@ def described_for(loaded: "LoadedStudy", file: str | None) -> "DescribedCluster 
 
 
 def commands_after(plan: "Plan", arguments: argparse.Namespace) -> list[str]:
-    """Return the command that goes on with the plan; none where a mistake or a missing file keeps it from running."""
+    """Return the commands that go on with the plan; none where a mistake or a missing file keeps it from running."""
     from orchestrator.execution.prepare import obstacle
-    from orchestrator.plan.totals import totals
 
     if obstacle(plan) is not None:
         return []
-    verb = "run" if totals(plan).trials_left else "compare"
-    on = ["--on", arguments.on] if arguments.on and verb == "run" else []
-    return [command_again(arguments, verb, *on, digest=digest_to_name(plan, arguments))]
+    compare = command_again(arguments, "compare", digest=digest_to_name(plan, arguments))
+    return [*commands_to_train(plan, arguments)] or [compare]

@@ -4,20 +4,12 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import DEFAULT, VARIABLE
-from trainers.schema import ShapesDataset
-
-if TYPE_CHECKING:
-    from orchestrator.plan.plan import Plan
-    from orchestrator.results.result import TrialResult
 
 LIGHT = ("check",)  # commands that take neither a store nor options of a run
-FOLDER = "student"  # where the suggested export writes
 
 
 def command_again(
@@ -41,35 +33,6 @@ def repeating_command(arguments: argparse.Namespace) -> str:
     """Return the command that trains a report's trials, for readers who lack this shell's variables."""
     store = arguments.store or os.environ.get(VARIABLE, DEFAULT)
     return command_again(arguments, "run", store=None if store == DEFAULT else store)
-
-
-def commands_with_results(
-    plan: "Plan", results: "Sequence[TrialResult]", arguments: argparse.Namespace
-) -> tuple[str, ...]:
-    """Return three commands that use a study's results; where no student has finished, the one that goes on with it."""
-    from orchestrator.results.summary import best_student
-
-    digest = digest_to_name(plan, arguments)
-    if best_student(results) is None:
-        return (command_again(arguments, "run", digest=digest),)
-    return (
-        _dashboard(plan, arguments),
-        command_again(arguments, "export", "--to", FOLDER, digest=digest),
-        command_again(arguments, "report", digest=digest),
-    )
-
-
-def digest_to_name(plan: "Plan", arguments: argparse.Namespace) -> str | None:
-    """Return the digest of the images that ``--images-changed`` took as new ones; drawn images have none."""
-    if not getattr(arguments, "images_changed", False) or isinstance(plan.study.dataset, ShapesDataset):
-        return None
-    return plan.study.dataset.images_digest
-
-
-def _dashboard(plan: "Plan", arguments: argparse.Namespace) -> str:
-    store, uri = arguments.store, plan.study.tracking.uri
-    told = [*(["--store", store] if store else []), *(["--tracking-uri", uri] if uri else [])]
-    return shlex.join(["stillhouse", "dashboard", "serve", *told])
 
 
 def print_next(*commands: str) -> None:

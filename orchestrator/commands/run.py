@@ -23,7 +23,8 @@ from orchestrator.commands.common import (
     load,
     store_of,
 )
-from orchestrator.commands.repeat import command_again, commands_with_results, print_commands, print_next
+from orchestrator.commands.next_commands import commands_with_results, print_obstacles
+from orchestrator.commands.repeat import print_commands, print_next
 from orchestrator.core.durations import duration
 from orchestrator.core.findings import print_findings
 from orchestrator.core.outcome import ExitStatus
@@ -33,6 +34,7 @@ from orchestrator.plan.plan import Plan
 if TYPE_CHECKING:
     from orchestrator.execution.study_run import RunResult
     from orchestrator.results.result import TrialResult
+    from orchestrator.study.load import LoadedStudy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
 
         print_all(stop.result.plan, list(stop.result), as_json=arguments.json)
         raise
-    print_end(result, arguments, time.monotonic() - began)
+    print_end(result, study.loaded, arguments, time.monotonic() - began)
     return result.outcome
 
 
@@ -95,7 +97,7 @@ def print_start(plan: Plan, arguments: argparse.Namespace) -> None:
     say(f"plan:    {plan_sentence(plan)}{left}")
 
 
-def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float) -> None:
+def print_end(result: "RunResult", loaded: "LoadedStudy", arguments: argparse.Namespace, took_s: float) -> None:
     """Print the results of a run, how it ended, and the next commands."""
     from orchestrator.reports.study_report import print_all, print_best, print_waiting, say
 
@@ -105,16 +107,15 @@ def print_end(result: "RunResult", arguments: argparse.Namespace, took_s: float)
     say(f"time:    {duration(took_s)}")
     for failed in result.failed:
         print_failure(result, failed)
-    if result.paused:
-        paused = ", ".join(result.paused)
-        say(f"paused:  {paused}; {command_again(arguments, 'resume', '--trial', 'ID')}, then run again", "paused")
+    present = result.plan.refreshed()
+    print_obstacles(present, loaded, arguments)
     if not result.delivery.complete:
         print_waiting(result.tracker.address, result.delivery)
     for lacking in filter(None, (result.uncopied, result.unmeasured)):
         say(f"stillhouse: {lacking}")
     uri = result.plan.study.tracking.uri or result.store.tracking_uri
     print_commands("MLflow:", mlflow_pages(uri))
-    print_next(*commands_with_results(result.plan, results, arguments))
+    print_next(*commands_with_results(present, results, arguments))
 
 
 def mlflow_pages(uri: str) -> str:

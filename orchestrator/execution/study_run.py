@@ -23,7 +23,6 @@ from orchestrator.plan.totals import further, to_train
 from orchestrator.plan.trial import refreshed
 from orchestrator.results.result_table import ResultTable
 from trainers.schema.record import read_outcome
-from trainers.schema.request import is_paused
 
 if TYPE_CHECKING:
     from orchestrator.execution.callbacks import Watcher
@@ -83,11 +82,6 @@ class RunResult(ResultTable):
         """Return why a trial failed."""
         outcome = read_outcome(self.store.trial_dir(failed.id))
         return outcome.reason if outcome else "its directory is elsewhere"
-
-    @property
-    def paused(self) -> tuple[str, ...]:
-        """Return the ids of the trials that wait for their user."""
-        return tuple(trial.id for trial in self.plan.trials if is_paused(trial.directory))
 
     @property
     def outcome(self) -> ExitStatus:

@@ -1,6 +1,7 @@
 """Decide when a study's budget is spent: its hours are used, or its goal is reached."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.numbers import numbers_in
@@ -10,7 +11,22 @@ from orchestrator.plan.wall_clock import WallClock
 from trainers.schema.record import read_history
 
 HOUR_S = 3600.0
+NO_GOAL = "null"
 CLOCK = ".hours"  # beside the study's search log
+
+
+@dataclass(frozen=True)
+class BudgetEnd:
+    """Hold which ``key`` of a study ends it and why; with the value ``larger`` it goes on."""
+
+    key: str
+    detail: str
+    larger: str
+
+    @property
+    def remedy(self) -> str:
+        """Return in words what lets the study go on."""
+        return "a larger value" if self.larger != NO_GOAL else "a higher goal, or none,"
 
 
 class Budget:
@@ -20,7 +36,7 @@ class Budget:
         self._plan, self._search = plan, plan.study.search
         self._hours: dict[str, float] = {}
         self._clock = None if self._search.max_hours is None else WallClock(plan.search_log.with_suffix(CLOCK))
-        self._reached: str | None = None
+        self._reached: BudgetEnd | None = None
         if self._search.max_gpu_hours is not None or self._search.stop_when is not None:
             for trial in (*plan.students, *plan.suggested):
                 self._take(trial)
@@ -57,11 +73,18 @@ class Budget:
     @property
     def reason(self) -> str | None:
         """Return why no more is to be trained, ``None`` while there is no such reason."""
-        most = self._search.max_gpu_hours
-        if most is not None and sum(self._hours.values()) >= most:
-            return f"search.max_gpu_hours: {sum(self._hours.values()):.3g} of {most:g} are spent"
-        if self.clock_hours_left == 0.0 and self._clock:
-            return f"search.max_hours: {self._clock.seconds / HOUR_S:.3g} of {self._search.max_hours:g} are spent"
+        end = self.end
+        return end and f"{end.key}: {end.detail}"
+
+    @property
+    def end(self) -> BudgetEnd | None:
+        """Return the key that ends the study, and a value that lets it go on; ``None`` while nothing ends it."""
+        gpu_hours, clock_hours = sum(self._hours.values()), self._clock.seconds / HOUR_S if self._clock else 0.0
+        spent = {"max_gpu_hours": gpu_hours, "max_hours": clock_hours}
+        for key, used in spent.items():
+            most = getattr(self._search, key)
+            if most is not None and used >= most:
+                return BudgetEnd(f"search.{key}", f"{used:.3g} of {most:g} are spent", f"{2 * used:.3g}")
         return self._reached
 
     def _take(self, trial: PlannedTrial) -> None:
@@ -70,6 +93,5 @@ class Budget:
         goal = self._search.stop_when
         best = max(numbers_in(record.metrics.get(goal.metric) for record in history), default=None) if goal else None
         if goal and best is not None and best >= goal.at_least:
-            self._reached = (
-                f"search.stop_when: trial {trial.id} has {goal.metric} {best:.4g}, at least {goal.at_least:g}"
-            )
+            detail = f"trial {trial.id} has {goal.metric} {best:.4g}, at least {goal.at_least:g}"
+            self._reached = BudgetEnd("search.stop_when", detail, NO_GOAL)

@@ -16,7 +16,7 @@ from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planner import Planner, plan_teacher
 from orchestrator.plan.preflight import preflight
 from orchestrator.plan.resources import Resources, resources
-from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role
+from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, refreshed
 from orchestrator.plan.weights import CheckpointDigests
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
@@ -74,6 +74,15 @@ class Plan:
     def trials(self) -> tuple[PlannedTrial, ...]:
         """Return all trials that are known by now, the teacher's first, those that the search has come to last."""
         return (*([self.teacher] if self.teacher else []), *self.students, *self.suggested)
+
+    def refreshed(self) -> "Plan":
+        """Return the plan with the present states of its trials."""
+        return replace(
+            self,
+            teacher=self.teacher and refreshed(self.teacher),
+            students=tuple(map(refreshed, self.students)),
+            suggested=list(map(refreshed, self.suggested)),
+        )
 
     @property
     def devices(self) -> float:

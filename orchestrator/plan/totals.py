@@ -106,8 +106,14 @@ def steps_left(trial: PlannedTrial) -> int | None:
 
 def further(plan: Plan) -> tuple[Further, ...]:
     """Return the trials that an open search may still propose; none if all are known or the budget is spent."""
+    found = not_proposed(plan)
+    return () if found and Budget(plan).reason else found
+
+
+def not_proposed(plan: Plan) -> tuple[Further, ...]:
+    """Return the trials that an open search would still propose if its budget allowed it."""
     search = plan.study.search
-    if not is_open(search) or Budget(plan).reason:
+    if not is_open(search):
         return ()
     asked = sum(event["event"] == ASK for event in SearchLog(plan.search_log).read())
     if search.algorithm.has_segments:

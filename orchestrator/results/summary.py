@@ -73,7 +73,8 @@ def lacks_best(results: Sequence[TrialResult]) -> str:
     if not measured:
         return "no student of this study has been evaluated yet: run the study first"
     said = ", ".join(f"{count} {state}" for state, count in sorted(measured.items()))
-    return f"no student of this study has been trained to its end ({said}): run the study, or name a trial by its id"
+    again = "" if set(measured) <= {"stopped", NOT_A_NUMBER} else "run the study, or "
+    return f"no student of this study has been trained to its end ({said}): {again}name a trial by its id"
 
 
 def lines_of(summaries: Sequence[Summary]) -> list[SummaryLine]:

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import parser
-from orchestrator.commands.repeat import command_again, commands_with_results, repeating_command
+from orchestrator.commands.next_commands import commands_with_results
+from orchestrator.commands.repeat import command_again, repeating_command
+from orchestrator.plan.trial import PlannedTrial
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import plan_file
 from tests.unit.orchestrator.results.test_results import result
 from tests.unit.orchestrator.study_text import VALID, edit, write
-from trainers.schema.record import OUTCOME, Outcome, write_outcome
+from trainers.schema.record import HISTORY, OUTCOME, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.request import Request, write_request
 
 AWKWARD = "name: demo"
 SET = ("--set", "search={seeds: [0, 1], cohort: 2}", "--set", "scaling.workers=1")
@@ -89,6 +92,74 @@ def test_results_lead_to_commands_that_exist(study, tmp_path):
     assert parser().parse_args(found[0]).store == "s"
     [only] = commands_with_results(plan, [result(status="failed", metrics={})], arguments)
     assert shlex.split(only)[1] == "run"
+
+
+def history(trial: PlannedTrial, *aps: float) -> None:
+    """Leave the records of a trial that took an hour each."""
+    trial.directory.mkdir(parents=True, exist_ok=True)
+    records = [Record(n, n, {SELECTION_METRIC: ap}, {"time/train_s": 3600.0}) for n, ap in enumerate(aps, start=1)]
+    (trial.directory / HISTORY).write_text(to_lines(records))
+
+
+def after(answer: Answer) -> list[list[str]]:
+    """Return the words of all next commands."""
+    lines = answer.err.splitlines()
+    begin = next((at for at, line in enumerate(lines) if line.startswith("next:")), len(lines))
+    return [shlex.split(line.removeprefix("next:"))[1:] for line in lines[begin:]]
+
+
+@pytest.mark.parametrize(
+    ("budget", "said", "larger"),
+    [
+        ("search.max_gpu_hours=1.5", "2 of 1.5 are spent; a larger value", "search.max_gpu_hours=4"),
+        ("search.stop_when={metric: coco/bbox_mAP, at_least: 0.2}", "at least 0.2; a higher goal", "search.stop_when=null"),
+    ],
+)  # fmt: skip
+def test_a_spent_budget_leads_to_a_larger_one(stillhouse, study, tmp_path, budget, said, larger):
+    store = ("--store", str(tmp_path / "store"))
+    options = ("--set", "search.seeds=[0]", "--set", "scaling.workers=1", "--set", budget)
+    history(plan_file(study, *options[1::2], store=tmp_path / "store").students[0], 0.1, 0.3)
+    key = budget.partition("=")[0]
+    for verb in ("plan", "compare"):
+        answer = stillhouse(verb, study, *options, *store)
+        [line] = [line for line in answer.err.splitlines() if line.startswith("budget:")]
+        assert line.startswith(f"budget:  --set {key}: ")
+        assert said in line
+        [words] = after(answer)
+        assert words == ["run", str(study), *options[:4], "--set", larger, *store]
+        assert following(stillhouse("plan", *words[1:]))[0] == "run"
+
+
+def test_a_budget_is_told_with_its_place_in_the_study(stillhouse, tmp_path):
+    study = write(tmp_path, VALID.replace("  seeds: [0, 1]\n", "  seeds: [0, 1]\n  max_gpu_hours: 0.5\n"))
+    options = ("--set", "scaling.workers=1", "--store", tmp_path / "store")
+    history(plan_file(study, "scaling.workers=1", store=tmp_path / "store").students[0], 0.1)
+    answer = stillhouse("plan", study, *options)
+    line = VALID[: VALID.index("scaling:")].count("\n") + 1
+    assert f"budget:  {study}:{line}: search.max_gpu_hours: 1 of 0.5 are spent" in answer.err
+
+
+def test_paused_trials_lead_to_resume_where_nothing_else_is_left(stillhouse, study, tmp_path):
+    options = ("--set", "search.seeds=[0]", "--set", "scaling.workers=1", "--store", str(tmp_path / "store"))
+    plan = plan_file(study, *options[1:4:2], store=tmp_path / "store")
+    *others, last = plan.trials
+    history(last, 0.1)
+    write_request(last.directory, Request.PAUSE)
+    assert [words[0] for words in after(stillhouse("plan", study, *options))] == ["run"]
+    for trial in others:
+        trial.directory.mkdir(parents=True)
+        write_outcome(trial.directory, Outcome("stopped"))
+    for verb in ("plan", "compare"):
+        answer = stillhouse(verb, study, *options)
+        assert f"paused:  {last.id}; stillhouse resume" in answer.err
+        assert after(answer) == [["resume", str(study), *options, "--trial", last.id], ["run", str(study), *options]]
+        assert parser().parse_args(after(answer)[0]).trial == last.id
+    write_request(last.directory, Request.RESUME)
+    write_outcome(
+        last.directory, Outcome("stopped")
+    )  # nothing is left to train, and nothing can be exported as the best
+    assert [words[0] for words in after(stillhouse("compare", study, *options))] == ["dashboard", "report"]
+    assert "1 stopped): name a trial by its id" in stillhouse("export", study, *options, "--to", tmp_path / "out").err
 
 
 def test_later_commands_name_the_images_that_a_run_took_as_new():

@@ -1,0 +1,94 @@
+"""Name the commands that go on with a study: train the rest of it, let paused trials go on, or use its results."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.commands.repeat import command_again
+from trainers.schema import ShapesDataset
+
+if TYPE_CHECKING:
+    from orchestrator.plan.budget import BudgetEnd
+    from orchestrator.plan.plan import Plan
+    from orchestrator.results.result import TrialResult
+    from orchestrator.study.load import LoadedStudy
+
+FOLDER = "student"  # where the suggested export writes
+
+
+def commands_with_results(
+    plan: "Plan", results: "Sequence[TrialResult]", arguments: argparse.Namespace
+) -> tuple[str, ...]:
+    """Return commands that use a study's results; where no student has finished, those that train the rest.
+
+    A study without either has no student left that could finish: its measured trials can be looked at.
+    """
+    from orchestrator.results.summary import best_student
+
+    digest = digest_to_name(plan, arguments)
+    looks = (_dashboard(plan, arguments), command_again(arguments, "report", digest=digest))
+    if best_student(results) is not None:
+        return (looks[0], command_again(arguments, "export", "--to", FOLDER, digest=digest), looks[1])
+    return commands_to_train(plan, arguments) or (looks if any(result.last for result in results) else ())
+
+
+def commands_to_train(plan: "Plan", arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the commands that train what is left of a study, none where nothing is.
+
+    A spent budget is raised, and a pause is ended where nothing else can be trained before it.
+    """
+    from orchestrator.plan.totals import further, to_train
+
+    digest, end, paused = digest_to_name(plan, arguments), budget_end(plan), paused_trials(plan)
+    on = ("--on", arguments.on) if getattr(arguments, "on", None) else ()
+    if end:
+        other = [one for one in arguments.sets if one.partition("=")[0] != end.key]
+        raised = argparse.Namespace(**vars(arguments) | {"sets": [*other, f"{end.key}={end.larger}"]})
+        return (command_again(raised, "run", *on, digest=digest),)
+    run = command_again(arguments, "run", *on, digest=digest)
+    waits_for_pauses = not (to_train(plan.trials) or further(plan)) or (plan.teacher and plan.teacher.id in paused)
+    if paused and waits_for_pauses:
+        return (*(command_again(arguments, "resume", "--trial", trial, digest=digest) for trial in paused), run)
+    return () if waits_for_pauses else (run,)
+
+
+def print_obstacles(plan: "Plan", loaded: "LoadedStudy", arguments: argparse.Namespace) -> None:
+    """Print which trials are paused, and which key of the study keeps the rest from being trained, with the remedy."""
+    from orchestrator.reports.study_report import say
+
+    paused, end = paused_trials(plan), budget_end(plan)
+    if paused:
+        resume = command_again(arguments, "resume", "--trial", "ID", digest=digest_to_name(plan, arguments))
+        say(f"paused:  {', '.join(paused)}; {resume}, then run again", "paused")
+    if end:
+        say(f"budget:  {loaded.where(end.key)}: {end.detail}; {end.remedy} trains the rest", "stopped")
+
+
+def budget_end(plan: "Plan") -> "BudgetEnd | None":
+    """Return what ends the study although something is left to train, ``None`` where that is not so."""
+    from orchestrator.plan.budget import Budget
+    from orchestrator.plan.totals import not_proposed, to_train
+
+    end = Budget(plan).end
+    return end if end and (to_train(plan.trials) or not_proposed(plan)) else None
+
+
+def paused_trials(plan: "Plan") -> list[str]:
+    """Return the ids of the trials that wait for their user."""
+    from orchestrator.plan.trial import PAUSED
+
+    return list(dict.fromkeys(trial.id for trial in plan.trials if trial.status == PAUSED))
+
+
+def digest_to_name(plan: "Plan", arguments: argparse.Namespace) -> str | None:
+    """Return the digest of the images that ``--images-changed`` took as new ones; drawn images have none."""
+    if not getattr(arguments, "images_changed", False) or isinstance(plan.study.dataset, ShapesDataset):
+        return None
+    return plan.study.dataset.images_digest
+
+
+def _dashboard(plan: "Plan", arguments: argparse.Namespace) -> str:
+    store, uri = arguments.store, plan.study.tracking.uri
+    told = [*(["--store", store] if store else []), *(["--tracking-uri", uri] if uri else [])]
+    return shlex.join(["stillhouse", "dashboard", "serve", *told])
