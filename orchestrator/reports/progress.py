@@ -26,7 +26,7 @@ from orchestrator.results.metric_names import AP
 from orchestrator.study.space import is_open
 from orchestrator.tracking.names import run_name
 from trainers.schema.foreign_json import parse_json
-from trainers.schema.record import PROGRESS, SELECTION_METRIC, best_record, read_history, read_outcome
+from trainers.schema.record import PROGRESS, RECORDED_AT, SELECTION_METRIC, best_record, read_history, read_outcome
 from trainers.schema.request import is_paused
 from trainers.schema.status import is_over
 from trainers.schema.stop import run_is_ending, stop_requested
@@ -52,6 +52,7 @@ class Progress:
         self._began, self._bound = time.monotonic(), "at most " if is_open(plan.study.search) else ""
         self._over = {trial.id for trial in plan.trials if is_over(trial.status)}
         self._left, self._about = TimeLeft(plan, rates or {}), "at most" if is_upper_bound(plan) else "about"
+        self._told = {trial.id: _records(trial) for trial in plan.trials if not is_over(trial.status)}
         self._estimate: tuple[float, float] | None = None  # seconds left, and when that was
         self._bars = StudyBars(self, disable=not self._terminal)
         self._closing, self._stopping = threading.Event(), False
@@ -77,15 +78,19 @@ class Progress:
         trial = self._trials[trial_id]
         self._over.discard(trial_id)  # one that failed may be tried again
         self._bars.start()  # not before: a run that trains nothing draws nothing
-        self._log(f"{trial_id}  {run_name(trial)}: started")
+        epochs = [epoch for epoch, _ in self._told.setdefault(trial_id, set())]
+        begins = f"goes on after epoch {_of(max(epochs), trial)}" if epochs else "started"
+        self._log(f"{trial_id}  {run_name(trial)}: {begins}")
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Show the newest AP."""
-        trial = self._trials[trial_id]
+        """Show the newest AP; a trial that goes on reports its earlier epochs again, which are told already."""
+        trial, record = self._trials[trial_id], (result["epoch"], result.get(RECORDED_AT, 0.0))
         score = result.get(SELECTION_METRIC)
         text = "" if score is None else f"{AP} {100 * score:.1f}"
-        self._log(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
+        if record not in self._told[trial_id]:
+            self._told[trial_id].add(record)
+            self._log(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
         if text and trial_id in self._running:
             self._bars.update(self._running[trial_id], score=text)
 
@@ -193,6 +198,14 @@ def _steps(trial: PlannedTrial) -> tuple[int, int] | None:
 def _found(trial: PlannedTrial) -> list[tuple[int, int]]:
     steps = _steps(trial)
     return [] if steps is None else [steps]
+
+
+def _records(trial: PlannedTrial) -> set[tuple[int, float]]:
+    """Return the epochs that a trial has from earlier runs, each with its time: one that is trained anew has another."""
+    try:
+        return {(record.epoch, record.wall_time) for record in read_history(trial.directory)}
+    except OSError:
+        return set()
 
 
 def _end_of(trial: PlannedTrial) -> str:

@@ -18,7 +18,7 @@ from orchestrator.worker_groups.broker import ON_HEAD
 from orchestrator.worker_groups.entry_points import LOOP, WORKER
 from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
-from trainers.schema.record import ERROR, Outcome, Record, read_outcome, write_outcome
+from trainers.schema.record import ERROR, RECORDED_AT, Outcome, Record, read_outcome, write_outcome
 from trainers.schema.request import Request, asks_to_leave, carry_out, read_request
 from trainers.schema.stop import MachineLeaves, clear_move, must_move, run_is_ending
 
@@ -64,7 +64,7 @@ class TrialRunner(tune.Trainable):
                 time.sleep(verdict.pause_s)
                 raise
             return self._failed(error, verdict)
-        return {"epoch": record.epoch, **record.metrics, "done": record.final}
+        return {"epoch": record.epoch, RECORDED_AT: record.wall_time, **record.metrics, "done": record.final}
 
     def _is_over(self) -> bool:
         """Return whether there is nothing to do: between two records the trial's state is on disk."""

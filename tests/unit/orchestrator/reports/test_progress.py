@@ -12,11 +12,12 @@ from rich.console import Console
 
 from orchestrator.plan.plan import Plan
 from orchestrator.reports.progress import Progress
+from orchestrator.tracking.names import run_name
 from tests.unit.orchestrator.plan.test_time_left import report
 from tests.unit.orchestrator.planning import STUDIES, plan_file, teacher_of
 from tests.unit.orchestrator.reports.pretended import PretendedTerminal
 from trainers.schema.atomic import write_text
-from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.record import HISTORY, RECORDED_AT, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 from trainers.schema.stop import request_stop
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -62,6 +63,26 @@ def test_a_log_gets_a_line_for_the_start_each_epoch_and_the_end(plan, caplog, mo
         f"{name}: started",
         f"{name}: epoch 1/8 AP 32.1",
         f"{name}: finished, AP 32.1 (1 of 3 trials, 0 s)",
+    ]
+
+
+def test_epochs_that_an_earlier_run_has_told_are_not_told_again(plan, caplog, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    student = plan.students[0]
+    known = [Record(n, 80 * n, {SELECTION_METRIC: 0.1 * n}, wall_time=1000.0 + n) for n in (1, 2)]
+    student.directory.mkdir(parents=True)
+    write_text(student.directory / HISTORY, to_lines(known))
+    progress = Progress(plan.refreshed())
+    trained_anew = Record(2, 160, {SELECTION_METRIC: 0.2}, wall_time=1010.0)  # its state was damaged
+    with caplog.at_level(logging.INFO):
+        for record in (*known, Record(3, 240, {SELECTION_METRIC: 0.3}, wall_time=1003.0), known[1], trained_anew):
+            progress.started(student.id)
+            progress.reported(student.id, {"epoch": record.epoch, RECORDED_AT: record.wall_time, **record.metrics})
+    name = f"{student.id}  {run_name(student)}"
+    assert caplog.messages == [
+        f"{name}: goes on after epoch 2/6",
+        f"{name}: epoch 3/6 AP 30.0",
+        f"{name}: epoch 2/6 AP 20.0",
     ]
 
 
