@@ -26,7 +26,8 @@ from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
 from trainers.schema.record import OUTCOME, read_outcome
 from trainers.schema.request import carry_out, is_paused
-from trainers.schema.tidy import drop_carried, tidy_finished
+from trainers.schema.status import is_over
+from trainers.schema.tidy import drop_carried, tidy_over
 
 WAIT_WHEN_CUT_SHORT_S = 5.0  # for MLflow, when the run ends by an error or the user's wish
 log = logging.getLogger(__name__)
@@ -77,10 +78,8 @@ def run_plan(
                     startup or Startup(),
                 )
         for trial in plan.trials:
-            if (
-                refreshed(trial).status == "finished"
-            ):  # now or earlier: somebody may have been killed behind its outcome
-                tidy_finished(trial.directory)
+            if is_over(refreshed(trial).status):  # now or earlier: a process may have been killed behind its outcome
+                tidy_over(trial.directory)
         remember(plan, store.rates)
         record_costs(plan)
         if sweep.has_proposed_all:

@@ -7,6 +7,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.trial import PlannedTrial, TrialStatus, status_of
 from trainers.schema.record import read_outcome
 from trainers.schema.request import Request, carry_out, read_request, write_request
+from trainers.schema.tidy import tidy_over
 
 FITTING: dict[Request, tuple[TrialStatus, ...]] = {
     Request.STOP: ("new", "unfinished", "paused", "failed"),
@@ -61,6 +62,8 @@ def ask(trial: PlannedTrial, request: Request, store: Store) -> AcceptedRequest:
     try:
         with store.only_run():
             carry_out(trial.directory)
+            if request is Request.STOP:  # nothing brings it back, so its states are of no use
+                tidy_over(trial.directory)
     except OperationError:  # a run has the store: it, or the training itself, finds the request
         return AcceptedRequest(trial.id, request, at_once=False)
     return AcceptedRequest(trial.id, request, at_once=True)

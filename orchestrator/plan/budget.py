@@ -74,7 +74,7 @@ class Budget:
     def reason(self) -> str | None:
         """Return why no more is to be trained, ``None`` while there is no such reason."""
         end = self.end
-        return end and f"{end.key}: {end.detail}"
+        return None if end is None else f"{end.key}: {end.detail}"
 
     @property
     def end(self) -> BudgetEnd | None:

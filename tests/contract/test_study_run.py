@@ -11,6 +11,8 @@ from orchestrator.plan.plan import Plan
 from orchestrator.storage import copier
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from tests.contract.test_tracking import finish, migrated, plan, store  # noqa: F401  fixtures among them
+from trainers.schema.record import OUTCOME, Outcome, write_outcome
+from trainers.schema.request import Request, write_request
 
 Run = Callable[..., RunResult]
 
@@ -34,6 +36,17 @@ def test_a_sound_run_ends_with_code_0_and_the_results_of_mlflow(run: Run, plan: 
     assert [found.id for found in result] == [trial.id for trial in plan.trials]
     assert all(found.mlflow_run_id for found in result)
     assert result[0].id == plan.teacher.id  # type: ignore[union-attr]  # this study has one
+
+
+def test_a_run_frees_the_states_of_trials_that_are_over(run: Run, plan: Plan) -> None:  # noqa: F811
+    stopped, paused = plan.students[:2]
+    write_outcome(stopped.directory, Outcome("stopped"))
+    (paused.directory / OUTCOME).unlink()
+    write_request(paused.directory, Request.PAUSE)
+    for trial in (stopped, paused):
+        (trial.directory / "resume-8.pt").touch()
+    assert [found.status for found in run()][1:3] == ["stopped", "paused"]
+    assert [(trial.directory / "resume-8.pt").exists() for trial in (stopped, paused)] == [False, True]
 
 
 def test_what_a_mirror_lacks_does_not_hide_the_results(

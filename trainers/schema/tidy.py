@@ -1,4 +1,4 @@
-"""Finish the clean-up of a trial that was killed between its outcome and its end."""
+"""Remove what only training needs from trials that nothing trains any more."""
 
 import contextlib
 from dataclasses import replace
@@ -20,10 +20,11 @@ def drop_carried(directory: Path) -> None:
     (directory / CARRIED).unlink(missing_ok=True)
 
 
-def tidy_finished(directory: Path) -> None:
-    """Remove files that only training needs from a finished trial's directory; does nothing the second time.
+def tidy_over(directory: Path) -> None:
+    """Remove files that only training needs from the directory of a trial that is over; does nothing the second time.
 
-    States leave the manifest before they are deleted, so that a kill in between leaves none that is listed and gone.
+    A finished trial may have been killed between its outcome and its end; one that was stopped early keeps its states until
+    then. States leave the manifest before they are deleted, so that a kill in between leaves none that is listed and gone.
     """
     with contextlib.suppress(DamagedFile):  # whoever needs the student is told so
         manifest = read_manifest(directory)

@@ -67,7 +67,10 @@ def test_a_paused_trial_waits_until_it_is_resumed(plan: Plan, say: Say, tmp_path
 
 def test_a_stopped_trial_is_over(plan: Plan, say: Say, tmp_path: Path) -> None:
     one = plan.students[0]
+    for name in ("resume-8.pt", "best.pth", "history.jsonl"):
+        (one.directory / name).touch()
     assert say("stop", one.id).out == f"{one.id}: stopped for good\n"
+    assert sorted(path.name for path in one.directory.iterdir()) == ["best.pth", "history.jsonl", "outcome.json"]
     assert read_outcome(one.directory) == Outcome("stopped", STOPPED_BY_USER)
     assert to_train(refreshed_plan(tmp_path).trials) == [plan.trials[0], plan.students[1]]
     for verb in ("stop", "pause", "resume", "retry"):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from trainers.schema.manifest import Manifest, ManifestEntry, read_manifest, write_manifest
 from trainers.schema.record import Outcome, write_outcome
-from trainers.schema.tidy import tidy_finished
+from trainers.schema.tidy import tidy_over
 
 
 def test_a_trial_that_was_killed_behind_its_outcome_is_left_as_one_that_was_not(tmp_path: Path) -> None:
@@ -13,7 +13,7 @@ def test_a_trial_that_was_killed_behind_its_outcome_is_left_as_one_that_was_not(
         (tmp_path / name).touch()
     (tmp_path / "stacks-1.txt").write_text("Thread 0x1\n")  # somebody may want to read it
     for _ in range(2):
-        tidy_finished(tmp_path)
+        tidy_over(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == [
             "best.pth", "manifest.json", "outcome.json", "stacks-1.txt",
         ]  # fmt: skip
