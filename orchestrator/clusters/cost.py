@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.clusters.description import Cluster, Workers
+from orchestrator.study.wording import counted
 
 SMALL_H = 0.1  # below that, what a machine takes to start is more
 
@@ -59,8 +60,8 @@ def said(cluster: Cluster) -> str:
     found = price(cluster)
     return (
         f"{cluster.name}: {found.least:.2f} $ an hour while idle, up to {found.most:.2f} $ with "
-        f"{sum(group.max for group in cluster.workers)} workers; machines stop on their own after {cluster.max_hours} "
-        f"hours, so at most {found.most * cluster.max_hours:.0f} $"
+        f"{counted(sum(group.max for group in cluster.workers), 'worker')}; machines stop on their own after "
+        f"{counted(cluster.max_hours, 'hour')}, so at most {found.most * cluster.max_hours:.0f} $"
     )
 
 

@@ -13,6 +13,7 @@ from orchestrator.study.document import Document, read_file
 from orchestrator.study.location import Locations, Problem
 from orchestrator.study.messages import explain
 from orchestrator.study.schema import StudySpec
+from orchestrator.study.wording import counted
 
 A_CLUSTER = "a cluster is a mapping of sections (name:, platform:, head:, workers:, storage:, ...)"
 
@@ -35,8 +36,8 @@ class DescribedCluster:
                 "error",
                 self.locations.where(("workers",)),
                 f"no trial of {study.name} has room on these machines: it needs {wanted(granted)}, and the largest machine "
-                f"has {largest.cpus} CPUs and {largest.gpus} GPUs ({self.cluster.platform.most_workers(self.cluster)} "
-                "machines at most); change workers here, or scaling in the study",
+                f"has {counted(largest.cpus, 'CPU')} and {counted(largest.gpus, 'GPU')} "
+                f"({counted(self.cluster.platform.most_workers(self.cluster), 'machine')} at most); change workers here, or scaling in the study",
             )
         ])  # fmt: skip
 

@@ -6,7 +6,7 @@ Unused trials belong neither to a given nor to a recorded study. Leftovers of ki
 import argparse
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_changes, add_json, add_store, store_of
+from orchestrator.commands.common import add_changes, add_json, add_random_weights, add_store, load, store_of
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.store import Store
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("studies", metavar="STUDY", nargs="*", help="study files whose trials are kept")
     add_changes(parser)
+    add_random_weights(parser)
     parser.add_argument(
         "--only-given", action="store_true",
         help="keep the trials of the given studies only, not those of other studies that were run in the store",
@@ -53,10 +54,9 @@ def kept_trials(arguments: argparse.Namespace, store: Store) -> set[str]:
     """Return the trials that given or recorded studies need; raise ``UserError`` where nothing says so."""
     from orchestrator.plan.plan import make_plan
     from orchestrator.plan.recorded_trials import recorded_trials
-    from orchestrator.study.load import load_study
 
-    trust, sets = arguments.trust_config, arguments.sets
-    plans = [make_plan(load_study(path, sets, trust_python=trust), store) for path in arguments.studies]
+    studies = [argparse.Namespace(**vars(arguments), study=path) for path in arguments.studies]
+    plans = [make_plan(load(one), store) for one in studies]
     given = {trial.id for plan in plans for trial in plan.trials}
     if arguments.only_given:
         require_known(plans)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, store_of
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.study.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.clusters.description import Cluster
@@ -108,8 +109,7 @@ def estimated_on(cluster: "Cluster", plan: "Plan") -> str:
     whole = totals(plan)
     bound = "at most " if whole.at_most else ""
     said = forecast(cluster, study_hours(plan), at_most=whole.at_most)
-    left = f"{whole.trials_left} trial{'' if whole.trials_left == 1 else 's'} left"
-    return f"{cluster.name}: {said}; {bound}{left}"
+    return f"{cluster.name}: {said}; {bound}{counted(whole.trials_left, 'trial')} left"
 
 
 def run_on(arguments: argparse.Namespace) -> int:

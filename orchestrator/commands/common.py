@@ -32,6 +32,11 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Add the options that adapt a study to this machine without changing its trials."""
     parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    add_random_weights(parser)
+
+
+def add_random_weights(parser: argparse.ArgumentParser) -> None:
+    """Add the option for machines without pretrained weights; its trials have ids of their own."""
     parser.add_argument(
         "--random-weights", action="store_true",
         help="replace missing pretrained weights by random ones: proves that the study runs, "

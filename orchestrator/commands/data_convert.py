@@ -10,6 +10,7 @@ from orchestrator.core.printable import printable
 from orchestrator.dataset_check.convert import SECTION, Conversion, convert
 from orchestrator.dataset_check.source import read_dataset
 from orchestrator.study.shipped import study_file
+from orchestrator.study.wording import counted
 from trainers.schema import ShapesDataset
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def _tell(conversion: Conversion, folder: Path, *, as_json: bool) -> None:
         )
         return
     for split, count in counts.items():
-        print(printable(f"{folder / split}.json: {count['images']} images, {count['boxes']} boxes"))
+        print(
+            printable(
+                f"{folder / split}.json: {counted(count['images'], 'image')}, {counted(count['boxes'], 'box', 'boxes')}"
+            )
+        )
     for remark in conversion.remarks:
         print(printable(remark))
     print(printable(f"{folder / SECTION}: the dataset section of a study on these files; name it under base:"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.commands.repeat import print_next
 from orchestrator.core.errors import UserError
 from orchestrator.core.printable import printable
+from orchestrator.study.wording import counted
 from trainers.schema.dataset import SplitName
 
 KNOWN = "COCO JSON (also Roboflow, Label Studio, labelme), Pascal VOC XML (labelImg, CVAT), YOLO text labels"
@@ -65,5 +66,5 @@ def _relative(root: Path, target: Path) -> str:
 
 
 def _told(what: str, images: Mapping[SplitName, int], names: Sequence[str]) -> str:
-    counted = ", ".join(f"{count} images in {split}" for split, count in images.items())
-    return f"{what}: {counted}, {len(names)} classes"
+    parts = ", ".join(f"{counted(count, 'image')} in {split}" for split, count in images.items())
+    return f"{what}: {parts}, {counted(len(names), 'class', 'classes')}"

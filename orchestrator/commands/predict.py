@@ -8,6 +8,7 @@ import sys
 
 from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, positive, store_of
 from orchestrator.core.json_output import print_json
+from orchestrator.study.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
     index = found.index
     if index.left_out:
         print(
-            f"left out: {index.left_out} images do not fit into {index.budget_bytes / 1e6:g} MB (--budget-mb)",
+            f"left out: {counted(index.left_out, 'image')} beyond {index.budget_bytes / 1e6:g} MB (--budget-mb)",
             file=sys.stderr,
         )
     if arguments.json:
         images = [picture.id or picture.key for picture in index.images]
         print_json({"run": found.run_id, "trials": index.trials, "images": images, "left_out": index.left_out})
         return 0
-    print(f"{len(index.trials)} trials looked at {len(index.images)} images: predictions/ of run {found.run_id}")
+    print(
+        f"{counted(len(index.trials), 'trial')} looked at {counted(len(index.images), 'image')}: predictions/ of run {found.run_id}"
+    )
     return 0
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 
+from orchestrator.commands.common import store_of
 from orchestrator.commands.submission import add_name, name_of, require_study, submissions_of
-from orchestrator.commands.trial_request import add_trial, ask_about_trial
+from orchestrator.commands.trial_request import add_trial, ask_about_trial, means_trial
+from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from trainers.schema.request import Request
 
@@ -16,9 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop the submission, or one trial of a study."""
-    if arguments.trial:
+    if means_trial(arguments):
         arguments.study = require_study(arguments.name)
         return ask_about_trial(arguments, Request.STOP)
+    require_submission(arguments)
     submissions = submissions_of(arguments)
     found = submissions.stop(name_of(arguments, submissions))
     if arguments.json:
@@ -26,3 +29,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{found.id}: asked to stop; trials save their states first")
     return 0
+
+
+def require_submission(arguments: argparse.Namespace) -> None:
+    """Raise ``UserError`` where no cluster is named: a run on this machine is ended in another way."""
+    from orchestrator.submit.connect import NO_CLUSTER, names_cluster
+
+    if names_cluster(arguments.address):
+        return
+    from orchestrator.execution.ownership import running_driver
+
+    store = store_of(arguments)
+    driver = running_driver(store)
+    run = f"the run in {store.root} (process {driver.pid})" if driver else "a run"
+    kill = f", or kill -TERM {driver.pid}" if driver else ""
+    raise UserError(
+        f"stop ends a submission: {NO_CLUSTER}; {run} ends by Ctrl-C in its terminal{kill}, and --trial ID ends one trial"
+    )

@@ -6,6 +6,7 @@ import sys
 
 from orchestrator.commands.common import add_store, add_study, add_tracker_wait, add_workers, load, store_of
 from orchestrator.core.printable import printable
+from orchestrator.study.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     for sentence in further_in_mlflow(plan, store):
         print(printable(f"warning: {sentence}"), file=sys.stderr)
-    print(
-        f"MLflow at {tracker.address} has all of {len(begun)} trials: {tracker.sent} points were sent", file=sys.stderr
-    )
+    sent = "1 point was" if tracker.sent == 1 else f"{tracker.sent} points were"
+    print(f"MLflow at {tracker.address} has all of {counted(len(begun), 'trial')}: {sent} sent", file=sys.stderr)
     return 0

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
+from orchestrator.commands.common import add_json, add_random_weights, add_store, add_study, add_workers, load, store_of
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
@@ -13,15 +13,25 @@ from trainers.schema.request import Request
 HELP = "one trial only: its id as plan shows it, or its first digits"
 
 
-def add_trial(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Add which trial is meant."""
-    parser.add_argument("--trial", metavar="ID", required=required, help=HELP)
+def add_trial(parser: argparse.ArgumentParser) -> None:
+    """Add to a command about submissions that one trial may be meant."""
+    parser.add_argument("--trial", metavar="ID", help=HELP)
+    add_random_weights(parser)
+
+
+def means_trial(arguments: argparse.Namespace) -> bool:
+    """Return whether a command about submissions is about one trial; raise ``UserError`` for options of such a one alone."""
+    if arguments.trial is not None:
+        return True
+    if arguments.random_weights:
+        raise UserError("--random-weights goes with --trial ID: a submission is found without it")
+    return False
 
 
 def add_trial_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that is about one trial and nothing else."""
     add_study(parser)
-    add_trial(parser, required=True)
+    parser.add_argument("--trial", metavar="ID", required=True, help=HELP)
     add_workers(parser)
     add_store(parser)
     add_json(parser)

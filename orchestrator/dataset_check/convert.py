@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.study.plain_yaml import as_yaml
+from orchestrator.study.wording import counted
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, Image, read_split
 from trainers.schema.annotations.as_coco import coco_content, size_in_file
 from trainers.schema.atomic import write_text
@@ -122,10 +123,10 @@ def _relative(path: Path, start: Path) -> str:
 def _remarks(splits: Iterable[AnnotatedSplit]) -> Iterable[str]:
     for split in splits:
         if others := split.others.total():
-            yield f"{split.name}: {others} boxes of other names than the classes are left out"
+            yield f"{split.name}: left out: {counted(others, 'box', 'boxes')} of other names than the classes"
         dropped = sum(not box.evaluated for image in split.images for box in image.boxes)
         if dropped:
-            yield f"{split.name}: {dropped} boxes that nothing is trained or scored on are left out"
+            yield f"{split.name}: left out: {counted(dropped, 'box', 'boxes')} that nothing is trained or scored on"
 
 
 def _yaml(section: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Sequence
 
 from orchestrator.dataset_check.readings import reading
+from orchestrator.study.wording import counted
 from trainers.schema.annotations import FileDataset
 from trainers.schema.annotations.divide import group_of
 from trainers.schema.dataset import splits_of
@@ -20,7 +21,7 @@ def useless_groups(dataset: FileDataset) -> str | None:
         return None
     count = _count(paths, dataset)
     if count < len(splits):
-        return f"the {len(paths)} images form {count} group{'s' * (count > 1)}, too few for {', '.join(splits)}"
+        return f"the {len(paths)} images form {counted(count, 'group')}, too few for {', '.join(splits)}"
     if count == len(paths):
         return f"each of the {len(paths)} images is a group of its own, such as {paths[0]}: none are kept together"
     return None

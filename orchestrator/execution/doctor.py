@@ -18,6 +18,7 @@ from orchestrator.core.store import Store
 from orchestrator.execution.leaks import Leak
 from orchestrator.execution.opencv import REPAIR, is_opencv_fault, opencv_builds
 from orchestrator.plan.machine import this_machine
+from orchestrator.study.wording import counted
 from trainers.schema.error_text import last_line_of
 
 REQUIRED = ("torch", "torchvision", "mmdet", "mmengine", "ray", "mlflow", "pycocotools", "faster-coco-eval", "pydantic")
@@ -98,12 +99,12 @@ def _stack() -> Iterator[DoctorCheck]:
     yield DoctorCheck("ok", "mmdet", f"imports with torch {torch_version}; mmcv operators from {origin}")
     gpus = this_machine().gpus
     if gpus and cuda == "False":
-        yield DoctorCheck("fail", "cuda", f"{gpus} NVIDIA devices are present, but torch sees none")
+        yield DoctorCheck("fail", "cuda", f"{counted(gpus, 'NVIDIA device')} present, but torch sees none")
 
 
 def _devices() -> Iterator[DoctorCheck]:
     machine = this_machine()
-    yield DoctorCheck("ok", "machine", f"{machine.cpus} CPUs, {machine.gpus} GPUs")
+    yield DoctorCheck("ok", "machine", f"{counted(machine.cpus, 'CPU')}, {counted(machine.gpus, 'GPU')}")
 
 
 def _ray() -> Iterator[DoctorCheck]:
@@ -114,7 +115,7 @@ def _ray() -> Iterator[DoctorCheck]:
         )
     running = sum("gcs_server" in process.title.partition(" ")[0] for process in processes())
     if running:
-        yield DoctorCheck("warn", "ray", f"{running} Ray head process(es) already run on this machine")
+        yield DoctorCheck("warn", "ray", f"other Ray heads run on this machine: {running}")
     else:
         yield DoctorCheck("ok", "ray", "no other Ray on this machine")
 

@@ -110,7 +110,8 @@ def post(webhook: str | None, text: str) -> None:
     place = urlsplit(address)
     if place.scheme not in ("http", "https") or not place.hostname:
         raise NotTold(f"the environment variable {WEBHOOK} holds no address that begins with https://")
-    where = f"{place.scheme}://{place.hostname}"  # the rest of a webhook is a secret, as a rule
+    host = place.netloc.rpartition("@")[2]  # with its port; the rest of a webhook is a secret, as a rule
+    where = f"{place.scheme}://{host}"
     answers: list[str] = []
     thread = threading.Thread(target=lambda: answers.append(_answer(address, text)), daemon=True)
     thread.start()  # an address that answers byte by byte would exceed any limit of the client

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.core.processes import Process, end, lives, processes, this_process, variable
+from orchestrator.core.processes import Process, end, lives, process, processes, this_process, variable
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
 from orchestrator.execution.scratch import own_scratch, remove_scratch
@@ -48,6 +48,12 @@ def scratch_of_killed(store: Store) -> str:
     """Return the folder of temporary files of the run that was killed in a store last, "" where none was."""
     driver, scratch = _noted(store.root / NOTE)
     return scratch if driver and not lives(driver) else ""
+
+
+def running_driver(store: Store) -> Process | None:
+    """Return the process on this machine whose run uses a store, ``None`` where there is none."""
+    driver, _ = _noted(store.root / NOTE)
+    return process(int(driver.partition("@")[0])) if driver and lives(driver) else None
 
 
 def _noted(note: Path) -> tuple[str, str]:

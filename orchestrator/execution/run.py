@@ -21,6 +21,7 @@ from orchestrator.plan.resources import resources
 from orchestrator.plan.totals import students_after_teacher, to_train
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.space import is_open
+from orchestrator.study.wording import counted
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
@@ -108,7 +109,7 @@ def learn(sweep: Sweep, tracker: Tracker) -> None:
     if plan.study.search.warm_start is None or suggestions is None or not suggestions.is_fresh:
         return
     priors = read_priors(plan, tracker.connect())
-    log.info("search.warm_start: %d points from %s", len(priors), plan.study.search.warm_start)
+    log.info("search.warm_start: %s from %s", counted(len(priors), "point"), plan.study.search.warm_start)
     suggestions.add_priors(priors)
 
 

@@ -22,6 +22,7 @@ from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import further, to_train
 from orchestrator.plan.trial import refreshed
 from orchestrator.results.result_table import ResultTable
+from orchestrator.study.wording import counted
 from trainers.schema.record import read_outcome
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class RunResult(ResultTable):
         """Return exit code 1 when a trial failed or MLflow lacks something, with the reason; else 0."""
         if self.failed:
             first = self.failed[0]
-            count = f"{len(self.failed)} of {len(self.trials)} trials failed"
+            count = f"{len(self.failed)} of {counted(len(self.trials), 'trial')} failed"
             return ExitStatus(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
         if not self.delivery.complete:
             return ExitStatus(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")

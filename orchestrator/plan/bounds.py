@@ -14,6 +14,7 @@ from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import Search
 from orchestrator.study.space import is_open
 from orchestrator.study.substitute import section_of
+from orchestrator.study.wording import counted
 from trainers.schema.costs import COSTS, DetectorCost, cost_value
 
 CONSTRAINTS, OBJECTIVES = "search.constraints", "search.objectives"
@@ -99,7 +100,7 @@ def points_left_out(loaded: LoadedStudy, events: Iterable[dict[str, Any]]) -> li
     if not texts:
         return []
     count = sum(point.is_left_out for point in asked)
-    message = f"{count} of {len(asked)} points so far are left out, over their bounds: {_some(texts)}"
+    message = f"left out over their bounds, {count} of {counted(len(asked), 'point')} so far: {_some(texts)}"
     return [Finding("note", loaded.where(CONSTRAINTS), message)]
 
 
@@ -136,4 +137,4 @@ def _left_out(over: Sequence[PlannedTrial], count: int, costs: Costs, search: Se
         searched = {key: value for key, value in trial.params.items() if section_of(key) == "student"}
         if cost is not None:
             named.setdefault(point_text(searched) or "student", costs_text(cost, search))
-    return f"{len(over)} of {count} trials are left out, over their bounds: {_some(named)}"
+    return f"left out over their bounds, {len(over)} of {counted(count, 'trial')}: {_some(named)}"

@@ -63,7 +63,7 @@ class Costs:
         if package := lacking_package():
             self.problems |= dict.fromkeys(lacking, f"cannot measure its costs: {package} is not installed here")
             return
-        latencies = ": latency takes a few seconds each" if latency else ""
+        latencies = ": latency takes some seconds of each" if latency else ""
         log.info("measuring the costs of %s%s", counted(len(lacking), "detector"), latencies)
         units = {self._key(one): self._unit(one, latency=latency) for one in lacking}
         found = {answer.key: answer for answer in _measured(tuple(units.values()))}

@@ -10,6 +10,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import Likeness, measured
 from orchestrator.plan.totals import Further, Totals, further, left, steps_left, totals
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.wording import counted
 
 HOUR_S = 3600.0
 FEW = 3  # measurements: fewer say little about the spread
@@ -147,12 +148,12 @@ def total_line(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Se
 def _clock(rest: Remainder) -> str:
     if rest.by_the_clock is None:
         return ""
-    return f"; search.max_hours leaves {rest.by_the_clock:.3g} hours by the clock"
+    return f"; search.max_hours leaves {counted(rest.by_the_clock, 'hour')} by the clock"
 
 
 def _total_line(plan: Plan, rest: Remainder) -> str:
     bound = rest.totals.at_most
-    trials = f"left: at most {rest.totals.trials_left} trials" if bound else ""
+    trials = f"left: at most {counted(rest.totals.trials_left, 'trial')}" if bound else ""
     if rest.hours is None:
         time = "time: unknown; run a trial, or give scaling.seconds_per_step"
         return f"{trials}; {time}" if bound else time
@@ -163,7 +164,7 @@ def _total_line(plan: Plan, rest: Remainder) -> str:
         if price is None
         else f", cost {price * hours.hours:.2f} ({price * hours.low:.2f} to {price * hours.high:.2f})"
     )
-    unknown = f"; {rest.unknown} trials unknown" if rest.unknown else ""
+    unknown = f"; {counted(rest.unknown, 'trial')} unknown" if rest.unknown else ""
     unit = "GPU" if plan.resources.gpus_per_worker else "worker"
     amount = f"about {_duration(hours, unit)}{cost}{unknown}; {hours.basis}"
     return f"{trials}, at most {amount}" if bound else f"left: {amount}"

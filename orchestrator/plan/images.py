@@ -18,6 +18,7 @@ from orchestrator.dataset_check.readings import READABLE
 from orchestrator.plan.digests import CHOOSING
 from orchestrator.plan.plan import Plan, worst_first
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.wording import counted
 from trainers.schema import CocoDataset, DatasetSpec, VocDataset, VocPart
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import CocoSplit, FileDataset, YoloDataset, coco_parts, voc_parts, yolo_parts
@@ -56,7 +57,7 @@ class Images:
         return {"files": self.files, "bytes": self.bytes, "sizes": self.sizes, "times": self.times, "at": self.at}
 
     def __str__(self) -> str:
-        return f"{self.files} files of {self.bytes / 1e6:.1f} MB, digest {self.sizes}"
+        return f"{counted(self.files, 'file')} of {self.bytes / 1e6:.1f} MB, digest {self.sizes}"
 
 
 def look(dataset: DatasetSpec) -> Images | None:
@@ -170,7 +171,7 @@ def _rewritten(then: Images, now: Images, who: str, where: str) -> Iterator[Find
     """Yield findings from modification times alone: a copy changes all times or none, an edit changes some."""
     since = sum(changed > then.at for changed in now.changed)
     if 0 < since < now.files:
-        message = f"{since} of {now.files} images were written after {who} began, their sizes are the same"
+        message = f"{since} of {now.files} images {'was' if since == 1 else 'were'} written after {who} began, their sizes are the same"
         yield Finding("warning", where, f"{message}: if they look different now, {ADVICE}")
     elif since:
         message = f"all images were written after {who} began, their names and sizes are the same: copied, as it seems"

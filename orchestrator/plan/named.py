@@ -1,15 +1,29 @@
 """Find the trial that a user names."""
 
+from collections.abc import Sequence
+
 from orchestrator.core.errors import UserError
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 
+MOST = 20  # ids in a message
+
 
 def named(plan: Plan, wanted: str) -> PlannedTrial:
     """Return the trial whose id begins with ``wanted``; raise ``UserError`` unless it is one."""
-    trials = {trial.id: trial for trial in reversed(plan.trials)}  # a teacher may be the trial of a student alone, too
-    found = [trial for trial in trials.values() if trial.id.startswith(wanted)]
+    if not wanted:
+        raise UserError("the id of a trial is empty: give one that plan shows, or its first digits")
+    by_id = {trial.id: trial for trial in reversed(plan.trials)}  # a teacher may be the trial of a student alone, too
+    trials = list(by_id.values())[::-1]
+    found = [trial for trial in trials if trial.id.startswith(wanted)]
     if len(found) != 1:
-        known = ", ".join(dict.fromkeys(trial.id for trial in plan.trials))
-        raise UserError(f"{'no' if not found else 'more than one'} trial begins with {wanted}; the study has {known}")
+        raise UserError(
+            f"{'more than one' if found else 'no'} trial begins with {wanted}; {_known(found or trials)}"
+        )
     return found[0]
+
+
+def _known(trials: Sequence[PlannedTrial]) -> str:
+    ids = [trial.id for trial in trials]
+    more = f" and {len(ids) - MOST} more, see stillhouse plan" if len(ids) > MOST else ""
+    return f"there are {', '.join(ids[:MOST])}{more}"

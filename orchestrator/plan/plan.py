@@ -154,7 +154,7 @@ def _within_budget(study: StudySpec, students: list[PlannedTrial]) -> tuple[list
     most = study.search.max_trials
     if most is None or len(students) <= most:
         return students, []
-    message = f"{most} of {len(students)} trials are run, {len(students) - most} are left out"
+    message = f"runs {most} of {counted(len(students), 'trial')} and leaves out {len(students) - most}"
     return students[:most], [Finding("warning", "search.max_trials", message)]
 
 

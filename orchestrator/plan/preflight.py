@@ -12,6 +12,7 @@ from orchestrator.plan.weights import needed_urls, start_files, teacher_order
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.local_configs import config_findings
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from orchestrator.study.wording import counted
 from trainers.schema.checkpoint_classes import OtherClasses
 
 
@@ -64,5 +65,5 @@ def _precision(loaded: LoadedStudy, granted: Resources) -> Iterator[Finding]:
 def _room(loaded: LoadedStudy, granted: Resources, machine: Machine) -> Iterator[Finding]:
     if granted.concurrent:
         return
-    has = f"{machine.cpus} CPUs and {machine.gpus} GPUs"
-    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted(granted)}; here are {has}")
+    has = f"{counted(machine.cpus, 'CPU')} and {counted(machine.gpus, 'GPU')}"
+    yield Finding("missing", loaded.where("scaling"), f"one trial needs {wanted(granted)}; here: {has}")

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from orchestrator.core.redact import redacted
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.schema import CheckpointTeacher, TeacherSection, ZooTeacher
+from orchestrator.study.wording import counted
 from trainers.schema import Detector, ShapesDataset, TrialSpec
 from trainers.schema.detector import CheckpointWeights, ZooWeights
 from trainers.schema.foreign_json import parse_json
@@ -52,7 +53,10 @@ def _counts(trial: PlannedTrial) -> Iterator[Named]:
         for split, name in (("train", "training"), ("val", "validation")):
             found = content[split]
             classes = ", ".join(f"{count} {label}" for label, count in found["by_class"].items())
-            yield name, f"{found['images_used']} images, {found['boxes_used']} boxes: {classes}"
+            yield (
+                name,
+                f"{counted(found['images_used'], 'image')}, {counted(found['boxes_used'], 'box', 'boxes')}: {classes}",
+            )
     except (OSError, ValueError, LookupError, TypeError):
         if not isinstance(trial.spec.dataset, ShapesDataset):
             yield "counts", UNKNOWN

@@ -13,6 +13,7 @@ from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import state_of
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from orchestrator.study.wording import counted
 from orchestrator.tracking.reading import read_study
 from orchestrator.tracking.recorded import Recorded, read_recorded
 
@@ -103,7 +104,7 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
     other = {kind: ends.count(kind) for kind in dict.fromkeys(ends) if kind != "finished"}
     if other:
         said = ", ".join(f"{count} {kind}" for kind, count in other.items())
-        notes.append(f"Not final: of {len(ends)} trials {said}.")
+        notes.append(f"Not final: of {counted(len(ends), 'trial')} {said}.")
     return notes
 
 

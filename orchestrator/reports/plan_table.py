@@ -15,6 +15,7 @@ from orchestrator.reports.rows import student_name
 from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.results.detector_costs import amount, cost_json
 from orchestrator.study.space import is_open
+from orchestrator.study.wording import counted
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
 
@@ -44,15 +45,15 @@ def print_plan(plan: Plan) -> None:
 def describe_size(plan: Plan) -> str:
     """Return how many trials the plan has, and how many an open search may come to."""
     known, most = len(plan.trials), totals(plan).trials
-    counted = f"{known} trial{'' if known == 1 else 's'}"
-    return counted if known == most else f"{counted} by now, at most {most}"
+    size = counted(known, "trial")
+    return size if known == most else f"{size} by now, at most {most}"
 
 
 def plan_sentence(plan: Plan) -> str:
     """Return the plan in one sentence: how many trials, their states, and the resources of each."""
     states = Counter(trial.status for trial in plan.trials)
-    counted = ", ".join(f"{count} {state}" for state, count in states.items())
-    return f"{describe_size(plan)} ({counted}); {describe_resources(plan.resources)}"
+    parts = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{describe_size(plan)} ({parts}); {describe_resources(plan.resources)}"
 
 
 def describe_resources(granted: Resources) -> str:
@@ -76,9 +77,9 @@ def describe_search(plan: Plan) -> list[str]:
     known = len(plan.suggested)
     most = known + sum(one.count for one in further(plan))
     if search.algorithm.has_segments:
-        return [f"population of {search.samples}: {known} of {most} segments are known by now"]
+        return [f"population of {search.samples}: {known} of {counted(most, 'segment')} known by now"]
     return [
-        f"{search.algorithm.kind}: up to {most} trials, {known} are known by now; the others follow from their results"
+        f"{search.algorithm.kind}: up to {counted(most, 'trial')}, {known} known by now; the others follow from their results"
     ]
 
 

@@ -24,6 +24,7 @@ from orchestrator.plan.totals import is_upper_bound
 from orchestrator.plan.trial import PAUSED, PlannedTrial
 from orchestrator.results.metric_names import AP
 from orchestrator.study.space import is_open
+from orchestrator.study.wording import counted
 from orchestrator.tracking.names import run_name
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import PROGRESS, RECORDED_AT, SELECTION_METRIC, best_record, read_history, read_outcome
@@ -110,7 +111,7 @@ class Progress:
     def summary(self) -> str:
         """Return how many trials have ended, the time so far, and the time left if it is known."""
         over = len(self._over) + len(self._over & self._repeated)  # a student alone may be its teacher's trial
-        parts = [f"{over} of {self._bound}{self._left.trials} trials", duration(self._elapsed())]
+        parts = [f"{over} of {self._bound}{counted(self._left.trials, 'trial')}", duration(self._elapsed())]
         if self._estimate is not None and over < self._left.trials:
             seconds, when = self._estimate
             parts.append(f"{self._about} {duration(seconds - (time.monotonic() - when))} left")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from orchestrator.results.metric_names import AP
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import Summary, best_student, row_of_best
+from orchestrator.study.wording import counted
 from trainers.schema.record import SELECTION_METRIC
 
 ENOUGH = 3  # seeds that say something
@@ -37,7 +38,7 @@ def gain_sentence(row: Summary, seeds: Sequence[int]) -> str:
 
 def _seeds(row: Summary) -> str:
     own, alone = (len(one.counted) if one else 0 for one in (row.row, row.baseline))
-    return f"{own} seed{'' if own == 1 else 's'}{' each' if own == alone else f' against {alone}'}"
+    return f"{counted(own, 'seed')}{' each' if own == alone else f' against {alone}'}"
 
 
 def _more(row: Summary, seeds: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ from orchestrator.reports.terminal_table import print_sentence
 from orchestrator.reports.timeline import timeline_lines, timelines_json
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summarise, summary_json
+from orchestrator.study.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.tracking.flusher import Delivery
@@ -56,8 +57,8 @@ def print_best(plan: Plan, results: list[TrialResult]) -> None:
 
 def print_waiting(address: str, delivery: "Delivery") -> None:
     """Print results that wait for MLflow, and how to deliver them."""
-    lacking = f"{delivery.waiting} points of {delivery.trials} trials wait in the store"
-    say(f"behind:  MLflow at {address} lacks results: {lacking} ({delivery.reason})")
+    waiting = f"{counted(delivery.waiting, 'point')} of {counted(delivery.trials, 'trial')}"
+    say(f"behind:  MLflow at {address} lacks results; waiting in the store: {waiting} ({delivery.reason})")
     say("         stillhouse sync STUDY with the options of this run delivers them, and so does the next run")
 
 

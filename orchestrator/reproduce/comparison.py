@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.results.sample import sample_of
+from orchestrator.study.wording import counted
 
 LEAST, ONE_SEED, STANDARD_ERRORS = 0.3, 0.5, 2.0  # of AP, in percent
 ROUNDING = 1e-9  # numbers of one decimal place are no sums of powers of two
@@ -55,7 +56,7 @@ def judge(printed: float | None, values: Sequence[float], asked: int) -> Compari
 def _note(finished: int, numbers: int, asked: int) -> str:
     parts = []
     if finished < asked:
-        parts.append(f"{finished} of {asked} seeds")
+        parts.append(f"{finished} of {counted(asked, 'seed')}")
     if numbers < finished:
         parts.append(f"{finished - numbers} not a number")
     if numbers == 1:

@@ -19,6 +19,7 @@ from orchestrator.reproduce.plan import RunPlan, distinct, merged
 from orchestrator.reproduce.results import Results
 from orchestrator.results.rows import best_of
 from orchestrator.results.trial import is_final
+from orchestrator.study.wording import counted
 from orchestrator.tracking.curves import Curves
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _lacking(run_plan: RunPlan, pair: DetectorPair, results: Results) -> list[st
     for trial in (*pair.alone, *pair.taught):
         seeds.setdefault(run_plan.source(trial).name, []).append(_is_finished(trial, results))
     lines = [
-        f"{pair.name}: {sum(ended)} of {len(ended)} trials of {name} are finished"
+        f"{pair.name}: finished of {name}: {sum(ended)} of {counted(len(ended), 'trial')}"
         for name, ended in seeds.items()
         if not all(ended)
     ]

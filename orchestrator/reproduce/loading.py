@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reproduce.cost import HOUR_S, backbone_kind, images_of, rates, training_hours
 from orchestrator.reproduce.plan import RunPlan
+from orchestrator.study.wording import counted
 from trainers.schema.status import has_ended
 
 MARGIN = 0.5  # of the training's time: given rates may be off by a factor of two, and newer GPUs are faster
@@ -33,10 +34,10 @@ class LoadingTime:
 
     def describe(self) -> str:
         """Return one sentence with both times and a sufficient number of loaders."""
-        readers = "1 loader" if (self.loaders or 1) == 1 else f"{self.loaders} loaders"
+        readers = counted(self.loaders or 1, "loader")
         return (
             f"{self.name}: {self.hours:.1f} hours of loading by {readers} a GPU beside {self.training_hours:.1f} of "
-            f"training on {self.workers} GPUs; {self.needed} loaders keep up: {self.needed + 1} CPUs a GPU"
+            f"training on {counted(self.workers, 'GPU')}; {self.needed} loaders keep up: {self.needed + 1} CPUs a GPU"
             f"{'' if self.loaders is None else ' and scaling.loader_workers: auto'}"
         )
 

@@ -16,6 +16,7 @@ from orchestrator.reproduce.runs import JobFactory, PaperJob
 from orchestrator.reproduce.tables import Suite, TableRow, suites_for, with_options
 from orchestrator.study.fingerprint import canonical_json, fingerprint
 from orchestrator.study.schema import Search
+from orchestrator.study.wording import counted
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _plan(plan: Plan, trials: tuple[PlannedTrial, ...], label: str) -> Plan:
     identity = fingerprint([trial.id for trial in trials])
     search = Search(cohort=plan.study.search.cohort)
     study = plan.study.model_copy(
-        update={"name": label, "description": f"reproduce: {len(trials)} trials", "search": search}
+        update={"name": label, "description": f"reproduce: {counted(len(trials), 'trial')}", "search": search}
     )
     return replace(
         plan, study=study, fingerprint=identity, teacher=None, students=trials, findings=(), suggested=[],

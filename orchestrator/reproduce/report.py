@@ -14,6 +14,7 @@ from orchestrator.reproduce.hypothesis import HypothesisResult, compare
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.results import Judged, Results, ap_values
 from orchestrator.reproduce.tables import METRICS, Hypothesis
+from orchestrator.study.wording import counted
 
 MEANINGLESS = {
     "smoke": "FIDELITY smoke: two steps on drawn images, random weights where none are here. These numbers mean nothing.",
@@ -146,5 +147,5 @@ def _hypothesis_line(hypothesis: Hypothesis, result: HypothesisResult) -> str:
 
 def _ranking_line(ranking: Agreement) -> str:
     if ranking.correlation is None:
-        return f"rank correlation with the full schedule: unknown, {ranking.rows} rows have run at both"
-    return f"rank correlation with the full schedule: {ranking.correlation:.2f} (Spearman) over {ranking.rows} rows"
+        return f"rank correlation with the full schedule: unknown; rows that have run at both: {ranking.rows}"
+    return f"rank correlation with the full schedule: {ranking.correlation:.2f} (Spearman) over {counted(ranking.rows, 'row')}"

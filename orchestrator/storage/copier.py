@@ -12,6 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.mirror import Mirror
+from orchestrator.study.wording import counted
 
 log = logging.getLogger(__name__)
 EVERY_S = 300.0  # between two copies of a running trial, whose states are large
@@ -111,7 +112,7 @@ def mirrored(plan: Plan, address: str | None) -> Iterator[list[Copier]]:
     missing = copier.close(WAIT_S)
     if missing:
         raise OperationError(
-            f"{len(missing)} {'trial waits' if len(missing) == 1 else 'trials wait'} to be copied to {mirror.backend.address}: the next run copies them"
+            f"{counted(len(missing), 'trial')} not copied to {mirror.backend.address} yet: the next run does so"
         )
 
 

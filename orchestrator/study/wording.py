@@ -36,9 +36,10 @@ def shorten(text: str) -> str:
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 item`` or ``2 items``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: float, noun: str, plural: str | None = None) -> str:
+    """Return ``1 item`` or ``2 items``; ``plural`` is for nouns that take no ``s``, such as ``boxes``."""
+    amount = str(number) if isinstance(number, int) else f"{number:.3g}"
+    return f"{amount} {noun if amount == '1' else plural or f'{noun}s'}"
 
 
 def alternatives(options: Iterable[str]) -> str:

@@ -12,6 +12,14 @@ from orchestrator.submit.submissions import Submissions
 SERVICE = "STILLHOUSE_URL"
 
 
+NO_CLUSTER = f"name a cluster by --address http://HOST:8265 or {ADDRESS}, or a service by {SERVICE}"
+
+
+def names_cluster(address: str | None) -> bool:
+    """Return whether the command line or the environment says whom to ask about submissions."""
+    return bool(address or os.environ.get(SERVICE) or os.environ.get(ADDRESS))
+
+
 def connect(address: str | None, store: str) -> Submissions:
     """Return the submissions of the cluster at ``address``, else of the service or cluster that the environment names.
 
@@ -24,5 +32,5 @@ def connect(address: str | None, store: str) -> Submissions:
         return Remote(service)
     address = address or os.environ.get(ADDRESS)
     if not address:
-        raise UserError(f"name a cluster by --address http://HOST:8265 or {ADDRESS}, or a service by {SERVICE}")
+        raise UserError(NO_CLUSTER)
     return Direct(RayCluster(address), JobRecords(Path(store)))

@@ -11,10 +11,11 @@ from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.wording import counted
 from orchestrator.tracking.client import tracking_uri
 from orchestrator.tracking.cursor import EPOCH
 from orchestrator.tracking.faults import plainly
-from orchestrator.tracking.names import counted, named
+from orchestrator.tracking.names import named
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.tags import FINGERPRINT, KIND, TRIAL
 
@@ -97,7 +98,7 @@ def deleted_trials(client: MlflowClient, shown: AbstractSet[str]) -> dict[str, l
 def note_of_deleted(uri: str, group: Sequence[Deleted]) -> str:
     """Return a sentence about the deleted runs of an experiment."""
     first = group[0]
-    what = counted(len({one.run.data.tags[TRIAL] for one in group}))
+    what = counted(len({one.run.data.tags[TRIAL] for one in group}), "trial")
     if first.with_experiment:
         return (
             f"experiment {first.experiment.name} is deleted in MLflow with {what}: {restoring(uri, first.to_restore)}"
@@ -111,6 +112,6 @@ def _deleted_part(plan: Plan, store: Store, trials: Sequence[PlannedTrial], dele
     names = list(dict.fromkeys(deleted[trial.id].experiment.name for trial in trials))
     restore = restoring(tracking_uri(plan, store), first.to_restore)
     if first.with_experiment:
-        return f"experiment {' and '.join(names)} is deleted in MLflow with {counted(len(trials))}: {restore}"
+        return f"experiment {' and '.join(names)} is deleted in MLflow with {counted(len(trials), 'trial')}: {restore}"
     also = f", and {SYNC}" if len(trials) == 1 else f" (the first one), and {SYNC}"
     return f"MLflow's runs of {named(trials)} in experiment {names[0]} are deleted: {restore}{also}"

@@ -11,6 +11,7 @@ from orchestrator.core.redact import redaction
 from orchestrator.plan.labels import point_text
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.settings import flatten
+from orchestrator.study.wording import counted
 
 MOST_NAMED = 3  # trials in a sentence
 
@@ -46,13 +47,8 @@ def run_name(trial: PlannedTrial) -> str:
     return printable(" ".join(word for word in words if word))
 
 
-def counted(number: int) -> str:
-    """Return a number of trials in words."""
-    return "1 trial" if number == 1 else f"{number} trials"
-
-
 def named(trials: Sequence[PlannedTrial]) -> str:
     """Return how many trials there are, and the names of the first."""
     names = ", ".join(run_name(trial) for trial in trials[:MOST_NAMED])
     more = f" and {len(trials) - MOST_NAMED} more" if len(trials) > MOST_NAMED else ""
-    return f"{counted(len(trials))} ({names}{more})"
+    return f"{counted(len(trials), 'trial')} ({names}{more})"

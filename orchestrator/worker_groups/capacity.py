@@ -8,6 +8,7 @@ import ray
 
 from orchestrator.compat import ray_autoscaler
 from orchestrator.core.durations import duration
+from orchestrator.study.wording import counted
 from trainers.schema import Placement
 
 SAY_AFTER_S, SAY_EVERY_S = 10.0, 60.0  # a process that has room takes some seconds to start
@@ -18,14 +19,14 @@ log = logging.getLogger(__name__)
 def what_there_is() -> str:
     """Describe the cluster's total and free resources, and what its autoscaler does about them."""
     total, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
-    have = ", ".join(f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
+    have = ", ".join(f"{free.get(name, 0):g} of {counted(float(total.get(name, 0)), name)}" for name in ("CPU", "GPU"))
     return "; ".join(filter(None, (f"free in the cluster: {have}", ray_autoscaler.coming())))
 
 
 def wanted(placement: Placement) -> str:
     """Describe the resources that a worker group requests."""
-    cpus = "1 CPU" if placement.threads == 1 else f"{placement.threads} CPUs"
-    gpus = f" and {placement.gpus:g} GPU{'' if placement.gpus == 1 else 's'}" if placement.cuda else ""
+    cpus = counted(placement.threads, "CPU")
+    gpus = f" and {counted(placement.gpus, 'GPU')}" if placement.cuda else ""
     if placement.workers == 1:
         return f"a machine with {cpus}{gpus}"
     return f"{placement.workers} workers with {cpus}{gpus} each"

@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_said(study, stillhouse):
         "predict", path, *SETS, "--store", store.root, "--trials", teacher, "--images", 6, "--budget-mb", 0.03
     )
     assert answer.code == 0
-    assert "images do not fit into 0.03 MB" in answer.err
+    assert "images beyond 0.03 MB" in answer.err
     answer = stillhouse("predict", path, *SETS, "--store", store.root, "--trials", teacher, "--budget-mb", 0.001)
     assert answer.code == 1
     [line] = answer.complaints

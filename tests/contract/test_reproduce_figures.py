@@ -111,7 +111,7 @@ def test_each_student_and_teacher_has_a_panel_and_a_page(store, run_plan, stillh
     assert wide > narrow  # objects, teacher, none, ld and bckd; without ld and with itself as the teacher
 
     plain, whole = "atss_r50_fpn_1x_coco R18 x0.25", answer.json["missing"]
-    assert whole == [f"bccd: {plain} from atss_r50_fpn_1x_coco R50 x0.25: 0 of 2 trials of bccd_atss_bckd are finished"]
+    assert whole == [f"bccd: {plain} from atss_r50_fpn_1x_coco R50 x0.25: finished of bccd_atss_bckd: 0 of 2 trials"]
     assert f"not drawn: {whole[0]}" in answer.err
 
 

@@ -61,5 +61,5 @@ def test_what_a_mirror_lacks_does_not_hide_the_results(
     monkeypatch.setattr(copier, "WAIT_S", 0.1)
     result = run(mirror=f"file://{tmp_path / 'mirror'}")
     assert [found.status for found in result] == ["finished"] * 5
-    assert "5 trials wait to be copied" in result.uncopied
+    assert "5 trials not copied to" in result.uncopied
     assert (result.outcome.code, result.outcome.reason) == (1, result.uncopied)

@@ -238,7 +238,7 @@ def test_sync_delivers_what_waits(
     away = stillhouse(*command, "--set", nowhere, "--tracker-wait", "0.2")
     points = sum(len(values) for history in histories.values() for values in per_epoch(history).values())
     assert away.code == 1
-    assert f"{points} points of 5 trials wait in the store" in away.err
+    assert f"waiting in the store: {points} points of 5 trials" in away.err
     server.start()
     assert stillhouse(*command).code == 0
     assert_complete(server, plan, histories)

@@ -38,7 +38,7 @@ def test_a_bounded_search_from_plan_to_report(tmp_path: Path) -> None:
     assert not (store / "costs").exists()  # a plan writes nothing into the store
     ran = stillhouse("run", *options, "--json")
     assert ran.code == 0, ran.err
-    assert f"1 of 3 trials are left out, over their bounds: student.width=0.5 (parameters {every[2][1]:,} >" in ran.err
+    assert f"left out over their bounds, 1 of 3 trials: student.width=0.5 (parameters {every[2][1]:,} >" in ran.err
     trials = ran.json["trials"]
     assert [(trial["params"]["student.width"], trial["cost"]["parameters"]) for trial in trials] == every[:2]
     latencies = [trial["cost"]["latency"] for trial in trials]

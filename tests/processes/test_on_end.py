@@ -61,11 +61,11 @@ def test_an_address_that_does_not_take_it_is_told(
     monkeypatch.setattr(on_end, "LIMIT_S", 0.2 if path == "/slow" else 30.0)
     with pytest.raises(NotTold) as error:
         post(address + path, TEXT)
-    assert str(error.value) == f"the webhook at http://127.0.0.1 {says}"
+    assert str(error.value) == f"the webhook at {address} {says}"
 
 
 def test_an_address_where_nobody_listens_is_told() -> None:
-    with pytest.raises(NotTold, match=r"the webhook at http://127\.0\.0\.1 cannot be reached \(ConnectError\)"):
+    with pytest.raises(NotTold, match=r"the webhook at http://127\.0\.0\.1:9 cannot be reached \(ConnectError\)"):
         post("http://127.0.0.1:9/x", TEXT)
 
 

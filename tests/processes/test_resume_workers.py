@@ -52,7 +52,7 @@ def test_two_workers_go_on_to_the_bit_and_one_from_their_means(
     assert results(records)[0] != results(whole)[0]
     assert records[0].metrics["loss/total"] == pytest.approx(whole[0].metrics["loss/total"], rel=0.1)
     notes = [json.loads(line) for line in (tmp_path / "shrunk" / "events.jsonl").read_text().splitlines()]
-    assert [note["detail"] for note in notes] == ["the epoch was begun by 2 workers and goes on with 1"]
+    assert [note["detail"] for note in notes] == ["number of workers that began the epoch: 2; that go on with it: 1"]
 
 
 def work(rank: int, texts: list[str]) -> int:

@@ -272,7 +272,7 @@ class StudentTrainer:
         self.files.take_up(found)
         begun = len(found.state.content.get("begun", [])) if found.state else 0
         if begun not in (0, get_world_size()):
-            detail = f"the epoch was begun by {begun} workers and goes on with {get_world_size()}"
+            detail = f"number of workers that began the epoch: {begun}; that go on with it: {get_world_size()}"
             note(self.files.directory, "other number of workers", "go on from their means", detail)
         best = best_record(self.history)
         remake = self._export if best is not None and best.step == self.step else None

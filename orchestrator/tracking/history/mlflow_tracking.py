@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.compat.mlflow_parts import store_of
 from orchestrator.core.redact import redacted
+from orchestrator.study.wording import counted
 from orchestrator.tracking.artifact_locations import artifacts_of
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.history.mlflow_curves import read_curves
@@ -18,7 +19,6 @@ from orchestrator.tracking.history.mlflow_database import RunRow, database_runs
 from orchestrator.tracking.history.mlflow_runs import row_of, to_recorded
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 from orchestrator.tracking.lacking import SYNC, deleted_trials, note_of_deleted
-from orchestrator.tracking.names import counted
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.probe import require_answer
 from orchestrator.tracking.tags import TRIAL
@@ -81,7 +81,7 @@ class MlflowTracking:
         known = shown | {run.run.data.tags[TRIAL] for group in deleted.values() for run in group}
         lacking = [path.name for path in self._trial_folders() if path.name not in known]
         if lacking:
-            found.append(f"{counted(len(lacking))} of the store are not in MLflow, and {SYNC}")
+            found.append(f"{counted(len(lacking), 'trial')} of the store are not in MLflow, and {SYNC}")
         return found
 
     def _trial_folders(self) -> list[Path]:

@@ -139,8 +139,8 @@ def test_difficult_objects_become_crowds_and_worthless_ones_go(tmp_path: Path, s
     found = json.loads((tmp_path / "out" / "val.json").read_text())["annotations"]
     assert [(item["bbox"], item["iscrowd"]) for item in found] == [([2, 1, 17, 18], 1)]
     assert answer.json["left_out"] == [
-        "val: 1 boxes of other names than the classes are left out",
-        "val: 1 boxes that nothing is trained or scored on are left out",
+        "val: left out: 1 box of other names than the classes",
+        "val: left out: 1 box that nothing is trained or scored on",
     ]
 
 

@@ -1,16 +1,21 @@
 """stop, pause, resume and retry of one trial, as they are typed: what they say, and what they leave."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.commands.common import with_random_weights
 from orchestrator.core.store import Store
-from orchestrator.plan.plan import Plan
+from orchestrator.execution.ownership import single_writer_lock
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.totals import to_train
+from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import plan_text, teacher_of
+from tests.unit.orchestrator.study_text import write
 from trainers.schema.record import Outcome, read_outcome, write_outcome
 from trainers.schema.request import STOPPED_BY_USER, Request, read_request
 
@@ -33,10 +38,16 @@ def plan(tmp_path: Path) -> Plan:
 
 
 @pytest.fixture
-def say(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+def stillhouse(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Return a function that runs the command, where neither a service nor a cluster is named."""
+    for variable in ("STILLHOUSE_URL", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(variable, raising=False)
+    return runner(capsys)
+
+
+@pytest.fixture
+def say(plan: Plan, tmp_path: Path, stillhouse: Say) -> Say:
     """Return a function that says one of the verbs about a trial."""
-    monkeypatch.delenv("STILLHOUSE_URL", raising=False)
-    stillhouse = runner(capsys)
 
     def run(verb: str, trial: str, *more: str) -> Answer:
         return stillhouse(verb, tmp_path / "study.yaml", "--store", tmp_path / "store", "--trial", trial, *more)
@@ -107,8 +118,41 @@ def test_the_teacher_is_no_trial_to_stop_alone_but_may_be_tried_again(plan: Plan
 
 def test_a_trial_has_to_be_named(plan: Plan, say: Say) -> None:
     known = ", ".join(trial.id for trial in plan.trials)
-    assert say("stop", "xyz").complaints == [f"stillhouse: no trial begins with xyz; the study has {known}"]
-    assert say("stop", "").code == 2
+    assert say("stop", "xyz").complaints == [f"stillhouse: no trial begins with xyz; there are {known}"]
+    for verb in ("stop", "resume", "pause"):
+        answer = say(verb, "")
+        empty = "stillhouse: the id of a trial is empty: give one that plan shows, or its first digits"
+        assert (answer.code, answer.complaints) == (2, [empty])
+
+
+def test_trials_with_random_weights_are_found_by_every_verb(plan: Plan, say: Say, tmp_path: Path) -> None:
+    text = TEXT.replace("weights: random, width: 0.5", "backbone_depth: 18")
+    other = make_plan(with_random_weights(load_study(write(tmp_path, text))), Store(tmp_path / "store"))
+    one, two = other.students
+    assert say("pause", one.id).code == 2
+    assert say("pause", one.id, "--random-weights").code == 0
+    assert say("resume", one.id, "--random-weights").code == 0
+    assert say("stop", two.id, "--random-weights").code == 0
+
+
+def test_a_submission_has_no_random_weights(plan: Plan, stillhouse: Say, tmp_path: Path) -> None:
+    for verb in ("stop", "resume"):
+        answer = stillhouse(verb, tmp_path / "study.yaml", "--random-weights")
+        assert (answer.code, "--random-weights goes with --trial ID" in answer.err) == (2, True)
+
+
+def test_a_run_of_this_machine_is_no_submission_to_stop(plan: Plan, stillhouse: Say, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    answer = stillhouse("stop", tmp_path / "study.yaml", "--store", store.root)
+    assert (answer.code, "a run ends by Ctrl-C in its terminal, and --trial ID ends one trial" in answer.err) == (
+        2,
+        True,
+    )
+    with store.only_run(), single_writer_lock(store):
+        answer = stillhouse("stop", tmp_path / "study.yaml", "--store", store.root)
+    assert (
+        f"the run in {store.root} (process {os.getpid()}) ends by Ctrl-C in its terminal, or kill -TERM" in answer.err
+    )
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "retry"])

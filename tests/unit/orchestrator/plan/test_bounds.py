@@ -40,7 +40,7 @@ def test_a_grid_leaves_out_what_is_over_a_bound(measured: Measured, tmp_path: Pa
     [told] = [finding for finding in plan.findings if "left out" in finding.message]
     assert (told.level, told.where) == ("note", f"{tmp_path}/study.yaml:11: search.constraints")
     assert told.message == (
-        "4 of 8 trials are left out, over their bounds: student.width=0.75 (parameters 5,625,000 > 5,000,000); "
+        "left out over their bounds, 4 of 8 trials: student.width=0.75 (parameters 5,625,000 > 5,000,000); "
         "student.width=1.0 (parameters 10,000,000 > 5,000,000)"
     )
     assert measured.widths == [[0.25, 0.5, 0.75, 1.0]]

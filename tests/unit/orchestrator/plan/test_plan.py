@@ -267,7 +267,7 @@ def test_the_papers_study_is_planned_anywhere_and_names_what_is_missing(tmp_path
         "teacher.name": "weights will be fetched at first use from "
         "https://download.openmmlab.com/mmdetection/v2.0/gfl/gfl_r101_fpn_mstrain_2x_coco/"
         "gfl_r101_fpn_mstrain_2x_coco_20200629_200126-dd12f847.pth",
-        "scaling": "one trial needs 8 workers x 1 CPU; here are 2 CPUs and 0 GPUs",
+        "scaling": "one trial needs 8 workers x 1 CPU; here: 2 CPUs and 0 GPUs",
     }
     lines = PAPER.read_text().splitlines()
     for finding in plan.findings:

@@ -500,11 +500,11 @@ def test_voc_lists_that_say_nothing_are_an_error(voc, content, says):
 @pytest.mark.parametrize(
     ("machine", "sets", "says"),
     [
-        (Machine(1, 0), (), "one trial needs 2 workers x 1 CPU; here are 1 CPUs and 0 GPUs"),
+        (Machine(1, 0), (), "one trial needs 2 workers x 1 CPU; here: 1 CPU and 0 GPUs"),
         (
             Machine(8, 1),
             ("scaling.loader_workers=2",),
-            "one trial needs 2 workers x 3 CPU + 1 GPU; here are 8 CPUs and 1 GPUs",
+            "one trial needs 2 workers x 3 CPU + 1 GPU; here: 8 CPUs and 1 GPU",
         ),
     ],
 )

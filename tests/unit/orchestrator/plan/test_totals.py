@@ -62,9 +62,7 @@ def test_an_open_search_has_as_many_trials_ahead_as_a_random_one(tmp_path: Path)
 def test_a_plan_says_how_much_is_left_at_most(tmp_path: Path) -> None:
     plan = planned(tmp_path, "optuna")
     assert describe_size(plan) == "3 trials by now, at most 43"
-    assert describe_search(plan) == [
-        "optuna: up to 40 trials, 0 are known by now; the others follow from their results"
-    ]
+    assert describe_search(plan) == ["optuna: up to 40 trials, 0 known by now; the others follow from their results"]
     line = total_line(plan, forecast(plan, {}), {})
     assert line.startswith("left: at most 43 trials, at most about 43 worker hours")
     assert "cost 86.00" in line

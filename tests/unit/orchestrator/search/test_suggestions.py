@@ -157,7 +157,7 @@ def test_a_search_trains_no_student_over_a_bound_and_goes_on_after_any_death(
     assert len(asked) == 12
     assert len(expected) == 12 - len(left_out) > 6  # the sampler learns what is too large: a uniform draw is in half
     [told] = [finding.message for finding in world.plan().findings if "left out" in finding.message]
-    assert told.startswith(f"{len(left_out)} of 12 points so far are left out, over their bounds: student.width=0.")
+    assert told.startswith(f"left out over their bounds, {len(left_out)} of 12 points so far: student.width=0.")
     assert "> 4,000,000" in told
     assert sum(len(request.units) for request in measured.requests) <= 13  # one process a new width, and the base's
     for die_at in range(1, 3 * len(expected) + 1, 4):
