@@ -1,12 +1,15 @@
 """Render KubeRay manifests: a RayCluster to submit to, or a RayJob that runs one study."""
 
+import shlex
 from importlib.metadata import version
 from typing import Any
 
 from orchestrator.clusters.description import Cluster, Head, Nfs, VolumeClaim, Workers
 from orchestrator.clusters.platforms import Kubernetes
 from orchestrator.clusters.ray_file import SAFE, SAFE_AMOUNT
+from orchestrator.clusters.study_files import StudyFiles
 from orchestrator.core.errors import UserError
+from orchestrator.submit.shipment import STUDY
 
 API = "ray.io/v1"
 USER = 1000  # of the image
@@ -17,14 +20,17 @@ KEEP_S = 600  # a finished job's cluster stays this long, so that its dashboard 
 
 def ray_cluster(cluster: Cluster) -> dict[str, Any]:
     """Return a RayCluster that stays until it is deleted: ``stillhouse submit`` sends studies to it."""
-    spec = cluster_spec(cluster, study=None)
+    spec = cluster_spec(cluster)
     return {"apiVersion": API, "kind": "RayCluster", "metadata": metadata(cluster, cluster.name), "spec": spec}
 
 
-def ray_job(cluster: Cluster, study: str) -> list[dict[str, Any]]:
-    """Return the ConfigMap that holds ``study``, a file's text, and the RayJob that runs it and takes its cluster down."""
-    name = f"{cluster.name}-study"
-    entrypoint = f"stillhouse run {STUDY_PLACE}/study.yaml --address auto --store {cluster.store}"
+def ray_job(cluster: Cluster, study: StudyFiles) -> list[dict[str, Any]]:
+    """Return the ConfigMap that holds ``study``, and the RayJob that runs it and takes its cluster down."""
+    name, keys = f"{cluster.name}-study", {place: f"config-{n}.py" for n, place in enumerate(study.configs)}
+    command = shlex.join(["stillhouse", "run", f"{STUDY_PLACE}/{STUDY}", *study.options])
+    entrypoint = f"{command} --address auto --store {cluster.store}"
+    content = {STUDY: study.text} | {keys[place]: text for place, text in study.configs.items()}
+    mounted = {"name": name, "items": [{"key": key, "path": place} for place, key in {STUDY: STUDY, **keys}.items()]}
     job = {
         "entrypoint": entrypoint,
         "entrypointResources": f'{{"{SAFE}": 1}}',
@@ -32,10 +38,10 @@ def ray_job(cluster: Cluster, study: str) -> list[dict[str, Any]]:
         "ttlSecondsAfterFinished": KEEP_S,
         "activeDeadlineSeconds": cluster.max_hours * 3600,
         "backoffLimit": 2,  # a retry is a new cluster, which goes on from the store
-        "rayClusterSpec": cluster_spec(cluster, study=name),
+        "rayClusterSpec": cluster_spec(cluster, mounted, on_workers=bool(study.configs)),
     }
     return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(cluster, name), "data": {"study.yaml": study}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(cluster, name), "data": content},
         {"apiVersion": API, "kind": "RayJob", "metadata": metadata(cluster, cluster.name), "spec": job},
     ]
 
@@ -56,8 +62,11 @@ def platform(cluster: Cluster) -> Kubernetes:
     return cluster.platform
 
 
-def cluster_spec(cluster: Cluster, study: str | None) -> dict[str, Any]:
-    """Return the cluster: token authentication, an autoscaler, one head without trials, groups of workers."""
+def cluster_spec(cluster: Cluster, study: dict[str, Any] | None = None, *, on_workers: bool = False) -> dict[str, Any]:
+    """Return the cluster: token authentication, an autoscaler, one head without trials, groups of workers.
+
+    ``study`` is the ConfigMap with the study, for the head and, ``on_workers``, for those who read its configs.
+    """
     safe = f"'{{\"{SAFE}\": {SAFE_AMOUNT}}}'"
     return {
         "rayVersion": version("ray"),
@@ -69,11 +78,11 @@ def cluster_spec(cluster: Cluster, study: str | None) -> dict[str, Any]:
             "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "resources": safe, "dashboard-host": "0.0.0.0"},
             "template": pod(cluster, cluster.head, study),
         },
-        "workerGroupSpecs": [group_spec(cluster, group) for group in cluster.workers],
+        "workerGroupSpecs": [group_spec(cluster, group, study if on_workers else None) for group in cluster.workers],
     }
 
 
-def group_spec(cluster: Cluster, group: Workers) -> dict[str, Any]:
+def group_spec(cluster: Cluster, group: Workers, study: dict[str, Any] | None) -> dict[str, Any]:
     """Return one kind of worker."""
     return {
         "groupName": group.name,
@@ -81,16 +90,16 @@ def group_spec(cluster: Cluster, group: Workers) -> dict[str, Any]:
         "minReplicas": group.min,
         "maxReplicas": group.max,
         "rayStartParams": {"num-cpus": str(group.cpus), "num-gpus": str(group.gpus)},
-        "template": pod(cluster, group, study=None),
+        "template": pod(cluster, group, study),
     }
 
 
-def pod(cluster: Cluster, machine: Head | Workers, study: str | None) -> dict[str, Any]:
+def pod(cluster: Cluster, machine: Head | Workers, study: dict[str, Any] | None) -> dict[str, Any]:
     """Return a pod that runs the image as its own user, without privileges, with the store and shared memory mounted."""
     own = platform(cluster)
     volumes, mounts = storage(cluster)
     if study:
-        volumes.append({"name": "study", "configMap": {"name": study}})
+        volumes.append({"name": "study", "configMap": study})
         mounts.append({"name": "study", "mountPath": STUDY_PLACE, "readOnly": True})
     container: dict[str, Any] = {
         "name": "ray",

@@ -1,6 +1,7 @@
 """Render scripts that start Ray on all nodes of an allocation: a Slurm script and a SkyPilot task."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.clusters.description import Cluster
@@ -63,9 +64,10 @@ def _settings(cluster: Cluster) -> dict[str, str]:
     return {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **waiting, **cluster.environment}
 
 
-def sky_task(cluster: Cluster, study: str) -> dict[str, Any]:
+def sky_task(cluster: Cluster, study: str, configs: str | None = None, options: Sequence[str] = ()) -> dict[str, Any]:
     """Return a SkyPilot task that runs ``study``, a local file, on the largest number of the first kind of workers.
 
+    ``configs`` is the local folder of the study's own configs, ``options`` are further ones of ``stillhouse run``.
     The image runs by the machine's own Docker: SkyPilot requires root in images that it starts itself, and ours has
     none.
     """
@@ -83,22 +85,23 @@ def sky_task(cluster: Cluster, study: str) -> dict[str, Any]:
             "disk_size": platform.disk_gib,
             "autostop": {"idle_minutes": cluster.idle_minutes, "down": True},
         },
-        "file_mounts": {"~/study.yaml": study},
+        "file_mounts": {"~/study.yaml": study, **({"~/configs": configs} if configs else {})},
         "secrets": {"RAY_AUTH_TOKEN": None},
         "setup": "\n".join(["set -e", *mounting(cluster), f"docker pull {cluster.image}"]) + "\n",
-        "run": _sky_body(cluster),
+        "run": _sky_body(cluster, options, has_configs=configs is not None),
     }
 
 
-def _sky_body(cluster: Cluster) -> str:
+def _sky_body(cluster: Cluster, options: Sequence[str], *, has_configs: bool) -> str:
     group = cluster.workers[0]
+    configs = " --volume ~/configs:/configs:ro" if has_configs else ""
     variables = "".join(f" --env {name}={shlex.quote(value)}" for name, value in _settings(cluster).items())
     return f"""set -euo pipefail
 address=$(echo "$SKYPILOT_NODE_IPS" | head -n 1):{PORT}
 docker run --rm --network host --ipc host --ulimit nofile=65536:65536{" --gpus all" if group.gpus else ""} \\
-    {" ".join(f"--volume {folder}:{folder}" for folder in cluster.folders)} --volume ~/study.yaml:/study.yaml:ro \\
+    {" ".join(f"--volume {folder}:{folder}" for folder in cluster.folders)} --volume ~/study.yaml:/study.yaml:ro{configs} \\
     --env RAY_AUTH_TOKEN{variables} \\
     {cluster.image} ray symmetric-run --address "$address" --min-nodes "$SKYPILOT_NUM_NODES" \\
     --num-cpus={group.cpus} --num-gpus={group.gpus} --include-dashboard=false \\
-    -- stillhouse run /study.yaml --address "$address" --store {cluster.store}
+    -- {shlex.join(["stillhouse", "run", "/study.yaml", *options])} --address "$address" --store {cluster.store}
 """

@@ -11,6 +11,7 @@ from orchestrator.study.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.clusters.description import Cluster
+    from orchestrator.clusters.study_files import StudyFiles
     from orchestrator.plan.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="cluster description, as in configs/clusters")
     parser.add_argument("--output", metavar="DIR", help="render: output folder (default: print to stdout)")
     parser.add_argument("--study", metavar="STUDY", help="render: study for files that contain one")
+    parser.add_argument(
+        "--trust-config", action="store_true",
+        help="render: allow the study its local detector configs and a program at its end; rendered commands say so too",
+    )  # fmt: skip
     add_store(parser)
 
 
@@ -37,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     described = load_described(arguments.file)
     cluster = described.cluster
     if arguments.study is not None:
-        described.require_room(load_study(arguments.study).study)
+        described.require_room(load_study(arguments.study, trust_python=arguments.trust_config).study)
     verbs = {"render": rendered, "up": brought_up, "down": taken_down}
     return verbs[arguments.verb](cluster, arguments)
 
@@ -46,7 +51,7 @@ def rendered(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     """Print the cluster's files, or write them into a folder."""
     from orchestrator.clusters.render import render
 
-    files = render(cluster, study_text(arguments.study))
+    files = render(cluster, study_files(arguments))
     for name, text in files.items():
         if arguments.output is None:
             print(f"# ---- {name}\n{text}", end="")
@@ -55,18 +60,16 @@ def rendered(cluster: "Cluster", arguments: argparse.Namespace) -> int:
     return 0
 
 
-def study_text(study: str | None) -> str | None:
-    """Return a study and its bases as one text, ``None`` when none was named; raise ``UserError`` for one with configs."""
-    if study is None:
+def study_files(arguments: argparse.Namespace) -> "StudyFiles | None":
+    """Return the study that rendered files carry, with its bases and configs; ``None`` when none was named."""
+    if arguments.study is None:
         return None
+    from orchestrator.clusters.study_files import StudyFiles
     from orchestrator.submit.shipment import STUDY, ship
 
-    shipment = ship(Path(study))
-    if len(shipment.files) > 1:
-        raise UserError(
-            f"{study} uses local detector configs: submit it with stillhouse submit, which ships them; a rendered file cannot"
-        )
-    return shipment.files[STUDY].decode()
+    texts = {name: content.decode() for name, content in ship(Path(arguments.study)).files.items()}
+    text = texts.pop(STUDY)
+    return StudyFiles(text, texts, ("--trust-config",) if arguments.trust_config else ())
 
 
 def write(path: Path, text: str) -> None:

@@ -17,9 +17,7 @@ def named(plan: Plan, wanted: str) -> PlannedTrial:
     trials = list(by_id.values())[::-1]
     found = [trial for trial in trials if trial.id.startswith(wanted)]
     if len(found) != 1:
-        raise UserError(
-            f"{'more than one' if found else 'no'} trial begins with {wanted}; {_known(found or trials)}"
-        )
+        raise UserError(f"{'more than one' if found else 'no'} trial begins with {wanted}; {_known(found or trials)}")
     return found[0]
 
 

@@ -19,7 +19,7 @@ from orchestrator.study.paths import config_keys, place_keys, put, resolve_paths
 from orchestrator.study.plain_yaml import as_yaml
 from trainers.schema.config_files import read_config
 
-STUDY = "study.yaml"
+STUDY, CONFIGS = "study.yaml", "configs"  # names in a shipment: the study, and the folder of its configs
 LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
 LARGEST = 8 << 20  # bytes of all files
@@ -86,6 +86,6 @@ def _add(files: dict[str, bytes], config: Path) -> str:
         raise UserError(
             f"{config} depends on environment variables, which are not shipped: {', '.join(found.variables)}"
         )
-    name = f"configs/{hashlib.sha256(content).hexdigest()[:8]}/{config.name}"
+    name = f"{CONFIGS}/{hashlib.sha256(content).hexdigest()[:8]}/{config.name}"
     files[name] = content
     return name

@@ -1,5 +1,6 @@
 """Rendered files fit the schemas of those who read them, and say what the description says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from orchestrator.clusters.load import load_cluster
 from orchestrator.clusters.ray_file import ray_file
 from orchestrator.clusters.render import render
 from orchestrator.clusters.scripts import sky_task, slurm_script
+from orchestrator.clusters.study_files import StudyFiles
 from orchestrator.core.errors import UserError
 from tests.unit.orchestrator.clusters.described import SHIPPED, cluster, worker
 from tests.unit.orchestrator.clusters.schemas import kuberay_mistakes, ray_mistakes, with_typo
+from tests.unit.orchestrator.command import runner
+from tests.unit.orchestrator.study_text import VALID, write
 
-STUDY = "name: x\nmethod: {kind: none}\n"
+STUDY = StudyFiles("name: x\nmethod: {kind: none}\n")
 
 
 def rendered(kind: str, **changes: Any) -> dict[str, list[Any]]:
@@ -113,13 +117,44 @@ def test_pods_run_without_privileges_and_may_use_spot_nodes_only_as_workers():
 
 def test_rayjob_carries_the_study_and_goes_when_it_ends():
     config, job = rendered("kubernetes")["rayjob.yaml"]
-    assert config["data"] == {"study.yaml": STUDY}
+    assert config["data"] == {"study.yaml": STUDY.text}
     assert job["spec"]["shutdownAfterJobFinishes"] is True
     head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     [volume] = [volume for volume in head["volumes"] if "configMap" in volume]
     [mount] = [mount for mount in head["containers"][0]["volumeMounts"] if mount["name"] == volume["name"]]
     assert f"run {mount['mountPath']}/study.yaml" in job["spec"]["entrypoint"]
     assert list(render(cluster("kubernetes"))) == ["tiny.raycluster.yaml"]  # without a study there is no job
+
+
+def local_study(tmp_path: Path) -> Path:
+    (tmp_path / "own net.py").write_text("_base_ = 'mmdet::gfl/gfl_r50_fpn_1x_coco.py'\n")
+    return write(tmp_path, VALID.replace("  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py", "  config: own net.py"))
+
+
+def test_a_study_with_a_local_config_goes_with_it_and_with_the_users_word(tmp_path, capsys):
+    study = local_study(tmp_path)
+    stillhouse = runner(capsys)
+    refused = stillhouse("cluster", "render", SHIPPED / "kubernetes.yaml", "--study", study)
+    assert (refused.code, "--trust-config" in refused.err) == (2, True)
+    for kind in ("kubernetes", "gcp"):
+        to = ("--trust-config", "--output", tmp_path / kind)
+        answer = stillhouse("cluster", "render", SHIPPED / f"{kind}.yaml", "--study", study, *to)
+        assert answer.code == 0, answer.err
+    config, job = yaml.safe_load_all((tmp_path / "kubernetes" / "stillhouse.rayjob.yaml").read_text())
+    assert kuberay_mistakes(job) == []
+    assert "run /etc/stillhouse/study.yaml --trust-config --address" in job["spec"]["entrypoint"]
+    named = yaml.safe_load(config["data"]["study.yaml"])["student"]["config"]
+    spec = job["spec"]["rayClusterSpec"]
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):  # workers build the detector
+        [volume] = [one for one in group["template"]["spec"]["volumes"] if "configMap" in one]
+        places = {item["path"]: item["key"] for item in volume["configMap"]["items"]}
+        assert config["data"][places[named]] == (tmp_path / "own net.py").read_text()
+    [task] = (tmp_path / "gcp").glob("*.sky.yaml")
+    sky = yaml.safe_load(task.read_text())
+    assert "stillhouse run /study.yaml --trust-config --address" in sky["run"]
+    assert "--volume ~/configs:/configs:ro" in sky["run"]
+    carried = tmp_path / "gcp" / sky["file_mounts"]["~/configs"] / Path(named).relative_to("configs")
+    assert carried.read_text() == (tmp_path / "own net.py").read_text()
 
 
 def test_sky_task_has_the_keys_that_skypilot_documents():
@@ -129,7 +164,7 @@ def test_sky_task_has_the_keys_that_skypilot_documents():
     assert task["resources"]["use_spot"] is True
     assert task["num_nodes"] == 4
     assert task["file_mounts"] == {"~/study.yaml": "./tiny.study.yaml"}
-    assert render(cluster("gcp"), STUDY)["tiny.study.yaml"] == STUDY
+    assert render(cluster("gcp"), STUDY)["tiny.study.yaml"] == STUDY.text
     with pytest.raises(UserError, match="with an image"):
         sky_task(cluster("aws", image=None), "s.yaml")
 
