@@ -66,13 +66,13 @@ def run_plan(
         flusher.begin()
         if pending or (not enough and sweep.proposes):
             learn(sweep, tracker)
-            with sweep.budget.counting():
+            with sweep.budget.counting(), TrialsRecorder(plan, store) as recorder:
                 _train(
                     sweep,
                     pending,
                     paused,
                     store,
-                    [ImageRecorder(plan), TrialsRecorder(plan, store), flusher, *watchers],
+                    [ImageRecorder(plan), recorder, flusher, *watchers],
                     address,
                     interruption or Interruption(),
                     keep_ray,

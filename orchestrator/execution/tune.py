@@ -13,7 +13,7 @@ from ray import tune
 from orchestrator.core.redact import redacted
 from orchestrator.execution.callbacks import Notifier, SweepStopper, Watcher, trial_id
 from orchestrator.execution.interruption import Interruption
-from orchestrator.execution.places import Places
+from orchestrator.execution.places import Places, counted_aside
 from orchestrator.execution.sweep import Sweep
 from orchestrator.failures.kinds import MOST_RESTARTS
 from orchestrator.plan.cohorts import Cohorts
@@ -61,8 +61,12 @@ def run_trials(
     trials = found.trials  # an open search adds to it
     for trial in trials:
         clear_stop(trial.directory)
-    with interruption.listening(), pool_for(plan, found, directory, loop, room) as pool:
-        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, room).fit()
+    with (
+        interruption.listening(),
+        counted_aside(room) as places,
+        pool_for(plan, found, directory, loop, places) as pool,
+    ):
+        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, places).fit()
     # Tune adds an underscore and letters to the folder of a trial that was started again; the last one counts.
     by_id = {Path(results[index].path).name.partition("_")[0]: results[index] for index in range(len(results))}
     for trial in trials:
@@ -111,7 +115,12 @@ def make_tuner(
     plan, run = sweep.plan, uuid.uuid4().hex[:12]
     notifier = Notifier(watchers, plan, run, pool)
     orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
-    search = open_search(sweep, trials, notifier, lambda trial: order(plan, trial, run, pool, trials.index(trial)))
+    positions = {trial.id: position for position, trial in enumerate(trials)}
+
+    def order_for(trial: PlannedTrial) -> dict[str, str | int]:
+        return order(plan, trial, run, pool, positions.setdefault(trial.id, len(positions)))
+
+    search = open_search(sweep, trials, notifier, order_for)
     places = Places(lambda: most_at_once(plan, pool, room))
     restart = restarting(search, notifier, lambda: most_at_once(plan, pool, room))
     return tune.Tuner(

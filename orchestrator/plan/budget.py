@@ -35,6 +35,7 @@ class Budget:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._search = plan, plan.study.search
         self._hours: dict[str, float] = {}
+        self._students: dict[str, PlannedTrial] = {}
         self._clock = None if self._search.max_hours is None else WallClock(plan.search_log.with_suffix(CLOCK))
         self._reached: BudgetEnd | None = None
         if self._search.max_gpu_hours is not None or self._search.stop_when is not None:
@@ -45,9 +46,10 @@ class Budget:
         """Take a trial's new record into account; the teacher's time does not count."""
         if self._search.max_gpu_hours is None and self._search.stop_when is None:
             return
-        for trial in self._plan.trials:
-            if trial.id == trial_id and trial.role == "student":
-                self._take(trial)
+        if trial_id not in self._students:  # a search has come to it
+            self._students = {trial.id: trial for trial in (*self._plan.students, *self._plan.suggested)}
+        if trial_id in self._students:
+            self._take(self._students[trial_id])
 
     @property
     def hours_left(self) -> float | None:

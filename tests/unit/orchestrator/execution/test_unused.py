@@ -75,14 +75,22 @@ def test_recorded_studies_keep_their_trials_unless_only_the_given_ones_count(
     assert found == {OLD, OLDER, *(trial.id for trial in plan.students)}  # they share the teacher
 
 
-def test_a_search_adds_to_what_is_recorded(plan: Plan, tmp_path: Path) -> None:
+def test_a_search_adds_to_what_is_recorded_by_a_line_a_trial(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    recorder = TrialsRecorder(plan, store)
-    further = plan.planner.at({"method.alpha2": 9.0}, 0)
-    plan.suggested.append(further)
-    recorder.planned(further)
-    assert recorded_trials(store) == {trial.id for trial in plan.trials}
-    assert further.id in (recorded_trials(store) or ())
+    further = [plan.planner.at({"method.alpha2": 9.0 + n}, 0) for n in range(3)]
+    with TrialsRecorder(plan, store) as recorder:
+        [whole] = store.studies.iterdir()
+        before = whole.stat()
+        for trial in further:
+            plan.suggested.append(trial)
+            recorder.planned(trial)
+    assert (whole.stat().st_ino, whole.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)  # not written again
+    with (store.studies / f"{whole.stem}.added").open("a") as lines:
+        lines.write("0123")  # a line that was cut off
+    assert recorded_trials(store) == {trial.id for trial in (*plan.trials, *further)}
+    with TrialsRecorder(plan, store):
+        assert list(store.studies.iterdir()) == [whole]  # the next run has all of them in one list
+    assert recorded_trials(store) == {trial.id for trial in (*plan.trials, *further)}
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_states_of_several_trials_are_told_apart(data: Path, tmp_path: Path) -> 
 def test_times_alone_tell_an_edit_from_a_copy(data: Path, tmp_path: Path) -> None:
     train(tmp_path)
     write_image(data / "a.png", "new", NOW)  # as long as before
-    assert "warning: 1 of 4 images were written after" in told(tmp_path)[0]
+    assert "warning: 1 of 4 images was written after" in told(tmp_path)[0]
     for image in data.iterdir():
         write_image(image, "new", NOW)
     assert "note: all images were written after" in told(tmp_path)[0]
