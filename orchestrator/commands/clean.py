@@ -66,7 +66,7 @@ def kept_trials(arguments: argparse.Namespace, store: Store) -> set[str]:
     except ValueError as error:
         raise OperationError(str(error)) from error
     in_mlflow = in_database(store)
-    if not plans and recorded is None and in_mlflow is None:
+    if not plans and recorded is None and in_mlflow is None and any(store.trials.glob("*")):
         raise UserError(f"nothing says which studies use the store {store.root}: name them, stillhouse clean STUDY...")
     return given | (recorded or set()) | (in_mlflow or set())
 
@@ -102,7 +102,8 @@ def show(arguments: argparse.Namespace, store: Store, found: "list[Unused]", lea
         print_json({"unused": rows, "leaks": messages, "bytes": total, "deleted": arguments.yes})
         return
     columns = (TableColumn("size", right=True), TableColumn("name"), TableColumn("state", states=True))
-    print_table(columns, [(size(one.bytes), one.name, one.state) for one in found])
+    if found:
+        print_table(columns, [(size(one.bytes), one.name, one.state) for one in found])
     for leak in leaks:
         print_sentence(leak.message)
     if found or leaks:

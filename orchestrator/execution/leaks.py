@@ -16,7 +16,11 @@ from orchestrator.execution.ownership import scratch_of_killed
 from orchestrator.execution.scratch import remove_scratch
 
 GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
-HALF_WRITTEN = ("trials/*/.*.partial", "trials/*/stop", ".probe-*")
+LEFT_FILES = {
+    "trials/*/.*.partial": "was left half-written by a run that ended early",
+    "trials/*/stop": "asks for a stop in a run that has ended",
+    ".probe-*": "was left half-written by a run that ended early",
+}
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,9 @@ def _half_written(store: Store) -> Iterator[Leak]:
     """Yield files that a run would have finished or removed; none while one uses the store."""
     if in_use(store):
         return
-    for pattern in HALF_WRITTEN:
+    for pattern, state in LEFT_FILES.items():
         for path in sorted(store.root.glob(pattern)):
-            yield Leak(f"file {path} was left half-written by a run that ended early", path=path)
+            yield Leak(f"file {path} {state}", path=path)
 
 
 def _scratch(store: Store) -> Iterator[Leak]:

@@ -1,7 +1,7 @@
 """Load a study: read, inherit, override, validate and cross-check it, reporting everything at once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.core.findings import Finding, StudyErrors
@@ -39,12 +39,21 @@ def load_study(
     ``StudyErrors`` with all findings when one of them is an error.
     """
     origin = Path(origin) if isinstance(origin, str) else origin
-    source = apply_sets(read_source(origin), sets)
+    source = _without_val(apply_sets(read_source(origin), sets))
     draft, problems = _examine(source, trust_python=trust_python)
     findings = _findings(problems, source.locations)
     if draft is None or any(finding.level == "error" for finding in findings):
         raise StudyErrors(findings)
     return LoadedStudy(draft.study, origin, source.locations, findings)
+
+
+def _without_val(source: StudySource) -> StudySource:
+    """Take ``dataset.val: null`` beside ``dataset.split`` for no ``val``: no ``--set`` can remove the key from a file."""
+    dataset = source.data.get("dataset")
+    if not isinstance(dataset, dict) or dataset.get("split") is None or dataset.get("val", "") is not None:
+        return source
+    kept = {key: value for key, value in dataset.items() if key != "val"}
+    return replace(source, data={**source.data, "dataset": kept})
 
 
 def _examine(source: StudySource, *, trust_python: bool) -> tuple[Draft | None, list[Problem]]:

@@ -76,7 +76,7 @@ class SplitFiles(ImageFiles):
         if self.split is not None:
             for name in ("val", "test"):
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"split divides train: leave out {name}, or leave out split")
+                    raise ValueError(f"split divides train: leave out {name} (null does so, too), or leave out split")
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def text_in(directory: str | Path, name: str) -> str | None:
     try:
         with open(_beside(directory, name), encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

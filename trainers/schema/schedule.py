@@ -229,7 +229,11 @@ class Schedule(Section):
         if late:
             end = f"the last {self.unit} ({self.length})"
             usual = self.policy.milestones == StepPolicy.model_fields["milestones"].default
-            hint = " (these are the default: set policy, for instance to {kind: cosine})" if usual else ""
+            hint = (
+                " (these are the default: write policy: {kind: cosine}, or --set schedule.policy.kind=cosine)"
+                if usual
+                else ""
+            )
             raise ValueError(f"milestones {late} lie at or after {end}: they would never act{hint}")
         return self
 

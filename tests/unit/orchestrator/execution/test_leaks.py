@@ -67,7 +67,11 @@ def test_half_written_files_are_leaks_unless_a_run_uses_the_store(store: Store) 
     kept = store.trial_dir("abc") / "resume.pt"
     for path in (partial, stop, kept, store.root / "run.lock"):
         path.touch()
-    assert {leak.path for leak in find_leaks(store) if leak.path} == {partial, stop}
+    found = {leak.path: leak.message for leak in find_leaks(store) if leak.path}
+    assert found == {
+        partial: f"file {partial} was left half-written by a run that ended early",
+        stop: f"file {stop} asks for a stop in a run that has ended",
+    }
     with (store.root / "run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert [leak for leak in find_leaks(store) if leak.path] == []

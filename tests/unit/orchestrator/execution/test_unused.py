@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from orchestrator.commands.common import with_random_weights
 from orchestrator.core.store import Store
 from orchestrator.execution import leaks
 from orchestrator.execution.ownership import NOTE
 from orchestrator.execution.unused import DELETED, delete, leftovers, unused_trials
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.recorded_trials import TrialsRecorder, recorded_trials
+from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import plan_text
-from tests.unit.orchestrator.study_text import VALID
+from tests.unit.orchestrator.study_text import VALID, write
 from trainers.schema.record import Outcome, write_outcome
 
 OLD, OLDER = "0123456789ab", "ba9876543210"
@@ -107,6 +109,23 @@ def test_where_nothing_says_what_is_needed_nothing_is_deleted(
     answer = clean(*words)
     assert (answer.code, says in answer.err) == (code, True)
     assert present(tmp_path) == before
+
+
+def test_an_empty_store_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, VALID)
+    (tmp_path / "store").mkdir()
+    for words in ((), (tmp_path / "study.yaml",)):
+        answer = runner(capsys)("clean", "--store", tmp_path / "store", *words)
+        assert (answer.code, answer.out) == (0, f"nothing to clean in {tmp_path / 'store'}\n")
+
+
+def test_trials_with_random_weights_are_kept_as_those_of_their_study(clean: Clean, plan: Plan, tmp_path: Path) -> None:
+    pretrained = write(tmp_path, VALID.replace(", width: 0.5, weights: random", "").replace("  weights: random\n", ""))
+    random = make_plan(with_random_weights(load_study(pretrained)), Store(tmp_path / "store"))
+    own = {trial.id for trial in random.students if trial.directory.exists()}
+    unused = {one["name"] for one in clean(pretrained, "--random-weights", "--only-given", "--json").json["unused"]}
+    assert own
+    assert own & unused == set()
 
 
 def test_a_damaged_record_deletes_nothing(clean: Clean, plan: Plan, tmp_path: Path) -> None:

@@ -260,3 +260,15 @@ def test_loaded_study_says_where_a_key_is(tmp_path: Path) -> None:
     assert loaded.where("method.alpha1") == f"{path}:13: method.alpha1"
     assert loaded.where("method.gamma") == f"{path}:11: method.gamma"
     assert loaded.where("scaling.workers") == "--set scaling.workers"
+
+
+def test_null_leaves_val_out_where_split_takes_its_place(tmp_path):
+    files = "{annotations: a.json, images: i}"
+    given = f"dataset:\n  kind: coco\n  root: .\n  train: {files}\n  val: {files}\n"
+    study = write(tmp_path, edit("dataset:\n  kind: shapes\n  train_images: 8\n", given))
+    [(_, where, message)] = findings_of(study, ("dataset.split={val: 0.2}",))[:1]
+    assert (where, "leave out val (null does so, too)" in message) == ("study.yaml:2: dataset", True)
+    divided = load_study(study, ("dataset.split={val: 0.2}", "dataset.val=null")).study.dataset
+    without = edit("dataset:\n  kind: shapes\n  train_images: 8\n", given.replace(f"  val: {files}\n", ""))
+    assert divided == load_study(write(tmp_path, without), ("dataset.split={val: 0.2}",)).study.dataset
+    assert "expected a mapping or a list" in findings_of(study, ("dataset.val=null",))[0][2]

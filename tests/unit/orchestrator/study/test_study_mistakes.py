@@ -129,7 +129,7 @@ MISTAKES = [
         "epochs: 5",
         14,
         "schedule",
-        "milestones [8, 11] lie at or after the last epoch (5): they would never act (these are the default: set policy",
+        "milestones [8, 11] lie at or after the last epoch (5): they would never act (these are the default: write policy: {kind: cosine}, or --set schedule.policy.kind=cosine)",
     ),
     Mistake(
         "class given twice",
