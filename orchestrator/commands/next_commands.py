@@ -34,7 +34,7 @@ def commands_with_results(
 
 
 def commands_to_train(plan: "Plan", arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the commands that train what is left of a study, none where nothing is.
+    """Return the commands that train the rest of a study, none where nothing is left.
 
     A spent budget is raised, and a pause is ended where nothing else can be trained before it.
     """
@@ -66,7 +66,7 @@ def print_obstacles(plan: "Plan", loaded: "LoadedStudy", arguments: argparse.Nam
 
 
 def budget_end(plan: "Plan") -> "BudgetEnd | None":
-    """Return what ends the study although something is left to train, ``None`` where that is not so."""
+    """Return the end that a budget sets to the study while something is left to train, ``None`` where none does."""
     from orchestrator.plan.budget import Budget
     from orchestrator.plan.totals import not_proposed, to_train
 

@@ -52,7 +52,7 @@ class Places(tune.Callback):
         return {}
 
     def bound(self, search: Searcher | None) -> Any:
-        """Return what Tune gets as its search: ``search`` with the bound, or for ``None`` its own grid with the bound."""
+        """Return the search for Tune: ``search`` with the bound, or for ``None`` its own grid with the bound."""
         most = self._count()
         if search is None:
             self._bounded = BasicVariantGenerator(max_concurrent=most)

@@ -25,7 +25,7 @@ class BudgetEnd:
 
     @property
     def remedy(self) -> str:
-        """Return in words what lets the study go on."""
+        """Return the remedy in words."""
         return "a larger value" if self.larger != NO_GOAL else "a higher goal, or none,"
 
 

@@ -1,4 +1,4 @@
-"""Remove what only training needs from trials that nothing trains any more."""
+"""Remove the files that only training needs from trials that nothing trains any more."""
 
 import contextlib
 from dataclasses import replace
