@@ -107,6 +107,9 @@ chaos: env ## kill processes of small studies at random, over 50 times, and prin
 bench: env ## time Stillhouse against its limits, in pairs, and print the table (BENCH_FLAGS="--clock cpu --write")
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
 
+load: env ## load the service for two minutes, with a hanging cluster and a restart, and print figures (LOAD_FLAGS="--seconds 30")
+	@$(BIN)/python -m tests.benchmarks.service_load $(LOAD_FLAGS)
+
 detectors: env ## try a detector of each of mmdet's folders and write the table in docs/detectors.md (an hour; goes on where it stopped)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.detectors_table $(DETECTORS_FLAGS)
 

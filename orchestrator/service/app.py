@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
@@ -175,11 +175,10 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
         """Name the submission that a study has here, or would have: it follows from the data that is seen from here."""
         return Key(key=(await threads.studies.run(partial(service.validator.job_request, sent))).key)
 
-    @app.get("/api/submissions", **guarded)
-    async def every() -> Listed:
+    @app.get("/api/submissions", response_model=Listed, **guarded)
+    async def every() -> Response:
         """List all submissions, in the order of the queue."""
-        entries = await threads.queue.run(service.queue.entries)
-        return Listed(submissions=[SubmissionResponse(**entry.submission.to_json()) for entry in entries])
+        return Response(await threads.queue.run(partial(listed, service.queue)), media_type="application/json")
 
     @app.get("/api/submissions/{name}", **guarded)
     async def one(name: str) -> Detailed:
@@ -198,6 +197,12 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
         """Return the newest attempt's output."""
         entry = await threads.queue.run(partial(service.found, name))
         return Log(logs=await threads.cluster.run(partial(service.cluster.logs, entry.id)) if entry.attempt else "")
+
+
+def listed(queue: Queue) -> str:
+    """Return the list as JSON: it is written in a thread, because a long one takes as long as many requests."""
+    found = [SubmissionResponse(**entry.submission.to_json()) for entry in queue.entries()]
+    return Listed(submissions=found).model_dump_json()
 
 
 def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:

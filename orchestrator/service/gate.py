@@ -14,7 +14,7 @@ OPEN = frozenset({"/health", "/openapi.json"})  # paths that need no token; nobo
 LARGEST_BODY = LARGEST + (2 << 20)  # bytes: files as JSON have more than files
 MOST_HELD = 32 << 20  # bytes of all requests together
 BODY_S = 30.0  # for a body to arrive
-UNREAD, UNREAD_S = 1 << 20, 1.0  # what is taken of a refused body, so that its sender sees the answer
+UNREAD, UNREAD_S = 16 << 20, 1.0  # taken of a refused body and forgotten, so that its sender sees the answer
 RETRY_S = "5"
 
 

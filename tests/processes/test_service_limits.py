@@ -50,7 +50,7 @@ def test_seven_hundred_megabytes_without_the_token_are_not_read(running: Running
     request = head("POST", "/api/submissions", f"content-length: {700 * MIB}", "content-type: application/json")
     answer, taken = talk(service, request, b" " * MIB, repeated=700)
     assert b" 401 " in answer.splitlines()[0]
-    assert taken < 20 * MIB
+    assert taken < 40 * MIB
     assert service.peak_memory - before < 20 * MIB
 
 
