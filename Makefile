@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-ci test-all chaos bench detectors schema lint lock audit image-check
+.PHONY: help env demo test test-ci test-all chaos bench load detectors schema lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
