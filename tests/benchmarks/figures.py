@@ -42,6 +42,21 @@ FIGURES = (
         on_device=False,
     ),
     Figure(
+        "plan-many",
+        "plan of 9,751 trials / as many times a 976th of the plan of 976",
+        1.0,
+        "many_trials:plan",
+        on_device=False,
+    ),
+    Figure(
+        "compare-many",
+        "compare of 9,751 trials / as many times a 976th of the compare of 976",
+        1.0,
+        "many_trials:compare",
+        on_device=False,
+        most_pairs=LEAST_PAIRS,
+    ),
+    Figure(
         "runs-apart",
         "cohort of 4 / 4 trials run apart, wall time of the commands, quickstart's sizes",
         0.45,
