@@ -93,15 +93,23 @@ class Store:
             raise OperationError(
                 f"cannot write to the store {self.root}: {reason}; name another folder by --store or {VARIABLE}"
             ) from error
-        require_sound_database(self.database)
+        with contextlib.suppress(LockedDatabase):  # whoever needs it waits for it
+            require_sound_database(self.database)
 
     def only_run(self) -> AbstractContextManager[None]:
         """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
         return held_alone(self.root / "run.lock", f"another stillhouse run is using the store {self.root}")
 
 
+class LockedDatabase(OperationError):
+    """Report an SQLite file that another process holds: nothing can be said about it now."""
+
+
 def require_sound_database(path: Path) -> None:
-    """Raise ``OperationError`` when an SQLite file is damaged; one that is not there yet is sound."""
+    """Raise ``OperationError`` when an SQLite file is damaged, ``LockedDatabase`` when it cannot be read now.
+
+    One that is not there yet is sound.
+    """
     if not path.exists():
         return
     try:
@@ -109,6 +117,8 @@ def require_sound_database(path: Path) -> None:
             [found] = connection.execute("pragma quick_check(1)").fetchone()
             tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
     except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise LockedDatabase(f"the tracking database {path} is locked by another process") from error
         found, tables = str(error), set()
     if found != "ok":
         raise OperationError(f"the tracking database {path} is damaged: {found.splitlines()[-1]}")

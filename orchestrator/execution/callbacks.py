@@ -1,5 +1,6 @@
 """Handle Ray Tune's trial events: decide whether to retry a trial or end it."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -108,7 +109,8 @@ class Notifier(tune.Callback):
         if len(events) == self._known.get(job.trial_id, 0):  # else the runner has judged it
             verdict = judge(job, error_of(trial), self._run, self._began.get(job.trial_id, 0.0))
             if not verdict.again:
-                write_outcome(job.directory, Outcome("failed", verdict.reason))
+                with contextlib.suppress(OSError):  # it is tried again when the sweep ends
+                    write_outcome(job.directory, Outcome("failed", verdict.reason))
                 trial.max_failures = 0  # Tune's: a runner that cannot even start does not read the outcome
             events = self._judged(job)
         self._known[job.trial_id] = len(events)

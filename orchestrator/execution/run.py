@@ -13,6 +13,7 @@ from orchestrator.execution.record_costs import record_costs
 from orchestrator.execution.startup import Startup
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
+from orchestrator.execution.unwritten import Unwritten
 from orchestrator.plan.images import ImageRecorder
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
@@ -45,18 +46,19 @@ def run_plan(
     *,
     keep_ray: bool = False,
     startup: Startup | None = None,
+    unwritten: Unwritten | None = None,
 ) -> Delivery:
     """Train the plan's remaining trials and copy all results to MLflow, also when the run ends early.
 
     Return the delivery. Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does
     not answer. ``keep_ray`` leaves Ray up for another plan; the caller stops it. ``startup`` announces
-    the start of Ray, unless it is up. Raises ``OperationError`` when the
-    teacher fails; a failed student is an outcome, not an error.
+    the start of Ray, unless it is up. ``unwritten`` collects what the end of the run cannot write. Raises
+    ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
     """
     obey_requests(plan)
     known = [refreshed(trial) for trial in plan.trials]
     pending, paused = to_train(known), [trial for trial in known if trial.status == PAUSED]
-    sweep = Sweep(plan)
+    sweep = Sweep(plan, unwritten or Unwritten())
     enough = sweep.budget.reason
     if enough:
         pending = []
@@ -78,18 +80,26 @@ def run_plan(
                     keep_ray,
                     startup or Startup(),
                 )
-        for trial in plan.trials:
-            if is_over(refreshed(trial).status):  # now or earlier: a process may have been killed behind its outcome
-                tidy_over(trial.directory)
-        remember(plan, store.rates)
+        _tidy(sweep)
+        with sweep.unwritten.noting(store.rates):
+            remember(plan, store.rates)
         record_costs(plan)
-        if sweep.has_proposed_all:
-            for trial in plan.suggested:
-                drop_carried(trial.directory)  # nobody goes on from there any more
     except BaseException:
         flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
         raise
     return flusher.close(wait_s)
+
+
+def _tidy(sweep: Sweep) -> None:
+    """Remove files that only training needs, also of earlier runs that were killed behind an outcome."""
+    plan, unwritten = sweep.plan, sweep.unwritten
+    for trial in plan.trials:
+        with unwritten.noting(trial.directory):
+            if is_over(refreshed(trial).status):
+                tidy_over(trial.directory)
+    for trial in plan.suggested if sweep.has_proposed_all else ():
+        with unwritten.noting(trial.directory):
+            drop_carried(trial.directory)  # nobody goes on from there any more
 
 
 def obey_requests(plan: Plan) -> None:

@@ -17,6 +17,7 @@ from orchestrator.execution.on_end import telling_the_end
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.execution.prepare import require_tracker
 from orchestrator.execution.startup import Startup, ray_is_up
+from orchestrator.execution.unwritten import Unwritten
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import further, to_train
@@ -55,7 +56,7 @@ class RunResult(ResultTable):
     """Hold the outcome of a run: a sequence of results, the teacher's first.
 
     ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror, ``unmeasured``
-    says why the test split was not measured.
+    says why the test split was not measured, ``unwritten`` why the store lacks a file, such as an outcome.
     """
 
     store: Store
@@ -63,6 +64,7 @@ class RunResult(ResultTable):
     delivery: "Delivery"
     uncopied: str = ""
     unmeasured: str = ""
+    unwritten: str = ""
 
     @cached_property
     def trials(self) -> "tuple[TrialResult, ...]":
@@ -91,6 +93,8 @@ class RunResult(ResultTable):
             first = self.failed[0]
             count = f"{len(self.failed)} of {counted(len(self.trials), 'trial')} failed"
             return ExitStatus(FAILED, f"{count}; {first.id} ({first.method}): {self.reason(first)}")
+        if self.unwritten:
+            return ExitStatus(FAILED, self.unwritten)
         if not self.delivery.complete:
             return ExitStatus(FAILED, f"MLflow at {self.tracker.address} lacks results: {self.delivery.reason}")
         lacking = self.uncopied or self.unmeasured
@@ -172,7 +176,7 @@ def _trained(
         from orchestrator.tracking.flusher import Delivery
         from orchestrator.tracking.tracker import Tracker
 
-        tracker, interruption = Tracker(plan, store), Interruption()
+        tracker, interruption, unwritten = Tracker(plan, store), Interruption(), Unwritten()
         require_tracker(tracker)
     with startup.part("loading Ray", "starting Ray" if needs_ray else ""):
         from orchestrator.execution.run import run_plan
@@ -182,11 +186,11 @@ def _trained(
             watchers = [stack.enter_context(settings.watching(plan))] if settings.watching else []
             delivery = run_plan(
                 plan, store, tracker, [*watchers, *copiers], settings.address, interruption, settings.tracker_wait_s,
-                keep_ray=keep_ray, startup=startup if needs_ray else None,
+                keep_ray=keep_ray, startup=startup if needs_ray else None, unwritten=unwritten,
             )  # fmt: skip
     except KeyboardInterrupt:
         if not interruption.asked:
             raise
         stopped = Delivery(complete=False, reason="the run was stopped")
         raise RunInterrupted(RunResult(plan, store, tracker, stopped)) from None
-    return RunResult(plan, store, tracker, delivery)
+    return RunResult(plan, store, tracker, delivery, unwritten=unwritten.reason)

@@ -1,9 +1,10 @@
 """Hold the state of a running plan; every part is built once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from orchestrator.execution.unwritten import Unwritten
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.cohorts import Cohorts, cohorts
 from orchestrator.plan.plan import Plan
@@ -14,13 +15,14 @@ from orchestrator.study.space import is_open
 
 @dataclass(frozen=True)
 class Sweep:
-    """Share a plan, the budget of its study and the state of its search among all parts of a run.
+    """Share a plan, the budget of its study, the state of its search, and what could not be written, among all parts of a run.
 
     ``budget`` and ``suggestions`` change while trials report; building them replays the records of earlier runs, so the
     parts of a run must not build their own.
     """
 
     plan: Plan
+    unwritten: Unwritten = field(default_factory=Unwritten)
 
     @cached_property
     def budget(self) -> Budget:

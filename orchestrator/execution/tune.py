@@ -35,6 +35,9 @@ from trainers.schema.status import has_ended
 from trainers.schema.stop import clear_stop
 
 log = logging.getLogger(__name__)
+logging.getLogger("ray.tune.execution.experiment_state").setLevel(
+    logging.CRITICAL
+)  # nobody reads what Tune cannot save
 ACTIVE = ("PENDING", "RUNNING")  # states of Tune's trials
 
 
@@ -71,7 +74,8 @@ def run_trials(
     by_id = {Path(results[index].path).name.partition("_")[0]: results[index] for index in range(len(results))}
     for trial in trials:
         if not ending.cut_short:
-            settle(plan, trial, by_id.get(trial.id), ending)
+            with sweep.unwritten.noting(trial.directory):
+                settle(plan, trial, by_id.get(trial.id), ending)
         clear_stop(trial.directory)
     if interruption.asked:
         raise KeyboardInterrupt

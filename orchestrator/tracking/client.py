@@ -1,7 +1,5 @@
 """Open a study's tracking store."""
 
-import logging
-
 from mlflow.tracking import MlflowClient
 
 from orchestrator.core.errors import UserError
@@ -10,6 +8,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.artifact_locations import bring_home
 from orchestrator.tracking.faults import TrackingRefused, plainly
+from orchestrator.tracking.library_logs import silence_libraries
 from orchestrator.tracking.new_database import first_client
 from orchestrator.tracking.probe import require_answer
 
@@ -36,8 +35,7 @@ def open_client(plan: Plan, store: Store, *, reading: bool = False) -> MlflowCli
 def client_at(uri: str, *, reading: bool) -> MlflowClient:
     """Return a client of the tracking store at an address; see ``open_client``."""
     require_answer(uri, reading=reading)
-    for library in ("alembic", "mlflow"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # what fails is said by whoever asked, once
+    silence_libraries()
     with plainly():
         try:
             client = MlflowClient(tracking_uri=uri) if reading else first_client(uri)

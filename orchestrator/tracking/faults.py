@@ -56,7 +56,8 @@ def plainly() -> Iterator[None]:
 
 
 def _failure(error: Exception, status: int) -> OperationError:
-    said = f"the tracking store failed: {first_line(error)}"
+    driver = getattr(error.__cause__, "orig", None)  # of SQLAlchemy, whose own words are statements and links
+    said = f"the tracking store failed: {first_line(driver or error)}"
     if status in DENIED:
         return TrackingRefused(f"{said}; {LOGIN}")
     return Unreachable(said) if will_pass(status) else OperationError(said)

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 from mlflow.exceptions import MlflowException
 from mlflow.utils.databricks_utils import get_databricks_host_creds
 
-from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.errors import UserError
 from orchestrator.core.redact import first_line, redacted
-from orchestrator.core.store import require_sound_database
+from orchestrator.core.store import LockedDatabase, require_sound_database
 from orchestrator.study.tracking_address import require_address
 from orchestrator.tracking.database_schema import require_present_schema, sqlite_revision
 from orchestrator.tracking.faults import TrackingRefused, Unreachable
@@ -64,10 +64,8 @@ def require_usable_file(path: Path, uri: str, *, reading: bool) -> None:
         raise TrackingRefused(f"the tracking database {path} cannot be created: there is no folder {path.parent}")
     try:
         require_sound_database(path)
-    except OperationError as error:
-        if str(error).endswith("database is locked"):
-            raise Unreachable(f"the tracking database {path} is locked by another process") from error
-        raise
+    except LockedDatabase as error:
+        raise Unreachable(str(error)) from error
     require_present_schema(uri, sqlite_revision(path), reading=reading)
 
 

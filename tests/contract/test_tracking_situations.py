@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -427,6 +428,48 @@ def test_a_token_that_expires_in_the_middle_is_told_once_and_delivered_later(pla
     assert [entry.getMessage().count(delivery.reason) for entry in caplog.records] == [1]
     expired.clear()
     assert Flusher(Tracker(plan, store), plan.trials, quick()).close(wait_s=30).complete
+
+
+def test_a_token_revoked_in_the_middle_of_a_run_costs_no_result(place, tmp_path, capsys):
+    """The command warns once, prints the table from the store, and `sync` delivers the rest when the token works again."""
+    delivered: list[str] = []
+    denied = (401, [], b'{"error": "the token was revoked"}')
+
+    def revoked(method: str, path: str) -> Reply | None:
+        if delivered:
+            return denied
+        delivered.extend(filter(None, [path.endswith("runs/update") and path]))  # the first trial has got its status
+        return None
+
+    mood = [revoked]
+    address = place.guarded(instead=lambda method, path: mood[0](method, path))
+    plan, store = plan_at(address, tmp_path, "revoked")
+    for trial in plan.trials:
+        finish(trial, 0.2, 0.3)
+    sets = [
+        part for one in (*SMALL, f"tracking.uri='{address}'", "tracking.experiment=revoked") for part in ("--set", one)
+    ]
+    stillhouse, options = runner(capsys), (tmp_path / "study.yaml", "--store", store.root, *sets)
+    answer = stillhouse("run", *options, "--json")
+    assert answer.code == 1
+    assert [trial["status"] for trial in answer.json["trials"]] == ["finished"] * len(plan.trials)
+    warning, behind = (line for line in answer.complaints if "the token was revoked" in line)
+    assert warning.startswith("MLflow refuses trial")
+    assert behind.startswith("behind: ")
+    assert "Traceback" not in answer.err
+    mood[0] = lambda method, path: None
+    assert stillhouse("sync", *options).code == 0
+    compared = stillhouse("compare", *options, "--json")
+    assert (compared.code, compared.json["trials"]) == (0, with_runs(answer.json["trials"], compared.json["trials"]))
+    client = MlflowClient(place.server.address)
+    for trial in compared.json["trials"]:
+        points = client.get_metric_history(trial["mlflow_run_id"], "epoch")
+        assert [point.step for point in points] == [1, 2]
+
+
+def with_runs(trials: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return trials with the runs of others, which are known only when MLflow has them."""
+    return [trial | {"mlflow_run_id": other["mlflow_run_id"]} for trial, other in zip(trials, others, strict=True)]
 
 
 def test_the_page_lists_each_situation():

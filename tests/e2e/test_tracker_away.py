@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.contract.guarded_proxy import Reply, guarded
 from tests.contract.mlflow_server import MlflowServer
 from tests.e2e.stillhouse import deterministic, histories, stillhouse
 
@@ -29,5 +31,31 @@ def test_a_study_runs_without_its_tracker_and_is_delivered_later(tiny_study: Pat
                 points = client.get_metric_history(trial["mlflow_run_id"], key)
                 wanted = [(record["epoch"], record["metrics"][key]) for record in histories(store)[trial["id"]]]
                 assert [(point.step, point.value) for point in points] == wanted
+    finally:
+        server.kill()
+
+
+@pytest.mark.slow
+def test_a_token_revoked_after_the_first_trial_lets_the_others_train(tiny_study: Path, tmp_path: Path) -> None:
+    """tests/contract/test_tracking_situations.py has the same without training."""
+    server, store, valid = MlflowServer(tmp_path / "server"), tmp_path / "store", False
+
+    def reply(method: str, path: str) -> Reply | None:
+        ended = any(store.glob("trials/*/outcome.json"))
+        return (401, [], b'{"error": "the token was revoked"}') if ended and not valid else None
+
+    server.start()
+    try:
+        with guarded(server.port, instead=reply) as address:
+            options = (tiny_study, "--store", store, "--set", f"tracking.uri={address}", "--set", "search.space={}")
+            revoked = stillhouse("run", *options, "--json")
+            assert revoked.code == 1, revoked.err
+            assert {trial["status"] for trial in revoked.json["trials"]} == {"finished"}
+            assert revoked.err.count("MLflow refuses") == 1
+            assert "Traceback" not in revoked.err
+            valid = True
+            assert stillhouse("sync", *options).code == 0
+            compared = stillhouse("compare", *options, "--json")
+        assert deterministic(compared.json["trials"]) == deterministic(revoked.json["trials"])
     finally:
         server.kill()

@@ -1,6 +1,5 @@
 """Read an MLflow tracking store in bulk, and only the changes since the last time."""
 
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from orchestrator.tracking.history.mlflow_database import RunRow, database_runs
 from orchestrator.tracking.history.mlflow_runs import row_of, to_recorded
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 from orchestrator.tracking.lacking import SYNC, deleted_trials, note_of_deleted
+from orchestrator.tracking.library_logs import silence_libraries
 from orchestrator.tracking.pages import all_experiments, all_runs
 from orchestrator.tracking.probe import require_answer
 from orchestrator.tracking.tags import TRIAL
@@ -37,8 +37,7 @@ class MlflowTracking:
 
     def __init__(self, uri: str, trials: Path | None = None) -> None:
         require_answer(uri, reading=True)
-        for library in ("alembic", "mlflow"):
-            logging.getLogger(library).setLevel(logging.ERROR)
+        silence_libraries()
         self._source, self._uri, self._trials = redacted(uri), uri, trials
         self._read: dict[str, tuple[RecordedRun, Curves]] = {}
         with plainly():
