@@ -4,7 +4,9 @@ The service submits studies, watches them, and submits them again if their drive
 """
 
 import argparse
+import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,6 @@ from orchestrator.core.errors import UserError
 if TYPE_CHECKING:
     from orchestrator.service.app import Service
 
-QUEUE = "queue.db"  # in the store
 SHORTEST = 16  # characters of a token
 
 
@@ -55,21 +56,28 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     from orchestrator.core.listening import open_socket, url_of
     from orchestrator.core.store import Store
+    from orchestrator.execution.interruption import raise_interrupt
     from orchestrator.service.reconcile_loop import ReconcileLoop
-    from orchestrator.service.server import only_service, serve
+    from orchestrator.service.server import leave_threads, only_service, serve
     from orchestrator.submit.job_request import shared_store
     from orchestrator.submit.record import JobRecords
 
     store = Store(shared_store(arguments.store))
     token = require_token()
     store.prepare()
-    with only_service(store.root / QUEUE), open_socket(arguments.host, arguments.port) as listener:
+    signal.signal(signal.SIGTERM, raise_interrupt)  # which the server raises again when it has closed
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        only_service(store),
+        open_socket(arguments.host, arguments.port) as listener,
+    ):
         service = service_of(arguments, store.root, token)
         loop = ReconcileLoop(service.queue, service.cluster, JobRecords(store.root))
         print(
             f"listening at {url_of(arguments.host, listener)}, for the cluster at {service.cluster.address}", flush=True
         )
         serve(service, loop, listener)
+    leave_threads()
     return 0
 
 
@@ -77,6 +85,7 @@ def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Servi
     """Return the service that the arguments describe."""
     from orchestrator.service.app import Service
     from orchestrator.service.queue import Queue
+    from orchestrator.service.server import QUEUE
     from orchestrator.service.validation import SubmissionValidator
     from orchestrator.submit.cluster import ADDRESS, RayCluster
     from orchestrator.submit.job_request import resources_of, variables_of

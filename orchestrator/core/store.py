@@ -17,6 +17,7 @@ DEFAULT = "stillhouse-runs"
 UNUSABLE = re.compile(  # what follows "?" are options, "%41" is decoded, and bytes that are no UTF-8 become others
     r"\?|%[0-9A-Fa-f]{2}|[\x00-\x1f\ud800-\udfff]"
 )
+RUN_LOCK, QUEUE_LOCK = "run.lock", "queue.lock"  # of the one run, and of the one service
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # of the embedded tracking store
 
 
@@ -98,7 +99,7 @@ class Store:
 
     def only_run(self) -> AbstractContextManager[None]:
         """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
-        return held_alone(self.root / "run.lock", f"another stillhouse run is using the store {self.root}")
+        return held_alone(self.root / RUN_LOCK, f"another stillhouse run is using the store {self.root}")
 
 
 class LockedDatabase(OperationError):

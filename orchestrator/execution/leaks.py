@@ -11,8 +11,8 @@ from pathlib import Path
 
 from orchestrator.core.processes import Process, lives, processes, variable
 from orchestrator.core.ray_environment import DRIVER
-from orchestrator.core.store import Store
-from orchestrator.execution.ownership import scratch_of_killed
+from orchestrator.core.store import QUEUE_LOCK, RUN_LOCK, Store
+from orchestrator.execution.ownership import NOTE, SERVICE_NOTE, scratch_of_killed
 from orchestrator.execution.scratch import remove_scratch
 
 GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
@@ -30,7 +30,7 @@ class Leak:
     message: str
     process: Process | None = None
     path: Path | None = None
-    scratch: str = ""  # a killed run's folder of temporary files
+    scratch: str = ""  # a folder of temporary files of a process that was killed
 
 
 def find_leaks(store: Store) -> list[Leak]:
@@ -70,17 +70,23 @@ def _half_written(store: Store) -> Iterator[Leak]:
 
 
 def _scratch(store: Store) -> Iterator[Leak]:
-    """Yield the temporary files of a run that was killed in the store; none while another uses it."""
-    scratch = "" if in_use(store) else scratch_of_killed(store)
-    if scratch and Path(scratch).is_dir():
-        yield Leak(f"folder {scratch} holds temporary files of a run that was killed", scratch=scratch)
+    """Yield the temporary files of a run and of a service that were killed in the store; none while another uses it."""
+    for what, note, lock in (("run", NOTE, RUN_LOCK), ("service", SERVICE_NOTE, QUEUE_LOCK)):
+        scratch = "" if is_held(store.root / lock) else scratch_of_killed(store.root / note)
+        if scratch and Path(scratch).is_dir():
+            yield Leak(f"folder {scratch} holds temporary files of a {what} that was killed", scratch=scratch)
 
 
 def in_use(store: Store) -> bool:
     """Return whether a run uses the store."""
+    return is_held(store.root / RUN_LOCK)
+
+
+def is_held(lock: Path) -> bool:
+    """Return whether a process holds a lock file."""
     try:
-        with (store.root / "run.lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with lock.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:  # no store yet, or never run in

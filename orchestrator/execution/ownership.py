@@ -11,7 +11,8 @@ from orchestrator.core.store import Store
 from orchestrator.execution.scratch import own_scratch, remove_scratch
 from trainers.schema.atomic import write_text
 
-NOTE = "run.driver"  # in the store: which process runs, or was killed while it ran, and its folder of temporary files
+# In the store: which process runs, or was killed while it ran, and its folder of temporary files.
+NOTE, SERVICE_NOTE = "run.driver", "queue.driver"
 PATIENCE_S = 10.0  # for processes that have been killed to be gone
 LOOK_S = 0.02
 
@@ -24,15 +25,28 @@ def single_writer_lock(store: Store) -> Iterator[None]:
     would go on writing, beside the actor that takes over its trial. Temporary files go the same way. The caller holds the
     store's lock. Only a local Ray's processes carry a driver's mark; a cluster ends those of a driver that is gone itself.
     """
-    note, own = store.root / NOTE, this_process().identity
+    own = this_process().identity
+    with noted_scratch(store.root / NOTE):
+        before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
+        try:
+            yield
+        finally:
+            end_marked(own, before)
+
+
+@contextlib.contextmanager
+def noted_scratch(note: Path) -> Iterator[None]:
+    """Give this process a folder for temporary files, and clean up behind the one that was killed with this ``note``.
+
+    The caller holds the lock that belongs to the note.
+    """
+    own = this_process().identity
     _succeed(note, own)
-    before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
     with own_scratch() as scratch:
         write_text(note, f"{own}\n{scratch}\n")
         try:
             yield
         finally:
-            end_marked(own, before)
             note.unlink(missing_ok=True)
 
 
@@ -44,9 +58,9 @@ def _succeed(note: Path, own: str) -> None:
         remove_scratch(scratch)
 
 
-def scratch_of_killed(store: Store) -> str:
-    """Return the folder of temporary files of the run that was killed in a store last, "" where none was."""
-    driver, scratch = _noted(store.root / NOTE)
+def scratch_of_killed(note: Path) -> str:
+    """Return the folder of temporary files of the process that was killed with this note, "" where none was."""
+    driver, scratch = _noted(note)
     return scratch if driver and not lives(driver) else ""
 
 

@@ -6,8 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from fastapi import FastAPI
 
@@ -15,10 +14,13 @@ from orchestrator.compat.uvicorn_server import serve as answer
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.locks import held_alone
 from orchestrator.core.sparing_log import sparingly
+from orchestrator.core.store import QUEUE_LOCK, Store
+from orchestrator.execution.ownership import SERVICE_NOTE, noted_scratch
 from orchestrator.service.app import Service, make_app
 from orchestrator.service.reconcile_loop import ReconcileLoop
 
 log = logging.getLogger(__name__)
+QUEUE = "queue.db"  # in the store
 STEP_S = 2.0
 
 
@@ -26,7 +28,6 @@ def serve(service: Service, loop: ReconcileLoop, listener: socket.socket) -> Non
     """Answer until a signal ends the process."""
     with sparingly("uvicorn.error", "asyncio", __name__, "orchestrator.service.streams"):
         answer(make_app(service, lifespan=stepping(loop)), listener, lifespan="on")
-    leave_threads()
 
 
 def leave_threads() -> None:
@@ -67,6 +68,12 @@ def run_loop(loop: ReconcileLoop, over: threading.Event) -> None:
         over.wait(STEP_S)
 
 
-def only_service(database: Path) -> contextlib.AbstractContextManager[None]:
-    """Hold a queue for this process; raise ``OperationError`` while another service has it."""
-    return held_alone(database.with_suffix(".lock"), f"another service uses the queue {database}")
+@contextlib.contextmanager
+def only_service(store: Store) -> Iterator[None]:
+    """Hold a store's queue for this process, with a folder for temporary files that the next service can find.
+
+    Raises ``OperationError`` while another service has it.
+    """
+    refusal = f"another service uses the queue {store.root / QUEUE}"
+    with held_alone(store.root / QUEUE_LOCK, refusal), noted_scratch(store.root / SERVICE_NOTE):
+        yield
