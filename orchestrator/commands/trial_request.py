@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_json, add_random_weights, add_store, add_study, add_workers, load, store_of
 from orchestrator.core.errors import UserError
@@ -9,6 +10,9 @@ from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
 from orchestrator.core.store import VARIABLE
 from trainers.schema.request import Request
+
+if TYPE_CHECKING:
+    from orchestrator.execution.trial_requests import AcceptedRequest
 
 HELP = "one trial only: its id as plan shows it, or its first digits"
 
@@ -39,14 +43,7 @@ def add_trial_arguments(parser: argparse.ArgumentParser) -> None:
 
 def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
     """Leave a request for the trial that the arguments name, and print its effect."""
-    from orchestrator.execution.trial_requests import ask
-    from orchestrator.plan.named import named
-    from orchestrator.plan.plan import make_plan
-
-    require_visible_store(arguments)
-    store = store_of(arguments)
-    plan = make_plan(load(arguments), store)
-    asked = ask(named(plan, arguments.trial), request, store)
+    asked = ask_service(arguments, request) if is_services(arguments) else ask_here(arguments, request)
     if arguments.json:
         print_json({"trial": asked.trial, "request": str(asked.request), "at_once": asked.at_once})
     else:
@@ -54,13 +51,32 @@ def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
     return 0
 
 
-def require_visible_store(arguments: argparse.Namespace) -> None:
-    """Raise ``UserError`` where the store cannot be seen from here: a request is a file in it."""
+def is_services(arguments: argparse.Namespace) -> bool:
+    """Return whether the store is that of a service; one that is named here counts more."""
     from orchestrator.submit.connect import SERVICE
 
-    advice = "--trial leaves a file in the store: name its folder with --store, on a machine that sees it"
-    if os.environ.get(SERVICE) and not arguments.store and not os.environ.get(VARIABLE):
-        raise UserError(f"the store of the service ({SERVICE}) is not named here: {advice}")
-    root = store_of(arguments).root
-    if not root.is_dir():
-        raise UserError(f"there is no store at {root}: {advice}")
+    return bool(os.environ.get(SERVICE)) and not arguments.store and not os.environ.get(VARIABLE)
+
+
+def ask_service(arguments: argparse.Namespace, request: Request) -> "AcceptedRequest":
+    """Leave the request in the store of the service, which has the study."""
+    from orchestrator.commands.submission import study_of
+    from orchestrator.submit.connect import SERVICE
+    from orchestrator.submit.service_client import Remote
+
+    job_request = study_of(arguments, arguments.study).job_request(arguments.store)
+    return Remote(os.environ[SERVICE]).ask_about_trial(job_request, arguments.trial, request)
+
+
+def ask_here(arguments: argparse.Namespace, request: Request) -> "AcceptedRequest":
+    """Leave the request in a store that is seen from here."""
+    from orchestrator.execution.trial_requests import ask
+    from orchestrator.plan.named import named
+    from orchestrator.plan.plan import make_plan
+
+    store = store_of(arguments)
+    if not store.root.is_dir():
+        advice = "--trial leaves a file in the store: name its folder with --store, on a machine that sees it"
+        raise UserError(f"there is no store at {store.root}: {advice}")
+    plan = make_plan(load(arguments), store)
+    return ask(named(plan, arguments.trial), request, store)

@@ -17,19 +17,22 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.printable import printable
 from orchestrator.core.redact import redacted
+from orchestrator.core.store import Store
 from orchestrator.core.version import own_version
+from orchestrator.execution.trial_requests import AcceptedRequest, ask
 from orchestrator.service.gate import RETRY_S, Gate
 from orchestrator.service.json_body import JsonRoute
 from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueFull
 from orchestrator.service.streams import Streams
 from orchestrator.service.threads import Busy, ServiceThreads
 from orchestrator.service.transitions import ENDED
-from orchestrator.service.validation import Sent, SubmissionValidator
+from orchestrator.service.validation import Sent, SentTrial, SubmissionValidator
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import ended
 from orchestrator.submit.identity import key_in
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
+from trainers.schema.request import Request as TrialVerb
 
 LAST_NUMBER = 2**63 - 1
 MOST, LONGEST = 20, 300  # mistakes of a request that are named; characters of each
@@ -82,6 +85,14 @@ class Key(BaseModel):
     key: str
 
 
+class TrialAnswer(BaseModel):
+    """Hold a request about a trial that was accepted; ``at_once`` tells that no run is in progress, so it is done."""
+
+    trial: str
+    request: TrialVerb
+    at_once: bool
+
+
 class Log(BaseModel):
     """Hold an attempt's output."""
 
@@ -123,6 +134,12 @@ class Service:
         if entry is None:
             raise HTTPException(404, f"the service has no submission {printable(name[:100])}")
         return entry
+
+    def ask_about_trial(self, sent: SentTrial) -> AcceptedRequest:
+        """Leave a request for one trial of a study that was submitted here."""
+        key, trial = self.validator.trial(sent, sent.trial)
+        self.found(key)
+        return ask(trial, sent.request, Store(self.validator.store))
 
     def stop(self, name: str) -> Submission:
         """Ask a study to stop; raise 409 when it has ended."""
@@ -174,6 +191,12 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
     async def key(sent: Sent) -> Key:
         """Name the submission that a study has here, or would have: it follows from the data that is seen from here."""
         return Key(key=(await threads.studies.run(partial(service.validator.job_request, sent))).key)
+
+    @app.post("/api/trials", **guarded)
+    async def trial(sent: SentTrial) -> TrialAnswer:
+        """Stop, pause, resume or retry one trial of a study that was submitted here."""
+        asked = await threads.studies.run(partial(service.ask_about_trial, sent))
+        return TrialAnswer(trial=asked.trial, request=asked.request, at_once=asked.at_once)
 
     @app.get("/api/submissions", response_model=Listed, **guarded)
     async def every() -> Response:

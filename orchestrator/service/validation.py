@@ -2,7 +2,8 @@
 
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +11,19 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from orchestrator.core.errors import UserError
+from orchestrator.core.store import Store
+from orchestrator.plan.named import named
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.document import read_file
 from orchestrator.study.inherit import BASE
-from orchestrator.study.load import load_study
+from orchestrator.study.load import LoadedStudy, load_study
 from orchestrator.study.paths import config_keys, value_at
+from orchestrator.submit.identity import submission_key
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
 from orchestrator.submit.study_request import study_request
+from trainers.schema.request import Request
 
 NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 MOST_FILES = 33
@@ -46,6 +53,13 @@ class Sent(BaseModel):
         return files
 
 
+class SentTrial(Sent):
+    """Hold a study and what is asked for about one of its trials, by the first digits of its id."""
+
+    trial: str = Field(min_length=1, max_length=64)
+    request: Annotated[Request, Field(strict=False)]
+
+
 @dataclass(frozen=True)
 class SubmissionValidator:
     """Make job requests for one store and cluster, whose mirror, interpreter, variables and driver's place the service decides."""
@@ -57,29 +71,44 @@ class SubmissionValidator:
     resources: dict[str, float] = field(default_factory=dict)
 
     def job_request(self, sent: Sent) -> JobRequest:
-        """Return the job request; raises ``StudyErrors`` or ``UserError`` for a study that is wrong.
+        """Return the job request; raises ``StudyErrors`` or ``UserError`` for a study that is wrong."""
+        with loaded_study(sent) as loaded:
+            return self._job_request(loaded, sent)
 
-        A study that builds on other files is refused before its bases are read: messages quote files, and these would
-        be the service's own.
-        """
-        with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
-            for name, content in sent.files.items():
-                path = Path(folder) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(content)
-            require_whole(read_file(Path(folder) / STUDY, STUDY).data, sent.files)
-            loaded = load_study(Path(folder) / STUDY, trust_python=sent.trust_config)
-            return study_request(
-                loaded,
-                (),
-                self.store,
-                trust_config=sent.trust_config,
-                options=("--mirror", self.mirror) if self.mirror else (),
-                python=self.python,
-                variables=self.variables,
-                resources=self.resources,
-                shipment=Shipment({name: content.encode() for name, content in sent.files.items()}),
-            )
+    def trial(self, sent: Sent, wanted: str) -> tuple[str, PlannedTrial]:
+        """Return the key of a study and its trial whose id begins with ``wanted``; raises ``UserError`` without one."""
+        with loaded_study(sent) as loaded:
+            plan = make_plan(loaded, Store(self.store))
+            return submission_key(plan.fingerprint, self.store), named(plan, wanted)
+
+    def _job_request(self, loaded: LoadedStudy, sent: Sent) -> JobRequest:
+        return study_request(
+            loaded,
+            (),
+            self.store,
+            trust_config=sent.trust_config,
+            options=("--mirror", self.mirror) if self.mirror else (),
+            python=self.python,
+            variables=self.variables,
+            resources=self.resources,
+            shipment=Shipment({name: content.encode() for name, content in sent.files.items()}),
+        )
+
+
+@contextmanager
+def loaded_study(sent: Sent) -> Iterator[LoadedStudy]:
+    """Load a study that was sent, in a folder that is there for as long.
+
+    One that builds on other files is refused before its bases are read: messages quote files, and these would be the
+    service's own.
+    """
+    with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
+        for name, content in sent.files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        require_whole(read_file(Path(folder) / STUDY, STUDY).data, sent.files)
+        yield load_study(Path(folder) / STUDY, trust_python=sent.trust_config)
 
 
 def require_whole(study: JsonValue, files: Collection[str]) -> None:

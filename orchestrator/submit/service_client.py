@@ -9,10 +9,12 @@ import httpx
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
+from orchestrator.execution.trial_requests import AcceptedRequest
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
 from trainers.schema.foreign_json import parse_json
+from trainers.schema.request import Request
 
 TOKEN = "STILLHOUSE_TOKEN"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -46,6 +48,11 @@ class Remote:
 
     def stop(self, name: str) -> Submission:
         return _submission(self._ask("POST", f"/api/submissions/{quote(name, safe='')}/stop"))
+
+    def ask_about_trial(self, job_request: JobRequest, trial: str, request: Request) -> AcceptedRequest:
+        """Ask for one trial of a submitted study, by the first digits of its id."""
+        answer = self._ask("POST", "/api/trials", json=_sent(job_request) | {"trial": trial, "request": str(request)})
+        return AcceptedRequest(str(answer["trial"]), request, bool(answer["at_once"]))
 
     def logs(self, name: str) -> str:
         return str(self._ask("GET", f"/api/submissions/{quote(name, safe='')}/logs")["logs"])

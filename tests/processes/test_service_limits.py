@@ -12,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestrator.api import Study
 from tests.e2e.service_process import HEADERS, STUDY, TOKEN, ServiceProcess, StandInCluster, service_process
-from tests.e2e.stillhouse import COMMAND, ROOT
+from tests.e2e.stillhouse import COMMAND, ROOT, stillhouse
+from trainers.schema.request import is_paused
 
 MIB = 1 << 20
 Running = tuple[ServiceProcess, StandInCluster]
@@ -102,6 +104,22 @@ def until_state(service: ServiceProcess, key: str, state: str) -> None:
 def ask_for_logs(service: ServiceProcess, key: str, answers: list[httpx.Response]) -> None:
     with contextlib.suppress(httpx.HTTPError):
         answers.append(httpx.get(f"{service.address}/api/submissions/{key}/logs", headers=HEADERS, timeout=100))
+
+
+def test_one_trial_is_paused_and_resumed_by_the_clients_commands(running: Running, tmp_path: Path) -> None:
+    """The client has the study and the service's address, and sees no store."""
+    service, _ = running
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY % 7)
+    [trial] = Study.load(study).plan(service.store).trials
+    client = {"STILLHOUSE_URL": service.address, "STILLHOUSE_TOKEN": TOKEN, "STILLHOUSE_STORE": ""}
+    assert "the service has no submission" in stillhouse("pause", study, "--trial", trial.id, **client).err
+    assert service.ask("POST", "/api/submissions", json={"files": {"study.yaml": STUDY % 7}}).status_code == 202
+    paused = stillhouse("pause", study, "--trial", trial.id[:8], "--json", **client)
+    assert (paused.code, paused.json) == (0, {"trial": trial.id, "request": "pause", "at_once": True}), paused.err
+    assert is_paused(trial.directory)
+    assert f"{trial.id}: goes on" in stillhouse("resume", study, "--trial", trial.id, **client).out
+    assert not is_paused(trial.directory)
 
 
 def test_slow_connections_shut_nobody_out_and_fill_no_log(tmp_path: Path) -> None:

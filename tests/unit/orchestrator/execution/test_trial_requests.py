@@ -177,18 +177,28 @@ def test_while_a_run_has_the_store_the_request_is_left_for_it(plan: Plan, say: S
     assert read_outcome(one.directory) is None
 
 
-@pytest.mark.parametrize("environment", [{}, {"STILLHOUSE_URL": "http://127.0.0.1:1"}])
 def test_a_store_that_is_not_seen_from_here_is_told(
-    plan: Plan, environment: dict[str, str], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STILLHOUSE_STORE", raising=False)
     monkeypatch.delenv("STILLHOUSE_URL", raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     answer = runner(capsys)("stop", "study.yaml", "--trial", plan.students[0].id)
     assert answer.code == 2
     assert "--trial leaves a file in the store: name its folder with --store" in answer.err
+
+
+def test_a_service_is_asked_unless_a_store_is_named(
+    plan: Plan, say: Say, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STILLHOUSE_STORE", raising=False)
+    monkeypatch.setenv("STILLHOUSE_URL", "http://127.0.0.1:1")
+    answer = runner(capsys)("pause", "study.yaml", "--trial", plan.students[0].id)
+    assert (answer.code, "no Stillhouse service answers at http://127.0.0.1:1" in answer.err) == (1, True)
+    assert read_request(plan.students[0].directory) is None
+    assert say("pause", plan.students[0].id).code == 0
+    assert read_request(plan.students[0].directory) is Request.PAUSE
 
 
 def test_a_submission_has_no_trials_of_its_own(plan: Plan, capsys: Any) -> None:

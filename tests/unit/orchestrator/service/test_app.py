@@ -9,15 +9,17 @@ from fastapi.testclient import TestClient
 
 from orchestrator.api import Study
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.core.store import Store
 from orchestrator.submit.service_client import Remote
 from orchestrator.submit.shipment import LARGEST
 from orchestrator.submit.states import SubmissionState
 from tests.unit.orchestrator.service.served import STUDY, TOKEN, Served
 from tests.unit.orchestrator.submit.job_requests import said
+from trainers.schema.request import Request, read_request
 
 GUARDED = [
     ("POST", "/api/key"), ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/x"),
-    ("POST", "/api/submissions/x/stop"), ("GET", "/api/submissions/x/logs"), ("GET", "/api/events"),
+    ("POST", "/api/submissions/x/stop"), ("POST", "/api/trials"), ("GET", "/api/submissions/x/logs"), ("GET", "/api/events"),
 ]  # fmt: skip
 
 
@@ -95,6 +97,45 @@ def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, jo
     assert remote.stop(key).state == SubmissionState.STOPPED
     served.step()
     assert served.ray.starts == []
+
+
+def test_one_trial_is_asked_for_from_the_clients_machine(served, remote, job_request):
+    [trial] = planned(served.store).trials
+    with pytest.raises(UserError, match="the service has no submission"):
+        remote.ask_about_trial(job_request, trial.id, Request.PAUSE)
+    remote.submit(job_request)
+    asked = remote.ask_about_trial(job_request, trial.id[:6], Request.PAUSE)
+    assert (asked.trial, asked.at_once, read_request(trial.directory)) == (trial.id, True, Request.PAUSE)
+    with Store(served.store).only_run():  # the driver of the study has the store
+        asked = remote.ask_about_trial(job_request, trial.id, Request.RESUME)
+    assert (asked.at_once, read_request(trial.directory)) == (False, Request.RESUME)
+    assert "asked to go on" in str(asked)
+
+
+@pytest.mark.parametrize(
+    ("trial", "verb", "sentence"),
+    [("ffffffffffff", Request.STOP, "no trial begins with ffffffffffff"), ("", Request.RETRY, "trial: String should have at least 1"),
+     ("whole", Request.RESUME, "is new, not paused")],
+)  # fmt: skip
+def test_a_request_that_does_not_fit_is_a_sentence(served, remote, job_request, trial, verb, sentence):
+    remote.submit(job_request)
+    [planned_trial] = planned(served.store).trials
+    with pytest.raises(UserError, match=sentence):
+        remote.ask_about_trial(job_request, planned_trial.id if trial == "whole" else trial, verb)
+    assert not planned_trial.directory.exists()
+
+
+def test_unknown_requests_and_studies_write_nothing(served, http):
+    sent = {"files": {"study.yaml": STUDY}, "trial": "../../x", "request": "stop"}
+    http.post("/api/submissions", json={"files": sent["files"]})
+    for wrong in ({}, {"request": "delete"}, {"trial": "/etc"}, {"trial": "x" * 65}, {"trial": 5}):
+        assert http.post("/api/trials", json=sent | wrong).status_code == 422
+    assert not (served.store / "trials").exists()
+
+
+def planned(store):
+    (store.parent / "planned.yaml").write_text(STUDY)
+    return Study.load(store.parent / "planned.yaml").plan(store)
 
 
 def test_what_is_wrong_with_a_study_is_said_by_file_and_line(http):

@@ -23,7 +23,7 @@ AS_DESCRIBED = [
 EVENTS = "/api/events"
 PATHS = [
     ("POST", "/api/key"), ("POST", "/api/submissions"), ("GET", "/api/submissions"), ("GET", "/api/submissions/{name}"),
-    ("POST", "/api/submissions/{name}/stop"), ("GET", "/api/submissions/{name}/logs"), ("GET", EVENTS), ("GET", "/health"),
+    ("POST", "/api/submissions/{name}/stop"), ("POST", "/api/trials"), ("GET", "/api/submissions/{name}/logs"), ("GET", EVENTS), ("GET", "/health"),
 ]  # fmt: skip
 
 
