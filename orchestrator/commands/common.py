@@ -80,7 +80,10 @@ def add_mirror(parser: argparse.ArgumentParser) -> None:
 
 def seconds(text: str) -> float:
     """Return a length of time, for argparse."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be 0 or more seconds, got {text}")
     return value
@@ -88,7 +91,10 @@ def seconds(text: str) -> float:
 
 def positive(text: str) -> int:
     """Return a whole number above 0, for argparse."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text}") from error
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
     return value

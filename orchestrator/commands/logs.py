@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from orchestrator.commands.submission import add_name, name_of, submissions_of
+from orchestrator.commands.submission import add_name, name_of, require_cluster, submissions_of
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 
@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.submit.logs import followed, shown
     from orchestrator.submit.states import SubmissionState
 
+    require_cluster(arguments, "logs prints the output of a submission", "any other run prints it in its own terminal")
     submissions = submissions_of(arguments)
     name = name_of(arguments, submissions)
     if arguments.json and arguments.follow:

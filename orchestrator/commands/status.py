@@ -2,7 +2,7 @@
 
 import argparse
 
-from orchestrator.commands.submission import add_name, name_of, print_submissions, submissions_of
+from orchestrator.commands.submission import add_name, name_of, print_submissions, require_cluster, submissions_of
 from orchestrator.core.json_output import print_json
 
 
@@ -15,6 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the state and its reason; exit code 1 when the submission failed or was lost."""
     from orchestrator.submit.states import SubmissionState
 
+    require_cluster(arguments, "status shows a submission", "stillhouse plan STUDY shows the trials of any other run")
     submissions = submissions_of(arguments)
     found = submissions.status(name_of(arguments, submissions))
     if arguments.json:

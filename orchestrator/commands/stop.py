@@ -3,9 +3,8 @@
 import argparse
 
 from orchestrator.commands.common import store_of
-from orchestrator.commands.submission import add_name, name_of, require_study, submissions_of
+from orchestrator.commands.submission import add_name, name_of, require_cluster, require_study, submissions_of
 from orchestrator.commands.trial_request import add_trial, ask_about_trial, means_trial
-from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from trainers.schema.request import Request
 
@@ -21,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     if means_trial(arguments):
         arguments.study = require_study(arguments.name)
         return ask_about_trial(arguments, Request.STOP)
-    require_submission(arguments)
+    require_cluster(arguments, "stop ends a submission", how_to_end_a_run(arguments))
     submissions = submissions_of(arguments)
     found = submissions.stop(name_of(arguments, submissions))
     if arguments.json:
@@ -31,18 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def require_submission(arguments: argparse.Namespace) -> None:
-    """Raise ``UserError`` where no cluster is named: a run on this machine is ended in another way."""
-    from orchestrator.submit.connect import NO_CLUSTER, names_cluster
-
-    if names_cluster(arguments.address):
-        return
+def how_to_end_a_run(arguments: argparse.Namespace) -> str:
+    """Return in a sentence how a run that is no submission ends."""
     from orchestrator.execution.ownership import running_driver
 
     store = store_of(arguments)
     driver = running_driver(store)
     run = f"the run in {store.root} (process {driver.pid})" if driver else "a run"
     kill = f", or kill -TERM {driver.pid}" if driver else ""
-    raise UserError(
-        f"stop ends a submission: {NO_CLUSTER}; {run} ends by Ctrl-C in its terminal{kill}, and --trial ID ends one trial"
-    )
+    return f"{run} ends by Ctrl-C in its terminal{kill}, and --trial ID ends one trial"

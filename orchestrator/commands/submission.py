@@ -100,6 +100,14 @@ def require_study(name: str) -> str:
     return name
 
 
+def require_cluster(arguments: argparse.Namespace, purpose: str, instead: str) -> None:
+    """Raise ``UserError`` where no cluster is named; ``instead`` says what to do about a run that is no submission."""
+    from orchestrator.submit.connect import NO_CLUSTER, names_cluster
+
+    if not names_cluster(arguments.address):
+        raise UserError(f"{purpose}: {NO_CLUSTER}; {instead}")
+
+
 def submissions_of(arguments: argparse.Namespace) -> "Submissions":
     """Return whom to ask."""
     from orchestrator.submit.connect import connect

@@ -27,7 +27,7 @@ from ruamel.yaml.reader import ReaderError
 
 from orchestrator.study.location import KeyPath, Location, Problem
 from orchestrator.study.scalars import Scalar, plain
-from orchestrator.study.wording import describe, shorten
+from orchestrator.study.wording import describe, did_you_mean, shorten
 
 A_STUDY = "a study is a mapping of sections (name:, dataset:, ...)"
 MAX_BYTES = 1 << 20
@@ -97,6 +97,8 @@ def _text(path: Path, name: str) -> str:
         if status.st_size > MAX_BYTES:
             raise Refused(_about(name, f"{status.st_size} bytes are more than a study may have ({MAX_BYTES})"))
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Refused(_about(name, f"there is no such file{_near(path)}")) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise Refused(_about(name, f"cannot be read: {reason}")) from error
@@ -105,6 +107,15 @@ def _text(path: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise Refused(Problem((), "not valid UTF-8 text", location=Location(name, line))) from error
+
+
+def _near(path: Path) -> str:
+    """Return a hint at the study in the same folder whose name is most like that of a file that is not there."""
+    try:
+        found = sorted(one.name for one in path.parent.iterdir() if one.suffix in (".yaml", ".yml"))
+    except OSError:
+        return ""
+    return did_you_mean(path.name, found)
 
 
 def _about(name: str, message: str) -> Problem:

@@ -146,7 +146,7 @@ def test_every_command_stands_in_the_readme(command):
         (("doctor", "--lr", "1"), "stillhouse: doctor: unknown option --lr"),
         (("doctor", "--qqq"), "stillhouse: doctor: unknown option --qqq"),
         (("plan", "x.yaml", "--workers", "0"), "must be at least 1, got 0"),
-        (("plan", "x.yaml", "--workers", "two"), "invalid positive value: 'two'"),
+        (("plan", "x.yaml", "--workers", "two"), "must be a whole number, got two"),
         (("export", "x.yaml"), "the following arguments are required: --to"),
     ],
     ids=str,
@@ -410,3 +410,16 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(stillhouse, study, traine
     answer = stillhouse("export", study, "--store", tmp_path / "store", "--trial", trained, "--to", tmp_path / "out")
     assert answer.code == 1
     assert answer.complaints == [f"stillhouse: cannot write to {tmp_path / 'out'}: File exists"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--workers", "0", "must be at least 1, got 0"),
+        ("--tracker-wait", "long", "must be 0 or more seconds, got long"),
+    ],
+)
+def test_a_number_that_is_none_is_told_in_words(stillhouse, option, value, says):
+    answer = stillhouse("run", "study.yaml", option, value)
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1] == f"stillhouse run: error: argument {option}: {says}"

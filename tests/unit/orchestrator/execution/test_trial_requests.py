@@ -141,6 +141,17 @@ def test_a_submission_has_no_random_weights(plan: Plan, stillhouse: Say, tmp_pat
         assert (answer.code, "--random-weights goes with --trial ID" in answer.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("verb", "says"),
+    [("status", "stillhouse plan STUDY shows the trials of any other run"), ("logs", "prints it in its own terminal")],
+)
+def test_a_run_of_this_machine_is_no_submission_to_look_at(
+    verb: str, says: str, plan: Plan, stillhouse: Say, tmp_path: Path
+) -> None:
+    answer = stillhouse(verb, tmp_path / "study.yaml")
+    assert (answer.code, says in answer.err, "name a cluster by --address" in answer.err) == (2, True, True)
+
+
 def test_a_run_of_this_machine_is_no_submission_to_stop(plan: Plan, stillhouse: Say, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     answer = stillhouse("stop", tmp_path / "study.yaml", "--store", store.root)

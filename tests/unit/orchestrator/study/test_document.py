@@ -137,5 +137,7 @@ def test_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
 def test_folder_and_missing_file_are_problems(tmp_path: Path) -> None:
     assert "is a folder: stillhouse init" in read_file(tmp_path, "f").problems[0].message
     assert [problem.message for problem in read_file(Path(os.devnull), "f").problems] == ["is not a file"]
-    assert "No such file" in read_file(tmp_path / "none", "f").problems[0].message
+    assert read_file(tmp_path / "none", "f").problems[0].message == "there is no such file"
+    (tmp_path / "study.yaml").touch()
+    assert read_file(tmp_path / "study.yml", "f").problems[0].message.endswith("file (did you mean study.yaml?)")
     assert read_file(Path("a\0b"), "f").problems
