@@ -84,6 +84,7 @@ PLACES: dict[type[Section], str] = {
     schema.Pasha: "search.scheduler",
     schema.HyperBand: "search.scheduler",
     schema.Population: "search.population",
+    schema.Racing: "search.racing",
     schema.StopWhen: "search.stop_when",
     schema.Scaling: "scaling",
     schema.TrackingSection: "tracking",

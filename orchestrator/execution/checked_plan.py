@@ -8,7 +8,7 @@ from orchestrator.plan.images import compared
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan, make_plan, with_findings
 from orchestrator.study.load import LoadedStudy
-from orchestrator.study.space import is_open
+from orchestrator.study.space import adds_trials
 from orchestrator.tracking.other_records import differing_records
 
 
@@ -19,7 +19,7 @@ def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = No
     """
     plan = compared(make_plan(loaded, store, machine), loaded.where("dataset"))
     plan = with_findings(plan, differing_records(plan, store))
-    if not is_open(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
+    if not adds_trials(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
         return plan
     built = build_detectors(loaded, plan)
     return with_findings(replace(plan, starts=tuple(built.starts.values())), built.findings)

@@ -21,7 +21,8 @@ from orchestrator.plan.recorded_trials import TrialsRecorder
 from orchestrator.plan.resources import resources
 from orchestrator.plan.totals import students_after_teacher, to_train
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
-from orchestrator.study.space import is_open
+from orchestrator.search.suggestions import Suggestions
+from orchestrator.study.space import adds_trials
 from orchestrator.study.wording import counted
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
@@ -116,7 +117,7 @@ def learn(sweep: Sweep, tracker: Tracker) -> None:
     Raises ``OperationError`` when they cannot be read: without them the search would go elsewhere.
     """
     plan, suggestions = sweep.plan, sweep.suggestions
-    if plan.study.search.warm_start is None or suggestions is None or not suggestions.is_fresh:
+    if plan.study.search.warm_start is None or not isinstance(suggestions, Suggestions) or not suggestions.is_fresh:
         return
     priors = read_priors(plan, tracker.connect())
     log.info("search.warm_start: %s from %s", counted(len(priors), "point"), plan.study.search.warm_start)
@@ -150,7 +151,7 @@ def _train(
                 require_teacher(plan.teacher)
             # Paused ones end at once and last; the run has them, so that it can start them again.
             students = students_after_teacher([*pending, *paused])
-            if not sweep.budget.reason and (students or is_open(plan.study.search)):
+            if not sweep.budget.reason and (students or adds_trials(plan.study.search)):
                 run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption, room=room)
     finally:
         if not keep_ray:

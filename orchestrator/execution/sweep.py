@@ -9,6 +9,7 @@ from orchestrator.plan.budget import Budget
 from orchestrator.plan.cohorts import Cohorts, cohorts
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.race import Race
 from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.space import is_open
 
@@ -30,18 +31,20 @@ class Sweep:
         return Budget(self.plan)
 
     @cached_property
-    def suggestions(self) -> Suggestions | None:
-        """Return the state of an open search, ``None`` where all points are known."""
+    def suggestions(self) -> Suggestions | Race | None:
+        """Return the state of an open search or of a race over seeds, ``None`` where all trials are known."""
+        if self.plan.race:
+            return Race(self.plan)
         return Suggestions(self.plan) if is_open(self.plan.study.search) else None
 
     @property
     def proposes(self) -> bool:
-        """Return whether an open search has points to come."""
+        """Return whether a search has trials to come."""
         return self.suggestions is not None and not self.suggestions.over
 
     @property
     def has_proposed_all(self) -> bool:
-        """Return whether an open search is over."""
+        """Return whether a search that proposes trials is over."""
         return self.suggestions is not None and self.suggestions.over
 
     def cohorts(self, trials: Sequence[PlannedTrial]) -> Cohorts:

@@ -23,7 +23,7 @@ from orchestrator.search.resuming import Restart, ResumingScheduler
 from orchestrator.search.schedule import make_scheduler
 from orchestrator.search.searcher import PlannedSearch
 from orchestrator.study.schema import Waiting
-from orchestrator.study.space import is_open
+from orchestrator.study.space import adds_trials
 from orchestrator.worker_groups.capacity import RoomWait, waited_for
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.pool import Pool, Terms
@@ -94,9 +94,10 @@ def pool_for(
 def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
     """Return how many hosts a sweep has, and whether trials come to them that are not known or not waited for yet."""
     search, hosts = plan.study.search, max(1, plan.resources.concurrent)
-    proposes = role == "student" and is_open(search)
+    proposes = role == "student" and adds_trials(search)
     pauses = role == "student" and isinstance(search.scheduler, Waiting)
-    proposals = hosts * size * len(search.seeds) if proposes else 0  # students of other seeds are apart
+    seeds = 1 if search.racing else len(search.seeds)  # students of other seeds are apart; a race adds one at a time
+    proposals = hosts * size * seeds if proposes else 0
     return Terms(hosts, size, proposals=proposals, open_ended=proposes or pauses, loop=loop)
 
 

@@ -15,6 +15,7 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planner import Planner, plan_teacher
 from orchestrator.plan.preflight import preflight
+from orchestrator.plan.race import RacePoint, first_seeds, race_points, race_state, rounds_in
 from orchestrator.plan.resources import Resources, resources
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, refreshed
 from orchestrator.plan.weights import CheckpointDigests
@@ -43,7 +44,8 @@ class Plan:
     """Hold everything that ``run`` will do. ``findings`` list missing or doubtful items, worst first.
 
     ``starts`` are the detectors that start from other ones, once they have been built.
-    A search whose points follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of them.
+    A search whose trials follow from results adds to ``suggested`` while it runs; ``planner`` makes trials of its points.
+    ``race`` has the points of a race over seeds, with all trials that it may come to.
     """
 
     study: StudySpec
@@ -56,6 +58,7 @@ class Plan:
     search_log: Path
     suggested: list[PlannedTrial] = field(default_factory=list)
     starts: tuple[PlannedStart, ...] = ()
+    race: tuple[RacePoint, ...] = ()
     part: bool = False  # one of several plans that are run under one name
 
     def __repr__(self) -> str:
@@ -126,16 +129,20 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     trials = ([teacher] if teacher and distils else []) + planned
     identity = _study_identity(study, planner, trials)
     search_log = store.search_log(fingerprint([identity, study.search.scheduler.model_dump(mode="json")])[:ID_LENGTH])
+    events = SearchLog(search_log).read()
+    race = race_points(students) if study.search.racing else ()
+    added = race_state(study.search, race, rounds_in(events))[1] if race else planner.suggested(search_log)
     return Plan(
         study=study,
         fingerprint=identity,
         teacher=teacher if distils else None,
-        students=tuple(students),
+        students=tuple(_at_first(study, race) if race else students),
         resources=granted,
-        findings=worst_first((*findings, *over, *left_out, *points_left_out(loaded, SearchLog(search_log).read()))),
+        findings=worst_first((*findings, *over, *left_out, *points_left_out(loaded, events))),
         planner=planner,
         search_log=search_log,
-        suggested=planner.suggested(search_log),
+        suggested=added,
+        race=race,
     )
 
 
@@ -158,12 +165,18 @@ def _within_budget(study: StudySpec, students: list[PlannedTrial]) -> tuple[list
     return students[:most], [Finding("warning", "search.max_trials", message)]
 
 
+def _at_first(study: StudySpec, race: Sequence[RacePoint]) -> list[PlannedTrial]:
+    """Return the trials that a race begins with."""
+    return [trial for point in race for trial in point.trials[: first_seeds(study.search)]]
+
+
 def _study_identity(study: StudySpec, planner: Planner, trials: Sequence[PlannedTrial]) -> str:
     """Return the fingerprint of a study: of its trials, or of how an open search finds them."""
     ids = [trial.id for trial in trials]
     bounds = [{"constraints": given}] if (given := study.search.constraints.given) else []
+    race = [{"racing": study.search.racing.model_dump(mode="json")}] if study.search.racing else []
     if not is_open(study.search):
-        return fingerprint([*ids, *bounds])
+        return fingerprint([*ids, *bounds, *race])
     deciding = {"algorithm", "space", "seeds", "objectives", "population", "warm_start", "seed"}
     content = study.search.model_dump(mode="json", include=deciding)
     return fingerprint([ids, planner.at({}, 0).id, content, *bounds])

@@ -15,11 +15,13 @@ from pydantic import JsonValue, ValidationError
 
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.least import least
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.race import race_state, rounds_in
 from orchestrator.plan.suggestion import ASK
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.schema import Fifo, Search
-from orchestrator.study.space import is_open
+from orchestrator.study.space import adds_trials
 from trainers.schema.record import read_history
 from trainers.schema.status import is_over
 
@@ -46,6 +48,7 @@ class Totals:
     """Hold how many trials and steps a study has in all, and how many are left; ``None`` where steps are not known.
 
     ``at_most`` tells that these are upper bounds: the search may come to fewer trials, or end some of them early.
+    ``least_trials`` and ``least_steps`` bound them from below; ``None`` where no such bound is known.
     """
 
     trials: int
@@ -53,6 +56,8 @@ class Totals:
     trials_left: int
     steps_left: int | None
     at_most: bool
+    least_trials: int | None = None
+    least_steps: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the totals as ``plan --json`` prints them."""
@@ -64,12 +69,15 @@ def totals(plan: Plan) -> Totals:
     rest, to_come = left(plan), further(plan)
     count = sum(one.count for one in to_come)
     later = [one.steps for one in to_come]
+    bound = least(plan)
     return Totals(
         trials=len(plan.trials) + count,
         steps=_sum((*(trial.estimate.steps for trial in plan.trials), *later)),
         trials_left=len(rest) + count,
         steps_left=_sum((*map(steps_left, rest), *later)),
         at_most=is_upper_bound(plan),
+        least_trials=bound.trials if bound else None,
+        least_steps=bound.steps if bound else None,
     )
 
 
@@ -113,8 +121,10 @@ def further(plan: Plan) -> tuple[Further, ...]:
 def not_proposed(plan: Plan) -> tuple[Further, ...]:
     """Return the trials that an open search would still propose if its budget allowed it."""
     search = plan.study.search
-    if not is_open(search):
+    if not adds_trials(search):
         return ()
+    if plan.race:
+        return tuple(_further_seeds(plan))
     asked = sum(event["event"] == ASK for event in SearchLog(plan.search_log).read())
     if search.algorithm.has_segments:
         return tuple(_segments(plan, asked))
@@ -127,7 +137,17 @@ def is_upper_bound(plan: Plan) -> bool:
     search = plan.study.search
     budgets = (search.stop_when, search.max_gpu_hours, search.max_hours)
     ends_early = any(budget is not None for budget in budgets)
-    return is_open(search) or ends_early or not isinstance(search.scheduler, Fifo)
+    return adds_trials(search) or ends_early or not isinstance(search.scheduler, Fifo)
+
+
+def _further_seeds(plan: Plan) -> Iterator[Further]:
+    """Yield the trials that a race has still to admit, those of one length and one student together."""
+    state, _ = race_state(plan.study.search, plan.race, rounds_in(SearchLog(plan.search_log).read()))
+    alike: dict[Any, list[PlannedTrial]] = {}
+    for trial in state.to_come:
+        alike.setdefault((trial.estimate.steps, trial.spec.student), []).append(trial)
+    for group in alike.values():
+        yield Further(len(group), (group[0],))
 
 
 def _room(plan: Plan) -> int:

@@ -8,12 +8,13 @@ from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources, wanted
-from orchestrator.plan.totals import further, students_left, totals
+from orchestrator.plan.totals import Totals, further, students_left, totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.fitting import TableColumn
 from orchestrator.reports.rows import student_name
 from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.results.detector_costs import amount, cost_json
+from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
 from orchestrator.study.wording import counted
 from trainers.schema import Detector
@@ -71,7 +72,9 @@ def _at_once(granted: Resources) -> str:
 
 def describe_search(plan: Plan) -> list[str]:
     """Describe the pending part of a search whose points follow from results; nothing if all trials are known."""
-    search = plan.study.search
+    search, whole = plan.study.search, totals(plan)
+    if whole.least_trials is not None:
+        return [f"{_deciding(search)}: {_range(whole.least_trials, whole.trials, 'trials')}{_steps(whole)} in all"]
     if not is_open(search):
         return []
     known = len(plan.suggested)
@@ -81,6 +84,21 @@ def describe_search(plan: Plan) -> list[str]:
     return [
         f"{search.algorithm.kind}: up to {counted(most, 'trial')}, {known} known by now; the others follow from their results"
     ]
+
+
+def _deciding(search: Search) -> str:
+    """Name the parts of a search that decide how much is trained."""
+    racing = ["racing"] if search.racing else []
+    return " and ".join([*racing, *([] if isinstance(search.scheduler, Fifo) else [search.scheduler.kind])])
+
+
+def _steps(whole: Totals) -> str:
+    known = whole.least_steps is not None and whole.steps is not None
+    return f", {_range(whole.least_steps or 0, whole.steps or 0, 'steps')}" if known else ""
+
+
+def _range(low: int, high: int, unit: str) -> str:
+    return f"{low:,} to {high:,} {unit}" if low < high else f"{high:,} {unit}"
 
 
 def describe_cohorts(plan: Plan) -> list[str]:

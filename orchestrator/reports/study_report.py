@@ -7,7 +7,9 @@ from orchestrator.core.json_output import print_json
 from orchestrator.core.redact import redacted
 from orchestrator.core.store import Store
 from orchestrator.plan.digests import has_test_split
+from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.race import race_texts, rounds_in
 from orchestrator.reports.on_test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.study_end import end_lines
 from orchestrator.reports.table import print_results
@@ -35,7 +37,7 @@ def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
     if as_json:
         print_json(results_json(plan, results))
     else:
-        print_results(summarise(results))
+        print_results(summarise(results), race=race_of(plan))
         for line in (*timeline_lines(plan), *test_lines(rows_of_test_split(results))):
             say(line)
 
@@ -46,7 +48,19 @@ def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:
     trials = [result.to_json() | {"events": events.get(result.id, [])} for result in results]
     study = {"study": plan.study.name, "fingerprint": plan.fingerprint}
     test = {"test": test_json(rows_of_test_split(results))} if has_test_split(plan.study.dataset) else {}
-    return {**study, "trials": trials, **summary_json(results), **test}
+    race = {"race": _race_json(plan)} if plan.race else {}
+    return {**study, "trials": trials, **summary_json(results), **test, **race}
+
+
+def race_of(plan: Plan) -> dict[str, str]:
+    """Return for each student of a race why its point has as many seeds as it has; nothing without a race."""
+    return race_texts(plan.study.search, plan.race, rounds_in(SearchLog(plan.search_log).read())) if plan.race else {}
+
+
+def _race_json(plan: Plan) -> list[dict[str, Any]]:
+    texts, known = race_of(plan), {trial.id for trial in plan.trials}
+    found = [(point.params, [trial.id for trial in point.trials if trial.id in known]) for point in plan.race]
+    return [{"params": params, "trials": trials, "why": texts[trials[0]]} for params, trials in found]
 
 
 def print_best(plan: Plan, results: list[TrialResult]) -> None:

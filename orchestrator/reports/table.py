@@ -19,10 +19,13 @@ GIVES_WAY: Mapping[str, int] = MappingProxyType(
 COSTS_GIVE_WAY: Mapping[str, int] = MappingProxyType({"params": 26, "latency": 27, "MACs": 28})  # after VOC and sizes
 
 
-def print_results(summaries: Sequence[Summary], stream: TextIO | None = None) -> None:
+def print_results(
+    summaries: Sequence[Summary], stream: TextIO | None = None, race: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Print teacher, baseline and students with AP in percent: mean and spread over seeds, gain over none, and rank.
 
     Trials that do not count stand in lines of their own, marked beside their names. ``stream`` is stdout by default.
+    ``race`` says by trial why its point has as many seeds as it has.
     """
     lines = lines_of(summaries)
     metrics = columns_of(lines)
@@ -30,6 +33,9 @@ def print_results(summaries: Sequence[Summary], stream: TextIO | None = None) ->
     has_costs = are_shown(line.summary.row.first.cost for line in lines)
     columns = _columns(metrics, is_ranked=is_ranked, has_costs=has_costs)
     rows = [_cells(line, metrics, is_ranked=is_ranked, has_costs=has_costs) for line in lines]
+    if race:
+        columns.append(TableColumn("race", wraps=True, gives_way=10))
+        rows = [[*cells, race.get(line.summary.row.first.id, "")] for cells, line in zip(rows, lines, strict=True)]
     print_table(columns, rows, stream, ELSEWHERE)
 
 

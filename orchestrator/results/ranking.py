@@ -27,28 +27,29 @@ RANK_RULE = "rows share a rank where their difference is within Student's t (95 
 
 @dataclass(frozen=True)
 class Pooled:
-    """Hold the spread that rows have in common, and its degrees of freedom."""
+    """Hold the spread that rows have in common, its degrees of freedom, and the confidence of intervals and margins."""
 
     spread: float
     freedom: int
+    confidence: float = CONFIDENCE
 
     def margin(self, one: Sample, other: Sample) -> float:
         """Return how far apart two means have to be to be clearly different."""
-        return student_t(self.freedom) * self.spread * math.sqrt(1 / one.n + 1 / other.n)
+        return student_t(self.freedom, self.confidence) * self.spread * math.sqrt(1 / one.n + 1 / other.n)
 
     def interval(self, sample: Sample) -> tuple[float, float]:
         """Return the confidence interval of a mean."""
-        half = student_t(self.freedom) * self.spread / math.sqrt(sample.n)
+        half = student_t(self.freedom, self.confidence) * self.spread / math.sqrt(sample.n)
         return sample.mean - half, sample.mean + half
 
 
-def pooled(samples: Sequence[Sample]) -> Pooled | None:
+def pooled(samples: Sequence[Sample], confidence: float = CONFIDENCE) -> Pooled | None:
     """Return the common spread of ``samples``, ``None`` where none was repeated."""
     repeated = [(sample.spread, sample.n - 1) for sample in samples if sample.spread is not None]
     freedom = sum(n for _, n in repeated)
     if not freedom:
         return None
-    return Pooled(math.sqrt(math.fsum(n * spread**2 for spread, n in repeated) / freedom), freedom)
+    return Pooled(math.sqrt(math.fsum(n * spread**2 for spread, n in repeated) / freedom), freedom, confidence)
 
 
 def ranks(samples: Sequence[Sample]) -> list[int] | None:
@@ -68,9 +69,14 @@ def _better(one: Sample, others: Sequence[Sample], common: Pooled) -> int:
     return len(others) - bisect_right(others, ahead, key=lambda other: other.mean - one.mean)
 
 
+def beats(one: Sample, other: Sample, common: Pooled) -> bool:
+    """Return whether one row is clearly better than another."""
+    return one.mean - other.mean > common.margin(one, other) + ROUNDING
+
+
 @cache
-def student_t(freedom: int) -> float:
-    """Return the two-sided 95 % quantile of Student's t."""
+def student_t(freedom: int, confidence: float = CONFIDENCE) -> float:
+    """Return the two-sided quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(freedom, (1 + confidence) / 2))

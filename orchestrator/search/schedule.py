@@ -39,11 +39,15 @@ def make_scheduler(
 
 
 def judging(plan: Plan) -> Callable[[str], bool]:
-    """Return whether the scheduler judges a trial; PASHA trains the baseline to its end, which every gain needs."""
-    if not isinstance(plan.study.search.scheduler, Pasha):
+    """Return whether the scheduler judges a trial.
+
+    PASHA trains the baseline to its end, which every gain needs. In a race the baseline has as many seeds as the leader, and
+    the scheduler judges the first seeds only: means of a point are over trainings of its whole schedule.
+    """
+    if not plan.race and not isinstance(plan.study.search.scheduler, Pasha):
         return lambda trial_id: True
-    baselines = {trial.id for trial in plan.students if trial.is_baseline}
-    return lambda trial_id: trial_id not in baselines
+    students = {trial.id for trial in plan.students if not trial.is_baseline}
+    return students.__contains__
 
 
 def _inner(rule: Asha | Pasha | HyperBand, longest: int, students: Iterable[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Hand out planned trials to Ray Tune, then those that an open search proposes."""
+"""Hand out planned trials to Ray Tune, then those that an open search or a race proposes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.race import Race
 from orchestrator.search.suggestions import Suggestions
 from trainers.schema.record import read_status
 from trainers.schema.status import has_ended
@@ -21,7 +22,7 @@ class PlannedSearch(Searcher):
     def __init__(
         self,
         first: Sequence[PlannedTrial],
-        suggestions: Suggestions,
+        suggestions: Suggestions | Race,
         order: Callable[[PlannedTrial], dict[str, Any]],
         discovered: Callable[[PlannedTrial], None],
         set_idle: Callable[[bool], None],

@@ -174,6 +174,17 @@ class Population(Section):
     factors: tuple[Factor, Factor] = (0.8, 1.2)
 
 
+class Racing(Section):
+    """Train a further seed only of points that the leader does not clearly beat, after ``least_seeds`` of each.
+
+    A point is clearly beaten where its difference to the leader exceeds Student's t at this ``confidence`` times the
+    standard error of the difference, with the spread pooled over all points. ``search.seeds`` are the seeds at most.
+    """
+
+    least_seeds: int = Field(2, ge=2)
+    confidence: float = Field(0.95, gt=0.0, lt=1.0)
+
+
 class Constraints(Section):
     """Hold the most that a student may cost: parameters, multiply-adds of a forward, milliseconds on this CPU."""
 
@@ -218,7 +229,7 @@ class Search(Section):
 
     ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, unless
     ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
-    the same schedule and seeds. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
+    the same schedule and seeds. ``racing`` trains further seeds only of points that may be the best. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
     number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``constraints`` leaves out students
     that cost more, before they are trained. ``max_gpu_hours`` limits the hours of the students' GPUs, ``max_hours`` those of the
     study's runs by the clock. ``cohort`` is how many
@@ -229,6 +240,7 @@ class Search(Section):
     space: dict[str, Domain] = Field({}, max_length=50)
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    racing: Racing | None = None
     baseline: bool = True
     scheduler: Annotated[Fifo | Asha | Pasha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("ap",)

@@ -24,6 +24,11 @@ def is_open(search: Search) -> bool:
     return search.algorithm.is_open
 
 
+def adds_trials(search: Search) -> bool:
+    """Return whether trials follow from results: those of points to come, or of further seeds of known points."""
+    return is_open(search) or search.racing is not None
+
+
 def points(search: Search) -> Iterator[dict[str, JsonValue]]:
     """Yield every point in a fixed order: a grid in file order, the last key fastest, or ``samples`` random draws.
 

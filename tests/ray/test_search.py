@@ -31,6 +31,8 @@ ASHA = "{kind: asha, reduction_factor: 2}"
 RANDOM = "  {algorithm: random, samples: 9, space: {schedule.lr: {loguniform: [0.0001, 1.0]}}, scheduler: %s}"
 HYPERBAND = RANDOM % "{kind: hyperband}"
 PASHA = RANDOM % "{kind: pasha, reduction_factor: 2}"
+RACE = "  {seeds: [0, 1, 2], space: {schedule.lr: [0.009, 0.01, 0.011, 0.1, 0.2]}, racing: {}, scheduler: %s}"
+RACE_OF_FEW = RACE % "{kind: pasha, reduction_factor: 2}"
 PBT = "  {algorithm: pbt, samples: 3, population: {every_epochs: 3}, space: {schedule.lr: {loguniform: [0.0001, 1.0]}}}"
 
 
@@ -62,7 +64,11 @@ class Watcher:
 
 def plan_in(folder: Path, search: str) -> Plan:
     folder.mkdir(parents=True, exist_ok=True)
-    study = STUDY if search not in (HYPERBAND, PASHA) else STUDY.replace("max_concurrent: 1", "cpus_per_worker: 1")
+    study = (
+        STUDY
+        if search not in (HYPERBAND, PASHA, RACE_OF_FEW)
+        else STUDY.replace("max_concurrent: 1", "cpus_per_worker: 1")
+    )
     (folder / "study.yaml").write_text(study + search)
     return make_plan(load_study(folder / "study.yaml", []), Store(folder / "store"))
 
@@ -107,9 +113,11 @@ def statuses(found: dict[str, Any]) -> set[str]:
         (OPTUNA % ASHA, {"finished", "stopped"}, (2, 9)),
         (HYPERBAND, {"finished", "stopped"}, (5, 11)),
         pytest.param(PASHA, {"finished", "stopped"}, (3, 8), marks=pytest.mark.slow),
+        pytest.param(RACE % "{kind: fifo}", {"finished"}, (30, 60), marks=pytest.mark.slow),
+        pytest.param(RACE_OF_FEW, {"finished", "stopped"}, (4, 20), marks=pytest.mark.slow),
         (PBT, {"finished"}, (4,)),
     ],
-    ids=["optuna and asha", "hyperband", "pasha", "pbt"],
+    ids=["optuna and asha", "hyperband", "pasha", "race", "race and pasha", "pbt"],
 )
 def test_a_killed_search_ends_as_an_undisturbed_one(
     search: str, ends: set[str], deaths: tuple[int, ...], tmp_path: Path

@@ -10,18 +10,21 @@ import torch
 
 from orchestrator.core.ray_environment import SETTINGS
 from orchestrator.core.store import Store
+from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.race import rounds_in
 from orchestrator.plan.trial import refreshed
+from orchestrator.search.race import Race
 from orchestrator.study.load import load_study
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.trainable import TrialRunner
 from tests.ray.noted import BEGAN, noted_cohorts, noted_hosts
 from tests.ray.noted_loop import digest
-from tests.ray.paper import EPOCH_S, PaperRunner
+from tests.ray.paper import EPOCH_S, PaperRunner, record
 from tests.ray.test_search import HYPERBAND, state, statuses
 from tests.ray.test_search import STUDY as ON_PAPER
 from tests.ray.test_sweep import Events
-from trainers.schema.record import CARRIED, LAST, read_history
+from trainers.schema.record import CARRIED, HISTORY, LAST, Outcome, read_history, to_lines, write_outcome
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -49,6 +52,12 @@ PARETO = """
   samples: 4
   cohort: 2
   space: {schedule.lr: {loguniform: [0.001, 0.1]}, schedule.epochs: [1, 2]}
+"""
+RACE = """
+  seeds: [0, 1, 2]
+  racing: {}
+  cohort: 2
+  space: {schedule.epochs: [1], schedule.lr: [0.0085, 0.0095, 0.01, 0.0105, 1.0]}
 """
 PBT = f"  {{algorithm: pbt, samples: 3, cohort: 3, space: {RATES}}}"
 PAPER_LOOP, NOTED_LOOP = "tests.ray.paper_cohort", "tests.ray.noted_loop"
@@ -126,6 +135,32 @@ def test_hyperband_stops_and_pauses_inside_cohorts_and_decides_the_same(tmp_path
     assert lasted == [9, 9, 9, 3, 9, 9, 3, 3]
     assert numbered(together) == [[0, 1, 2], [3, 4, 5], [4, 5], [6, 7]]
     assert len(noted_hosts(together)) == 1
+
+
+def test_a_race_refills_its_cohorts_and_decides_as_it_does_one_by_one(tmp_path: Path) -> None:
+    study = ON_PAPER.replace("max_concurrent: 1", "cpus_per_worker: 1") + RACE
+    expected = raced_without_ray(plan_in(tmp_path / "one by one", study))
+    together = sweep(tmp_path / "together", study)
+    assert state(together) == state(expected)
+    [first, last] = rounds_in(SearchLog(together.search_log).read())
+    assert [first, last] == rounds_in(SearchLog(expected.search_log).read())
+    assert len(first.stays) == 4
+    seeds = {trial.id: trial.spec.seed for trial in together.trials}
+    sizes_of = {seed: [len(one) for one in noted_cohorts(together) if seeds[one[0]] == seed] for seed in range(3)}
+    assert sizes_of == {0: [2, 2, 1], 1: [2, 2, 1], 2: [2, 2]}
+
+
+def raced_without_ray(plan: Plan) -> Plan:
+    """Let each trial have its records on paper at once, one after the other."""
+    race, waiting = Race(plan), list(plan.students)
+    while waiting or not race.over:
+        waiting += race.ask(1)
+        trial = waiting.pop(0)
+        trial.directory.mkdir(parents=True)
+        (trial.directory / HISTORY).write_text(to_lines([record(trial.spec, 1, final=True)]))
+        write_outcome(trial.directory, Outcome("finished"))
+        race.on_trial_complete(trial.id)
+    return plan
 
 
 def test_a_population_trains_side_by_side_and_is_the_one_that_trains_one_after_the_other(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from orchestrator.study.checks.schedule import (
     check_learning_rates,
     check_warmup,
 )
-from orchestrator.study.checks.search import check_open_search, check_population, check_search
+from orchestrator.study.checks.search import check_open_search, check_population, check_race, check_search
 from orchestrator.study.checks.surroundings import check_data, check_on_end, check_tracking
 from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence, check_scales
 from orchestrator.study.draft import Draft
@@ -22,6 +22,7 @@ from orchestrator.study.location import Problem
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ...] = (
     (("search",), check_search),
     (("search", "schedule", "scaling"), check_open_search),
+    (("search",), check_race),
     (("search",), check_costs),
     (("search", "schedule"), check_population),
     (("search", "schedule"), check_early_stopping),

@@ -9,7 +9,7 @@ from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Domain, Fifo, Population, Search, StudySpec, Waiting
+from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec, Waiting
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
 from orchestrator.study.wording import alternatives, did_you_mean, inline
@@ -107,6 +107,25 @@ def _check_brackets(context: Context) -> Iterator[Problem]:
             yield Problem(variant.origin("val_interval"), message)
         if variant.section.epochs is None:
             yield Problem(variant.origin("epochs"), f"{kind} counts epochs, and this schedule has none")
+
+
+def check_race(context: Context) -> Iterator[Problem]:
+    """Yield settings that conflict with a race over seeds."""
+    search, path = context.study.search, ("search", "racing")
+    if search.racing is None:
+        return
+    if is_open(search):
+        known = alternatives(kind for kind, found in algorithms().items() if not found.sampler)
+        yield Problem(path, f"a race compares points that are known beforehand: it needs algorithm: {known}")
+    if isinstance(search.scheduler, HyperBand):
+        yield Problem(
+            path, "hyperband compares trials of one start, and a race adds some later: use fifo, asha or pasha"
+        )
+    if search.max_trials is not None:
+        yield Problem(path, "a race decides itself how many trials it has: leave out search.max_trials")
+    if len(search.seeds) < search.racing.least_seeds:
+        message = f"{len(search.seeds)} seeds in search.seeds are fewer than least_seeds ({search.racing.least_seeds})"
+        yield Problem((*path, "least_seeds"), f"{message}: no point would ever leave", rests_on=(("search", "seeds"),))
 
 
 def check_population(context: Context) -> Iterator[Problem]:

@@ -114,6 +114,30 @@ def test_a_segment_that_failed_is_not_left_because_a_population_goes_on_without_
     assert totals(planned(tmp_path, "pbt", *sets)).trials_left == totals(before).trials_left - 1
 
 
+def test_a_scheduler_that_stops_early_is_bounded_from_below(tmp_path: Path) -> None:
+    """By hand: 40 students of 10 epochs with 10 steps each, a teacher, and two baselines."""
+    bounds = {
+        "asha": STEPS + 42 * 10 + 90,  # all for one epoch, one of them to its end
+        "pasha": 3 * STEPS + 40 * 10 + 12 * 20 + 90,  # a third of 40 goes on to epoch 3, one to its end
+    }
+    for kind, steps in bounds.items():
+        (tmp_path / kind).mkdir()
+        plan = planned(tmp_path / kind, "random", f"search.scheduler={{kind: {kind}}}")
+        assert (totals(plan).least_trials, totals(plan).least_steps) == (43, steps)
+        assert describe_search(plan) == [f"{kind}: 43 trials, {steps:,} to 4,300 steps in all"]
+
+
+def test_a_race_is_bounded_from_below(tmp_path: Path) -> None:
+    """By hand: two seeds of 20 points and of the baseline, or one where PASHA judges, then one more of two."""
+    sets = ("search.seeds=[0, 1, 2]", "search.racing={}")
+    plan = planned(tmp_path, "random", *sets)
+    assert describe_search(plan) == ["racing: 43 to 64 trials, 4,300 to 6,400 steps in all"]
+    plan = planned(tmp_path, "random", *sets, "search.scheduler={kind: pasha}")
+    steps = (1 + 1 + 2) * STEPS + 20 * 10 + 6 * 20 + 90 - 20
+    assert describe_search(plan) == [f"racing and pasha: 24 to 64 trials, {steps:,} to 6,400 steps in all"]
+    assert totals_json(plan, {}, {})["least_trials"] == 24
+
+
 @pytest.mark.parametrize(("most", "students"), [(2, 2), (3, 4), (10, 10), (41, 42), (100, 42)])
 def test_max_trials_bounds_the_points(most: int, students: int, tmp_path: Path) -> None:
     """A point is asked for while there is room, and brings all of its seeds."""

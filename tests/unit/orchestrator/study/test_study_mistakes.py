@@ -535,6 +535,38 @@ MISTAKES = [
         "search.scheduler",
         "pasha has to know all trials beforehand: use asha with optuna",
     ),
+    Mistake(
+        "race of unknown points",
+        "space:\n    method.alpha2: [2.0, 4.0]",
+        "algorithm: optuna\n  samples: 3\n  racing: {}\n  space:\n    method.alpha2: [2.0, 4.0]",
+        21,
+        "search.racing",
+        "needs algorithm: grid or random",
+    ),
+    Mistake(
+        "race in brackets",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  racing: {}\n  scheduler: {kind: hyperband}",
+        22,
+        "search.racing",
+        "use fifo, asha or pasha",
+    ),
+    Mistake(
+        "race within max_trials",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  racing: {}\n  max_trials: 5",
+        22,
+        "search.racing",
+        "leave out search.max_trials",
+    ),
+    Mistake(
+        "race of too few seeds",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  racing: {least_seeds: 3}",
+        22,
+        "search.racing.least_seeds",
+        "2 seeds in search.seeds are fewer than least_seeds (3): no point would ever leave",
+    ),
     # surroundings
     Mistake(
         "unknown tracking", "tags: {team: vision}", "uri: sqlitee:///a.db", 25, "tracking.uri", "(did you mean sqlite?)"

@@ -1,0 +1,84 @@
+"""Bound from below how many trials and steps a study has, where results decide about them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.race import first_seeds
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.schema import Asha, Pasha
+from orchestrator.study.space import is_open
+
+
+@dataclass(frozen=True)
+class Least:
+    """Hold how many trials and steps a study comes to at least; ``None`` for steps that are not known."""
+
+    trials: int
+    steps: int | None
+
+
+def least(plan: Plan) -> Least | None:
+    """Return the least that a race or early stopping leaves to be trained; ``None`` where neither decides.
+
+    A goal, a budget, a failure or the user may end a study before. No bound is given for an open search and for HyperBand.
+    """
+    search = plan.study.search
+    if is_open(search) or not (plan.race or isinstance(search.scheduler, Asha | Pasha)):
+        return None
+    judged = [trial for trial in plan.students if _is_judged(plan, trial)]
+    ids = {trial.id for trial in judged}
+    whole = [*([plan.teacher] if plan.teacher else []), *(trial for trial in plan.students if trial.id not in ids)]
+    whole += _further_seeds(plan)
+    parts = [_steps(whole), _at_rungs(plan, judged)]
+    known = None if None in parts else sum(part or 0 for part in parts)
+    return Least(len(whole) + len(judged), known)
+
+
+def _is_judged(plan: Plan, trial: PlannedTrial) -> bool:
+    scheduler = plan.study.search.scheduler
+    exempt = trial.is_baseline and (plan.race or isinstance(scheduler, Pasha))
+    return isinstance(scheduler, Asha | Pasha) and not exempt
+
+
+def _further_seeds(plan: Plan) -> list[PlannedTrial]:
+    """Return the trials that a race adds in any case: of one point, and of the baselines, up to the least seeds."""
+    search = plan.study.search
+    if search.racing is None:
+        return []
+    begin, end = first_seeds(search), search.racing.least_seeds
+    ones = [point.trials[begin:end] for point in plan.race if not point.is_baseline]
+    baselines = [trial for point in plan.race if point.is_baseline for trial in point.trials[begin:end]]
+    return [*min(ones, key=lambda trials: _steps(trials) or 0, default=()), *baselines]
+
+
+def _at_rungs(plan: Plan, trials: Sequence[PlannedTrial]) -> int | None:
+    """Return the steps of trials of which one is trained to its end, and the others to the rungs that all studies have."""
+    scheduler = plan.study.search.scheduler
+    if not isinstance(scheduler, Asha | Pasha) or not trials:
+        return 0
+    shares = [_share(trial, scheduler.grace_epochs) for trial in trials]
+    if None in shares:
+        return None
+    second = len(trials) // scheduler.reduction_factor if isinstance(scheduler, Pasha) else 0
+    further = [
+        (_share(trial, scheduler.grace_epochs * scheduler.reduction_factor) or 0)
+        - (_share(trial, scheduler.grace_epochs) or 0)
+        for trial in trials
+    ]
+    rest = [(trial.estimate.steps or 0) - (share or 0) for trial, share in zip(trials, shares, strict=True)]
+    others = sorted(further)[: max(0, second - 1)]
+    return sum(share or 0 for share in shares) + sum(others) + min(rest)
+
+
+def _share(trial: PlannedTrial, epochs: int) -> int | None:
+    """Return the steps of so many of a trial's epochs."""
+    steps, whole = trial.estimate.steps, trial.estimate.epochs
+    if steps is None or not whole:
+        return steps
+    return steps * min(epochs, whole) // whole
+
+
+def _steps(trials: Iterable[PlannedTrial]) -> int | None:
+    found = [trial.estimate.steps for trial in trials]
+    return None if None in found else sum(steps or 0 for steps in found)

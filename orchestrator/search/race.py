@@ -1,0 +1,128 @@
+"""Race points over seeds: train a further seed only of those that may still be the best."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.race import Departure, RacePoint, Round, race_state, rounds_in
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.results.ranking import beats, pooled
+from orchestrator.results.sample import Sample, sample_of
+from orchestrator.study.schema import Racing
+from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
+from trainers.schema.status import is_over
+
+log = logging.getLogger(__name__)
+
+
+class Race:
+    """Hand out the trials of a race, round by round: a round is one seed of all points that are in it.
+
+    A decision follows from the results of a whole round, not from the order in which its trials end. It is on disk
+    before a trial of the next round is handed out, and a new process repeats it. Not thread-safe.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        search = plan.study.search
+        assert search.racing is not None  # there is no race without it
+        self._plan, self._racing, self._most = plan, search.racing, len(search.seeds)
+        self._log = SearchLog(plan.search_log)
+        self._state, _ = race_state(search, plan.race, rounds_in(self._log.read()))
+        self._ended = {trial.id for trial in plan.trials if is_over(read_status(trial.directory))}
+        self._waiting: list[PlannedTrial] = []
+        self._decide()
+
+    def ask(self, count: int = 1) -> list[PlannedTrial]:
+        """Return up to ``count`` new trials to be run next; none while the round before is trained."""
+        given, self._waiting = self._waiting[:count], self._waiting[count:]
+        return given
+
+    def on_trial_complete(self, trial_id: str) -> None:
+        """Handle the end of a trial, with any outcome."""
+        self._ended.add(trial_id)
+        self._decide()
+
+    @property
+    def over(self) -> bool:
+        """Return whether no more trials will come, regardless of the running ones."""
+        return not self._waiting and (self._state.over or self._state.seeds == self._most)
+
+    def _decide(self) -> None:
+        while not self._state.over and all(trial.id in self._ended for trial in self._state.present):
+            values = {point.key: _values(point, self._state.seeds) for point in self._state.points}
+            decision = decide(
+                self._state.points, self._state.stays, values, self._state.seeds, self._most, self._racing
+            )
+            self._log.append(**decision.event())
+            self._tell(decision)
+            self._state = self._state.after(decision, self._most)
+            self._add(self._state.admitted)
+
+    def _add(self, trials: Sequence[PlannedTrial]) -> None:
+        for trial in trials:
+            self._plan.suggested.append(trial)
+            if is_over(read_status(trial.directory)):  # of an earlier study
+                self._ended.add(trial.id)
+            else:
+                self._waiting.append(trial)
+
+    def _tell(self, decision: Round) -> None:
+        names = {point.key: point.trials[0].name for point in self._state.points}
+        for key, why in decision.left.items():
+            log.info("%s has %s", names[key], why.text(decision.seeds))
+
+
+def decide(
+    points: Sequence[RacePoint],
+    stays: frozenset[str],
+    values: Mapping[str, Sequence[float | None]],
+    seeds: int,
+    most: int,
+    racing: Racing,
+) -> Round:
+    """Return who goes on after ``seeds`` seeds: all that the leader does not clearly beat, by the rule of ranks.
+
+    ``values`` are the AP of each point's seeds so far, ``None`` for a trial that was not trained to its end. The spread
+    is pooled over all points, those that have left included. A point with such a trial leaves, and before
+    ``racing.least_seeds`` no other does. The race ends with the last seed, or when one point is left with that many.
+    """
+    field = [point.key for point in points if point.key in stays and not point.is_baseline]
+    left = {key: Departure(unfinished=_unfinished(values[key])) for key in field if None in values[key]}
+    samples = {key: sample for key, found in values.items() if (sample := sample_of(found)) is not None}
+    racers = {key: samples[key] for key in field if key not in left}
+    if seeds >= racing.least_seeds:
+        left |= _beaten(racers, list(samples.values()), racing.confidence)
+    staying = tuple(key for key in field if key not in left)
+    over = not staying or seeds >= most or (len(staying) == 1 and seeds >= racing.least_seeds)
+    return Round(seeds, staying, over, left)
+
+
+def _beaten(racers: Mapping[str, Sample], samples: Sequence[Sample], confidence: float) -> dict[str, Departure]:
+    common = pooled(samples, confidence)
+    if common is None or not racers:
+        return {}
+    leader = max(racers.values(), key=lambda sample: sample.mean)
+    return {
+        key: Departure(leader.mean - sample.mean, common.margin(leader, sample))
+        for key, sample in racers.items()
+        if beats(leader, sample, common)
+    }
+
+
+def _unfinished(values: Sequence[float | None]) -> str:
+    return (
+        "stopped or failed before its end"
+        if len(values) == 1
+        else f"{values.count(None)} of its seeds stopped or failed"
+    )
+
+
+def _values(point: RacePoint, seeds: int) -> list[float | None]:
+    return [_score(trial) for trial in point.trials[:seeds]]
+
+
+def _score(trial: PlannedTrial) -> float | None:
+    """Return the AP of a trial's best epoch, as tables count it; ``None`` unless it was trained to its end."""
+    best = best_record(read_history(trial.directory)) if read_status(trial.directory) == "finished" else None
+    return best.metrics[SELECTION_METRIC] if best else None
