@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.race import first_seeds
+from orchestrator.plan.race import first_seeds, least_finalists
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.schema import Asha, Pasha
 from orchestrator.study.space import is_open
@@ -53,30 +53,25 @@ def _further_seeds(plan: Plan) -> list[PlannedTrial]:
 
 
 def _at_rungs(plan: Plan, trials: Sequence[PlannedTrial]) -> int | None:
-    """Return the steps of trials of which one is trained to its end, and the others to the rungs that all studies have."""
-    scheduler = plan.study.search.scheduler
-    if not isinstance(scheduler, Asha | Pasha) or not trials:
+    """Return the steps of trials of which a few are trained to their ends, and the others to the rungs that all studies have."""
+    search, rule = plan.study.search, plan.study.search.scheduler
+    if not isinstance(rule, Asha | Pasha) or not trials:
         return 0
-    shares = [_share(trial, scheduler.grace_epochs) for trial in trials]
-    if None in shares:
+    if any(trial.estimate.steps is None for trial in trials):
         return None
-    second = len(trials) // scheduler.reduction_factor if isinstance(scheduler, Pasha) else 0
-    further = [
-        (_share(trial, scheduler.grace_epochs * scheduler.reduction_factor) or 0)
-        - (_share(trial, scheduler.grace_epochs) or 0)
-        for trial in trials
-    ]
-    rest = [(trial.estimate.steps or 0) - (share or 0) for trial, share in zip(trials, shares, strict=True)]
-    others = sorted(further)[: max(0, second - 1)]
-    return sum(share or 0 for share in shares) + sum(others) + min(rest)
+    whole = min(least_finalists(search, len(trials)), len(trials))
+    second = len(trials) // rule.reduction_factor if isinstance(rule, Pasha) else 0
+    first = [_share(trial, rule.grace_epochs) for trial in trials]
+    later = [_share(trial, rule.grace_epochs * rule.reduction_factor) for trial in trials]
+    to_second = sorted(more - steps for more, steps in zip(later, first, strict=True))
+    to_end = sorted((trial.estimate.steps or 0) - steps for trial, steps in zip(trials, first, strict=True))
+    return sum(first) + sum(to_second[: max(0, second - whole)]) + sum(to_end[:whole])
 
 
-def _share(trial: PlannedTrial, epochs: int) -> int | None:
+def _share(trial: PlannedTrial, epochs: int) -> int:
     """Return the steps of so many of a trial's epochs."""
-    steps, whole = trial.estimate.steps, trial.estimate.epochs
-    if steps is None or not whole:
-        return steps
-    return steps * min(epochs, whole) // whole
+    steps, whole = trial.estimate.steps or 0, trial.estimate.epochs
+    return steps * min(epochs, whole) // whole if whole else steps
 
 
 def _steps(trials: Iterable[PlannedTrial]) -> int | None:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import canonical_json
-from orchestrator.study.schema import Fifo, Search
+from orchestrator.study.schema import Fifo, Pasha, Search
 
 ROUND = "round"  # the kind of event
 AP = 100  # in percent, as tables show it
@@ -86,6 +86,14 @@ def first_seeds(search: Search) -> int:
     """
     least = search.racing.least_seeds if search.racing else len(search.seeds)
     return least if isinstance(search.scheduler, Fifo) else 1
+
+
+def least_finalists(search: Search, trials: int) -> int:
+    """Return how many of so many ``trials`` the scheduler brings to their ends at least."""
+    rule = search.scheduler
+    if not isinstance(rule, Pasha):
+        return 1
+    return rule.finalists or (-(-trials // 2) if search.racing else 1)
 
 
 @dataclass(frozen=True)

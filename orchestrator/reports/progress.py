@@ -23,7 +23,7 @@ from orchestrator.plan.time_left import TimeLeft
 from orchestrator.plan.totals import is_upper_bound
 from orchestrator.plan.trial import PAUSED, PlannedTrial
 from orchestrator.results.metric_names import AP
-from orchestrator.study.space import is_open
+from orchestrator.study.space import adds_trials
 from orchestrator.study.wording import counted
 from orchestrator.tracking.names import run_name
 from trainers.schema.foreign_json import parse_json
@@ -50,7 +50,7 @@ class Progress:
         self._repeated = {trial.id for trial in plan.students} & {plan.teacher.id if plan.teacher else None}
         self._running: dict[str, TaskID] = {}
         self._stream, self._terminal = sys.stderr, sys.stderr.isatty()
-        self._began, self._bound = time.monotonic(), "at most " if is_open(plan.study.search) else ""
+        self._began, self._bound = time.monotonic(), "at most " if adds_trials(plan.study.search) else ""
         self._over = {trial.id for trial in plan.trials if is_over(trial.status)}
         self._left, self._about = TimeLeft(plan, rates or {}), "at most" if is_upper_bound(plan) else "about"
         self._told = {trial.id: _records(trial) for trial in plan.trials if not is_over(trial.status)}

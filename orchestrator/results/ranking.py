@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import fmean
 
 from orchestrator.results.sample import Sample
 
@@ -50,6 +51,22 @@ def pooled(samples: Sequence[Sample], confidence: float = CONFIDENCE) -> Pooled 
     if not freedom:
         return None
     return Pooled(math.sqrt(math.fsum(n * spread**2 for spread, n in repeated) / freedom), freedom, confidence)
+
+
+def paired(rows: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Pooled | None:
+    """Return the common spread of rows that have the same seeds in the same order, without what a seed does to all alike.
+
+    A seed fixes the order of images, and of one student the weights that it starts from, so much of its effect is common
+    to all rows. It does not touch the difference of two means, which such rows can be told apart by. ``None`` where there
+    are not two rows of two seeds.
+    """
+    freedom = (len(rows) - 1) * (len(rows[0]) - 1) if rows else 0
+    if freedom < 1:
+        return None
+    middle = fmean(value for row in rows for value in row)
+    seeds = [fmean(column) - middle for column in zip(*rows, strict=True)]
+    squares = ((value - fmean(row) - seed) ** 2 for row in rows for value, seed in zip(row, seeds, strict=True))
+    return Pooled(math.sqrt(math.fsum(squares) / freedom), freedom, confidence)
 
 
 def ranks(samples: Sequence[Sample]) -> list[int] | None:

@@ -16,8 +16,8 @@ class PashaScheduler:
     """Promote trials from rung to rung; the top rung rises only while it ranks trials otherwise than the one below.
 
     A trial pauses at each rung until it is among the best 1 / ``reduction_factor`` there. When all of ``expected`` pause
-    and none may go on, those that the soft ranking holds equal to the best go on to their ends. When they have ended,
-    the others are stopped.
+    and none may go on, the best ``finalists`` of them and those that the soft ranking holds equal to the best go on to
+    their ends. When they have ended, the others are stopped.
 
     All decisions follow from the results and their order. The scheduler keeps no clock and draws nothing, so a process that
     repeats the results comes to the same state. Its methods are those of Tune's schedulers; trials are told apart by
@@ -25,6 +25,7 @@ class PashaScheduler:
     """
 
     def __init__(self, rule: Pasha, longest: int, expected: Iterable[str], *, time: str, metric: str) -> None:
+        self._count = rule.finalists or 1
         self._factor, self._percentile = rule.reduction_factor, rule.percentile
         self._time, self._metric = time, metric
         self.levels = levels(rule.grace_epochs, rule.reduction_factor, longest)
@@ -138,13 +139,13 @@ class PashaScheduler:
             self._stop_all(tune_controller, reporting)
 
     def _finalists(self) -> set[str]:
-        """Return the trials that are as good as the best one of the highest rung that any has come to."""
-        for level in reversed(range(self.top + 1)):
-            scores = {name: score for name, score in self._rungs[level].items() if name not in self._lost}
-            if scores:
-                epsilon, best = (self._noise.epsilon if level == self.top else 0.0), max(scores.values())
-                return {name for name, score in scores.items() if best - score <= epsilon}
-        return set()
+        """Return the trials that came furthest, by their scores there, and those of the top rung level with the best."""
+        found: list[str] = []
+        for rung in reversed(self._rungs):
+            found += [name for name in by_score(rung) if name not in self._lost and name not in found]
+        level = {name: score for name, score in self._rungs[self.top].items() if name not in self._lost}
+        best = max(level.values(), default=0.0)
+        return {*found[: self._count], *(name for name, score in level.items() if best - score <= self._noise.epsilon)}
 
     def _stop_all(self, tune_controller: Any, reporting: str | None) -> None:
         self._concluding = True

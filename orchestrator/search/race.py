@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 
+from orchestrator.core.numbers import is_number
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.race import Departure, RacePoint, Round, race_state, rounds_in
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.results.ranking import beats, pooled
+from orchestrator.results.ranking import Pooled, beats, paired, pooled
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.study.schema import Racing
 from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
@@ -83,23 +84,30 @@ def decide(
 ) -> Round:
     """Return who goes on after ``seeds`` seeds: all that the leader does not clearly beat, by the rule of ranks.
 
-    ``values`` are the AP of each point's seeds so far, ``None`` for a trial that was not trained to its end. The spread
-    is pooled over all points, those that have left included. A point with such a trial leaves, and before
-    ``racing.least_seeds`` no other does. The race ends with the last seed, or when one point is left with that many.
+    ``values`` are the AP of each point's seeds so far, ``None`` for a trial that was not trained to its end. A point with
+    such a trial leaves, and before ``racing.least_seeds`` no other does. The race ends with the last seed, or when one point is left with that many.
     """
     field = [point.key for point in points if point.key in stays and not point.is_baseline]
     left = {key: Departure(unfinished=_unfinished(values[key])) for key in field if None in values[key]}
-    samples = {key: sample for key, found in values.items() if (sample := sample_of(found)) is not None}
-    racers = {key: samples[key] for key in field if key not in left}
+    racers = {key: sample for key in field if key not in left and (sample := sample_of(values[key])) is not None}
     if seeds >= racing.least_seeds:
-        left |= _beaten(racers, list(samples.values()), racing.confidence)
+        beside = [point.key for point in points if point.is_baseline]
+        left |= _beaten(racers, _spread(values, [*racers, *beside], racing))
     staying = tuple(key for key in field if key not in left)
     over = not staying or seeds >= most or (len(staying) == 1 and seeds >= racing.least_seeds)
     return Round(seeds, staying, over, left)
 
 
-def _beaten(racers: Mapping[str, Sample], samples: Sequence[Sample], confidence: float) -> dict[str, Departure]:
-    common = pooled(samples, confidence)
+def _spread(values: Mapping[str, Sequence[float | None]], present: Sequence[str], racing: Racing) -> Pooled | None:
+    """Return the spread over seeds: of all points, or of those that have all seeds of this round by pairs."""
+    if racing.paired:
+        rows = [[value for value in values[key] if value is not None] for key in present if None not in values[key]]
+        return paired(rows, racing.confidence)
+    samples = [sample for found in values.values() if (sample := sample_of(found)) is not None]
+    return pooled(samples, racing.confidence)
+
+
+def _beaten(racers: Mapping[str, Sample], common: Pooled | None) -> dict[str, Departure]:
     if common is None or not racers:
         return {}
     leader = max(racers.values(), key=lambda sample: sample.mean)
@@ -125,4 +133,5 @@ def _values(point: RacePoint, seeds: int) -> list[float | None]:
 def _score(trial: PlannedTrial) -> float | None:
     """Return the AP of a trial's best epoch, as tables count it; ``None`` unless it was trained to its end."""
     best = best_record(read_history(trial.directory)) if read_status(trial.directory) == "finished" else None
-    return best.metrics[SELECTION_METRIC] if best else None
+    value = best.metrics[SELECTION_METRIC] if best else None
+    return value if is_number(value) else None

@@ -7,6 +7,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.race import least_finalists
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import TIME, RememberingScheduler
@@ -31,7 +32,10 @@ def make_scheduler(
     judges = judging(plan)
     # In steps, if those are counted: never too short. Of all students: rungs must be the same in every run.
     longest = max([plan.study.schedule.length, 1, *(trial.spec.schedule.length for trial in students.values())])
-    inner = _inner(rule, longest, [trial.id for trial in plan.students if judges(trial.id)])
+    judged = [trial.id for trial in plan.students if judges(trial.id)]
+    if isinstance(rule, Pasha):
+        rule = rule.model_copy(update={"finalists": least_finalists(plan.study.search, len(judged))})
+    inner = _inner(rule, longest, judged)
     scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), SELECTION_METRIC, resumed)
     over = [trial for trial in students.values() if judges(trial.id) and is_over(read_status(trial.directory))]
     scheduler.absorb(_histories(over, scheduler, all_of_them=not isinstance(rule, HyperBand)))

@@ -135,13 +135,15 @@ class Asha(Section):
 class Pasha(Section):
     """Stop weak trials early as ASHA does, and train the others only as long as their order is in doubt (PASHA).
 
-    ``percentile`` is that of the distances between curves that cross twice, from which on a difference is one.
+    ``percentile`` is that of the distances between curves that cross twice, from which on a difference is one. At least
+    ``finalists`` trials go on to their ends; ``None`` is one, or in a race over seeds half of them.
     """
 
     kind: Literal["pasha"]
     grace_epochs: int = Field(1, ge=1)
     reduction_factor: int = Field(3, ge=2)
     percentile: float = Field(90.0, ge=0.0, le=100.0)
+    finalists: int | None = Field(None, ge=1)
 
 
 class HyperBand(Section):
@@ -178,11 +180,13 @@ class Racing(Section):
     """Train a further seed only of points that the leader does not clearly beat, after ``least_seeds`` of each.
 
     A point is clearly beaten where its difference to the leader exceeds Student's t at this ``confidence`` times the
-    standard error of the difference, with the spread pooled over all points. ``search.seeds`` are the seeds at most.
+    standard error of the difference, with the spread pooled over the points; ``paired`` leaves out of it what a seed does to
+    all of them alike. ``search.seeds`` are the seeds at most.
     """
 
     least_seeds: int = Field(2, ge=2)
     confidence: float = Field(0.95, gt=0.0, lt=1.0)
+    paired: bool = True
 
 
 class Constraints(Section):

@@ -31,7 +31,7 @@ ASHA = "{kind: asha, reduction_factor: 2}"
 RANDOM = "  {algorithm: random, samples: 9, space: {schedule.lr: {loguniform: [0.0001, 1.0]}}, scheduler: %s}"
 HYPERBAND = RANDOM % "{kind: hyperband}"
 PASHA = RANDOM % "{kind: pasha, reduction_factor: 2}"
-RACE = "  {seeds: [0, 1, 2], space: {schedule.lr: [0.009, 0.01, 0.011, 0.1, 0.2]}, racing: {}, scheduler: %s}"
+RACE = "  {seeds: [0, 1, 2], racing: {}, space: {schedule.epochs: [3], schedule.lr: [0.009, 0.01, 0.1, 0.2]}, scheduler: %s}"
 RACE_OF_FEW = RACE % "{kind: pasha, reduction_factor: 2}"
 PBT = "  {algorithm: pbt, samples: 3, population: {every_epochs: 3}, space: {schedule.lr: {loguniform: [0.0001, 1.0]}}}"
 
@@ -113,8 +113,8 @@ def statuses(found: dict[str, Any]) -> set[str]:
         (OPTUNA % ASHA, {"finished", "stopped"}, (2, 9)),
         (HYPERBAND, {"finished", "stopped"}, (5, 11)),
         pytest.param(PASHA, {"finished", "stopped"}, (3, 8), marks=pytest.mark.slow),
-        pytest.param(RACE % "{kind: fifo}", {"finished"}, (30, 60), marks=pytest.mark.slow),
-        pytest.param(RACE_OF_FEW, {"finished", "stopped"}, (4, 20), marks=pytest.mark.slow),
+        pytest.param(RACE % "{kind: fifo}", {"finished"}, (5, 13), marks=pytest.mark.slow),
+        pytest.param(RACE_OF_FEW, {"finished", "stopped"}, (3, 7), marks=pytest.mark.slow),
         (PBT, {"finished"}, (4,)),
     ],
     ids=["optuna and asha", "hyperband", "pasha", "race", "race and pasha", "pbt"],

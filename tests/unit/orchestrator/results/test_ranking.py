@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.results.ranking import ROUNDING, pooled, ranks, student_t
+from orchestrator.results.ranking import ROUNDING, paired, pooled, ranks, student_t
 from orchestrator.results.sample import Sample
 
 
@@ -54,6 +54,16 @@ def test_the_interval_is_that_of_the_pooled_spread() -> None:
     common = pooled(samples)
     assert common is not None
     assert common.interval(samples[2]) == pytest.approx((0.3 - 3.1824 * 2e-4**0.5, 0.3 + 3.1824 * 2e-4**0.5), abs=1e-5)
+
+
+def test_pairs_leave_out_what_a_seed_does_to_all_rows_alike() -> None:
+    # Two-way analysis of variance by hand: residuals of +-0.005 around rows of 0.35 and 0.45 and seeds of 0.3 and 0.5.
+    common = paired([[0.255, 0.445], [0.345, 0.555]])
+    assert common is not None
+    assert (common.freedom, common.spread) == (1, pytest.approx(0.01))
+    assert paired([[0.1, 0.2]]) is None
+    assert paired([[0.1], [0.2]]) is None
+    assert paired([]) is None
 
 
 def test_zero_is_a_mean_like_any_other() -> None:

@@ -16,10 +16,14 @@ from orchestrator.plan.race import race_texts, rounds_in
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PlannedTrial, refreshed
 from orchestrator.reports.plan_table import describe_size
-from orchestrator.results.ranking import pooled, ranks
+from orchestrator.reports.study_report import race_of, results_json
+from orchestrator.reports.table import print_results
+from orchestrator.results.ranking import paired, ranks
 from orchestrator.results.sample import sample_of
+from orchestrator.results.summary import summarise
 from orchestrator.search.race import Race
 from orchestrator.search.schedule import judging
+from orchestrator.tracking.results import results_on_disk
 from tests.unit.orchestrator.planning import plan_text
 from trainers.schema.record import HISTORY, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
 
@@ -120,7 +124,7 @@ def test_only_points_level_with_the_leader_get_more_seeds(tmp_path: Path) -> Non
         for alpha in MEANS
     }
     samples = {alpha: sample_of(found) for alpha, found in values.items()}
-    common = pooled([sample for sample in samples.values() if sample])
+    common = paired([[value or 0.0 for value in found] for found in values.values()])
     leader = max(fmean(value for value in values[alpha] if value) for alpha in (1.0, 2.0))
     assert common is not None
     assert samples[0.5] is not None
@@ -131,9 +135,9 @@ def test_only_points_level_with_the_leader_get_more_seeds(tmp_path: Path) -> Non
     )
 
 
-def test_who_leaves_is_who_the_table_ranks_behind(tmp_path: Path) -> None:
-    """At the last decision with all in the race, the points that leave are those with another rank than the best."""
-    plan = World(tmp_path).run()
+def test_without_pairs_who_leaves_is_who_the_table_ranks_behind(tmp_path: Path) -> None:
+    """At the first decision the points that leave are those with another rank than the best."""
+    plan = World(tmp_path, "search.racing.paired=false").run()
     [first, *_] = rounds_in(SearchLog(plan.search_log).read())
     points = [point for point in plan.race if not point.is_baseline]
     samples = [sample_of(score(trial) for trial in point.trials[:2]) for point in plan.race]
@@ -203,6 +207,35 @@ def test_with_a_scheduler_points_race_that_it_trained_to_the_end_with_one_seed(s
     assert [(trial.params["method.alpha1"], trial.spec.seed) for trial in judged] == [
         (alpha, 0) for alpha in (0.5, 1.0, 2.0, 4.0)
     ]
+
+
+def test_what_a_seed_does_to_all_alike_keeps_no_point_in_the_race(tmp_path: Path) -> None:
+    """Seeds move all points by 0.1; the points differ by 0.05, and by pairs they are told apart after two of them."""
+
+    def shifted(trial: PlannedTrial) -> float:
+        return (score(trial) or 0.0) + 0.1 * (-1) ** trial.spec.seed
+
+    def scores(trial: PlannedTrial) -> float:
+        return shifted(trial) + (0.05 if trial.params.get("method.alpha1") == 1.0 else 0.0)
+
+    by_pairs = World(tmp_path / "pairs", of=scores).run()
+    apart = World(tmp_path / "apart", "search.racing.paired=false", of=scores).run()
+    assert seeds_of(by_pairs) == dict.fromkeys(MEANS, 2)
+    assert min(seeds_of(apart).values()) > 2
+
+
+def test_table_and_json_say_why_a_point_has_as_many_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = World(tmp_path).run()
+    results = results_on_disk(plan, {})
+    print_results(summarise(results), race=race_of(plan))
+    lines = {
+        line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith(("bckd", "none"))
+    }
+    assert "left at seed 2:" in lines["alpha1=0.5"]
+    assert "level with the leader, all seeds" in lines["alpha1=1.0"]
+    found = {one["params"].get("method.alpha1"): one for one in results_json(plan, results)["race"]}
+    assert [len(found[alpha]["trials"]) for alpha in (None, 0.5, 1.0)] == [5, 2, 5]
+    assert found[0.5]["why"] == texts(plan)[0.5]
 
 
 def test_a_race_ends_where_nobody_is_left(tmp_path: Path) -> None:
