@@ -141,7 +141,7 @@ def _tagged(request: Request, body: Body, revision: str) -> Response:
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Return whether the client has what the tag stands for."""
+    """Return whether the client has the content of this tag."""
     return tag in [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
 
 

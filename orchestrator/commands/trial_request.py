@@ -4,7 +4,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_json, add_random_weights, add_store, add_study, add_workers, load, store_of
+from orchestrator.commands.common import add_random_weights, add_study, add_workers, load, store_of
+from orchestrator.commands.submission import add_cluster, study_of
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
@@ -37,13 +38,12 @@ def add_trial_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument("--trial", metavar="ID", required=True, help=HELP)
     add_workers(parser)
-    add_store(parser)
-    add_json(parser)
+    add_cluster(parser)
 
 
 def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
     """Leave a request for the trial that the arguments name, and print its effect."""
-    asked = ask_service(arguments, request) if is_services(arguments) else ask_here(arguments, request)
+    asked = ask_there(arguments, request) if is_elsewhere(arguments) else ask_here(arguments, request)
     if arguments.json:
         print_json({"trial": asked.trial, "request": str(asked.request), "at_once": asked.at_once})
     else:
@@ -51,21 +51,30 @@ def ask_about_trial(arguments: argparse.Namespace, request: Request) -> int:
     return 0
 
 
-def is_services(arguments: argparse.Namespace) -> bool:
-    """Return whether the store is that of a service; one that is named here counts more."""
+def is_elsewhere(arguments: argparse.Namespace) -> bool:
+    """Return whether the store is a service's, or a cluster's that is not seen from here."""
+    from orchestrator.submit.cluster import ADDRESS
     from orchestrator.submit.connect import SERVICE
 
-    return bool(os.environ.get(SERVICE)) and not arguments.store and not os.environ.get(VARIABLE)
+    named = arguments.store or os.environ.get(VARIABLE)
+    if not arguments.address and os.environ.get(SERVICE):
+        return not named
+    return bool(arguments.address or os.environ.get(ADDRESS)) and not store_of(arguments).root.is_dir()
 
 
-def ask_service(arguments: argparse.Namespace, request: Request) -> "AcceptedRequest":
-    """Leave the request in the store of the service, which has the study."""
-    from orchestrator.commands.submission import study_of
+def ask_there(arguments: argparse.Namespace, request: Request) -> "AcceptedRequest":
+    """Leave the request in the store of the service, or of the cluster by a job there."""
+    from orchestrator.submit.cluster import ADDRESS, RayCluster
     from orchestrator.submit.connect import SERVICE
     from orchestrator.submit.service_client import Remote
+    from orchestrator.submit.trial_job import ask_on_cluster
 
     job_request = study_of(arguments, arguments.study).job_request(arguments.store)
-    return Remote(os.environ[SERVICE]).ask_about_trial(job_request, arguments.trial, request)
+    service = os.environ.get(SERVICE)
+    if service and not arguments.address:
+        return Remote(service).ask_about_trial(job_request, arguments.trial, request)
+    cluster = RayCluster(arguments.address or os.environ[ADDRESS])
+    return ask_on_cluster(cluster, job_request, arguments.trial, request)
 
 
 def ask_here(arguments: argparse.Namespace, request: Request) -> "AcceptedRequest":
@@ -76,7 +85,7 @@ def ask_here(arguments: argparse.Namespace, request: Request) -> "AcceptedReques
 
     store = store_of(arguments)
     if not store.root.is_dir():
-        advice = "--trial leaves a file in the store: name its folder with --store, on a machine that sees it"
+        advice = "--trial leaves a file in the store: name its folder with --store, on a machine that sees it, or its cluster"
         raise UserError(f"there is no store at {store.root}: {advice}")
     plan = make_plan(load(arguments), store)
     return ask(named(plan, arguments.trial), request, store)

@@ -1,4 +1,4 @@
-"""Decide about a request before its body is read: who asks, how large it is, how long it may take, what is held already."""
+"""Admit requests by token, size, time and the bytes of all others, before their bodies are read."""
 
 import asyncio
 import contextlib

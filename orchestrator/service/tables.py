@@ -16,7 +16,7 @@ EVENTS = """create table if not exists events (
 
 
 def create_tables(connection: sqlite3.Connection) -> bool:
-    """Create what is missing, within the caller's transaction; return whether the file now has space to give back."""
+    """Create missing tables, within the caller's transaction; return whether the file now has space to give back."""
     for table in (STUDIES, REQUESTS, EVENTS):
         connection.execute(table)
     columns = [row[1] for row in connection.execute("pragma table_info(studies)")]

@@ -21,7 +21,7 @@ class Threads:
         self._calls = 0
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        """Return what ``call`` returns in a thread; raise ``Busy`` when too many wait for one.
+        """Return the result of ``call`` in a thread; raise ``Busy`` when too many wait for one.
 
         A cancelled call goes on in its thread, and nobody gets its result.
         """

@@ -54,7 +54,7 @@ class Sent(BaseModel):
 
 
 class SentTrial(Sent):
-    """Hold a study and what is asked for about one of its trials, by the first digits of its id."""
+    """Hold a study and a request about one of its trials, named by the first digits of its id."""
 
     trial: str = Field(min_length=1, max_length=64)
     request: Annotated[Request, Field(strict=False)]

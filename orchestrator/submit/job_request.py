@@ -51,7 +51,6 @@ def ray_job(job_request: JobRequest, attempt: Attempt, working_dir: str, version
 
 def entrypoint(job_request: JobRequest, attempt: Attempt, version: str) -> str:
     """Return the shell command of the job; ``exec`` lets Ray's signals reach the driver itself."""
-    python = shlex.quote(job_request.python) if job_request.python else f'"${{{PYTHON}:-{sys.executable}}}"'
     words = [
         "-m",
         "orchestrator.commands.job",
@@ -64,7 +63,12 @@ def entrypoint(job_request: JobRequest, attempt: Attempt, version: str) -> str:
     ]
     words += ["--command", job_request.command, "--", *job_request.subjects]
     words += ["--address", "auto", "--store", job_request.store, *job_request.options]
-    return f"exec {python} {shlex.join(words)}"
+    return f"exec {interpreter(job_request.python)} {shlex.join(words)}"
+
+
+def interpreter(python: str | None) -> str:
+    """Return the cluster's interpreter as a word of a shell command."""
+    return shlex.quote(python) if python else f'"${{{PYTHON}:-{sys.executable}}}"'
 
 
 def environment(job_request: JobRequest) -> dict[str, str]:
