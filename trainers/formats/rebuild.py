@@ -14,6 +14,8 @@ from torch import Tensor
 
 from trainers.schema.pickled_objects import PLAIN_TABLE, Opaque, Rebuilder, RefusedPickle
 
+MOST_SIDES, LARGEST_SIDE = 64, 2**63  # of any tensor or array
+TENSOR = 1000  # bytes of memory of a tensor's object
 NUMBERS_AND_TEXT = re.compile(r"[<|=]?[?biufcSU]\d*")  # numpy's codes of element types without Python objects
 
 
@@ -45,14 +47,15 @@ def _fill_array(array: Any, state: Any) -> None:
     count = 1
     for side in _whole(shape):
         count *= side
-    if count * dtype.itemsize != len(content):
+    if not dtype.itemsize or count * dtype.itemsize != len(content):
         raise RefusedPickle("the pickle fills an array with too few or too many bytes")
     array.__setstate__((1, shape, dtype, bool(fortran), content))
 
 
 def _whole(numbers: Any) -> tuple[int, ...]:
-    """Return a tuple of integers that are not negative, or raise."""
-    if not isinstance(numbers, tuple) or not all(type(number) is int and number >= 0 for number in numbers):
+    """Return a tuple of integers that are not negative and fit a shape, or raise."""
+    fits = isinstance(numbers, tuple) and len(numbers) <= MOST_SIDES
+    if not fits or not all(type(number) is int and 0 <= number < LARGEST_SIDE for number in numbers):
         raise RefusedPickle("the pickle gives a shape that is none")
     return tuple(numbers)
 
@@ -141,7 +144,7 @@ def _functions() -> dict[tuple[str, str], Any]:
         found |= {(f"{core}.multiarray", "_reconstruct"): _array, (f"{core}.multiarray", "scalar"): _scalar}
         found |= {(f"{core}.numeric", "_frombuffer"): _array_of_buffer}
     found |= {("numpy", "dtype"): _dtype}
-    return {name: Rebuilder(make) for name, make in found.items()}
+    return {name: Rebuilder(make, TENSOR) for name, make in found.items()}
 
 
 def _types() -> dict[tuple[str, str], Any]:

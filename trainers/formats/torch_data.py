@@ -1,11 +1,9 @@
 """Read a torch checkpoint of either format as data (see ``trainers.formats.unpickle``), without ``torch.load``."""
 
-import mmap
 import zipfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -13,111 +11,107 @@ from torch import Tensor
 from trainers.formats.rebuild import StorageType
 from trainers.formats.unpickle import load_data
 from trainers.schema.pickled_objects import RefusedPickle
+from trainers.schema.torch_archive import TorchFile, legacy_pickles, open_torch_file, pickle_of
 
-MAX_PICKLE = 256 << 20  # bytes; a training log of a million numbers takes 20 MiB
+PART = 4 << 20  # bytes that are copied at once
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # what torch's format before 1.6 begins with
-Storages = Callable[[str, torch.dtype, int], Tensor]  # key, type, number of elements -> (elements,)
+Make = Callable[[str, torch.dtype, int], Tensor]  # key, type, number of elements -> (elements,)
 
 
 def read_data(path: Path) -> Any:
     """Return a checkpoint's contents: tensors and plain data as they are, every other object as an ``Opaque``.
 
-    Raises ``RefusedPickle``, ``ValueError``, ``OSError`` or ``zipfile.BadZipFile`` when the file is damaged.
+    Raises one of ``trainers.schema.torch_archive.DAMAGE`` when the file is damaged, or takes more memory or time than
+    a checkpoint of its size needs.
     """
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return _read_zip(archive, path.stat().st_size)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _read_legacy(content)
-
-
-def require_stored(path: Path) -> None:
-    """Raise ``RefusedPickle`` for an archive that unpacks to more than its own size, which torch's never do."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        records = archive.infolist()
-    compressed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
-    if compressed or sum(record.file_size for record in records) > path.stat().st_size:
-        raise RefusedPickle("its records are compressed, or overlap")
+    with open_torch_file(path) as found:
+        return _read_legacy(found) if found.archive is None else _read_zip(found.archive, found.size)
 
 
 def _read_zip(archive: zipfile.ZipFile, size: int) -> Any:
     """Read torch's format since 1.6: a pickle, and beside it one record for each storage."""
-    names = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
-    if len(names) != 1:
-        raise RefusedPickle("the archive holds no pickle of torch's")
-    folder = names[0].removesuffix("data.pkl")
-    if f"{folder}byteorder" in archive.namelist() and _record(archive, f"{folder}byteorder", 16) != b"little":
-        raise RefusedPickle("the archive holds numbers of a big-endian machine")
+    with pickle_of(archive) as (folder, stream):
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise RefusedPickle("the archive holds numbers of a big-endian machine")
 
-    def storage(key: str, dtype: torch.dtype, elements: int) -> Tensor:
-        wanted = elements * dtype.itemsize
-        content = _record(archive, f"{folder}data/{key}", wanted)
-        if len(content) != wanted:
-            raise RefusedPickle("a storage is shorter than the pickle says")
-        return torch.frombuffer(bytearray(content), dtype=dtype) if wanted else torch.empty(0, dtype=dtype)
+        def storage(key: str, dtype: torch.dtype, elements: int) -> Tensor:
+            return _stored(archive, f"{folder}data/{key}", torch.empty(elements, dtype=dtype))
 
-    return load_data(BytesIO(_record(archive, names[0], MAX_PICKLE)), _persistent(storage, size))
+        return load_data(stream, _Storages(storage, size).load)
 
 
-def _record(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
-    """Return a record's bytes; torch writes records uncompressed, so a compressed record is not torch's."""
+def _stored(archive: zipfile.ZipFile, name: str, storage: Tensor) -> Tensor:
+    """Fill a storage with a record's bytes."""
     found = archive.getinfo(name)
-    if found.compress_type != zipfile.ZIP_STORED or found.file_size > largest:
-        raise RefusedPickle(f"the record {name} is compressed, or longer than the pickle says")
-    return archive.read(found)
+    if found.file_size != storage.nbytes:
+        raise RefusedPickle("a storage is longer or shorter than the pickle says")
+    if storage.nbytes:
+        with archive.open(found) as record:
+            _fill(storage, record)
+    return storage
 
 
-def _read_legacy(content: mmap.mmap) -> Any:
+def _read_legacy(found: TorchFile) -> Any:
     """Read torch's format before 1.6: five pickles, then the bytes of all storages."""
-    header = [load_data(content, _refuse) for _ in range(3)]  # type: ignore[arg-type]  # a mmap reads like a file
+    stream = legacy_pickles(found)
+    header = [load_data(stream, _refuse) for _ in range(3)]
     if header[:2] != [MAGIC, PROTOCOL]:
         raise RefusedPickle("the file does not begin as torch's")
-    made: dict[str, Tensor] = {}
-
-    def storage(_: str, dtype: torch.dtype, elements: int) -> Tensor:
-        return torch.empty(elements, dtype=dtype)
-
-    result = load_data(content, _persistent(storage, len(content), made))  # type: ignore[arg-type]
-    keys = load_data(content, _refuse)  # type: ignore[arg-type]
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(made):
+    storages = _Storages(lambda _, dtype, elements: torch.empty(elements, dtype=dtype), found.size)
+    result = load_data(stream, storages.load)
+    keys = load_data(stream, _refuse)
+    known = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not known or sorted(keys) != sorted(storages.made):
         raise RefusedPickle("the file does not hold the storages that its pickle refers to")
     for key in keys:
-        _fill(made[key], content)
+        _fill_next(storages.made[key], found.file)
     return result
 
 
-def _fill(storage: Tensor, content: mmap.mmap) -> None:
+def _fill_next(storage: Tensor, file: BinaryIO) -> None:
     """Copy the next storage of a legacy file into place: its number of elements, then they."""
-    elements = int.from_bytes(content.read(8), "little")
-    raw = content.read(elements * storage.element_size()) if elements == len(storage) else b""
-    if elements != len(storage) or len(raw) != storage.nbytes:
-        raise RefusedPickle("a storage is shorter than the pickle says")
-    if elements:
-        storage.copy_(torch.frombuffer(bytearray(raw), dtype=storage.dtype))
+    if int.from_bytes(file.read(8), "little") != len(storage):
+        raise RefusedPickle("a storage is longer or shorter than the pickle says")
+    if storage.nbytes:
+        _fill(storage, file)
+
+
+def _fill(storage: Tensor, source: IO[bytes]) -> None:
+    """Copy as many bytes as the storage has into place, (elements,) of any type."""
+    content: Any = storage.view(torch.uint8).numpy()
+    place = memoryview(content)
+    at = 0
+    while at < len(place):
+        part = source.read(min(PART, len(place) - at))
+        if not part:
+            raise RefusedPickle("a storage is shorter than the pickle says")
+        place[at : at + len(part)] = part
+        at += len(part)
 
 
 def _refuse(_: Any) -> Any:
     raise RefusedPickle("the pickle refers to storages where there are none")
 
 
-def _persistent(storage: Storages, limit: int, made: dict[str, Tensor] | None = None) -> Callable[[Any], Tensor]:
-    """Return a function from torch's persistent ids to tensors, (elements,); equal keys share one tensor.
+class _Storages:
+    """Turn torch's persistent ids into tensors, (elements,); equal keys share one tensor.
 
     All storages together hold ``limit`` bytes at most: the size of the file.
     """
-    known: dict[str, Tensor] = {} if made is None else made
 
-    def load(identity: Any) -> Tensor:
+    def __init__(self, make: Make, limit: int) -> None:
+        self._make, self._left = make, limit
+        self.made: dict[str, Tensor] = {}
+
+    def load(self, identity: Any) -> Tensor:
+        """Return the tensor of a persistent id."""
         kind, key, elements, view = _identity(identity)
-        if key not in known:
-            if elements * kind.dtype.itemsize + sum(other.nbytes for other in known.values()) > limit:
+        if key not in self.made:
+            self._left -= elements * kind.dtype.itemsize
+            if self._left < 0:
                 raise RefusedPickle("the pickle refers to more storages than the file can hold")
-            known[key] = storage(key, kind.dtype, elements)
-        return _part(known[key], view)
-
-    return load
+            self.made[key] = self._make(key, kind.dtype, elements)
+        return _part(self.made[key], view)
 
 
 def _identity(identity: Any) -> tuple[StorageType, str, int, Any]:

@@ -1,12 +1,10 @@
 """Load weights from files that nobody vouches for, and say how much of the model they cover."""
 
-import pickle
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from trainers.errors import TrialError
@@ -14,15 +12,18 @@ from trainers.formats.class_rows import class_tensors, order_for, reorder
 from trainers.formats.codings import Apart, apart
 from trainers.formats.layouts import ModelWeights, StateDict, find_weights
 from trainers.formats.state_loading import Misshapen, load_through_hooks
-from trainers.formats.torch_data import read_data, require_stored
+from trainers.formats.torch_data import read_data
 from trainers.schema import Weights
+from trainers.schema.being_read import being_read
 from trainers.schema.error_text import first_line_of
 from trainers.schema.manifest import require_whole
 from trainers.schema.pickled_objects import Opaque
 from trainers.schema.record import DamagedFile
 from trainers.schema.remote import URL, FetchError, fetch
+from trainers.schema.torch_archive import DAMAGE
 
 BACKBONE, HEAD = "backbone.", "bbox_head"
+LONGEST = 200  # characters of a reader's error
 OTHER_HEADS = ("bbox_head.", "rpn_head.", "roi_head.")
 
 
@@ -84,27 +85,21 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         if str(path).startswith(URL):
             path = fetch(str(path))
-        content = _read(Path(path))
+        with being_read(path):
+            content = read_data(Path(path))
     except FetchError as error:
         raise TrialError(str(error)) from error
     except OSError as error:
         raise TrialError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except Exception as error:  # on damaged bytes torch's reader raises nearly anything
+    except DAMAGE as error:
         raise TrialError(f"checkpoint {path} is damaged, or is no checkpoint{_detail(error)}") from error
     if isinstance(content, Opaque):
-        raise TrialError(f"checkpoint {path} holds a {content.name}, not its weights: save its state_dict() instead")
+        raise TrialError(
+            f"checkpoint {path} holds a {ascii(content.name)[1:-1]}, not its weights: save its state_dict() instead"
+        )
     if not isinstance(content, dict):
         raise TrialError(f"checkpoint {path} holds {type(content).__name__}, not a dictionary of weights")
     return content
-
-
-def _read(path: Path) -> Any:
-    """Read a checkpoint with torch's safe loader, which knows kinds of tensors that ``read_data`` leaves out."""
-    require_stored(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # the file names something that is not on torch's list, or is damaged
-        return read_data(path)
 
 
 def read_weights(path: str | Path) -> ModelWeights:
@@ -224,6 +219,6 @@ def first_names(names: tuple[str, ...]) -> str:
 
 
 def _detail(error: Exception) -> str:
-    """Return the first line of the reader's error, without torch's advice to switch the safety off."""
-    said = first_line_of(str(error))
-    return "" if "weights_only" in said else f" ({type(error).__name__}: {said})"
+    """Return the first line of the reader's error, which may quote the file."""
+    said = "".join(character if character.isprintable() else "?" for character in first_line_of(str(error))[:LONGEST])
+    return f" ({type(error).__name__}: {said})"

@@ -3,19 +3,17 @@
 mmdet 2.x writes their names to ``meta.CLASSES``, mmdet 3.x and Stillhouse to ``meta.dataset_meta.classes``.
 """
 
-import mmap
-import zipfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from trainers.schema.class_names import COCO80
 from trainers.schema.pickle_machine import run_pickle
-from trainers.schema.pickled_objects import Opaque, RefusedPickle
+from trainers.schema.pickled_objects import Opaque
+from trainers.schema.torch_archive import DAMAGE, legacy_pickles, open_torch_file, pickle_of
 
 KEYS = ("classes", "CLASSES")
-MAX_PICKLE = 256 << 20  # bytes, as in trainers.formats.torch_data
+LONGEST_NAME = 1000  # characters of a class's name
 HEADER = 3  # pickles before the content, in torch's format before 1.6
 SHOWN = 5  # names of a list in a sentence
 
@@ -77,7 +75,7 @@ def classes_in(path: Path) -> tuple[str, ...] | None:
     """Return the class names in a checkpoint file, ``None`` when it has none or is no checkpoint. Executes nothing of it."""
     try:
         return named_classes(_plain_content(path))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, RecursionError, OverflowError):
+    except DAMAGE:
         return None  # whoever loads the weights says what is wrong with the file
 
 
@@ -88,10 +86,9 @@ def shortened(names: tuple[str, ...]) -> str:
 
 def _names(value: Any) -> tuple[str, ...] | None:
     """Return names as mmdet writes them: a list, a tuple, or the one name of a tuple that lacks its comma."""
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-        return tuple(map(str, value))
+    names = (value,) if isinstance(value, str) else value
+    if isinstance(names, list | tuple) and all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in names):
+        return tuple(map(str, names))
     return None
 
 
@@ -112,23 +109,14 @@ def _folded(name: str) -> str:
 
 def _plain_content(path: Path) -> Any:
     """Return the contents of a torch checkpoint of either format, with tensors as opaque objects."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return run_pickle(BytesIO(_pickle_of(archive)), _no_tensor)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        stream: BinaryIO = content  # type: ignore[assignment]  # a mmap reads like a file
+    with open_torch_file(path) as found:
+        if found.archive is not None:
+            with pickle_of(found.archive) as (_, stream):
+                return run_pickle(stream, _no_tensor)
+        stream = legacy_pickles(found)
         for _ in range(HEADER):
             run_pickle(stream, _no_tensor)
         return run_pickle(stream, _no_tensor)
-
-
-def _pickle_of(archive: zipfile.ZipFile) -> bytes:
-    records = [record for record in archive.infolist() if record.filename.endswith("/data.pkl")]
-    records = [record for record in records if record.filename.count("/") == 1]
-    stored = len(records) == 1 and records[0].compress_type == zipfile.ZIP_STORED
-    if not stored or records[0].file_size > MAX_PICKLE:
-        raise RefusedPickle("the archive holds no pickle of torch's")
-    return archive.read(records[0])
 
 
 def _no_tensor(_: Any) -> Any:

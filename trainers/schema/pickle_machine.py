@@ -6,12 +6,18 @@ heavy.
 """
 
 import pickletools
+import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
+from trainers.schema.pickle_stream import PickleStream
 from trainers.schema.pickled_objects import PLAIN_TABLE, Opaque, Rebuilder, RefusedPickle, hashable
 
-MAX_OPCODES = 10_000_000
+# Bytes of memory, rounded up: of an opcode at least, of a new container with its first entry, of one entry more.
+SLOT, LIST, DICT, SET, TUPLE, MEMO, NAME, PERSISTENT = 8, 96, 232, 216, 64, 150, 160, 1000
+LIST_ENTRY, DICT_ENTRY, SET_ENTRY = 9, 200, 80
+UNDERFLOW = "the pickle takes more than it put"
+LONGEST_NAME = 200  # characters of a name in a pickle that are kept
 Persistent = Callable[[Any], Any]
 Table = dict[tuple[str, str], Any]
 Fill = Callable[[Any, Any], None]
@@ -21,16 +27,17 @@ def drop_state(_target: Any, _state: Any) -> None:
     """Leave an object as it is."""
 
 
-def run_pickle(stream: BinaryIO, persistent: Persistent, table: Table = PLAIN_TABLE, fill: Fill = drop_state) -> Any:
+def run_pickle(
+    stream: PickleStream, persistent: Persistent, table: Table = PLAIN_TABLE, fill: Fill = drop_state
+) -> Any:
     """Return the object of the one pickle that ``stream`` stands at, and leave the stream behind it.
 
     ``persistent`` gives the object for a persistent id (torch: a storage), ``table`` those for names in the pickle;
     ``fill`` gives an object its state. Raises ``RefusedPickle`` or ``ValueError`` when the pickle is damaged.
     """
-    machine = _PickleMachine(persistent, table, fill)
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if count > MAX_OPCODES:
-            raise RefusedPickle("the pickle is too long")
+    machine = _PickleMachine(persistent, table, fill, stream.spend)
+    for opcode, argument, _ in pickletools.genops(cast("BinaryIO", stream)):
+        stream.step()
         if opcode.name == "STOP":
             return machine.pop()
         machine.step(opcode.name, argument)
@@ -40,30 +47,31 @@ def run_pickle(stream: BinaryIO, persistent: Persistent, table: Table = PLAIN_TA
 class _PickleMachine:
     """Run opcodes on a stack and a memo, as pickle's own machine does, with tables in place of imports."""
 
-    def __init__(self, persistent: Persistent, table: Table, fill: Fill) -> None:
+    def __init__(self, persistent: Persistent, table: Table, fill: Fill, spend: Callable[[int], None]) -> None:
         self.stack: list[Any] = []
         self.marks: list[int] = []  # heights of the stack
         self.memo: dict[int, Any] = {}
-        self.persistent, self.table, self.fill = persistent, table, fill
+        self.persistent, self.table, self.fill, self.spend = persistent, table, fill, spend
 
     def step(self, name: str, argument: Any) -> None:
         """Run one opcode."""
-        if name in IGNORED:
-            return
-        if name in LITERALS:
-            self.stack.append(argument)
-        elif name in CONSTANTS:
-            self.stack.append(CONSTANTS[name]())
-        else:
-            action = ACTIONS.get(name)
-            if action is None:
-                raise RefusedPickle(f"opcode {name} has no place in a checkpoint")
-            action(self, argument)
+        action = ACTIONS.get(name)
+        if action is None:
+            raise RefusedPickle(f"opcode {name} has no place in a checkpoint")
+        self.spend(COSTS.get(name, SLOT))
+        action(self, argument)
+
+    def ignore(self, _: Any) -> None:
+        """Leave everything as it is."""
+
+    def push(self, argument: Any) -> None:
+        self.spend(sys.getsizeof(argument))
+        self.stack.append(argument)
 
     def pop(self) -> Any:
         """Return the top of the stack, which must not lie below the last mark."""
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise RefusedPickle("the pickle takes more than it put")
+            raise RefusedPickle(UNDERFLOW)
         return self.stack.pop()
 
     def top(self) -> Any:
@@ -112,7 +120,7 @@ class _PickleMachine:
         self.stack.append(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Any:
-        return self.table.get((module, name)) or Opaque(f"{module}.{name}")
+        return self.table.get((module, name)) or Opaque(f"{module[:LONGEST_NAME]}.{name}"[:LONGEST_NAME])
 
     def extension(self, argument: int) -> None:
         self.stack.append(Opaque(f"extension {argument}"))
@@ -127,7 +135,7 @@ class _PickleMachine:
 
     def instance(self, argument: str) -> None:
         self.to_mark()
-        self.stack.append(Opaque(argument.replace(" ", ".", 1)))
+        self.stack.append(Opaque(argument[:LONGEST_NAME].replace(" ", ".", 1)))
 
     def object_from_mark(self, _: Any) -> None:
         items = self.to_mark()
@@ -135,13 +143,13 @@ class _PickleMachine:
             raise RefusedPickle("the pickle makes an object of no class")
         self.stack.append(self._called(items[0], tuple(items[1:])))
 
-    @staticmethod
-    def _called(function: Any, arguments: Any) -> Any:
+    def _called(self, function: Any, arguments: Any) -> Any:
         """Rebuild data by one of our own functions; every other call becomes opaque."""
         if isinstance(function, Opaque):
             return Opaque(function.name)
         if not isinstance(function, Rebuilder) or not isinstance(arguments, tuple):
             raise RefusedPickle("the pickle calls something other than a function")
+        self.spend(function.cost_of(arguments))
         return function.make(*arguments)
 
     def build(self, _: Any) -> None:
@@ -157,8 +165,8 @@ class _PickleMachine:
         items = self.to_mark()
         self._extend(self.top(), items)
 
-    @staticmethod
-    def _extend(target: Any, items: list[Any]) -> None:
+    def _extend(self, target: Any, items: list[Any]) -> None:
+        self.spend(LIST_ENTRY * len(items))
         if isinstance(target, list):
             target.extend(items)
         elif not isinstance(target, Opaque):
@@ -172,8 +180,8 @@ class _PickleMachine:
         items = self.to_mark()
         self._update(self.top(), items)
 
-    @staticmethod
-    def _update(target: Any, items: list[Any]) -> None:
+    def _update(self, target: Any, items: list[Any]) -> None:
+        self.spend(DICT_ENTRY * len(items))
         if isinstance(target, Opaque):
             return
         if not isinstance(target, dict):
@@ -183,6 +191,7 @@ class _PickleMachine:
 
     def add_items(self, _: Any) -> None:
         items, target = self.to_mark(), self.top()
+        self.spend(SET_ENTRY * len(items))
         if not isinstance(target, set):
             raise RefusedPickle("the pickle adds to something other than a set")
         target.update(map(hashable, items))
@@ -202,13 +211,22 @@ class _PickleMachine:
         self.stack.append(self.to_mark())
 
     def make_tuple(self, _: Any) -> None:
-        self.stack.append(tuple(self.to_mark()))
+        items = self.to_mark()
+        self.spend(SLOT * len(items))
+        self.stack.append(tuple(items))
 
     def make_frozenset(self, _: Any) -> None:
-        self.stack.append(frozenset(map(hashable, self.to_mark())))
+        items = self.to_mark()
+        self.spend(SET_ENTRY * len(items))
+        self.stack.append(frozenset(map(hashable, items)))
 
     def tuple_of(self, length: int) -> None:
-        self.stack.append(tuple(reversed([self.pop() for _ in range(length)])))
+        height = len(self.stack) - length
+        if height < (self.marks[-1] if self.marks else 0):
+            raise RefusedPickle(UNDERFLOW)
+        items = tuple(self.stack[height:])
+        del self.stack[height:]
+        self.stack.append(items)
 
     def duplicate(self, _: Any) -> None:
         self.stack.append(self.top())
@@ -217,21 +235,32 @@ class _PickleMachine:
         self.to_mark()
 
 
-IGNORED = frozenset({"PROTO", "FRAME"})
 NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT")
 TEXTS = ("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8")
 BYTES = ("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8")
-LITERALS = frozenset((*NUMBERS, *TEXTS, *BYTES))
-CONSTANTS: dict[str, Callable[[], Any]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-    "EMPTY_SET": set,
-    "EMPTY_TUPLE": tuple,
+COSTS = {
+    **dict.fromkeys(("EMPTY_LIST", "LIST"), LIST),
+    **dict.fromkeys(("EMPTY_DICT", "DICT"), DICT),
+    **dict.fromkeys(("EMPTY_SET", "FROZENSET"), SET),
+    **dict.fromkeys(("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), TUPLE),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), MEMO),
+    **dict.fromkeys(("MARK", "DUP"), LIST // 2),
+    **dict.fromkeys(
+        ("GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "REDUCE", "NEWOBJ", "NEWOBJ_EX"), NAME
+    ),
+    **dict.fromkeys(("BINPERSID", "PERSID"), PERSISTENT),
+    "BUILD": LIST * 4,  # numpy copies the contents of an array of up to 200 bytes
 }
 ACTIONS: dict[str, Callable[[_PickleMachine, Any], None]] = {
+    **dict.fromkeys(("PROTO", "FRAME"), _PickleMachine.ignore),
+    **dict.fromkeys((*NUMBERS, *TEXTS, *BYTES), _PickleMachine.push),
+    "NONE": lambda machine, _: machine.stack.append(None),
+    "NEWTRUE": lambda machine, _: machine.stack.append(True),
+    "NEWFALSE": lambda machine, _: machine.stack.append(False),
+    "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
+    "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
+    "EMPTY_SET": lambda machine, _: machine.stack.append(set()),
+    "EMPTY_TUPLE": lambda machine, _: machine.stack.append(()),
     "MARK": _PickleMachine.mark,
     "POP": _PickleMachine.discard,
     "POP_MARK": _PickleMachine.drop_to_mark,

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 LATIN = ("latin1", "latin-1")
-PLAIN_KEYS = (str, bytes, int, float, type(None))
+TEXT_KEYS = (str, bytes)  # their hashes are salted, so that nobody can make many that are equal
+PLAIN_KEYS = (*TEXT_KEYS, float, type(None))
+LARGEST_KEY = 2**64  # of larger numbers any amount can have one hash
+LONGEST_KEY = 16  # items of a tuple
+ENTRY = 250  # bytes of an entry of a dictionary or a set, at most
 
 
 class RefusedPickle(ValueError):
@@ -25,19 +29,39 @@ class Opaque:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rebuilder:
-    """Wrap a function of this module: the only thing that a pickle can call."""
+    """Wrap a function of this module: the only thing that a pickle can call. ``cost`` is in bytes of memory."""
 
     make: Callable[..., Any]
+    cost: int = 64
+
+    def cost_of(self, arguments: tuple[Any, ...]) -> int:
+        """Return the bytes of memory of a call at most: containers and bytes are copied."""
+        return self.cost + sum(map(_copied, arguments))
+
+
+def _copied(argument: Any) -> int:
+    if isinstance(argument, str | bytes | bytearray):
+        return len(argument)
+    return ENTRY * len(argument) if isinstance(argument, list | tuple | set | dict) else 0
 
 
 def hashable(key: Any) -> Any:
-    """Return a key for a dictionary or a set: plain values and flat tuples of them as they are, all else as opaque.
+    """Return a key for a dictionary or a set: plain values and short flat tuples as they are, all else as opaque.
 
-    Nested tuples can take longer than a lifetime to hash.
+    Nested tuples can take longer than a lifetime to hash, and many keys of one hash the square of their number to
+    store: a tuple begins with text, whose hash nobody knows.
     """
-    if isinstance(key, PLAIN_KEYS) or (isinstance(key, tuple) and all(isinstance(item, PLAIN_KEYS) for item in key)):
+    if _is_plain(key) or (isinstance(key, tuple) and _is_plain_tuple(key)):
         return key
     return key if isinstance(key, Opaque) else Opaque(type(key).__name__)
+
+
+def _is_plain(key: Any) -> bool:
+    return isinstance(key, PLAIN_KEYS) or (isinstance(key, int) and abs(key) < LARGEST_KEY)
+
+
+def _is_plain_tuple(key: tuple[Any, ...]) -> bool:
+    return 0 < len(key) <= LONGEST_KEY and isinstance(key[0], TEXT_KEYS) and all(map(_is_plain, key))
 
 
 def _ordered(pairs: Any = (), *_: Any) -> Any:

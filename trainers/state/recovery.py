@@ -1,8 +1,6 @@
 """Find a trial's newest intact resume state, and report the problems of damaged ones."""
 
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from trainers.errors import TrialError
 from trainers.formats.weights import read_checkpoint
 from trainers.schema.manifest import MANIFEST, Manifest, ManifestEntry, entry_of, read_manifest
 from trainers.schema.record import DamagedFile, Record, to_record
+from trainers.schema.torch_archive import DAMAGE, open_torch_file
 
 FORMAT = 2
 STATES = "resume-*.pt"
@@ -80,9 +79,9 @@ def unlisted(directory: Path) -> Iterator[ManifestEntry]:
 def holds_together(path: Path) -> bool:
     """Return whether the checksums (CRC-32) that torch writes into a checkpoint hold."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        with open_torch_file(path) as found:
+            return found.archive is not None and found.archive.testzip() is None
+    except DAMAGE:
         return False
 
 

@@ -154,7 +154,7 @@ def test_a_file_that_is_no_checkpoint_is_told_in_one_sentence(make: Callable[[Pa
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match=r"cannot read checkpoint .*absent\.pth: No such file"):
         read_checkpoint(tmp_path / "absent.pth")
-    with pytest.raises(TrialError, match="Is a directory"):
+    with pytest.raises(TrialError, match="is a folder, not a file"):
         read_checkpoint(tmp_path)
 
 
