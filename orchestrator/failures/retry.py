@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestrator.core.redact import redacted
 from orchestrator.failures.kinds import RULES, UNIMPORTABLE, Action, FailureKind, classify, root_cause
 from trainers.schema import Job
+from trainers.schema.being_read import take_notes
 from trainers.schema.error_text import first_line, last_line
 from trainers.schema.events import Event, append_event, read_events
 
@@ -39,6 +40,10 @@ def judge(job: Job, error: BaseException, run: str, began: float = 0.0) -> Retry
     sentence = redacted(_sentence(kind, root_cause(error)))
     rule, used = RULES[kind], spent(events, run, kind)
     again = used < rule.budget
+    if kind is FailureKind.WORKER_LOST and (read := take_notes(job.directory, began)):
+        sentence = f"{sentence} {(reading := redacted(f'while it read {read[0]}'))}"
+        if any(event.kind == kind and event.run == run and event.detail.endswith(reading) for event in events):
+            again, sentence = False, f"{sentence}, as another did before: the file is damaged, or made to do that"
     details: dict[str, int] = {}
     if kind is FailureKind.OUT_OF_MEMORY:
         again, details = _halved(job, events)

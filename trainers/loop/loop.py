@@ -26,6 +26,7 @@ from trainers.loop.stopping import StopSignal
 from trainers.loop.student_trainer import StudentTrainer
 from trainers.loop.watchdog import Watchdog
 from trainers.schema import Job
+from trainers.schema.being_read import noted_in
 from trainers.schema.record import DamagedFile, Record, read_history, read_status
 
 PROGRESS_EVERY_S = 1.0
@@ -87,7 +88,8 @@ def train_together(jobs: Sequence[Job], active_trials: ActiveTrials = lambda ids
     yield from done
     waiting = [job for job in jobs if job not in finished]
     if waiting:
-        yield from WorkerGroup(waiting, active_trials).watched()
+        with noted_in([job.directory for job in waiting]):
+            yield from WorkerGroup(waiting, active_trials).watched()
 
 
 class WorkerGroup:

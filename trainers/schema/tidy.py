@@ -4,10 +4,11 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from trainers.schema.being_read import NOTES
 from trainers.schema.manifest import read_manifest, write_manifest
 from trainers.schema.record import CARRIED, PROGRESS, DamagedFile
 
-NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS)
+NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS, NOTES)
 STACKS = "stacks-*.txt"  # of a process that did not hang they are empty
 
 
