@@ -2,6 +2,8 @@
 
 import os
 
+from trainers.schema.user_file import LARGEST_IMAGE, open_descriptor
+
 HEAD, NEAR_END = 16, 512  # bytes that are read here: of files with more after their end mark, ask ``image_file``
 TAIL = 4096  # bytes at a file's end in which its end mark has to be
 JPEG, PNG, RIFF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF"
@@ -15,13 +17,13 @@ def seems_whole(path: str) -> bool | None:
     ``False`` asks for a closer look, which an image of a rare kind needs, too, and one with a trailer.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # of 10,000 files; nothing waits for a pipe
+        file, status = open_descriptor(path, LARGEST_IMAGE)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
         return False
     try:
-        size = os.fstat(file).st_size
+        size = status.st_size
         return _is_whole(os.read(file, HEAD), os.pread(file, NEAR_END, max(0, size - NEAR_END)), size)
     except OSError:
         return False

@@ -1,6 +1,7 @@
 """Inspect one image file: its header, or every pixel as training sees it."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from trainers.schema.annotations.reason import reason
 from trainers.schema.image_header import Header, read_header
 from trainers.schema.image_pixels import is_transparent, read_pixels, size_of
 from trainers.schema.image_rule import ImageError, PixelRule, Size
+from trainers.schema.user_file import LARGEST_IMAGE, open_file, read_bytes
 
 MISSING = "does not exist"
 CUT = "has no end mark: it can be read, but a part of it may be missing"
@@ -81,7 +83,7 @@ def _look(path: Path, rule: PixelRule, annotated: Size | None, *, decode: bool) 
         turn_unknown=header is not None and header.leaves_open(rule, annotated),
         turns=header is not None and header.turns,
         transparent=header is not None and header.alpha and is_transparent(path),
-        digest=hashlib.sha256(path.read_bytes()).hexdigest() if decode else None,
+        digest=hashlib.sha256(read_bytes(path, LARGEST_IMAGE)).hexdigest() if decode else None,
     )
 
 
@@ -98,6 +100,6 @@ def _header(path: Path) -> Header | None:
 
 
 def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL))
+    with open_file(path, LARGEST_IMAGE) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
         return file.read()

@@ -36,10 +36,8 @@ def _json_files(folder: Folder) -> Iterator[str]:
 
 def _content(path: Path) -> dict[str, Any] | None:
     """Return a file's content if it has boxes in COCO's format."""
-    if path.stat().st_size > LARGEST:
-        return None
     try:
-        content = read_json(path)
+        content = read_json(path, LARGEST)
     except JsonFileError:
         return None
     if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in PARTS):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.core.errors import UserError
+from trainers.schema.tree import files_below
 from trainers.schema.voc_layout import SUFFIXES
 
 MOST_FILES = 1_000_000
@@ -49,7 +50,6 @@ def look_into(root: Path) -> Folder:
 
 
 def _files(root: Path) -> Iterator[tuple[str, str]]:
-    for at, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith(HIDDEN))
+    for at, names in files_below(root, skip=HIDDEN):
         folder = Path(os.path.relpath(at, root)).as_posix()
         yield from ((folder, name) for name in sorted(names) if not name.startswith("."))

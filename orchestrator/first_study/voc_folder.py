@@ -8,8 +8,9 @@ from orchestrator.first_study.files import Folder
 from orchestrator.first_study.found import Found
 from orchestrator.first_study.split_names import by_split, in_order
 from trainers.schema.annotations import SplitName
+from trainers.schema.user_file import read_bytes
 from trainers.schema.voc_layout import LISTS, SUFFIXES, XML
-from trainers.schema.voc_xml import VocXmlError, parse_voc_xml
+from trainers.schema.voc_xml import LARGEST, VocXmlError, parse_voc_xml
 
 PASCAL = re.compile(r"(?:^|/)VOC20\d\d(?:/|$)")
 LOOKED_AT = 20  # XML files of a folder
@@ -32,7 +33,7 @@ def find_voc(folder: Folder) -> Found | None:
 
 def _is_annotation(folder: Folder, at: str, name: str) -> bool:
     try:
-        parse_voc_xml((folder.root / at / name).read_bytes())
+        parse_voc_xml(read_bytes(folder.root / at / name, LARGEST))
     except (OSError, VocXmlError):
         return False
     return True

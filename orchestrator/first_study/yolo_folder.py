@@ -11,6 +11,7 @@ from orchestrator.first_study.split_names import by_split, in_order
 from trainers.schema.annotations import SplitName
 from trainers.schema.annotations.yolo_names import NamesError, read_data
 from trainers.schema.dataset import YoloPart
+from trainers.schema.user_file import LARGEST_LABELS, read_text
 from trainers.schema.yolo_layout import YoloFiles
 
 LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
@@ -41,7 +42,7 @@ def _has_labels(folder: Folder, at: str) -> bool:
 
 def _is_label(path: Path) -> bool:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(path, LARGEST_LABELS).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
         return False
     return bool(lines) and all(LINE.fullmatch(line) for line in lines)

@@ -25,6 +25,8 @@ from trainers.schema.dataset import CocoSplit, FileDataset, YoloDataset, coco_pa
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.image_names import locate
 from trainers.schema.record import HISTORY
+from trainers.schema.tree import files_below
+from trainers.schema.user_file import read_bytes
 from trainers.schema.voc_layout import SUFFIXES, PartFiles
 from trainers.schema.yolo_layout import YoloFiles
 
@@ -195,7 +197,7 @@ def _coco_names(root: Path, split: CocoSplit) -> list[str] | None:
     path = root / split.annotations
     if path.stat().st_size > READABLE:
         return None
-    names = [str(item["file_name"]) for item in json.loads(path.read_bytes())["images"]]
+    names = [str(item["file_name"]) for item in json.loads(read_bytes(path, READABLE))["images"]]
     folder = f"{root / split.images}/"
     found = zip(names, locate(str(root), split.images, names), strict=True)
     return [name if f"{folder}{name}" == file.path else os.path.relpath(file.path, folder) for name, file in found]
@@ -209,10 +211,9 @@ def _voc_names(root: Path, part: VocPart) -> list[str]:
 
 
 def _images_below(folder: Path) -> list[str]:
-    walk = os.walk(folder, followlinks=True)
     return [
         os.path.relpath(f"{at}/{name}", folder) if at != str(folder) else name
-        for at, _, names in walk
+        for at, names in files_below(folder)
         for name in names
         if name.lower().endswith(SUFFIXES)
     ]

@@ -3,18 +3,20 @@
 import zipfile
 from pathlib import Path
 
+from trainers.schema.user_file import open_file
+
 LEGACY = b"\x80"  # files of torch before 1.6 are pickles, and public detectors still come as such
 
 
 def problem_with(path: Path) -> str | None:
     """Return why ``path`` cannot be a whole torch checkpoint, ``None`` when it looks like one."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             first = stream.read(1)
-        if first == b"":
-            return "is empty"
-        if first == LEGACY or zipfile.is_zipfile(path):
-            return None
+            if first == b"":
+                return "is empty"
+            if first == LEGACY or zipfile.is_zipfile(stream):
+                return None
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     return "is no torch checkpoint, or is cut short"

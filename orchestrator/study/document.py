@@ -4,7 +4,6 @@ A study may come from a stranger. Tags, which could name Python objects, are ref
 expansion grows exponentially; size, depth and number of values are bounded while the text is read.
 """
 
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from ruamel.yaml.reader import ReaderError
 from orchestrator.study.location import KeyPath, Location, Problem
 from orchestrator.study.scalars import Scalar, plain
 from orchestrator.study.wording import describe, did_you_mean, shorten
+from trainers.schema.user_file import UnfitFile, read_bytes
 
 A_STUDY = "a study is a mapping of sections (name:, dataset:, ...)"
 MAX_BYTES = 1 << 20
@@ -89,16 +89,13 @@ def read_text(text: str, locate: Callable[[int], Location]) -> Document:
 def _text(path: Path, name: str) -> str:
     """Return the file's text; raise ``Refused`` when it has none that can be used."""
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
+        if path.is_dir():
             raise Refused(_about(name, "is a folder: stillhouse init FOLDER writes a study of the data in one"))
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(_about(name, "is not a file"))
-        if status.st_size > MAX_BYTES:
-            raise Refused(_about(name, f"{status.st_size} bytes are more than a study may have ({MAX_BYTES})"))
-        content = path.read_bytes()
+        content = read_bytes(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise Refused(_about(name, f"there is no such file{_near(path)}")) from error
+    except UnfitFile as error:
+        raise Refused(_about(name, str(error.strerror))) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise Refused(_about(name, f"cannot be read: {reason}")) from error

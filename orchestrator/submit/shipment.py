@@ -18,6 +18,7 @@ from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import config_keys, place_keys, put, resolve_paths, value_at
 from orchestrator.study.plain_yaml import as_yaml
 from trainers.schema.config_files import read_config
+from trainers.schema.user_file import read_bytes
 
 STUDY, CONFIGS = "study.yaml", "configs"  # names in a shipment: the study, and the folder of its configs
 LOCATED = ("/", "~/", "${")  # how a name begins that means the same wherever the study's file lies
@@ -76,7 +77,7 @@ def _located(source: StudySource, key: KeyPath) -> JsonValue:
 
 def _add(files: dict[str, bytes], config: Path) -> str:
     """Put a local detector config among the files and return its name there."""
-    content = config.read_bytes()
+    content = read_bytes(config, LARGEST)
     found = read_config(config)
     for line, message in found.problems:
         raise UserError(f"{line}: {message}")

@@ -14,6 +14,7 @@ from trainers.schema.annotations.problems import problems
 from trainers.schema.annotations.usage import Usage, usage, used_boxes, used_images
 from trainers.schema.image_pixels import read_pixels, size_of
 from trainers.schema.image_rule import FULL_DEPTH, ImageError, PixelRule
+from trainers.schema.user_file import UnfitFile
 
 
 class AnnotatedData(BaseDetDataset):
@@ -65,3 +66,5 @@ def _size_of(file: Path, rule: PixelRule) -> tuple[int, int]:
         return size_of(read_pixels(file, rule))
     except ImageError as error:
         raise ValueError(f"{file} {error}") from error
+    except UnfitFile as error:
+        raise ValueError(f"{file} {error.strerror}") from error

@@ -9,6 +9,7 @@ from mmdet.registry import TRANSFORMS
 from trainers.errors import TrialError
 from trainers.schema.image_pixels import read_pixels, settled
 from trainers.schema.image_rule import Exif, ImageError, PixelRule
+from trainers.schema.user_file import UnfitFile
 
 
 @TRANSFORMS.register_module(name="StillhouseLoadImage")
@@ -33,6 +34,8 @@ class LoadImage(BaseTransform):
             image = read_pixels(path, self.rule, (results.get("width"), results.get("height")))
         except ImageError as error:
             raise TrialError(f"image {path} {error}") from error
+        except UnfitFile as error:
+            raise TrialError(f"image {path} {error.strerror}") from error
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results

@@ -19,6 +19,8 @@ from trainers.schema.digest import file_digest
 from trainers.schema.zoo import OWN
 
 LONGEST_NAME = 1000
+LONGEST_MESSAGE = 600  # characters
+MOST_READ = 500  # configs that one builds on, each as often as it is named
 NOWHERE = "which is not there: install it, or name its folder in PYTHONPATH"
 NOT_LOADED: tuple[KeyPath, ...] = (("init_cfg",), ("backbone", "init_cfg"))  # of a model: the study says its weights
 
@@ -96,6 +98,14 @@ def _state(config: LocalConfig) -> object:
     return [_stat(path) for path in names], {name: os.environ.get(name) for name in config.variables}, str(Path.cwd())
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether a file is there; a config may name one with more characters than a name can have."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _stat(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -111,6 +121,7 @@ class _ConfigReader:
         importlib.invalidate_caches()  # a module may have come since the last look
         self.config = LocalConfig(path)
         self._open: list[Path] = []
+        self._count = 0
         self.config.values, self.config.lines = self._read(path, shipped=False)
         self._custom_imports()
         self._named_files()
@@ -119,6 +130,10 @@ class _ConfigReader:
     def _read(self, path: Path, *, shipped: bool) -> tuple[dict[str, Any], dict[KeyPath, ConfigLine]]:
         """Return the merged values of a config, and where each key is given."""
         path = Path(os.path.normpath(path))
+        self._count += 1
+        if self._count > MOST_READ:
+            self._problem(self.config.path, 1, f"builds on more than {MOST_READ} configs (_base_)")
+            return {}, {}
         if path in self._open:
             self._problem(path, 1, "builds on itself (_base_)", shipped=shipped)
             return {}, {}
@@ -174,7 +189,7 @@ class _ConfigReader:
             noted = name.replace(".", "::", 1)
         else:
             path, in_package, noted = text.path.parent / name, shipped, name
-        if not path.is_file():
+        if not _is_file(path):
             raise Unreadable(f"is not there: no such file {path}")
         if in_package and not shipped:
             self.config.shipped[noted] = None
@@ -189,7 +204,7 @@ class _ConfigReader:
             self._problem(text.path, problem.line, problem.name)
         for read in text.reads:
             path = Path.cwd() / read.name
-            if path.is_file():
+            if _is_file(path):
                 self.config.files[path] = None
             else:
                 self._problem(text.path, read.line, f"opens {read.name}, which is no file")
@@ -210,11 +225,11 @@ class _ConfigReader:
         names = asked.get("imports") if isinstance(asked, dict) else None
         names = [names] if isinstance(names, str) else names
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            self.config.problems[line, "imports modules without naming them as plain text (custom_imports)"] = None
+            self._note(line, "imports modules without naming them as plain text (custom_imports)")
             return
         missing = self._follow(names, line)
         if missing and asked.get("allow_failed_imports") is not True:
-            self.config.problems[line, f"imports {', '.join(missing)} (custom_imports), {NOWHERE}"] = None
+            self._note(line, f"imports {', '.join(missing)} (custom_imports), {NOWHERE}")
         self.config.missing |= dict.fromkeys(missing)
 
     def _follow(self, names: Sequence[str], line: ConfigLine) -> list[str]:
@@ -223,7 +238,7 @@ class _ConfigReader:
         try:
             missing = follow([name for name in names if not name.startswith(".")], self.config.imported)
         except (TooMany, Unreadable) as error:
-            self.config.problems[line, f"imports {', '.join(names)}: {error}"] = None
+            self._note(line, f"imports {', '.join(names)}: {error}")
         self.config.files |= self.config.imported.files
         return missing
 
@@ -231,11 +246,14 @@ class _ConfigReader:
         """Add files that the model names: the weights of a part, embeddings, lists of classes."""
         for name in _strings(self.config.values.get("model"), ()):
             path = Path.cwd() / name
-            if path.is_file():
+            if _is_file(path):
                 self.config.files[path] = None
 
     def _problem(self, path: Path, line: int, message: str, *, shipped: bool = False) -> None:
-        self.config.problems[ConfigLine(path, line, shipped), message] = None
+        self._note(ConfigLine(path, line, shipped), message)
+
+    def _note(self, line: ConfigLine, message: str) -> None:
+        self.config.problems[line, message[:LONGEST_MESSAGE]] = None
 
 
 def _strings(value: Any, path: KeyPath) -> Iterator[str]:

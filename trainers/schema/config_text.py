@@ -14,7 +14,9 @@ from typing import Any
 from trainers.schema.config_names import is_python, spell_out
 from trainers.schema.config_values import UNKNOWN, Unknown, dotted_name, is_environ, merged, value_of, variable_read
 from trainers.schema.error_text import first_line
-from trainers.schema.foreign_json import parse_json
+from trainers.schema.foreign_json import ForeignJsonError, parse_json
+from trainers.schema.foreign_yaml import ForeignYamlError, parse_yaml
+from trainers.schema.user_file import read_bytes
 
 LARGEST = 1 << 20  # bytes of one config
 BASE = "_base_"
@@ -85,9 +87,7 @@ def parse(path: Path, text: str) -> ast.Module:
 def source_of(path: Path) -> str:
     """Return the text of a config or module; raise ``Unreadable`` when there is no such text."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise Unreadable(f"is larger than {LARGEST >> 20} MiB")
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path, LARGEST).decode("utf-8")
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -99,9 +99,11 @@ def read_data(path: Path) -> ConfigText:
     found = ConfigText(path)
     text = BASE_VALUE.sub("null", _substituted(source_of(path), found))
     try:
-        content = parse_json(text) if path.suffix == ".json" else _yaml(text)
-    except Exception as error:  # whichever of its errors the YAML library raises
-        raise Unreadable(f"is no {path.suffix.lstrip('.').upper()}: {first_line(error)}") from error
+        content = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
+    except ForeignJsonError as error:
+        raise Unreadable(f"is no JSON: {first_line(error)}") from error
+    except ForeignYamlError as error:
+        raise Unreadable(str(error)) from error
     if not isinstance(content, dict):
         raise Unreadable("holds no keys")
     found.values = {str(key): value for key, value in content.items() if key != BASE}
@@ -111,12 +113,6 @@ def read_data(path: Path) -> ConfigText:
             found.lines.setdefault((key,), number)
     _add_bases(found, content.get(BASE, []), 1)
     return found
-
-
-def _yaml(text: str) -> Any:
-    from ruamel.yaml import YAML  # 40 ms that only a config in YAML spends
-
-    return YAML(typ="safe", pure=True).load(text)
 
 
 class PythonConfig:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainers.schema.atomic import write_text
+from trainers.schema.user_file import open_file
 
 RECORD = re.compile(r"# size=(\d+) mtime_ns=(\d+)\n([0-9a-f]{64})  .+\n")
 
@@ -18,7 +19,7 @@ class _DigestRecord(NamedTuple):
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from trainers.schema.image_rule import ImageError, PixelRule, Size
+from trainers.schema.user_file import LARGEST_IMAGE, open_file
 
 UPRIGHT = 1
 ORIENTATION = 0x0112  # the EXIF tag
@@ -21,7 +22,10 @@ SHALLOW = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # modes o
 COMMON = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "GIF", "TIFF"}  # formats that OpenCV reads where Pillow can
 USUAL_MOST = 2**27  # pixels of an image
 MOST_PIXELS = "OPENCV_IO_MAX_IMAGE_PIXELS"  # the variable of the environment that OpenCV, too, reads
-DAMAGE = (ValueError, SyntaxError, struct.error, zlib.error, EOFError, LookupError, TypeError, AttributeError)
+DAMAGE = (  # errors of Pillow about a file's contents, beside OSError
+    ValueError, SyntaxError, struct.error, zlib.error, EOFError, LookupError, TypeError, AttributeError, RuntimeError,
+    ArithmeticError, MemoryError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,9 @@ class Header:
         return rule.exif == "auto" and self.orientation != UPRIGHT and not told
 
 
-def read_header(file: Path | IO[bytes]) -> Header:
+def read_header(path: Path) -> Header:
     """Parse the header of a file; raises ``OSError``, or ``ImageError`` where Pillow finds no image."""
-    with _opened(file) as image:
+    with open_file(path, LARGEST_IMAGE) as file, _opened(file) as image:
         return _header(image)
 
 
@@ -80,7 +84,7 @@ def why_unreadable(content: bytes) -> str:
 
 
 @contextmanager
-def _opened(file: Path | IO[bytes]) -> Iterator[Any]:
+def _opened(file: IO[bytes]) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     try:

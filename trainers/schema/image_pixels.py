@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainers.schema.image_header import why_unreadable
 from trainers.schema.image_rule import FULL_DEPTH, ImageError, PixelRule, Size
+from trainers.schema.user_file import LARGEST_IMAGE, open_file, read_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ def read_pixels(path: Path, rule: PixelRule, annotated: Size | None = None) -> P
 
     ``annotated`` is the size that belongs to its boxes. Raises ``ImageError`` or ``OSError``.
     """
-    return pixels_of(path.read_bytes(), rule, annotated)
+    return pixels_of(read_bytes(path, LARGEST_IMAGE), rule, annotated)
 
 
 def pixels_of(content: bytes, rule: PixelRule, annotated: Size | None = None) -> Pixels:
@@ -62,7 +63,7 @@ def size_of(pixels: Any) -> tuple[int, int]:
 
 def is_transparent(path: Path) -> bool:
     """Return whether any pixel of an image is not opaque."""
-    found = _imdecode(path.read_bytes(), _opencv().IMREAD_UNCHANGED)
+    found = _imdecode(read_bytes(path, LARGEST_IMAGE), _opencv().IMREAD_UNCHANGED)
     if found is None or found.ndim != 3 or found.shape[2] != 4:
         return False
     opacity = found[:, :, 3]
@@ -92,7 +93,7 @@ def settled(rule: PixelRule, paths: Iterable[Path]) -> PixelRule:
 def _top_of_deep(path: Path) -> int | None:
     """Return the largest value of a 16-bit image, ``None`` for every other file."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, LARGEST_IMAGE) as file:
             head = file.read(PNG_DEPTH + 1)
             if head.startswith(NEVER_DEEP) or (head.startswith(PNG) and head[PNG_DEPTH:] != bytes([FULL_DEPTH])):
                 return None

@@ -8,8 +8,10 @@ from trainers.schema.atomic import write_text
 from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import BEST, LAST, DamagedFile, read_outcome
+from trainers.schema.user_file import read_bytes
 
 MANIFEST, FORMAT = "manifest.json", 1
+LARGEST_MANIFEST = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def read_manifest(directory: Path) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        content = parse_json(path.read_text())
+        content = parse_json(read_bytes(path, LARGEST_MANIFEST))
         found = content["format"]
         if found == FORMAT:
             states = tuple(_entry(entry) for entry in content["states"])

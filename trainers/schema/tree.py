@@ -1,8 +1,13 @@
 """List the files below a folder, without asking the disk for each."""
 
+import errno
 import os
 import unicodedata
 from collections.abc import Iterator
+
+from trainers.schema.user_file import is_kernel_device
+
+MOST_ENTRIES = 10_000_000  # files and folders below a data set's root
 
 
 class Tree:
@@ -53,6 +58,52 @@ class Tree:
                 found.setdefault(_likeness(name), []).append(name)
             self._alike[folder] = found
         return self._alike[folder]
+
+
+def files_below(
+    root: str | os.PathLike[str], most: int = MOST_ENTRIES, skip: tuple[str, ...] = ()
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder at or below ``root`` with the names of its files, folders in order; links are followed.
+
+    A folder that several links lead to is listed once, folders of the kernel never: a link to a folder above would
+    otherwise have no end. Folders whose names start as ``skip`` says are left alone. A folder that cannot be read is left out. Raises ``OSError`` beyond ``most`` entries.
+    """
+    waiting, seen = [os.fspath(root)], set[tuple[int, int]]()
+    while waiting:
+        at = waiting.pop()
+        if not _is_new(at, seen):
+            continue
+        folders, files = _divided(at)
+        most -= len(folders) + len(files)
+        if most < 0:
+            raise OSError(errno.EFBIG, "holds too many files: name the data set's own folder", os.fspath(root))
+        yield at, files
+        waiting += (f"{at}/{name}" for name in sorted(folders, reverse=True) if not name.startswith(skip))
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    """Return whether a folder has not been listed, and note it."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116  of 100,000 folders
+    except OSError:
+        return False
+    key = status.st_dev, status.st_ino
+    if key in seen or is_kernel_device(status.st_dev):
+        return False
+    seen.add(key)
+    return True
+
+
+def _divided(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of the folders, and of everything else, in a folder."""
+    folders, files = list[str](), list[str]()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                (folders if entry.is_dir() else files).append(entry.name)
+    except OSError:
+        return [], []
+    return folders, files
 
 
 def without_repeats(path: str, folder: str) -> Iterator[str]:

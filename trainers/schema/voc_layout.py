@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from trainers.schema.dataset import VocPart
 from trainers.schema.files_digest import DigestingReader, FilesDigest, state_of
 from trainers.schema.tree import Tree, without_repeats
+from trainers.schema.user_file import LARGEST_TEXT, read_bytes
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 XML = ".xml"
@@ -113,7 +114,7 @@ class PartFiles:
 
     @cached_property
     def _list(self) -> bytes:
-        return self.list_file.read_bytes() if self.list_file is not None else b""
+        return read_bytes(self.list_file, LARGEST_TEXT) if self.list_file is not None else b""
 
     @property
     def _named(self) -> bytes:

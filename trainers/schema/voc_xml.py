@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, NoReturn
 from xml.etree import ElementTree as ET
 
 LARGEST = 16 * 2**20  # bytes; the largest file of Pascal VOC has 40 thousand
+TAGS = 250_000  # beginnings of tags; an element takes a hundred times its bytes
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 Corners = tuple[float, float, float, float]
@@ -37,6 +38,8 @@ def parse_voc_xml(content: bytes) -> VocImage:
     """
     if len(content) > LARGEST:
         raise VocXmlError(f"has {len(content)} bytes, more than {LARGEST}")
+    if len(content) > TAGS and content.count(b"<") > TAGS:
+        raise VocXmlError(f"has more than {TAGS} tags")
     return _annotation(_parse(content))
 
 

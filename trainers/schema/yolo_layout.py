@@ -9,7 +9,8 @@ from pathlib import Path
 from trainers.schema.dataset import SplitName, YoloDataset, YoloPart, yolo_parts
 from trainers.schema.file_names import require_below
 from trainers.schema.files_digest import DigestingReader, FilesDigest, state_of
-from trainers.schema.tree import Tree
+from trainers.schema.tree import Tree, files_below
+from trainers.schema.user_file import LARGEST_TEXT, read_text
 from trainers.schema.voc_layout import SUFFIXES
 
 IMAGES, LABELS, TEXT = "images", "labels", ".txt"
@@ -83,15 +84,15 @@ class YoloFiles:
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     def _found(self) -> Iterator[str]:
-        os.scandir(self.source).close()  # raises where there is no folder; ``os.walk`` would be silent
-        for at, _, files in os.walk(self.source, followlinks=True):
+        os.scandir(self.source).close()  # raises where there is no folder; ``files_below`` would be silent
+        for at, files in files_below(self.source):
             below = os.path.relpath(at, self._root)
             for file in files:
                 if file.lower().endswith(SUFFIXES):
                     yield posixpath.normpath(f"{below}/{file}")
 
     def _listed(self) -> Iterator[str]:
-        lines = self.source.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(self.source, LARGEST_TEXT).splitlines()
         for line in filter(None, map(str.strip, lines)):
             name = require_below(line.replace("\\", "/").removeprefix(f"{self._root}/"))
             beside = posixpath.normpath(posixpath.join(posixpath.dirname(self.part.images), name))

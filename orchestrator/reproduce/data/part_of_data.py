@@ -9,6 +9,7 @@ from orchestrator.study.schema import StudySpec
 from trainers.schema import CocoDataset, VocDataset
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import coco_parts
+from trainers.schema.user_file import LARGEST_JSON, read_bytes
 from trainers.schema.voc_layout import PartFiles, standard_list
 
 SHARE = 4  # one image of so many
@@ -53,7 +54,7 @@ def _write_coco(dataset: CocoDataset, root: Path, target: Path) -> None:
     for below in (train.images, val.images, val.annotations):
         _link(root / below, target / below)
     if not annotations.exists():
-        content = json.loads((root / train.annotations).read_bytes())
+        content = json.loads(read_bytes(root / train.annotations, LARGEST_JSON))
         content["images"] = [image for image in content["images"] if chosen(image["file_name"])]
         kept = {image["id"] for image in content["images"]}
         content["annotations"] = [item for item in content["annotations"] if item["image_id"] in kept]

@@ -1,6 +1,8 @@
 """Read a file in COCO's JSON format."""
 
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from trainers.schema.image_hints import elsewhere
 from trainers.schema.image_names import Located, locate
 
 DIGITS = 30  # no id that somebody counts has more
+MANY = 100  # ids of one hash: a table of them takes the square of their number in time, and nobody counts so
 OTHER = -1  # the label of categories that are no class of the study
 NUMBERS = frozenset({int, float})  # what JSON's numbers become; ``bool`` is none of them
 
@@ -56,6 +59,7 @@ class _CocoReader:
         self._labels: dict[Any, int] = {}
         self._names: dict[Any, str] = {}
         self._keys: set[Any] = set()
+        self._large = Counter[int]()  # ids by their hash, of those that are larger than it
         # Ids of entries that are there and of no use, for which that is told already.
         self._unusable: dict[str, set[Any]] = {"image_id": set(), "category_id": set()}
         self._absent: list[Image] = []
@@ -101,7 +105,7 @@ class _CocoReader:
         seen: set[Any] = set()
         for position, entry in enumerate(entries):
             given = entry.get("id") if isinstance(entry, dict) else None
-            key = _key(given)
+            key = self._id(given)
             if key is None:
                 self._note(nameless, f"{what} at position {position}", _no_id(entry, given))
             elif key in seen:
@@ -201,9 +205,17 @@ class _CocoReader:
         elif image is not None and self._is_unusable(entry, "category_id"):
             image.annotated = True  # by a class that nothing tells
 
+    def _id(self, given: Any) -> int | str | None:
+        """Return an id as ``_key`` does; ``None`` for a large number, too, where many others have its hash."""
+        key = _key(given)
+        if isinstance(key, str) or key is None or abs(key) < sys.hash_info.modulus:
+            return key
+        self._large[hash(key)] += 1
+        return key if self._large[hash(key)] <= MANY else None
+
     def _annotation_key(self, position: int, given: Any) -> Any:
         """Return an annotation's name in messages; ids are not needed for anything else."""
-        key = _key(given)
+        key = self._id(given)
         if key is None:
             name = f"at position {position}"
             if given is not None:

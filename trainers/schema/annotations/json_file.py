@@ -7,6 +7,7 @@ from typing import Any
 
 from trainers.schema.annotations.numbers import shown
 from trainers.schema.annotations.reason import reason
+from trainers.schema.user_file import LARGEST_JSON, read_bytes
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -15,13 +16,13 @@ class JsonFileError(ValueError):
     """Report a file that is not JSON; the message is one phrase without the file's name."""
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, largest: int = LARGEST_JSON) -> Any:
     """Return the content of ``path``, in UTF-8 with or without a byte order mark; raises ``JsonFileError``.
 
     An object that has a key twice is refused unless both values are equal: parsers keep one of them in silence.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, largest)
         if content.startswith(UTF_16):
             raise JsonFileError("is in UTF-16: save it as UTF-8")
         if not content or content.isspace():

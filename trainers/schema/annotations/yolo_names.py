@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.foreign_yaml import ForeignYamlError, parse_yaml
+from trainers.schema.user_file import read_text
+
 LARGEST = 2**20  # bytes
 
 
@@ -27,13 +30,10 @@ def read_names(path: Path) -> dict[int, str]:
 
 def read_data(path: Path) -> dict[str, Any]:
     """Return the content of a dataset's YAML file; raises ``NamesError``."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        content = YAML(typ="safe", pure=True).load(_text(path))
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise NamesError(f"is no YAML: {str(error).partition(chr(10))[0]}") from error
+        content = parse_yaml(_text(path))
+    except ForeignYamlError as error:
+        raise NamesError(str(error)) from error
     if not isinstance(content, dict):
         raise NamesError("holds no mapping")
     return content
@@ -48,9 +48,7 @@ def _lines(path: Path) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise NamesError(f"has more than {LARGEST} bytes")
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, LARGEST)
     except OSError as error:
         raise NamesError(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -125,7 +125,7 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("a missing image", lambda root: (root / IMAGE).unlink(), "missing images", "train1.jpg does not exist"),
     ("an empty image", put(IMAGE, b""), "damaged images", "train1.jpg is empty"),
     ("text as image", put(IMAGE, b"hello"), "damaged images", "train1.jpg is no image"),
-    ("a folder as image", lambda root: folder(root / IMAGE), "damaged images", "Is a directory"),
+    ("a folder as image", lambda root: folder(root / IMAGE), "damaged images", "is a folder, not a file"),
     ("a cut header", lambda root: (root / IMAGE).write_bytes((root / IMAGE).read_bytes()[:30]) and None,
      "damaged images", "train1.jpg"),
     ("a huge image", lambda root: huge(root / IMAGE), "damaged images", "claims to be huge"),

@@ -35,4 +35,4 @@ def test_empty_missing_and_foreign_files(tmp_path: Path) -> None:
     assert problem_with(empty) == "is empty"
     assert problem_with(text) == "is no torch checkpoint, or is cut short"
     assert problem_with(tmp_path / "none.pth") == "cannot be read: No such file or directory"
-    assert problem_with(tmp_path) == "cannot be read: Is a directory"
+    assert problem_with(tmp_path) == "cannot be read: is a folder, not a file"

@@ -116,7 +116,7 @@ def test_text_that_is_no_yaml_is_a_problem(text: str) -> None:
         (b"# nothing\n", "f:1", "the file is empty"),
         (b"- a\n", "f:1", "got a list of 1"),
         (b"a: 1\nb: \xff\n", "f:2", "not valid UTF-8"),
-        (b"#" * (MAX_BYTES + 1), "f", f"{MAX_BYTES + 1} bytes are more"),
+        (b"#" * (MAX_BYTES + 1), "f", f"{MAX_BYTES + 1} bytes, more than"),
     ],
 )
 def test_file_that_is_no_study(content: bytes, where: str, says: str, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
 
 def test_folder_and_missing_file_are_problems(tmp_path: Path) -> None:
     assert "is a folder: stillhouse init" in read_file(tmp_path, "f").problems[0].message
-    assert [problem.message for problem in read_file(Path(os.devnull), "f").problems] == ["is not a file"]
+    assert [problem.message for problem in read_file(Path(os.devnull), "f").problems] == ["is a device, not a file"]
     assert read_file(tmp_path / "none", "f").problems[0].message == "there is no such file"
     (tmp_path / "study.yaml").touch()
     assert read_file(tmp_path / "study.yml", "f").problems[0].message.endswith("file (did you mean study.yaml?)")
