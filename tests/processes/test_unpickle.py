@@ -7,7 +7,7 @@ import os
 import pickle
 import struct
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,7 @@ def content() -> dict[str, Any]:
         "number": np.float64(0.4),
         "plain": {1: [True, None, 1.5, -(2**70), "text", b"\xff"], ("a", 1): {2, 3}, "complex": 1 + 2j},
         "ordered": OrderedDict(b=1, a=2),
+        "counter": Counter(b=1, a=2),
     }
 
 

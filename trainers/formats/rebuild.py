@@ -154,7 +154,8 @@ def _types() -> dict[tuple[str, str], Any]:
     storages = {"Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64"}
     storages |= {"Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool"}
     storages |= {"ComplexFloat": "complex64", "ComplexDouble": "complex128"}
-    found |= {("torch", f"{name}Storage"): StorageType(dtypes[dtype]) for name, dtype in storages.items()}
+    for module in ("torch", "torch.cuda"):
+        found |= {(module, f"{name}Storage"): StorageType(dtypes[dtype]) for name, dtype in storages.items()}
     return found | {("torch.storage", "UntypedStorage"): StorageType(torch.uint8)}
 
 

@@ -3,7 +3,7 @@
 Each rebuilder stands for a function that a file may name. It checks every argument: the file is a stranger's.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +68,10 @@ def _ordered(pairs: Any = (), *_: Any) -> Any:
     return OrderedDict((hashable(key), value) for key, value in pairs) if isinstance(pairs, list) else OrderedDict()
 
 
+def _counter(counts: Any = (), *_: Any) -> Any:
+    return Counter(counts) if isinstance(counts, dict) else Counter()
+
+
 def _encoded(text: Any, encoding: Any = None) -> bytes:
     """Return bytes, which pickles before protocol 3 hold as text."""
     if not isinstance(text, str) or encoding not in LATIN:
@@ -106,6 +110,7 @@ def _plain_table() -> dict[tuple[str, str], Any]:
         }
         found |= {(builtins, name): make for name, make in made.items()}
     found |= {("collections", "OrderedDict"): _ordered, ("collections", "defaultdict"): _dict}
+    found |= {("collections", "Counter"): _counter}
     return {name: Rebuilder(make) for name, make in found.items()}
 
 
