@@ -74,6 +74,7 @@ def group(
     folder = tmp_path_factory.mktemp("group")
     jobs = [job(frozen_norms, folder / "frozen"), job(resumable, folder / "whole"), job(resumable, folder / "resumed")]
     jobs.append(job(frozen_norms, folder / "chunked", micro_batch=2))
+    jobs.append(job(changed(frozen_norms, schedule=sgd(iterations=0, batch_size=1)), folder / "evaluated"))
     jobs += [
         job(broken(frozen_norms, folder), folder / "broken", "broken"),
         job(frozen_norms, folder / "beside", "beside"),
@@ -97,9 +98,10 @@ def work(rank: int, folder: str, texts: list[str]) -> list[str]:
     here = Path(folder) / f"worker-{rank}"
     here.mkdir()
     os.chdir(here)
-    frozen, whole, resumed, chunked, *together = (Job.model_validate_json(text) for text in texts)
+    frozen, whole, resumed, chunked, evaluated, *together = (Job.model_validate_json(text) for text in texts)
     run(frozen)
     run(chunked)
+    run(evaluated)
     run(whole)
     run(resumed, until=1)
     assert len(run(resumed)) == sgd().epochs
@@ -188,6 +190,13 @@ def test_one_worker_in_chunks_makes_the_step_of_one(
     """Chunks of two and four images: each has positives on all levels, which BCKD asks of a chunk."""
     run(job(frozen_norms, tmp_path, micro_batch=micro_batch))
     assert_same_step(tmp_path, train_once(frozen_norms))
+
+
+def test_a_group_evaluates_a_public_teacher(group: Path) -> None:
+    """Its schedule has a batch of one image, which two workers could not share."""
+    (record,) = read_history(group / "evaluated")
+    assert record.step == 0
+    assert "coco/bbox_mAP" in record.metrics
 
 
 def test_frozen_norms_stay_as_they_were(group: Path, frozen_norms: TrialSpec) -> None:

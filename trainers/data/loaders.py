@@ -106,9 +106,8 @@ class TrainStream:
         self._dataset = SeededDataset(dataset, seed, closing_from_epoch)
         self._wide = orientations(dataset)
         self._batch_size, self._seed = batch_size, seed
-        share, left_over = divmod(batch_size, world)
-        if left_over:
-            raise TrialError(f"a global batch of {batch_size} images cannot be shared equally among {world} workers")
+        share, self._left_over = divmod(batch_size, world)
+        self._world = world
         self._mine = slice(rank * share, (rank + 1) * share)
         self._loader_workers, self._pinned = loader_workers, pinned
 
@@ -118,7 +117,14 @@ class TrainStream:
         return len(epoch_batches(self._wide, self._batch_size, self._seed, 0))
 
     def batches(self, first_step: int, last_step: int) -> Iterator[Any]:
-        """Yield raw (not yet preprocessed) batches for steps ``first_step`` up to, not including, ``last_step``."""
+        """Yield raw (not yet preprocessed) batches for steps ``first_step`` up to, not including, ``last_step``.
+
+        Raise ``TrialError`` for batches that the workers cannot share equally; a trial that is only evaluated has none.
+        """
+        if last_step > first_step and self._left_over:
+            raise TrialError(
+                f"a global batch of {self._batch_size} images cannot be shared equally among {self._world} workers"
+            )
         addresses = self._addresses(first_step, last_step)
         yield from _loaded(_loader(self._dataset, addresses, self._loader_workers, pinned=self._pinned))
 

@@ -124,7 +124,12 @@ def test_workers_shares_together_are_the_global_batch(whole: Any) -> None:
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
     with pytest.raises(TrialError, match="4 images cannot be shared equally among 3 workers"):
-        stream(world=3)
+        list(stream(world=3).batches(0, 1))
+
+
+def test_an_evaluation_has_no_batches_to_share() -> None:
+    """Public teachers are evaluated with a batch of one image, by any number of workers."""
+    assert list(stream(world=3).batches(0, 0)) == []
 
 
 def test_no_steps_give_no_batches() -> None:
