@@ -18,6 +18,7 @@ from trainers.schema.foreign_json import parse_json
 BEST, EPOCH = "best/", "epoch"
 TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
 HOUR = 3600.0
+WORKERS = "workers"  # of an elastic trial, the mean of each epoch
 TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
 
@@ -189,8 +190,12 @@ class RunRecord:
 
     @property
     def gpu_hours(self) -> float | None:
-        """Return device-hours; a trial whose devices nobody recorded counts as one."""
-        return None if self.seconds is None else self.seconds * (self.run.devices or 1) / HOUR
+        """Return device-hours; a trial whose devices nobody recorded counts as one, an elastic one as its epochs say."""
+        workers = dict(self.curves.get(WORKERS, ()))
+        if not workers:
+            return None if self.seconds is None else self.seconds * (self.run.devices or 1) / HOUR
+        timed = [point for key in TIMES for point in self.curves.get(key, ())]
+        return sum(value * workers.get(step, 0.0) for step, value in timed if is_finite(value)) / HOUR
 
     @cached_property
     def epoch_s(self) -> float | None:

@@ -87,6 +87,7 @@ PLACES: dict[type[Section], str] = {
     schema.Racing: "search.racing",
     schema.StopWhen: "search.stop_when",
     schema.Scaling: "scaling",
+    schema.ElasticWorkers: "scaling.workers",
     schema.TrackingSection: "tracking",
     schema.OnEnd: "tracking.on_end",
 }

@@ -83,7 +83,7 @@ def micro_batch_of(job: Job) -> int | None:
 
 def _halved(job: Job, events: list[Event]) -> tuple[bool, dict[str, int]]:
     """Return whether a smaller micro-batch is possible, and its size."""
-    share = job.trial.schedule.batch_size // job.placement.workers
+    share = job.trial.schedule.batch_size // (job.trial.shares or job.placement.workers)
     present = micro_batch_of(job) or share
     return (True, {"micro_batch": -(-present // 2)}) if present > 1 else (False, {})
 

@@ -91,7 +91,9 @@ class Budget:
 
     def _take(self, trial: PlannedTrial) -> None:
         history = read_history(trial.directory)
-        self._hours[trial.id] = self._plan.devices * sum(sum(r.timing.values()) for r in history) / HOUR_S
+        resources = self._plan.resources
+        worker_s = sum(record.worker_s(resources.workers) for record in history)
+        self._hours[trial.id] = (resources.gpus_per_worker or 1.0) * worker_s / HOUR_S
         goal = self._search.stop_when
         best = max(numbers_in(record.metrics.get(goal.metric) for record in history), default=None) if goal else None
         if goal and best is not None and best >= goal.at_least:

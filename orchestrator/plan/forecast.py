@@ -7,13 +7,14 @@ from typing import Any
 
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.rates import Likeness, measured
+from orchestrator.plan.rates import Likeness, measured_at_full_size
 from orchestrator.plan.totals import Further, Totals, further, left, steps_left, totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.wording import counted
 
 HOUR_S = 3600.0
 FEW = 3  # measurements: fewer say little about the spread
+SMALLER_GROUP = 4 / 3  # work of an elastic group with fewer workers: one more forward pass, a third of a step
 DOUBT = 1.5  # factor between the likely value and its limits where nothing tells the spread
 
 
@@ -66,7 +67,7 @@ def _forecast(
     steps = trial.estimate.steps
     if not steps:
         return None
-    own, others = measured(trial), rates.get(likeness.of(trial), ())
+    own, others = measured_at_full_size(trial), rates.get(likeness.of(trial), ())
     if own is not None:
         return _of(plan, steps, (own,), (own / 1.1, own * 1.1), "measured on this trial")
     if others:
@@ -79,7 +80,8 @@ def _forecast(
 
 def _of(plan: Plan, steps: int, rates: Sequence[float], limits: tuple[float, float], basis: str) -> Forecast:
     hours = steps * plan.devices / HOUR_S
-    return Forecast(hours * median(rates), hours * limits[0], hours * limits[1], basis)
+    most = limits[1] * (SMALLER_GROUP if plan.study.scaling.shares else 1.0)
+    return Forecast(hours * median(rates), hours * limits[0], hours * most, basis)
 
 
 def remainder(plan: Plan, found: Mapping[str, Forecast], rates: Mapping[str, Sequence[float]]) -> Remainder:

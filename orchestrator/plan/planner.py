@@ -110,6 +110,7 @@ class Planner:
             schedule=point.schedule,
             seed=point.seed,
             segment=segment,
+            shares=self._study.scaling.shares,
         )
         teacher_digest = None if alone else self._teacher_digest
         identity = _identity(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
@@ -134,6 +135,7 @@ def plan_teacher(
             method=NoDistillation(kind="none"),
             schedule=section.schedule,
             seed=section.seed,
+            shares=study.scaling.shares,
         )
         start = files.present(start_file(section.detector))
         trial = _planned("teacher", spec, {}, store, _identity(spec, digest, files), start)

@@ -14,7 +14,7 @@ from trainers.schema.record import read_history, read_status
 class Likeness:
     """Name the trials of a plan that have about the same speed: those of equal images, detectors, batch and placement.
 
-    Loss weights, learning rates, lengths and seeds do not count. What thousands of trials share is looked at once.
+    Loss weights, learning rates, lengths and seeds do not count. Parts that thousands of trials share are looked at once.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -40,6 +40,7 @@ def _alike(plan: Plan, trial: PlannedTrial) -> str:
         "placement": plan.placement(trial.role).model_dump(
             mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}
         ),
+        **({"shares": spec.shares} if spec.shares else {}),
         "cohort": plan.study.search.cohort,
     }
     return fingerprint(content)[:12]
@@ -50,6 +51,17 @@ def measured(trial: PlannedTrial) -> float | None:
     history = read_history(trial.directory)
     steps = history[-1].step - _steps_before(trial) if history else 0
     return sum(sum(record.timing.values()) for record in history) / steps if steps > 0 else None
+
+
+def measured_at_full_size(trial: PlannedTrial) -> float | None:
+    """Return the seconds that a step takes with all workers: an elastic trial had fewer for a time, which took longer."""
+    own, most = measured(trial), trial.spec.shares
+    if own is None or most is None:
+        return own
+    history = read_history(trial.directory)
+    seconds = sum(sum(record.timing.values()) for record in history)
+    workers = sum(record.worker_s(most) for record in history)
+    return own * workers / seconds / most if seconds else own
 
 
 def _steps_before(trial: PlannedTrial) -> int:
@@ -66,7 +78,7 @@ def remember(plan: Plan, path: Path) -> None:
     known = {entry.get("trial") for entry in file.read()}
     for trial in plan.trials:
         if trial.id not in known and read_status(trial.directory) == "finished":
-            rate = measured(trial)
+            rate = measured_at_full_size(trial)
             if rate is not None:
                 file.append(trial=trial.id, alike=likeness.of(trial), seconds_per_step=rate)
 

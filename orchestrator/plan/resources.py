@@ -1,11 +1,12 @@
 """Assign resources to each trial and decide how many trials run at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
 from orchestrator.plan.machine import Machine
 from orchestrator.study.schema import Scaling, StudySpec
+from orchestrator.study.wording import alternatives
 from trainers.schema import Placement
 
 MOST_LOADERS = 8  # processes that load images for one worker: what YOLOX's mosaics keep busy beside a fast GPU
@@ -16,7 +17,8 @@ class Resources:
     """Hold one trial's share of the cluster, and how many trials fit side by side (0: not even one).
 
     Of a cluster that grows, ``concurrent`` is the number at its largest size; ``at_first`` is the number that fit on the
-    machines that are there now, ``None`` for a cluster that does not grow.
+    machines that are there now, ``None`` for a cluster that does not grow. ``sizes`` are the numbers of workers that an
+    elastic trial may have, smallest first, up to ``workers``; empty for a fixed number.
     """
 
     workers: int
@@ -27,6 +29,12 @@ class Resources:
     concurrent: int
     channels_last: bool = False
     at_first: int | None = None
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def least_workers(self) -> int:
+        """Return the fewest workers that a trial may have."""
+        return self.sizes[0] if self.sizes else self.workers
 
     def cpus(self, role: str) -> int:
         """Return the CPUs of each worker of a trial in ``role`` (``teacher`` or ``student``)."""
@@ -36,6 +44,7 @@ class Resources:
         """Return the placement of a worker of a trial in ``role``."""
         return Placement(
             workers=self.workers,
+            least=self.least_workers if self.sizes else None,
             threads=self.cpus(role),
             loader_workers=self.loader_workers,
             cuda=self.gpus_per_worker > 0,
@@ -47,7 +56,8 @@ class Resources:
 def wanted(granted: Resources) -> str:
     """Return what one trial needs, for people: ``2 workers x 4 CPU + 1 GPU``."""
     gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
-    return f"{granted.workers} worker{'s' if granted.workers > 1 else ''} x {granted.cpus_per_worker} CPU{gpus}"
+    workers = alternatives(map(str, granted.sizes or (granted.workers,)))
+    return f"{workers} worker{'s' if granted.workers > 1 else ''} x {granted.cpus_per_worker} CPU{gpus}"
 
 
 def loaders_for(nodes: tuple[Machine, ...], gpus: float) -> int:
@@ -73,13 +83,20 @@ def resources(study: StudySpec, machine: Machine) -> Resources:
     threads = (1 + loaders if each else 1) if cpus == "auto" else cpus
     most = _fitting(scaling, nodes, threads, each)
     largest = max(node.cpus for node in nodes)
-    alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.workers))
+    alone = min(scaling.teacher_cpus_per_worker or threads, largest, max(1, machine.cpus // scaling.most_workers))
     now = machine.present
     at_first = _fitting(scaling, now.nodes, threads, each) if now is not None else None
-    return Resources(scaling.workers, threads, alone, each, loaders, most, scaling.channels_last, at_first)
+    sizes = scaling.sizes if scaling.shares is not None else ()
+    return Resources(scaling.most_workers, threads, alone, each, loaders, most, scaling.channels_last, at_first, sizes)
+
+
+def groups_in(workers: int, sizes: Sequence[int]) -> int:
+    """Return how many groups so many workers form, where each takes as many as it may have: ``sizes``, smallest first."""
+    whole, left = divmod(workers, sizes[-1])
+    return whole + (left >= sizes[0])
 
 
 def _fitting(scaling: Scaling, nodes: Iterable[Machine], cpus: int, gpus: float) -> int:
     """Return how many trials fit on ``nodes`` at once, at most as many as the study allows."""
-    fit = sum(workers_on(node, cpus, gpus) for node in nodes) // scaling.workers
+    fit = groups_in(sum(workers_on(node, cpus, gpus) for node in nodes), scaling.sizes)
     return fit if scaling.max_concurrent == "auto" else min(fit, scaling.max_concurrent)

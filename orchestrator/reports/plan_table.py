@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
+from orchestrator.plan.forecast import SMALLER_GROUP
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import Resources, wanted
 from orchestrator.plan.totals import Totals, further, students_left, totals
@@ -16,7 +17,7 @@ from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.results.detector_costs import amount, cost_json
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import is_open
-from orchestrator.study.wording import counted
+from orchestrator.study.wording import alternatives, counted
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
 
@@ -37,6 +38,8 @@ def print_plan(plan: Plan) -> None:
     """Print trials, resources and findings on stdout."""
     print_sentence(f"{plan.study.name}  {describe_size(plan)}  fingerprint {plan.fingerprint[:12]}")
     print_sentence(describe_resources(plan.resources))
+    for sentence in describe_elastic(plan):
+        print_sentence(sentence)
     print_table(COLUMNS, [_cells(trial) for trial in plan.trials])
     for sentence in (*describe_search(plan), *describe_cohorts(plan), *describe_costs(plan)):
         print_sentence(sentence)
@@ -68,6 +71,20 @@ def _at_once(granted: Resources) -> str:
     if granted.at_first is None:
         return f"{granted.concurrent} at once here"
     return f"{granted.concurrent} at once when the cluster has grown, {granted.at_first} now"
+
+
+def describe_elastic(plan: Plan) -> list[str]:
+    """Describe the effect of the number of workers on an elastic trial; nothing for others."""
+    sizes = plan.resources.sizes
+    if not sizes:
+        return []
+    least, most = sizes[0], sizes[-1]
+    numbers = (
+        f"elastic: each batch is trained in {most} shares by {alternatives(map(str, sizes))} workers, as many as there is room "
+        f"for: the numbers of a group of {most}, with sums in another order, so results repeat up to rounding, not to the bit"
+    )
+    longer, longest = most / least, most / least * SMALLER_GROUP
+    return [numbers, f"elastic: with {least} a step takes {longer:g} to {longest:.2g} times as long as with {most}"]
 
 
 def describe_search(plan: Plan) -> list[str]:
@@ -155,6 +172,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def _trial_json(trial: PlannedTrial, granted: Resources, cost: DetectorCost | None) -> dict[str, Any]:
     resources = {
         "workers": granted.workers,
+        "least_workers": granted.least_workers,
         "cpus_per_worker": granted.cpus(trial.role),
         "gpus_per_worker": granted.gpus_per_worker,
     }

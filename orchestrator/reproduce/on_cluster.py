@@ -63,7 +63,7 @@ def require_room(run_plan: RunPlan, cluster: Cluster) -> None:
     """Raise ``UserError`` when a trial needs more GPUs than the cluster can have, before any machine costs money."""
     here = sum(group.gpus * group.max for group in cluster.workers)
     for job in run_plan.jobs.values():
-        wanted = job.plan.study.scaling.workers
+        wanted = job.plan.study.scaling.most_workers
         if here and wanted > here:
             raise UserError(f"a trial of {job.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
 

@@ -109,6 +109,11 @@ class JobFactory:
         return [change for change in self.sets if not change.startswith("search.")]
 
     def _shortened(self, loaded: LoadedStudy) -> LoadedStudy:
+        if loaded.study.scaling.shares is not None:
+            raise UserError(
+                f"{loaded.study.name}: reproduce compares with tables that fixed groups have trained, and whose bits repeat: "
+                "give scaling.workers as one number"
+            )
         return replace(loaded, study=self.shorten(loaded.study), warnings=())
 
     def _weighed(self, loaded: LoadedStudy) -> LoadedStudy:

@@ -50,12 +50,14 @@ def trial_fingerprint(
     checkpoints, of detector configs (a config that mmdet ships may go by its name instead). ``start_digest`` is that of
     the detector that the student starts from; a teacher goes by its trained weights, wherever it started. It leaves out settings that
     cannot change the result: the location of files, the evaluator, the required share of a checkpoint, the teacher of
-    method ``none``. ``texts`` are those of trials of the same study: what they have in common is written once.
+    method ``none``. The shares of an elastic trial's batches count: its numbers depend on them, and repeat up to rounding
+    only. ``texts`` are those of trials of the same study: what they have in common is written once.
     """
     distils = trial.method.kind != "none"
     student, teacher, method, schedule = trial.student, trial.teacher if distils else None, trial.method, trial.schedule
     of = (texts or PartTexts()).of
     part = {} if trial.segment is None else {"segment": canonical_json(_segment(trial.segment))}
+    shares = {} if trial.shares is None else {"shares": canonical_json(trial.shares)}
     configs = (student_config_digest, teacher_config_digest)
     return _sha256(
         {
@@ -85,6 +87,7 @@ def trial_fingerprint(
             "seed": canonical_json(trial.seed),
         }
         | part  # whole trainings keep the names that they had before there were segments
+        | shares
     )
 
 

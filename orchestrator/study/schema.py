@@ -27,6 +27,7 @@ from trainers.schema.method import MethodSpec
 from trainers.schema.plugins import one_of
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
+from trainers.schema.trial import group_sizes
 
 WEBHOOK = "STILLHOUSE_WEBHOOK"  # the one variable that an address may be, because it is a secret as a rule
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
@@ -259,10 +260,41 @@ class Search(Section):
     seed: Seed = 0
 
 
+class ElasticWorkers(Section):
+    """Hold the numbers of workers of an elastic trial: as many as there is room for, from ``min`` to ``max``.
+
+    Each batch is trained in ``max`` equal shares by any number of workers, so the numbers of workers are those that divide ``max``.
+    """
+
+    min: int = Field(1, ge=1, le=4096)
+    max: int = Field(ge=2, le=4096)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the numbers of workers that a trial may have, smallest first."""
+        return group_sizes(self.min, self.max)
+
+    @model_validator(mode="after")
+    def _has_several_sizes(self) -> "ElasticWorkers":
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min}) must be below max ({self.max}); a fixed number is workers: {self.max}")
+        if len(self.sizes) == 1:
+            smaller = group_sizes(1, self.max)[:-1]
+            raise ValueError(
+                f"no number from {self.min} to {self.max - 1} divides max ({self.max}), so the group could never shrink: "
+                f"give a min of {smaller[-1]} or less"
+            )
+        return self
+
+
+WorkerCount = Annotated[int, Field(ge=1, le=4096)] | ElasticWorkers
+
+
 class Scaling(Section):
     """Set the resources of one trial and the number of concurrent trials.
 
-    The global batch is split evenly over ``workers``. ``gpus_per_worker: auto`` takes one GPU each where the cluster
+    The global batch is split evenly over ``workers``: a fixed number, or ``{min: 2, max: 8}``, with which a trial goes on
+    with fewer workers when a machine leaves and with more when machines join. ``gpus_per_worker: auto`` takes one GPU each where the cluster
     has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
     number of threads that train. ``channels_last`` keeps images and convolutions in the order of memory that tensor cores
     want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
@@ -274,7 +306,7 @@ class Scaling(Section):
     any currency.
     """
 
-    workers: int = Field(1, ge=1, le=4096)
+    workers: WorkerCount = 1
     cpus_per_worker: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     teacher_cpus_per_worker: int | None = Field(None, ge=1, le=256)
     gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
@@ -286,6 +318,26 @@ class Scaling(Section):
     hang_timeout_s: float = Field(600.0, ge=10.0, le=604_800.0)
     seconds_per_step: float | None = Field(None, gt=0.0)
     cost_per_gpu_hour: float | None = Field(None, ge=0.0)
+
+    @property
+    def shares(self) -> int | None:
+        """Return in how many shares an elastic trial's batches are trained; ``None`` for a fixed number of workers."""
+        return self.workers.max if isinstance(self.workers, ElasticWorkers) else None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the numbers of workers that a trial may have, smallest first; one where it is fixed."""
+        return self.workers.sizes if isinstance(self.workers, ElasticWorkers) else (self.workers,)
+
+    @property
+    def least_workers(self) -> int:
+        """Return the fewest workers that a trial may have."""
+        return self.sizes[0]
+
+    @property
+    def most_workers(self) -> int:
+        """Return the most workers that a trial may have."""
+        return self.sizes[-1]
 
 
 def require_webhook(address: str) -> str:

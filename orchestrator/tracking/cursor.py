@@ -7,6 +7,7 @@ from typing import NamedTuple
 from orchestrator.plan.split_scores import SplitScores
 from trainers.schema.record import Record, best_record
 
+WORKERS = "workers"  # of an elastic trial, their mean number over the epoch
 EPOCH = "epoch"  # logged with every record: where it stands, the record stands
 BEST_PREFIX = "best/"
 TEST_PREFIX = "test/"  # metrics on the test split, measured once when everything is chosen
@@ -27,6 +28,8 @@ def points_of(history: Iterable[Record]) -> Iterator[MetricPoint]:
     """Yield all points of a history, oldest record first."""
     for record in history:
         values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
+        if record.workers is not None:
+            values[WORKERS] = record.workers
         yield from _points(record, values)
 
 

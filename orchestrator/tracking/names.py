@@ -27,7 +27,7 @@ def flat_params(trial: PlannedTrial, shared: ByObject[dict[str, str]] | None = N
         "dataset": spec.dataset, "student": spec.student, "method": spec.method, "schedule": spec.schedule,
         "teacher": spec.teacher, "segment": spec.segment,
     }  # fmt: skip
-    found = {"seed": str(spec.seed)}
+    found = {"seed": str(spec.seed)} | ({"shares": str(spec.shares)} if spec.shares else {})
     for name, section in sections.items():
         if section is not None:
             found |= of(partial(_flat, name, section), section, given=(name,))

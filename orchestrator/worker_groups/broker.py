@@ -55,6 +55,7 @@ class Broker:
         self._up: set[str] = set()  # hosts that have asked for a cohort: their workers have a place
         self._idle: dict[str, float] = {}  # hosts that wait for a cohort, since when
         self._dismissed: set[str] = set()
+        self._regrouping: set[str] = set()  # hosts whose trials go on in a larger group after their next epoch
         self._host_seen = time.monotonic()
 
     # ------------------------------------------------------------------------------------------- what the driver knows
@@ -145,6 +146,11 @@ class Broker:
         """Give a host no further cohort: its machine is about to be taken away."""
         self._change(lambda: self._dismissed.add(host))
 
+    async def regroup(self, host: str) -> None:
+        """Let a host's trials go on in another one after the epoch that they are at: there is room for a larger group."""
+        self._regrouping.add(host)
+        await self.withdraw(host)
+
     async def keep_waiting(self) -> None:
         """Note that a machine is being started: trials without a host go on waiting."""
         self._host_seen = time.monotonic()
@@ -165,6 +171,8 @@ class Broker:
         """Return those of the trials that go on, once the scheduler has judged all that they have reported."""
         while not self._queue.judged(trial_ids):
             await self._wait()
+        if host in self._regrouping:
+            self._change(lambda: self._queue.requeue(host))
         return self._queue.active_trials(host, trial_ids)
 
     async def end(self, host: str, errors: Errors = ()) -> None:

@@ -29,7 +29,7 @@ def wanted(placement: Placement) -> str:
     gpus = f" and {counted(placement.gpus, 'GPU')}" if placement.cuda else ""
     if placement.workers == 1:
         return f"a machine with {cpus}{gpus}"
-    return f"{placement.workers} workers with {cpus}{gpus} each"
+    return f"{' or '.join(map(str, placement.sizes))} workers with {cpus}{gpus} each"
 
 
 def waited_for(placement: Placement) -> str:
@@ -42,7 +42,7 @@ def is_free(placement: Placement) -> bool:
     free = ray.available_resources()  # type: ignore[no-untyped-call]
     gpus = placement.gpus if placement.cuda else 0
     each = {"CPU": placement.threads, "GPU": gpus}
-    return all(free.get(name, 0) >= placement.workers * amount for name, amount in each.items())
+    return all(free.get(name, 0) >= placement.sizes[0] * amount for name, amount in each.items())
 
 
 class RoomWait:

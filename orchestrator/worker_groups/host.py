@@ -37,7 +37,8 @@ class Started:
     """Hold a host that was started, from outside; ``done`` is ready when it has served, or died."""
 
     def __init__(self, name: str, broker: Any, placement: Placement, loop: str, folder: str) -> None:
-        self.name, self._broker, self._placement = name, broker, placement
+        self.name, self.size = name, placement.workers
+        self._broker, self._placement = broker, placement
         config = {"broker": broker, "host": name, "loop": loop}
         own = placement.workers == 1
         gpus = placement.gpus if placement.cuda else 0

@@ -15,12 +15,14 @@ from ray.exceptions import RayError
 
 from orchestrator.worker_groups.broker import Demand, start
 from orchestrator.worker_groups.capacity import RoomWait
+from orchestrator.worker_groups.elastic import GroupSizes, Reserve
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.host import Started
 from trainers.schema import Placement
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.1
+RESIZE_EVERY_S = 1.0  # whether groups could be of another size
 COUNT_EVERY_S = 5.0  # how many hosts the cluster has room for: machines join and leave
 
 
@@ -53,8 +55,10 @@ class Pool:
         self.name = f"stillhouse-broker-{uuid.uuid4().hex[:12]}"
         self.broker = start(self.name, terms.size, dict(expected), open_ended=terms.open_ended, places=terms.proposals)
         self._terms, self._placement, self._folder = terms, placement, folder
+        self._sizes = GroupSizes(placement)
         self._started: list[Started] = []
-        self._counted = time.monotonic()
+        self._reserves: dict[str, Reserve] = {}  # by the host that would grow
+        self._counted = self._resized = time.monotonic()
         self._wait = RoomWait(placement)
         self._over = threading.Event()
         self._idle_over: bool | None = None  # what the broker knows: whether the search that rests is over
@@ -71,6 +75,8 @@ class Pool:
         self._thread.join()
         for host in self._started:
             host.release()
+        for reserve in self._reserves.values():
+            reserve.release()
         ray.kill(self.broker)
 
     @property
@@ -108,13 +114,62 @@ class Pool:
         self._count()
         demand: Demand = ray.get(self.broker.demand.remote())
         most = min(self._terms.hosts, demand.useful)
-        while len(self._started) < most:
-            name = f"{self.name}-{uuid.uuid4().hex[:8]}"
-            folder = str(self._folder / "hosts")
-            self._started.append(Started(name, self.broker, self._placement, self._terms.loop, folder))
+        while len(self._started) < most and self._start():
+            pass
         if len(self._started) > most:
             self._take_back(demand, len(self._started) - most)
+        self._resize(demand, most)
         self._watch_room(demand)
+
+    def _start(self) -> bool:
+        """Start a host; return whether there was room, or one waits for it."""
+        placement = self._sizes.next_group(alone=not self._started)
+        if placement is None:
+            return False
+        name = f"{self.name}-{uuid.uuid4().hex[:8]}"
+        folder = str(self._folder / "hosts")
+        self._started.append(Started(name, self.broker, placement, self._terms.loop, folder))
+        self._sizes.note_change()
+        return True
+
+    def _resize(self, demand: Demand, most: int) -> None:
+        """Let elastic groups follow the room; new groups come first: their room is not reserved."""
+        if not self._sizes.is_elastic or time.monotonic() - self._resized < RESIZE_EVERY_S:
+            return
+        self._resized = time.monotonic()
+        self._begin_smaller(demand)
+        # On one machine room comes from groups that end; the only group has all that it can have.
+        comes = self._terms.room is not None or self._terms.hosts > 1
+        lacking = {host.name: host.size for host in self._started if host.name in demand.up and self._may_grow(host)}
+        self._grow(lacking if comes and len(self._started) >= most else {})
+
+    def _begin_smaller(self, demand: Demand) -> None:
+        """Let go of groups that wait for their room where there is room for another number of workers."""
+        roomless = [host for host in self._started if host.name not in demand.up and not host.has_room()]
+        fitting = self._sizes.fitting() if roomless else None
+        for host in roomless if fitting is not None else ():
+            if host.size != fitting and ray.get(self.broker.dismiss.remote(host.name)):
+                self._started.remove(host)
+                self._let_go(host)
+
+    def _grow(self, lacking: Mapping[str, int]) -> None:
+        """Reserve room for the hosts that lack workers, by their sizes now, and regroup those for whom there is room."""
+        for name in set(self._reserves) - set(lacking):
+            self._reserves.pop(name).release()
+        for name, size in lacking.items():
+            if name not in self._reserves:
+                self._reserves[name] = Reserve(self._placement, size)
+            if self._reserves[name].is_there():
+                self.broker.regroup.remote(name)
+
+    def _may_grow(self, host: Started) -> bool:
+        return host.size < self._placement.workers
+
+    def _let_go(self, host: Started) -> None:
+        host.release()
+        if host.name in self._reserves:
+            self._reserves.pop(host.name).release()
+        self._sizes.note_change()
 
     def _count(self) -> None:
         """Let the number of hosts follow the cluster."""
@@ -131,7 +186,7 @@ class Pool:
         for host in roomless[:most]:
             if ray.get(self.broker.dismiss.remote(host.name)):
                 self._started.remove(host)
-                host.release()
+                self._let_go(host)
 
     def _watch_room(self, demand: Demand) -> None:
         needed = bool(demand.useful) and not demand.up
@@ -144,4 +199,4 @@ class Pool:
         failure: Any = host.failure()
         if failure is not None:
             ray.get(self.broker.end.remote(host.name, (failure,)))
-        host.release()
+        self._let_go(host)

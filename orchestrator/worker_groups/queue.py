@@ -189,6 +189,12 @@ class GangQueue:
         """Return those of a host's trials that go on."""
         return [trial_id for trial_id in trial_ids if self._trains(host, self._slots[trial_id])]
 
+    def requeue(self, host: str) -> None:
+        """Let a host's trials wait for another one: their records are judged, and their states are on disk."""
+        for slot in self._slots.values():
+            if self._trains(host, slot):
+                slot.stage, slot.host, slot.cohort = SlotStage.WAITING, None, None
+
     def end(self, host: str, errors: Errors = ()) -> None:
         """End a host's cohort: it is trained to its end, or an error hit all of its trials."""
         slots = [slot for slot in self._slots.values() if self._trains(host, slot)]

@@ -9,6 +9,7 @@ from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
 from orchestrator.compat.ray_process_group import OwnAddressConfig
 from orchestrator.compat.ray_train import ControllerCallback, UnguardedTrainer, name_next_placement_groups
 from orchestrator.core.processes import this_process
+from orchestrator.worker_groups.elastic import per_worker
 from orchestrator.worker_groups.entry_points import WORKER
 from orchestrator.worker_groups.placement_groups import new_name
 from trainers.schema import Placement
@@ -37,12 +38,11 @@ def make_trainer(config: dict[str, Any], placement: Placement, folder: str) -> A
     Ray Train's own files.
     """
     os.environ[START_TIMEOUT] = str(NEVER_S)
-    per_worker = {"CPU": float(placement.threads), **({"GPU": placement.gpus} if placement.cuda else {})}
     return UnguardedTrainer(
         call_worker,
         train_loop_config=config,
         scaling_config=ScalingConfig(
-            num_workers=placement.workers, use_gpu=placement.cuda, resources_per_worker=per_worker
+            num_workers=placement.workers, use_gpu=placement.cuda, resources_per_worker=per_worker(placement)
         ),
         run_config=RunConfig(
             name=config["host"],

@@ -5,6 +5,7 @@ import socket
 from types import SimpleNamespace
 
 import pytest
+from ray._private import state as ray_state
 from ray._private import worker
 from ray._private.runtime_env.packaging import RAY_PKG_PREFIX
 from ray.dashboard.modules.job import job_head
@@ -21,6 +22,7 @@ from ray.util.placement_group import placement_group
 from orchestrator.compat.ray_job_config import SearchPathJob
 from orchestrator.compat.ray_packages import PREFIX, PROTOCOL, package_name, package_path, package_uri
 from orchestrator.compat.ray_process_group import OwnAddressBackend, OwnAddressConfig, interface_of
+from orchestrator.compat.ray_room import free_on_nodes
 from orchestrator.compat.ray_train import (
     GUARD,
     ControllerCallback,
@@ -70,6 +72,13 @@ def test_ray_train_starts_the_process_group_that_its_configuration_names() -> No
     assert begun <= names_in(_TorchBackend.on_start), RAY
     assert parameters(torch_config._set_torch_distributed_env_vars) == [], RAY
     assert {"execute", "execute_single", "execute_single_async", "__len__"} <= set(dir(WorkerGroup)), RAY
+
+
+def test_ray_tells_what_is_free_on_each_machine_and_which_are_leaving() -> None:
+    assert {"state"} <= set(dir(ray_state)), RAY
+    assert parameters(ray_state.state.available_resources_per_node) == [], RAY
+    assert parameters(ray_state.state.get_draining_nodes) == [], RAY
+    assert {"state"} <= names_in(free_on_nodes), RAY
 
 
 def test_an_address_has_the_interface_that_gloo_and_nccl_are_told() -> None:

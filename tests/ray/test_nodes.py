@@ -68,9 +68,9 @@ def run(plan: Plan, tmp_path: Path) -> None:
     run_trials(Sweep(plan), plan.students, [], tmp_path / "tune", RunnerOnNode)
 
 
-def until(happened: Callable[[], Any]) -> None:
+def until(happened: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
     """Wait for something that trials tell nobody but Tune."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not happened() and time.monotonic() < deadline:
         time.sleep(0.05)
 

@@ -110,11 +110,11 @@ def build_empty(detector: Detector, num_classes: int, seed: int = 0, max_detecti
     return model
 
 
-def placed(detector: Any, device: torch.device, *, channels_last: bool) -> Any:
+def placed(detector: Any, device: torch.device, *, channels_last: bool, apart: bool = False) -> Any:
     """Return the detector on ``device``; ``channels_last``: with its convolutions' weights in that order of memory.
 
-    On a CPU, batch norms that are synchronised between GPUs see their own worker's images. On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
+    On a CPU, and with ``apart``, batch norms that are synchronised between GPUs see their own worker's images. On a GPU it takes its images from pinned memory without waiting for the steps that are still under way.
     """
     copy_without_waiting(detector, device.type == "cuda")
-    detector = (revert_sync_batchnorm(detector) if device.type == "cpu" else detector).to(device)
+    detector = (revert_sync_batchnorm(detector) if apart or device.type == "cpu" else detector).to(device)
     return detector.to(memory_format=torch.channels_last) if channels_last else detector

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce_params
+from mmengine.dist import all_reduce_params, broadcast
 from torch import Tensor
 
 from trainers.distill.probe import gradient_norm
@@ -61,10 +61,15 @@ class TermWeights:
         self._held = {name: HeldShare(weight) for name, weight in weights.items() if isinstance(weight, GradShare)}
         self._step = 0
         self._due: frozenset[str] = frozenset()
+        self._of_first_share = False
 
     def follow(self, schedule: Schedule, steps_per_epoch: int) -> None:
         """Let terms act when the study says so; before this is called all act always."""
         self._windows = {name: window_of(spec, schedule, steps_per_epoch) for name, spec in self._specs.items()}
+
+    def measure_first_share(self) -> None:
+        """Measure a share of the gradient on the first worker's first chunk: the same images for any number of workers."""
+        self._of_first_share = True
 
     def begin(self, step: int) -> None:
         """Turn to a step, counted from 0."""
@@ -85,7 +90,8 @@ class TermWeights:
         """Return the acting terms' losses at their weights.
 
         ``distilled`` are these losses as the terms return them, ``detection`` the detector's own, ``features`` the student's
-        pyramid. Where a share is due for measurement, norms are means over workers, which all call this together.
+        pyramid. Where a share is due for measurement, norms are means over workers (or the first worker's, see
+        ``measure_first_share``), which all call this together.
         """
         given = {name: self._given(name, loss) for name, loss in distilled.items() if name not in self._held}
         held = {name: loss for name, loss in distilled.items() if name in self._held}
@@ -131,7 +137,10 @@ class TermWeights:
     def _measure(self, features: list[Tensor], detection: list[Tensor], given: list[Tensor], held: Losses) -> None:
         losses = [torch.stack(detection).sum(), *given, *held.values()]
         norms = torch.stack([gradient_norm(loss, features).double() for loss in losses])
-        all_reduce_params([norms], op="mean")
+        if self._of_first_share:
+            broadcast(norms, src=0)
+        else:
+            all_reduce_params([norms], op="mean")
         rest = norms[: 1 + len(given)].sum()
         for name, norm in zip(held, norms[1 + len(given) :], strict=True):
             if name in self._due:

@@ -22,12 +22,16 @@ Forward = Callable[[Any, "Chunk", bool], Losses]
 
 @dataclass(frozen=True)
 class Chunk:
-    """Hold images (B, 3, H, W) of one pass of the student, their samples, and the teacher's outputs for them."""
+    """Hold images (B, 3, H, W) of one pass of the student, their samples, and the teacher's outputs for them.
+
+    ``seed`` is that of the random draws which begin here, ``None`` where they go on from the chunk before.
+    """
 
     inputs: Tensor
     samples: Any
     teacher: HeadOutputs | None
     targets: TargetCache
+    seed: int | None = None
 
 
 def chunk_count(images: int, micro_batch: int | None) -> int:

@@ -227,7 +227,7 @@ class WorkerGroup:
     def _train_step(self, step: int, batch: Any, active: list[StudentTrainer]) -> None:
         shared_batch = self._shared.begin(step, batch)
         for student in active:
-            seed_everything(derive(self._trial.seed, "step", step, get_rank()))
+            seed_everything(derive(self._trial.seed, "step", step, get_rank()))  # a share has a seed of its own
             with self._leaving(student.job.trial_id):
                 student.train_step(shared_batch.chunks(student.job.trial_id, student.student, asks_in=student.asks_in))
         self._show_progress(active)

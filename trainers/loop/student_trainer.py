@@ -9,7 +9,7 @@ from mmengine.dist import all_reduce_params, barrier, broadcast_object_list, get
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from trainers.data.seeding import derive
+from trainers.data.seeding import derive, seed_everything
 from trainers.detectors.detector import build_student, placed
 from trainers.detectors.starting import start_detector
 from trainers.distill.diagnosis import Evidence
@@ -33,6 +33,7 @@ from trainers.state.export import student_checkpoint, write_config
 from trainers.state.recovery import Recovery
 from trainers.state.train_state import TrainState
 
+RESIZED = "resized"  # the event of an elastic trial that goes on with another number of workers
 UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
 
@@ -69,11 +70,14 @@ class StudentTrainer:
             self._loaded["teacher"] = teacher.loaded
         if inherits(trial.method) and teacher is not None:
             self._loaded["inherited"] = inherit(student, teacher.detector)
-        self.job, self.student = job, placed(student, device, channels_last=job.placement.channels_last)
+        channels_last, apart = job.placement.channels_last, trial.shares is not None
+        self.job, self.student = job, placed(student, device, channels_last=channels_last, apart=apart)
         self.average = StudentAverage(student, trial.schedule.ema) if trial.schedule.ema else None
         self._asks_in = trial.schedule.asks_in if trial.teacher is not None else None
         self.distiller = Distiller(student, trial.method, trial.schedule.precision, teacher, trial.seed).to(device)
         self.distiller.weights.follow(trial.schedule, steps_per_epoch)
+        if trial.shares is not None:
+            self.distiller.weights.measure_first_share()
         if trial.teacher is not None and teacher is not None:
             require_pair(trial.method, teacher.adapter, self.distiller.adapter)
         self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
@@ -131,6 +135,8 @@ class StudentTrainer:
         self.distiller.begin(self.step)
 
         def forward(model: Any, chunk: Chunk, first: bool) -> dict[str, Tensor]:
+            if chunk.seed is not None:
+                seed_everything(chunk.seed)
             return model(chunk.inputs, chunk.samples, chunk.teacher, chunk.targets, probing and first)
 
         losses = self._accumulator.run(chunks, forward, self._backward)
@@ -178,9 +184,10 @@ class StudentTrainer:
             timing=timing,
             wall_time=time.time(),
             final=self.step == self.last_step,
+            workers=self._state.mean_workers(sum(timing.values())) if self.job.trial.shares else None,
         )
         self.history.append(record)
-        self._state.spent_s, self._saved_step = 0.0, self.step
+        self._state.spent_s, self._state.spent_workers, self._saved_step = 0.0, 0.0, self.step
         if get_rank() == 0:
             self._write(record)
         return record
@@ -270,15 +277,28 @@ class StudentTrainer:
 
     def _take_up(self, found: Recovery) -> None:
         self.files.take_up(found)
-        begun = len(found.state.content.get("begun", [])) if found.state else 0
-        if begun not in (0, get_world_size()):
-            detail = f"number of workers that began the epoch: {begun}; that go on with it: {get_world_size()}"
-            note(self.files.directory, "other number of workers", "go on from their means", detail)
+        self._note_size(found.state.content if found.state else {})
         best = best_record(self.history)
         remake = self._export if best is not None and best.step == self.step else None
         self.files.check_best(found, remake)
         if self.history and self.history[-1].final:
             self._finish()  # the process died between the last commit and this
+
+    def _note_size(self, state: dict[str, Any]) -> None:
+        """Record that the trial goes on with another number of workers than those that have saved its state."""
+        begun, world = len(state.get("begun", [])), get_world_size()
+        before = begun or state.get("workers", world)
+        if self.job.trial.shares and before != world:
+            detail = f"{before} had trained it up to step {self.step}"
+            note(self.files.directory, RESIZED, f"go on with {counted_workers(world)}", detail)
+        elif begun not in (0, world):
+            detail = f"number of workers that began the epoch: {begun}; that go on with it: {world}"
+            note(self.files.directory, "other number of workers", "go on from their means", detail)
+
+
+def counted_workers(number: int) -> str:
+    """Return a number of workers in words."""
+    return "1 worker" if number == 1 else f"{number} workers"
 
 
 def _parallel(distiller: Distiller, device: torch.device) -> Any:

@@ -31,6 +31,7 @@ class Record:
 
     ``metrics`` are functions of the trial alone; ``timing`` (seconds) is not, and stays apart so that two runs of a
     trial can be compared to the bit. ``wall_time`` is in seconds since 1970; ``final`` marks the trial's last record.
+    ``workers`` is how many workers an elastic trial had, the mean over the epoch's seconds; ``None`` for other trials.
     """
 
     epoch: int
@@ -39,6 +40,11 @@ class Record:
     timing: dict[str, float] = field(default_factory=dict)
     wall_time: float = 0.0
     final: bool = False
+    workers: float | None = None
+
+    def worker_s(self, workers: float) -> float:
+        """Return the seconds of all workers together, of a trial that has ``workers`` unless its record knows better."""
+        return sum(self.timing.values()) * (workers if self.workers is None else self.workers)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,14 @@ def best_record(history: list[Record], metric: str = SELECTION_METRIC) -> Record
 
 def to_lines(history: list[Record]) -> str:
     """Return a history as JSON lines."""
-    return "".join(json.dumps(asdict(record)) + "\n" for record in history)
+    return "".join(json.dumps(_to_json(record)) + "\n" for record in history)
+
+
+def _to_json(record: Record) -> dict[str, Any]:
+    found = asdict(record)
+    if record.workers is None:
+        del found["workers"]
+    return found
 
 
 def read_history(directory: str | Path) -> list[Record]:
@@ -86,7 +99,14 @@ def read_history(directory: str | Path) -> list[Record]:
 def to_record(content: Any) -> Record:
     """Return a record from plain data; raise ``ValueError`` or ``TypeError`` when it is none."""
     record = Record(**content)
-    numbers = [record.epoch, record.step, record.wall_time, *record.metrics.values(), *record.timing.values()]
+    numbers = [
+        record.epoch,
+        record.step,
+        record.wall_time,
+        *record.metrics.values(),
+        *record.timing.values(),
+        record.workers or 0,
+    ]
     if not all(isinstance(number, int | float) for number in numbers):
         raise TypeError(f"not a record: {content}")
     return record

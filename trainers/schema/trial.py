@@ -46,7 +46,9 @@ class TrialSpec(Section):
     """Hold everything that affects a trial's result; paths are absolute.
 
     ``init`` loads a whole detector checkpoint into the student before training (``None``: the detector's own
-    ``weights``). ``teacher`` is ``None`` for method ``none``, ``segment`` for a whole training.
+    ``weights``). ``teacher`` is ``None`` for method ``none``, ``segment`` for a whole training. ``shares`` is the number of
+    equal parts of each batch that are trained apart, for any number of workers: each worker takes as many of them
+    as the others (``None``: a worker's images are one part).
     """
 
     dataset: DatasetSpec
@@ -57,6 +59,7 @@ class TrialSpec(Section):
     schedule: Schedule
     seed: int = Field(0, ge=0)
     segment: Segment | None = None
+    shares: int | None = Field(None, ge=2)
 
 
 class Placement(Section):
@@ -66,11 +69,13 @@ class Placement(Section):
     images for it (0: in the training process), ``gpus`` each worker's share of GPUs where ``cuda`` says to use them.
     ``micro_batch`` is the most images that a worker puts through the student at once (``None``: its whole share of a
     batch). ``channels_last`` keeps images and convolutions in that order of memory. ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
+    An elastic trial's group has up to ``workers`` workers, and not fewer than ``least`` (``None``: always ``workers``).
     A group that has not started after ``start_timeout_s`` has failed; a process that shows no progress for
     ``hang_timeout_s`` ends itself (``None``: never).
     """
 
     workers: int = Field(1, ge=1)
+    least: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1)
     loader_workers: int = Field(0, ge=0)
     cuda: bool = False
@@ -80,6 +85,16 @@ class Placement(Section):
     checkpoint_steps: int | None = Field(None, ge=1)
     start_timeout_s: float = Field(300.0, gt=0.0)
     hang_timeout_s: float | None = Field(None, gt=0.0)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the numbers of workers that a group may have, smallest first; one where it is fixed."""
+        return group_sizes(self.workers if self.least is None else self.least, self.workers)
+
+
+def group_sizes(least: int, most: int) -> tuple[int, ...]:
+    """Return the numbers of workers from ``least`` to ``most`` among which ``most`` equal shares can be divided equally."""
+    return tuple(size for size in range(least, most + 1) if most % size == 0)
 
 
 class Job(Section):

@@ -38,7 +38,8 @@ class TrainState:
         self._connectors, self._weights = distiller.connectors, distiller.weights
         self._adapter = distiller.adapter
         self._optimizer, self._schedulers, self._device = optimizer, schedulers, device
-        self.step, self.spent_s = 0, 0.0  # seconds that the epoch took before this process went on with it
+        # seconds that the epoch took before this process went on with it, and how many workers it had in them on the mean
+        self.step, self.spent_s, self.spent_workers = 0, 0.0, 0.0
         self.meter = LossMeter()
         self.telemetry: dict[str, Tensor] = {}
 
@@ -52,6 +53,7 @@ class TrainState:
         added = (self._connectors.state_dict(), self._weights.state_dict(), self._adapter.state())
         return {
             "step": self.step,
+            "workers": get_world_size(),
             "student": self._student.state_dict(),
             "average": self._average.state_dict() if self._average else None,
             "optimizer": self._optimizer.state_dict(),
@@ -64,15 +66,23 @@ class TrainState:
 
         ``spent_s`` is the time in seconds that the epoch has taken so far.
         """
+        workers = self.mean_workers(spent_s)
         found: list[dict[str, Any]] = all_gather_object(
             {
                 "meter": self.meter.state_dict(),
                 "telemetry": {name: float(value) for name, value in self.telemetry.items()},
                 "buffers": [[buffer.cpu() for buffer in module.buffers()] for module in self.modules],
                 "spent_s": spent_s,
+                "spent_workers": workers,
             }
         )
         return found
+
+    def mean_workers(self, seconds: float) -> float:
+        """Return how many workers the epoch had on the mean, where it has taken ``seconds`` so far."""
+        own = max(0.0, seconds - self.spent_s)
+        whole = self.spent_s + own
+        return (self.spent_s * self.spent_workers + own * get_world_size()) / whole if whole else get_world_size()
 
     def load(self, state: dict[str, Any], path: Path) -> None:
         """Go on from a state, which was read from ``path``; raise ``TrialError`` when it is another training's."""
@@ -122,10 +132,13 @@ class TrainState:
         self._adapter.load_state(state.get("head", {}))
 
     def _go_on(self, begun: list[dict[str, Any]]) -> None:
-        mine = begun[get_rank()] if len(begun) == get_world_size() else mean_of(begun)
+        if len(begun) == get_world_size():
+            mine = begun[get_rank()]
+        else:  # an epoch's record holds what rank 0 has probed
+            mine = mean_of(begun) | {"telemetry": begun[0]["telemetry"]}
         self.meter.load_state_dict(mine["meter"], self._device)
         self.telemetry = {name: torch.tensor(value) for name, value in mine["telemetry"].items()}
-        self.spent_s = mine["spent_s"]
+        self.spent_s, self.spent_workers = mine["spent_s"], mine.get("spent_workers", float(len(begun)))
         for module, saved in zip(self.modules, mine["buffers"], strict=True):
             for buffer, value in zip(module.buffers(), saved, strict=True):
                 buffer.copy_(value)

@@ -12,11 +12,12 @@ ValueOrigin = Callable[..., KeyPath]  # where a schedule got the value of a fiel
 
 def check_batches(context: Context) -> Iterator[Problem]:
     """Yield global batches that do not divide evenly among the workers: the workers' losses are averaged evenly."""
-    workers = context.study.scaling.workers
+    workers = context.study.scaling.most_workers
+    key = "scaling.workers" if context.study.scaling.shares is None else "scaling.workers.max"
     for schedule, origin in _schedules(context):
         batch = schedule.batch_size
         if batch % workers:
-            message = f"a batch of {batch} does not divide evenly among {workers} workers (scaling.workers)"
+            message = f"a batch of {batch} does not divide evenly among {workers} workers ({key})"
             yield Problem(origin("batch_size"), message)
 
 

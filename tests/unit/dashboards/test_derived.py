@@ -124,6 +124,18 @@ def test_cost_counts_training_and_evaluation_on_all_devices():
     assert [(trial["gpu_hours"], trial["devices"]) for trial in taken(store)["trials"]] == [(8.0, 8), (1.0, None)]
 
 
+def test_cost_of_an_elastic_trial_counts_the_workers_of_each_epoch():
+    store = FakeTracking()
+    curves = {
+        AP: [0.3, 0.4],
+        "time/train_s": [1700.0, 3400.0],
+        "time/evaluate_s": [100.0, 200.0],
+        "workers": [8.0, 2.5],
+    }
+    store.trial(store.study("s"), "bckd", curves, params=TEACHER, devices=8)
+    assert taken(store)["trials"][0]["gpu_hours"] == 4.0 + 2.5
+
+
 def test_cost_of_a_run_made_elsewhere_is_its_duration():
     store = FakeTracking()
     store.foreign("run", {AP: [0.3]}, started=START, ended=START + 5400)

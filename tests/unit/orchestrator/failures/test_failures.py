@@ -187,6 +187,13 @@ def test_out_of_memory_halves_the_micro_batch_until_nothing_is_left_to_halve(job
     assert "micro-batch 3, same global batch" in read_events(job.directory)[0].detail
 
 
+def test_an_elastic_trial_halves_its_share_whatever_number_of_workers_it_has(job: Job) -> None:
+    elastic = job.model_copy(update={"trial": job.trial.model_copy(update={"shares": 6})})
+    assert judge(elastic, OutOfMemoryError("tried to allocate"), "now").again
+    assert micro_batch_of(elastic) == 1  # of 2 images
+    assert not judge(elastic, OutOfMemoryError("tried to allocate"), "now").again
+
+
 def test_young_stacks_say_that_the_attempt_hung(job: Job, tmp_path: Path) -> None:
     (tmp_path / "stacks-0.txt").write_text("Thread 0x1: File loop.py, line 1")
     written = (tmp_path / "stacks-0.txt").stat().st_mtime

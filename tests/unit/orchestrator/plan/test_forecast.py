@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.plan.budget import Budget
 from orchestrator.plan.forecast import forecast, total_line
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import known_rates, remember
@@ -86,3 +87,28 @@ def test_more_measurements_give_the_range_that_they_have(tmp_path: Path) -> None
     rates: dict[str, Any] = {alike: [9.0, 18.0, 36.0]}
     found = forecast(planned(tmp_path), rates)[plan.students[1].id]
     assert (found.low, found.hours, found.high) == (pytest.approx(0.25), pytest.approx(0.5), pytest.approx(1.0))
+
+
+ELASTIC = "scaling.workers={min: 2, max: 8}"
+
+
+def test_an_elastic_trial_costs_up_to_a_third_more_than_with_all_workers(tmp_path: Path) -> None:
+    fixed, elastic = (
+        planned(tmp_path, "scaling.seconds_per_step=36", f"scaling.workers={workers}")
+        for workers in ("8", "{min: 2, max: 8}")
+    )
+    [one, *_], [other, *_] = (list(forecast(plan, {}).values()) for plan in (fixed, elastic))
+    assert (other.hours, other.low, other.high) == (one.hours, one.low, pytest.approx(one.high * 4 / 3))
+
+
+def test_epochs_with_fewer_workers_count_as_the_work_that_they_were(tmp_path: Path) -> None:
+    """Ten steps took 160 s with two of eight workers: 40 s with eight, and 320 worker seconds."""
+    plan = planned(tmp_path, ELASTIC)
+    directory = plan.students[0].directory
+    directory.mkdir(parents=True)
+    (directory / HISTORY).write_text(to_lines([Record(1, 10, {}, {"time/train_s": 160.0}, workers=2.0)]))
+    plan = planned(tmp_path, ELASTIC)
+    assert forecast(plan, {})[plan.students[0].id].hours == pytest.approx(100 * 4.0 * 8 / 3600)
+    assert Budget(plan).hours_left is None
+    limited = planned(tmp_path, ELASTIC, "search.max_gpu_hours=1")
+    assert Budget(limited).hours_left == pytest.approx(1 - 320 / 3600)

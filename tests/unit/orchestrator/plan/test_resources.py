@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.plan.machine import Machine, this_machine, visible_gpus
-from orchestrator.plan.resources import Resources, resources
+from orchestrator.plan.resources import Resources, resources, wanted
 from orchestrator.study.load import load_study
-from orchestrator.study.schema import Scaling
+from orchestrator.study.schema import ElasticWorkers, Scaling
 from tests.unit.orchestrator.planning import STUDIES
 
 NODE = Machine(cpus=64, gpus=8)
@@ -161,3 +161,26 @@ def test_loaders_are_as_many_as_the_cpus_beside_a_gpu_allow(granted, machine, sc
     found = granted(machine, **scaling)
     assert found.loader_workers == loaders
     assert found.concurrent * found.cpus_per_worker <= machine.cpus
+
+
+@pytest.mark.parametrize(
+    ("machine", "concurrent"),
+    [
+        (Machine(8, 0), 1),
+        (Machine(9, 0), 1),
+        (Machine(10, 0), 2),
+        (Machine(16, 0), 2),
+        (Machine(3, 0), 1),
+        (Machine(1, 0), 0),
+    ],
+)
+def test_an_elastic_trial_takes_what_it_can_and_the_next_one_the_rest(granted, machine, concurrent):
+    found = granted(machine, workers=ElasticWorkers(min=2, max=8))
+    assert (found.workers, found.least_workers, found.concurrent) == (8, 2, concurrent)
+    assert wanted(found) == "2, 4 or 8 workers x 1 CPU"
+    assert found.placement("student").sizes == (2, 4, 8)
+
+
+def test_a_fixed_trial_has_one_size(granted):
+    found = granted(Machine(8, 0), workers=4)
+    assert (found.least_workers, found.placement("student").least, found.placement("student").sizes) == (4, None, (4,))

@@ -15,6 +15,7 @@ from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan, make_run_plan, merged
 from orchestrator.reproduce.plan_table import plan_content
+from orchestrator.reproduce.runs import JobFactory
 from orchestrator.reproduce.tables import (
     METRICS,
     other_suites,
@@ -332,3 +333,9 @@ def test_the_command_plans_and_refuses(tmp_path, capsys):
     assert refused.code == 2
     assert "coco" in refused.err
     assert "Traceback" not in refused.err
+
+
+def test_elastic_workers_are_refused(tmp_path):
+    factory = JobFactory(Store(tmp_path), BIG, ("scaling.workers={min: 2, max: 8}",), lambda study: study)
+    with pytest.raises(UserError, match=r"give scaling\.workers as one number"):
+        factory.study("gfl_r50")

@@ -214,3 +214,8 @@ def test_crosskd_after_the_activation_is_another_method_however_it_is_spelled() 
         after,
         identity({"method": CROSSED | {"tap": "before"}}),
     )
+
+
+def test_the_shares_of_an_elastic_trial_are_part_of_it() -> None:
+    assert len({identity(), identity({"shares": 2}), identity({"shares": 4})}) == 3
+    assert identity({"shares": None}) == identity()

@@ -350,6 +350,31 @@ MISTAKES = [
         "15 does not divide evenly among 2",
     ),
     Mistake("uneven default batch", "workers: 2", "workers: 3", 17, "schedule.batch_size", "among 3 workers"),
+    Mistake(
+        "uneven shares",
+        "workers: 2",
+        "workers: {min: 2, max: 6}",
+        17,
+        "schedule.batch_size",
+        "6 workers (scaling.workers.max)",
+    ),
+    Mistake(
+        "elastic workers of one size",
+        "workers: 2",
+        "workers: {min: 8, max: 8}",
+        23,
+        "scaling.workers",
+        "min (8) must be below max (8); a fixed number is workers: 8",
+    ),
+    Mistake(
+        "elastic workers that cannot shrink",
+        "workers: 2",
+        "workers: {min: 5, max: 8}",
+        23,
+        "scaling.workers",
+        "no number from 5 to 7 divides max (8), so the group could never shrink: give a min of 4 or less",
+    ),
+    Mistake("elastic workers without a max", "workers: 2", "workers: {min: 2}", 23, "scaling.workers.max", "required"),
     # search
     Mistake(
         "objective that is the same at every point",

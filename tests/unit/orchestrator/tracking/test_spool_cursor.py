@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.tracking.cursor import advance, best_points, metric_key, missing, points_of, portions
+from orchestrator.tracking.cursor import WORKERS, advance, best_points, metric_key, missing, points_of, portions
 from trainers.schema.record import SELECTION_METRIC, Record
 
 KEYS = ("loss/total", "ratio/kd", "grad_share/kd", "focus/p3", "voc/AP50")
@@ -104,3 +104,8 @@ def test_metric_names_hold_only_what_mlflow_takes(name):
 def test_usual_metric_names_stay_as_they_are():
     for name in ("coco/bbox_mAP_50", "grad_share/kd_loc", "voc/AP dining table", "time/train_s"):
         assert metric_key(name) == name
+
+
+def test_the_workers_of_an_elastic_trial_are_points_of_its_epochs() -> None:
+    records = [Record(1, 5, {}, {"time/train_s": 1.0}, workers=8.0), Record(2, 10, {}, {"time/train_s": 1.0})]
+    assert [(point.value, point.step) for point in points_of(records) if point.key == WORKERS] == [(8.0, 1)]

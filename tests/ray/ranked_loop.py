@@ -1,0 +1,50 @@
+"""Train for real in worker groups, note for each start on which node each rank was, and wait between epochs if told to."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+import ray
+from mmengine.dist import all_gather_object, get_rank
+
+from trainers.loop import loop
+from trainers.loop.loop import Failed, Stopped  # hosts ask for both
+from trainers.schema import Job
+from trainers.schema.record import Record, read_history
+
+HOLD = "hold"  # in a trial's directory: while it is there, no epoch begins after a new one
+RANKS = "ranks.jsonl"  # in a trial's directory: one line a start, nodes and processes by rank
+
+
+def train_together(
+    jobs: Sequence[Job], active_trials: Callable[[Sequence[str]], Collection[str]]
+) -> Iterator[tuple[str, Record | Failed | Stopped]]:
+    """Train as the real loop does: this is it. After a new epoch it waits while there is a file to hold it."""
+    found = all_gather_object((ray.get_runtime_context().get_node_id(), os.getpid()))
+    for job in jobs if get_rank() == 0 else ():
+        Path(job.directory).mkdir(parents=True, exist_ok=True)
+        with (Path(job.directory) / RANKS).open("a") as stream:
+            stream.write(json.dumps(found) + "\n")
+    known = {job.trial_id: len(read_history(job.directory)) for job in jobs}
+    hold = Path(jobs[0].directory) / HOLD
+    for trial_id, reported in loop.train_together(jobs, active_trials):
+        yield trial_id, reported
+        while isinstance(reported, Record) and reported.epoch > known[trial_id] and hold.exists():
+            time.sleep(0.05)
+
+
+def noted_ranks(directory: Path) -> list[list[str]]:
+    """Return for each start of a trial the nodes of its workers, by rank."""
+    return [[node for node, _ in ranks] for ranks in _noted(directory)]
+
+
+def noted_pids(directory: Path) -> list[int]:
+    """Return the processes that train a trial, by rank."""
+    return [pid for _, pid in _noted(directory)[-1]]
+
+
+def _noted(directory: Path) -> list[list[tuple[str, int]]]:
+    path = directory / RANKS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
