@@ -16,6 +16,7 @@ from orchestrator.core.plain_log import lines_shown
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.execution.checked_plan import checked_plan
+from orchestrator.plan.named import chosen
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.weights import needed_urls
 from orchestrator.study.load import LoadedStudy, load_study
@@ -98,12 +99,17 @@ class Study:
         address: str | None = None,
         mirror: str | None = None,
         tracker_wait_s: float = 60.0,
+        trials: Iterable[str] = (),
+        share: bool = False,
         progress: bool = False,
         on_plan: Callable[[Plan], None] | None = None,
     ) -> "RunResult":
         """Run the study to its end, as ``stillhouse run`` does, and return the results, the teacher's first.
 
         Starts a Ray of its own, or uses the one at ``address``; ``mirror`` is where copies of the trials are kept.
+        ``trials`` limits the run to these trials, by their ids or the first digits of them, and to the teacher if one of
+        them needs it. ``share`` trains together with other runs that share the store: each takes trials that no other
+        has, and returns when all have ended.
         ``progress`` shows bars or lines on stderr; ``on_plan`` is called with the plan before anything is started. A
         process may run any number of studies, one after the other, but ``ray`` must not be imported in it before the first
         run: Ray reads its settings at its import. Raises ``StudyErrors``, ``UserError`` and ``OperationError`` as the
@@ -113,22 +119,40 @@ class Study:
         from orchestrator.core import ray_environment
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
+        from orchestrator.execution.together import taking_part
         from orchestrator.reports.on_test_split import why_not_measured
 
         ray_environment.require_unused_ray()
         place = Store(store)
+        self._require_divisible(trials := tuple(trials), mirror, share=share)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
         if on_plan:
             on_plan(plan)
         require_runnable(plan)
+        wanted = chosen(plan, trials) if trials else None
         if urls := needed_urls(plan.study):
             fetch_weights(urls)
             require_fitting(self.loaded, plan)
         place.prepare()
         ray_environment.prepare(address)
-        with writing(place), lines_shown() if progress else nullcontext():
+        with (
+            lines_shown() if progress else nullcontext(),
+            taking_part(plan, place) if share else writing(place) as part,
+        ):
             watching = _bars(place) if progress else None
-            return run_to_end(plan, place, RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured))
+            settings = RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured, wanted, part)
+            return run_to_end(plan, place, settings)
+
+    def _require_divisible(self, trials: tuple[str, ...], mirror: str | None, *, share: bool) -> None:
+        """Raise ``UserError`` where the study's trials cannot be trained apart from each other, as the user wants."""
+        from orchestrator.plan.independence import require_independent
+
+        if trials:
+            require_independent(self.loaded, "--trials")
+        if share:
+            require_independent(self.loaded, "--share")
+        if share and mirror:
+            raise UserError("--share and --mirror exclude each other: copies of a trial come from one run at a time")
 
     def results(self, store: str | Path | None = None) -> "StudyResults":
         """Return the results of the study's trials in the store, as ``stillhouse compare`` reads them.

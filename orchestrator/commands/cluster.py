@@ -124,6 +124,8 @@ def run_on(arguments: argparse.Namespace) -> int:
 
     if arguments.address:
         raise UserError("--on starts a cluster, and --address uses a running one: give only one of them")
+    if arguments.share or arguments.trials:
+        raise UserError("--on trains the whole study on a cluster of its own: omit --share and --trials")
     described, store = load_described(arguments.on), store_of(arguments)
     cluster = described.cluster
     workers = [f"scaling.workers={arguments.workers}"] if arguments.workers else []

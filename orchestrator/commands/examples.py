@@ -14,6 +14,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stillhouse run stillhouse::studies/quickstart.yaml",
         "stillhouse run study.yaml --set method.kind=pkd --set schedule.epochs=24",
         "stillhouse run study.yaml --address 10.0.0.1:6379 --store /shared/runs",
+        "stillhouse run study.yaml --share --store /shared/runs",
+        "stillhouse run study.yaml --trials 3f2a,91c0",
     ),
     "sync": ("stillhouse sync study.yaml", "stillhouse sync study.yaml --store moved/stillhouse-runs"),
     "compare": ("stillhouse compare study.yaml", "stillhouse compare study.yaml --json"),

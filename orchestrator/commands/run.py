@@ -24,6 +24,7 @@ from orchestrator.commands.common import (
     store_of,
 )
 from orchestrator.commands.next_commands import commands_with_results, print_obstacles
+from orchestrator.commands.predict import names
 from orchestrator.commands.repeat import print_commands, print_next
 from orchestrator.core.durations import duration
 from orchestrator.core.findings import print_findings
@@ -52,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="FILE", help="start the cluster that FILE describes, run there, fetch results, and stop it"
     )
+    parser.add_argument(
+        "--trials", metavar="ID,ID", type=names, default=(),
+        help="train only these trials, by their ids or first digits, and the teacher if they need it (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--share", action="store_true",
+        help="train together with other runs in the same store that have this option, here or on other machines",
+    )  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="with --on: leave the cluster running")
 
 
@@ -69,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int | ExitStatus:
     try:
         result = study.run(
             arguments.store, address=arguments.address, mirror=arguments.mirror, tracker_wait_s=arguments.tracker_wait,
-            progress=True, on_plan=partial(print_start, arguments=arguments),
+            trials=arguments.trials, share=arguments.share, progress=True, on_plan=partial(print_start, arguments=arguments),
         )  # fmt: skip
     except RunInterrupted as stop:  # every trial has saved its state: what there is by now is worth a table
         from orchestrator.reports.study_report import print_all

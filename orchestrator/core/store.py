@@ -3,13 +3,16 @@
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.core.errors import OperationError, UserError
-from orchestrator.core.locks import held_alone
+from orchestrator.core.leases import JOB, RUN, Leases
+from orchestrator.core.locks import NoFileLocks, held_alone, held_shared, is_held
+from trainers.schema.fence import set_fence
 
 VARIABLE = "STILLHOUSE_STORE"
 MLFLOWS_TABLES = {"alembic_version", "experiments"}  # MLflow would add its tables to anybody's database
@@ -97,9 +100,78 @@ class Store:
         with contextlib.suppress(LockedDatabase):  # whoever needs it waits for it
             require_sound_database(self.database)
 
-    def only_run(self) -> AbstractContextManager[None]:
+    @property
+    def leases(self) -> Path:
+        """Return the folder of leases: which job trains which trial."""
+        return self.root / "leases"
+
+    @property
+    def lock(self) -> Path:
+        """Return the lock file of runs."""
+        return self.root / RUN_LOCK
+
+    @contextlib.contextmanager
+    def only_run(self) -> Iterator[None]:
         """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
-        return held_alone(self.root / RUN_LOCK, f"another stillhouse run is using the store {self.root}")
+        refusal = (
+            f"another stillhouse run is using the store {self.root}; runs that are all started with --share train one study "
+            "together"
+        )
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(held_alone(self.lock, refusal))
+            except NoFileLocks:
+                stack.enter_context(self._leased_alone(refusal))
+            yield
+
+    @contextlib.contextmanager
+    def shared_run(self) -> Iterator[Leases]:
+        """Hold the store together with other jobs that share it, and return this job's leases.
+
+        Files of the store that belong to no trial are written through this job's own lease. Raises ``OperationError``
+        while a run has the store for itself.
+        """
+        refusal = f"a stillhouse run without --share is using the store {self.root}: wait for its end"
+        with Leases(self.leases) as leases, contextlib.ExitStack() as stack:
+            own = f"{JOB}{leases.token}"
+            stack.callback(shutil.rmtree, self.leases / own, ignore_errors=True)
+            fence = leases.claim(own)
+            try:
+                stack.enter_context(held_shared(self.lock, refusal))
+            except NoFileLocks:
+                if leases.is_alive(RUN):
+                    raise OperationError(refusal) from None
+            with self._fenced(fence):
+                yield leases
+
+    def is_in_use(self) -> bool:
+        """Return whether a run uses the store."""
+        try:
+            return is_held(self.lock)
+        except NoFileLocks:
+            leases = Leases(self.leases)
+            return any(not leases.is_free(name) for name in (RUN, *leases.jobs()))
+        except OSError:  # nothing can be read here
+            return False
+
+    @contextlib.contextmanager
+    def _leased_alone(self, refusal: str) -> Iterator[None]:
+        """Hold the store by a lease, where its file system has no locks."""
+        with Leases(self.leases) as leases:
+            if leases.is_alive(RUN) or (fence := leases.claim(RUN)) is None:
+                raise OperationError(refusal)
+            if any(leases.is_alive(job) for job in leases.jobs()):
+                raise OperationError(refusal)
+            with self._fenced(fence):
+                yield
+
+    @contextlib.contextmanager
+    def _fenced(self, fence: Path | None) -> Iterator[None]:
+        set_fence(self.root, fence)
+        try:
+            yield
+        finally:
+            set_fence(self.root, None)
 
 
 class LockedDatabase(OperationError):

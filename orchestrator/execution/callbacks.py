@@ -21,6 +21,7 @@ from orchestrator.worker_groups.pool import Pool
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE
 from trainers.schema import Job
 from trainers.schema.events import Event, read_events
+from trainers.schema.fence import is_fenced_off
 from trainers.schema.record import Outcome, write_outcome
 from trainers.schema.request import is_paused
 from trainers.schema.sharing import stream_key
@@ -105,6 +106,9 @@ class Notifier(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Judge a trial that died without a word; one whose budget is spent gets its outcome, and its runner ends at once."""
         job = self._jobs[trial_id(trial)]
+        if is_fenced_off(job.directory):  # another job has taken it over, and judges it
+            trial.max_failures = 0
+            return
         events = self._judged(job)
         if len(events) == self._known.get(job.trial_id, 0):  # else the runner has judged it
             verdict = judge(job, error_of(trial), self._run, self._began.get(job.trial_id, 0.0))
@@ -133,10 +137,13 @@ def error_of(trial: Any) -> BaseException:
 
 
 class SweepStopper(tune.Stopper, tune.Callback):
-    """End the sweep when the user asks for it, its budget is spent, no trial finds room, or all wait for a paused one."""
+    """End the sweep when the user asks for it, its budget is spent, no trial finds room, or all wait for a paused one.
 
-    def __init__(self, interruption: Interruption, room: RoomWait, budget: Budget) -> None:
-        self._interruption, self._room, self.budget = interruption, room, budget
+    A sweep that is not ``alone`` may have no active trial because it waits for those of other jobs.
+    """
+
+    def __init__(self, interruption: Interruption, room: RoomWait, budget: Budget, *, alone: bool = True) -> None:
+        self._interruption, self._room, self.budget, self._alone = interruption, room, budget, alone
         self._last_active = time.monotonic()
         self._told = self.starved = False
 
@@ -153,6 +160,11 @@ class SweepStopper(tune.Stopper, tune.Callback):
         self.budget.on_result(trial_id(trial), result)
 
     @property
+    def is_interrupted(self) -> bool:
+        """Return whether the user wants the run to end."""
+        return self._interruption.asked
+
+    @property
     def cut_short(self) -> bool:
         """Return whether trials have been asked to stop: they are not over."""
         return self._told
@@ -165,7 +177,7 @@ class SweepStopper(tune.Stopper, tune.Callback):
         self.starved = self._room.look(waiting=waiting)
         if any(trial.status in ("RUNNING", "PENDING") for trial in trials):
             self._last_active = time.monotonic()
-        elif time.monotonic() - self._last_active > PAUSED_S and any(map(waits_for_its_user, trials)):
+        elif self._alone and time.monotonic() - self._last_active > PAUSED_S and any(map(waits_for_its_user, trials)):
             self._told = True  # the scheduler has the others wait for results that will not come
         if (self._interruption.asked or self.budget.reason) and not self._told:
             self._told = True

@@ -1,7 +1,6 @@
 """Find processes and half-written files that killed runs left behind, and remove those that are certainly ours."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -9,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.locks import NoFileLocks, is_held
 from orchestrator.core.processes import Process, lives, processes, variable
 from orchestrator.core.ray_environment import DRIVER
-from orchestrator.core.store import QUEUE_LOCK, RUN_LOCK, Store
-from orchestrator.execution.ownership import NOTE, SERVICE_NOTE, scratch_of_killed
+from orchestrator.core.store import QUEUE_LOCK, Store
+from orchestrator.execution.ownership import SERVICE_NOTE, scratch_of_killed, scratch_of_killed_runs
 from orchestrator.execution.scratch import remove_scratch
 
 GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
@@ -62,7 +62,7 @@ def _orphans() -> Iterator[Leak]:
 
 def _half_written(store: Store) -> Iterator[Leak]:
     """Yield files that a run would have finished or removed; none while one uses the store."""
-    if in_use(store):
+    if store.is_in_use():
         return
     for pattern, state in LEFT_FILES.items():
         for path in sorted(store.root.glob(pattern)):
@@ -70,28 +70,21 @@ def _half_written(store: Store) -> Iterator[Leak]:
 
 
 def _scratch(store: Store) -> Iterator[Leak]:
-    """Yield the temporary files of a run and of a service that were killed in the store; none while another uses it."""
-    for what, note, lock in (("run", NOTE, RUN_LOCK), ("service", SERVICE_NOTE, QUEUE_LOCK)):
-        scratch = "" if is_held(store.root / lock) else scratch_of_killed(store.root / note)
-        if scratch and Path(scratch).is_dir():
-            yield Leak(f"folder {scratch} holds temporary files of a {what} that was killed", scratch=scratch)
+    """Yield the temporary files of runs and of a service that were killed in the store; none while another uses it."""
+    runs = [] if store.is_in_use() else scratch_of_killed_runs(store)
+    service = [] if _is_held(store.root / QUEUE_LOCK) else [scratch_of_killed(store.root / SERVICE_NOTE)]
+    for what, found in (("run", runs), ("service", service)):
+        for scratch in found:
+            if scratch and Path(scratch).is_dir():
+                yield Leak(f"folder {scratch} holds temporary files of a {what} that was killed", scratch=scratch)
 
 
-def in_use(store: Store) -> bool:
-    """Return whether a run uses the store."""
-    return is_held(store.root / RUN_LOCK)
-
-
-def is_held(lock: Path) -> bool:
-    """Return whether a process holds a lock file."""
+def _is_held(lock: Path) -> bool:
+    """Return whether a process holds a lock file; where there are no locks, nothing that needs one runs."""
     try:
-        with lock.open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no store yet, or never run in
+        return is_held(lock)
+    except (OSError, NoFileLocks):
         return False
-    return False
 
 
 def _signal(found: list[Process], number: int) -> None:

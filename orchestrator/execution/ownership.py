@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.core.leases import revoke_all, this_machine_id
 from orchestrator.core.processes import Process, end, lives, process, processes, this_process, variable
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
@@ -25,8 +26,27 @@ def single_writer_lock(store: Store) -> Iterator[None]:
     would go on writing, beside the actor that takes over its trial. Temporary files go the same way. The caller holds the
     store's lock. Only a local Ray's processes carry a driver's mark; a cluster ends those of a driver that is gone itself.
     """
+    revoke_all(store.leases)
+    with _driving(store, NOTE):
+        yield
+
+
+@contextlib.contextmanager
+def one_of_many(store: Store, job: str) -> Iterator[None]:
+    """Do the same for a job that shares the store; ``job`` tells its note from those of others.
+
+    It ends the processes of killed jobs on this machine. What is left of others is fenced off by the leases.
+    """
+    with _driving(store, f"{NOTE}.{job}"):
+        yield
+
+
+@contextlib.contextmanager
+def _driving(store: Store, name: str) -> Iterator[None]:
     own = this_process().identity
-    with noted_scratch(store.root / NOTE):
+    for note in _notes(store):
+        _succeed(note, own)
+    with noted_scratch(store.root / name):
         before = frozenset(found.identity for found in marked(own))  # not started by this run: they may stay
         try:
             yield
@@ -43,7 +63,7 @@ def noted_scratch(note: Path) -> Iterator[None]:
     own = this_process().identity
     _succeed(note, own)
     with own_scratch() as scratch:
-        write_text(note, f"{own}\n{scratch}\n")
+        write_text(note, f"{own}\n{scratch}\n{this_machine_id()}\n")
         try:
             yield
         finally:
@@ -56,12 +76,23 @@ def _succeed(note: Path, own: str) -> None:
     if driver and driver != own and not lives(driver):
         end_marked(driver, spared=frozenset())
         remove_scratch(scratch)
+        note.unlink(missing_ok=True)
 
 
 def scratch_of_killed(note: Path) -> str:
     """Return the folder of temporary files of the process that was killed with this note, "" where none was."""
     driver, scratch = _noted(note)
     return scratch if driver and not lives(driver) else ""
+
+
+def scratch_of_killed_runs(store: Store) -> list[str]:
+    """Return the folders of temporary files of the runs that were killed in a store on this machine."""
+    return list(filter(None, map(scratch_of_killed, _notes(store))))
+
+
+def _notes(store: Store) -> list[Path]:
+    """Return the notes of a run, and of jobs that share the store."""
+    return sorted(store.root.glob(f"{NOTE}*"))
 
 
 def running_driver(store: Store) -> Process | None:
@@ -71,11 +102,16 @@ def running_driver(store: Store) -> Process | None:
 
 
 def _noted(note: Path) -> tuple[str, str]:
-    """Return the driver and its folder of temporary files that a note names."""
-    if not note.exists():
+    """Return the driver and its folder of temporary files that a note names, "" for one of another machine.
+
+    A note of an earlier release names no machine.
+    """
+    try:
+        lines = note.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
         return "", ""
-    driver, scratch = (*note.read_text(errors="replace").splitlines(), "", "")[:2]
-    return driver, scratch
+    driver, scratch, machine = (*lines, "", "", "")[:3]
+    return (driver, scratch) if machine in ("", this_machine_id()) else ("", "")
 
 
 def end_marked(driver: str, spared: frozenset[str]) -> None:

@@ -1,7 +1,8 @@
 """Run a plan: the teacher first, then the students that are not finished yet; keep MLflow up to date."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
@@ -12,6 +13,7 @@ from orchestrator.execution.ray_watch import watched_ray
 from orchestrator.execution.record_costs import record_costs
 from orchestrator.execution.startup import Startup
 from orchestrator.execution.sweep import Sweep
+from orchestrator.execution.together import Together
 from orchestrator.execution.tune import run_trials
 from orchestrator.execution.unwritten import Unwritten
 from orchestrator.plan.images import ImageRecorder
@@ -27,6 +29,7 @@ from orchestrator.study.wording import counted
 from orchestrator.tracking.flusher import WAIT_S, Delivery, Flusher
 from orchestrator.tracking.priors import read_priors
 from orchestrator.tracking.tracker import Tracker
+from trainers.schema.atomic import remove
 from trainers.schema.record import OUTCOME, read_outcome
 from trainers.schema.request import carry_out, is_paused
 from trainers.schema.status import is_over
@@ -48,23 +51,29 @@ def run_plan(
     keep_ray: bool = False,
     startup: Startup | None = None,
     unwritten: Unwritten | None = None,
+    chosen: Collection[str] | None = None,
+    together: Together | None = None,
 ) -> Delivery:
     """Train the plan's remaining trials and copy all results to MLflow, also when the run ends early.
 
     Return the delivery. Training does not depend on MLflow; only the end waits for it, ``wait_s`` at most when it does
     not answer. ``keep_ray`` leaves Ray up for another plan; the caller stops it. ``startup`` announces
-    the start of Ray, unless it is up. ``unwritten`` collects what the end of the run cannot write. Raises
-    ``OperationError`` when the teacher fails; a failed student is an outcome, not an error.
+    the start of Ray, unless it is up. ``chosen`` are the ids of the trials to train, ``None`` for all; ``together`` is the
+    part of a run that shares the store: then this returns when all of them have ended. ``unwritten`` collects what
+    the end of the run cannot write. Raises ``OperationError`` when the teacher fails; a failed student is an outcome, not
+    an error.
     """
-    obey_requests(plan)
-    known = [refreshed(trial) for trial in plan.trials]
+    if together is None:
+        obey_requests(plan)
+    require_no_paused_teacher(plan)
+    known = [refreshed(trial) for trial in plan.trials if chosen is None or trial.id in chosen]
     pending, paused = to_train(known), [trial for trial in known if trial.status == PAUSED]
     sweep = Sweep(plan, unwritten or Unwritten())
     enough = sweep.budget.reason
     if enough:
         pending = []
         log.warning("%s: nothing is trained", enough)
-    flusher = Flusher(tracker, plan.trials)
+    flusher = Flusher(tracker, plan.trials, turn=together.delivering if together else nullcontext)
     try:
         flusher.begin()
         if pending or (not enough and sweep.proposes):
@@ -80,11 +89,14 @@ def run_plan(
                     interruption or Interruption(),
                     keep_ray,
                     startup or Startup(),
+                    together,
                 )
-        _tidy(sweep)
-        with sweep.unwritten.noting(store.rates):
-            remember(plan, store.rates)
-        record_costs(plan)
+        if together is None:  # else whoever had a trial has tidied up
+            _tidy(sweep)
+        with together.finishing() if together else nullcontext():
+            with sweep.unwritten.noting(store.rates):
+                remember(plan, store.rates)
+            record_costs(plan)
     except BaseException:
         flusher.close(min(wait_s, WAIT_WHEN_CUT_SHORT_S))
         raise
@@ -104,9 +116,13 @@ def _tidy(sweep: Sweep) -> None:
 
 
 def obey_requests(plan: Plan) -> None:
-    """Carry out the requests about trials since the last run; raise ``OperationError`` where the teacher is paused."""
+    """Carry out the requests about trials since the last run."""
     for trial in plan.trials:
         carry_out(trial.directory)
+
+
+def require_no_paused_teacher(plan: Plan) -> None:
+    """Raise ``OperationError`` where the teacher is paused."""
     if plan.teacher is not None and is_paused(plan.teacher.directory):  # as a student of another study
         raise OperationError(f"the teacher ({plan.teacher.id}) is paused, so no student can start: resume it first")
 
@@ -134,10 +150,12 @@ def _train(
     interruption: Interruption,
     keep_ray: bool,
     startup: Startup,
+    together: Together | None,
 ) -> None:
-    plan = sweep.plan
-    for trial in pending:
-        (trial.directory / OUTCOME).unlink(missing_ok=True)  # a failed trial is tried again
+    plan, claims = sweep.plan, together.claims if together else None
+    directory = together.tune_dir if together else store.tune_dir
+    for trial in pending if together is None else ():
+        remove(trial.directory / OUTCOME)  # a failed trial is tried again
     try:
         with startup.part("starting it"):
             start_ray(address)
@@ -145,14 +163,14 @@ def _train(
         with watched_ray():
             room = room_in(plan) if address else None
             if plan.teacher in pending:
-                run_trials(sweep, [plan.teacher], watchers, store.tune_dir, interruption=interruption)
+                run_trials(sweep, [plan.teacher], watchers, directory, interruption=interruption, claims=claims)
                 if sweep.budget.reason and refreshed(plan.teacher).status in ("new", "unfinished"):
                     return  # a larger budget lets it go on
                 require_teacher(plan.teacher)
             # Paused ones end at once and last; the run has them, so that it can start them again.
             students = students_after_teacher([*pending, *paused])
             if not sweep.budget.reason and (students or adds_trials(plan.study.search)):
-                run_trials(sweep, students, watchers, store.tune_dir, interruption=interruption, room=room)
+                run_trials(sweep, students, watchers, directory, interruption=interruption, room=room, claims=claims)
     finally:
         if not keep_ray:
             stop_ray()

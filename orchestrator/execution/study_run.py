@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from trainers.schema.record import read_outcome
 
 if TYPE_CHECKING:
     from orchestrator.execution.callbacks import Watcher
+    from orchestrator.execution.together import Together
     from orchestrator.results.result import TrialResult
     from orchestrator.tracking.flusher import Delivery
     from orchestrator.tracking.tracker import Tracker
@@ -38,7 +39,7 @@ class RunSettings:
     """Hold where and how a run trains; no setting here changes a number.
 
     ``address`` is a running Ray cluster, else the run starts a local one. ``mirror`` is the URL where copies of the trials
-    are kept. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
+    are kept. ``trials`` limits the run to trials of these ids; ``together`` is its part in a store that it shares. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
     context manager whose value receives the trial events of a plan, such as progress bars. ``measuring`` is called once
     with the results when no trial has failed, writes further files into the trials' directories, and returns why that
     failed.
@@ -49,19 +50,28 @@ class RunSettings:
     tracker_wait_s: float = 60.0
     watching: "Callable[[Plan], AbstractContextManager[Watcher]] | None" = None
     measuring: "Callable[[Plan, Store, Sequence[TrialResult]], str] | None" = None
+    trials: frozenset[str] | None = None
+    together: "Together | None" = None
+
+    @property
+    def finishing(self) -> AbstractContextManager[None]:
+        """Return the turn of a run that shares its store to write what is written once for a study."""
+        return self.together.finishing() if self.together else nullcontext()
 
 
 @dataclass(frozen=True, repr=False)
 class RunResult(ResultTable):
     """Hold the outcome of a run: a sequence of results, the teacher's first.
 
-    ``delivery`` says whether MLflow has everything, ``uncopied`` lists results missing from the mirror, ``unmeasured``
-    says why the test split was not measured, ``unwritten`` why the store lacks a file, such as an outcome.
+    ``chosen`` are the trials that the run was limited to, ``None`` for all. ``delivery`` says whether MLflow has
+    everything, ``uncopied`` lists results missing from the mirror, ``unmeasured`` says why the test split was not measured,
+    ``unwritten`` why the store lacks a file, such as an outcome.
     """
 
     store: Store
     tracker: "Tracker"
     delivery: "Delivery"
+    chosen: frozenset[str] | None = None
     uncopied: str = ""
     unmeasured: str = ""
     unwritten: str = ""
@@ -78,8 +88,11 @@ class RunResult(ResultTable):
 
     @property
     def failed(self) -> "tuple[TrialResult, ...]":
-        """Return the results of the trials that failed."""
-        return tuple(result for result in self.trials if result.status == "failed")
+        """Return the results of the trials that failed, of those that the run had to train."""
+        wanted = self.chosen
+        return tuple(
+            result for result in self.trials if result.status == "failed" and (wanted is None or result.id in wanted)
+        )
 
     def reason(self, failed: "TrialResult") -> str:
         """Return why a trial failed."""
@@ -123,7 +136,7 @@ def writing(store: Store) -> Iterator[None]:
 def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool = False) -> RunResult:
     """Train the plan's remaining trials, copy all results to MLflow, and tell the end as the study asks for it.
 
-    The caller holds ``writing(store)``.
+    The caller holds ``writing(store)``, or takes part in a shared store.
 
     ``keep_ray`` leaves Ray up for another plan. ``ray_environment.prepare`` has run, and Ray is not imported before the
     tracking store has answered. Raises ``OperationError`` when the teacher fails, ``UserError`` when MLflow refuses the
@@ -155,11 +168,13 @@ def _measured(result: RunResult, settings: RunSettings) -> RunResult:
         return result
     from orchestrator.tracking.flusher import Flusher
 
-    unmeasured = settings.measuring(result.plan, result.store, result.trials)
+    with settings.finishing:
+        unmeasured = settings.measuring(result.plan, result.store, result.trials)
+    turn = settings.together.delivering if settings.together else nullcontext
     waits_for_nothing = result.delivery.complete and not unmeasured
     begun = [trial for trial in result.plan.trials if read_scores(trial.directory) is not None]
     delivery = (
-        Flusher(result.tracker, begun).close(settings.tracker_wait_s)
+        Flusher(result.tracker, begun, turn=turn).close(settings.tracker_wait_s)
         if waits_for_nothing and begun
         else result.delivery
     )
@@ -177,7 +192,8 @@ def _trained(
         from orchestrator.tracking.tracker import Tracker
 
         tracker, interruption, unwritten = Tracker(plan, store), Interruption(), Unwritten()
-        require_tracker(tracker)
+        with settings.together.delivering() if settings.together else nullcontext():
+            require_tracker(tracker)
     with startup.part("loading Ray", "starting Ray" if needs_ray else ""):
         from orchestrator.execution.run import run_plan
 
@@ -186,11 +202,12 @@ def _trained(
             watchers = [stack.enter_context(settings.watching(plan))] if settings.watching else []
             delivery = run_plan(
                 plan, store, tracker, [*watchers, *copiers], settings.address, interruption, settings.tracker_wait_s,
-                keep_ray=keep_ray, startup=startup if needs_ray else None, unwritten=unwritten,
+                keep_ray=keep_ray, startup=startup if needs_ray else None, chosen=settings.trials,
+                together=settings.together, unwritten=unwritten,
             )  # fmt: skip
     except KeyboardInterrupt:
         if not interruption.asked:
             raise
         stopped = Delivery(complete=False, reason="the run was stopped")
-        raise RunInterrupted(RunResult(plan, store, tracker, stopped)) from None
-    return RunResult(plan, store, tracker, delivery, unwritten=unwritten.reason)
+        raise RunInterrupted(RunResult(plan, store, tracker, stopped, settings.trials)) from None
+    return RunResult(plan, store, tracker, delivery, settings.trials, unwritten=unwritten.reason)

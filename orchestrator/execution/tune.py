@@ -3,8 +3,8 @@
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from ray import tune
 
 from orchestrator.core.redact import redacted
 from orchestrator.execution.callbacks import Notifier, SweepStopper, Watcher, trial_id
+from orchestrator.execution.claiming_search import ClaimingSearch, Releaser
+from orchestrator.execution.claims import Claims
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.places import Places, counted_aside
 from orchestrator.execution.sweep import Sweep
@@ -28,7 +30,9 @@ from orchestrator.worker_groups.capacity import RoomWait, waited_for
 from orchestrator.worker_groups.entry_points import LOOP
 from orchestrator.worker_groups.pool import Pool, Terms
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE, RUNNER_SHARE, TrialRunner
+from trainers.schema.atomic import write_text
 from trainers.schema.error_text import last_line_of
+from trainers.schema.fence import FencedOff, fence_of
 from trainers.schema.record import ERROR, SELECTION_METRIC, Outcome, read_history, read_status, write_outcome
 from trainers.schema.request import Request, carry_out, read_request
 from trainers.schema.status import has_ended
@@ -50,45 +54,66 @@ def run_trials(
     interruption: Interruption | None = None,
     loop: str = LOOP,
     room: Callable[[], int] | None = None,
+    claims: Claims | None = None,
 ) -> None:
     """Run ``trials`` to their ends; how each ended stands in its directory.
 
     ``directory`` is Tune's own, and safe to delete afterwards. ``loop`` is the module by which hosts train. ``room``
-    returns how many trials fit at once on a cluster whose machines come and go, ``None`` for a fixed one. A trial that
-    the scheduler stopped early, or that could not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an
+    returns how many trials fit at once on a cluster whose machines come and go, ``None`` for a fixed one. With ``claims``
+    other jobs train some of the trials, and this returns when all of them have ended. A trial that the scheduler stopped
+    early, or that could not be started, gets its outcome here. Raises ``KeyboardInterrupt`` after an
     interruption: trials that ran have saved their state and stay unfinished.
     """
     plan, interruption = sweep.plan, interruption or Interruption()
     found = sweep.cohorts(trials)
-    ending = SweepStopper(interruption, RoomWait(plan.placement(role_of(found.trials))), sweep.budget)
+    room_wait = RoomWait(plan.placement(role_of(found.trials)))
+    ending = SweepStopper(interruption, room_wait, sweep.budget, alone=claims is None)
     trials = found.trials  # an open search adds to it
-    for trial in trials:
-        clear_stop(trial.directory)
-    with (
-        interruption.listening(),
-        counted_aside(room) as places,
-        pool_for(plan, found, directory, loop, places) as pool,
-    ):
-        results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, places).fit()
-    # Tune adds an underscore and letters to the folder of a trial that was started again; the last one counts.
-    by_id = {Path(results[index].path).name.partition("_")[0]: results[index] for index in range(len(results))}
-    for trial in trials:
-        if not ending.cut_short:
-            with sweep.unwritten.noting(trial.directory):
-                settle(plan, trial, by_id.get(trial.id), ending)
-        clear_stop(trial.directory)
+    if claims is None:
+        for trial in trials:
+            clear_stop(trial.directory)
+    try:
+        with (
+            interruption.listening(),
+            counted_aside(room) as places,
+            pool_for(plan, found, directory, loop, places, claims) as pool,
+        ):
+            results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, places, claims).fit()
+        settle_all(sweep, trials if claims is None else claims.mine, results, ending)
+    finally:
+        if claims is not None:
+            claims.close()
     if interruption.asked:
         raise KeyboardInterrupt
 
 
+def settle_all(sweep: Sweep, trials: Sequence[PlannedTrial], results: tune.ResultGrid, ending: SweepStopper) -> None:
+    """Write the outcomes of trials that did not write their own."""
+    # Tune adds an underscore and letters to the folder of a trial that was started again; the last one counts.
+    by_id = {Path(results[index].path).name.partition("_")[0]: results[index] for index in range(len(results))}
+    for trial in trials:
+        with suppress(FencedOff), sweep.unwritten.noting(trial.directory):  # another job may have the trial
+            if not ending.cut_short:
+                settle(sweep.plan, trial, end_of(by_id.get(trial.id)), ending)
+            clear_stop(trial.directory)
+
+
 def pool_for(
-    plan: Plan, found: Cohorts, directory: Path, loop: str, room: Callable[[], int] | None = None
+    plan: Plan,
+    found: Cohorts,
+    directory: Path,
+    loop: str,
+    room: Callable[[], int] | None = None,
+    claims: Claims | None = None,
 ) -> AbstractContextManager[Pool | None]:
     """Return the hosts that train cohorts, ``None`` where each trial is trained alone by one process, its actor."""
     if found.size == 1 and plan.resources.workers == 1:
         return nullcontext()
     role = role_of(found.trials)
-    return Pool(replace(terms_of(plan, role, found.size, loop), room=room), plan.placement(role), found.keys, directory)
+    terms = replace(terms_of(plan, role, found.size, loop), room=room)
+    if claims is not None:  # nobody knows beforehand which trials come to this job
+        terms = replace(terms, proposals=terms.hosts * terms.size, open_ended=True)
+    return Pool(terms, plan.placement(role), {} if claims else found.keys, directory)
 
 
 def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
@@ -115,22 +140,31 @@ def make_tuner(
     ending: SweepStopper,
     pool: Pool | None,
     room: Callable[[], int] | None = None,
+    claims: Claims | None = None,
 ) -> tune.Tuner:
     """Return Ray's tuner for ``trials``; retries are bounded by each failure's budget, Ray's own count comes last."""
     plan, run = sweep.plan, uuid.uuid4().hex[:12]
     notifier = Notifier(watchers, plan, run, pool)
-    orders = [order(plan, trial, run, pool, position) for position, trial in enumerate(trials)]
     positions = {trial.id: position for position, trial in enumerate(trials)}
 
     def order_for(trial: PlannedTrial) -> dict[str, str | int]:
         return order(plan, trial, run, pool, positions.setdefault(trial.id, len(positions)))
 
-    search = open_search(sweep, trials, notifier, order_for)
+    search: PlannedSearch | ClaimingSearch | None = None
+    callbacks: list[tune.Callback] = [ending, notifier]
+    restart: Restart = never_again
+    if claims is None:
+        search = planned = open_search(sweep, trials, notifier, order_for)
+        restart = restarting(planned, notifier, lambda: most_at_once(plan, pool, room))
+    else:
+        search = ClaimingSearch(
+            claims, trials, order_for, notifier.expected, notifier.set_idle, lambda: ending.is_interrupted
+        )
+        callbacks.append(Releaser(releasing(sweep, trials, claims, ending)))
     places = Places(lambda: most_at_once(plan, pool, room))
-    restart = restarting(search, notifier, lambda: most_at_once(plan, pool, room))
     return tune.Tuner(
         tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
-        param_space={} if search else {"planned": tune.grid_search(orders)},
+        param_space={} if search else {"planned": tune.grid_search([order_for(trial) for trial in trials])},
         tune_config=tune.TuneConfig(
             search_alg=places.bound(search),
             num_samples=-1 if search else 1,
@@ -145,7 +179,7 @@ def make_tuner(
             storage_path=str(directory),
             verbose=0,
             stop=ending,
-            callbacks=[ending, notifier, places],
+            callbacks=[*callbacks, places],
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=MOST_RESTARTS),
         ),
@@ -206,10 +240,32 @@ def most_at_once(plan: Plan, pool: Pool | None, room: Callable[[], int] | None =
     return max(1, room() if room else plan.resources.concurrent)
 
 
+def never_again(tune_controller: Any, trial: Any, ending: Any) -> bool:
+    """Start no trial again: a job that shares the store claims it anew, as any other job may."""
+    return False
+
+
+def releasing(
+    sweep: Sweep, trials: Sequence[PlannedTrial], claims: Claims, ending: SweepStopper
+) -> Callable[[str, dict[str, Any], Exception | None], None]:
+    """Return a function that writes the outcome of a trial that did not write its own, and gives the trial back."""
+    by_id = {trial.id: trial for trial in trials}
+
+    def release(name: str, metrics: dict[str, Any], error: Exception | None) -> None:
+        trial = by_id[name]
+        with suppress(FencedOff), sweep.unwritten.noting(trial.directory):  # another job may have the trial
+            if not ending.cut_short:
+                settle(sweep.plan, trial, TrialEnd(metrics, error), ending)
+        claims.end(trial)
+
+    return release
+
+
 def order(plan: Plan, trial: PlannedTrial, run: str, pool: Pool | None, position: int) -> dict[str, str | int]:
     """Return a runner's order: the trial, its directory, which run counts its failures, and who trains it."""
     told: dict[str, str | int] = {"id": trial.id, "directory": str(trial.directory), "run": run, "position": position}
-    return told | {"job": plan.job(trial).model_dump_json(), "broker": pool.name if pool else ""}
+    job = plan.job(trial).model_copy(update={"fence": str(fence_of(trial.directory) or "")})
+    return told | {"job": job.model_dump_json(), "broker": pool.name if pool else ""}
 
 
 def request(plan: Plan, role: str) -> dict[str, float]:
@@ -217,18 +273,31 @@ def request(plan: Plan, role: str) -> dict[str, float]:
     return {"CPU": plan.resources.cpus(role), "GPU": plan.resources.gpus_per_worker}
 
 
-def settle(plan: Plan, trial: PlannedTrial, result: Any, ending: SweepStopper) -> None:
-    """Write the outcome of a trial that did not write its own; ``result`` is Tune's, if Tune got as far as the trial."""
+@dataclass(frozen=True)
+class TrialEnd:
+    """Hold Tune's last result of a trial, none if it did not get as far, and the error by which Tune gave it up."""
+
+    metrics: dict[str, Any]
+    error: Exception | None
+
+
+def end_of(result: tune.Result | None) -> TrialEnd:
+    """Return how Tune's trial ended; ``None`` stands for one that Tune did not get to."""
+    return TrialEnd({}, None) if result is None else TrialEnd(result.metrics or {}, result.error)
+
+
+def settle(plan: Plan, trial: PlannedTrial, end: TrialEnd, ending: SweepStopper) -> None:
+    """Write the outcome of a trial that did not write its own."""
     asked = read_request(trial.directory)
     if asked is Request.STOP:  # asked for too late for its process
         carry_out(trial.directory)
     if has_ended(read_status(trial.directory)) or asked in (Request.PAUSE, Request.RESUME):
         return
     trial.directory.mkdir(parents=True, exist_ok=True)
-    metrics = (result.metrics if result else None) or {}
-    if result is not None and result.error is not None:
-        report = redacted(str(result.error))
-        (trial.directory / ERROR).write_text(report)
+    metrics = end.metrics
+    if end.error is not None:
+        report = redacted(str(end.error))
+        write_text(trial.directory / ERROR, report)
         write_outcome(trial.directory, Outcome("failed", f"crashed; last: {last_line_of(report)}"))
     elif metrics.get(FAILED_BECAUSE):
         write_outcome(trial.directory, Outcome("failed", metrics[FAILED_BECAUSE]))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.store import Store
-from orchestrator.execution.leaks import in_use
 from orchestrator.plan.trial import ID_LENGTH, status_of
 
 TRIAL = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
@@ -33,7 +32,7 @@ def unused_trials(store: Store, kept: Collection[str]) -> list[Unused]:
 
 def leftovers(store: Store) -> list[Unused]:
     """Return Ray Tune's folder, which no later run reads, and trials that were half deleted; none during a run."""
-    if in_use(store):
+    if store.is_in_use():
         return []
     tune = [("tune", "of Ray Tune", store.tune_dir)] if store.tune_dir.is_dir() else []
     halves = [(path.name, "half deleted", path) for path in _folders(store.trials) if path.name.startswith(DELETED)]
@@ -52,6 +51,7 @@ def delete(found: Collection[Unused], store: Store) -> None:
         if TRIAL.fullmatch(path.name) and path.parent == store.trials:
             path = path.rename(path.with_name(f"{DELETED}{path.name}"))
         shutil.rmtree(path)
+        shutil.rmtree(store.leases / one.path.name, ignore_errors=True)
 
 
 def size_of(folder: Path) -> int:

@@ -10,6 +10,7 @@ from trainers.schema import Job
 from trainers.schema.being_read import take_notes
 from trainers.schema.error_text import first_line, last_line
 from trainers.schema.events import Event, append_event, read_events
+from trainers.schema.fence import side_folder
 
 SAYINGS = {
     FailureKind.WORKER_LOST: "a worker process ended unexpectedly (killed, out of memory, or crashed)",
@@ -65,14 +66,14 @@ def spent(events: list[Event], run: str, kind: FailureKind) -> int:
 
 def hung(directory: str | Path, began: float) -> FailureKind | None:
     """Return ``FailureKind.HANG`` when a process of this attempt ended itself because it made no progress."""
-    stacks = (path.stat() for path in Path(directory).glob(STACKS))
+    stacks = (path.stat() for path in side_folder(directory).glob(STACKS))
     return FailureKind.HANG if any(found.st_size and found.st_mtime >= began for found in stacks) else None
 
 
 def keep_stacks(directory: str | Path, attempt: int) -> None:
     """Rename stacks to ``hang-ATTEMPT-RANK.txt``, because the next attempt would overwrite them."""
-    for path in Path(directory).glob(STACKS):
-        path.replace(path.with_name(path.name.replace("stacks", f"hang-{attempt}")))
+    for path in side_folder(directory).glob(STACKS):
+        path.replace(Path(directory) / path.name.replace("stacks", f"hang-{attempt}"))
 
 
 def micro_batch_of(job: Job) -> int | None:

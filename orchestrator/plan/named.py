@@ -1,12 +1,22 @@
 """Find the trial that a user names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from orchestrator.core.errors import UserError
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 
 MOST = 20  # ids in a message
+
+
+def chosen(plan: Plan, wanted: Iterable[str]) -> frozenset[str]:
+    """Return the ids of the trials that ``wanted`` name by their first digits, and of the teacher if one of them needs it.
+
+    Raises ``UserError`` for a name that is not exactly one trial's.
+    """
+    trials = [named(plan, name) for name in wanted]
+    needed = [plan.teacher] if plan.teacher and any(trial.spec.teacher for trial in trials) else []
+    return frozenset(trial.id for trial in (*needed, *trials))
 
 
 def named(plan: Plan, wanted: str) -> PlannedTrial:

@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +36,18 @@ class Flusher:
     """Drain trial directories into MLflow. A watcher of trials: its methods neither raise nor wait.
 
     While MLflow is away it is asked again and again, less and less often; that it went away and that it is back is
-    logged once. The process may be killed at any moment: the next flusher asks MLflow how far it is.
+    logged once. The process may be killed at any moment: the next flusher asks MLflow how far it is. Flushers of several
+    jobs deliver within ``turn``, one at a time: two could each create a run of the same trial.
     """
 
-    def __init__(self, tracker: Tracker, trials: Sequence[PlannedTrial], backoff: Backoff | None = None) -> None:
-        self._tracker = tracker
+    def __init__(
+        self,
+        tracker: Tracker,
+        trials: Sequence[PlannedTrial],
+        backoff: Backoff | None = None,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._tracker, self._turn = tracker, turn
         self._trials = {trial.id: trial for trial in trials}
         self._changed: dict[str, None] = {}  # trials to look at, in order
         self._refused: dict[str, int] = {}
@@ -139,10 +147,11 @@ class Flusher:
             return trial_id
 
     def _deliver(self, trial_id: str) -> None:
-        if trial_id == FINISH:
-            self._tracker.finish()
-        else:
-            self._tracker.sync(self._trials[trial_id])
+        with self._turn():
+            if trial_id == FINISH:
+                self._tracker.finish()
+            else:
+                self._tracker.sync(self._trials[trial_id])
 
     def _try_again(self, trial_id: str) -> None:
         """Queue a trial again, the study itself behind its trials, and pause."""

@@ -18,6 +18,8 @@ from orchestrator.worker_groups.broker import ON_HEAD
 from orchestrator.worker_groups.entry_points import LOOP, WORKER
 from orchestrator.worker_groups.records import record_stream
 from trainers.schema import Job
+from trainers.schema.atomic import write_text
+from trainers.schema.fence import FencedOff, is_fenced_off, set_fence
 from trainers.schema.record import ERROR, RECORDED_AT, Outcome, Record, read_outcome, write_outcome
 from trainers.schema.request import Request, asks_to_leave, carry_out, read_request
 from trainers.schema.stop import MachineLeaves, clear_move, must_move, run_is_ending
@@ -38,6 +40,7 @@ class TrialRunner(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Take up the trial in ``config["planned"]["job"]`` (JSON); nothing heavy happens before the first step."""
         job = Job.model_validate_json(config["planned"]["job"])
+        set_fence(job.directory, job.fence)
         placement = job.placement.model_copy(update={"micro_batch": micro_batch_of(job)})
         self._job = job.model_copy(update={"placement": placement})
         self._run = str(config["planned"].get("run", ""))
@@ -59,6 +62,8 @@ class TrialRunner(tune.Trainable):
         except StopIteration:
             return self._ended()
         except Exception as error:
+            if is_fenced_off(self._job.directory):  # another job trains it: nothing here is a failure of the trial
+                return ended()
             verdict = judge(self._job, error, self._run, self._began)
             if verdict.again:  # raising makes Tune restart the trial in a new actor
                 time.sleep(verdict.pause_s)
@@ -68,6 +73,8 @@ class TrialRunner(tune.Trainable):
 
     def _is_over(self) -> bool:
         """Return whether there is nothing to do: between two records the trial's state is on disk."""
+        if is_fenced_off(self._job.directory):
+            return True
         outcome = read_outcome(self._job.directory)
         # The host that trains the trial leaves it after its step; a reader that went first could come back too early.
         hosted = self._broker and self._records is not None
@@ -76,8 +83,9 @@ class TrialRunner(tune.Trainable):
 
     def _ended(self) -> dict[str, Any]:
         """Return the last result; a trial that its user stopped gets its outcome before search and scheduler hear of it."""
-        if read_request(self._job.directory) is Request.STOP:
-            carry_out(self._job.directory)
+        with contextlib.suppress(FencedOff):  # then the job that has the trial finds the request
+            if read_request(self._job.directory) is Request.STOP:
+                carry_out(self._job.directory)
         return ended()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -119,8 +127,8 @@ class TrialRunner(tune.Trainable):
         directory = Path(self._job.directory)
         directory.mkdir(parents=True, exist_ok=True)
         report = redacted("".join(traceback.format_exception(root_cause(error))))
-        with contextlib.suppress(OSError):  # on a full disk; the driver hears the reason as well
-            (directory / ERROR).write_text(report)
+        with contextlib.suppress(OSError, FencedOff):  # on a full disk; the driver hears the reason as well
+            write_text(directory / ERROR, report)
             write_outcome(directory, Outcome("failed", verdict.reason))
         return ended(verdict.reason)
 

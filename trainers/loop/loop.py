@@ -27,6 +27,7 @@ from trainers.loop.student_trainer import StudentTrainer
 from trainers.loop.watchdog import Watchdog
 from trainers.schema import Job
 from trainers.schema.being_read import noted_in
+from trainers.schema.fence import set_fence, side_folder
 from trainers.schema.record import DamagedFile, Record, read_history, read_status
 
 PROGRESS_EVERY_S = 1.0
@@ -80,6 +81,8 @@ def train_together(jobs: Sequence[Job], active_trials: ActiveTrials = lambda ids
     With several workers a loss that is not finite is such a failure; any other error in one student's step ends all,
     because the workers could not agree on it.
     """
+    for job in jobs:
+        set_fence(job.directory, job.fence)
     try:
         finished = [job for job in jobs if read_status(job.directory) == "finished"]
         done = [(job.trial_id, record) for job in finished for record in read_history(job.directory)]
@@ -125,7 +128,8 @@ class WorkerGroup:
         self._jobs = jobs
         self._students: list[StudentTrainer] = []
         self._failures: list[tuple[str, Failed]] = []
-        stacks = Path(jobs[0].directory) / f"stacks-{get_rank()}.txt"
+        Path(jobs[0].directory).mkdir(parents=True, exist_ok=True)
+        stacks = side_folder(jobs[0].directory) / f"stacks-{get_rank()}.txt"
         self._watchdog = Watchdog(stacks, placement.hang_timeout_s)
         self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0

@@ -28,7 +28,7 @@ class Watchdog:
             return
         self._renewed = now
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(exist_ok=True)  # never its parents: a fence that is gone must stay gone
             self._file = self._path.open("w")
         faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
 

@@ -1,17 +1,20 @@
-"""Write a file so that it is whole or absent."""
+"""Write a file so that it is whole or absent, and delete one only while nobody else has taken over its folder."""
 
-import contextlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.fence import fence_of, require_claim
+
 
 def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
-    """Call ``write`` on a temporary file beside ``target``, flush it to disk, and rename it to ``target``.
+    """Call ``write`` on a temporary file, flush it to disk, and rename it to ``target``.
 
-    On return the file and its name survive a power cut. When anything fails, ``target`` is unchanged and the temporary
-    file is gone. Raises ``OSError`` with the name of ``target`` when the disk is full or cannot be written.
+    The temporary file lies beside ``target``, or in the fence of its folder. On return the file and its name survive a
+    power cut. When anything fails, ``target`` is unchanged and the temporary file is gone. Raises ``OSError`` with the
+    name of ``target`` when the disk is full or cannot be written, ``FencedOff`` when another job has taken over the folder.
     """
     partial = partial_of(target)
     try:
@@ -20,6 +23,7 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
             os.fsync(stream.fileno())
         partial.replace(target)
     except OSError as error:
+        require_claim(target.parent)
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(target)) from error
@@ -30,7 +34,9 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
 
 def partial_of(target: Path) -> Path:
     """Return where ``target`` lies until it is whole."""
-    return target.with_name(f".{target.name}.partial")
+    fence = fence_of(target.parent)
+    partial = target.with_name(f".{target.name}.partial")
+    return partial if fence is None else fence / partial.name
 
 
 def write_text(target: Path, text: str) -> None:
@@ -38,10 +44,29 @@ def write_text(target: Path, text: str) -> None:
     write_atomically(target, lambda path: path.write_text(text))
 
 
+def remove(path: Path) -> None:
+    """Delete a file, if it is there; raise ``FencedOff`` when another job has taken over its folder.
+
+    In a fenced folder the file goes into the fence first: a rename that was prepared before the takeover fails after it,
+    a deletion would not.
+    """
+    fence = fence_of(path.parent)
+    if fence is None:
+        path.unlink(missing_ok=True)
+        return
+    removed = fence / f".{path.name}.removed"
+    try:
+        path.rename(removed)
+    except FileNotFoundError:
+        require_claim(path.parent)
+        return  # it was not there
+    removed.unlink(missing_ok=True)
+
+
 def _flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems cannot, and need not, flush a folder
+        with suppress(OSError):  # some network file systems cannot, and need not, flush a folder
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.atomic import write_text
+from trainers.schema.fence import fence_of
 from trainers.schema.foreign_json import parse_json
 
 EVENTS = "events.jsonl"
@@ -36,8 +38,12 @@ class Event:
 def append_event(directory: str | Path, event: Event) -> None:
     """Add an event to the timeline of the trial in ``directory``; one write, so that a reader sees whole lines."""
     Path(directory).mkdir(parents=True, exist_ok=True)
-    with (Path(directory) / EVENTS).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(event.to_json()) + "\n")
+    path, line = Path(directory) / EVENTS, json.dumps(event.to_json()) + "\n"
+    if fence_of(directory) is not None:  # an append would reach the file after a takeover, too
+        write_text(path, "".join(f"{line}\n" for line in _lines(path)) + line)
+        return
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(line)
 
 
 def read_events(directory: str | Path) -> list[Event]:
@@ -45,9 +51,11 @@ def read_events(directory: str | Path) -> list[Event]:
 
     Lines of earlier releases that lack ``attempt``, ``run`` and ``details`` are read, too.
     """
-    path = Path(directory) / EVENTS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [event for event in map(_parse, lines) if event is not None]
+    return [event for event in map(_parse, _lines(Path(directory) / EVENTS)) if event is not None]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def _parse(line: str) -> Event | None:

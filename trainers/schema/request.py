@@ -6,7 +6,7 @@ A running trial obeys the word itself, on any machine that sees the directory; t
 from enum import StrEnum
 from pathlib import Path
 
-from trainers.schema.atomic import write_text
+from trainers.schema.atomic import remove, write_text
 from trainers.schema.record import OUTCOME, Outcome, read_outcome, text_in, write_outcome
 from trainers.schema.status import is_over
 
@@ -59,6 +59,6 @@ def carry_out(directory: str | Path) -> None:
     if request is Request.STOP and not (outcome and is_over(outcome.status)):
         write_outcome(directory, Outcome("stopped", STOPPED_BY_USER))
     if request is Request.RETRY and outcome and outcome.status == "failed":
-        (Path(directory) / OUTCOME).unlink(missing_ok=True)
+        remove(Path(directory) / OUTCOME)
     if request is not Request.PAUSE or outcome is not None:
-        (Path(directory) / REQUEST).unlink(missing_ok=True)
+        remove(Path(directory) / REQUEST)

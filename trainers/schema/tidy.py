@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from trainers.schema.atomic import remove
 from trainers.schema.being_read import NOTES
 from trainers.schema.manifest import read_manifest, write_manifest
 from trainers.schema.record import CARRIED, PROGRESS, DamagedFile
@@ -18,7 +19,7 @@ def drop_carried(directory: Path) -> None:
         manifest = read_manifest(directory)
         if manifest is not None and CARRIED in manifest.students:
             write_manifest(directory, manifest.without_student(CARRIED))
-    (directory / CARRIED).unlink(missing_ok=True)
+    remove(directory / CARRIED)
 
 
 def tidy_over(directory: Path) -> None:
@@ -32,7 +33,7 @@ def tidy_over(directory: Path) -> None:
         if manifest is not None and manifest.states:
             write_manifest(directory, replace(manifest, states=()))
     for path in (path for pattern in NEEDLESS for path in directory.glob(pattern)):
-        path.unlink(missing_ok=True)
+        remove(path)
     for path in directory.glob(STACKS):
         if path.stat().st_size == 0:
-            path.unlink(missing_ok=True)
+            remove(path)

@@ -100,7 +100,8 @@ def group_sizes(least: int, most: int) -> tuple[int, ...]:
 class Job(Section):
     """Ask a worker group for one trial: the trial, its directory and its placement.
 
-    ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given.
+    ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given. ``fence`` is the
+    folder of the trial's lease, through which all is written (``trainers.schema.fence``); "" where no lease is needed.
     """
 
     trial: TrialSpec
@@ -108,3 +109,4 @@ class Job(Section):
     directory: str
     placement: Placement = Placement()
     inputs: dict[str, str] = {}
+    fence: str = ""

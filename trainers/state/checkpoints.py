@@ -9,7 +9,7 @@ from typing import Any
 
 from trainers.errors import TrialError
 from trainers.formats.weights import read_checkpoint
-from trainers.schema.atomic import partial_of, write_text
+from trainers.schema.atomic import partial_of, remove, write_text
 from trainers.schema.manifest import MANIFEST, Manifest, entry_of, write_manifest
 from trainers.schema.record import (
     BEST,
@@ -131,7 +131,7 @@ class TrialFiles:
         write_outcome(self.directory, Outcome("finished"))
         self._list(replace(self._manifest, states=()))
         self._remove_unlisted()
-        (self.directory / PROGRESS).unlink(missing_ok=True)
+        remove(self.directory / PROGRESS)
 
     def show_progress(self, step: int, last_step: int) -> None:
         """Publish the trial's progress; nothing depends on it, so a full disk does not matter."""
@@ -156,12 +156,12 @@ class TrialFiles:
         listed = {entry.file for entry in self._manifest.states}
         for path in self.directory.glob(STATES):
             if path.name not in listed:
-                path.unlink(missing_ok=True)
+                remove(path)
 
     def _remove_partial(self) -> None:
-        paths = [*self.directory.glob(f".{STATES}.partial"), *(partial_of(self.directory / name) for name in OURS)]
+        paths = [*self.directory.glob(f".{STATES}.partial"), *(self.directory / f".{name}.partial" for name in OURS)]
         for path in paths:
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _epoch_of(path: Path) -> Any:
