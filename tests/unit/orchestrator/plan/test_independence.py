@@ -43,9 +43,9 @@ def test_a_distilled_student_needs_its_teacher_and_the_student_alone_needs_nobod
 
 
 def test_names_of_no_trial_and_of_several_are_refused(plan: Plan) -> None:
-    with pytest.raises(UserError, match="no trial begins with zz; the study has "):
+    with pytest.raises(UserError, match="no trial begins with zz; there are "):
         chosen(plan, ["zz"])
-    with pytest.raises(UserError, match="more than one trial begins with ; the study has "):
+    with pytest.raises(UserError, match="more than one trial begins with ; there are "):
         chosen(plan, [""])
 
 
