@@ -39,7 +39,8 @@ class RunSettings:
     """Hold where and how a run trains; no setting here changes a number.
 
     ``address`` is a running Ray cluster, else the run starts a local one. ``mirror`` is the URL where copies of the trials
-    are kept. ``trials`` limits the run to trials of these ids; ``together`` is its part in a store that it shares. The end waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
+    are kept. ``trials`` limits the run to trials of these ids; ``together`` is its part in a store that it shares. The end
+    waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
     context manager whose value receives the trial events of a plan, such as progress bars. ``measuring`` is called once
     with the results when no trial has failed, writes further files into the trials' directories, and returns why that
     failed.

@@ -1,5 +1,6 @@
 """Which trials a run is limited to, and which studies can be trained in parts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,17 @@ def test_a_distilled_student_needs_its_teacher_and_the_student_alone_needs_nobod
     assert chosen(plan, [teacher.id, alone.id]) == {teacher.id, alone.id}
 
 
-def test_names_of_no_trial_and_of_several_are_refused(plan: Plan) -> None:
+def test_names_of_no_trial_are_refused(plan: Plan) -> None:
     with pytest.raises(UserError, match="no trial begins with zz; there are "):
         chosen(plan, ["zz"])
-    with pytest.raises(UserError, match="more than one trial begins with ; there are "):
+    with pytest.raises(UserError, match="the id of a trial is empty"):
         chosen(plan, [""])
+
+
+def test_a_name_of_several_is_refused(plan: Plan) -> None:
+    double = replace(plan.students[0], id=f"{plan.students[1].id[:6]}zzzzzz")
+    with pytest.raises(UserError, match=f"more than one trial begins with {double.id[:6]}; there are "):
+        chosen(replace(plan, students=(*plan.students, double)), [double.id[:6]])
 
 
 @pytest.mark.parametrize("option", ["--share", "--trials"])
