@@ -65,6 +65,10 @@ def test_a_name_of_several_is_refused(plan: Plan) -> None:
             r"algorithm \(opt",
         ),
         ("search.scheduler={kind: asha, grace_epochs: 1, reduction_factor: 2}", r"scheduler \(asha\) stops trials by"),
+        (
+            "search={racing: {}, seeds: [0, 1, 2], space: {method.alpha1: [0.5, 1.0]}}",
+            "racing decides by results which",
+        ),
         ("search.max_hours=1.5", "max_hours ends the study by all of its trials"),
         ("search.max_gpu_hours=1.5", "max_gpu_hours ends the study"),
         ("search.stop_when={metric: coco/bbox_mAP, at_least: 0.5}", "stop_when ends the study"),
