@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from trainers.schema.fence import side_folder
 from trainers.schema.user_file import read_text
 
 NOTES = "reading-*.txt"  # in a trial's directory, one of each process that is reading
@@ -26,10 +27,11 @@ def noted_in(directories: Sequence[str | Path]) -> Iterator[None]:
 @contextmanager
 def being_read(path: str | Path) -> Iterator[None]:
     """Note that a checkpoint is being read; the note outlives the process only if that dies meanwhile."""
-    notes = [directory / f"reading-{socket.gethostname()}-{os.getpid()}.txt" for directory in _directories]
+    notes = [side_folder(directory) / f"reading-{socket.gethostname()}-{os.getpid()}.txt" for directory in _directories]
     with suppress(OSError):  # on a full disk the file is read all the same
         for note in notes:
-            note.parent.mkdir(parents=True, exist_ok=True)
+            if note.parent in _directories:  # never a fence: one that is gone must stay gone
+                note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(str(path), encoding="utf-8", errors="surrogateescape")
     try:
         yield
@@ -42,7 +44,7 @@ def being_read(path: str | Path) -> Iterator[None]:
 def take_notes(directory: str | Path, began: float) -> list[str]:
     """Return the checkpoints that processes were reading when they died, of an attempt since ``began``; remove the notes."""
     found = []
-    for note in sorted(Path(directory).glob(NOTES)):
+    for note in sorted(side_folder(directory).glob(NOTES)):
         with suppress(OSError, ValueError):
             if note.stat().st_mtime >= began:
                 found.append(read_text(note, LARGEST))
