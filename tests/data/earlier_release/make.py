@@ -1,7 +1,9 @@
-"""Write a store, a tracking database, a mirror and a queue as the release does whose checkout is on PYTHONPATH.
+"""Write a store, a tracking database, a mirror, a queue and a search log as an earlier release does.
 
-What lies here was written by commit 484a324: fingerprints, manifests and split scores of format 1, states of format 2, a queue whose
-studies hold their requests, no record of a store's studies, and a database of MLflow 3.17.2. Run it in a checkout of that release: ``PYTHONPATH=CHECKOUT python make.py FOLDER [STORE_WITH_WEIGHTS]``.
+Run it in a checkout of that release: ``PYTHONPATH=CHECKOUT python make.py FOLDER [STORE_WITH_WEIGHTS]``.
+
+What lies here was written by commit 484a324: fingerprints and manifests of format 1, states of format 2, a queue whose
+studies hold their requests, no record of a store's studies, and a database of MLflow 3.17.2.
 """
 
 import gzip
