@@ -115,7 +115,7 @@ class ServiceProcess:
     def ask(self, method: str, path: str, **content: object) -> httpx.Response:
         return httpx.request(method, f"{self.address}{path}", headers=HEADERS, timeout=20, **content)  # type: ignore[arg-type]
 
-    def end(self, number: int = signal.SIGTERM, patience_s: float = 15) -> float:
+    def end(self, number: int = signal.SIGTERM, patience_s: float = 60) -> float:
         """Send a signal and return how many seconds the process took to end."""
         assert self.process is not None
         begin = time.monotonic()

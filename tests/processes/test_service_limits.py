@@ -147,7 +147,7 @@ def test_a_signal_ends_it_without_a_traceback_whatever_hangs(tmp_path: Path, num
             lines = events.iter_lines()
             assert next(lines) == "id: 1"
             time.sleep(0.5)  # the request for the log has reached its thread
-            assert service.end(number) < 10
+            assert service.end(number) < 30  # requests to the cluster would hold it up for 180
             assert "data: " in "\n".join(lines)  # the stream has an end, and is not torn
         waiting.join(10)
         assert [answer.status_code for answer in answers] == [503]
