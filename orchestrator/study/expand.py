@@ -91,16 +91,16 @@ _Identity = tuple[str, str, str, int]  # of method, student and schedule, and th
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class _Filled:
     """Hold a section with searched values in it, and one text for all equal ones."""
 
     value: Searched
     identity: str
 
 
-def _section(value: Searched) -> _Section:
+def _filled(value: Searched) -> _Filled:
     plain = value.model_dump(mode="json") if isinstance(value, Detector | Schedule) else canonical_method(value)
-    return _Section(value, canonical_json(plain))
+    return _Filled(value, canonical_json(plain))
 
 
 class _PointFactory:
@@ -108,8 +108,8 @@ class _PointFactory:
 
     def __init__(self, study: StudySpec) -> None:
         self.study = study
-        self.alone = _section(NoDistillation(kind="none"))
-        self.sections: dict[tuple[SectionName, str], _Section] = {}
+        self.alone = _filled(NoDistillation(kind="none"))
+        self.sections: dict[tuple[SectionName, str], _Filled] = {}
 
     def points(
         self, params: dict[str, JsonValue], *, seeds: Iterable[int] | None = None, is_baseline: bool = False
@@ -129,9 +129,9 @@ class _PointFactory:
             )
             yield (method.identity, student.identity, schedule.identity, seed), point
 
-    def section(self, name: SectionName, own: dict[str, JsonValue]) -> _Section:
+    def section(self, name: SectionName, own: dict[str, JsonValue]) -> _Filled:
         """Return a section with its searched values."""
         key = (name, canonical_json(own))
         if key not in self.sections:
-            self.sections[key] = _section(validated(name, raw_section(self.study, name, own)))
+            self.sections[key] = _filled(validated(name, raw_section(self.study, name, own)))
         return self.sections[key]
