@@ -54,7 +54,7 @@ def pooled(samples: Sequence[Sample], confidence: float = CONFIDENCE) -> Pooled 
 
 
 def paired(rows: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Pooled | None:
-    """Return the common spread of rows that have the same seeds in the same order, without what a seed does to all alike.
+    """Return the common spread of rows that have the same seeds in the same order, without the common effect of each seed.
 
     A seed fixes the order of images, and of one student the weights that it starts from, so much of its effect is common
     to all rows. It does not touch the difference of two means, which such rows can be told apart by. ``None`` where there

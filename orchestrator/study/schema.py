@@ -181,8 +181,8 @@ class Racing(Section):
     """Train a further seed only of points that the leader does not clearly beat, after ``least_seeds`` of each.
 
     A point is clearly beaten where its difference to the leader exceeds Student's t at this ``confidence`` times the
-    standard error of the difference, with the spread pooled over the points; ``paired`` leaves out of it what a seed does to
-    all of them alike. ``search.seeds`` are the seeds at most.
+    standard error of the difference, with the spread pooled over the points; ``paired`` leaves out of it the effect of
+    a seed on all of them alike. ``search.seeds`` are the seeds at most.
     """
 
     least_seeds: int = Field(2, ge=2)

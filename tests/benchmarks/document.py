@@ -1,13 +1,22 @@
-"""Keep the table in docs/benchmarks.md."""
+"""Keep the tables in docs/benchmarks.md."""
 
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 def write_table(table: str) -> None:
-    """Put the table between the document's two marks."""
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    """Put the figures between the document's two marks."""
+    _write(table, "figures")
+
+
+def write_replay(table: str) -> None:
+    """Put the table of replayed searches between its two marks."""
+    _write(table, "replay")
+
+
+def _write(table: str, mark: str) -> None:
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, _, rest = DOCUMENT.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    DOCUMENT.write_text(f"{before}{begin}\n{table}\n{end}{after}")
