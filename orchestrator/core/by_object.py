@@ -1,4 +1,4 @@
-"""Keep what was made of objects that thousands of others share: a part that stays the same object is looked at once."""
+"""Make a value once for each object, for parts that thousands of trials share."""
 
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class ByObject(Generic[T]):
-    """Keep what was made of unchanging objects, found again by which objects they are and by plain values ``given``.
+    """Keep values that were made of unchanging objects, by the identity of the objects and by plain values ``given``.
 
     The objects are held, so that no other one takes their place in memory.
     """
@@ -16,7 +16,7 @@ class ByObject(Generic[T]):
         self._found: dict[tuple[Hashable, ...], tuple[tuple[object, ...], T]] = {}
 
     def of(self, make: Callable[[], T], *parts: object, given: tuple[Hashable, ...] = ()) -> T:
-        """Return what ``make`` makes of ``parts`` and ``given``, made once."""
+        """Return the value for ``parts`` and ``given``; ``make`` makes it at the first call."""
         key = (*map(id, parts), *given)
         if key not in self._found:
             self._found[key] = parts, make()

@@ -24,6 +24,7 @@ from types import TracebackType
 
 from orchestrator.core.errors import UserError
 from orchestrator.core.processes import lives, this_process
+from trainers.schema.foreign_json import parse_json
 
 VARIABLE = "STILLHOUSE_LEASE_TIMEOUT"  # seconds
 TIMEOUT_S, SHORTEST_S = 120.0, 5.0  # the default exceeds what network file systems cache (60 s)
@@ -166,7 +167,7 @@ class Leases:
 
     @contextmanager
     def held(self, name: str, waiting: str) -> Iterator[None]:
-        """Wait for a lease, and hold it for the length of a block; ``waiting`` says for what, once, if that takes long."""
+        """Wait for a lease, and hold it for the length of a block; a long wait is told once, as ``waiting``."""
         began, said = time.monotonic(), False
         while self.claim(name) is None:
             if not said and time.monotonic() - began > self.timeout_s / BEATS:
@@ -258,7 +259,7 @@ def revoke_all(folder: Path) -> None:
 
 @cache
 def this_machine_id() -> str:
-    """Return what two processes have in common that can see each other in /proc: one boot of one machine, one namespace."""
+    """Return a text that is equal for processes that can see each other in /proc: one boot of one machine, one namespace."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -307,7 +308,7 @@ def _child_of(lease: Path) -> str | None:
 
 def _holder(child: Path) -> Holder | None:
     try:
-        return Holder(**json.loads((child / f"{_owner(child.name)}.json").read_text()))
+        return Holder(**parse_json((child / f"{_owner(child.name)}.json").read_text()))
     except (OSError, ValueError, TypeError):
         return None
 

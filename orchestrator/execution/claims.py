@@ -94,7 +94,7 @@ class Claims:
         return False
 
     def _began(self, trial: PlannedTrial, number: int) -> bool:
-        """Do what was asked for about a trial that is claimed; return whether it is to be trained."""
+        """Carry out the request about a claimed trial; return whether the trial is to be trained."""
         carry_out(trial.directory)
         if not self._is_due(trial, number):
             return False

@@ -33,7 +33,7 @@ def single_writer_lock(store: Store) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_of_many(store: Store, job: str) -> Iterator[None]:
-    """Do the same for a job that shares the store; ``job`` tells its note from those of others.
+    """Do the same for a job that shares the store, with a note named after the ``job``.
 
     It ends the processes of killed jobs on this machine. What is left of others is fenced off by the leases.
     """

@@ -40,7 +40,7 @@ class Together:
         return self.leases.held("delivering", "waiting to write to MLflow")
 
     def finishing(self) -> AbstractContextManager[None]:
-        """Hold the turn to measure and record, at the end, what is measured once for a study."""
+        """Hold the turn to measure and record the costs and rates of a study, once, at its end."""
         return self.leases.held("finishing", "waiting to finish the study")
 
 

@@ -1,4 +1,4 @@
-"""What was made of an object is found again for that object only."""
+"""A value is made once for an object, and found for that object only."""
 
 from orchestrator.core.by_object import ByObject
 
