@@ -40,7 +40,7 @@ class Together:
         return self.leases.held("delivering", "waiting to write to MLflow")
 
     def finishing(self) -> AbstractContextManager[None]:
-        """Hold the turn to measure and record the costs and rates of a study, once, at its end."""
+        """Hold the turn to measure on the test split, which is done once, at the end of a study."""
         return self.leases.held("finishing", "waiting to finish the study")
 
 
