@@ -40,7 +40,7 @@ class Together:
         return self.leases.held("delivering", "waiting to write to MLflow")
 
     def finishing(self) -> AbstractContextManager[None]:
-        """Hold the turn to measure on the test split, which is done once, at the end of a study."""
+        """Hold the turn for measurements at the end of a study that are made once: rates, costs and the test split."""
         return self.leases.held("finishing", "waiting to finish the study")
 
 
