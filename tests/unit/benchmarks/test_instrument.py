@@ -77,7 +77,11 @@ def test_both_evaluations_find_the_same() -> None:
 
 def test_a_table_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "benchmarks.md"
-    path.write_text(f"above\n{document.BEGIN}\nold\n{document.END}\nbelow\n")
+    path.write_text(
+        "above\n<!-- figures -->\nold\n<!-- /figures -->\nbetween\n<!-- replay -->\n<!-- /replay -->\nbelow\n"
+    )
     monkeypatch.setattr(document, "DOCUMENT", path)
     document.write_table("new")
-    assert path.read_text() == f"above\n{document.BEGIN}\nnew\n{document.END}\nbelow\n"
+    document.write_replay("curves")
+    figures, replay = "<!-- figures -->\nnew\n<!-- /figures -->", "<!-- replay -->\ncurves\n<!-- /replay -->"
+    assert path.read_text() == f"above\n{figures}\nbetween\n{replay}\nbelow\n"
