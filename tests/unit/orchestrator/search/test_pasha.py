@@ -70,7 +70,7 @@ class PaperPasha:
         return all(theta in soft[place] for place, theta in enumerate(self.ranking(self.top)))
 
     def epsilon(self) -> float:
-        """Return the percentile of |f_r(a) - f_r(b)| over pairs for which r1 > r2 > r3 order a and b to and begin."""
+        """Return the percentile of |f_r(a) - f_r(b)| over pairs for which r1 > r2 > r3 order a and b one way, the other way, and back."""
         epochs, distances = range(self.resources[self.top]), []
         for a, b in itertools.combinations(self.rungs[self.top], 2):
             f, g = self.scores[a], self.scores[b]
