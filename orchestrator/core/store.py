@@ -143,6 +143,8 @@ class Store:
                     raise OperationError(refusal) from None
             with self._fenced(fence):
                 yield leases
+            for job in filter(leases.is_abandoned, leases.jobs()):
+                shutil.rmtree(self.leases / job, ignore_errors=True)
 
     def is_in_use(self) -> bool:
         """Return whether a run uses the store."""

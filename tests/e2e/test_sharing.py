@@ -16,6 +16,7 @@ import pytest
 
 from orchestrator.core.processes import descendants
 from tests.e2e.stillhouse import COMMAND, ROOT, deterministic, stillhouse
+from trainers.schema.record import read_history
 
 STUDY = """
 name: shared
@@ -95,6 +96,10 @@ def require_all(jobs: Jobs, alone: dict[str, Any]) -> None:
     """Require the results of one run, and every step once in MLflow, in one run of each trial."""
     compared = stillhouse("compare", jobs.study, "--store", jobs.store, "--json")
     assert deterministic(compared.json["trials"]) == alone
+    for name in alone:
+        there, here = (read_history(store / "trials" / name) for store in (jobs.study.parent / "alone", jobs.store))
+        assert [record.metrics for record in here] == [record.metrics for record in there]
+        assert here[-1].metrics["loss/total"] > 0.0
     with sqlite3.connect(jobs.store / "mlflow.db") as database:
         steps = "select run_uuid, key, step from metrics where key like 'coco/bbox_mAP' group by 1, 2, 3"
         assert len(database.execute(steps).fetchall()) == len(alone) * 4
