@@ -79,6 +79,8 @@ PLACES: dict[type[Section], str] = {
     algorithms.Pbt: "search.algorithm",
     schema.Uniform: "search.space",
     schema.LogUniform: "search.space",
+    schema.Int: "search.space",
+    schema.LogInt: "search.space",
     schema.Fifo: "search.scheduler",
     schema.Asha: "search.scheduler",
     schema.Pasha: "search.scheduler",

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from orchestrator.plan.draws import seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
-from orchestrator.study.schema import Domain, LogUniform, Population, Search, StudySpec, Uniform
+from orchestrator.study.ranges import Range
+from orchestrator.study.schema import Domain, Population, Search, StudySpec
 from orchestrator.study.space import draw
 
 
@@ -81,8 +82,7 @@ def explored(params: dict[str, JsonValue], search: Search, chance: random.Random
 def _changed(value: Any, domain: Domain, population: Population, chance: random.Random) -> JsonValue:
     if chance.random() < population.resample:
         return draw(domain, chance)
-    if isinstance(domain, Uniform | LogUniform):
-        low, high = domain.uniform if isinstance(domain, Uniform) else domain.loguniform
-        return min(max(float(value) * chance.choice(population.factors), low), high)
+    if isinstance(domain, Range):
+        return domain.nearest(float(value) * chance.choice(population.factors))
     place = domain.index(value) + chance.choice((-1, 1))
     return domain[min(max(place, 0), len(domain) - 1)]

@@ -10,7 +10,8 @@ from orchestrator.plan.draws import random_first, seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
 from orchestrator.study.fingerprint import canonical_json
-from orchestrator.study.schema import Domain, LogUniform, StudySpec, Uniform
+from orchestrator.study.ranges import Range
+from orchestrator.study.schema import Domain, StudySpec
 
 EXCESS = "excess"  # Optuna's attribute of a point
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -86,14 +87,31 @@ class TpeSampler:
 
     def _value(self, key: str, drawn: Any) -> JsonValue:
         domain = self._space[key]
-        return domain[drawn] if isinstance(domain, tuple) else float(drawn)
+        return domain[drawn] if isinstance(domain, tuple) else domain.nearest(drawn)
 
     def _drawn(self, key: str, value: Any) -> Any:
         """Return a value as Optuna knows it; raise ``ValueError`` for one that is not in the space."""
         domain = self._space[key]
         if not isinstance(domain, tuple):
-            return float(value)
+            return _number(domain, value)
         return [canonical_json(item) for item in domain].index(canonical_json(value))
+
+
+def _range(domain: Range) -> Any:
+    if domain.whole:
+        low, high, step = (int(number) for number in (*domain.ends, domain.width or 1))
+        return optuna.distributions.IntDistribution(low, high, log=domain.logarithmic, step=step)
+    return optuna.distributions.FloatDistribution(*domain.ends, log=domain.logarithmic, step=domain.width)
+
+
+def _number(domain: Range, value: Any) -> float | int:
+    """Return a value of a range as Optuna has it; raise ``ValueError`` for one between integers."""
+    number = float(value)
+    if not domain.whole:
+        return number
+    if not number.is_integer():
+        raise ValueError(f"{value} is no integer")
+    return int(number)
 
 
 def _excess(trial: Any) -> tuple[float, ...]:
@@ -103,10 +121,8 @@ def _excess(trial: Any) -> tuple[float, ...]:
 
 def distribution_of(domain: Domain) -> Any:
     """Return Optuna's form of a searched key; of a list the place is drawn, of rising numbers near ones are alike."""
-    if isinstance(domain, Uniform):
-        return optuna.distributions.FloatDistribution(*domain.uniform)
-    if isinstance(domain, LogUniform):
-        return optuna.distributions.FloatDistribution(*domain.loguniform, log=True)
+    if isinstance(domain, Range):
+        return _range(domain)
     numbers = [item for item in domain if isinstance(item, int | float) and not isinstance(item, bool)]
     if len(numbers) == len(domain) and numbers == sorted(numbers):
         return optuna.distributions.IntDistribution(0, len(domain) - 1)

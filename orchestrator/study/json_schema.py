@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.study.algorithms import algorithms
 from orchestrator.study.inherit import BASE
+from orchestrator.study.ranges import RANGES
 from orchestrator.study.schema import StudySpec
 from orchestrator.study.variants import searchable_keys
 from trainers.schema.foreign_json import parse_json
@@ -155,7 +156,9 @@ class _SchemaMaker:
 
     def _space(self, shapes: dict[str, Node]) -> Node:
         """Return the shape of the search space: each key with a list of its values, or a distribution."""
-        shapes["Distribution"] = {"anyOf": [self._whole({"$ref": PREFIX + name}) for name in ("Uniform", "LogUniform")]}
+        shapes["Distribution"] = {
+            "anyOf": [self._whole({"$ref": PREFIX + name}) for name in (kind.__name__ for kind in RANGES)]
+        }
         drawn = {"$ref": PREFIX + "Distribution"}
         study = {"$ref": PREFIX + StudySpec.__name__}
         properties = {}

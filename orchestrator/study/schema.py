@@ -1,6 +1,5 @@
 """Define the study file: one pydantic section per top-level key."""
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -17,8 +16,9 @@ from pydantic_core import PydanticKnownError
 
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
+from orchestrator.study.ranges import EXAMPLES, RANGES, Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.tracking_address import require_address
-from orchestrator.study.wording import alternatives
+from orchestrator.study.wording import alternatives, closest
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import CheckpointWeights, Detector, ZooWeights
@@ -74,47 +74,33 @@ class RandomTeacher(Section):
 TeacherSection = Annotated[ZooTeacher | CheckpointTeacher | TrainedTeacher | RandomTeacher, Field(discriminator="kind")]
 
 
-class Uniform(Section):
-    """Draw uniformly from [low, high]."""
-
-    uniform: tuple[float, float]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Uniform":
-        if self.uniform[0] >= self.uniform[1]:
-            raise ValueError(f"low must be below high, got {list(self.uniform)}")
-        if math.isinf(self.uniform[1] - self.uniform[0]):
-            raise ValueError(f"is too wide to draw from, got {list(self.uniform)}")
-        return self
-
-
-class LogUniform(Section):
-    """Draw uniformly in the logarithm from [low, high], both above 0."""
-
-    loguniform: tuple[float, float]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "LogUniform":
-        low, high = self.loguniform
-        if not 0 < low < high:
-            raise ValueError(f"needs 0 < low < high, got {list(self.loguniform)}")
-        return self
-
-
 Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1)]
+UNKNOWN = "unknown"
 
 
 def _domain(value: object) -> str:
     """Choose the type of a searched key's value, so that a mistake in it is reported once."""
-    if isinstance(value, dict):
-        return "loguniform" if "loguniform" in value else "uniform"
-    if isinstance(value, LogUniform):
-        return "loguniform"
-    return "uniform" if isinstance(value, Uniform) else "choices"
+    if isinstance(value, Range):
+        return value.key()
+    if not isinstance(value, dict):
+        return "choices"
+    keys = [kind.key() for kind in RANGES]
+    return next((key for key in keys if key in value), None) or next(
+        (key for word in value if (key := closest(word, keys))), UNKNOWN
+    )
+
+
+def _no_domain(value: object) -> object:
+    raise ValueError(f"is neither a list nor a range: write, say, {EXAMPLES}")
 
 
 Domain = Annotated[
-    Annotated[Choices, Tag("choices")] | Annotated[Uniform, Tag("uniform")] | Annotated[LogUniform, Tag("loguniform")],
+    Annotated[Choices, Tag("choices")]
+    | Annotated[Uniform, Tag(Uniform.key())]
+    | Annotated[LogUniform, Tag(LogUniform.key())]
+    | Annotated[Int, Tag(Int.key())]
+    | Annotated[LogInt, Tag(LogInt.key())]
+    | Annotated[Choices, BeforeValidator(_no_domain), Tag(UNKNOWN)],
     Discriminator(_domain),
 ]
 

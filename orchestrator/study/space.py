@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from orchestrator.study.schema import Domain, LogUniform, Search, Uniform
+from orchestrator.study.ranges import Range
+from orchestrator.study.schema import Domain, Search
 
 MAX_TRIALS = 10_000
 
@@ -46,17 +47,10 @@ def points(search: Search) -> Iterator[dict[str, JsonValue]]:
 
 
 def values_of(domain: Domain) -> tuple[JsonValue, ...]:
-    """Return the values in a list, or the two ends of a distribution."""
-    if isinstance(domain, Uniform):
-        return domain.uniform
-    return domain.loguniform if isinstance(domain, LogUniform) else domain
+    """Return the values in a list, or the two ends of a range."""
+    return domain.ends if isinstance(domain, Range) else domain
 
 
 def draw(domain: Domain, generator: random.Random) -> JsonValue:
     """Return a random value of a searched key."""
-    if isinstance(domain, Uniform):
-        return generator.uniform(*domain.uniform)
-    if isinstance(domain, LogUniform):
-        low, high = domain.loguniform
-        return min(max(math.exp(generator.uniform(math.log(low), math.log(high))), low), high)
-    return generator.choice(domain)
+    return domain.draw(generator) if isinstance(domain, Range) else generator.choice(domain)

@@ -82,7 +82,7 @@ def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
     path: KeyPath = ("search", "space", key)
     if value not in values:
         return path  # drawn from a distribution
-    name = () if isinstance(domain, tuple) else tuple(type(domain).model_fields)
+    name = () if isinstance(domain, tuple) else (domain.key(),)
     return (*path, *name, values.index(value))
 
 

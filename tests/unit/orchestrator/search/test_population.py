@@ -51,6 +51,15 @@ def test_the_worst_goes_on_from_the_best_and_the_others_from_themselves() -> Non
     assert [member.until_epoch for member in generation(sampler)] == [5] * 4
 
 
+def test_a_changed_value_stays_on_the_steps_of_its_range() -> None:
+    space = {"method.alpha1": {"uniform": [0.0, 2.0], "step": 0.25}}
+    sampler = PopulationSampler(searching(4, space=space))
+    first = generation(sampler)
+    tell(sampler, first, [0.2, 0.1, 0.4, 0.3])
+    second = generation(sampler)
+    assert all(float(str(member.params["method.alpha1"])) * 4 % 1 == 0 for member in (*first, *second))
+
+
 def test_nobody_goes_on_before_all_have_arrived() -> None:
     sampler = PopulationSampler(searching(4))
     first = generation(sampler)

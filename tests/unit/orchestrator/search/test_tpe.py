@@ -107,6 +107,36 @@ def test_earlier_results_are_learnt_from_and_those_outside_of_the_space_are_not(
     assert sum(informed) > sum(blind)
 
 
+def test_integers_and_steps_are_proposed_learnt_and_remembered() -> None:
+    space = {
+        "schedule.epochs": {"int": [4, 16], "step": 4},
+        "schedule.batch_size": {"logint": [1, 64]},
+        "method.alpha1": {"uniform": [0.0, 2.0], "step": 0.5},
+    }
+    sampler = TpeSampler(searching(space=space, samples=30))
+    found = []
+    for number in range(30):
+        suggestion = sampler.suggest()
+        assert suggestion is not None
+        sampler.add_running(suggestion)
+        sampler.tell(number, (-abs(suggestion.params["schedule.batch_size"] - 8),))  # type: ignore[operator]
+        found.append(suggestion.params)
+    assert {params["schedule.epochs"] for params in found} <= {4, 8, 12, 16}
+    assert {params["method.alpha1"] for params in found} <= {0.0, 0.5, 1.0, 1.5, 2.0}
+    sizes = [params["schedule.batch_size"] for params in found]
+    assert all(type(size) is int for size in sizes)
+    early, late = sizes[:10], sizes[20:]
+    assert sum(abs(size - 8) for size in late) < sum(abs(size - 8) for size in early)  # type: ignore[operator]
+    again = TpeSampler(searching(space=space, samples=30))
+    for number, params in enumerate(found[:5]):
+        again.add_running(Suggestion(number, params))
+        again.tell(number, (-abs(params["schedule.batch_size"] - 8),))  # type: ignore[operator]
+    proposed = again.suggest()
+    assert proposed is not None
+    assert proposed.params == found[5]
+    again.add_prior({**found[0], "schedule.epochs": 5}, (99.0,))  # not on a step: no result of this space
+
+
 def test_two_objectives_find_both_ends() -> None:
     sampler = TpeSampler(
         searching(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40)

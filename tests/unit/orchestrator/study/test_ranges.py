@@ -1,0 +1,96 @@
+"""Ranges draw what they promise: every value between their ends, on their steps, and nothing else."""
+
+import json
+import random
+from collections import Counter
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.study.ranges import Int, LogInt, LogUniform, Range, Uniform
+from orchestrator.study.schema import Domain
+from orchestrator.study.space import values_of
+
+DRAWS = 4000
+
+
+def drawn(domain: Range) -> Counter[float]:
+    generator = random.Random(7)
+    return Counter(domain.draw(generator) for _ in range(DRAWS))
+
+
+def test_integers_are_drawn_alike_with_both_ends() -> None:
+    found = drawn(Int(int=(3, 7)))
+    assert sorted(found) == [3, 4, 5, 6, 7]
+    assert min(found.values()) > 0.8 * DRAWS / 5
+    assert all(type(value) is int for value in found)
+
+
+def test_steps_are_counted_from_the_lowest_value() -> None:
+    assert sorted(drawn(Int(int=(4, 16), step=4))) == [4, 8, 12, 16]
+    assert sorted(drawn(Uniform(uniform=(0.1, 0.7), step=0.2))) == [
+        0.1,
+        0.3,
+        0.5,
+        0.7,
+    ]  # as written, not 0.30000000000000004
+
+
+def test_integers_in_the_logarithm_have_the_share_of_the_logarithm_around_them() -> None:
+    found = drawn(LogInt(logint=(1, 64)))
+    assert min(found) == 1
+    assert max(found) == 64
+    assert 0.17 < found[1] / DRAWS < 0.28  # log(1.5 / 0.5) / log(64.5 / 0.5) = 0.226
+    assert 0.08 < found[2] / DRAWS < 0.13  # log(2.5 / 1.5) / log(129) = 0.105
+
+
+def test_a_range_without_a_step_draws_as_it_always_did() -> None:
+    generator, again = random.Random(3), random.Random(3)
+    assert Uniform(uniform=(1.0, 3.0)).draw(generator) == again.uniform(1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("domain", "value", "nearest"),
+    [
+        (Uniform(uniform=(0.0, 2.0)), 1.234, 1.234),
+        (Uniform(uniform=(0.0, 2.0), step=0.5), 1.3, 1.5),
+        (Uniform(uniform=(0.0, 2.0), step=0.5), 9.0, 2.0),
+        (LogUniform(loguniform=(0.1, 1.0)), 0.01, 0.1),
+        (Int(int=(1, 9), step=2), 3.9, 3),
+        (LogInt(logint=(1, 64)), 100.0, 64),
+    ],
+)
+def test_the_nearest_value_is_one_that_could_be_drawn(domain: Range, value: float, nearest: float) -> None:
+    assert domain.nearest(value) == nearest
+    assert type(domain.nearest(value)) is type(nearest)
+
+
+def test_defaults_stand_in_no_record_so_that_older_searches_keep_their_logs() -> None:
+    assert Uniform(uniform=(0.0, 2.0)).model_dump(mode="json") == {"uniform": [0.0, 2.0]}
+    assert Int(int=(1, 2)).model_dump(mode="json") == {"int": [1, 2]}
+    assert Int(int=(1, 3), step=2).model_dump(mode="json") == {"int": [1, 3], "step": 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"uniform": [0.0, 2.0], "step": 0.3}, "steps of 0.3 from 0 do not come to 2: give [0, 1.8] or another step"),
+        ({"int": [4, 9], "step": 2}, "steps of 2 from 4 do not come to 9: give [4, 8] or another step"),
+        ({"int": [4, 5], "step": 3}, "steps of 3 from 4 do not come to 5: give [4, 7] or another step"),
+        ({"int": [7, 7]}, "low must be below high"),
+        ({"int": [1.5, 7]}, "valid integer"),
+        ({"logint": [0, 7]}, "needs 1 <= low < high"),
+        ({"loguniform": [1, 7], "step": 1}, "not permitted"),
+        ({"low": 1, "high": 3}, "neither a list nor a range: write, say, [0.5, 1.0], {uniform: [0.0, 2.0]}"),
+    ],
+)
+def test_a_wrong_range_is_refused_in_words(value: object, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Domain).validate_json(json.dumps(value))
+    [error] = refused.value.errors()
+    assert said in error["msg"]
+
+
+def test_the_ends_of_a_range_stand_for_its_values() -> None:
+    assert values_of(LogInt(logint=(2, 32))) == (2, 32)
+    assert values_of((1, 5, 9)) == (1, 5, 9)
