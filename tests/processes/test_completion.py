@@ -56,7 +56,7 @@ def completed(script: Path, folder: Path, words: str, last: str) -> list[str]:
     [
         ("stillhouse", "re", {"report", "reproduce", "resume", "retry"}),
         ("stillhouse", "--v", {"--version"}),
-        ("stillhouse run study.yaml", "--tr", {"--tracker-wait", "--trust-config"}),
+        ("stillhouse run study.yaml", "--tr", {"--tracker-wait", "--trials", "--trust-config"}),
         ("stillhouse report study.yaml --format", "", {"md", "latex", "csv", "html"}),
         ("stillhouse dashboard", "", {"serve", "export"}),
         ("stillhouse completion", "", {"bash", "zsh"}),
