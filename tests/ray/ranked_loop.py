@@ -9,13 +9,11 @@ from pathlib import Path
 import ray
 from mmengine.dist import all_gather_object, get_rank
 
+from tests.ray.ranks import HOLD, RANKS
 from trainers.loop import loop
 from trainers.loop.loop import Failed, Stopped  # hosts ask for both
 from trainers.schema import Job
 from trainers.schema.record import Record, read_history
-
-HOLD = "hold"  # in a trial's directory: while it is there, no epoch begins after a new one
-RANKS = "ranks.jsonl"  # in a trial's directory: one line a start, nodes and processes by rank
 
 
 def train_together(
@@ -33,18 +31,3 @@ def train_together(
         yield trial_id, reported
         while isinstance(reported, Record) and reported.epoch > known[trial_id] and hold.exists():
             time.sleep(0.05)
-
-
-def noted_ranks(directory: Path) -> list[list[str]]:
-    """Return for each start of a trial the nodes of its workers, by rank."""
-    return [[node for node, _ in ranks] for ranks in _noted(directory)]
-
-
-def noted_pids(directory: Path) -> list[int]:
-    """Return the processes that train a trial, by rank."""
-    return [pid for _, pid in _noted(directory)[-1]]
-
-
-def _noted(directory: Path) -> list[list[tuple[str, int]]]:
-    path = directory / RANKS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -3,11 +3,15 @@
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.util import placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup
 
 from orchestrator.core.store import Store
 from orchestrator.execution.sweep import Sweep
@@ -15,16 +19,16 @@ from orchestrator.execution.tune import run_trials
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
-from tests.ray.ranked_loop import HOLD, noted_pids, noted_ranks
-from tests.ray.test_nodes import nodes, until  # noqa: F401  a fixture
+from orchestrator.worker_groups.pool import RESIZE_EVERY_S
+from tests.ray.ranks import go_on, hold, noted_pids, noted_ranks
+from tests.ray.test_nodes import PATIENCE_S, nodes, until  # noqa: F401  a fixture
 from tests.ray.test_notice import GROUP_STARTS_S, STUDY, busy, give_notice
 from trainers.schema.events import read_events
 from trainers.schema.record import read_history, read_outcome
 from trainers.schema.stop import must_move
 
-pytestmark = (
-    pytest.mark.slow
-)  # the numbers, the pool and the broker have quick tests, in tests/processes and tests/unit
+# The numbers, the pool and the broker have quick tests, in tests/processes and tests/unit.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # up to three groups start, one after the other
 EPOCHS = 5
 ELASTIC = ("scaling.workers={min: 1, max: 2}", "schedule.batch_size=2", f"schedule.epochs={EPOCHS}")
 NODE = {"num_cpus": 1, "num_gpus": 1}
@@ -36,25 +40,17 @@ def plan(tmp_path: Path) -> Plan:
     (tmp_path / "study.yaml").write_text(STUDY)
     loaded = load_study(tmp_path / "study.yaml", ELASTIC, trust_python=True)
     found = make_plan(loaded, Store(tmp_path / "store"), Machine(2, 0))
-    hold(found)
+    hold(found.students[0].directory)
     return found
 
 
 def begin(plan: Plan, folder: Path) -> threading.Thread:
     """Run the plan in a thread, as on a cluster whose machines come and go."""
     options = {"loop": "tests.ray.ranked_loop", "room": lambda: 1}
-    sweep = threading.Thread(target=run_trials, args=(Sweep(plan), plan.students, [], folder / "tune"), kwargs=options)
+    words = (Sweep(plan), plan.students, [], folder / "tune")
+    sweep = threading.Thread(target=run_trials, args=words, kwargs=options, daemon=True)  # a failed test leaves it
     sweep.start()
     return sweep
-
-
-def hold(plan: Plan) -> None:
-    plan.students[0].directory.mkdir(parents=True, exist_ok=True)
-    (plan.students[0].directory / HOLD).touch()
-
-
-def go_on(plan: Plan) -> None:
-    (plan.students[0].directory / HOLD).unlink()
 
 
 def until_trained_with(workers: int, plan: Plan) -> None:
@@ -62,6 +58,13 @@ def until_trained_with(workers: int, plan: Plan) -> None:
     directory = plan.students[0].directory
     until(lambda: any(record.workers == workers for record in read_history(directory)), GROUP_STARTS_S)
     assert workers in [record.workers for record in read_history(directory)]
+
+
+def until_reserved(taken: Callable[[], bool]) -> None:
+    """Wait until the pool has reserved what came free, and has told the group to grow after its epoch."""
+    until(taken)
+    assert taken()
+    time.sleep(2 * RESIZE_EVERY_S)
 
 
 def require_whole(plan: Plan, *failures: str) -> list[str]:
@@ -76,37 +79,36 @@ def require_whole(plan: Plan, *failures: str) -> list[str]:
     return [event.action for event in events if event.kind == "resized"]
 
 
-class Tenant:
-    """Take a CPU, as another trial does."""
-
-    def ping(self) -> None:
-        pass
+def tenant() -> PlacementGroup:
+    """Take a CPU, as another trial does, once there is one."""
+    return placement_group([{"CPU": 1}])
 
 
 def test_a_trial_takes_the_room_that_others_leave_and_goes_on_with_less(
     local_ray: None, plan: Plan, tmp_path: Path
 ) -> None:
     del local_ray
+    [trial] = plan.students
     free = int(ray.available_resources()["CPU"])
-    tenants = [ray.remote(num_cpus=1)(Tenant).remote() for _ in range(free - 1)]
-    ray.get([tenant.ping.remote() for tenant in tenants])  # type: ignore[attr-defined]
+    tenants = [tenant() for _ in range(free - 1)]
+    assert all(each.wait(PATIENCE_S) for each in tenants)
     sweep = begin(plan, tmp_path)
     until_trained_with(1, plan)
-    ray.kill(tenants.pop())
-    until(lambda: not ray.available_resources().get("CPU"))  # it is reserved
-    go_on(plan)
-    until(lambda: len(noted_ranks(plan.students[0].directory)) == 2, GROUP_STARTS_S)
-    hold(plan)
+    remove_placement_group(tenants.pop())
+    until_reserved(lambda: not ray.available_resources().get("CPU"))
+    go_on(trial.directory)
+    until(lambda: len(noted_ranks(trial.directory)) == 2, GROUP_STARTS_S)
+    hold(trial.directory)
     until_trained_with(2, plan)
-    tenants.append(ray.remote(num_cpus=1)(Tenant).remote())  # waits for a CPU
-    os.kill(noted_pids(plan.students[0].directory)[1], signal.SIGKILL)
-    ray.get(tenants[-1].ping.remote())  # type: ignore[attr-defined]
-    go_on(plan)
+    tenants.append(tenant())
+    os.kill(noted_pids(trial.directory)[1], signal.SIGKILL)
+    assert tenants[-1].wait(PATIENCE_S)
+    go_on(trial.directory)
     sweep.join()
-    assert [len(ranks) for ranks in noted_ranks(plan.students[0].directory)] == [1, 2, 1]
+    assert [len(ranks) for ranks in noted_ranks(trial.directory)] == [1, 2, 1]
     assert require_whole(plan, "worker lost") == ["go on with 2 workers", "go on with 1 worker"]
-    for tenant in tenants:
-        ray.kill(tenant)
+    for each in tenants:
+        remove_placement_group(each)
 
 
 def test_notice_makes_a_group_smaller_and_a_machine_that_joins_makes_it_larger(
@@ -121,13 +123,13 @@ def test_notice_makes_a_group_smaller_and_a_machine_that_joins_makes_it_larger(
     [[stays, leaves]] = noted_ranks(trial.directory)
     give_notice(leaves)
     until(lambda: must_move(trial.directory))
-    go_on(plan)
+    go_on(trial.directory)
     until(lambda: read_events(trial.directory))
-    hold(plan)
+    hold(trial.directory)
     until_trained_with(1, plan)
     joined = nodes.add_node(**NODE).node_id  # a thread could not: Ray sets signal handlers
-    until(lambda: joined in busy())  # it is reserved
-    go_on(plan)
+    until_reserved(lambda: joined in busy())
+    go_on(trial.directory)
     sweep.join()
     assert [set(ranks) for ranks in noted_ranks(trial.directory)] == [{stays, leaves}, {stays}, {stays, joined}]
     assert require_whole(plan, "preempted") == ["go on with 1 worker", "go on with 2 workers"]
@@ -144,7 +146,7 @@ def test_a_trial_goes_on_with_fewer_workers_when_a_machine_is_lost(
     [[stays, gone]] = noted_ranks(trial.directory)
     [lost] = [node for node in nodes.worker_nodes if node.node_id == gone]
     nodes.remove_node(lost, allow_graceful=False)
-    go_on(plan)
+    go_on(trial.directory)
     sweep.join()
     assert noted_ranks(trial.directory)[1:] == [[stays]]
     assert require_whole(plan, "worker lost", "preempted") == ["go on with 1 worker"]

@@ -16,10 +16,11 @@ from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.tune import run_trials
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
-from tests.ray.ranked_loop import noted_ranks
+from tests.ray.ranks import go_on, hold, noted_ranks
 from tests.ray.test_nodes import nodes, until  # noqa: F401  a fixture
 from trainers.schema.events import read_events
 from trainers.schema.record import read_history, read_outcome
+from trainers.schema.stop import must_move
 
 EPOCHS = 60
 TINY = Path(__file__).resolve().parents[1] / "unit" / "trainers" / "tiny_gfl.py"
@@ -63,7 +64,8 @@ def busy() -> set[str]:
 
 GROUP_STARTS_S = 240.0  # two processes for each machine, each of which imports torch
 RANKED = {"loop": "tests.ray.ranked_loop"}
-GROUP = ("scaling.workers=2", "schedule.batch_size=2", "search.cohort=2", TWO[0])
+GROUP_EPOCHS = 4
+GROUP = ("scaling.workers=2", "schedule.batch_size=2", f"schedule.epochs={GROUP_EPOCHS}", *TWO)
 
 
 @pytest.mark.parametrize("sets", [(), TWO], ids=["alone", "side by side"])
@@ -81,36 +83,41 @@ def test_notice_moves_trials_before_their_machine_goes(
     until(lambda: all(read_events(trial.directory) for trial in plan.students))
     until(lambda: busy() and first not in busy())
     sweep.join()
-    require_moved_once(plan)
+    require_moved_once(plan, EPOCHS)
 
 
-def require_moved_once(plan: Plan) -> None:
+def require_moved_once(plan: Plan, epochs: int) -> None:
     """Require that each trial has gone on once after the notice, and lost or repeated no epoch."""
     for trial in plan.students:
         outcome = read_outcome(trial.directory)
         assert outcome is not None
         assert outcome.status == "finished"
         assert [event.kind for event in read_events(trial.directory) if event.run] == ["preempted"]
-        assert [record.epoch for record in read_history(trial.directory)] == list(range(1, EPOCHS + 1))
+        assert [record.epoch for record in read_history(trial.directory)] == list(range(1, epochs + 1))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_notice_for_one_of_a_groups_machines_moves_the_whole_group(
     nodes: Cluster,  # noqa: F811
     tmp_path: Path,
 ) -> None:
     """Of two workers on two machines rank 1 gets the notice; rank 0, which looks for requests, has a machine that stays."""
     plan = plan_in(tmp_path, *GROUP)
+    first, _ = plan.students
+    hold(first.directory)
     sweep = threading.Thread(target=run_trials, args=(Sweep(plan), plan.students, [], tmp_path / "tune"), kwargs=RANKED)
     sweep.start()
-    until(lambda: all(len(read_history(trial.directory)) > 1 for trial in plan.students), GROUP_STARTS_S)
-    [[stays, leaves]] = noted_ranks(plan.students[0].directory)
+    until(lambda: read_history(first.directory), GROUP_STARTS_S)
+    [[stays, leaves]] = noted_ranks(first.directory)
     joined = nodes.add_node(num_cpus=1, num_gpus=1).node_id  # where the group can go on
     give_notice(leaves)
+    until(lambda: all(must_move(trial.directory) for trial in plan.students))
+    go_on(first.directory)
     sweep.join()
-    require_moved_once(plan)
+    require_moved_once(plan, GROUP_EPOCHS)
     assert stays != leaves
     for trial in plan.students:
-        first, second = noted_ranks(trial.directory)
-        assert first == [stays, leaves]
-        assert set(second) == {stays, joined}
+        before, after = noted_ranks(trial.directory)
+        assert before == [stays, leaves]
+        assert set(after) == {stays, joined}
