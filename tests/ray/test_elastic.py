@@ -29,7 +29,7 @@ from trainers.schema.stop import must_move
 
 # The numbers, the pool and the broker have quick tests, in tests/processes and tests/unit.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # up to three groups start, one after the other
-EPOCHS = 5
+EPOCHS, STEPS = 5, 8  # of the study's 16 images two make a step, whatever the number of workers
 ELASTIC = ("scaling.workers={min: 1, max: 2}", "schedule.batch_size=2", f"schedule.epochs={EPOCHS}")
 NODE = {"num_cpus": 1, "num_gpus": 1}
 
@@ -74,6 +74,7 @@ def require_whole(plan: Plan, *failures: str) -> list[str]:
     assert outcome is not None
     assert outcome.status == "finished"
     assert [record.epoch for record in history] == list(range(1, EPOCHS + 1))
+    assert [record.step for record in history] == [record.epoch * STEPS for record in history]
     events = read_events(trial.directory)
     assert [event.kind for event in events if event.kind != "resized"] in [[failure] for failure in failures]
     return [event.action for event in events if event.kind == "resized"]

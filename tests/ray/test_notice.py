@@ -106,7 +106,8 @@ def test_notice_for_one_of_a_groups_machines_moves_the_whole_group(
     plan = plan_in(tmp_path, *GROUP)
     first, _ = plan.students
     hold(first.directory)
-    sweep = threading.Thread(target=run_trials, args=(Sweep(plan), plan.students, [], tmp_path / "tune"), kwargs=RANKED)
+    words = (Sweep(plan), plan.students, [], tmp_path / "tune")
+    sweep = threading.Thread(target=run_trials, args=words, kwargs=RANKED, daemon=True)  # a failed test leaves it
     sweep.start()
     until(lambda: read_history(first.directory), GROUP_STARTS_S)
     [[stays, leaves]] = noted_ranks(first.directory)
