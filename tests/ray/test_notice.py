@@ -62,7 +62,7 @@ def busy() -> set[str]:
     return {node["NodeID"] for node in alive if not free.get(node["NodeID"], {}).get("CPU")}
 
 
-GROUP_STARTS_S = 240.0  # two processes for each machine, each of which imports torch
+GROUP_STARTS_S = 480.0  # on a busy machine: two processes for each worker, each of which imports torch
 RANKED = {"loop": "tests.ray.ranked_loop"}
 GROUP_EPOCHS = 4
 GROUP = ("scaling.workers=2", "schedule.batch_size=2", f"schedule.epochs={GROUP_EPOCHS}", *TWO)
