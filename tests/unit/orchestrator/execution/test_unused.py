@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.commands.common import with_random_weights
+from orchestrator.core import processes
 from orchestrator.core.store import Store
-from orchestrator.execution import leaks
 from orchestrator.execution.ownership import NOTE
 from orchestrator.execution.unused import DELETED, delete, leftovers, unused_trials
 from orchestrator.plan.plan import Plan, make_plan
@@ -24,10 +24,16 @@ OLD, OLDER = "0123456789ab", "ba9876543210"
 Clean = Callable[..., Answer]
 
 
+@pytest.fixture(autouse=True)
+def no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide this machine's processes: those of other runs are no business of a test, and ``--yes`` would end them."""
+    (tmp_path / "proc").mkdir()
+    monkeypatch.setattr(processes, "PROC", tmp_path / "proc")
+
+
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def plan(tmp_path: Path) -> Plan:
     """Return a study with a folder for each trial, two trials of nobody's, and a folder that is no trial."""
-    monkeypatch.setattr(leaks, "_orphans", lambda: iter(()))
     found = plan_text(tmp_path, VALID)
     for name, count in (*((trial.id, 10) for trial in found.trials), (OLD, 3_000_000), (OLDER, 5_000_000), ("mine", 9)):
         folder = tmp_path / "store" / "trials" / name
