@@ -12,8 +12,10 @@ from orchestrator.core.redact import first_line
 from trainers.schema.foreign_json import ForeignJsonError
 
 PASSING = (408, 425, 429)  # HTTP codes below 500 that say "later"
-DENIED = (401, 403)
+FORBIDDEN = 403
+DENIED = (401, FORBIDDEN)
 LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to credentials that the server accepts"
+PERMISSION = f"ask for permission on the experiment, name another with tracking.experiment, or {LOGIN}"
 CLIENT_CERTIFICATE = (
     "set MLFLOW_TRACKING_CLIENT_CERT_PATH to a file with a certificate that the server accepts, and its key"
 )
@@ -59,7 +61,7 @@ def _failure(error: Exception, status: int) -> OperationError:
     driver = getattr(error.__cause__, "orig", None)  # of SQLAlchemy, whose own words are statements and links
     said = f"the tracking store failed: {first_line(driver or error)}"
     if status in DENIED:
-        return TrackingRefused(f"{said}; {LOGIN}")
+        return TrackingRefused(f"{said}; {PERMISSION if status == FORBIDDEN else LOGIN}")
     return Unreachable(said) if will_pass(status) else OperationError(said)
 
 

@@ -25,12 +25,14 @@ class MlflowServer:
         database: str | None = None,
         artifacts: str | None = None,
         variables: dict[str, str] | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._database = database or f"sqlite:///{folder / 'mlflow.db'}"
         self._artifacts = artifacts or str(folder / "artifacts")
         self._environment = os.environ | QUIET | (variables or {})
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -42,6 +44,7 @@ class MlflowServer:
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
             "--backend-store-uri", self._database, "--artifacts-destination", self._artifacts,
+            *self._options,
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -54,6 +57,7 @@ class MlflowServer:
                     return
             except OSError:
                 time.sleep(0.1)  # nobody tells when a server begins to listen
+        self.kill()
         pytest.fail(f"the MLflow server did not start: {(self._folder / 'log').read_text()[-2000:]}")
 
     def kill(self) -> None:

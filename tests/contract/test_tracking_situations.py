@@ -21,6 +21,7 @@ from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.guarded_proxy import Reply, guarded, self_signed
+from tests.contract.mlflow_passwords import PasswordServer
 from tests.contract.mlflow_server import MlflowServer, free_port
 from tests.contract.test_tracking import SMALL, finish
 from tests.contract.test_tracking_outage import quick
@@ -95,6 +96,23 @@ def place(server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield Place(server, tmp_path, stack)
 
 
+@pytest.fixture(scope="module")
+def password_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PasswordServer]:
+    server = PasswordServer(tmp_path_factory.mktemp("passwords"))
+    server.start()
+    server.add_user(USER, PASSWORD)
+    yield server
+    server.kill()
+
+
+def prepare(situation: Situation, place: Place, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set the variables of a situation and return the address."""
+    address = situation.address(place)
+    for variable, value in situation.variables(place).items():
+        monkeypatch.setenv(variable, value)
+    return address
+
+
 def plan_at(address: str, tmp_path: Path, name: str = "demo") -> tuple[Plan, Store]:
     """Plan the study with a finished trial that MLflow does not have yet."""
     store = Store(tmp_path / "store")
@@ -158,10 +176,7 @@ WORKING = {
 @pytest.mark.parametrize("name", WORKING)
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_it_works_with_the_settings_of_mlflows_own_client(place, tmp_path, monkeypatch, name):
-    situation = WORKING[name]
-    address = situation.address(place)
-    for variable, value in situation.variables(place).items():
-        monkeypatch.setenv(variable, value)
+    address = prepare(WORKING[name], place, monkeypatch)
     plan, store = plan_at(address, tmp_path, name)
     Tracker(plan, store).sync(plan.students[0])
     (tmp_path / "out").mkdir()
@@ -297,9 +312,7 @@ def test_what_the_user_has_to_change_is_one_sentence_before_anything_is_trained(
     place, tmp_path, monkeypatch, capsys, name
 ):
     situation = REFUSED[name]
-    address = situation.address(place)
-    for variable, value in situation.variables(place).items():
-        monkeypatch.setenv(variable, value)
+    address = prepare(situation, place, monkeypatch)
     answer = command("run", address, tmp_path, capsys)
     assert answer.code == 2, answer.err
     [sentence] = answer.complaints
@@ -325,9 +338,7 @@ AWAY = {
 @pytest.mark.parametrize("name", AWAY)
 def test_an_outage_is_waited_for(place, tmp_path, monkeypatch, capsys, name):
     situation = AWAY[name]
-    address = situation.address(place)
-    for variable, value in situation.variables(place).items():
-        monkeypatch.setenv(variable, value)
+    address = prepare(situation, place, monkeypatch)
     plan, store = plan_at(address, tmp_path)
     with pytest.raises(Unreachable):
         Tracker(plan, store).connect()
@@ -397,18 +408,6 @@ def test_a_server_that_leaves_artifacts_to_a_storage_without_our_credentials(pla
     assert "AWS_ACCESS_KEY_ID" in sentence
 
 
-@pytest.mark.usefixtures("nothing_starts")
-def test_a_user_who_may_read_but_not_write(place, tmp_path, capsys):
-    """As MLflow's own basic-auth answers."""
-    denied = (403, [], b'{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}')
-    address = place.guarded(instead=lambda method, path: denied if path.endswith("runs/create") else None)
-    answer = command("run", address, tmp_path, capsys)
-    assert answer.code == 2
-    [sentence] = answer.complaints
-    assert "Permission denied" in sentence
-    assert "credentials that the server accepts" in sentence
-
-
 def test_a_token_that_expires_in_the_middle_is_told_once_and_delivered_later(place, tmp_path, caplog):
     """The gateway's words are none of MLflow's, whose client takes them for an outage."""
     expired: list[Reply] = []
@@ -470,6 +469,76 @@ def test_a_token_revoked_in_the_middle_of_a_run_costs_no_result(place, tmp_path,
 def with_runs(trials: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return trials with the runs of others, which are known only when MLflow has them."""
     return [trial | {"mlflow_run_id": other["mlflow_run_id"]} for trial, other in zip(trials, others, strict=True)]
+
+
+class MlflowsPasswords(Place):
+    """Let MLflow itself ask for the password for which a proxy asks elsewhere."""
+
+    def guarded(self, **settings: object) -> str:
+        """Return the address of the server."""
+        assert settings == {"wanted": BASIC}
+        return self.server.address
+
+
+@pytest.fixture
+def passwords(place: Place, password_server: PasswordServer) -> Place:
+    return MlflowsPasswords(password_server, place.folder, place.stack)
+
+
+@pytest.mark.parametrize("name", ["user and password", "password in the address"])
+def test_a_user_of_mlflow_delivers_trials(passwords, password_server, tmp_path, monkeypatch, name):
+    plan, store = plan_at(prepare(WORKING[name], passwords, monkeypatch), tmp_path, name)
+    Tracker(plan, store).sync(plan.students[0])
+    (tmp_path / "out").mkdir()
+    folder = download_student(open_client(plan, store, reading=True), plan.students[0].id, tmp_path / "out")
+    assert (folder / BEST).read_bytes() == (plan.students[0].directory / BEST).read_bytes()
+    assert name in password_server.experiments()
+
+
+@pytest.mark.parametrize("name", ["no password", "wrong password"])
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_user_whom_mlflow_does_not_know(passwords, tmp_path, monkeypatch, capsys, name):
+    situation = REFUSED[name]
+    answer = command("run", prepare(situation, passwords, monkeypatch), tmp_path, capsys)
+    assert answer.code == 2, answer.err
+    [sentence] = answer.complaints
+    assert [words for words in (*situation.said, "You are not authenticated") if words not in sentence] == []
+    assert "mistyped99" not in answer.err
+
+
+@pytest.mark.parametrize("permission", ["READ", "DENY"])
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_user_who_may_not_write(passwords, password_server, tmp_path, monkeypatch, capsys, permission):
+    """With ``DENY`` the user may not even read the experiment."""
+    password_server.grant(USER, password_server.create_experiment(permission), permission)
+    address = prepare(WORKING["user and password"], passwords, monkeypatch)
+    answer = command("run", address, tmp_path, capsys, "--set", f"tracking.experiment={permission}")
+    assert answer.code == 2, answer.err
+    [sentence] = answer.complaints
+    assert "Permission denied" in sentence
+    assert "; ask for permission on the experiment, name another with tracking.experiment, or set MLFLOW_" in sentence
+
+
+def test_a_password_that_is_changed_in_the_middle_is_told_once(
+    passwords, password_server, tmp_path, monkeypatch, caplog
+):
+    plan, store = plan_at(prepare(WORKING["user and password"], passwords, monkeypatch), tmp_path, "changed")
+    tracker = Tracker(plan, store)
+    flusher = Flusher(tracker, plan.trials, quick())
+    tracker.sync(plan.students[0])
+    password_server.set_password(USER, "no longer " + PASSWORD)
+    try:
+        for trial in plan.students[:2]:
+            finish(trial, 0.2, 0.3)
+            flusher.reported(trial.id, {})
+        with caplog.at_level(logging.WARNING):
+            delivery = flusher.close(wait_s=30)
+    finally:
+        password_server.set_password(USER, PASSWORD)
+    assert (delivery.complete, delivery.trials) == (False, 2)
+    assert "You are not authenticated" in delivery.reason
+    assert "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in delivery.reason
+    assert [entry.getMessage().count(delivery.reason) for entry in caplog.records] == [1]
 
 
 def test_the_page_lists_each_situation():
