@@ -26,4 +26,4 @@ def on_small_disk(disk: Path, script: str, *arguments: object, size: str) -> sub
     )
     command = [*IN_NAMESPACE, "bash", "-c", functions + script, "bash", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-START_S = 120
+START_S = 300
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # the jobs that nobody sends here cost seconds of start
 
 

@@ -20,6 +20,7 @@ stillhouse "$@"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_disk_that_fills_up_while_students_train_takes_no_table_with_it(tiny_study: Path, tmp_path: Path) -> None:
     disk = tmp_path / "store"
     script = SCRIPT.format(folder=tmp_path, disk=disk, training=TRAINING.format(disk=disk))
