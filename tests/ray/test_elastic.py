@@ -127,7 +127,8 @@ def test_notice_makes_a_group_smaller_and_a_machine_that_joins_makes_it_larger(
     go_on(trial.directory)
     until(lambda: read_events(trial.directory))
     hold(trial.directory)
-    until_trained_with(1, plan)
+    until(lambda: len(read_history(trial.directory)) == 2, GROUP_STARTS_S)
+    assert 1 < (read_history(trial.directory)[1].workers or 0) < 2  # two began the epoch, one has ended it
     joined = nodes.add_node(**NODE).node_id  # a thread could not: Ray sets signal handlers
     until_reserved(lambda: joined in busy())
     go_on(trial.directory)
