@@ -188,6 +188,33 @@ def test_while_a_run_has_the_store_the_request_is_left_for_it(plan: Plan, say: S
     assert read_outcome(one.directory) is None
 
 
+def test_a_trial_that_no_job_of_a_shared_store_has_is_stopped_at_once(plan: Plan, say: Say, tmp_path: Path) -> None:
+    one, two = plan.students
+    with Store(tmp_path / "store").shared_run() as leases:
+        assert leases.claim(two.id)
+        assert say("pause", one.id, "--json").json["at_once"] is True
+        assert say("resume", one.id, "--json").json["at_once"] is False  # a job is to start it
+        assert say("stop", one.id).out == f"{one.id}: stopped for good\n"
+        assert say("stop", two.id, "--json").json["at_once"] is False
+        assert leases.claim(one.id) is not None
+    assert (read_outcome(one.directory), read_request(one.directory)) == (Outcome("stopped", STOPPED_BY_USER), None)
+    assert (read_outcome(two.directory), read_request(two.directory)) == (None, Request.STOP)
+
+
+def test_a_stop_beside_a_run_says_who_carries_it_out(plan: Plan, say: Say, tmp_path: Path) -> None:
+    with Store(tmp_path / "store").only_run():
+        answer = say("stop", plan.students[0].id)
+    assert answer.out.endswith("a run of another study leaves it to the next stillhouse run STUDY\n")
+
+
+def test_a_finished_teacher_is_refused_as_any_finished_trial(plan: Plan, say: Say) -> None:
+    teacher = teacher_of(plan)
+    teacher.directory.mkdir()
+    write_outcome(teacher.directory, Outcome("finished"))
+    for verb in ("stop", "pause"):
+        assert say(verb, teacher.id).complaints == [f"stillhouse: {teacher.id} is finished: nothing to {verb}"]
+
+
 def test_a_store_that_is_not_seen_from_here_is_told(
     plan: Plan, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
