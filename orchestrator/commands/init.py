@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     target, root = Path(arguments.to), Path(arguments.folder)
     folder = look_into(root)
-    if target.exists() and not arguments.force:
+    if os.path.exists(target) and not arguments.force:  # noqa: PTH110
         raise UserError(f"{target} exists: name another file with --to, or add --force")
     found = recognise(folder)
     contents = contents_of(found, root)
@@ -61,7 +61,7 @@ def name_of(root: Path) -> str:
 
 def _relative(root: Path, target: Path) -> str:
     """Return the dataset's folder as the study names it: relative to the study where it lies below or beside it."""
-    relative = os.path.relpath(root.resolve(), target.resolve().parent)
+    relative = os.path.relpath(root.resolve(), Path(os.path.realpath(target)).parent)
     return str(root.resolve()) if relative.startswith("../..") else relative
 
 

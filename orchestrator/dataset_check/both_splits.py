@@ -27,8 +27,8 @@ def common_source(dataset: FileDataset, split: SplitName = "val") -> str | None:
         shared = [part for part in voc_parts(dataset, split) if part in voc_parts(dataset, "train")]
         names = [f"{part.folder}/{part.set or part.annotations}" for part in shared]
     else:
-        trained = {path.resolve() for path in sources(dataset, "train")}
-        found = [path for path in sources(dataset, split) if path.resolve() in trained]
+        trained = {os.path.realpath(path) for path in sources(dataset, "train")}
+        found = [path for path in sources(dataset, split) if os.path.realpath(path) in trained]
         names = [os.path.relpath(path, dataset.root) for path in found]
     both = "both splits are" if split == "val" else f"train and {split} are"
     return f"{both} read from {', '.join(names)}: {WORTHLESS}" if names else None
@@ -47,9 +47,9 @@ def copied_annotations(dataset: FileDataset, split: SplitName = "val") -> str | 
 
 def _are_copies(one: Path, other: Path) -> bool:
     return (
-        one.resolve() != other.resolve()
-        and one.is_file()
-        and other.is_file()
+        os.path.realpath(one) != os.path.realpath(other)
+        and os.path.isfile(one)  # noqa: PTH113  Path raises for a link that leads nowhere
+        and os.path.isfile(other)  # noqa: PTH113
         and filecmp.cmp(one, other, shallow=False)
     )
 

@@ -1,20 +1,22 @@
 """Check that a dataset's files and folders are on this machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.core.findings import Finding
 from orchestrator.study.load import LoadedStudy
 from trainers.schema import CocoDataset, DatasetSpec, ShapesDataset, VocDataset, VocPart
-from trainers.schema.annotations import FileDataset, SplitName
+from trainers.schema.annotations import FileDataset, SplitName, sources
 from trainers.schema.dataset import CocoSplit, YoloDataset, coco_parts, source_splits, voc_parts, yolo_parts
 from trainers.schema.image_hints import elsewhere
+from trainers.schema.user_file import no_regular_file
 from trainers.schema.voc_layout import PartFiles
 
 
 def file_dataset(dataset: DatasetSpec) -> FileDataset | None:
     """Return a dataset whose root is on this machine; one that is not is reported with the study itself."""
-    if isinstance(dataset, ShapesDataset) or "${" in dataset.root or not Path(dataset.root).is_dir():
+    if isinstance(dataset, ShapesDataset) or "${" in dataset.root or not is_dir(Path(dataset.root)):
         return None
     return dataset
 
@@ -27,6 +29,14 @@ def missing_files(loaded: LoadedStudy) -> Iterator[Finding]:
     for split in source_splits(dataset):
         where = loaded.where(f"dataset.{split}")
         yield from (Finding("missing", where, message) for message in missing_from(dataset, split))
+        yield from (Finding("error", where, message) for message in _unfit(dataset, split))
+
+
+def _unfit(dataset: FileDataset, split: SplitName) -> Iterator[str]:
+    """Yield a phrase for each pipe, device or socket where an annotation file or a list should be."""
+    for path in sources(dataset, split):
+        if not is_dir(path) and (instead := no_regular_file(path)):
+            yield f"{path} {instead}"
 
 
 def missing_from(dataset: FileDataset, split: SplitName, image: str | None = None) -> list[str]:
@@ -42,23 +52,33 @@ def missing_from(dataset: FileDataset, split: SplitName, image: str | None = Non
     return list(_yolo(root, dataset, split))
 
 
+def is_dir(path: Path) -> bool:
+    """Return whether a folder is there; ``Path.is_dir`` raises for a link to a name that is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _lacks_file(path: Path) -> bool:
+    """Return whether nothing is there, or a folder; whoever reads the file says what else it is."""
+    return not os.path.exists(path) or is_dir(path)  # noqa: PTH110
+
+
 def _yolo(root: Path, dataset: YoloDataset, split: SplitName) -> Iterator[str]:
-    if dataset.data is not None and not (root / dataset.data).is_file():
+    if dataset.data is not None and _lacks_file(root / dataset.data):
         yield f"no file {root / dataset.data}"
     for part in yolo_parts(dataset, split):
-        if not (root / part.images).exists():
+        if not os.path.exists(root / part.images):  # noqa: PTH110
             yield f"no folder or list of images {root / part.images}"
-        if part.labels is not None and not (root / part.labels).is_dir():
+        if part.labels is not None and not is_dir(root / part.labels):
             yield f"no folder of labels {root / part.labels}"
 
 
 def missing_part(root: Path, part: VocPart) -> list[str]:
     """Return a phrase for each file and folder of a part of a VOC split that is not there."""
     files = PartFiles(root, part)
-    folders = [f"no folder {folder}" for folder in (files.annotations, files.images) if not folder.is_dir()]
-    if folders and not files.images.is_dir():
+    folders = [f"no folder {folder}" for folder in (files.annotations, files.images) if not is_dir(folder)]
+    if folders and not is_dir(files.images):
         folders[-1] += _place_of_images(root, files)
-    if files.list_file is None or files.list_file.is_file():
+    if files.list_file is None or not _lacks_file(files.list_file):
         return folders
     return [f"no list of images {files.list_file}{_without_a_list(files)}", *folders]
 
@@ -82,7 +102,7 @@ def _place_of_images(root: Path, files: PartFiles) -> str:
 
 
 def _coco(root: Path, split: CocoSplit, image: str | None) -> Iterator[str]:
-    if not (root / split.annotations).is_file():
+    if _lacks_file(root / split.annotations):
         yield f"no annotation file {root / split.annotations}"
-    if not (root / split.images).is_dir():
+    if not is_dir(root / split.images):
         yield f"no image folder {root / split.images}{elsewhere(str(root), image) if image else ''}"

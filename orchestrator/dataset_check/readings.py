@@ -1,5 +1,6 @@
 """Read a dataset's annotations once for a plan, unless they are too large to be read in a moment."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,7 +66,8 @@ def is_too_large(dataset: FileDataset, split: SplitName) -> bool:
     """Return whether a split has an annotation file that a plan leaves to training."""
     if not isinstance(dataset, CocoDataset):
         return False
-    return any(file.is_file() and file.stat().st_size > READABLE for file in sources(dataset, split))
+    files = filter(os.path.isfile, sources(dataset, split))
+    return any(file.stat().st_size > READABLE for file in files)
 
 
 def _coco_files(dataset: FileDataset, split: SplitName) -> int:
@@ -85,12 +87,12 @@ def _folders(dataset: FileDataset, split: SplitName) -> Iterator[Path]:
     root = Path(dataset.root)
     if isinstance(dataset, CocoDataset):
         images = (root / part.images for part in coco_parts(dataset, split))
-        yield from (folder for folder in images if folder.exists())
+        yield from (folder for folder in images if os.path.exists(folder))  # noqa: PTH110
     elif isinstance(dataset, VocDataset):
         for part in voc_parts(dataset, split):
             yield from (root / part.folder / part.annotations, root / part.folder / part.images)
     else:
-        yield from (path for path in yolo_places(dataset, split) if path.exists())
+        yield from (path for path in yolo_places(dataset, split) if os.path.exists(path))  # noqa: PTH110
 
 
 def _stamp_of(path: Path) -> tuple[str, int, int]:

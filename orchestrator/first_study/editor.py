@@ -1,5 +1,6 @@
 """Name the schema of studies in a study, so that editors complete its keys."""
 
+import os
 import re
 from pathlib import Path
 
@@ -15,6 +16,6 @@ def editor_line(study: Path) -> str:
     the study's folder, as in a project's own environment, the name is relative and survives a move of the project;
     elsewhere it is the file's URI, which is right on this machine and ignored on others.
     """
-    schema, folder = shipped_schema().resolve(), study.resolve().parent
+    schema, folder = shipped_schema().resolve(), Path(os.path.realpath(study)).parent
     inner = str(schema.relative_to(folder)) if schema.is_relative_to(folder) else ""
     return f"# yaml-language-server: $schema={inner if PLAIN.fullmatch(inner) else schema.as_uri()}"

@@ -33,9 +33,11 @@ class Folder:
 
 def look_into(root: Path) -> Folder:
     """List what lies below ``root``; hidden folders are left alone. Raises ``UserError``."""
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112
         raise UserError(
-            f"{root} is a file: name the folder that it lies in" if root.exists() else f"no such folder: {root}"
+            f"{root} is a file: name the folder that it lies in"
+            if os.path.exists(root)  # noqa: PTH110
+            else f"no such folder: {root}"
         )
     found = Folder(root)
     kinds = {".json": found.json, ".xml": found.xml, ".txt": found.text, ".yaml": found.yaml, ".yml": found.yaml}

@@ -1,5 +1,6 @@
 """Recognise labels in YOLO's text format, with or without a data file."""
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator
@@ -98,6 +99,6 @@ def _places(folder: Folder, data: str, given: object, base: object) -> Iterator[
             options = (
                 posixpath.normpath(f"{top}/{end}") for end in ends for top in tops if not top.startswith(("/", ".."))
             )
-            found = next((path for path in options if (folder.root / path).exists()), None)
+            found = next((path for path in options if os.path.exists(folder.root / path)), None)  # noqa: PTH110
             if found is not None:
                 yield found

@@ -13,6 +13,7 @@ from orchestrator.study.location import KeyPath, Location, Locations, Problem
 from orchestrator.study.mapping import StudyMapping, read_mapping
 from orchestrator.study.merge import merge
 from orchestrator.study.shipped import SHIPPED, lacks_study, shipped_file, study_file
+from trainers.schema.user_file import no_regular_file
 
 BASE = "base"
 MAX_DEPTH = 8  # bases of bases
@@ -107,7 +108,7 @@ class _DocumentReader:
         Messages quote a study's text. A file that is no study's, such as one with passwords, must not be read.
         """
         if not is_file(step.path):
-            return f"no such file: {step.name}"
+            return absent(step.path, step.name)
         if step.path.suffix not in SUFFIXES:
             return f"a base ends in {' or '.join(SUFFIXES)}: {step.name}"
         above = [other.path.resolve() for other in step.above]
@@ -152,12 +153,10 @@ class _DocumentReader:
         return source
 
 
-def absent(path: str | Path) -> str:
-    """Return why there is no file at ``path``."""
-    try:
-        return f"a folder, not a file: {path}" if Path(path).is_dir() else f"no such file: {path}"
-    except (OSError, ValueError):
-        return f"no such file: {path}"
+def absent(path: str | Path, name: str | None = None) -> str:
+    """Return why there is no file at ``path``, which messages call ``name``."""
+    instead = no_regular_file(path)
+    return f"{instead.removeprefix('is ') if instead else 'no such file'}: {name or path}"
 
 
 def is_file(path: Path) -> bool:

@@ -59,6 +59,15 @@ def read_with_status(path: str | os.PathLike[str], largest: int) -> tuple[bytes,
         os.close(descriptor)
 
 
+def no_regular_file(path: str | os.PathLike[str]) -> str | None:
+    """Return the phrase that says what a path names instead of a file, ``None`` where it names a file or nothing."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return None if stat.S_ISREG(mode) else _kind(mode)
+
+
 def is_kernel_device(device: int) -> bool:
     """Return whether files with this ``st_dev`` belong to the kernel: they are not stored anywhere."""
     return device in _kernel_devices()
@@ -87,10 +96,14 @@ def _require(status: os.stat_result, largest: int, path: str | os.PathLike[str])
 
 def _problem(status: os.stat_result, largest: int) -> str:
     if not stat.S_ISREG(status.st_mode):
-        return f"{KINDS.get(stat.S_IFMT(status.st_mode), 'is something else')}, not a file"
+        return _kind(status.st_mode)
     if status.st_dev in _kernel_devices():
         return "is a file of the kernel, not of a data set"
     return f"has {status.st_size} bytes, more than {largest}"
+
+
+def _kind(mode: int) -> str:
+    return f"{KINDS.get(stat.S_IFMT(mode), 'is something else')}, not a file"
 
 
 def _read(descriptor: int, size: int, path: str | os.PathLike[str]) -> bytes:

@@ -1,5 +1,6 @@
 """Find the files of a folder in Pascal VOC's layout, or one that is near to it."""
 
+import os
 import posixpath
 import re
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ class PartFiles:
             return None
         stems = dict.fromkeys((name, name.removesuffix(".txt")))
         places = [self.folder / place / f"{stem}.txt" for place in LISTS for stem in stems if stem]
-        return next((path for path in places if path.is_file()), places[0])
+        return next((path for path in places if os.path.isfile(path)), places[0])  # noqa: PTH113
 
     @property
     def source(self) -> Path:

@@ -36,7 +36,7 @@ class YoloFiles:
     @property
     def is_list(self) -> bool:
         """Return whether a text file names the images."""
-        return self.part.images.lower().endswith(TEXT) and not self.source.is_dir()
+        return self.part.images.lower().endswith(TEXT) and not os.path.isdir(self.source)  # noqa: PTH112
 
     @cached_property
     def names(self) -> tuple[str, ...]:

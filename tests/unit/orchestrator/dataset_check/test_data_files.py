@@ -1,5 +1,6 @@
 """`check` names the data that is not on this machine, by looking for files and folders alone."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def test_coco_files_and_folders_are_named(tmp_path: Path) -> None:
         "study.yaml:10: dataset.val: missing: no annotation file data/val.json",
         "study.yaml:10: dataset.val: missing: no image folder data/images",
     ]
+
+
+def test_a_pipe_is_no_annotation_file_and_not_missing(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "data")
+    (root / "val.json").unlink()
+    os.mkfifo(root / "val.json")
+    assert missing(tmp_path, section(root)) == ["study.yaml:10: dataset.val: data/val.json is a pipe, not a file"]
 
 
 def test_voc_lists_and_folders_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a study needs and this machine lacks is found before anything starts, with file and line."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,29 @@ def test_missing_files_and_folders_are_named_one_by_one(root):
         Finding("missing", f"study.yaml:{TRAIN}: dataset.train", "no image folder data/images"),
         Finding("missing", f"study.yaml:{VAL}: dataset.val", "no image folder data/images"),
     ]
+
+
+@pytest.mark.parametrize("target", ["train.json", "x" * 300])
+def test_a_link_that_cannot_be_followed_is_a_missing_annotation_file(root, target):
+    (root / "train.json").unlink()
+    (root / "train.json").symlink_to(target)
+    where = f"study.yaml:{TRAIN}: dataset.train"
+    assert findings_for(root) == [Finding("missing", where, "no annotation file data/train.json")]
+
+
+def test_a_link_that_cannot_be_followed_is_a_missing_image_folder(root):
+    shutil.rmtree(root / "images")
+    (root / "images").symlink_to("x" * 300)
+    told = [finding.message for finding in findings_for(root)]
+    assert told.count("no image folder data/images") == 2
+
+
+def test_a_pipe_in_place_of_annotations_is_told_once(root):
+    (root / "train.json").unlink()
+    os.mkfifo(root / "train.json")
+    where = f"study.yaml:{TRAIN}: dataset.train"
+    message = "data/train.json: cannot be read as JSON: is a pipe, not a file"
+    assert findings_for(root) == [Finding("error", where, message)]
 
 
 def test_a_folder_is_no_annotation_file_and_a_file_is_no_image_folder(root):

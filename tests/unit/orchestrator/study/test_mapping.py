@@ -1,6 +1,7 @@
 """A study from a mapping is the study of the file that says the same, and its mistakes name the keys."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_a_base_and_relative_names_start_at_the_folder(tmp_path: Path, monkeypat
     assert (loaded.study.name, loaded.study.description) == ("mine", "from the base")
     wrong = mistakes({"base": "parts/nothing.yaml"}, tmp_path / "there")
     assert wrong == [f"study: base: no such file: {tmp_path}/there/parts/nothing.yaml"]
+
+
+def test_a_pipe_is_not_called_missing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "base.yaml")
+    os.mkfifo(tmp_path / "best.pth")
+    assert mistakes({"base": "base.yaml", "name": "mine"}, tmp_path) == [
+        f"study: base: a pipe, not a file: {tmp_path}/base.yaml"
+    ]
+    data = valid()
+    data["teacher"] = {"kind": "checkpoint", "path": "best.pth", "detector": data["student"]}
+    assert f"study: teacher.path: a pipe, not a file: {tmp_path}/best.pth" in mistakes(data, tmp_path)
 
 
 def test_mistakes_name_the_key_and_all_come_together(tmp_path: Path) -> None:
