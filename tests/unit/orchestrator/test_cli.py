@@ -248,6 +248,7 @@ def test_the_plan_as_json(stillhouse, study, tmp_path):
         "status": "new",
         "resources": {
             "workers": 2,
+            "least_workers": 2,
             "cpus_per_worker": 1,
             "gpus_per_worker": answer.json["trials"][0]["resources"]["gpus_per_worker"],
         },

@@ -163,7 +163,9 @@ def test_another_run_in_the_same_store(stillhouse, store, tmp_path):
     with (store / "run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         answer = stillhouse("run", write(tmp_path, ONE_WORKER), "--store", store)
-    assert sentence(answer, 1) == f"another stillhouse run is using the store {store}"
+    assert sentence(answer, 1) == (
+        f"another stillhouse run is using the store {store}; runs that are all started with --share train one study together"
+    )
     assert is_untouched(store)
 
 

@@ -76,7 +76,7 @@ def test_a_storage_that_went_away_is_said_at_the_end_and_the_next_run_copies(pla
     monkeypatch.setattr(copier, "PAUSE_S", 0.01)
     monkeypatch.setattr(copier, "WAIT_S", 0.1)
     plan = plan_in("store")
-    with pytest.raises(OperationError, match="1 trial waits to be copied"), mirrored(plan, address):
+    with pytest.raises(OperationError, match="1 trial not copied to"), mirrored(plan, address):
         finish(plan.trials[0])
     monkeypatch.setattr(copier, "StorageBackend", StorageBackend)
     with mirrored(plan, address):
