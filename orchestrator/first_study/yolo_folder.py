@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.first_study.files import Folder
@@ -27,11 +27,18 @@ def find_yolo(folder: Folder) -> Found | None:
         return None
     data = _data_file(folder)
     splits = _named(folder, data) or {
-        split: one_or_all([{"images": at} for at in found])
+        split: one_or_all([{"images": at} for at in _outermost(found)])
         for split, found in (in_order(by_split(places)) or {"train": places}).items()
     }
     what = f"YOLO's text labels ({', '.join([data] if data else places)})"
     return Found("yolo", what, dict(splits), {"data": data} if data else {})
+
+
+def _outermost(places: Sequence[str]) -> list[str]:
+    """Return the folders that lie in no other one of them: a folder's images are all below it."""
+    return [
+        at for at in places if not any(at != other and (other == "." or at.startswith(f"{other}/")) for other in places)
+    ]
 
 
 def _has_labels(folder: Folder, at: str) -> bool:

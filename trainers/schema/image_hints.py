@@ -5,6 +5,7 @@ import posixpath
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from trainers.schema.tree import is_folder
 from trainers.schema.voc_layout import SUFFIXES
 
 MOST_FOLDERS, MOST_ENTRIES = 1000, 100_000  # that are looked at below a root
@@ -56,7 +57,7 @@ def _inner(folder: str, most: int) -> tuple[list[str], int]:
             for seen, entry in enumerate(entries, start=1):
                 if seen > most:
                     break
-                if entry.is_dir():
+                if is_folder(entry):
                     found.append(entry.path)
     except OSError:
         pass

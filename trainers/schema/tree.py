@@ -100,10 +100,18 @@ def _divided(folder: str) -> tuple[list[str], list[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                (folders if entry.is_dir() else files).append(entry.name)
+                (folders if is_folder(entry) else files).append(entry.name)
     except OSError:
         return [], []
     return folders, files
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or leads to one; a link to itself, or to too long a name, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def without_repeats(path: str, folder: str) -> Iterator[str]:

@@ -46,6 +46,18 @@ class YoloFiles:
         """
         return tuple(self._listed()) if self.is_list else tuple(sorted(self._found()))
 
+    @cached_property
+    def lost_links(self) -> tuple[str, ...]:
+        """Return the paths of links among the images that lead nowhere, and may have led to a folder of images.
+
+        Editors mark open files by such links, whose names begin with a dot.
+        """
+        if self.is_list:
+            return ()
+        below = ((at, file) for at, files in files_below(self.source) for file in files if not file.startswith("."))
+        paths = (f"{at}/{file}" for at, file in below if not file.lower().endswith((*SUFFIXES, TEXT)))
+        return tuple(sorted(path for path in paths if not os.path.exists(path)))  # noqa: PTH110  of 100,000 files
+
     def has_image(self, name: str) -> bool:
         """Return whether an image is there."""
         return self._tree.has(name)

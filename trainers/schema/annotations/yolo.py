@@ -74,7 +74,9 @@ class _YoloReader:
         except (OSError, ValueError) as error:
             self._note(kinds.UNREADABLE, str(files.source), f"cannot be read: {reason(error)}")
             return
-        if not names:
+        for path in files.lost_links:
+            self._note(kinds.UNREADABLE, path, "is a link that leads nowhere: mend or remove it")
+        if not names and not files.lost_links:
             what = "names no image" if files.is_list else "holds no image"
             self._note(kinds.UNREADABLE, str(files.source), what)
         for name in names:

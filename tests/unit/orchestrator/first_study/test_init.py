@@ -61,6 +61,16 @@ def test_each_split_has_the_images_of_its_own_folder(below: str, tmp_path: Path)
     assert places == {"train": "train", "val": "val"}
 
 
+def test_an_image_in_a_nested_folder_counts_once(tmp_path: Path) -> None:
+    for at in ("train", "train/sub", "val"):
+        for number in range(2):
+            name = f"{at}/{number}_{at.replace('/', '_')}"
+            layouts.image(tmp_path / f"images/{name}.jpg", number)
+            layouts.text(tmp_path / f"labels/{name}.txt", layouts.yolo(number))
+    splits = recognise(look_into(tmp_path)).splits
+    assert splits == {"train": {"images": "images/train"}, "val": {"images": "images/val"}}
+
+
 def test_a_folder_without_annotations_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layouts.image(tmp_path / "a.jpg", 0)
     layouts.text(tmp_path / "notes.txt", "hello")

@@ -151,6 +151,19 @@ def test_missing_and_damaged_images_are_told(tmp_path: Path) -> None:
     assert "c.png does not exist" in told[kinds.MISSING_IMAGES][0].message
 
 
+@pytest.mark.parametrize("target", ["self", "x" * 300, "gone"])
+def test_a_link_that_leads_nowhere_is_told_and_hides_no_other_file(tmp_path: Path, target: str) -> None:
+    for name in ("a", "sub/b", "sub/c"):
+        write_image(tmp_path / f"images/train/{name}.png")
+    (tmp_path / "images/train/sub/self").symlink_to(target)
+    found = read(tmp_path)
+    assert [image.path for image in found.images] == [
+        f"{tmp_path}/images/train/{name}.png" for name in ("a", "sub/b", "sub/c")
+    ]
+    (note,) = found.notes.told[kinds.UNREADABLE]
+    assert str(note) == f"{tmp_path}/images/train/sub/self: is a link that leads nowhere: mend or remove it"
+
+
 def test_a_list_leads_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("../secret.png\n")
     (note,) = read(tmp_path, train={"images": "train.txt"}).notes.told[kinds.UNREADABLE]
