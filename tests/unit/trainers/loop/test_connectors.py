@@ -109,6 +109,7 @@ def test_states_of_terms_without_connectors_are_as_they_were(distilled: TrialSpe
             "schedulers",
             "step",
             "student",
+            "workers",
         ]
 
 
