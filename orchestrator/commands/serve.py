@@ -100,7 +100,9 @@ def service_of(arguments: argparse.Namespace, store: Path, token: str) -> "Servi
 
 def require_token() -> str:
     """Return the token that clients must show; raise ``UserError`` without one."""
-    token = os.environ.get("STILLHOUSE_TOKEN", "")
+    from orchestrator.submit.service_token import TOKEN, service_token
+
+    token = service_token()
     if len(token) < SHORTEST:
-        raise UserError(f"set STILLHOUSE_TOKEN to at least {SHORTEST} characters: anyone who has it can run studies")
+        raise UserError(f"set {TOKEN} to at least {SHORTEST} characters: anyone who has it can run studies")
     return token

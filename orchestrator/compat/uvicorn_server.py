@@ -5,6 +5,7 @@ Written against uvicorn 0.51, whose protocol class for h11 it extends.
 
 import asyncio
 import contextlib
+import logging
 import resource
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -43,7 +44,7 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"] = "off", connections: 
     room = connection_class(connections or most_connections())
     config = uvicorn.Config(
         partial(ended_in_order, app), http=room, interface="asgi3", ws="none", lifespan=lifespan, log_config=None,
-        access_log=False, server_header=False, backlog=BACKLOG, timeout_keep_alive=IDLE_S,
+        log_level="warning", access_log=False, server_header=False, backlog=BACKLOG, timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S, h11_max_incomplete_event_size=LARGEST_HEAD,
     )  # fmt: skip
     return Server(config)
@@ -54,9 +55,19 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End requests; those that were cancelled after the grace write their end before the process is gone."""
-        await super().shutdown(sockets)
+        logger = logging.getLogger("uvicorn.error")
+        logger.addFilter(is_news)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            logger.removeFilter(is_news)
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=LAST_S)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record says more than that requests which outlast the grace are ended, as they are meant to be."""
+    return not str(record.msg).startswith("Cancel %s running task")
 
 
 def most_connections() -> int:

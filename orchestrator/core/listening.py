@@ -1,5 +1,6 @@
 """Open the sockets that servers listen at."""
 
+import errno
 import socket
 
 from orchestrator.core.errors import UserError
@@ -19,8 +20,14 @@ def open_socket(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot listen at {host}, port {port}: {reason}; choose another --port") from error
+        raise UserError(f"cannot listen at {host}, port {port}: {reason}; choose another {_wrong(error)}") from error
     return listener
+
+
+def _wrong(error: Exception) -> str:
+    """Return the option that an error of binding is about: a name without address, or another machine's address."""
+    is_host = isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+    return "--host" if is_host else "--port"
 
 
 def url_of(host: str, listener: socket.socket) -> str:

@@ -23,13 +23,15 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """Be an endpoint that takes such requests."""
+    """Be an endpoint that takes such requests, whatever their ``Content-Type`` says: a body can only be JSON."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI for such a request."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(JsonRequest(request.scope, request.receive))
+            headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+            scope = {**request.scope, "headers": [*headers, (b"content-type", b"application/json")]}
+            return await handler(JsonRequest(scope, request.receive))
 
         return handle

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from orchestrator.core.errors import OperationError
 from orchestrator.service.tables import create_tables
 from orchestrator.service.transitions import ENDED, allowed
+from orchestrator.study.wording import counted
 from orchestrator.submit.identity import Attempt
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
@@ -158,7 +159,9 @@ class Queue:
             "select count(*) from studies where state = ?", (SubmissionState.QUEUED,)
         ).fetchone()
         if waiting >= self._longest:
-            raise QueueFull(f"the queue is full ({waiting} studies wait): submit again when one has ended")
+            raise QueueFull(
+                f"the queue is full ({counted(waiting, 'study waits', 'studies wait')}): submit again when one has ended"
+            )
 
     @staticmethod
     def _last_place(connection: sqlite3.Connection) -> int:

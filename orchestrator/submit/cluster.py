@@ -122,11 +122,14 @@ class RayCluster:
             raise UserError(f"something answers at {self.address}, but it is not a Ray cluster's dashboard") from error
 
 
-def http_address(address: str) -> str:
-    """Return the URL of a dashboard from ``http://host:8265`` or ``host:8265``; raise ``UserError`` for another kind."""
+DASHBOARDS = "is no dashboard's address: submitting needs http://HOST:8265"
+
+
+def http_address(address: str, refusal: str = DASHBOARDS) -> str:
+    """Return the URL of a server from ``http://host:port`` or ``host:port``; raise ``UserError`` for another kind."""
     scheme, found, _ = address.partition("://")
     if found and scheme not in ("http", "https"):
-        raise UserError(f"{redacted(address)} is no dashboard's address: submitting needs http://HOST:8265")
+        raise UserError(f"{redacted(address)} {refusal}")
     return (address if found else f"http://{address}").rstrip("/")
 
 

@@ -1,7 +1,6 @@
 """Manage submissions through a service, for the commands when ``STILLHOUSE_URL`` is set."""
 
 import logging
-import os
 from typing import Any
 from urllib.parse import quote
 
@@ -10,29 +9,33 @@ import httpx
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.redact import redacted
 from orchestrator.execution.trial_requests import AcceptedRequest
+from orchestrator.submit.cluster import http_address
 from orchestrator.submit.job_request import JobRequest
+from orchestrator.submit.service_token import TOKEN, service_token
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.request import Request
 
-TOKEN = "STILLHOUSE_TOKEN"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 USERS = (401, 404, 409, 413, 422)  # answers that the user can do something about
 TRUST = "--trust-config"
+NEEDED = "a service listens at http://HOST:8270"
 
 
 class Remote:
     """Be the ``Submissions`` of the service at ``url``."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._url = url.rstrip("/")
+        self._url = http_address(url, f"is no address for STILLHOUSE_URL: {NEEDED}")
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
-        headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get(TOKEN)) else {}
+        headers = {"Authorization": f"Bearer {token}"} if (token := service_token()) else {}
         try:
             self._client = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT, transport=transport)
         except (httpx.InvalidURL, ValueError) as error:
-            raise UserError(f"STILLHOUSE_URL is no address: {redacted(url)}") from error
+            raise UserError(f"{redacted(url)} is no address for STILLHOUSE_URL: {error}") from error
+        if not self._client.base_url.host:
+            raise UserError(f"{redacted(url)} is no address for STILLHOUSE_URL: {NEEDED}")
 
     def key_of(self, job_request: JobRequest) -> str:
         return str(self._ask("POST", "/api/key", json=_sent(job_request))["key"])

@@ -152,6 +152,8 @@ def test_a_signal_ends_it_without_a_traceback_whatever_hangs(tmp_path: Path, num
         waiting.join(10)
         assert [answer.status_code for answer in answers] == [503]
         assert "Traceback" not in service.log.read_text()
+        assert "CTRL+C" not in service.log.read_text()
+        assert "running task" not in service.log.read_text()
 
 
 def test_a_taken_port_is_said_and_nothing_else(tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_every_path_but_health_is_guarded(served):
     assert TestClient(served.app).get("/health").json() == {"ok": True}
 
 
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_is_json_whatever_its_header_says(http, kind):
+    headers = {"content-type": kind} if kind else {}
+    answer = http.post("/api/submissions", content=json.dumps({"files": {"study.yaml": STUDY}}), headers=headers)
+    assert answer.status_code == 202
+    assert answer.json()["new"]
+
+
 def test_a_study_goes_through_its_life(served, remote, job_request):
     first, second = remote.submit(job_request), remote.submit(job_request)
     assert (first.new, second.new) == (True, False)

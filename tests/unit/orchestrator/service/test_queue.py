@@ -41,6 +41,13 @@ def test_a_study_is_accepted_once_and_comes_back_as_it_was(queue, tmp_path):
     assert (again.job_request(KEY), entry.state, entry.attempt) == (job_request(), SubmissionState.QUEUED, 0)
 
 
+def test_a_queue_of_one_says_so(tmp_path):
+    queue = Queue(tmp_path / "queue.db", 1)
+    queue.add(job_request())
+    with pytest.raises(QueueFull, match=r"the queue is full \(1 study waits\)"):
+        queue.add(job_request(OTHER))
+
+
 def test_a_full_queue_says_so_and_forgets_nothing(queue):
     queue.add(job_request())
     queue.add(job_request(OTHER))

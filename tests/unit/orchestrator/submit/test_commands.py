@@ -154,3 +154,28 @@ def test_a_service_without_a_token_does_not_start(say, monkeypatch, tmp_path):
     code, _, err = say("serve", "--address", ADDRESS, "--store", str(tmp_path))
     assert code == 2
     assert "STILLHOUSE_TOKEN" in err
+
+
+@pytest.mark.parametrize("token", ["schlüssel-der-brennerei", "sixteen-letters-\n", "sixteen\tletters-and-more"])
+@pytest.mark.parametrize("words", [("serve", "--address", ADDRESS), ("list",)], ids=["serve", "list"])
+def test_a_token_that_no_header_can_carry_is_refused(say, monkeypatch, tmp_path, words, token):
+    monkeypatch.setenv("STILLHOUSE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("STILLHOUSE_TOKEN", token)
+    code, _, err = say(*words, "--store", str(tmp_path))
+    assert code == 2
+    assert "STILLHOUSE_TOKEN may hold ASCII letters, digits and punctuation only" in err
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "exit_code"),
+    [
+        ("127.0.0.1:1", "no Stillhouse service answers at http://127.0.0.1:1: ", 1),
+        ("ftp://host", "ftp://host is no address for STILLHOUSE_URL: a service listens at http://HOST:8270", 2),
+        ("http://", "is no address for STILLHOUSE_URL: a service listens at http://HOST:8270", 2),
+    ],
+)
+def test_a_services_address_may_lack_its_scheme(say, monkeypatch, address, said, exit_code):
+    monkeypatch.setenv("STILLHOUSE_URL", address)
+    code, _, err = say("list")
+    assert said in err
+    assert code == exit_code
