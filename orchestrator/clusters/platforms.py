@@ -3,20 +3,54 @@
 A package adds a platform by an entry point in the group ``stillhouse.platforms`` that names a ``Platform``.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Protocol
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from orchestrator.study.wording import describe
 from trainers.schema.base import Section
 from trainers.schema.plugins import by_kind, plugged_sections
 
 GROUP = "stillhouse.platforms"
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=40)]
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@+=-]*$", max_length=300)]
-Folder = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/-]*$", max_length=300)]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=100)]
-Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f'\"\\$`]*$", max_length=1000)]
+
+
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Return a check that a whole text matches a pattern; ``rule`` says the pattern in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{rule}, got {describe(text)}")
+        return text
+
+    return AfterValidator(check)
+
+
+SMALL = "has two or more small letters, digits and '-', begins with a letter and ends with a letter or digit"
+PLAIN = "has letters, digits and ._/:@+=- only, and begins with a letter or digit"
+Name = Annotated[str, StringConstraints(max_length=40), matching(r"[a-z][a-z0-9-]*[a-z0-9]", SMALL)]
+Word = Annotated[str, StringConstraints(max_length=300), matching(r"[A-Za-z0-9][A-Za-z0-9._/:@+=-]*", PLAIN)]
+Folder = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    matching(r"/[A-Za-z0-9._/-]*", "begins with / and has letters, digits and ._/- only"),
+]
+KeyFile = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    matching(r"[A-Za-z0-9._/~-]+", "has letters, digits and ._/~- only"),
+]
+Variable = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    matching(r"[A-Z][A-Z0-9_]*", "has capital letters, digits and _ only, and begins with a letter"),
+]
+Value = Annotated[
+    str,
+    StringConstraints(max_length=1000),
+    matching(r"[^\x00-\x1f\x7f'\"\\$`]*", "stands in one line, without quotation marks, \\, $ and `"),
+]
 
 
 class WorkerParts(Protocol):
@@ -112,7 +146,7 @@ class Machines(Platform):
     head: Word
     workers: tuple[Word, ...] = ()
     ssh_user: Word
-    ssh_key: str | None = Field(None, pattern=r"^[A-Za-z0-9._/~-]+$", max_length=300)
+    ssh_key: KeyFile | None = None
 
     def most_workers(self, cluster: ClusterParts) -> int:
         return len(self.workers)

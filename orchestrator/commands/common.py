@@ -31,7 +31,9 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Add the options that adapt a study to this machine without changing its trials."""
-    parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    parser.add_argument(
+        "--workers", type=worker_count, metavar="N", help="workers per trial, instead of scaling.workers"
+    )
     add_random_weights(parser)
 
 
@@ -87,6 +89,15 @@ def seconds(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be 0 or more seconds, got {text}")
     return value
+
+
+def worker_count(text: str) -> int:
+    """Return a number of workers, for argparse; several numbers are the study's to give."""
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        hint = "; for a range --set 'scaling.workers={min: 1, max: 2}'" if not text.lstrip("-").isdigit() else ""
+        raise argparse.ArgumentTypeError(f"{error}{hint}") from error
 
 
 def positive(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, positive
+from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, worker_count
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
@@ -30,7 +30,9 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that control how a job runs."""
     add_study(parser)
-    parser.add_argument("--workers", type=positive, metavar="N", help="workers per trial, instead of scaling.workers")
+    parser.add_argument(
+        "--workers", type=worker_count, metavar="N", help="workers per trial, instead of scaling.workers"
+    )
     add_mirror(parser)
     parser.add_argument(
         "--python", metavar="PATH", help="the cluster's interpreter (default: $STILLHOUSE_PYTHON there)"
@@ -54,7 +56,7 @@ def add_name(parser: argparse.ArgumentParser) -> None:
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[], help="same value as at submission"
     )
     parser.add_argument("--trust-config", action="store_true", help="same value as at submission")
-    parser.add_argument("--workers", type=positive, metavar="N", help="same value as at submission")
+    parser.add_argument("--workers", type=worker_count, metavar="N", help="same value as at submission")
     add_cluster(parser)
 
 

@@ -84,7 +84,15 @@ def describe_elastic(plan: Plan) -> list[str]:
         f"for: the numbers of a group of {most}, with sums in another order, so results repeat up to rounding, not to the bit"
     )
     longer, longest = most / least, most / least * SMALLER_GROUP
-    return [numbers, f"elastic: with {least} a step takes {longer:g} to {longest:.2g} times as long as with {most}"]
+    return [
+        numbers,
+        f"elastic: with {least} a step takes {rounded(longer)} to {rounded(longest)} times as long as with {most}",
+    ]
+
+
+def rounded(times: float) -> str:
+    """Return a ratio in two digits, and in whole numbers from 10 on."""
+    return f"{times:.0f}" if times >= 10 else f"{times:.2g}"
 
 
 def describe_search(plan: Plan) -> list[str]:

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from trainers.schema.record import SELECTION_METRIC
-
-FAMILIES = ("coco/", "voc/")  # metrics that compare detectors: fractions in the store, percent in tables
+from trainers.schema.record import FAMILIES, SELECTION_METRIC
 
 
 @dataclass(frozen=True)

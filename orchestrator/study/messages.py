@@ -21,7 +21,7 @@ from orchestrator.study.paths import value_at
 from orchestrator.study.schema import NAME
 from orchestrator.study.suggestions import hint_for_key, hint_for_kind, hint_for_value, meant_key
 from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
-from trainers.schema.base import kind_of
+from trainers.schema.base import OtherValue, kind_of
 from trainers.schema.terms import term_kinds
 
 MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
@@ -193,7 +193,16 @@ def _broken_text_rule(entry: ValidationEntry, value: JsonValue) -> str:
         return "must not be empty"
     if kind == "string_too_long":
         return f"must have at most {limits['max_length']} characters, got {len(str(value))}"
-    return str(limits["error"]) if kind == "value_error" else f"{entry.error['msg']}, got {describe(value)}"
+    if kind == "value_error":
+        return _told(limits["error"], entry.path)
+    return f"{entry.error['msg']}, got {describe(value)}"
+
+
+def _told(error: ValueError, path: KeyPath) -> str:
+    """Word a rule's own message, with the whole key of the value that would do."""
+    if not isinstance(error, OtherValue) or not path:
+        return str(error)
+    return f"{error}, or --set {'.'.join(map(str, path))}.{error.key}={error.value}"
 
 
 def _expected(entry: ValidationEntry) -> str | None:

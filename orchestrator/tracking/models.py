@@ -10,11 +10,10 @@ from mlflow.tracking import MlflowClient
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.cursor import points_of
 from orchestrator.tracking.tags import TRIAL
-from trainers.schema.record import BEST, LAST, Record, best_record
+from trainers.schema.record import BEST, FAMILIES, LAST, Record, best_record
 
 CHECKPOINT = "stillhouse.checkpoint"  # of a model: the file that it is
 EXTERNAL = "mlflow.model.isExternal"  # the bytes are an artifact of the run, or stay in the store
-FAMILIES = ("coco/", "voc/")  # metrics that say how good a student is
 NO_ENDPOINT = "ENDPOINT_NOT_FOUND"  # what servers before MLflow 3 answer
 
 

@@ -11,7 +11,6 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.trial import PlannedTrial, status_of
 from orchestrator.results.detector_costs import says_more
-from orchestrator.results.metric_names import FAMILIES
 from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
 from orchestrator.tracking.cost_tag import cost_of_tag
@@ -20,7 +19,7 @@ from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.runs import find_runs, member_tag
 from orchestrator.tracking.tags import COST, STATUS, TEST_DATA
 from trainers.schema.costs import DetectorCost
-from trainers.schema.record import BEST, read_history, read_outcome
+from trainers.schema.record import BEST, FAMILIES, read_history, read_outcome
 
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:

@@ -16,3 +16,14 @@ def kind_of(section: type[Section]) -> str | None:
     field = section.model_fields.get("kind")
     chosen = field is not None and get_origin(field.annotation) is Literal
     return str(get_args(field.annotation)[0]) if field is not None and chosen else None
+
+
+class OtherValue(ValueError):
+    """Report a rule that a section breaks, with a value that would do for one of its keys.
+
+    A section does not know where it stands: whoever does can name the whole key.
+    """
+
+    def __init__(self, message: str, key: str, value: str) -> None:
+        super().__init__(message)
+        self.key, self.value = key, value

@@ -16,6 +16,7 @@ CARRIED = "carried.pt"  # the state at the end of a segment, for those who go on
 HISTORY, OUTCOME, PROGRESS, ERROR = "history.jsonl", "outcome.json", "progress.json", "error.txt"
 WEIGHTS, COUNTS = "weights.json", "data.json"
 SELECTION_METRIC = "coco/bbox_mAP"
+FAMILIES = ("coco/", "voc/")  # metrics that compare detectors: fractions in the store, percent in tables
 RECORDED_AT = (
     "recorded_at"  # of a result in Ray Tune: a trial that is started again reports its earlier records once more
 )

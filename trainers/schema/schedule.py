@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from trainers.schema.base import Section
+from trainers.schema.base import OtherValue, Section
 
 Epoch = Annotated[int, Field(ge=1, le=10_000)]
 Moment = Annotated[int, Field(ge=1, le=100_000_000)]  # an epoch, or a step where the schedule counts steps
@@ -228,13 +228,11 @@ class Schedule(Section):
         late = [m for m in self.policy.milestones if m >= self.length]
         if late:
             end = f"the last {self.unit} ({self.length})"
-            usual = self.policy.milestones == StepPolicy.model_fields["milestones"].default
-            hint = (
-                " (these are the default: write policy: {kind: cosine}, or --set schedule.policy.kind=cosine)"
-                if usual
-                else ""
-            )
-            raise ValueError(f"milestones {late} lie at or after {end}: they would never act{hint}")
+            message = f"milestones {late} lie at or after {end}: they would never act"
+            if self.policy.milestones == StepPolicy.model_fields["milestones"].default:
+                message = f"{message}; these are the default: write policy: {{kind: cosine}}"
+                raise OtherValue(message, "policy.kind", "cosine")
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")

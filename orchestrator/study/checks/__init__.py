@@ -9,10 +9,18 @@ from orchestrator.study.checks.method import check_methods, check_timing
 from orchestrator.study.checks.schedule import (
     check_batches,
     check_early_stopping,
+    check_gpus,
     check_learning_rates,
     check_warmup,
 )
-from orchestrator.study.checks.search import check_open_search, check_population, check_race, check_search
+from orchestrator.study.checks.search import (
+    check_finalists,
+    check_goal,
+    check_open_search,
+    check_population,
+    check_race,
+    check_search,
+)
 from orchestrator.study.checks.surroundings import check_data, check_on_end, check_tracking
 from orchestrator.study.checks.teacher import check_checkpoint, check_classes, check_presence, check_scales
 from orchestrator.study.draft import Draft
@@ -23,10 +31,13 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("search",), check_search),
     (("search", "schedule", "scaling"), check_open_search),
     (("search",), check_race),
+    (("search",), check_finalists),
+    (("search",), check_goal),
     (("search",), check_costs),
     (("search", "schedule"), check_population),
     (("search", "schedule"), check_early_stopping),
     (("scaling",), check_batches),
+    (("scaling",), check_gpus),
     (("schedule",), check_warmup),
     (("schedule",), check_learning_rates),
     ((), check_detectors),

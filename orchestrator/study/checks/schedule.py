@@ -1,5 +1,6 @@
 """Check that schedules fit the workers and the trial scheduler, and describe the resulting schedule."""
 
+import math
 from collections.abc import Callable, Iterator
 
 from orchestrator.study.checks.context import Context
@@ -21,6 +22,15 @@ def check_batches(context: Context) -> Iterator[Problem]:
             yield Problem(origin("batch_size"), message)
 
 
+def check_gpus(context: Context) -> Iterator[Problem]:
+    """Yield shares of a GPU for trials of several workers: the workers of one trial cannot talk over one GPU."""
+    scaling = context.study.scaling
+    each = scaling.gpus_per_worker
+    if each != "auto" and each % 1 and scaling.most_workers > 1:
+        message = f"each of several workers takes whole GPUs, got {each:g}: write {math.ceil(each)}, or workers: 1"
+        yield Problem(("scaling", "gpus_per_worker"), message, rests_on=(("scaling", "workers"),))
+
+
 def check_early_stopping(context: Context) -> Iterator[Problem]:
     """Yield settings of ASHA and PASHA under which no trial is ever stopped, or later than one would think."""
     scheduler = context.study.search.scheduler
@@ -32,6 +42,12 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
         if epochs is not None and grace > epochs:
             message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
             yield Problem(("search", "scheduler", "grace_epochs"), message, rests_on=(("schedule", "epochs"),))
+        if epochs is not None and isinstance(scheduler, Pasha) and grace < epochs <= grace * scheduler.reduction_factor:
+            message = (
+                f"no rung lies between epoch {grace} and the end ({epochs}): write a factor below {epochs / grace:g}"
+            )
+            place, rests_on = ("search", "scheduler", "reduction_factor"), (("schedule", "epochs"),)
+            yield Problem(place, message, "warning", rests_on=rests_on)
         if interval != 1 and isinstance(scheduler, Asha):
             message = f"asha decides on evaluations, and there is one every {interval} epochs only"
             yield Problem(variant.origin("val_interval"), message, "warning")

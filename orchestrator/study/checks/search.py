@@ -9,10 +9,11 @@ from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Domain, Fifo, HyperBand, Population, Search, StudySpec, Waiting
+from orchestrator.study.schema import Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
-from orchestrator.study.wording import alternatives, did_you_mean, inline
+from orchestrator.study.wording import alternatives, counted, did_you_mean, inline
+from trainers.schema.record import FAMILIES
 
 SPACE: KeyPath = ("search", "space")
 EVOLVING = ("schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
@@ -117,6 +118,10 @@ def check_race(context: Context) -> Iterator[Problem]:
     if is_open(search):
         known = alternatives(kind for kind, found in algorithms().items() if not found.sampler)
         yield Problem(path, f"a race compares points that are known beforehand: it needs algorithm: {known}")
+    elif size(search) == 1:
+        wider = "raise search.samples" if search.algorithm.draws else "give keys of search.space several values"
+        message = f"a race compares points, and this search has only one: {wider}"
+        yield Problem(path, message, rests_on=(SPACE, ("search", "samples")))
     if isinstance(search.scheduler, HyperBand):
         yield Problem(
             path, "hyperband compares trials of one start, and a race adds some later: use fifo, asha or pasha"
@@ -124,8 +129,34 @@ def check_race(context: Context) -> Iterator[Problem]:
     if search.max_trials is not None:
         yield Problem(path, "a race decides itself how many trials it has: leave out search.max_trials")
     if len(search.seeds) < search.racing.least_seeds:
-        message = f"{len(search.seeds)} seeds in search.seeds are fewer than least_seeds ({search.racing.least_seeds})"
+        have = counted(len(search.seeds), "seed in search.seeds is", "seeds in search.seeds are")
+        message = f"{have} fewer than least_seeds ({search.racing.least_seeds})"
         yield Problem((*path, "least_seeds"), f"{message}: no point would ever leave", rests_on=(("search", "seeds"),))
+
+
+def check_finalists(context: Context) -> Iterator[Problem]:
+    """Yield settings of PASHA with which no trial can be stopped, because all go on to their ends."""
+    search, path = context.study.search, ("search", "scheduler")
+    trials = size(search) * len(search.seeds)
+    if not isinstance(search.scheduler, Pasha) or is_open(search) or not trials:
+        return
+    rests_on = (SPACE, ("search", "samples"), ("search", "seeds"))
+    if trials == 1:
+        message = "pasha compares trials, and this search has only one: use fifo"
+        yield Problem(path, message, rests_on=rests_on)
+    elif search.scheduler.finalists is not None and search.scheduler.finalists >= trials:
+        message = f"must be below the number of trials ({trials}): otherwise all of them go on to their ends"
+        yield Problem((*path, "finalists"), message, rests_on=rests_on)
+
+
+def check_goal(context: Context) -> Iterator[Problem]:
+    """Yield a goal that no average precision can come to."""
+    goal = context.study.search.stop_when
+    if goal is None or not goal.metric.startswith(FAMILIES) or goal.at_least <= 1:
+        return
+    hint = f": {goal.at_least:g} percent is {goal.at_least / 100:g}" if goal.at_least <= 100 else ""
+    message = f"{goal.metric} lies between 0 and 1, got {goal.at_least:g}{hint}"
+    yield Problem(("search", "stop_when", "at_least"), message, rests_on=(("search", "stop_when", "metric"),))
 
 
 def check_population(context: Context) -> Iterator[Problem]:

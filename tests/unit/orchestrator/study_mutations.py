@@ -49,7 +49,7 @@ search:
     method.inherit: [true, false]
     schedule.policy: [{kind: cosine}, {kind: constant}]
   scheduler: {kind: asha, grace_epochs: 2}
-scaling: {workers: 2, gpus_per_worker: 0.5}
+scaling: {workers: 1, gpus_per_worker: 0.5}
 """
 TEXTS = (SHAPES, COCO, VOC)
 

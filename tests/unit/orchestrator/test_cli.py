@@ -147,6 +147,14 @@ def test_every_command_stands_in_the_readme(command):
         (("doctor", "--qqq"), "stillhouse: doctor: unknown option --qqq"),
         (("plan", "x.yaml", "--workers", "0"), "must be at least 1, got 0"),
         (("plan", "x.yaml", "--workers", "two"), "must be a whole number, got two"),
+        (
+            ("plan", "x.yaml", "--workers", "1-2"),
+            "got 1-2; for a range --set 'scaling.workers={min: 1, max: 2}'",
+        ),
+        (
+            ("submit", "x.yaml", "--workers", "{min: 1, max: 2}"),
+            "got {min: 1, max: 2}; for a range --set 'scaling.workers={min: 1, max: 2}'",
+        ),
         (("export", "x.yaml"), "the following arguments are required: --to"),
     ],
     ids=str,

@@ -30,6 +30,12 @@ WRONG = {
     "a secret": ({"variables": {"AWS_SECRET_ACCESS_KEY": "x"}}, "rendered files contain no secrets"),
     "a name that ends a shell word": ({"storage": {"kind": "folder", "path": "/a; rm -rf /"}}, "storage.path"),
     "a value that ends a quotation": ({"variables": {"A": "' ; rm -rf / '"}}, "variables.A"),
+    "a name with a capital": (
+        {"name": "Bad_Name"},
+        "name: has two or more small letters, digits and '-', begins with a letter",
+    ),
+    "a variable in small letters": ({"variables": {"home": "x"}}, "has capital letters, digits and _ only"),
+    "a folder that is relative": ({"data": "datasets"}, "data: begins with / and has letters, digits"),
     "an image with an option": ({"image": "--privileged x"}, "image"),
 }
 
@@ -40,6 +46,7 @@ def test_mistakes_are_told(changes, said, tmp_path):
     with pytest.raises(StudyErrors) as raised:
         load_cluster(tmp_path / "c.yaml")
     assert said in str(raised.value)
+    assert "regular expression" not in str(raised.value)
     assert str(raised.value).startswith(f"{tmp_path / 'c.yaml'}:1")
 
 

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.plan.machine import Machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.resources import resources
-from orchestrator.reports.plan_table import describe_elastic, describe_resources
+from orchestrator.reports.plan_table import describe_elastic, describe_resources, rounded
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.planning import STUDIES, plan_file
 
@@ -36,6 +36,17 @@ def test_an_elastic_trial_is_told_what_changes_with_its_workers() -> None:
     )
     assert pace == "elastic: with 1 a step takes 4 to 5.3 times as long as with 4"
     assert describe_elastic(plan("4")) == []
+
+
+def test_the_ends_of_a_pace_are_rounded_alike() -> None:
+    assert [rounded(times) for times in (4096.0, 4096 * 4 / 3, 16.0, 64 / 3, 4.0, 16 / 3)] == [
+        "4096",
+        "5461",
+        "16",
+        "21",
+        "4",
+        "5.3",
+    ]
 
 
 def test_the_ids_of_elastic_trials_follow_from_their_most_workers_alone() -> None:
