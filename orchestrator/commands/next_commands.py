@@ -22,14 +22,15 @@ def commands_with_results(
 ) -> tuple[str, ...]:
     """Return commands that use a study's results; where no student has finished, those that train the rest.
 
-    A study without either has no student left that could finish: its measured trials can be looked at.
+    Trials that were asked to go on come first. A study without either has no student left that could finish: its measured trials can be looked at.
     """
     from orchestrator.results.summary import best_student
 
     digest = digest_to_name(plan, arguments)
     looks = (_dashboard(plan, arguments), command_again(arguments, "report", digest=digest))
     if best_student(results) is not None:
-        return (looks[0], command_again(arguments, "export", "--to", FOLDER, digest=digest), looks[1])
+        goes_on = commands_to_train(plan, arguments) if asked_trials(plan) else ()
+        return (*goes_on, looks[0], command_again(arguments, "export", "--to", FOLDER, digest=digest), looks[1])
     return commands_to_train(plan, arguments) or (looks if any(result.last for result in results) else ())
 
 
@@ -41,7 +42,7 @@ def commands_to_train(plan: "Plan", arguments: argparse.Namespace) -> tuple[str,
     from orchestrator.plan.totals import further, to_train
 
     digest, end, paused = digest_to_name(plan, arguments), budget_end(plan), paused_trials(plan)
-    on = ("--on", arguments.on) if getattr(arguments, "on", None) else ()
+    on = ("--on", arguments.on) if getattr(arguments, "on", None) else ("--share",) if shares(plan, arguments) else ()
     if end:
         other = [one for one in arguments.sets if one.partition("=")[0] != end.key]
         raised = argparse.Namespace(**vars(arguments) | {"sets": [*other, f"{end.key}={end.larger}"]})
@@ -54,13 +55,15 @@ def commands_to_train(plan: "Plan", arguments: argparse.Namespace) -> tuple[str,
 
 
 def print_obstacles(plan: "Plan", loaded: "LoadedStudy", arguments: argparse.Namespace) -> None:
-    """Print which trials are paused, and which key of the study keeps the rest from being trained, with the remedy."""
+    """Print which trials are paused or were asked to go on, and which key of the study keeps the rest from being trained, with the remedy."""
     from orchestrator.reports.study_report import say
 
     paused, end = paused_trials(plan), budget_end(plan)
     if paused:
         resume = command_again(arguments, "resume", "--trial", "ID", digest=digest_to_name(plan, arguments))
         say(f"paused:  {', '.join(paused)}; {resume}, then run again", "paused")
+    if asked := asked_trials(plan):
+        say(f"asked:   {', '.join(asked)} to go on; unless a run that is in progress starts it, the next run does")
     if end:
         say(f"budget:  {loaded.where(end.key)}: {end.detail}; {end.remedy} trains the rest", "stopped")
 
@@ -79,6 +82,23 @@ def paused_trials(plan: "Plan") -> list[str]:
     from orchestrator.plan.trial import PAUSED
 
     return list(dict.fromkeys(trial.id for trial in plan.trials if trial.status == PAUSED))
+
+
+def asked_trials(plan: "Plan") -> list[str]:
+    """Return the ids of the trials that were asked to go on, or to be tried again, and that no run has started since."""
+    from orchestrator.plan.trial import is_asked_to_go_on
+
+    return list(dict.fromkeys(trial.id for trial in plan.trials if is_asked_to_go_on(trial)))
+
+
+def shares(plan: "Plan", arguments: argparse.Namespace) -> bool:
+    """Return whether the next run has to share the store: this one did, or others that use it do."""
+    from orchestrator.commands.common import store_of
+    from orchestrator.plan.independence import is_independent
+
+    if getattr(arguments, "share", False):
+        return True
+    return is_independent(plan.study.search) and store_of(arguments).is_shared()
 
 
 def digest_to_name(plan: "Plan", arguments: argparse.Namespace) -> str | None:

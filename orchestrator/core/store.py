@@ -142,9 +142,11 @@ class Store:
                 if leases.is_alive(RUN):
                     raise OperationError(refusal) from None
             with self._fenced(fence):
-                yield leases
-            for job in filter(leases.is_abandoned, leases.jobs()):
-                shutil.rmtree(self.leases / job, ignore_errors=True)
+                self._forget_killed_jobs(leases)
+                try:
+                    yield leases
+                finally:
+                    self._forget_killed_jobs(leases)
 
     def is_in_use(self) -> bool:
         """Return whether a run uses the store."""
@@ -155,6 +157,15 @@ class Store:
             return any(not leases.is_free(name) for name in (RUN, *leases.jobs()))
         except OSError:  # nothing can be read here
             return False
+
+    def is_shared(self) -> bool:
+        """Return whether runs use the store that share it."""
+        leases = Leases(self.leases)
+        return self.is_in_use() and any(not leases.is_free(job) for job in leases.jobs())
+
+    def _forget_killed_jobs(self, leases: Leases) -> None:
+        for job in filter(leases.is_abandoned, leases.jobs()):
+            shutil.rmtree(self.leases / job, ignore_errors=True)
 
     @contextlib.contextmanager
     def _leased_alone(self, refusal: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError
@@ -201,11 +201,14 @@ def _trained(
     try:
         with contextlib.ExitStack() as stack:
             watchers = [stack.enter_context(settings.watching(plan))] if settings.watching else []
-            delivery = run_plan(
-                plan, store, tracker, [*watchers, *copiers], settings.address, interruption, settings.tracker_wait_s,
-                keep_ray=keep_ray, startup=startup if needs_ray else None, chosen=settings.trials,
-                together=settings.together, unwritten=unwritten,
+            train = partial(
+                run_plan, plan, store, tracker, [*watchers, *copiers], settings.address, interruption,
+                settings.tracker_wait_s, keep_ray=keep_ray, chosen=settings.trials, together=settings.together,
+                unwritten=unwritten,
             )  # fmt: skip
+            delivery = train(startup=startup if needs_ray else None)
+            while settings.together and settings.together.is_asked(settings.trials):
+                delivery = train()
     except KeyboardInterrupt:
         if not interruption.asked:
             raise

@@ -1,8 +1,9 @@
 """Take part in a study that several jobs train together in one store."""
 
 import contextlib
+import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ from orchestrator.core.working_directory import require_working_directory
 from orchestrator.execution.claims import Claims
 from orchestrator.execution.ownership import one_of_many
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import is_asked_to_go_on
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,14 @@ class Together:
     def tune_dir(self) -> Path:
         """Return this job's own folder for Ray Tune."""
         return self.store.tune_dir / self.leases.token
+
+    def is_asked(self, chosen: Collection[str] | None) -> bool:
+        """Return whether a trial that this job may train was asked to go on after the last look at it, and say which."""
+        asked = [trial for trial in self.plan.trials if is_asked_to_go_on(trial)]
+        asked = [trial for trial in asked if chosen is None or trial.id in chosen]
+        for trial in asked:
+            log.info("%s  was asked to go on before this run ended", trial.id)
+        return bool(asked)
 
     def delivering(self) -> AbstractContextManager[None]:
         """Hold the turn to write to MLflow: two jobs could each create a run of the same trial."""

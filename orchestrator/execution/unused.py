@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.leases import JOB
 from orchestrator.core.store import Store
 from orchestrator.plan.trial import ID_LENGTH, status_of
 
@@ -31,12 +32,16 @@ def unused_trials(store: Store, kept: Collection[str]) -> list[Unused]:
 
 
 def leftovers(store: Store) -> list[Unused]:
-    """Return Ray Tune's folder, which no later run reads, and trials that were half deleted; none during a run."""
+    """Return what no later run reads: Ray Tune's folder, trials that were half deleted, and leases of jobs that were killed.
+
+    None during a run.
+    """
     if store.is_in_use():
         return []
     tune = [("tune", "of Ray Tune", store.tune_dir)] if store.tune_dir.is_dir() else []
     halves = [(path.name, "half deleted", path) for path in _folders(store.trials) if path.name.startswith(DELETED)]
-    return [Unused(name, state, size_of(path), path) for name, state, path in (*tune, *halves)]
+    jobs = [(path.name, "of a killed run", path) for path in _folders(store.leases) if path.name.startswith(JOB)]
+    return [Unused(name, state, size_of(path), path) for name, state, path in (*tune, *halves, *jobs)]
 
 
 def delete(found: Collection[Unused], store: Store) -> None:

@@ -14,6 +14,11 @@ def require_independent(loaded: LoadedStudy, option: str) -> None:
         raise UserError(f"{loaded.where(f'search.{key}')} {effect}, so one run has to train all trials: omit {option}")
 
 
+def is_independent(search: Search) -> bool:
+    """Return whether several runs may each train a part of the trials."""
+    return _deciding(search) is None
+
+
 def _deciding(search: Search) -> tuple[str, str] | None:
     """Return the key by which results decide about other trials, and how; ``None`` where they do not."""
     if is_open(search):

@@ -10,8 +10,8 @@ from orchestrator.plan.estimate import Estimate
 from orchestrator.plan.labels import point_text
 from trainers.schema import TrialSpec
 from trainers.schema.record import read_status
-from trainers.schema.request import is_paused
-from trainers.schema.status import Status
+from trainers.schema.request import Request, is_paused, read_request
+from trainers.schema.status import Status, is_over
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 Role = Literal["teacher", "student"]
@@ -51,3 +51,9 @@ def status_of(directory: Path) -> TrialStatus:
 def refreshed(trial: PlannedTrial) -> PlannedTrial:
     """Return ``trial`` with its present state."""
     return replace(trial, status=status_of(trial.directory))
+
+
+def is_asked_to_go_on(trial: PlannedTrial) -> bool:
+    """Return whether a trial that is not over was asked to go on, or to be tried again, and no run has started it since."""
+    asked = read_request(trial.directory) in (Request.RESUME, Request.RETRY)
+    return asked and not is_over(status_of(trial.directory))

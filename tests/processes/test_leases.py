@@ -305,6 +305,13 @@ def test_a_killed_run_leaves_the_store_free(store: Store) -> None:
         pass
     killed_in(store.shared_run)
     assert not store.is_in_use()
+    assert not store.is_shared()
+    with store.shared_run() as leases:
+        assert leases.jobs() == []
+        killed_in(store.shared_run)
+        assert store.is_shared()
+    assert not list(store.leases.glob("job-*"))
+    killed_in(store.shared_run)
     with store.only_run():
         pass
 

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cli import parser
 from orchestrator.commands.next_commands import commands_with_results
 from orchestrator.commands.repeat import command_again, repeating_command
+from orchestrator.core.store import Store
 from orchestrator.plan.trial import PlannedTrial
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.command import Answer, runner
@@ -160,6 +161,31 @@ def test_paused_trials_lead_to_resume_where_nothing_else_is_left(stillhouse, stu
     )  # nothing is left to train, and nothing can be exported as the best
     assert [words[0] for words in after(stillhouse("compare", study, *options))] == ["dashboard", "report"]
     assert "1 stopped): name a trial by its id" in stillhouse("export", study, *options, "--to", tmp_path / "out").err
+
+
+def test_a_trial_that_was_asked_to_go_on_leads_to_a_run_also_where_there_are_results(stillhouse, study, tmp_path):
+    options = ("--set", "search.seeds=[0]", "--set", "scaling.workers=1", "--store", str(tmp_path / "store"))
+    last = plan_file(study, *options[1:4:2], store=tmp_path / "store").trials[-1]
+    history(last, 0.1)
+    write_request(last.directory, Request.RESUME)
+    plan = plan_file(study, *options[1:4:2], store=tmp_path / "store")
+    arguments = parser().parse_args(["run", str(study), "--share", *options])
+    first, *rest = commands_with_results(plan, [result(0.4)], arguments)
+    assert shlex.split(first)[1:] == ["run", str(study), *options, "--share"]
+    assert [shlex.split(command)[1] for command in rest] == ["dashboard", "export", "report"]
+    said = f"asked:   {last.id} to go on; unless a run that is in progress starts it, the next run does"
+    assert said in stillhouse("plan", study, *options).err
+
+
+def test_beside_jobs_that_share_the_store_the_next_run_shares_it_too(stillhouse, study, tmp_path):
+    options = ("--set", "scaling.workers=1", "--store", str(tmp_path / "store"))
+    store = Store(tmp_path / "store")
+    store.prepare()
+    with store.shared_run():
+        assert following(stillhouse("plan", study, *options)) == ["run", str(study), *options, "--share"]
+        ends_by_results = ("--set", "search.max_hours=1")  # so one run has to train all of it
+        assert "--share" not in following(stillhouse("plan", study, *ends_by_results, *options))
+    assert following(stillhouse("plan", study, *options)) == ["run", str(study), *options]
 
 
 def test_later_commands_name_the_images_that_a_run_took_as_new():

@@ -171,16 +171,17 @@ def test_what_a_killed_run_and_a_killed_deletion_left_goes_too(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store = Store(tmp_path / "store")
     scratch, half = tmp_path / "stillhouse-abcd_123", store.trials / f"{DELETED}{OLD}"
-    for folder in (scratch, half, store.tune_dir):
-        folder.mkdir()
+    lease = store.leases / "job-0a1b2c3d4e5f"
+    for folder in (scratch, half, store.tune_dir, lease):
+        folder.mkdir(parents=True)
         (folder / "file").write_text("x")
     (store.root / "run.lock").touch()
     (store.root / NOTE).write_text(f"{os.getpid()}@1\n{scratch}\n")  # the number of another process by now
     found = clean(tmp_path / "study.yaml", "--json").json
-    assert {one["name"] for one in found["unused"]} == {OLD, OLDER, half.name, "tune"}
+    assert {one["name"] for one in found["unused"]} == {OLD, OLDER, half.name, "tune", lease.name}
     assert found["leaks"] == [f"folder {scratch} holds temporary files of a run that was killed"]
     clean(tmp_path / "study.yaml", "--yes")
-    assert not any(folder.exists() for folder in (scratch, half, store.tune_dir))
+    assert not any(folder.exists() for folder in (scratch, half, store.tune_dir, lease))
 
 
 def test_a_deletion_that_is_killed_leaves_no_trial(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
