@@ -139,7 +139,7 @@ class Study:
             lines_shown() if progress else nullcontext(),
             taking_part(plan, place) if share else writing(place) as part,
         ):
-            watching = _bars(place) if progress else None
+            watching = _bars(place, wanted) if progress else None
             settings = RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured, wanted, part)
             return run_to_end(plan, place, settings)
 
@@ -230,8 +230,8 @@ def _keys_of(name: str, section: BaseModel | None) -> list[tuple[str, str]]:
     return [(f"{name}.{key}", inline(value)) for key, value in given.items()]
 
 
-def _bars(store: Store) -> "Callable[[Plan], Progress]":
+def _bars(store: Store, chosen: frozenset[str] | None) -> "Callable[[Plan], Progress]":
     """Return a function that makes progress bars; the drawing library is loaded on demand."""
     from orchestrator.reports.progress import progress_in
 
-    return progress_in(store)
+    return progress_in(store, chosen)

@@ -93,6 +93,7 @@ def print_start(plan: Plan, arguments: argparse.Namespace) -> None:
     """Print a plan's warnings and notes, and its size; errors end the command elsewhere."""
     from orchestrator.execution.prepare import obstacle
     from orchestrator.plan.forecast import forecast, total_line
+    from orchestrator.plan.named import chosen, only
     from orchestrator.plan.rates import known_rates
     from orchestrator.reports.plan_table import plan_sentence
     from orchestrator.reports.study_report import say
@@ -100,6 +101,7 @@ def print_start(plan: Plan, arguments: argparse.Namespace) -> None:
     print_findings((finding for finding in plan.findings if finding.level != "error"), sys.stderr)
     if obstacle(plan) is not None:
         return
+    plan = only(plan, chosen(plan, arguments.trials) if arguments.trials else None)
     rates = known_rates(store_of(arguments).rates)
     expected = forecast(plan, rates)
     left = f"; {total_line(plan, expected, rates)}" if expected else ""

@@ -1,6 +1,7 @@
 """Find the trial that a user names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from orchestrator.core.errors import UserError
 from orchestrator.plan.plan import Plan
@@ -17,6 +18,14 @@ def chosen(plan: Plan, wanted: Iterable[str]) -> frozenset[str]:
     trials = [named(plan, name) for name in wanted]
     needed = [plan.teacher] if plan.teacher and any(trial.spec.teacher for trial in trials) else []
     return frozenset(trial.id for trial in (*needed, *trials))
+
+
+def only(plan: Plan, trials: Collection[str] | None) -> Plan:
+    """Return the plan with nothing but the trials of these ids, for counts; ``None`` stands for all."""
+    if trials is None:
+        return plan
+    teacher = plan.teacher if plan.teacher and plan.teacher.id in trials else None
+    return replace(plan, teacher=teacher, students=tuple(one for one in plan.students if one.id in trials))
 
 
 def named(plan: Plan, wanted: str) -> PlannedTrial:

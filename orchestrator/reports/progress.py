@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.text import Text
 from orchestrator.core.durations import duration
 from orchestrator.core.store import Store
 from orchestrator.core.terminal import painted
+from orchestrator.plan.named import only
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import known_rates
 from orchestrator.plan.time_left import TimeLeft
@@ -156,9 +157,12 @@ class Progress:
         self._estimate = None if seconds is None else (seconds, time.monotonic())
 
 
-def progress_in(store: Store) -> Callable[[Plan], Progress]:
-    """Return a function that shows the progress of a plan in ``store``, with the time left by the store's rates."""
-    return lambda plan: Progress(plan, known_rates(store.rates))
+def progress_in(store: Store, chosen: Collection[str] | None = None) -> Callable[[Plan], Progress]:
+    """Return a function that shows the progress of a plan in ``store``, with the time left by the store's rates.
+
+    ``chosen`` are the ids of the trials that are trained, ``None`` for all.
+    """
+    return lambda plan: Progress(only(plan, chosen), known_rates(store.rates))
 
 
 class StudyBars(Bars):

@@ -5,13 +5,17 @@ import logging
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from orchestrator.cli import parser
+from orchestrator.commands.run import print_start
+from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
-from orchestrator.reports.progress import Progress
+from orchestrator.reports.progress import Progress, progress_in
 from orchestrator.tracking.names import run_name
 from tests.unit.orchestrator.plan.test_time_left import report
 from tests.unit.orchestrator.planning import STUDIES, plan_file, teacher_of
@@ -64,6 +68,16 @@ def test_a_log_gets_a_line_for_the_start_each_epoch_and_the_end(plan, caplog, mo
         f"{name}: epoch 1/8 AP 32.1",
         f"{name}: finished, AP 32.1 (1 of 3 trials, 0 s)",
     ]
+
+
+def test_a_run_of_chosen_trials_counts_these_alone(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    ids = frozenset({teacher_of(plan).id, plan.students[0].id})
+    assert progress_in(Store(tmp_path / "store"), ids)(plan).summary() == "0 of 2 trials, 0 s"
+    assert progress_in(Store(tmp_path / "store"), ids - {plan.students[0].id})(plan).summary() == "0 of 1 trial, 0 s"
+    given = ["run", "s.yaml", "--trials", plan.students[-1].id, "--store", str(tmp_path / "store")]
+    print_start(replace(plan, findings=()), parser().parse_args(given))
+    assert "plan:    2 trials (2 new); each trial: " in sys.stderr.getvalue()
 
 
 def test_epochs_that_an_earlier_run_has_told_are_not_told_again(plan, caplog, monkeypatch):
