@@ -158,8 +158,11 @@ def _structure(value: Any) -> Any:
 
 
 def _local(weights: Weights | None) -> Weights | None:
-    """Return weights that are on this machine; those of a teacher that is yet to be trained, or fetched, are not."""
-    if weights is None:
+    """Return weights that can be loaded here; those of a teacher that is yet to be trained, or fetched, can not.
+
+    Nor can a file that ``preflight`` reports.
+    """
+    if weights is None or (not weights.path.startswith(URL) and problem_with(Path(weights.path))):
         return None
     path = cached(weights.path) if weights.path.startswith(URL) else Path(weights.path)
     return weights.model_copy(update={"path": str(path)}) if path.is_file() else None

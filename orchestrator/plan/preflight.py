@@ -13,7 +13,7 @@ from orchestrator.study.load import LoadedStudy
 from orchestrator.study.local_configs import config_findings
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.study.wording import counted
-from trainers.schema.checkpoint_classes import OtherClasses
+from trainers.schema.checkpoint_classes import OtherClasses, holds_dictionary
 
 
 def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list[Finding]:
@@ -47,11 +47,11 @@ def _teachers_classes(loaded: LoadedStudy) -> Iterator[Finding]:
     except OtherClasses as error:
         yield Finding("error", where, str(error))
         return
-    if order is None:
+    if order is None and isinstance(teacher, CheckpointTeacher) and holds_dictionary(Path(teacher.path)):
         yield Finding(
             "note", where, "the checkpoint names no classes: they are taken to be the dataset's, in its order"
         )
-    elif order.differs:
+    elif order is not None and order.differs:
         yield Finding("note", where, order.describe())
 
 

@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from trainers.schema.torch_archive import FIRST, text_instead
 from trainers.schema.user_file import open_file
 
 LEGACY = b"\x80"  # files of torch before 1.6 are pickles, and public detectors still come as such
@@ -15,6 +16,8 @@ def problem_with(path: Path) -> str | None:
             first = stream.read(1)
             if first == b"":
                 return "is empty"
+            if text := text_instead(first + stream.read(FIRST)):
+                return text
             if first == LEGACY or zipfile.is_zipfile(stream):
                 return None
     except OSError as error:

@@ -20,7 +20,7 @@ from trainers.schema.manifest import require_whole
 from trainers.schema.pickled_objects import Opaque
 from trainers.schema.record import DamagedFile
 from trainers.schema.remote import URL, FetchError, fetch
-from trainers.schema.torch_archive import DAMAGE
+from trainers.schema.torch_archive import DAMAGE, TextFile
 
 BACKBONE, HEAD = "backbone.", "bbox_head"
 LONGEST = 200  # characters of a reader's error
@@ -91,6 +91,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise TrialError(str(error)) from error
     except OSError as error:
         raise TrialError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except TextFile as error:
+        raise TrialError(f"checkpoint {path} {error}") from error
     except DAMAGE as error:
         raise TrialError(f"checkpoint {path} is damaged, or is no checkpoint{_detail(error)}") from error
     if isinstance(content, Opaque):

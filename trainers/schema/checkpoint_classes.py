@@ -79,6 +79,14 @@ def classes_in(path: Path) -> tuple[str, ...] | None:
         return None  # whoever loads the weights says what is wrong with the file
 
 
+def holds_dictionary(path: Path) -> bool:
+    """Return whether a file can be read as a checkpoint; whoever loads the weights says why one can not."""
+    try:
+        return isinstance(_plain_content(path), dict)
+    except DAMAGE:
+        return False
+
+
 def shortened(names: tuple[str, ...]) -> str:
     """Return names as text: the first few of many, and how many there are."""
     return f"{', '.join(names[:SHOWN])}, ...; {len(names)}" if len(names) > SHOWN else ", ".join(names)

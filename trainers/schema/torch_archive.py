@@ -21,10 +21,27 @@ from trainers.schema.user_file import open_file
 MAX_PICKLE = 256 << 20  # bytes; a training log of a million numbers takes 20 MiB
 MAX_INDEX = 4 << 20  # bytes of an archive's index, which takes eight times as many in memory: 40,000 storages
 BUFFER = 1 << 16
+FIRST = 256  # bytes by which text is recognised
+LFS_POINTER = b"version https://git-lfs"
+HTML = (b"<!doctype html", b"<html")
 DAMAGE = (  # errors of the readers of archives and pickles about a file's contents
     OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RuntimeError, EOFError, MemoryError,
     struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+
+
+class TextFile(RefusedPickle):
+    """Report a text that is often saved in place of a checkpoint; the message is a phrase that follows the file's name."""
+
+
+def text_instead(first: bytes) -> str | None:
+    """Return the phrase that says what text begins with ``first``, ``None`` for all but those saved for checkpoints."""
+    begin = first.lstrip().lower()
+    if begin.startswith(LFS_POINTER):
+        return "is a Git LFS pointer, not a checkpoint: fetch the file itself with git lfs pull"
+    if begin.startswith(HTML):
+        return "is an HTML page, not a checkpoint: download the file itself"
+    return None
 
 
 class TorchFile(NamedTuple):
@@ -41,6 +58,9 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not zipfile.is_zipfile(file):
+            file.seek(0)
+            if text := text_instead(file.read(FIRST)):
+                raise TextFile(text)
             file.seek(0)
             yield TorchFile(file, size, None)
             return

@@ -343,3 +343,14 @@ def test_a_detector_whose_start_is_no_checkpoint_is_not_built(tmp_path: Path, as
     assert "student.weights.path" in told[0]
     assert "coco.pth is" in told[0]
     assert asked == []
+
+
+def test_a_teachers_file_that_is_no_checkpoint_is_not_loaded(tmp_path: Path, asked: Asked) -> None:
+    """The preflight tells what is wrong with it; to load it would tell that again."""
+    path = tmp_path / "teacher.pth"
+    path.touch()
+    teacher = f"teacher:\n  kind: checkpoint\n  path: {path}\n  detector: {{config: teacher.py}}\n"
+    assert findings(tmp_path, edit(TRAINED, teacher)) == []
+    teachers = [unit.teacher for unit in asked if unit.teacher is not None]
+    assert [teacher.weights for teacher in teachers] == [None] * len(teachers)
+    assert not any(path.name in unit.model_dump_json() for unit in asked)

@@ -17,6 +17,7 @@ from tests.unit.orchestrator.planning import LAPTOP, plan_text
 from tests.unit.orchestrator.study_text import VALID, edit
 from tests.unit.trainers.voc_folder import write_voc_folder
 from trainers.schema import VocDataset
+from trainers.schema.record import HISTORY, OUTCOME, DamagedFile, Outcome, write_outcome
 
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 CLASSES, TRAIN, VAL = 5, 7, 10  # lines of the study that name the splits
@@ -69,6 +70,16 @@ def test_a_pipe_in_place_of_annotations_is_told_once(root):
     where = f"study.yaml:{TRAIN}: dataset.train"
     message = "data/train.json: cannot be read as JSON: is a pipe, not a file"
     assert findings_for(root) == [Finding("error", where, message)]
+
+
+@pytest.mark.parametrize("name", [HISTORY, OUTCOME])
+def test_a_damaged_record_of_an_ended_trial_stops_a_plan(root, name):
+    student = plan_text(root.parent, edit(SHAPES, section(root))).students[0]
+    student.directory.mkdir(parents=True)
+    write_outcome(student.directory, Outcome("finished"))
+    (student.directory / name).write_text("garbage")
+    with pytest.raises(DamagedFile, match=f"{name} is damaged.*: delete {student.directory} and run again"):
+        plan_text(root.parent, edit(SHAPES, section(root)))
 
 
 def test_a_folder_is_no_annotation_file_and_a_file_is_no_image_folder(root):

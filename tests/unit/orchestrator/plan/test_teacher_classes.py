@@ -90,3 +90,9 @@ def test_other_classes_are_an_error(classes, says, tmp_path):
 def test_a_checkpoint_without_names_is_taken_as_it_is_and_that_is_said(tmp_path):
     [note] = said(plan(tmp_path, None), tmp_path)
     assert note.endswith("note: the checkpoint names no classes: they are taken to be the dataset's, in its order")
+
+
+def test_a_checkpoint_without_content_is_not_said_to_name_no_classes(tmp_path):
+    torch.save([1], tmp_path / "teacher.pth")
+    found = plan_text(tmp_path, edit(TRAINED, TEACHER))
+    assert not [line for line in said(found, tmp_path) if "names no classes" in line]

@@ -33,6 +33,10 @@ def test_empty_missing_and_foreign_files(tmp_path: Path) -> None:
     empty.touch()
     text.write_text("<html>not found</html>")
     assert problem_with(empty) == "is empty"
+    assert problem_with(text) == "is an HTML page, not a checkpoint: download the file itself"
+    text.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert problem_with(text) == "is a Git LFS pointer, not a checkpoint: fetch the file itself with git lfs pull"
+    text.write_text("404: not found")
     assert problem_with(text) == "is no torch checkpoint, or is cut short"
     assert problem_with(tmp_path / "none.pth") == "cannot be read: No such file or directory"
     assert problem_with(tmp_path) == "cannot be read: is a folder, not a file"

@@ -132,15 +132,31 @@ def truncated(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\n<!DOCTYPE html>\n<title>404</title>", "is an HTML page, not a checkpoint: download the file itself"),
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
+            "is a Git LFS pointer, not a checkpoint: fetch the file itself with git lfs pull",
+        ),
+    ],
+)
+def test_a_text_in_place_of_a_checkpoint_is_told_as_such(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    path.write_text(text)
+    with pytest.raises(TrialError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value) == f"checkpoint {path} {told}"
+
+
+@pytest.mark.parametrize(
     "make",
     [
         truncated,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_text("hello world"),
-        lambda path: path.write_text("<html>404 Not Found</html>"),
-        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"),
     ],
-    ids=["truncated", "empty", "text", "html", "git-lfs-pointer"],
+    ids=["truncated", "empty", "text"],
 )
 def test_a_file_that_is_no_checkpoint_is_told_in_one_sentence(make: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
