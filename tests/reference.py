@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from orchestrator.study import algorithms, schema
+from orchestrator.study import algorithms, ranges, schema
 from trainers.schema import dataset, detector, division, image_pipeline, method, schedule, terms, timing
 from trainers.schema.base import Section
 
@@ -77,10 +77,10 @@ PLACES: dict[type[Section], str] = {
     algorithms.Random: "search.algorithm",
     algorithms.Optuna: "search.algorithm",
     algorithms.Pbt: "search.algorithm",
-    schema.Uniform: "search.space",
-    schema.LogUniform: "search.space",
-    schema.Int: "search.space",
-    schema.LogInt: "search.space",
+    ranges.Uniform: "search.space",
+    ranges.LogUniform: "search.space",
+    ranges.Int: "search.space",
+    ranges.LogInt: "search.space",
     schema.Fifo: "search.scheduler",
     schema.Asha: "search.scheduler",
     schema.Pasha: "search.scheduler",

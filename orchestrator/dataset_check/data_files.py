@@ -58,7 +58,7 @@ def is_dir(path: Path) -> bool:
 
 
 def _lacks_file(path: Path) -> bool:
-    """Return whether nothing is there, or a folder; whoever reads the file says what else it is."""
+    """Return whether nothing is there, or a folder; the reader of the file reports all else."""
     return not os.path.exists(path) or is_dir(path)  # noqa: PTH110
 
 

@@ -56,7 +56,7 @@ class RunSettings:
 
     @property
     def finishing(self) -> AbstractContextManager[None]:
-        """Return the turn of a run that shares its store to write what is written once for a study."""
+        """Return the turn of a run that shares its store to write a study's common records."""
         return self.together.finishing() if self.together else nullcontext()
 
 

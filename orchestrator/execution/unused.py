@@ -32,7 +32,7 @@ def unused_trials(store: Store, kept: Collection[str]) -> list[Unused]:
 
 
 def leftovers(store: Store) -> list[Unused]:
-    """Return what no later run reads: Ray Tune's folder, trials that were half deleted, and leases of jobs that were killed.
+    """Return the paths that no later run reads: Ray Tune's folder, trials that were half deleted, and leases of jobs that were killed.
 
     None during a run.
     """

@@ -23,7 +23,7 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """Be an endpoint that takes such requests, whatever their ``Content-Type`` says: a body can only be JSON."""
+    """Be an endpoint that takes such requests, of any ``Content-Type``: a body can only be JSON."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of FastAPI for such a request."""

@@ -114,7 +114,7 @@ class _PointFactory:
     def points(
         self, params: dict[str, JsonValue], *, seeds: Iterable[int] | None = None, is_baseline: bool = False
     ) -> Iterator[tuple[_Identity, SearchPoint]]:
-        """Yield the trials of some values, one a seed, with what tells them from others; a baseline's method is ``none``."""
+        """Yield the trials of some values, one a seed, with their identity; a baseline's method is ``none``."""
         method = self.alone if is_baseline else self.section("method", belonging_to("method", params))
         student = self.section("student", belonging_to("student", params))
         schedule = self.section("schedule", belonging_to("schedule", params))

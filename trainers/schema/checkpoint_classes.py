@@ -80,7 +80,7 @@ def classes_in(path: Path) -> tuple[str, ...] | None:
 
 
 def holds_dictionary(path: Path) -> bool:
-    """Return whether a file can be read as a checkpoint; whoever loads the weights says why one can not."""
+    """Return whether a file can be read as a checkpoint; the loader of the weights reports why one cannot."""
     try:
         return isinstance(_plain_content(path), dict)
     except DAMAGE:

@@ -35,7 +35,7 @@ class TextFile(RefusedPickle):
 
 
 def text_instead(first: bytes) -> str | None:
-    """Return the phrase that says what text begins with ``first``, ``None`` for all but those saved for checkpoints."""
+    """Return the phrase that names the kind of text that begins with ``first``, ``None`` for all but those saved for checkpoints."""
     begin = first.lstrip().lower()
     if begin.startswith(LFS_POINTER):
         return "is a Git LFS pointer, not a checkpoint: fetch the file itself with git lfs pull"

@@ -60,7 +60,7 @@ def read_with_status(path: str | os.PathLike[str], largest: int) -> tuple[bytes,
 
 
 def no_regular_file(path: str | os.PathLike[str]) -> str | None:
-    """Return the phrase that says what a path names instead of a file, ``None`` where it names a file or nothing."""
+    """Return the phrase for the thing that a path names instead of a file, ``None`` where it names a file or nothing."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except (OSError, ValueError):
