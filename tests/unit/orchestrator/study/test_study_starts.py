@@ -146,4 +146,4 @@ def test_a_file_that_is_no_checkpoint_is_an_error_of_the_plan(tmp_path: Path, ch
     plan = plan_text(tmp_path, student("weights: {kind: checkpoint, path: coco.pth}"))
     [error] = [str(finding) for finding in plan.findings if finding.level == "error"]
     assert "10: student.weights.path: " in error
-    assert error.endswith("coco.pth is no torch checkpoint, or is cut short")
+    assert error.endswith("coco.pth is an HTML page, not a checkpoint: download the file itself")
