@@ -60,9 +60,10 @@ class Claims:
         if self._mine.pop(trial.id, None) is None:
             return
         self.waits, self._looked = True, 0.0  # until the next look
-        holder = None if self.leases.holds(trial.id) else self.leases.holder(trial.id)
+        taken_over = not self.leases.holds(trial.id)
+        holder = self.leases.holder(trial.id) or "another job"  # which may be done with it by now
         self._give_back(trial)
-        if holder is not None:
+        if taken_over:
             log.warning("%s  taken over by %s, which trains it from its last state", trial.id, holder)
 
     @property
