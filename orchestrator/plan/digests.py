@@ -19,6 +19,7 @@ from trainers.schema.dataset import (
     voc_parts,
     yolo_parts,
 )
+from trainers.schema.user_file import UnfitFile
 from trainers.schema.voc_layout import PartFiles
 from trainers.schema.yolo_layout import YoloFiles
 
@@ -63,8 +64,11 @@ def _digests_of_split(dataset: FileDataset, split: SplitName) -> list[object]:
 
 
 def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file, ``missing`` when there is none."""
-    return digest.file_digest(Path(path)) if os.path.isfile(path) else MISSING  # noqa: PTH113
+    """Return the SHA-256 of a file, ``missing`` when there is none, or something that is not opened as one."""
+    try:
+        return digest.file_digest(Path(path)) if os.path.isfile(path) else MISSING  # noqa: PTH113
+    except UnfitFile:  # a finding of the plan says why
+        return MISSING
 
 
 def annotation_digests(dataset: DatasetSpec) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _problem(status: os.stat_result, largest: int) -> str:
     if not stat.S_ISREG(status.st_mode):
         return _kind(status.st_mode)
     if status.st_dev in _kernel_devices():
-        return "is a file of the kernel, not of a data set"
+        return "is a file of the kernel, not one of a disk"
     return f"has {status.st_size} bytes, more than {largest}"
 
 
