@@ -73,7 +73,7 @@ def _ped_anova(trials: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, fl
     study = optuna.create_study(direction="maximize")
     study.add_trials(
         optuna.trial.create_trial(
-            params={key: columns[key][index] for key in keys}, distributions=dict(distributions), value=trial.score
+            params={key: columns[key][index] for key in keys}, distributions=dict(distributions), value=trial.merit
         )
         for index, trial in enumerate(trials)
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from dashboards.numbers import number, numbers
 from dashboards.paper import Paper
@@ -15,19 +16,19 @@ from orchestrator.results.rows import RankedRow, ranked_rows
 from orchestrator.results.rows import Row as TrialRow
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
+from orchestrator.study.selection import merit
 
 ORDER = ("teacher", "baseline", "distilled")
 
 
 def leaderboard(group: Comparable[RunRecord], metrics: Sequence[str], paper: Paper, now: float) -> list[LeaderboardRow]:
-    """Return teachers, baselines and distilled students of a group, each with the highest mean first."""
-    metric = next((trial.metric for trial in group.members), "")
-    ordered = sorted(ranked_rows(group, metric), key=_place)
+    """Return teachers, baselines and distilled students of a group, each with the best mean first."""
+    ordered = sorted(ranked_rows(group), key=_place)
     return [_row(ranked, metrics, paper, now) for ranked in ordered]
 
 
 def _place(ranked: RankedRow[RunRecord]) -> tuple[int, float]:
-    score = ranked.row.score
+    score = ranked.row.merit
     return ORDER.index(ranked.row.kind), -score.mean if score else float("inf")
 
 
@@ -52,7 +53,7 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
         "n": score.n if score else 0,
         "mean": numbers(_mean(row.samples.get(key)) for key in metrics),
         "spread": numbers(_spread(row.samples.get(key)) for key in metrics),
-        "best": numbers(_highest(row, key) for key in metrics),
+        "best": numbers(_best(row, key) for key in metrics),
         "last_mean": numbers(_mean(last[key]) for key in metrics),
         "last_spread": numbers(_spread(last[key]) for key in metrics),
         "test": number(_mean(test)),
@@ -70,7 +71,7 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
 
 
 def _other(trial: RunRecord, metrics: Sequence[str], now: float) -> OtherTrial:
-    values: Mapping[str, float] = shown_values(trial, trial.metric)
+    values: Mapping[str, float] = shown_values(trial)
     return {
         "run": trial.run.run_id,
         "seed": trial.seed,
@@ -82,7 +83,7 @@ def _other(trial: RunRecord, metrics: Sequence[str], now: float) -> OtherTrial:
 
 
 def _state(trial: RunRecord, now: float) -> str:
-    return NOT_A_NUMBER if failed_measurement(trial, trial.metric) else status_of(trial, now)
+    return NOT_A_NUMBER if failed_measurement(trial) else status_of(trial, now)
 
 
 def _key(row: TrialRow[RunRecord], group: str) -> str:
@@ -95,8 +96,8 @@ def _label(trial: RunRecord) -> str:
     return f"{trial.method} {trial.point}".strip() or trial.run.name
 
 
-def _highest(row: TrialRow[RunRecord], metric: str) -> float | None:
-    return max(numbers_in(_values(row.counted, metric)), default=None)
+def _best(row: TrialRow[RunRecord], metric: str) -> float | None:
+    return max(numbers_in(_values(row.counted, metric)), key=partial(merit, metric), default=None)
 
 
 def _values(trials: Iterable[RunRecord], metric: str) -> Iterable[float | None]:

@@ -8,7 +8,7 @@ from orchestrator.results.comparability import Comparable, without_repeats
 from trainers.schema.costs import COSTS
 
 GPU_HOURS = "gpu_hours"
-ParetoPoint = tuple[str, float, float]  # name, cost, value
+ParetoPoint = tuple[str, float, float]  # name, cost, merit
 
 
 def pareto_fronts(group: Comparable[RunRecord]) -> Iterator[Pareto]:
@@ -19,9 +19,9 @@ def pareto_fronts(group: Comparable[RunRecord]) -> Iterator[Pareto]:
     trials = without_repeats([*group.baselines, *group.distilled])
     for cost in (GPU_HOURS, *COSTS):
         points = [
-            (trial.run.run_id, value, trial.score)
+            (trial.run.run_id, value, trial.merit)
             for trial in trials
-            if (value := _cost(trial, cost)) is not None and trial.score is not None
+            if (value := _cost(trial, cost)) is not None and trial.merit is not None
         ]
         if points or cost == GPU_HOURS:
             yield {"group": group.id, "cost": cost, "front": front(points)}

@@ -9,6 +9,7 @@ from dashboards.numbers import is_finite
 from orchestrator.results.comparability import teacher_of
 from orchestrator.results.detector_costs import METRIC_PREFIX
 from orchestrator.results.trial import counts
+from orchestrator.study.selection import merit
 from orchestrator.tracking.history.recorded import Curves, RecordedRun
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.class_metrics import class_of_metric
@@ -62,7 +63,7 @@ class RunRecord:
     @property
     def counts(self) -> bool:
         """Return whether the trial enters means and ranks."""
-        return counts(self, self.metric)
+        return counts(self)
 
     @property
     def id(self) -> str:
@@ -106,7 +107,7 @@ class RunRecord:
 
     @cached_property
     def best_epoch(self) -> int | None:
-        """Return the epoch with the highest selection metric, the earliest of equals.
+        """Return the epoch with the best selection metric, the earliest of equals.
 
         The recorded best epoch takes precedence.
         """
@@ -114,20 +115,20 @@ class RunRecord:
         if recorded is not None and is_finite(recorded.value):
             return int(recorded.value)
         points = [(step, value) for step, value in self.curves.get(self.metric, ()) if is_finite(value)]
-        return max(points, key=lambda point: point[1], default=(None, 0.0))[0]
+        return max(points, key=lambda point: merit(self.metric, point[1]), default=(None, 0.0))[0]
 
     @cached_property
     def best(self) -> Mapping[str, float]:
         """Return each metric at the best epoch."""
         recorded = {k.removeprefix(BEST): v.value for k, v in self.run.metrics.items() if k.startswith(BEST)}
         if self.metric in recorded:
-            return {key: value for key, value in recorded.items() if _is_metric(key)}
+            return {key: value for key, value in recorded.items() if _is_metric(key) or key == self.metric}
         epoch = self.best_epoch
         return {
             key: value
             for key, curve in self.curves.items()
             for step, value in curve
-            if step == epoch and _is_metric(key)
+            if step == epoch and (_is_metric(key) or key == self.metric)
         }
 
     @cached_property
@@ -140,6 +141,11 @@ class RunRecord:
     def score(self) -> float | None:
         """Return the selection metric of the best epoch of a trial that counts, ``None`` of any other."""
         return self.best[self.metric] if self.counts else None
+
+    @property
+    def merit(self) -> float | None:
+        """Return the same so that higher is better."""
+        return None if self.score is None else merit(self.metric, self.score)
 
     @property
     def test(self) -> float | None:

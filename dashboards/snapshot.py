@@ -36,10 +36,12 @@ from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_set
 from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.detector_costs import METRIC_PREFIX
-from orchestrator.results.metric_names import METRIC_NAMES, is_fraction
+from orchestrator.results.metric_names import METRIC_NAMES
 from orchestrator.results.rows import best_of
+from orchestrator.study.selection import is_fraction
 from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
+from trainers.schema.record import SELECTION_METRIC
 
 MOST_METRICS = 100
 USUAL = ("coco/", "voc/")  # metrics that come first
@@ -47,13 +49,15 @@ USUAL = ("coco/", "voc/")  # metrics that come first
 
 @dataclass(frozen=True)
 class Query:
-    """Select the trials to show: ``metric`` selects best epochs, ``studies`` (names) are all when empty.
+    """Select the trials to show: ``metric`` judges them, ``studies`` (names) are all when empty.
+
+    An empty ``metric`` is the one that all studies select by, AP where they differ.
 
     ``now`` decides which trials still run (seconds since 1970; ``None``: the present). A curve keeps ``points`` points
     at most.
     """
 
-    metric: str = "coco/bbox_mAP"
+    metric: str = ""
     studies: tuple[str, ...] = ()
     now: float | None = None
     points: int = 200
@@ -72,6 +76,7 @@ def snapshot(tracking: TrackingStore, query: Query | None = None) -> Snapshot:
     query = query if query.now is not None else replace(query, now=time.time())
     runs = tracking.runs()
     studies = _wanted(sort_into_studies(runs), query.studies)
+    query = replace(query, metric=query.metric or _common_metric(studies))
     curves = tracking.curves(list({run.run_id: run for study in studies for run in study.trials}.values()))
     run_records = {
         study.id: [
@@ -99,6 +104,12 @@ def as_json(content: object) -> str:
 
 def _wanted(studies: list[StudyRuns], names: Sequence[str]) -> list[StudyRuns]:
     return [study for study in studies if study.trials and (not names or study.name in names)]
+
+
+def _common_metric(studies: Iterable[StudyRuns]) -> str:
+    """Return the metric that all studies select by; those that recorded none do so by AP."""
+    found = {(study.own and study.own.metric) or SELECTION_METRIC for study in studies if not study.older}
+    return found.pop() if len(found) == 1 else SELECTION_METRIC
 
 
 def _content(studies: list[StudyRuns], run_records: dict[str, list[RunRecord]], query: Query) -> Snapshot:
@@ -197,7 +208,7 @@ def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
 
 def _study(study: StudyRuns, trials: list[RunRecord], query: Query) -> SnapshotStudy:
     own, now = study.own, query.now or 0.0
-    best = best_of(trials, query.metric)
+    best = best_of(trials)
     hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
     moments = [run.started for run in ([own] if own else study.trials) if run.started is not None]
     return {

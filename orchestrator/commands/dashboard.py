@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.commands.common import add_store, store_of
 from orchestrator.core.errors import UserError
-from trainers.schema.record import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from dashboards.snapshot import Query
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show only the study of this name (may be repeated)",
     )  # fmt: skip
     parser.add_argument(
-        "--metric", default=SELECTION_METRIC, help=f"metric that ranks trials (default: {SELECTION_METRIC})"
+        "--metric", default="", help="metric that ranks trials (default: that of the studies' search.metric)"
     )
     parser.add_argument(
         "--dashboard", dest="dashboards", metavar="FILE", action="append", default=[],
@@ -90,8 +89,9 @@ def query_of(arguments: argparse.Namespace) -> "Query":
     """Return the query that the arguments describe."""
     from dashboards.saved_views import all_dashboards
     from dashboards.snapshot import Query
+    from orchestrator.study.selection import key_of
 
-    return Query(arguments.metric, tuple(arguments.studies), dashboards=all_dashboards(arguments.dashboards))
+    return Query(key_of(arguments.metric), tuple(arguments.studies), dashboards=all_dashboards(arguments.dashboards))
 
 
 def tracking_of(arguments: argparse.Namespace) -> "MlflowTracking":

@@ -21,12 +21,11 @@ from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, refreshed
 from orchestrator.plan.weights import CheckpointDigests
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
-from orchestrator.study.schema import (
-    StudySpec,
-)
-from orchestrator.study.space import is_open
+from orchestrator.study.schema import Fifo, Search, StudySpec
+from orchestrator.study.space import adds_trials, is_open
 from orchestrator.study.wording import counted
 from trainers.schema import Job, Placement
+from trainers.schema.record import SELECTION_METRIC
 
 WORST_FIRST = ("error", "missing", "warning", "note")
 
@@ -128,7 +127,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     planned = known if study.search.constraints.given else students  # a name does not follow from a measurement
     trials = ([teacher] if teacher and distils else []) + planned
     identity = _study_identity(study, planner, trials)
-    search_log = store.search_log(fingerprint([identity, study.search.scheduler.model_dump(mode="json")])[:ID_LENGTH])
+    search_log = store.search_log(_search_identity(study, identity)[:ID_LENGTH])
     events = SearchLog(search_log).read()
     race = race_points(students) if study.search.racing else ()
     added = race_state(study.search, race, rounds_in(events))[1] if race else planner.suggested(search_log)
@@ -175,8 +174,20 @@ def _study_identity(study: StudySpec, planner: Planner, trials: Sequence[Planned
     ids = [trial.id for trial in trials]
     bounds = [{"constraints": given}] if (given := study.search.constraints.given) else []
     race = [{"racing": study.search.racing.model_dump(mode="json")}] if study.search.racing else []
+    metric = _deciding_metric(study.search) if adds_trials(study.search) else []
     if not is_open(study.search):
-        return fingerprint([*ids, *bounds, *race])
+        return fingerprint([*ids, *bounds, *race, *metric])
     deciding = {"algorithm", "space", "seeds", "objectives", "population", "warm_start", "seed"}
     content = study.search.model_dump(mode="json", include=deciding)
-    return fingerprint([ids, planner.at({}, 0).id, content, *bounds])
+    return fingerprint([ids, planner.at({}, 0).id, content, *bounds, *metric])
+
+
+def _search_identity(study: StudySpec, identity: str) -> str:
+    """Return the name of a search's decisions: others are made by another scheduler, or by another metric."""
+    metric = [] if isinstance(study.search.scheduler, Fifo) else _deciding_metric(study.search)
+    return fingerprint([identity, study.search.scheduler.model_dump(mode="json"), *metric])
+
+
+def _deciding_metric(search: Search) -> list[dict[str, str]]:
+    """Return the metric where it is not AP: studies by AP keep the names that they had before one could choose."""
+    return [] if search.metric == SELECTION_METRIC else [{"metric": search.metric}]

@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.schema import Fifo, Pasha, Search
+from orchestrator.study.selection import is_fraction
 
 ROUND = "round"  # the kind of event
-AP = 100  # in percent, as tables show it
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,19 @@ class RacePoint:
 
 @dataclass(frozen=True)
 class Departure:
-    """Hold why a point left: how far below the leader it was and the margin, in AP as a fraction, or that it did not finish."""
+    """Hold why a point left: how far behind the leader it was and the margin, of AP as fractions, or that it did not finish."""
 
     behind: float | None = None
     margin: float | None = None
     unfinished: str = ""
 
-    def text(self, seeds: int) -> str:
+    def text(self, seeds: int, metric: str) -> str:
         """Return the reason as a sentence."""
         if self.behind is None or self.margin is None:
             return f"left at seed {seeds}: {self.unfinished}"
-        return f"left at seed {seeds}: {AP * self.behind:.1f} below the leader, margin {AP * self.margin:.1f}"
+        if not is_fraction(metric):
+            return f"left at seed {seeds}: {self.behind:.4f} above the leader, margin {self.margin:.4f}"
+        return f"left at seed {seeds}: {100 * self.behind:.1f} below the leader, margin {100 * self.margin:.1f}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def race_state(
 
 def race_texts(search: Search, points: Sequence[RacePoint], rounds: Sequence[Round]) -> dict[str, str]:
     """Return for each point why it has as many seeds as it has, by the id of each of its trials."""
-    left = {key: why.text(decision.seeds) for decision in rounds for key, why in decision.left.items()}
+    left = {key: why.text(decision.seeds, search.metric) for decision in rounds for key, why in decision.left.items()}
     state, _ = race_state(search, points, rounds)
     return {trial.id: left.get(point.key, _standing(state, point)) for point in points for trial in point.trials}
 

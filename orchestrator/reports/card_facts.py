@@ -10,11 +10,12 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.card_settings import UNKNOWN, Named, data_lines, training_lines, without_folders
 from orchestrator.reports.licences import licence_lines
 from orchestrator.reports.on_test_split import rows_of_test_split
-from orchestrator.results.metric_names import columns_for, is_fraction
+from orchestrator.results.metric_names import columns_for
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import Row
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.summary import summarise
+from orchestrator.study.selection import is_fraction
 from orchestrator.tracking.provenance import package_versions
 from orchestrator.tracking.reading import TrialResults
 from orchestrator.tracking.recorded import Recorded, read_recorded

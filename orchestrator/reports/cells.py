@@ -6,7 +6,9 @@ from orchestrator.core.numbers import is_number
 from orchestrator.reports.document import Report
 from orchestrator.reports.rows import ReportRow
 from orchestrator.results.detector_costs import TITLES, cost_text
+from orchestrator.results.metric_names import decimals
 from orchestrator.results.sample import Sample
+from trainers.schema.record import SELECTION_METRIC
 
 NOTHING = "-"
 
@@ -30,7 +32,7 @@ def cells(report: Report, row: ReportRow) -> list[str]:
     paper = [_printed(row), _signed(row.to_paper)] if report.has_paper else []
     rank = [NOTHING if row.rank is None else str(row.rank)] if report.has_ranks else []
     costs = [cost_text(row.cost, name) for name in TITLES] if report.has_costs else []
-    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain), *rank, *paper, *costs]
+    return [*words, _seeds(row), *_amounts(row, report.columns), _signed(row.gain, row.metric), *rank, *paper, *costs]
 
 
 def groups(report: Report) -> Iterator[list[ReportRow]]:
@@ -47,15 +49,17 @@ def _seeds(row: ReportRow) -> str:
 def _amounts(row: ReportRow, columns: Sequence[str]) -> Iterator[str]:
     for title in columns:
         amount = row.amounts.get(title)
-        yield NOTHING if amount is None else _amount(amount, row)
+        yield NOTHING if amount is None else _amount(title, amount, row)
 
 
-def _amount(amount: Sample, row: ReportRow) -> str:
+def _amount(title: str, amount: Sample, row: ReportRow) -> str:
     """Return mean ± spread, with the number of seeds where fewer than the row's have the metric."""
     if not is_number(amount.mean):
         return "nan"
     few = f" ({amount.n} of {row.evaluated})" if not row.mark and amount.n < row.evaluated else ""
-    return f"{amount.mean:.1f}" + (f" ± {amount.spread:.1f}" if amount.spread is not None else "") + few
+    digits = decimals(title)
+    spread = "" if amount.spread is None else f" ± {amount.spread:.{digits}f}"
+    return f"{amount.mean:.{digits}f}{spread}{few}"
 
 
 def _printed(row: ReportRow) -> str:
@@ -63,9 +67,9 @@ def _printed(row: ReportRow) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def _signed(value: float | None) -> str:
+def _signed(value: float | None, metric: str = SELECTION_METRIC) -> str:
     """Return a difference with its sign; one that rounds to zero has none."""
     if value is None:
         return NOTHING
-    text = f"{value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text
+    text = f"{value:+.{decimals(metric)}f}"
+    return text if text.strip("+-0.") else text[1:]

@@ -8,7 +8,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.reports.on_test_split import rows_of_test_split, test_sentence
 from orchestrator.reports.rows import ReportRow, make_rows
 from orchestrator.results.detector_costs import are_shown, cost_note
-from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING
+from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING, title_of
 from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import state_of
@@ -87,9 +87,9 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
     if any(title in VOC_COLUMNS for row in rows for title in row.amounts):
         notes.append(f"AP, AP50 and the like are COCO's; {', '.join(VOC_COLUMNS)}: {VOC_MEANING}.")
     if any(row.gain is not None for row in rows):
-        notes.append("vs none: difference of mean AP to the same student trained alone.")
+        notes.append(f"vs none: difference of mean {_selected(rows)} to the same student trained alone.")
     if any(row.rank is not None for row in rows):
-        notes.append(f"rank: by mean AP; {RANK_RULE}.")
+        notes.append(f"rank: by mean {_selected(rows)}; {RANK_RULE}.")
     printed = sorted({row.printed.where for row in rows if row.printed})
     if printed:
         headlines = ", ".join(dict.fromkeys(row.printed.headline for row in rows if row.printed))
@@ -106,6 +106,10 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
         said = ", ".join(f"{count} {kind}" for kind, count in other.items())
         notes.append(f"Not final: of {counted(len(ends), 'trial')} {said}.")
     return notes
+
+
+def _selected(rows: Sequence[ReportRow]) -> str:
+    return title_of(rows[0].metric)
 
 
 def _provenance(plan: Plan, results: Sequence[TrialResult], recorded: Recorded) -> list[tuple[str, str]]:

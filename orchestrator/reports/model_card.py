@@ -6,7 +6,7 @@ from orchestrator.core.printable import printable
 from orchestrator.reports.card_facts import CardFacts, CardRow
 from orchestrator.reports.card_settings import Named
 from orchestrator.reports.markdown import escaped
-from orchestrator.results.amounts import NOTHING, percent
+from orchestrator.results.amounts import NOTHING, sample_text
 from orchestrator.results.detector_costs import TITLES, cost_note, cost_text
 from orchestrator.study.wording import counted
 from trainers.schema.image_pipeline import COCO_DETECTIONS
@@ -93,8 +93,8 @@ def _results(facts: CardFacts) -> Iterator[str]:
 
 
 def _cells(row: CardRow, facts: CardFacts) -> list[str]:
-    samples = [row.samples.get(metric) for metric in facts.columns.values()]
-    amounts = [NOTHING if sample is None else percent(sample) for sample in samples]
+    samples = [(metric, row.samples.get(metric)) for metric in facts.columns.values()]
+    amounts = [NOTHING if sample is None else sample_text(metric, sample) for metric, sample in samples]
     return [escaped(row.name), _seeds(row.seeds), *amounts]
 
 

@@ -10,11 +10,12 @@ from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.split_scores import read_scores, write_scores
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.results.amounts import sample_text
+from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.summary import Summary, row_of_best, summarise
 from trainers.schema.error_text import last_line
-from trainers.schema.record import SELECTION_METRIC
 
 MEANING = "measured on images that nothing was chosen by"
 MEASURE = "trainers.predictions.measure"  # imported where it runs: it brings torch
@@ -27,6 +28,7 @@ class TestRow:
     name: str
     trials: dict[str, dict[str, float]]
     score: Sample | None
+    metric: str
     gain: float | None = None
 
 
@@ -69,11 +71,11 @@ def rows_of_test_split(results: Sequence[TrialResult]) -> list[TestRow]:
     rows: list[TestRow] = []
     for summary in _chosen(results):
         trials = {trial.id: dict(trial.test) for trial in summary.row.counted if trial.test}
-        score = sample_of(metrics.get(SELECTION_METRIC) for metrics in trials.values())
+        metric = summary.row.metric
+        score = sample_of(metrics.get(metric) for metrics in trials.values())
         alone = rows[0].score if rows else None
-        rows.append(
-            TestRow(summary.row.first.name, trials, score, score.mean - alone.mean if score and alone else None)
-        )
+        gain = score.mean - alone.mean if score and alone else None
+        rows.append(TestRow(summary.row.first.name, trials, score, metric, gain))
     return [row for row in rows if row.trials]
 
 
@@ -109,13 +111,17 @@ def _trials(plan: Plan, results: Sequence[TrialResult]) -> list[PlannedTrial]:
 
 
 def _lines(rows: Sequence[TestRow]) -> list[str]:
-    return [f"{row.name}: AP {_shown(row.score)}{_gain(row.gain)}" for row in rows if row.score is not None]
+    return [
+        f"{row.name}: {title_of(row.metric)} {_shown(row.metric, row.score)}{_gain(row)}"
+        for row in rows
+        if row.score is not None
+    ]
 
 
-def _shown(score: Sample) -> str:
-    spread = f" ± {100 * score.spread:.1f} ({score.n} seeds)" if score.spread is not None else ""
-    return f"{100 * score.mean:.1f}{spread}"
+def _shown(metric: str, score: Sample) -> str:
+    seeds = f" ({score.n} seeds)" if score.spread is not None else ""
+    return f"{sample_text(metric, score)}{seeds}"
 
 
-def _gain(gain: float | None) -> str:
-    return "" if gain is None else f", {100 * gain:+.1f} over the student alone"
+def _gain(row: TestRow) -> str:
+    return "" if row.gain is None else f", {value_text(row.metric, row.gain, '+')} over the student alone"

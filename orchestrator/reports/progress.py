@@ -23,12 +23,13 @@ from orchestrator.plan.rates import known_rates
 from orchestrator.plan.time_left import TimeLeft
 from orchestrator.plan.totals import is_upper_bound
 from orchestrator.plan.trial import PAUSED, PlannedTrial
-from orchestrator.results.metric_names import AP
+from orchestrator.results.metric_names import title_of, value_text
+from orchestrator.study.selection import value_of
 from orchestrator.study.space import adds_trials
 from orchestrator.study.wording import counted
 from orchestrator.tracking.names import run_name
 from trainers.schema.foreign_json import parse_json
-from trainers.schema.record import PROGRESS, RECORDED_AT, SELECTION_METRIC, best_record, read_history, read_outcome
+from trainers.schema.record import PROGRESS, RECORDED_AT, read_history, read_outcome
 from trainers.schema.request import is_paused
 from trainers.schema.status import is_over
 from trainers.schema.stop import run_is_ending, stop_requested
@@ -47,6 +48,7 @@ class Progress:
     """
 
     def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]] | None = None) -> None:
+        self._metric = plan.study.search.metric
         self._trials = {trial.id: trial for trial in reversed(plan.trials)}  # a teacher's name before a student's
         self._repeated = {trial.id for trial in plan.students} & {plan.teacher.id if plan.teacher else None}
         self._running: dict[str, TaskID] = {}
@@ -86,10 +88,10 @@ class Progress:
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Show the newest AP; a trial that goes on reports its earlier epochs again, which are told already."""
+        """Show the newest value of the study's metric; a trial that goes on reports its earlier epochs again, which are told already."""
         trial, record = self._trials[trial_id], (result["epoch"], result.get(RECORDED_AT, 0.0))
-        score = result.get(SELECTION_METRIC)
-        text = "" if score is None else f"{AP} {100 * score:.1f}"
+        score = result.get(self._metric)
+        text = "" if score is None else _score_text(self._metric, score)
         if record not in self._told[trial_id]:
             self._told[trial_id].add(record)
             self._log(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")
@@ -103,7 +105,7 @@ class Progress:
             self._bars.remove_task(self._running.pop(trial_id))
         if not stop_requested(trial.directory):
             self._over.add(trial_id)
-        line = f"{trial_id}  {run_name(trial)}: {_end_of(trial)} ({self.summary()})"
+        line = f"{trial_id}  {run_name(trial)}: {_end_of(trial, self._metric)} ({self.summary()})"
         if self._terminal:
             self._bars.console.print(Text.from_ansi(painted(line, self._stream)), highlight=False)
         else:
@@ -213,13 +215,17 @@ def _records(trial: PlannedTrial) -> set[tuple[int, float]]:
         return set()
 
 
-def _end_of(trial: PlannedTrial) -> str:
-    """Return how a trial ended, with the AP of its best epoch; one without an outcome was interrupted or paused."""
+def _score_text(metric: str, value: float) -> str:
+    return f"{title_of(metric)} {value_text(metric, value)}"
+
+
+def _end_of(trial: PlannedTrial, metric: str) -> str:
+    """Return how a trial ended, with the metric at its best epoch; one without an outcome was interrupted or paused."""
     try:
-        outcome, best = read_outcome(trial.directory), best_record(read_history(trial.directory))
+        outcome, best = read_outcome(trial.directory), value_of(read_history(trial.directory), metric)
     except OSError:
         return "ended"
-    score = f", {AP} {100 * best.metrics[SELECTION_METRIC]:.1f}" if best else ""
+    score = "" if best is None else f", {_score_text(metric, best)}"
     reason = f": {outcome.reason}" if outcome and outcome.status == "failed" else ""
     without = PAUSED if is_paused(trial.directory) else "interrupted"
     return f"{outcome.status if outcome else without}{reason}{score}"

@@ -7,20 +7,22 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.on_test_split import rows_of_test_split
 from orchestrator.reports.paper import Printed, printed_for
+from orchestrator.results.metric_names import shown_scale
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
 from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
+from trainers.schema.record import SELECTION_METRIC
 
 
 @dataclass(frozen=True)
 class ReportRow:
     """Hold one row: trials that differ in the seed only, or by itself a trial that enters no mean (``mark`` says why).
 
-    ``amounts`` are in percent by column title, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
-    of the ``planned`` seeds count. ``gain`` is the difference of mean AP, in points, to the student trained alone,
-    ``to_paper`` to the paper's. ``test`` is AP on the test split, which nothing was chosen by. ``cost`` is the detector's,
+    ``amounts`` are by column title, average precisions in percent, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
+    of the ``planned`` seeds count. ``gain`` is the difference of the mean ``metric``, of AP in points, to the student trained alone,
+    ``to_paper`` to the paper's. ``test`` is the metric on the test split, which nothing was chosen by. ``cost`` is the detector's,
     where it was measured.
     """
 
@@ -38,6 +40,7 @@ class ReportRow:
     mark: str = ""
     test: Sample | None = None
     cost: DetectorCost | None = None
+    metric: str = SELECTION_METRIC
 
     @property
     def complete(self) -> bool:
@@ -94,15 +97,17 @@ def _row(
         planned=1 if line.mark else len(row.trials),
         evaluated=0 if line.mark else len(row.counted),
         statuses=line.states,
-        amounts={title: _percent(line.samples[key]) for title, key in columns.items() if key in line.samples},
-        gain=None if line.gain is None else 100 * line.gain,
+        amounts={title: _scaled(key, line.samples[key]) for title, key in columns.items() if key in line.samples},
+        gain=None if line.gain is None else shown_scale(row.metric) * line.gain,
         printed=None if line.mark else printed_for(plan, trial),
         rank=line.rank,
         mark=line.mark,
-        test=_percent(test) if test and not line.mark else None,
+        test=_scaled(row.metric, test) if test and not line.mark else None,
         cost=row.first.cost,
+        metric=row.metric,
     )
 
 
-def _percent(sample: Sample) -> Sample:
-    return Sample(100 * sample.mean, None if sample.spread is None else 100 * sample.spread, sample.n)
+def _scaled(metric: str, sample: Sample) -> Sample:
+    scale = shown_scale(metric)
+    return Sample(scale * sample.mean, None if sample.spread is None else scale * sample.spread, sample.n)

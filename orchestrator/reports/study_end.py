@@ -3,11 +3,10 @@
 import shlex
 from collections.abc import Sequence
 
-from orchestrator.results.metric_names import AP
+from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import Summary, best_student, row_of_best
 from orchestrator.study.wording import counted
-from trainers.schema.record import SELECTION_METRIC
 
 ENOUGH = 3  # seeds that say something
 
@@ -17,8 +16,8 @@ def end_lines(results: Sequence[TrialResult], seeds: Sequence[int]) -> list[str]
     best, row = best_student(results), row_of_best(results)
     if best is None or row is None:
         return ["best:    no finished student has been evaluated"]
-    score = 100 * best.metrics[SELECTION_METRIC]
-    found = f"best:    {best.name} seed={best.seed} (trial {best.id}): {AP} {score:.1f}, {best.checkpoint}"
+    score = f"{title_of(best.metric)} {value_text(best.metric, best.metrics[best.metric])}"
+    found = f"best:    {best.name} seed={best.seed} (trial {best.id}): {score}, {best.checkpoint}"
     return [found, f"gain:    {gain_sentence(row, seeds)}"]
 
 
@@ -28,12 +27,13 @@ def gain_sentence(row: Summary, seeds: Sequence[int]) -> str:
         return f"none; the best student is one trained alone{_more(row, seeds)}"
     if row.gain is None or row.baseline is None:
         return "unknown; no student trained alone has finished, see search.baseline"
-    gain = f"{100 * row.gain:+.1f} {AP} over none"
+    metric = row.row.metric
+    gain = f"{value_text(metric, row.gain, '+')} {title_of(metric)} over none"
     if row.gain_interval is None:
         return f"{gain}{_more(row, seeds)}"
     low, high = row.gain_interval
     undecided = "; it holds 0: undecided" if low <= 0 <= high else ""
-    return f"{gain} ({_seeds(row)}), 95 % interval {100 * low:+.1f} to {100 * high:+.1f}{undecided}"
+    return f"{gain} ({_seeds(row)}), 95 % interval {value_text(metric, low, '+')} to {value_text(metric, high, '+')}{undecided}"
 
 
 def _seeds(row: Summary) -> str:

@@ -1,6 +1,6 @@
 """Print results as a table for people: percent, one row for each point of the search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import TextIO
 
@@ -31,7 +31,8 @@ def print_results(
     metrics = columns_of(lines)
     is_ranked = any(line.rank for line in lines)
     has_costs = are_shown(line.summary.row.first.cost for line in lines)
-    columns = _columns(metrics, is_ranked=is_ranked, has_costs=has_costs)
+    selected = {line.summary.row.metric for line in lines}
+    columns = _columns(metrics, selected, is_ranked=is_ranked, has_costs=has_costs)
     rows = [_cells(line, metrics, is_ranked=is_ranked, has_costs=has_costs) for line in lines]
     if race:
         columns.append(TableColumn("race", wraps=True, gives_way=10))
@@ -39,16 +40,20 @@ def print_results(
     print_table(columns, rows, stream, ELSEWHERE)
 
 
-def _columns(metrics: Mapping[str, str], *, is_ranked: bool, has_costs: bool) -> list[TableColumn]:
+def _columns(metrics: Mapping[str, str], selected: Set[str], *, is_ranked: bool, has_costs: bool) -> list[TableColumn]:
     return [
         TableColumn("trial", wraps=True),
         TableColumn("seeds", gives_way=3),
         TableColumn("status", wraps=True, states=True, gives_way=2),
-        *(TableColumn(title, right=True, gives_way=GIVES_WAY.get(title, 0)) for title in metrics),
+        *(TableColumn(title, right=True, gives_way=_gives_way(title, key, selected)) for title, key in metrics.items()),
         TableColumn("vs none", right=True, gives_way=1),
         *([TableColumn("rank", right=True, gives_way=4)] if is_ranked else []),
         *(TableColumn(title, right=True, gives_way=COSTS_GIVE_WAY[title]) for title in TITLES.values() if has_costs),
     ]
+
+
+def _gives_way(title: str, metric: str, selected: Set[str]) -> int:
+    return 0 if metric in selected else GIVES_WAY.get(title, 0)
 
 
 def _cells(line: SummaryLine, metrics: Mapping[str, str], *, is_ranked: bool, has_costs: bool) -> list[str]:
@@ -57,7 +62,7 @@ def _cells(line: SummaryLine, metrics: Mapping[str, str], *, is_ranked: bool, ha
         line.seeds,
         line.status,
         *(amount_text(line, metric) for metric in metrics.values()),
-        gain_text(line.gain),
+        gain_text(line),
         *([str(line.rank or "")] if is_ranked else []),
         *(cost_text(line.summary.row.first.cost, name) for name in TITLES if has_costs),
     ]

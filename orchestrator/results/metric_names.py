@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from trainers.schema.record import FAMILIES, SELECTION_METRIC
+from orchestrator.study.selection import KEYS, TITLES, is_fraction
+from trainers.schema.record import SELECTION_METRIC
 
 
 @dataclass(frozen=True)
@@ -17,18 +18,21 @@ class MetricName:
 
 COCO_MEANING = "COCO's AP (101-point, up to 100 detections an image)"
 VOC_MEANING = "Pascal VOC 2007's AP (11-point)"
-METRIC_NAMES: Mapping[str, MetricName] = MappingProxyType(
+MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        "coco/bbox_mAP": MetricName("AP", f"{COCO_MEANING}, mean over IoU 0.5 to 0.95"),
-        "coco/bbox_mAP_50": MetricName("AP50", f"{COCO_MEANING} at IoU 0.5"),
-        "coco/bbox_mAP_75": MetricName("AP75", f"{COCO_MEANING} at IoU 0.75"),
-        "coco/bbox_mAP_s": MetricName("APs", f"{COCO_MEANING} of small objects"),
-        "coco/bbox_mAP_m": MetricName("APm", f"{COCO_MEANING} of medium objects"),
-        "coco/bbox_mAP_l": MetricName("APl", f"{COCO_MEANING} of large objects"),
-        "voc/mAP": MetricName("VOC AP", f"{VOC_MEANING}, mean over IoU 0.5 to 0.95"),
-        "voc/AP50": MetricName("VOC AP50", f"{VOC_MEANING} at IoU 0.5"),
-        "voc/AP75": MetricName("VOC AP75", f"{VOC_MEANING} at IoU 0.75"),
+        "coco/bbox_mAP": f"{COCO_MEANING}, mean over IoU 0.5 to 0.95",
+        "coco/bbox_mAP_50": f"{COCO_MEANING} at IoU 0.5",
+        "coco/bbox_mAP_75": f"{COCO_MEANING} at IoU 0.75",
+        "coco/bbox_mAP_s": f"{COCO_MEANING} of small objects",
+        "coco/bbox_mAP_m": f"{COCO_MEANING} of medium objects",
+        "coco/bbox_mAP_l": f"{COCO_MEANING} of large objects",
+        "voc/mAP": f"{VOC_MEANING}, mean over IoU 0.5 to 0.95",
+        "voc/AP50": f"{VOC_MEANING} at IoU 0.5",
+        "voc/AP75": f"{VOC_MEANING} at IoU 0.75",
     }
+)
+METRIC_NAMES: Mapping[str, MetricName] = MappingProxyType(
+    {key: MetricName(title, MEANINGS[key]) for key, title in TITLES.items()}
 )
 COCO_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("coco/")}
 VOC_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("voc/")}
@@ -42,15 +46,26 @@ def title_of(metric: str) -> str:
     return METRIC_NAMES[metric].title if metric in METRIC_NAMES else metric
 
 
-def is_fraction(metric: str) -> bool:
-    """Return whether a metric is an average precision, stored as a fraction and shown in percent."""
-    return metric.startswith(FAMILIES)
+def shown_scale(metric: str) -> float:
+    """Return by which factor a metric is shown: average precisions in percent, losses as they are."""
+    return 100.0 if is_fraction(metric) else 1.0
 
 
-def columns_for(measured: Iterable[str]) -> dict[str, str]:
-    """Return the metrics of a table by title: COCO's always, and each of VOC's that is among the ``measured`` ones."""
+def decimals(metric: str) -> int:
+    """Return with how many decimals a metric, or a column with its title, is shown: percent with one, a loss with four."""
+    return 1 if is_fraction(metric) or metric in KEYS else 4
+
+
+def value_text(metric: str, value: float, sign: str = "") -> str:
+    """Return a value as people read it; with ``sign`` "+" every number has one."""
+    return f"{shown_scale(metric) * value:{sign}.{decimals(metric)}f}"
+
+
+def columns_for(measured: Iterable[str], selected: Iterable[str] = ()) -> dict[str, str]:
+    """Return the metrics of a table by title: COCO's always, each of VOC's that is ``measured``, and the ``selected``."""
     present = set(measured)
-    return COCO_COLUMNS | {title: key for title, key in VOC_COLUMNS.items() if key in present}
+    voc = {title: key for title, key in VOC_COLUMNS.items() if key in present}
+    return COCO_COLUMNS | voc | {title_of(key): key for key in selected}
 
 
 def printed_beside(metric: str, dataset_kind: str) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
 from orchestrator.plan.labels import point_text
 from orchestrator.results.detector_costs import cost_json
-from orchestrator.results.metric_names import AP
+from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
 from trainers.schema.costs import DetectorCost
@@ -25,6 +25,7 @@ class TrialResult:
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
     both out, then the searched values stand for all settings. ``test`` are the metrics on the study's test split, empty
     where the trial was not measured on it: no choice may ask them. ``cost`` is its detector's, where it was measured.
+    ``metric`` is the one that the study selects by.
     """
 
     id: str
@@ -42,10 +43,11 @@ class TrialResult:
     searches: tuple[str, ...] = field(default=(), repr=False, compare=False)
     test: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
     cost: DetectorCost | None = field(default=None, repr=False, compare=False)
+    metric: str = field(default=SELECTION_METRIC, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        score = self.metrics.get(SELECTION_METRIC)
-        amount = "" if score is None else f", {AP} {100 * score:.1f}"
+        score = self.metrics.get(self.metric)
+        amount = "" if score is None else f", {title_of(self.metric)} {value_text(self.metric, score)}"
         return printable(f"<TrialResult {self.id} {self.name} seed={self.seed}: {self.status}{amount}>")
 
     @property

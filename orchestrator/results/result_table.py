@@ -10,10 +10,9 @@ from orchestrator.core.html_table import html_table
 from orchestrator.plan.plan import Plan
 from orchestrator.results.amounts import amount_text, gain_text
 from orchestrator.results.frame import row_frame, trial_frame
-from orchestrator.results.metric_names import AP
+from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import SummaryLine, best_student, columns_of, lines_of, summarise
-from trainers.schema.record import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,7 +43,7 @@ class ResultTable(Sequence[TrialResult]):
 
     @property
     def best(self) -> TrialResult | None:
-        """Return the best finished student by AP, ``None`` where none has been evaluated."""
+        """Return the best finished student by the study's metric, ``None`` where none has been evaluated."""
         return best_student(self.trials)
 
     def frame(self) -> "DataFrame":
@@ -73,9 +72,13 @@ class ResultTable(Sequence[TrialResult]):
         best = self.best
         if best is None:
             return "no finished student has been evaluated"
-        return f"{best.name}, seed {best.seed} (trial {best.id}), {AP} {100 * best.metrics[SELECTION_METRIC]:.1f}"
+        return f"{best.name}, seed {best.seed} (trial {best.id}), {_score_text(best)}"
 
 
 def _cells(line: SummaryLine, metrics: Iterable[str]) -> list[str]:
     amounts = [amount_text(line, metric) for metric in metrics]
-    return [line.marked_name, line.seeds, line.status, *amounts, gain_text(line.gain), str(line.rank or "")]
+    return [line.marked_name, line.seeds, line.status, *amounts, gain_text(line), str(line.rank or "")]
+
+
+def _score_text(best: TrialResult) -> str:
+    return f"{title_of(best.metric)} {value_text(best.metric, best.metrics[best.metric])}"

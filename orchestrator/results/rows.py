@@ -1,7 +1,7 @@
 """Gather trials into rows, and compare the rows: mean, spread, baseline, gain, rank and best."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, Literal, TypeVar
 
@@ -9,7 +9,7 @@ from orchestrator.results.comparability import Comparable, without_repeats
 from orchestrator.results.ranking import Pooled, pooled, ranks
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import Trial, counts
-from trainers.schema.record import SELECTION_METRIC
+from orchestrator.study.selection import merit
 
 T = TypeVar("T", bound=Trial)
 RowKind = Literal["teacher", "baseline", "distilled"]
@@ -18,31 +18,40 @@ NOT_IDENTITY = ("seed", "dataset.", "teacher.")  # the seed, where files are, an
 
 @dataclass(frozen=True)
 class Row(Generic[T]):
-    """Hold trials that differ in the seed only. ``metric`` selects their best epochs."""
+    """Hold trials that differ in the seed only."""
 
     kind: RowKind
     trials: tuple[T, ...]
-    metric: str = SELECTION_METRIC
 
     @property
     def first(self) -> T:
         """Return the trial that stands for the row's settings."""
         return self.trials[0]
 
+    @property
+    def metric(self) -> str:
+        """Return the metric that the row is judged by."""
+        return self.first.metric
+
     @cached_property
     def counted(self) -> tuple[T, ...]:
         """Return the trials behind the row's numbers."""
-        return tuple(trial for trial in self.trials if counts(trial, self.metric))
+        return tuple(trial for trial in self.trials if counts(trial))
 
     @cached_property
     def others(self) -> tuple[T, ...]:
         """Return the trials that are shown beside the row: not final, or without a number."""
-        return tuple(trial for trial in self.trials if not counts(trial, self.metric))
+        return tuple(trial for trial in self.trials if not counts(trial))
 
     @cached_property
     def score(self) -> Sample | None:
         """Return mean and spread of the selection metric."""
         return self.sample(self.metric)
+
+    @property
+    def merit(self) -> Sample | None:
+        """Return the same so that higher is better."""
+        return replace(self.score, mean=merit(self.metric, self.score.mean)) if self.score else None
 
     @cached_property
     def samples(self) -> Mapping[str, Sample]:
@@ -69,7 +78,7 @@ class Row(Generic[T]):
 class RankedRow(Generic[T]):
     """Hold a row with all that follows from comparing it within its group.
 
-    ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (a fraction),
+    ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (of AP a fraction),
     ``rank`` 1 for the best, ``interval`` the 95 % confidence interval of the mean, ``gain_margin`` half of the gain's.
     Each is ``None`` where it is not known; a row without a trial that counts has none of them.
     """
@@ -95,14 +104,14 @@ class RankedRow(Generic[T]):
         return own.mean - alone.mean if own and alone else None
 
 
-def ranked_rows(group: Comparable[T], metric: str = SELECTION_METRIC) -> list[RankedRow[T]]:
+def ranked_rows(group: Comparable[T]) -> list[RankedRow[T]]:
     """Return the rows of a group, compared: teachers, students alone, distilled ones, each in order of appearance."""
     kinds: list[tuple[RowKind, Sequence[T]]] = [
         ("teacher", group.teachers), ("baseline", group.baselines), ("distilled", group.distilled),
     ]  # fmt: skip
-    rows = [row for kind, trials in kinds for row in _rows(kind, trials, metric)]
+    rows = [row for kind, trials in kinds for row in _rows(kind, trials)]
     scored = [row for row in rows if row.kind != "teacher" and row.score is not None]
-    samples = [row.score for row in scored if row.score is not None]
+    samples = [row.merit for row in scored if row.merit is not None]
     common, places = pooled(samples), ranks(samples)
     ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
     baselines = [row for row in rows if row.kind == "baseline"]
@@ -120,13 +129,13 @@ def baseline_of(row: Row[T], baselines: Sequence[Row[T]]) -> Row[T] | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def best_of(trials: Iterable[T], metric: str = SELECTION_METRIC) -> T | None:
-    """Return the student with the highest metric among those that count, of equals the one with the smallest id.
+def best_of(trials: Iterable[T]) -> T | None:
+    """Return the student with the best metric among those that count, of equals the one with the smallest id.
 
     An AP of 0.0 counts like any other.
     """
-    found = [trial for trial in trials if trial.role != "teacher" and counts(trial, metric)]
-    return min(found, key=lambda trial: (-trial.best[metric], trial.id), default=None)
+    found = [trial for trial in trials if trial.role != "teacher" and counts(trial)]
+    return min(found, key=lambda trial: (-merit(trial.metric, trial.best[trial.metric]), trial.id), default=None)
 
 
 def identity_of(trial: Trial) -> object:
@@ -144,11 +153,11 @@ def _compared(
     return RankedRow(row, group, baseline, rank, interval, margin)
 
 
-def _rows(kind: RowKind, trials: Sequence[T], metric: str) -> list[Row[T]]:
+def _rows(kind: RowKind, trials: Sequence[T]) -> list[Row[T]]:
     found: dict[object, list[T]] = {}
     for trial in without_repeats(trials):
         found.setdefault(identity_of(trial), []).append(trial)
-    return [Row(kind, tuple(group), metric) for group in found.values()]
+    return [Row(kind, tuple(group)) for group in found.values()]
 
 
 def _settings(row: Row[T], prefix: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from orchestrator.results.rows import RankedRow, Row, best_of, ranked_rows
 from orchestrator.results.sample import Sample
 from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
 from orchestrator.study.wording import counted
+from trainers.schema.record import SELECTION_METRIC
 
 Summary = RankedRow[TrialResult]
 
@@ -57,7 +58,7 @@ def summarise(results: Sequence[TrialResult]) -> list[Summary]:
 
 
 def best_student(results: Sequence[TrialResult]) -> TrialResult | None:
-    """Return the best finished student by AP."""
+    """Return the best finished student by the study's metric."""
     return best_of(results)
 
 
@@ -72,6 +73,9 @@ def lacks_best(results: Sequence[TrialResult]) -> str:
     measured = Counter(state_of(trial) for trial in results if trial.role != "teacher" and trial.best)
     if not measured:
         return "no student of this study has been evaluated yet: run the study first"
+    lacking = {trial.metric for trial in results if trial.best} - {key for trial in results for key in trial.best}
+    if lacking:
+        return f"no student of this study has the metric {lacking.pop()}: choose another one as search.metric"
     said = ", ".join(f"{count} {state}" for state, count in sorted(measured.items()))
     again = "" if set(measured) <= {"stopped", NOT_A_NUMBER} else "run the study, or "
     return f"no student of this study has been trained to its end ({said}): {again}name a trial by its id"
@@ -84,13 +88,16 @@ def lines_of(summaries: Sequence[Summary]) -> list[SummaryLine]:
 
 def columns_of(lines: Sequence[SummaryLine]) -> dict[str, str]:
     """Return which metrics a table shows, by title."""
-    return columns_for(metric for line in lines for metric in line.samples)
+    selected = dict.fromkeys(line.summary.row.metric for line in lines)
+    return columns_for((metric for line in lines for metric in line.samples), selected)
 
 
 def summary_json(results: Sequence[TrialResult]) -> dict[str, Any]:
     """Return rows and best student as ``compare --json`` prints them and the study's run in MLflow keeps them."""
     best = best_student(results)
-    return {"rows": [_row_json(summary) for summary in summarise(results)], "best": best.id if best else None}
+    metric = next((result.metric for result in results), SELECTION_METRIC)
+    rows = [_row_json(summary) for summary in summarise(results)]
+    return {"metric": metric, "rows": rows, "best": best.id if best else None}
 
 
 def _lines(summary: Summary) -> list[SummaryLine]:

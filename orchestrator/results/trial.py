@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestrator.core.numbers import is_number
-from trainers.schema.record import SELECTION_METRIC
 
 NOT_A_NUMBER, NOT_FINAL = "failed measurement", "not final"
 
@@ -14,7 +13,7 @@ class Trial(Protocol):
 
     ``settings`` are dotted keys and texts, as MLflow holds them; ``searched`` are the settings that its study varies on
     purpose. ``best`` holds the metrics of the best epoch, ``last`` those of the last evaluation. ``study`` tells studies
-    apart, ``data`` is the data's digest; both may be empty.
+    apart, ``data`` is the data's digest; both may be empty. ``metric`` is the one that trials are judged by.
     """
 
     @property
@@ -50,6 +49,9 @@ class Trial(Protocol):
     @property
     def data(self) -> str: ...
 
+    @property
+    def metric(self) -> str: ...
+
 
 def is_final(trial: Trial) -> bool:
     """Return whether a trial was trained to the end of its schedule, as planned.
@@ -60,15 +62,15 @@ def is_final(trial: Trial) -> bool:
     return trial.is_finished and not _is_part(trial.settings)
 
 
-def counts(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
+def counts(trial: Trial) -> bool:
     """Return whether a trial's result can be the best, enter a mean, be ranked or be a baseline."""
-    return is_final(trial) and is_number(trial.best.get(metric))
+    return is_final(trial) and is_number(trial.best.get(trial.metric))
 
 
-def failed_measurement(trial: Trial, metric: str = SELECTION_METRIC) -> bool:
+def failed_measurement(trial: Trial) -> bool:
     """Return whether a trial was trained to its end and its metric is no number."""
-    value = trial.last.get(metric, trial.best.get(metric))
-    return is_final(trial) and not counts(trial, metric) and value is not None and not is_number(value)
+    value = trial.last.get(trial.metric, trial.best.get(trial.metric))
+    return is_final(trial) and not counts(trial) and value is not None and not is_number(value)
 
 
 def mark_of(trial: Trial) -> str:
@@ -76,9 +78,9 @@ def mark_of(trial: Trial) -> str:
     return NOT_A_NUMBER if is_final(trial) else NOT_FINAL
 
 
-def shown_values(trial: Trial, metric: str = SELECTION_METRIC) -> Mapping[str, float]:
+def shown_values(trial: Trial) -> Mapping[str, float]:
     """Return the numbers to show of a trial: of its best epoch where it counts, else of its last evaluation."""
-    return trial.best if counts(trial, metric) else trial.last
+    return trial.best if counts(trial) else trial.last
 
 
 def _is_part(settings: Mapping[str, str]) -> bool:

@@ -11,7 +11,8 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.results.ranking import Pooled, beats, paired, pooled
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.study.schema import Racing
-from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
+from orchestrator.study.selection import merit, value_of
+from trainers.schema.record import read_history, read_status
 from trainers.schema.status import is_over
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Race:
         search = plan.study.search
         assert search.racing is not None  # there is no race without it
         self._plan, self._racing, self._most = plan, search.racing, len(search.seeds)
+        self._metric = search.metric
         self._log = SearchLog(plan.search_log)
         self._state, _ = race_state(search, plan.race, rounds_in(self._log.read()))
         self._ended = {trial.id for trial in plan.trials if is_over(read_status(trial.directory))}
@@ -51,7 +53,7 @@ class Race:
 
     def _decide(self) -> None:
         while not self._state.over and all(trial.id in self._ended for trial in self._state.present):
-            values = {point.key: _values(point, self._state.seeds) for point in self._state.points}
+            values = {point.key: _values(point, self._state.seeds, self._metric) for point in self._state.points}
             decision = decide(
                 self._state.points, self._state.stays, values, self._state.seeds, self._most, self._racing
             )
@@ -71,7 +73,7 @@ class Race:
     def _tell(self, decision: Round) -> None:
         names = {point.key: point.trials[0].name for point in self._state.points}
         for key, why in decision.left.items():
-            log.info("%s has %s", names[key], why.text(decision.seeds))
+            log.info("%s has %s", names[key], why.text(decision.seeds, self._metric))
 
 
 def decide(
@@ -84,7 +86,7 @@ def decide(
 ) -> Round:
     """Return who goes on after ``seeds`` seeds: all that the leader does not clearly beat, by the rule of ranks.
 
-    ``values`` are the AP of each point's seeds so far, ``None`` for a trial that was not trained to its end. A point with
+    ``values`` are the results (higher is better) of each point's seeds so far, ``None`` for a trial that was not trained to its end. A point with
     such a trial leaves, and before ``racing.least_seeds`` no other does. The race ends with the last seed, or when one point is left with that many.
     """
     field = [point.key for point in points if point.key in stays and not point.is_baseline]
@@ -126,12 +128,13 @@ def _unfinished(values: Sequence[float | None]) -> str:
     )
 
 
-def _values(point: RacePoint, seeds: int) -> list[float | None]:
-    return [_score(trial) for trial in point.trials[:seeds]]
+def _values(point: RacePoint, seeds: int, metric: str) -> list[float | None]:
+    return [_score(trial, metric) for trial in point.trials[:seeds]]
 
 
-def _score(trial: PlannedTrial) -> float | None:
-    """Return the AP of a trial's best epoch, as tables count it; ``None`` unless it was trained to its end."""
-    best = best_record(read_history(trial.directory)) if read_status(trial.directory) == "finished" else None
-    value = best.metrics[SELECTION_METRIC] if best else None
-    return value if is_number(value) else None
+def _score(trial: PlannedTrial, metric: str) -> float | None:
+    """Return a trial's value as tables count it, higher is better; ``None`` unless it was trained to its end."""
+    if read_status(trial.directory) != "finished":
+        return None
+    value = value_of(read_history(trial.directory), metric)
+    return merit(metric, value) if value is not None and is_number(value) else None

@@ -13,7 +13,7 @@ from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.search.selective import SelectiveScheduler
 from orchestrator.study.schema import Asha, Fifo, HyperBand, Pasha
-from trainers.schema.record import SELECTION_METRIC, read_history, read_status
+from trainers.schema.record import read_history, read_status
 from trainers.schema.status import is_over
 
 
@@ -35,8 +35,9 @@ def make_scheduler(
     judged = [trial.id for trial in plan.students if judges(trial.id)]
     if isinstance(rule, Pasha):
         rule = rule.model_copy(update={"finalists": least_finalists(plan.study.search, len(judged))})
-    inner = _inner(rule, longest, judged)
-    scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), SELECTION_METRIC, resumed)
+    metric = plan.study.search.metric
+    inner = _inner(rule, longest, judged, metric)
+    scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), metric, resumed)
     over = [trial for trial in students.values() if judges(trial.id) and is_over(read_status(trial.directory))]
     scheduler.absorb(_histories(over, scheduler, all_of_them=not isinstance(rule, HyperBand)))
     return SelectiveScheduler(scheduler, judges)
@@ -54,12 +55,12 @@ def judging(plan: Plan) -> Callable[[str], bool]:
     return students.__contains__
 
 
-def _inner(rule: Asha | Pasha | HyperBand, longest: int, students: Iterable[str]) -> Any:
-    told: dict[str, Any] = {"time_attr": TIME, "metric": SELECTION_METRIC, "mode": "max"}
+def _inner(rule: Asha | Pasha | HyperBand, longest: int, students: Iterable[str], metric: str) -> Any:
+    told: dict[str, Any] = {"time_attr": TIME, "metric": metric, "mode": "max"}  # it is told merits
     if isinstance(rule, HyperBand):
         return HyperBandScheduler(max_t=longest, reduction_factor=rule.reduction_factor, **told)
     if isinstance(rule, Pasha):
-        return PashaScheduler(rule, longest, students, time=TIME, metric=SELECTION_METRIC)
+        return PashaScheduler(rule, longest, students, time=TIME, metric=metric)
     grace = rule.grace_epochs
     return ASHAScheduler(grace_period=grace, reduction_factor=rule.reduction_factor, max_t=max(longest, grace), **told)
 

@@ -10,6 +10,7 @@ from orchestrator.compat.ray_tune import unpauses
 from orchestrator.plan.journal import SearchEvent, SearchLog
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.trial_state import TrialState
+from orchestrator.study.selection import merit
 from trainers.schema.record import Record, read_outcome
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ class RememberingScheduler(TrialScheduler):
     A new process repeats the events from the log before anything new happens, in their order, so Tune's scheduler comes
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
     trial that failed and is tried again joins under a new name. Tune calls all methods from one thread. ``resumed``
-    receives the ids of paused trials that continue, all of one decision before the first of them starts.
+    receives the ids of paused trials that continue, all of one decision before the first of them starts. The scheduler
+    inside always looks for the highest value: of a loss it is told the value with the other sign.
     """
 
     def __init__(
@@ -179,7 +181,7 @@ class RememberingScheduler(TrialScheduler):
         self, tune_controller: Any, state: TrialState, epoch: int, value: float, as_decided: str | None = None
     ) -> str:
         state.begun, state.waits, state.called = True, False, False
-        result = {TIME: epoch, self._metric_key: value}
+        result = {TIME: epoch, self._metric_key: merit(self._metric_key, value)}
         self._depth += 1
         decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), state, result))
         self._depth -= 1
@@ -195,7 +197,7 @@ class RememberingScheduler(TrialScheduler):
     def _complete(self, tune_controller: Any, state: TrialState, epoch: int, value: float | None) -> None:
         self._write(event="complete", trial=state.trial_id, epoch=epoch, value=value)
         state.last_epoch, state.over, state.gone = epoch, True, True
-        result = {TIME: epoch} | ({} if value is None else {self._metric_key: value})
+        result = {TIME: epoch} | ({} if value is None else {self._metric_key: merit(self._metric_key, value)})
         self._depth += 1
         self._scheduler.on_trial_complete(_SchedulerStage(self, tune_controller), state, result)
         self._depth -= 1

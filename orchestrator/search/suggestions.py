@@ -16,8 +16,9 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.factory import sampler_of
 from orchestrator.search.sampler import Sampler, Values
 from orchestrator.study.schema import Objective, StudySpec
+from orchestrator.study.selection import merit, value_of
 from trainers.schema.costs import COSTS, cost_value
-from trainers.schema.record import SELECTION_METRIC, best_record, read_history, read_status
+from trainers.schema.record import read_history, read_status
 from trainers.schema.status import is_over
 
 log = logging.getLogger(__name__)
@@ -132,15 +133,19 @@ class Suggestions:
 def values_of(trials: Iterable[PlannedTrial], study: StudySpec, costs: Costs) -> Values | None:
     """Return a point's result, the mean over its seeds, higher is better; ``None`` when one of them gave nothing."""
     last = study.search.algorithm.has_segments  # what goes on is the last state, not the best
-    found = [[_value(trial, objective, costs, last=last) for objective in study.search.objectives] for trial in trials]
+    metric = study.search.metric
+    found = [
+        [_value(trial, objective, costs, metric, last=last) for objective in study.search.objectives]
+        for trial in trials
+    ]
     if not found or any(value is None for row in found for value in row):
         return None
     return tuple(fmean(value for value in column if value is not None) for column in zip(*found, strict=True))
 
 
-def _value(trial: PlannedTrial, objective: Objective, costs: Costs, *, last: bool) -> float | None:
+def _value(trial: PlannedTrial, objective: Objective, costs: Costs, metric: str, *, last: bool) -> float | None:
     history = read_history(trial.directory)
-    scored = [record for record in history if is_number(record.metrics.get(SELECTION_METRIC))]
+    scored = [record for record in history if is_number(record.metrics.get(metric))]
     status = read_status(trial.directory)
     if not scored or status == "failed" or (last and status != "finished"):  # nobody goes on from half a segment
         return None
@@ -151,5 +156,5 @@ def _value(trial: PlannedTrial, objective: Objective, costs: Costs, *, last: boo
     if objective in COSTS:
         cost = cost_value(costs.of(trial.spec.student), objective)
         return None if cost is None else -cost
-    chosen = scored[-1] if last else best_record(scored)
-    return chosen.metrics[SELECTION_METRIC] if chosen else None
+    value = scored[-1].metrics[metric] if last else value_of(scored, metric)
+    return None if value is None else merit(metric, value)

@@ -136,7 +136,10 @@ NOTES: dict[str, str] = {
         ("save_period", "save_steps", "save_strategy", "checkpoint_config", "default_hooks"),
         "a state is saved after each epoch, and after scaling.checkpoint_steps within it",
     ),
-    **dict.fromkeys(("metric_for_best_model", "save_best", "monitor"), "the best epoch is the one of the highest AP"),
+    **dict.fromkeys(
+        ("metric_for_best_model", "save_best", "monitor"),
+        "the best epoch is the one of the highest AP; search.metric compares trials by another metric of that epoch",
+    ),
 }
 # Kinds of sections, as other tools call them.
 KINDS: dict[str, str] = {

@@ -17,6 +17,7 @@ from pydantic_core import PydanticKnownError
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
 from orchestrator.study.ranges import EXAMPLES, RANGES, Int, LogInt, LogUniform, Range, Uniform
+from orchestrator.study.selection import key_of
 from orchestrator.study.tracking_address import require_address
 from orchestrator.study.wording import alternatives, closest
 from trainers.schema.base import Section
@@ -36,6 +37,7 @@ Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=100.0)]
 Objective = Literal["ap", "seconds", "steps", "parameters", "macs", "latency_ms"]
 Bound = Annotated[float, Field(gt=0.0)]
+Metric = Annotated[str, Field(min_length=1), AfterValidator(key_of)]
 
 
 class ZooTeacher(ZooWeights):
@@ -220,7 +222,7 @@ class Search(Section):
 
     ``space`` maps a searched key (``method.alpha1``, ``schedule.lr``, ``schedule``, ...) to a list of values or, unless
     ``algorithm`` is ``grid``, a distribution; every point is run with every seed. ``baseline`` adds method ``none`` at
-    the same schedule and seeds. ``racing`` trains further seeds only of points that may be the best. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
+    the same schedule and seeds. ``metric`` is the one that points are compared by. ``racing`` trains further seeds only of points that may be the best. ``seed`` drives the draws only. ``samples`` is the number of points, of a population the
     number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``constraints`` leaves out students
     that cost more, before they are trained. ``max_gpu_hours`` limits the hours of the students' GPUs, ``max_hours`` those of the
     study's runs by the clock. ``cohort`` is how many
@@ -232,6 +234,7 @@ class Search(Section):
     samples: int | None = Field(None, ge=1, le=10_000)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     racing: Racing | None = None
+    metric: Metric = SELECTION_METRIC
     baseline: bool = True
     scheduler: Annotated[Fifo | Asha | Pasha | HyperBand, Field(discriminator="kind")] = Fifo(kind="fifo")
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)] = ("ap",)

@@ -11,13 +11,13 @@ from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.plan import Plan
 from orchestrator.results.sample import sample_of
 from orchestrator.study.fingerprint import canonical_json
+from orchestrator.study.selection import merit
 from orchestrator.tracking.cursor import BEST_PREFIX
 from orchestrator.tracking.faults import plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.tags import DATA, KIND, ROLE, STATUS
 from trainers.schema.foreign_json import parse_json
-from trainers.schema.record import SELECTION_METRIC
 
 ELSEWHERE = ("dataset.root", "dataset.evaluator", "seed", "teacher.weights.coverage")  # what may differ
 TEACHER = "teacher.weights.path"
@@ -25,7 +25,7 @@ MOST_RUNS = 50_000
 
 
 def read_priors(plan: Plan, client: MlflowClient) -> list[tuple[dict[str, Any], tuple[float, ...]]]:
-    """Return points of ``search.warm_start`` with their AP, the mean over seeds, in the order of their names.
+    """Return points of ``search.warm_start`` with their results, the mean over seeds, in the order of their names.
 
     Only finished students count that differ from this study in nothing but the searched keys and the seed: same data (by
     content), same teacher, same schedule. Raises ``OperationError`` when there is no such experiment.
@@ -52,12 +52,12 @@ def _comparable(plan: Plan, runs: list[Run]) -> Iterator[tuple[dict[str, Any], f
     space, digest = plan.study.search.space, dataset_digest(plan.study.dataset)
     own = _rest(flat_params(plan.planner.at({}, 0)), space)
     for run in runs:
-        value = run.data.metrics.get(f"{BEST_PREFIX}{SELECTION_METRIC}")
+        value = run.data.metrics.get(f"{BEST_PREFIX}{plan.study.search.metric}")
         if value is None or run.data.tags.get(DATA) != digest or _rest(run.data.params, space) != own:
             continue
         params = {key: _value(run.data.params.get(key)) for key in space}
         if None not in params.values():
-            yield params, value
+            yield params, merit(plan.study.search.metric, value)
 
 
 def _rest(params: dict[str, str], space: Any) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _result(
     recorded: DetectorCost | None = None,
 ) -> TrialResult:
     checkpoint = trial.directory / BEST
-    epoch = metrics.get(EPOCH)
+    epoch, selected = metrics.get(EPOCH), plan.study.search.metric
     return TrialResult(
         id=trial.id,
         role=trial.role,
@@ -81,13 +81,14 @@ def _result(
         seed=trial.spec.seed,
         status=status,
         epoch=None if epoch is None else int(epoch),
-        metrics={key.removeprefix(BEST_PREFIX): v for key, v in metrics.items() if _is_best_evaluation(key)},
-        last={key: value for key, value in metrics.items() if key.startswith(FAMILIES)},
+        metrics={key.removeprefix(BEST_PREFIX): v for key, v in metrics.items() if _is_best_evaluation(key, selected)},
+        last={key: value for key, value in metrics.items() if _is_shown(key, selected)},
         mlflow_run_id=run_id,
         checkpoint=str(checkpoint) if checkpoint.exists() else None,
         flat=flat_params(trial, plan.planner.settings),
         searches=searched_settings(plan.study.search.space),
         cost=_fuller(plan.planner.costs.of(trial.spec.student), recorded),
+        metric=selected,
     )
 
 
@@ -96,5 +97,9 @@ def _fuller(kept: DetectorCost | None, recorded: DetectorCost | None) -> Detecto
     return recorded if recorded is not None and says_more(recorded, kept) else kept
 
 
-def _is_best_evaluation(key: str) -> bool:
-    return key.startswith(BEST_PREFIX) and key.removeprefix(BEST_PREFIX).startswith(FAMILIES)
+def _is_best_evaluation(key: str, selected: str) -> bool:
+    return key.startswith(BEST_PREFIX) and _is_shown(key.removeprefix(BEST_PREFIX), selected)
+
+
+def _is_shown(key: str, selected: str) -> bool:
+    return key.startswith(FAMILIES) or key == selected

@@ -7,6 +7,7 @@ LOCK_DIGEST = "stillhouse.lock_sha256"  # of the file that fixes the versions of
 PLANNED = "stillhouse.planned"  # of a study's run: how many trials there will be
 DEVICES = "stillhouse.devices"  # of a trial: on how many it trains at once, which makes hours to device-hours
 SEARCHED = "stillhouse.searched"  # of a study's run: the settings that it varies on purpose, a JSON list
+METRIC = "stillhouse.metric"  # of a study's run: the metric that its points are compared by
 POINT = "stillhouse.point"  # of a trial: what the study that was run last has searched, as tables name it
 RESULTS = "stillhouse.results_sha256"  # of a study's run: of its results.json, written when that is there
 BEST_TRIAL = "stillhouse.best_trial"  # of a study's run: the id of its best student, empty without one

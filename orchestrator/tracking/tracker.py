@@ -48,6 +48,7 @@ from orchestrator.tracking.tags import (
     FINGERPRINT,
     LOCK_DIGEST,
     METHOD,
+    METRIC,
     PARENT,
     PART,
     PLANNED,
@@ -365,7 +366,8 @@ class Tracker:
         client.log_text(run_id, shown(self._plan.study), "study.json")
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
         searched = json.dumps(searched_settings(self._plan.study.search.space))
-        written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned, SEARCHED: searched}
+        search = {SEARCHED: searched, METRIC: self._plan.study.search.metric}
+        written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned, **search}
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in written.items()])
         return run_id
 

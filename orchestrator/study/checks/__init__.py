@@ -16,6 +16,7 @@ from orchestrator.study.checks.schedule import (
 from orchestrator.study.checks.search import (
     check_finalists,
     check_goal,
+    check_metric,
     check_open_search,
     check_population,
     check_race,
@@ -33,6 +34,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("search",), check_race),
     (("search",), check_finalists),
     (("search",), check_goal),
+    (("search", "dataset"), check_metric),
     (("search",), check_costs),
     (("search", "schedule"), check_population),
     (("search", "schedule"), check_early_stopping),

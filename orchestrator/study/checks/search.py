@@ -10,9 +10,11 @@ from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
+from orchestrator.study.selection import LOSSES, TITLES, falls, selectable
 from orchestrator.study.space import MAX_TRIALS, is_open, size
 from orchestrator.study.variants import searchable_keys
-from orchestrator.study.wording import alternatives, counted, did_you_mean, inline
+from orchestrator.study.wording import alternatives, closest, counted, did_you_mean, inline
+from trainers.schema.class_metrics import PREFIX as CLASS_AP
 from trainers.schema.record import FAMILIES
 
 SPACE: KeyPath = ("search", "space")
@@ -157,6 +159,21 @@ def check_goal(context: Context) -> Iterator[Problem]:
     hint = f": {goal.at_least:g} percent is {goal.at_least / 100:g}" if goal.at_least <= 100 else ""
     message = f"{goal.metric} lies between 0 and 1, got {goal.at_least:g}{hint}"
     yield Problem(("search", "stop_when", "at_least"), message, rests_on=(("search", "stop_when", "metric"),))
+
+
+def check_metric(context: Context) -> Iterator[Problem]:
+    """Yield a metric that no trial on the study's data records."""
+    metric, known = context.study.search.metric, selectable(context.study.dataset)
+    if falls(metric) or metric in known:
+        return
+    titles = [TITLES[key] for key in known if key in TITLES]
+    near = closest(metric, [*titles, *known]) or closest(f"{CLASS_AP}{metric}", known)
+    hint = (
+        f" (did you mean {near}?)"
+        if near
+        else f": choose {alternatives([*titles, f'{CLASS_AP}NAME', f'{LOSSES}NAME'])}"
+    )
+    yield Problem(("search", "metric"), f"no trial of this study records {inline(metric)}{hint}")
 
 
 def check_population(context: Context) -> Iterator[Problem]:

@@ -24,8 +24,8 @@ class RecordedRun:
     ``kind`` tells a study's own run from a trial's; ``trial`` is the trial's id, ``outcome`` how it ended. ``studies``
     are the first digits of a study's own fingerprint, or of those of all studies that a trial belongs to; ``part`` tells
     that a study is one of several of its name. ``searched`` are the settings that a study varies, ``point`` holds the
-    searched values of a trial's parent, as tables name them; ``None`` where nobody recorded it. ``tags`` are the other
-    tags, MLflow's own left out. Times are seconds since 1970; at ``run_at`` a study was run last.
+    searched values of a trial's parent, as tables name them; ``None`` where nobody recorded it. ``metric`` is
+    the one that a study selects by, empty where nobody recorded it. ``tags`` are the other tags, MLflow's own left out. Times are seconds since 1970; at ``run_at`` a study was run last.
     """
 
     run_id: str
@@ -43,6 +43,7 @@ class RecordedRun:
     run_at: float | None = None
     searched: tuple[str, ...] | None = None
     point: str | None = None
+    metric: str = ""
     part: bool = False
     kind: Literal["study", "trial", ""] = ""
     study: str = ""

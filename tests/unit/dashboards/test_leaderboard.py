@@ -281,3 +281,24 @@ def test_numbers_of_the_test_split_stand_apart():
     assert not any(f"test/{AP}" in row for row in found["histories"]["runs"].values())
     tests = {row["method"]: row["test"] for row in found["rows"]}
     assert tests == {"bckd": pytest.approx(0.32), "none": None}
+
+
+def test_pages_judge_by_the_metric_that_all_studies_select_by():
+    store = FakeTracking()
+    study = store.study("s", metric="loss/total")
+    for seed, (ap, loss) in enumerate(((0.4, 1.5), (0.3, 1.2), (0.2, 1.4))):
+        store.trial(study, "bckd", {AP: [ap], "loss/total": [loss]}, params={"seed": "0", "method.alpha1": str(seed)})
+    found = taken(store)
+    assert found["metric"] == "loss/total"
+    place = found["metrics"].index("loss/total")
+    assert [row["mean"][place] for row in found["rows"]] == [1.2, 1.4, 1.5]  # the least first
+    [shown] = found["studies"]
+    best = next(trial for trial in found["trials"] if trial["run"] == shown["best"])
+    assert best["best"][place] == 1.2
+    assert found["pareto"][0]["front"][-1] == best["run"]
+    store.study("by AP")
+    other = store.study("also by AP", metric=AP)
+    add(store, other, "bckd", 0.3, seed="0")
+    assert taken(store)["metric"] == AP  # they differ: AP is what all have
+    assert taken(store, studies=("s",))["metric"] == "loss/total"
+    assert taken(store, metric="coco/bbox_mAP_50")["metric"] == "coco/bbox_mAP_50"

@@ -25,9 +25,16 @@ class Simulation:
     """Run trials on ``slots`` slots; ``on_disk`` is what survives a kill: how many epochs each trial has recorded."""
 
     def __init__(
-        self, scheduler: Any, scores: Mapping[str, Sequence[float]], on_disk: dict[str, int], folder: Path, slots: int
+        self,
+        scheduler: Any,
+        scores: Mapping[str, Sequence[float]],
+        on_disk: dict[str, int],
+        folder: Path,
+        slots: int,
+        metric: str = METRIC,
     ) -> None:
         self._scheduler, self._scores, self.on_disk, self._slots = scheduler, scores, on_disk, slots
+        self._metric = metric
         self.stopped: dict[str, int] = {}
         self.trials = [LiveTrial(name, folder / name) for name in scores]
         self._nested = 0
@@ -59,7 +66,7 @@ class Simulation:
             if self._new == kill_at:
                 raise Killed
         done = epoch == len(scores)
-        trial.last_result = {"epoch": epoch, METRIC: scores[epoch - 1], "done": done}
+        trial.last_result = {"epoch": epoch, self._metric: scores[epoch - 1], "done": done}
         decision = "STOP" if done else self._scheduler.on_trial_result(self, trial, trial.last_result)
         if decision == "STOP":
             self.stop_trial(trial)

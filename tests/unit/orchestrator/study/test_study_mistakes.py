@@ -30,6 +30,30 @@ class Mistake(NamedTuple):
 
 
 MISTAKES = [
+    Mistake(
+        "metric of no record",
+        "  seeds:",
+        "  metric: mAP50\n  seeds:",
+        21,
+        "search.metric",
+        "no trial of this study records mAP50 (did you mean AP50?)",
+    ),
+    Mistake(
+        "metric of other data",
+        "  seeds:",
+        "  metric: voc/AP50\n  seeds:",
+        21,
+        "search.metric",
+        "no trial of this study records",
+    ),
+    Mistake(
+        "class without its prefix",
+        "  seeds:",
+        "  metric: circle\n  seeds:",
+        21,
+        "search.metric",
+        "(did you mean class_AP/circle?)",
+    ),
     # keys
     Mistake("unknown section", "scaling:", "scalling:", 22, "scalling", "unknown key (did you mean scaling?)"),
     Mistake("unknown key", "alpha1: 1.0", "alhpa1: 1.0", 13, "method.alhpa1", "unknown key (did you mean alpha1?)"),
