@@ -15,12 +15,15 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from ray.autoscaler.command_runner import CommandRunnerInterface
 from ray.autoscaler.node_provider import NodeProvider
+from ray.autoscaler.tags import NODE_KIND_WORKER, TAG_RAY_NODE_KIND
 
+BOOT_S = 20.0  # a cloud's machine takes longer; this is longer than a run waits before it says for what
 MARK = "STILLHOUSE_TEST_MACHINE"
 LOCK = threading.Lock()
 
@@ -52,6 +55,8 @@ class ProcessProvider(NodeProvider):
         return address_of(node_id)
 
     def create_node(self, node_config: dict[str, Any], tags: dict[str, str], count: int) -> None:
+        if tags[TAG_RAY_NODE_KIND] == NODE_KIND_WORKER:
+            time.sleep(BOOT_S)
         for _ in range(count):
             with LOCK:
                 machine = self.folder / f"m{len(list(self.folder.iterdir()))}"

@@ -1,18 +1,24 @@
 """Ray's own launcher brings up a cluster that scales from zero; a study runs on it, and nothing is left running."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ray._raylet import GcsClient
 
 from orchestrator.api import Study
 from orchestrator.clusters.session import ON_THE_HEAD
 from orchestrator.core.store import Store
 from tests.e2e.launched import ROOT, from_zero, machines, require_done  # noqa: F401  a fixture
-from tests.e2e.process_provider import started_in, switch_off
+from tests.e2e.process_provider import address_of, started_in, switch_off
 from tests.e2e.stillhouse import histories, stillhouse
+from trainers.schema.events import read_events
+from trainers.schema.record import read_history
 
 SMALL = """
 name: small
@@ -51,25 +57,65 @@ def test_machines_come_because_trials_wait_and_all_of_them_go(machines, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_a_machine_that_is_taken_away_is_replaced_and_costs_no_bit(machines, tmp_path, capfd):  # noqa: F811
+def test_machines_that_are_taken_with_and_without_notice_are_replaced_and_cost_no_bit(
+    machines: Path,  # noqa: F811
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     text = SMALL.replace("epochs: 2", "epochs: 150")
     (tmp_path / "undisturbed.yaml").write_text(text)
     undisturbed = tmp_path / "undisturbed"
     assert stillhouse("run", tmp_path / "undisturbed.yaml", "--store", undisturbed).code == 0
-    thief = threading.Thread(target=take_one_away, args=(machines,), daemon=True)
+    thief = threading.Thread(target=take_two_away, args=(machines,), daemon=True)
     thief.start()
     store = Store(tmp_path / "here")
     said = up_run_down(machines, text, store, capfd)
     thief.join()
-    assert "worker lost" in said or "preempted" in said
-    assert len(list((machines / "provider").iterdir())) >= 4  # the head, two machines, and one in place of the lost one
+    first, second = sorted((e for path in trained(machines) for e in read_events(path)), key=lambda event: event.time)
+    assert (first.kind, second.kind) == ("preempted", "worker lost"), (first, second, said[-3000:])
+    assert "about to be taken away" in first.detail
+    came = {path.name for path in (machines / "provider").iterdir()}
+    assert came == {"m0", "m1", "m2", "m3", "m4"}  # the head, two machines, and one in place of each that was taken
     assert histories(store.root) == histories(undisturbed)
 
 
-def take_one_away(folder: Path) -> None:
-    """Switch off a machine that trains, once a trial has committed its third epoch."""
-    while not any(len(path.read_text().splitlines()) > 2 for path in folder.glob("shared/runs/trials/*/history.jsonl")):
+def take_two_away(folder: Path) -> None:
+    """Take two machines that train: one after its notice, once its trial has left it, and one without a notice."""
+    until_all(folder, lambda trial: len(read_history(trial)) > 2)
+    first, second = folder / "provider" / "m1", folder / "provider" / "m2"
+    give_notice(first)
+    while not any(map(read_events, trained(folder))):
         time.sleep(0.1)
-    machine = next(path for path in folder.glob("provider/m[12]") if started_in(path))
+    take(first)
+    before = {trial.name: len(read_history(trial)) for trial in trained(folder)}
+    until_all(folder, lambda trial: len(read_history(trial)) > before[trial.name] + 2)
+    take(second)
+
+
+def trained(folder: Path) -> list[Path]:
+    """Return the directories of trials."""
+    return sorted(folder.glob("shared/runs/trials/*"))
+
+
+def until_all(folder: Path, is_so: Callable[[Path], bool]) -> None:
+    """Wait until something is so for both trials."""
+    while len(trained(folder)) < 2 or not all(is_so(trial) for trial in trained(folder)):
+        time.sleep(0.1)
+
+
+def give_notice(machine: Path) -> None:
+    """Tell Ray that a machine will go, as the agent of a provider does."""
+    words = {word for pid in started_in(machine) for word in Path(f"/proc/{pid}/cmdline").read_text().split("\0")}
+    [address] = {word.removeprefix("--gcs-address=") for word in words if word.startswith("--gcs-address=")}
+    nodes = GcsClient(address=address).get_all_node_info().items()
+    [node] = [key.hex() for key, node in nodes if node.node_manager_address == address_of(machine.name)]
+    arguments = ("--address", address, "--node-id", node, "--reason", "DRAIN_NODE_REASON_PREEMPTION")
+    why = ("--reason-message", "taken away", "--deadline-remaining-seconds", "60")
+    ray = (sys.executable, "-m", "ray.scripts.scripts", "drain-node")
+    subprocess.run([*ray, *arguments, *why], check=True)
+
+
+def take(machine: Path) -> None:
+    """Switch a machine off for good."""
     switch_off(machine)
     (machine / "tags.json").unlink()
