@@ -80,6 +80,8 @@ SHAPES = re.compile(
     r"|Sizes of tensors|[Ee]xpected .*(channels|dimension|dims|more than 1 value|to have \d+|same (dtype|device)|scalar type)"
     r"|Given groups=|Kernel size can't be greater|output dims|index .* out of (range|bounds)|not implemented for '"
 )
+# gloo and NCCL say so where the process at the other end is gone: its machine was lost, or it was killed.
+PEER_IS_GONE = re.compile(r"gloo.*((closed|reset) by peer|Broken pipe)|ncclRemoteError|closed by remote peer")
 OWN = {
     "TrialError": FailureKind.CONFIG,
     "NonFiniteLoss": FailureKind.NON_FINITE,
@@ -98,7 +100,18 @@ def classify(error: BaseException) -> FailureKind:
         return FailureKind.PREEMPTED if FailureKind.PREEMPTED in kinds else FailureKind.WORKER_LOST
     if kinds:
         return kinds[0]
-    return FailureKind.CRASH if _program_error(error) is None else FailureKind.PROGRAM
+    if _program_error(error) is not None:
+        return FailureKind.PROGRAM
+    return FailureKind.WORKER_LOST if _only_peers_are_gone(error) else FailureKind.CRASH
+
+
+def _only_peers_are_gone(error: BaseException) -> bool:
+    """Return whether every worker that says something only says that another one is gone.
+
+    Ray learns of a lost machine by its heartbeat, seconds after the lost worker's peers have met a broken connection.
+    """
+    innermost = [found for found in causes(error) if not _inner(found, implicit=True)]
+    return bool(innermost) and all(PEER_IS_GONE.search(str(found)) for found in innermost)
 
 
 def causes(error: BaseException, *, implicit: bool = True) -> Iterator[BaseException]:
@@ -114,11 +127,15 @@ def causes(error: BaseException, *, implicit: bool = True) -> Iterator[BaseExcep
             continue
         seen.add(id(found))
         yield found
-        workers = getattr(found, "worker_failures", None) or {}
-        inner = [getattr(found, name, None) for name in WRAPPED]
-        inner += [found.__context__] if implicit and not found.__suppress_context__ else []
-        waiting += sorted(workers.values(), key=_is_collateral)
-        waiting += [item for item in inner if isinstance(item, BaseException)]
+        waiting += _inner(found, implicit=implicit)
+
+
+def _inner(error: BaseException, *, implicit: bool) -> list[BaseException]:
+    """Return the errors that an error holds, of several workers' the telling one first."""
+    workers = getattr(error, "worker_failures", None) or {}
+    inner = [getattr(error, name, None) for name in WRAPPED]
+    inner += [error.__context__] if implicit and not error.__suppress_context__ else []
+    return sorted(workers.values(), key=_is_collateral) + [item for item in inner if isinstance(item, BaseException)]
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -33,6 +33,12 @@ class ActorDiedError(RayActorError):
     """Stand for Ray's error."""
 
 
+GLOO = "[../gloo/transport/tcp/pair.cc:537] Read error [10.0.0.7]:19889: Connection reset by peer. This is caused by"
+NCCL = (
+    "NCCL error in: ProcessGroupNCCL.cpp:3763, remote process exited, NCCL version 2.28\nncclRemoteError: A call failed"
+)
+
+
 class WorkerGroupError(Exception):
     """Stand for Ray Train's error, which holds each failed worker's."""
 
@@ -107,6 +113,11 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "resume.pt")
         (RayTaskError(KeyError("x")), FailureKind.PROGRAM),
         (WorkerGroupError({0: RuntimeError("connection closed by peer"), 1: KeyError("x")}), FailureKind.PROGRAM),
         (WorkerGroupError({0: KeyError("x"), 1: ActorDiedError("died")}), FailureKind.WORKER_LOST),
+        (WorkerGroupError({0: RuntimeError(GLOO)}), FailureKind.WORKER_LOST),
+        (WorkerGroupError({0: RayTaskError(RuntimeError(GLOO)), 2: RuntimeError(NCCL)}), FailureKind.WORKER_LOST),
+        (WorkerGroupError({0: RuntimeError(GLOO), 1: RuntimeError("an odd thing")}), FailureKind.CRASH),
+        (WorkerGroupError({0: RuntimeError(GLOO), 1: KeyError("x")}), FailureKind.PROGRAM),
+        (WorkerGroupError({0: RuntimeError(GLOO), 1: preempted()}), FailureKind.PREEMPTED),
         (raised_from(FULL), FailureKind.DISK_FULL),
         (RayTaskError(NonFiniteLoss("loss/cls")), FailureKind.NON_FINITE),
         (
