@@ -166,4 +166,3 @@ class LogInt(Range):
 
 
 RANGES: tuple[type[Range], ...] = (Uniform, LogUniform, Int, LogInt)
-EXAMPLES = "[0.5, 1.0], {uniform: [0.0, 2.0]}, {loguniform: [0.01, 1.0]}, {int: [1, 8]} or {logint: [1, 64]}"

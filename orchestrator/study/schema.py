@@ -16,10 +16,11 @@ from pydantic_core import PydanticKnownError
 
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
-from orchestrator.study.ranges import EXAMPLES, RANGES, Int, LogInt, LogUniform, Range, Uniform
+from orchestrator.study.range_forms import fault_of, mistyped
+from orchestrator.study.ranges import RANGES, Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.selection import key_of
 from orchestrator.study.tracking_address import require_address
-from orchestrator.study.wording import alternatives, closest
+from orchestrator.study.wording import alternatives
 from trainers.schema.base import Section
 from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import CheckpointWeights, Detector, ZooWeights
@@ -77,23 +78,23 @@ TeacherSection = Annotated[ZooTeacher | CheckpointTeacher | TrainedTeacher | Ran
 
 
 Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1)]
-UNKNOWN = "unknown"
+MALFORMED = "malformed"
 
 
 def _domain(value: object) -> str:
     """Choose the type of a searched key's value, so that a mistake in it is reported once."""
     if isinstance(value, Range):
         return value.key()
+    if fault_of(value):
+        return MALFORMED
     if not isinstance(value, dict):
         return "choices"
     keys = [kind.key() for kind in RANGES]
-    return next((key for key in keys if key in value), None) or next(
-        (key for word in value if (key := closest(word, keys))), UNKNOWN
-    )
+    return next((key for key in keys if key in value), None) or next(filter(None, map(mistyped, value)))
 
 
-def _no_domain(value: object) -> object:
-    raise ValueError(f"is neither a list nor a range: write, say, {EXAMPLES}")
+def _malformed(value: object) -> object:
+    raise ValueError(fault_of(value))
 
 
 Domain = Annotated[
@@ -102,7 +103,7 @@ Domain = Annotated[
     | Annotated[LogUniform, Tag(LogUniform.key())]
     | Annotated[Int, Tag(Int.key())]
     | Annotated[LogInt, Tag(LogInt.key())]
-    | Annotated[Choices, BeforeValidator(_no_domain), Tag(UNKNOWN)],
+    | Annotated[Choices, BeforeValidator(_malformed), Tag(MALFORMED)],
     Discriminator(_domain),
 ]
 

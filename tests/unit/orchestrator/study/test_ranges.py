@@ -2,11 +2,14 @@
 
 import json
 import random
+import re
 from collections import Counter
 
 import pytest
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.study.range_forms import FORMS
 from orchestrator.study.ranges import Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.schema import Domain
 from orchestrator.study.space import values_of
@@ -78,10 +81,24 @@ def test_defaults_stand_in_no_record_so_that_older_searches_keep_their_logs() ->
         ({"int": [4, 9], "step": 2}, "steps of 2 from 4 do not come to 9: give [4, 8] or another step"),
         ({"int": [4, 5], "step": 3}, "steps of 3 from 4 do not come to 5: give [4, 7] or another step"),
         ({"int": [7, 7]}, "low must be below high"),
-        ({"int": [1.5, 7]}, "valid integer"),
+        ({"int": [1.5, 7]}, "int needs two integers, [low, high], got [1.5, 7]: write {uniform: [1.5, 7]}"),
+        ({"int": ["1", 7]}, "got [text '1', 7]: write {int: [1, 7]}"),
+        ({"int": [1.0, 7.0]}, "got [1.0, 7.0]: write {int: [1, 7]}"),
+        ({"int": [True, 7]}, "int needs two integers"),
+        ({"uniform": {"low": 0, "high": 1}}, "got {low: 0, high: 1}: write {uniform: [0, 1]}"),
+        ({"uniform": 3}, "uniform needs two numbers, [low, high], got 3: write {uniform: [0.0, 2.0]}"),
+        ({"uniform": [1, 2, 3]}, "got [1, 2, 3]: write {uniform: [0.0, 2.0]}"),
+        ({"uniform": [0, 1], "int": [1, 2]}, "has uniform and int, and a range has one of them"),
         ({"logint": [0, 7]}, "needs 1 <= low < high"),
-        ({"loguniform": [1, 7], "step": 1}, "not permitted"),
-        ({"low": 1, "high": 3}, "neither a list nor a range: write, say, [0.5, 1.0], {uniform: [0.0, 2.0]}"),
+        ({"loguniform": [1, 7], "step": 1}, "loguniform takes no step: leave it out, or take uniform or int"),
+        ({"low": 1, "high": 3}, "is no range: write {uniform: [1, 3]}, or {int: [1, 3]} for integers"),
+        ({"min": 0.1, "max": 3, "log": True}, "is no range: write {loguniform: [0.1, 3]}"),
+        ({"values": [1, 3]}, "is no range: write its values as a list, [1, 3]"),
+        (
+            3,
+            "is neither a list nor a range, got 3: write a list ([0.5, 1.0]), a range ({uniform: [0.0, 2.0]}, {loguniform",
+        ),
+        ({}, "or integers ({int: [1, 8]}, {logint: [1, 64]})"),
     ],
 )
 def test_a_wrong_range_is_refused_in_words(value: object, said: str) -> None:
@@ -94,3 +111,9 @@ def test_a_wrong_range_is_refused_in_words(value: object, said: str) -> None:
 def test_the_ends_of_a_range_stand_for_its_values() -> None:
     assert values_of(LogInt(logint=(2, 32))) == (2, 32)
     assert values_of((1, 5, 9)) == (1, 5, 9)
+
+
+@pytest.mark.parametrize("form", re.findall(r"\[[\d., ]+\](?=\))|\{[^}]*\}", FORMS))
+def test_what_a_message_proposes_is_accepted(form: str) -> None:
+    found = TypeAdapter(Domain).validate_json(json.dumps(yaml.safe_load(form)))
+    assert isinstance(found, Range) or found == (0.5, 1.0)

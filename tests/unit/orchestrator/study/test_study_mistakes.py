@@ -523,7 +523,14 @@ MISTAKES = [
     Mistake("value given twice", "4.0]", "2]", 20, "search.space.method.alpha2[1]", "2 is given twice"),
     Mistake("seed given twice", "[0, 1]", "[0, 1, 0]", 21, "search.seeds[2]", "0 is given twice"),
     Mistake("empty list", "[2.0, 4.0]", "[]", 20, "search.space.method.alpha2", "at least 1 item"),
-    Mistake("value for a domain", "[2.0, 4.0]", "4.0", 20, "search.space.method.alpha2", "expected a list, got 4.0"),
+    Mistake(
+        "value for a domain",
+        "[2.0, 4.0]",
+        "4.0",
+        20,
+        "search.space.method.alpha2",
+        "is neither a list nor a range, got 4.0: write a list",
+    ),
     Mistake(
         "distribution in a grid",
         "[2.0, 4.0]",
