@@ -18,7 +18,8 @@ class Suggestion:
 
     Of a population it is a segment of a training: after ``from_epoch``, up to ``until_epoch``, from the state of the
     suggestion ``origin`` if there is one. ``excess`` is by which share the student is over each constraint, as far as
-    there are any.
+    there are any. ``by`` names the way of sampling where an algorithm has had several, so that a search goes on with the one
+    that it began with.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Suggestion:
     origin: int | None = None
     from_epoch: int = 0
     excess: tuple[float, ...] = ()
+    by: str = ""
 
     @property
     def is_left_out(self) -> bool:
@@ -35,9 +37,7 @@ class Suggestion:
 
     def event(self) -> dict[str, Any]:
         """Return the log entry."""
-        content = asdict(self)
-        if not self.excess:
-            del content["excess"]
+        content = {key: value for key, value in asdict(self).items() if value or key not in ("excess", "by")}
         return {"event": ASK, **content}
 
 

@@ -14,6 +14,7 @@ from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, StudySpec
 
 EXCESS = "excess"  # Optuna's attribute of a point
+JOINTLY = "multivariate"  # keys are drawn together; earlier releases drew each by itself
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -23,6 +24,9 @@ class TpeSampler:
     The sampler is made anew for each proposal, seeded by the search's seed and the proposal's number: nothing but
     points and results has to survive a restart. Points that are being tried count as bad ones, so that proposals made
     side by side differ.
+
+    Keys are drawn together (multivariate TPE), so that values that are good only with each other are found. A search
+    that an earlier release began, which drew each key by itself, goes on in that way.
     """
 
     def __init__(self, study: StudySpec) -> None:
@@ -30,6 +34,7 @@ class TpeSampler:
         self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
         self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}
         self._constraints = _excess if search.constraints.given else None
+        self._by = JOINTLY
         directions = ["maximize"] * len(search.objectives)
         self._study = optuna.create_study(directions=directions, sampler=self._sampler(0))
         self._over: set[int] = set()
@@ -44,10 +49,12 @@ class TpeSampler:
         scratch = optuna.create_study(directions=self._study.directions, sampler=sampler)
         scratch.add_trials(self._study.get_trials(deepcopy=False))
         drawn = scratch.ask(self._distributions).params
-        return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space})
+        return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space}, by=self._by)
 
     def add_running(self, suggestion: Suggestion) -> None:
-        """Record a point that is being tried."""
+        """Record a point that is being tried. The first one says how the search draws."""
+        if not self._numbers:
+            self._by = suggestion.by
         self._numbers[suggestion.number] = len(self._study.get_trials(deepcopy=False))
         running = optuna.trial.TrialState.RUNNING
         self._study.add_trial(self._trial(suggestion.params, running, excess=suggestion.excess))
@@ -72,6 +79,7 @@ class TpeSampler:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.TPESampler(
                 n_startup_trials=random_first(self._samples),
+                multivariate=self._by == JOINTLY,
                 constant_liar=True,
                 seed=seed,
                 constraints_func=self._constraints,

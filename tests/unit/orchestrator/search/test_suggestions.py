@@ -104,6 +104,19 @@ def test_a_death_at_any_moment_changes_no_point(search: str, tmp_path: Path) -> 
         assert set(world.trained.values()) == {1}
 
 
+def test_a_search_of_an_earlier_release_goes_on_as_it_began(tmp_path: Path) -> None:
+    world = World(tmp_path, STUDY)
+    with pytest.raises(Died):
+        world.run(die_at=30)
+    log = world.plan().search_log
+    log.write_text(log.read_text().replace(', "by": "multivariate"', ""))  # as it wrote its points
+    world.run()
+    asked = [event for event in SearchLog(log).read() if event["event"] == "ask"]
+    assert len(asked) == 9
+    assert not any("by" in event for event in asked)
+    assert set(world.trained.values()) == {1}
+
+
 def test_a_point_that_comes_again_is_not_trained_again(tmp_path: Path) -> None:
     sets = ["search.space={schedule.batch_size: [4, 8, 16]}", "search.seeds=[0]", "search.samples=9"]
     world = World(tmp_path, STUDY, *sets)

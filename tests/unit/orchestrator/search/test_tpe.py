@@ -3,14 +3,17 @@
 import json
 import math
 import random
+import warnings
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import optuna
 import pytest
 
+from orchestrator.plan.draws import seed_of
 from orchestrator.plan.suggestion import Suggestion
-from orchestrator.search.tpe import TpeSampler
+from orchestrator.search.tpe import JOINTLY, TpeSampler, distribution_of
 from orchestrator.study.schema import Search, StudySpec
 
 SPACE = {
@@ -181,3 +184,37 @@ def test_constraints_go_with_several_objectives() -> None:
         sampler.add_running(replace(suggestion, excess=(excess,)))
         sampler.tell(number, None if excess > 0 else (score(suggestion.params), -1.0))
     assert sampler.suggest() is not None
+
+
+def test_a_search_that_drew_each_key_by_itself_goes_on_so() -> None:
+    answered = [
+        (replace(suggestion, by=""), value) for suggestion, value in ask_and_answer(TpeSampler(searching()), 16)
+    ]
+    older, newer = TpeSampler(searching()), TpeSampler(searching())
+    for suggestion, value in answered:
+        older.add_running(suggestion)
+        newer.add_running(replace(suggestion, by=JOINTLY))
+        for sampler in (older, newer):
+            sampler.tell(suggestion.number, None if value is None else (value,))
+    old, new = older.suggest(), newer.suggest()
+    assert old is not None
+    assert new is not None
+    assert (old.by, new.by) == ("", JOINTLY)
+    assert "by" not in old.event()  # as that release writes it
+    assert old.params == drawn_by_optuna(older, multivariate=False)
+    assert new.params == drawn_by_optuna(newer, multivariate=True)
+    assert old.params != new.params
+
+
+def drawn_by_optuna(sampler: TpeSampler, *, multivariate: bool) -> dict[str, Any]:
+    """Return the 17th point that Optuna itself proposes, given the same trials."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        own = optuna.samplers.TPESampler(
+            n_startup_trials=7, constant_liar=True, seed=seed_of(0, "tpe", 16), multivariate=multivariate
+        )
+    study = optuna.create_study(direction="maximize", sampler=own)
+    study.add_trials(sampler._study.get_trials())
+    drawn = study.ask({key: distribution_of(domain) for key, domain in searching().search.space.items()}).params
+    lists = {key: domain for key, domain in searching().search.space.items() if isinstance(domain, tuple)}
+    return {key: lists[key][value] if key in lists else value for key, value in drawn.items()}
