@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from trainers.schema.atomic import flush_folder
 from trainers.schema.foreign_json import parse_json
 
 SearchEvent = dict[str, Any]
@@ -28,6 +29,7 @@ class SearchLog:
         """Write one event; raises ``OSError`` when the disk is full."""
         line = json.dumps(event).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
         with self.path.open("ab") as file:
             if not self._sound:
                 file.truncate(sum(map(len, self._lines())))
@@ -36,6 +38,8 @@ class SearchLog:
             file.flush()
             os.fsync(file.fileno())
             self._sound = True
+        if is_new:
+            flush_folder(self.path.parent)
 
     def _lines(self) -> list[bytes]:
         """Return the whole lines; nothing after one that is damaged can be trusted to follow from it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
-from trainers.schema.atomic import partial_of
+from trainers.schema.atomic import flush_file, flush_folder, partial_of
 from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import OUTCOME, PROGRESS
@@ -67,7 +67,9 @@ class Mirror:
         arriving.mkdir(parents=True, exist_ok=True)
         for name in sorted(index, key=lambda name: name == OUTCOME):
             self._fetch(directory.name, index[name], arriving / name)
+        flush_folder(arriving)
         arriving.replace(directory)
+        flush_folder(directory.parent)
         return True
 
     def _fetch(self, trial: str, digest: str, file: Path) -> None:
@@ -78,6 +80,7 @@ class Mirror:
             raise StorageUnavailable(
                 f"the copy of {trial}/{file.name} in {self.backend.address} is damaged: delete that trial there"
             )
+        flush_file(partial_of(file))
         partial_of(file).replace(file)
 
     def _index(self, trial: str) -> dict[str, str]:

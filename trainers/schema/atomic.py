@@ -19,8 +19,7 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
     partial = partial_of(target)
     try:
         write(partial)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+        flush_file(partial)
         partial.replace(target)
     except OSError as error:
         require_claim(target.parent)
@@ -29,7 +28,13 @@ def write_atomically(target: Path, write: Callable[[Path], Any]) -> None:
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         partial.unlink(missing_ok=True)  # still there only when something above failed
-    _flush_folder(target.parent)
+    flush_folder(target.parent)
+
+
+def flush_file(path: Path) -> None:
+    """Wait until the bytes of a file are on disk; until then a power cut may leave it empty under a new name."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def partial_of(target: Path) -> Path:
@@ -63,7 +68,8 @@ def remove(path: Path) -> None:
     removed.unlink(missing_ok=True)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems cannot, and need not, flush a folder

@@ -1,10 +1,11 @@
 """Keep a trial's timeline: one line for everything that kept it from going straight to its end. Imports nothing heavy."""
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from trainers.schema.atomic import write_text
 from trainers.schema.fence import fence_of
@@ -42,8 +43,8 @@ def append_event(directory: str | Path, event: Event) -> None:
     if fence_of(directory) is not None:  # an append would reach the file after a takeover, too
         write_text(path, "".join(f"{line}\n" for line in _lines(path)) + line)
         return
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(line)
+    with path.open("ab+") as stream:
+        stream.write(f"{_rest_of_line(stream)}{line}".encode())
 
 
 def read_events(directory: str | Path) -> list[Event]:
@@ -52,6 +53,15 @@ def read_events(directory: str | Path) -> list[Event]:
     Lines of earlier releases that lack ``attempt``, ``run`` and ``details`` are read, too.
     """
     return [event for event in map(_parse, _lines(Path(directory) / EVENTS)) if event is not None]
+
+
+def _rest_of_line(stream: IO[bytes]) -> str:
+    """Return the end of a line that a crash or a full disk cut off; without it the next event would be lost with that one."""
+    end = stream.seek(0, os.SEEK_END)
+    if not end:
+        return ""
+    stream.seek(end - 1)
+    return "" if stream.read(1) == b"\n" else "\n"
 
 
 def _lines(path: Path) -> list[str]:

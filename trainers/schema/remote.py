@@ -13,6 +13,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import BinaryIO
 
+from trainers.schema.atomic import flush_file, flush_folder
 from trainers.schema.digest import file_digest, recorded_digest
 
 VARIABLE = "STILLHOUSE_CACHE"
@@ -88,7 +89,9 @@ def _download_once(url: str, target: Path) -> None:
             except FetchError:
                 part.unlink()
                 raise
+            flush_file(part)  # the digest beside the file vouches for it from now on
             part.replace(target)
+            flush_folder(target.parent)
             recorded_digest(target, digest)
 
 
