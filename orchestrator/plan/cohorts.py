@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 from orchestrator.plan.draws import random_first
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.study.space import is_open
+from orchestrator.study.space import is_open, values_of
 from trainers.schema.sharing import stream_key
 
 MOST = 8  # students side by side, unless the study says how many: more save little, for teacher and data are a part
@@ -56,7 +56,7 @@ def probes(plan: Plan) -> list[PlannedTrial]:
     places: list[dict[str, JsonValue]] = [{}]
     for key, domain in search.space.items():
         if isinstance(domain, tuple) and key.split(".")[0] == "schedule":
-            places += [{key: value} for value in domain]
+            places += [{key: value} for value in values_of(domain)]
     found = []
     for params, seed in product(places, search.seeds):
         with suppress(ValidationError):  # it fits together with other values only

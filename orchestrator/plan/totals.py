@@ -21,7 +21,7 @@ from orchestrator.plan.race import race_state, rounds_in
 from orchestrator.plan.suggestion import ASK
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.schema import Fifo, Search
-from orchestrator.study.space import adds_trials
+from orchestrator.study.space import adds_trials, values_of
 from trainers.schema.record import read_history
 from trainers.schema.status import is_over
 
@@ -180,7 +180,9 @@ def _generations(search: Search, epochs: int) -> Iterator[tuple[int, int]]:
 def _probes(plan: Plan) -> Iterator[PlannedTrial]:
     """Yield trials at the listed values that change how long a trial is or how fast its steps are."""
     search = plan.study.search
-    listed = {key: domain for key, domain in search.space.items() if isinstance(domain, tuple) and _matters(key)}
+    listed = {
+        key: values_of(domain) for key, domain in search.space.items() if isinstance(domain, tuple) and _matters(key)
+    }
     combinations = (dict(zip(listed, values, strict=True)) for values in product(*listed.values()))
     for params in islice(combinations, MOST_PROBES):
         yield from _at(plan, params)

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from orchestrator.study.conditional import ends_of
+
 
 def flatten(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield dotted keys and texts of nested settings; lists and nothing stay JSON."""
@@ -30,7 +32,7 @@ def _named(key: str, domain: Any) -> Iterable[str]:
     values = domain if isinstance(domain, list | tuple) else ()
     for value in values:
         if isinstance(value, Mapping):
-            yield from (name for name, _ in flatten(key, value))
+            yield from (name for end in ends_of(dict(value)) for name, _ in flatten(key, end))
         else:
             yield key
     if not values:

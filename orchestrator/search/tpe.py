@@ -1,6 +1,7 @@
 """Propose points by Optuna's tree-structured Parzen estimator (TPE), for one objective or for several (Pareto)."""
 
 import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -9,9 +10,10 @@ from pydantic import JsonValue
 from orchestrator.plan.draws import random_first, seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
-from orchestrator.study.fingerprint import canonical_json
+from orchestrator.study.conditional import Place, filled, numbers_in, ranges_in
 from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, StudySpec
+from orchestrator.study.space import place_of
 
 EXCESS = "excess"  # Optuna's attribute of a point
 JOINTLY = "multivariate"  # keys are drawn together; earlier releases drew each by itself
@@ -33,6 +35,7 @@ class TpeSampler:
         search = study.search
         self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
         self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}
+        self._inner = {key: _inner(domain) for key, domain in search.space.items()}
         self._constraints = _excess if search.constraints.given else None
         self._by = JOINTLY
         directions = ["maximize"] * len(search.objectives)
@@ -48,8 +51,8 @@ class TpeSampler:
         sampler = self._sampler(seed_of(self._seed, "tpe", number))
         scratch = optuna.create_study(directions=self._study.directions, sampler=sampler)
         scratch.add_trials(self._study.get_trials(deepcopy=False))
-        drawn = scratch.ask(self._distributions).params
-        return Suggestion(number, {key: self._value(key, drawn[key]) for key in self._space}, by=self._by)
+        asked = scratch.ask(self._distributions)
+        return Suggestion(number, {key: self._value(key, asked) for key in self._space}, by=self._by)
 
     def add_running(self, suggestion: Suggestion) -> None:
         """Record a point that is being tried. The first one says how the search draws."""
@@ -80,6 +83,7 @@ class TpeSampler:
             return optuna.samplers.TPESampler(
                 n_startup_trials=random_first(self._samples),
                 multivariate=self._by == JOINTLY,
+                group=any(map(any, self._inner.values())),  # else a key that some points lack is drawn by itself
                 constant_liar=True,
                 seed=seed,
                 constraints_func=self._constraints,
@@ -88,21 +92,61 @@ class TpeSampler:
     def _trial(
         self, params: dict[str, Any], state: Any, values: list[float] | None = None, excess: tuple[float, ...] = ()
     ) -> Any:
-        drawn = {key: self._drawn(key, params[key]) for key in self._space}
+        drawn = {name: value for key in self._space for name, value in self._drawn(key, params[key])}
+        inner = {
+            _name(key, found, place): _range(known)
+            for key in self._space
+            for found, ranges in enumerate(self._inner[key])
+            for place, known in ranges.items()
+        }
+        distributions = {
+            name: distribution for name, distribution in (self._distributions | inner).items() if name in drawn
+        }
         return optuna.trial.create_trial(
-            state=state, values=values, params=drawn, distributions=self._distributions, user_attrs={EXCESS: excess}
+            state=state, values=values, params=drawn, distributions=distributions, user_attrs={EXCESS: excess}
         )
 
-    def _value(self, key: str, drawn: Any) -> JsonValue:
-        domain = self._space[key]
-        return domain[drawn] if isinstance(domain, tuple) else domain.nearest(drawn)
+    def _value(self, key: str, asked: Any) -> JsonValue:
+        """Return a key's value; ranges inside a listed mapping are drawn when that is chosen."""
+        domain, drawn = self._space[key], asked.params[key]
+        if not isinstance(domain, tuple):
+            return domain.nearest(drawn)
+        ranges = self._inner[key][drawn].items()
+        numbers = {place: known.nearest(_suggested(asked, _name(key, drawn, place), known)) for place, known in ranges}
+        return filled(domain[drawn], numbers)
 
-    def _drawn(self, key: str, value: Any) -> Any:
-        """Return a value as Optuna knows it; raise ``ValueError`` for one that is not in the space."""
+    def _drawn(self, key: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """Yield a value as Optuna knows it, by name; raise ``ValueError`` for one that is not in the space."""
         domain = self._space[key]
         if not isinstance(domain, tuple):
-            return _number(domain, value)
-        return [canonical_json(item) for item in domain].index(canonical_json(value))
+            yield key, _number(domain, value)
+            return
+        place = place_of(domain, value)
+        if place is None:
+            raise ValueError(f"{value} is not in the space")
+        yield key, place
+        numbers = numbers_in(domain[place], value) or {}
+        yield from (
+            (_name(key, place, inner), _number(self._inner[key][place][inner], number))
+            for inner, number in numbers.items()
+        )
+
+
+def _inner(domain: Domain) -> list[Mapping[Place, Range]]:
+    """Return the ranges inside each listed value."""
+    return list(map(ranges_in, domain)) if isinstance(domain, tuple) else []
+
+
+def _name(key: str, place: int, inner: Place) -> str:
+    """Return Optuna's name of a range inside a listed value."""
+    return f"{key}[{place}].{'.'.join(inner)}"
+
+
+def _suggested(asked: Any, name: str, domain: Range) -> Any:
+    known = _range(domain)
+    if domain.whole:
+        return asked.suggest_int(name, known.low, known.high, step=known.step, log=known.log)
+    return asked.suggest_float(name, known.low, known.high, step=known.step, log=known.log)
 
 
 def _range(domain: Range) -> Any:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticKnownError
 
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
+from orchestrator.study.conditional import ranges_in
 from orchestrator.study.range_forms import fault_of, mistyped
 from orchestrator.study.ranges import RANGES, Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.selection import key_of
@@ -77,8 +78,20 @@ class RandomTeacher(Section):
 TeacherSection = Annotated[ZooTeacher | CheckpointTeacher | TrainedTeacher | RandomTeacher, Field(discriminator="kind")]
 
 
-Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1)]
 MALFORMED = "malformed"
+
+
+def _with_ranges(values: tuple[JsonValue, ...]) -> tuple[JsonValue, ...]:
+    """Return listed values; raise ``ValueError`` where a range inside one of them is wrong."""
+    for index, value in enumerate(values):
+        try:
+            ranges_in(value)
+        except ValueError as error:
+            raise ValueError(f"[{index}].{error}") from None
+    return values
+
+
+Choices = Annotated[tuple[JsonValue, ...], Field(min_length=1), AfterValidator(_with_ranges)]
 
 
 def _domain(value: object) -> str:

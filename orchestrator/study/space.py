@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from orchestrator.study.conditional import ends_of, filled, numbers_in, ranges_in
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, Search
 
@@ -47,10 +49,30 @@ def points(search: Search) -> Iterator[dict[str, JsonValue]]:
 
 
 def values_of(domain: Domain) -> tuple[JsonValue, ...]:
-    """Return the values in a list, or the two ends of a range."""
-    return domain.ends if isinstance(domain, Range) else domain
+    """Return the values in a list, each range inside them at its two ends, or the two ends of a range."""
+    if isinstance(domain, Range):
+        return domain.ends
+    return tuple(value for item in domain for value in ends_of(item))
+
+
+def is_listed(domain: Domain) -> bool:
+    """Return whether all values of a searched key are listed, so that none is drawn from a range."""
+    return not isinstance(domain, Range) and not any(map(ranges_in, domain))
 
 
 def draw(domain: Domain, generator: random.Random) -> JsonValue:
     """Return a random value of a searched key."""
-    return domain.draw(generator) if isinstance(domain, Range) else generator.choice(domain)
+    if isinstance(domain, Range):
+        return domain.draw(generator)
+    item = generator.choice(domain)
+    return filled(item, {place: inner.draw(generator) for place, inner in ranges_in(item).items()})
+
+
+def place_of(domain: tuple[JsonValue, ...], value: JsonValue) -> int | None:
+    """Return the place in a list of the item that a value is, or that its numbers make of it; ``None`` where there is none."""
+    text = canonical_json(value)
+    return next((place for place, item in enumerate(domain) if _is(item, value, text)), None)
+
+
+def _is(item: JsonValue, value: JsonValue, text: str) -> bool:
+    return numbers_in(item, value) is not None if ranges_in(item) else canonical_json(item) == text

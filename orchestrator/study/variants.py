@@ -1,19 +1,20 @@
 """Work out which forms the search gives to one section of a study, and which searched values fit in none."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
+from orchestrator.study.conditional import ranges_in
 from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
 from orchestrator.study.schema import Search, StudySpec
-from orchestrator.study.space import MAX_TRIALS, points, size, values_of
+from orchestrator.study.space import MAX_TRIALS, place_of, points, size, values_of
 from orchestrator.study.substitute import (
     SEARCHABLE,
     Params,
@@ -70,7 +71,9 @@ def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
         except ValidationError as error:
             misfits = explain(error, annotation_of(name), raw)
             found = [_misfit(study.search, name, params, misfit) for misfit in misfits]
-            problems |= {(problem.path, problem.message): problem for problem in found if not _drawn(problem, problems)}
+            problems |= {
+                (problem.path, problem.message): problem for problem in found if not _drawn(study, problem, problems)
+            }
         if len(problems) >= MOST_PROBLEMS:
             break
     return Forms(tuple(variants), tuple(problems.values()))
@@ -78,18 +81,22 @@ def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
 
 def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
     """Return where a searched value stands: its place in a list, its end of a distribution, or else its key."""
-    domain, values = search.space[key], values_of(search.space[key])
+    domain = search.space[key]
     path: KeyPath = ("search", "space", key)
-    if value not in values:
-        return path  # drawn from a distribution
-    name = () if isinstance(domain, tuple) else (domain.key(),)
-    return (*path, *name, values.index(value))
+    if isinstance(domain, tuple):
+        place = place_of(domain, value)
+        return path if place is None else (*path, place)
+    return (*path, domain.key(), domain.ends.index(value)) if value in domain.ends else path  # else it was drawn
 
 
-def _drawn(problem: Problem, told: Iterable[tuple[KeyPath, str]]) -> bool:
-    """Return whether a problem is of a value that was drawn from a distribution whose ends are told to be wrong."""
+def _drawn(study: StudySpec, problem: Problem, told: Collection[tuple[KeyPath, str]]) -> bool:
+    """Return whether a problem is of a value that was drawn from a range whose ends are told to be wrong."""
     length = len(problem.path)
-    return any(len(path) > length and path[:length] == problem.path for path, _ in told)
+    if any(len(path) > length and path[:length] == problem.path for path, _ in told):
+        return True
+    domain = study.search.space.get(str(problem.path[2])) if length > 3 else None
+    inside = isinstance(domain, tuple) and ranges_in(domain[int(problem.path[3])])
+    return bool(inside) and any(path == problem.path for path, _ in told)
 
 
 def _combinations(search: Search, keys: list[str]) -> Iterator[Params]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Search
+from orchestrator.study.space import is_listed
 from orchestrator.study.substitute import section_of
 from trainers.schema.costs import COSTS
 
@@ -41,6 +42,6 @@ def _check_latency(search: Search) -> Iterator[Problem]:
     if "latency_ms" not in search.objectives and "latency_ms" not in search.constraints.given:
         return
     for key, domain in search.space.items():
-        if section_of(key) == "student" and not isinstance(domain, tuple):
+        if section_of(key) == "student" and not is_listed(domain):
             message = "latency_ms is measured before anything is trained: give a list of values, not a distribution"
             yield Problem(("search", "space", key), message)

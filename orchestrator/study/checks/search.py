@@ -11,7 +11,7 @@ from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
 from orchestrator.study.selection import LOSSES, TITLES, falls, selectable
-from orchestrator.study.space import MAX_TRIALS, is_open, size
+from orchestrator.study.space import MAX_TRIALS, is_listed, is_open, size
 from orchestrator.study.variants import searchable_keys
 from orchestrator.study.wording import alternatives, closest, counted, did_you_mean, inline
 from trainers.schema.class_metrics import PREFIX as CLASS_AP
@@ -60,7 +60,7 @@ def _check_algorithm(search: Search) -> Iterator[Problem]:
         if search.samples is not None:
             yield Problem(("search", "samples"), f"belongs to {_those_that('samples')}; a grid tries every combination")
         for key, domain in search.space.items():
-            if not isinstance(domain, tuple):
+            if not is_listed(domain):
                 yield Problem(
                     (*SPACE, key), f"a distribution needs {_those_that('samples')}; a grid needs a list of values"
                 )

@@ -91,12 +91,23 @@ def fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-@pytest.mark.parametrize("search", ["optuna", "pbt"])
+CONDITIONAL = """
+  algorithm: optuna
+  samples: 9
+  seeds: [0, 1]
+  space:
+    schedule.policy: [{kind: constant}, {kind: step, milestones: [2], gamma: {uniform: [0.05, 0.5]}}]
+    schedule.lr: {loguniform: [0.001, 0.1]}
+"""
+
+
+@pytest.mark.parametrize("search", ["optuna", "conditional", "pbt"])
 def test_a_death_at_any_moment_changes_no_point(search: str, tmp_path: Path) -> None:
-    text = STUDY if search == "optuna" else STUDY[: STUDY.index("\n  algorithm")] + POPULATION
+    searches = {"pbt": POPULATION, "conditional": CONDITIONAL}
+    text = STUDY[: STUDY.index("\n  algorithm")] + searches[search] if search in searches else STUDY
     expected = World(tmp_path / "undisturbed", text).run()
-    assert len(expected) == len(set(expected)) == (18 if search == "optuna" else 6)
-    for die_at in range(1, 3 * len(expected) + 1, 5 if search == "optuna" else 1):
+    assert len(expected) == len(set(expected)) == (6 if search == "pbt" else 18)
+    for die_at in range(1, 3 * len(expected) + 1, 1 if search == "pbt" else 5):
         world = World(tmp_path / str(die_at), text)
         with pytest.raises(Died):
             world.run(die_at)

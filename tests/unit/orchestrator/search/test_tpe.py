@@ -140,6 +140,54 @@ def test_integers_and_steps_are_proposed_learnt_and_remembered() -> None:
     again.add_prior({**found[0], "schedule.epochs": 5}, (99.0,))  # not on a step: no result of this space
 
 
+CONDITIONAL = {
+    "method": [
+        {"kind": "bckd", "alpha1": {"uniform": [0.0, 4.0]}},
+        {"kind": "pkd", "weight": {"loguniform": [0.1, 10.0]}, "levels": {"int": [1, 5]}},
+    ],
+    "schedule.lr": {"loguniform": [1e-4, 1e-1]},
+}
+
+
+def by_method(params: dict[str, Any]) -> float:
+    """Be best, at 0, for pkd of weight 1 and 4 levels; bckd comes to -1 at most."""
+    method = params["method"]
+    if method["kind"] == "bckd":
+        return -1 - abs(method["alpha1"] - 1.3)
+    return -abs(math.log10(method["weight"])) - abs(method["levels"] - 4) / 4
+
+
+def test_ranges_inside_a_mapping_are_drawn_with_it_learnt_and_remembered() -> None:
+    sampler = TpeSampler(searching(space=CONDITIONAL, samples=40))
+    found: Answered = []
+    for number in range(40):
+        suggestion = sampler.suggest()
+        assert suggestion is not None
+        sampler.add_running(suggestion)
+        value = by_method(suggestion.params)
+        sampler.tell(number, (value,))
+        found.append((suggestion, value))
+    methods: list[Any] = [suggestion.params["method"] for suggestion, _ in found]
+    assert {frozenset(method) for method in methods} == {
+        frozenset({"kind", "alpha1"}), frozenset({"kind", "weight", "levels"}),
+    }  # fmt: skip
+    assert all(type(method["levels"]) is int for method in methods if method["kind"] == "pkd")
+    late, early = [value for _, value in found[25:]], [value for _, value in found[:10]]
+    assert sum(late) / len(late) > sum(early) / len(early)
+    for cut in (1, 12, 30):
+        again = TpeSampler(searching(space=CONDITIONAL, samples=40))
+        for suggestion, value in found[:cut]:
+            again.add_running(suggestion)
+            again.tell(suggestion.number, (value,))
+        assert again.suggest() == found[cut][0]
+    count = len(sampler._study.trials)
+    sampler.add_prior({"method": {"kind": "pkd", "weight": 99.0, "levels": 2}, "schedule.lr": 0.01}, (9.0,))
+    sampler.add_prior({"method": {"kind": "pkd", "weight": 1.0}, "schedule.lr": 0.01}, (9.0,))
+    assert len(sampler._study.trials) == count  # neither is of this space
+    sampler.add_prior({"method": {"kind": "bckd", "alpha1": 1.0}, "schedule.lr": 0.01}, (9.0,))
+    assert len(sampler._study.trials) == count + 1
+
+
 def test_two_objectives_find_both_ends() -> None:
     sampler = TpeSampler(
         searching(objectives=["ap", "steps"], space={"schedule.lr": {"uniform": [0.1, 0.9]}}, samples=40)

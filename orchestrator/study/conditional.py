@@ -1,0 +1,92 @@
+"""Hold ranges inside a listed mapping: keys that are drawn only where their mapping is chosen.
+
+``{kind: step, milestones: [8], gamma: {uniform: [0.05, 0.5]}}`` among the values of ``schedule.policy`` draws ``gamma`` for step
+schedules alone. A mapping with a range's name among its keys is a range, because no section has such a key.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from orchestrator.study.range_forms import KINDS, fault_of
+from orchestrator.study.ranges import Number, Range
+
+Place = tuple[str, ...]  # keys within a listed mapping
+
+
+def ranges_in(item: JsonValue) -> Mapping[Place, Range]:
+    """Return the ranges inside a listed value, in the order of its keys; raise ``ValueError`` for one that is wrong."""
+    return _parsed(json.dumps(item)) if isinstance(item, dict) else {}
+
+
+def filled(item: JsonValue, numbers: Mapping[Place, Number]) -> JsonValue:
+    """Return a listed value with numbers in the place of its ranges."""
+    return _filled(item, numbers, ()) if numbers else item
+
+
+def ends_of(item: JsonValue) -> tuple[JsonValue, ...]:
+    """Return a listed value with all its ranges at their lowest and at their highest; one without ranges as it is."""
+    ranges = ranges_in(item)
+    if not ranges:
+        return (item,)
+    return tuple(filled(item, {place: found.ends[end] for place, found in ranges.items()}) for end in (0, 1))
+
+
+def numbers_in(item: JsonValue, value: JsonValue) -> Mapping[Place, Number] | None:
+    """Return the numbers that make ``value`` of a listed value; ``None`` where no numbers of its ranges do."""
+    found: dict[Place, Number] = {}
+    for place, inner in ranges_in(item).items():
+        number = _at(value, place)
+        low, high = inner.ends
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            return None
+        found[place] = number
+    return found if filled(item, found) == value else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Mapping[Place, Range]:
+    return dict(_ranges(json.loads(text), ()))
+
+
+def _ranges(value: Any, place: Place) -> Iterator[tuple[Place, Range]]:
+    if not isinstance(value, dict):
+        return
+    kinds = [key for key in KINDS if key in value]
+    if kinds and place:
+        yield place, _range(kinds[0], value, place)
+        return
+    for key, inner in value.items():
+        yield from _ranges(inner, (*place, key))
+
+
+def _range(kind: str, value: Mapping[str, Any], place: Place) -> Range:
+    fault = fault_of(value)
+    try:
+        if fault is None:
+            found: Range = TypeAdapter(KINDS[kind]).validate_json(json.dumps(value))
+            return found
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{key}: " for key in first["loc"])
+        fault = where + (
+            "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        )
+    raise ValueError(f"{'.'.join(place)}: {fault}")
+
+
+def _filled(value: Any, numbers: Mapping[Place, Number], place: Place) -> Any:
+    if place in numbers:
+        return numbers[place]
+    if not isinstance(value, dict):
+        return value
+    return {key: _filled(inner, numbers, (*place, key)) for key, inner in value.items()}
+
+
+def _at(value: Any, place: Place) -> Any:
+    for key in place:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
