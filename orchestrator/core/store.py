@@ -67,6 +67,11 @@ class Store:
         return self.root / "rates.jsonl"
 
     @property
+    def kept(self) -> Path:
+        """Return the folder that says which trials have kept states to go on from; losing it loses no result."""
+        return self.root / "kept"
+
+    @property
     def tune_dir(self) -> Path:
         """Return where Ray Tune keeps its own state."""
         return self.root / "tune"

@@ -15,7 +15,8 @@ class ClaimingSearch(Searcher):
     """Give Tune one claimed trial after the other, as it has places for them, until all of ``trials`` have ended.
 
     ``order`` turns a trial into its runner's order; ``expected`` is called with the id of each that starts; ``set_idle``
-    when none can be had, with whether all have ended; ``is_stopping`` says that the user wants the run to end.
+    when none can be had, with whether all have ended; ``is_stopping`` says that the user wants the run to end. A trial waits
+    until it ``is_due``.
     """
 
     def __init__(
@@ -26,8 +27,10 @@ class ClaimingSearch(Searcher):
         expected: Callable[[str], None],
         set_idle: Callable[[bool], None],
         is_stopping: Callable[[], bool],
+        is_due: Callable[[PlannedTrial], bool] = lambda trial: True,
     ) -> None:
         super().__init__()
+        self._is_due = is_due
         self._claims, self._trials, self._order = claims, trials, order
         self._expected, self._set_idle, self._is_stopping = expected, set_idle, is_stopping
         self._live: set[str] = set()  # Tune's ids of trials without an end
@@ -43,9 +46,11 @@ class ClaimingSearch(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """Return a trial, ``None`` while those that are left are trained, here or elsewhere, ``FINISHED`` at the end."""
         # Tune waits inside one step while it has no trial, so that its stopper does not see an interruption.
-        trial = None if self._is_stopping() else self._claims.take(self._trials)
+        due = [trial for trial in self._trials if self._is_due(trial)]
+        trial = None if self._is_stopping() else self._claims.take(due)
         if trial is None:
-            over = self._is_stopping() or not (self._claims.waits or self._live)
+            held = len(due) < len(self._trials)
+            over = self._is_stopping() or not (self._claims.waits or self._live or held)
             self._set_idle(over)
             return Searcher.FINISHED if over else None
         self._live.add(trial_id)

@@ -8,6 +8,7 @@ from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
 from orchestrator.execution.callbacks import Watcher
 from orchestrator.execution.interruption import Interruption
+from orchestrator.execution.prefix_order import KeptNotes, SharedStates, drop_shared_states
 from orchestrator.execution.ray_cluster import cluster, start_ray, stop_ray
 from orchestrator.execution.ray_watch import watched_ray
 from orchestrator.execution.record_costs import record_costs
@@ -84,7 +85,7 @@ def run_plan(
                     pending,
                     paused,
                     store,
-                    [ImageRecorder(plan), recorder, flusher, *watchers],
+                    [ImageRecorder(plan), recorder, KeptNotes(plan, store), SharedStates(plan), flusher, *watchers],
                     address,
                     interruption or Interruption(),
                     keep_ray,
@@ -110,6 +111,7 @@ def _tidy(sweep: Sweep) -> None:
         with unwritten.noting(trial.directory):
             if is_over(refreshed(trial).status):
                 tidy_over(trial.directory)
+    drop_shared_states(plan)
     for trial in plan.suggested if sweep.has_proposed_all else ():
         with unwritten.noting(trial.directory):
             drop_carried(trial.directory)  # nobody goes on from there any more

@@ -16,6 +16,7 @@ from orchestrator.execution.claiming_search import ClaimingSearch, Releaser
 from orchestrator.execution.claims import Claims
 from orchestrator.execution.interruption import Interruption
 from orchestrator.execution.places import Places, counted_aside
+from orchestrator.execution.prefix_order import PrefixOrder
 from orchestrator.execution.sweep import Sweep
 from orchestrator.failures.kinds import MOST_RESTARTS
 from orchestrator.plan.cohorts import Cohorts
@@ -68,7 +69,7 @@ def run_trials(
     found = sweep.cohorts(trials)
     room_wait = RoomWait(plan.placement(role_of(found.trials)))
     ending = SweepStopper(interruption, room_wait, sweep.budget, alone=claims is None)
-    trials = found.trials  # an open search adds to it
+    trials, prefixes = found.trials, PrefixOrder(found.trials)  # an open search adds to the trials
     if claims is None:
         for trial in trials:
             clear_stop(trial.directory)
@@ -76,9 +77,11 @@ def run_trials(
         with (
             interruption.listening(),
             counted_aside(room) as places,
-            pool_for(plan, found, directory, loop, places, claims) as pool,
+            pool_for(plan, found, directory, loop, places, apart=claims is not None or prefixes.holds) as pool,
         ):
-            results = make_tuner(sweep, trials, watchers, directory, runner, ending, pool, places, claims).fit()
+            results = make_tuner(
+                sweep, trials, watchers, directory, runner, ending, pool, prefixes, places, claims
+            ).fit()
         settle_all(sweep, trials if claims is None else claims.mine, results, ending)
     finally:
         if claims is not None:
@@ -104,16 +107,20 @@ def pool_for(
     directory: Path,
     loop: str,
     room: Callable[[], int] | None = None,
-    claims: Claims | None = None,
+    *,
+    apart: bool = False,
 ) -> AbstractContextManager[Pool | None]:
-    """Return the hosts that train cohorts, ``None`` where each trial is trained alone by one process, its actor."""
+    """Return the hosts that train cohorts, ``None`` where each trial is trained alone by one process, its actor.
+
+    Trials that come ``apart`` from each other are not waited for together: other jobs train some, or they become due.
+    """
     if found.size == 1 and plan.resources.workers == 1:
         return nullcontext()
     role = role_of(found.trials)
     terms = replace(terms_of(plan, role, found.size, loop), room=room)
-    if claims is not None:  # nobody knows beforehand which trials come to this job
+    if apart:  # nobody knows beforehand which trials come when
         terms = replace(terms, proposals=terms.hosts * terms.size, open_ended=True)
-    return Pool(terms, plan.placement(role), {} if claims else found.keys, directory)
+    return Pool(terms, plan.placement(role), {} if apart else found.keys, directory)
 
 
 def terms_of(plan: Plan, role: Role, size: int, loop: str) -> Terms:
@@ -139,6 +146,7 @@ def make_tuner(
     runner: type[TrialRunner],
     ending: SweepStopper,
     pool: Pool | None,
+    prefixes: PrefixOrder,
     room: Callable[[], int] | None = None,
     claims: Claims | None = None,
 ) -> tune.Tuner:
@@ -154,11 +162,17 @@ def make_tuner(
     callbacks: list[tune.Callback] = [ending, notifier]
     restart: Restart = never_again
     if claims is None:
-        search = planned = open_search(sweep, trials, notifier, order_for)
+        search = planned = open_search(sweep, trials, notifier, order_for, prefixes)
         restart = restarting(planned, notifier, lambda: most_at_once(plan, pool, room))
     else:
         search = ClaimingSearch(
-            claims, trials, order_for, notifier.expected, notifier.set_idle, lambda: ending.is_interrupted
+            claims,
+            trials,
+            order_for,
+            notifier.expected,
+            notifier.set_idle,
+            lambda: ending.is_interrupted,
+            prefixes.is_due,
         )
         callbacks.append(Releaser(releasing(sweep, trials, claims, ending)))
     places = Places(lambda: most_at_once(plan, pool, room))
@@ -187,20 +201,30 @@ def make_tuner(
 
 
 def open_search(
-    sweep: Sweep, trials: list[PlannedTrial], notifier: Notifier, order_for: Callable[[PlannedTrial], dict[str, Any]]
+    sweep: Sweep,
+    trials: list[PlannedTrial],
+    notifier: Notifier,
+    order_for: Callable[[PlannedTrial], dict[str, Any]],
+    prefixes: PrefixOrder,
 ) -> PlannedSearch | None:
-    """Return a searcher that hands out ``trials`` and adds to them as results arrive.
+    """Return a searcher that hands out ``trials`` as they are due, and adds to them as results arrive.
 
-    ``None`` where all trials are known.
+    ``None`` where all trials are known and due.
     """
-    if sweep.suggestions is None or role_of(trials) == "teacher":
+    holds = prefixes.holds
+    if (sweep.suggestions is None and not holds) or role_of(trials) == "teacher":
         return None
 
     def discovered(trial: PlannedTrial) -> None:
         trials.append(trial)
         notifier.planned(trial)
 
-    return PlannedSearch(tuple(trials), sweep.suggestions, order_for, discovered, notifier.set_idle)
+    def handed_out(trial: PlannedTrial) -> dict[str, Any]:
+        if holds:  # else the hosts expect it from the beginning
+            notifier.expected(trial.id)
+        return order_for(trial)
+
+    return PlannedSearch(tuple(trials), sweep.suggestions, handed_out, discovered, notifier.set_idle, prefixes.is_due)
 
 
 def restarting(search: PlannedSearch | None, notifier: Notifier, most: Callable[[], int]) -> Restart:

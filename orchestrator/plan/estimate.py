@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.plan.training_images import training_images
 from trainers.schema import TrialSpec
-from trainers.schema.record import read_history
+from trainers.schema.record import read_history, steps_of_others
 
 
 @dataclass(frozen=True)
@@ -13,27 +13,30 @@ class Estimate:
     """Hold a trial's length. ``None`` where nothing is known; ``seconds`` come from the trial's own epochs so far.
 
     ``epochs`` are passes over the data, the last perhaps not a whole one, where the schedule counts iterations.
+    ``shared`` is how many of the steps another trial has made.
     """
 
     epochs: int | None
     steps: int | None
     seconds: float | None
+    shared: int = 0
 
 
 def estimate(spec: TrialSpec, directory: Path) -> Estimate:
     """Estimate the length of ``spec`` from the dataset and from the trial's directory."""
-    per_epoch = _steps_per_epoch(spec)
+    per_epoch = steps_per_epoch(spec)
     steps = _steps(spec, per_epoch)
     history = read_history(directory)
     spent = sum(sum(record.timing.values()) for record in history)
     part = spec.segment
-    begin = part.from_epoch * (per_epoch or 0) if part else 0
+    begin = part.from_epoch * (per_epoch or 0) if part else steps_of_others(history)
     done = history[-1].step - begin if history else 0
     epochs = (part.until_epoch - part.from_epoch if part else spec.schedule.epochs) or _passes(steps, per_epoch)
-    return Estimate(epochs, steps, spent / done * steps if done and steps else None)
+    return Estimate(epochs, steps, spent / done * steps if done and steps else None, steps_of_others(history))
 
 
-def _steps_per_epoch(spec: TrialSpec) -> int | None:
+def steps_per_epoch(spec: TrialSpec) -> int | None:
+    """Return how many steps an epoch has, ``None`` where the data is not here."""
     images = training_images(spec.dataset)
     return None if images is None else -(-images // spec.schedule.batch_size)
 

@@ -12,8 +12,10 @@ from orchestrator.core.store import Store
 from orchestrator.plan.bounds import measure_deciding, points_left_out, within_bounds
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.kept import kept_for, kept_states
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planner import Planner, plan_teacher
+from orchestrator.plan.prefixes import with_file, with_prefixes
 from orchestrator.plan.preflight import preflight
 from orchestrator.plan.race import RacePoint, first_seeds, race_points, race_state, rounds_in
 from orchestrator.plan.resources import Resources, resources
@@ -100,7 +102,13 @@ class Plan:
             directory=directory,
             placement=self.placement(trial.role),
             inputs=self.planner.inputs | trial.inputs,
+            prefix=trial.prefix and with_file(trial.prefix),
+            hands_on=trial.hands_on | self.keeps(trial),
         )
+
+    def keeps(self, trial: PlannedTrial) -> dict[int, str]:
+        """Return the files of the states that a student keeps when it is over, by epoch."""
+        return kept_states(self.study.scaling.keep_states, trial) if trial.role == "student" else {}
 
     def placement(self, role: Role) -> Placement:
         """Return how trials in ``role`` are placed."""
@@ -123,6 +131,8 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     measure_deciding(loaded, planner.costs, known)
     affordable, over = within_bounds(loaded, planner.costs, known)
     students, left_out = _within_budget(study, affordable)
+    kept, goes_on = kept_for(store, planner, study.search, students)
+    students = with_prefixes(study.search, students, kept)
     distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     planned = known if study.search.constraints.given else students  # a name does not follow from a measurement
     trials = ([teacher] if teacher and distils else []) + planned
@@ -137,7 +147,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teacher=teacher if distils else None,
         students=tuple(_at_first(study, race) if race else students),
         resources=granted,
-        findings=worst_first((*findings, *over, *left_out, *points_left_out(loaded, events))),
+        findings=worst_first((*findings, *over, *left_out, *goes_on, *points_left_out(loaded, events))),
         planner=planner,
         search_log=search_log,
         suggested=added,

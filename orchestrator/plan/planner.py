@@ -34,6 +34,7 @@ from orchestrator.study.schema import (
 )
 from orchestrator.study.space import is_open
 from trainers.schema import DatasetSpec, NoDistillation, Schedule, Teacher, TrialSpec, Weights
+from trainers.schema.agreement import bare
 from trainers.schema.record import BEST
 from trainers.schema.trial import ParentTrial, Segment
 
@@ -89,6 +90,12 @@ class Planner:
         if origin:
             where["from"] = origin
         return replace(trial, params={**trial.params, **where})
+
+    def root_of(self, spec: TrialSpec) -> str:
+        """Return the name that a student shares with all that make the same first steps, whatever comes later."""
+        alone = isinstance(spec.method, NoDistillation)
+        digest = None if alone else self._teacher_digest
+        return _identity(bare(spec), self._digest, self._files, teacher_digest=digest)[:ID_LENGTH]
 
     def suggested(self, search_log: Path) -> list[PlannedTrial]:
         """Return the trials of all points that an open search has come to so far, each once."""

@@ -8,7 +8,7 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.fingerprint import fingerprint
-from trainers.schema.record import read_history, read_status
+from trainers.schema.record import read_history, read_status, steps_of_others
 
 
 class Likeness:
@@ -49,7 +49,7 @@ def _alike(plan: Plan, trial: PlannedTrial) -> str:
 def measured(trial: PlannedTrial) -> float | None:
     """Return the seconds that a step of this very trial took, evaluation included; ``None`` before its first epoch."""
     history = read_history(trial.directory)
-    steps = history[-1].step - _steps_before(trial) if history else 0
+    steps = history[-1].step - _steps_before(trial) - steps_of_others(history) if history else 0
     return sum(sum(record.timing.values()) for record in history) / steps if steps > 0 else None
 
 

@@ -17,6 +17,7 @@ from orchestrator.plan.budget import Budget
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.least import least
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.prefixes import steps_spared
 from orchestrator.plan.race import race_state, rounds_in
 from orchestrator.plan.suggestion import ASK
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
@@ -109,7 +110,7 @@ def students_left(plan: Plan) -> list[PlannedTrial]:
 def steps_left(trial: PlannedTrial) -> int | None:
     """Return how many steps a trial has still to make."""
     steps = trial.estimate.steps
-    return None if steps is None else max(0, steps - min(steps, _steps_done(trial, steps)))
+    return None if steps is None else max(0, steps - min(steps, _steps_done(trial, steps) or steps_spared(trial)))
 
 
 def further(plan: Plan) -> tuple[Further, ...]:

@@ -12,6 +12,7 @@ from trainers.schema import TrialSpec
 from trainers.schema.record import read_status
 from trainers.schema.request import Request, is_paused, read_request
 from trainers.schema.status import Status, is_over
+from trainers.schema.trial import Prefix
 
 ID_LENGTH = 12  # hexadecimal digits: 48 bits, no clash among millions of trials
 Role = Literal["teacher", "student"]
@@ -24,7 +25,8 @@ class PlannedTrial:
     """Hold one trial of a plan. ``params`` are the searched keys and their values; ``directory`` is its own.
 
     ``inputs`` are the files of its detectors that its id stands for, by their SHA-256. ``is_baseline`` marks the trials
-    that ``search.baseline`` adds.
+    that ``search.baseline`` adds. ``prefix`` is the state of another trial that it can start from, ``hands_on`` the files of
+    its own states for others, by the epochs after which they are written.
     """
 
     id: str
@@ -36,6 +38,8 @@ class PlannedTrial:
     estimate: Estimate
     inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     is_baseline: bool = field(default=False, compare=False, repr=False)
+    prefix: Prefix | None = field(default=None, compare=False, repr=False)
+    hands_on: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.forecast import SMALLER_GROUP
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.prefixes import shared_steps, steps_spared, why_apart
 from orchestrator.plan.resources import Resources, wanted
 from orchestrator.plan.totals import Totals, further, students_left, totals
 from orchestrator.plan.trial import PlannedTrial
@@ -41,7 +42,9 @@ def print_plan(plan: Plan) -> None:
     for sentence in describe_elastic(plan):
         print_sentence(sentence)
     print_table(COLUMNS, [_cells(trial) for trial in plan.trials])
-    for sentence in (*describe_search(plan), *describe_cohorts(plan), *describe_costs(plan)):
+    for sentence in (
+        *describe_search(plan), *describe_prefixes(plan), *describe_cohorts(plan), *describe_costs(plan),
+    ):  # fmt: skip
         print_sentence(sentence)
     print_findings(plan.findings, sys.stdout)
 
@@ -126,6 +129,16 @@ def _range(low: int, high: int, unit: str) -> str:
     return f"{low:,} to {high:,} {unit}" if low < high else f"{high:,} {unit}"
 
 
+def describe_prefixes(plan: Plan) -> list[str]:
+    """Return what trials that agree in their first epochs save, or why they are trained apart; nothing for others."""
+    found, apart = shared_steps(plan.trials, steps_spared), why_apart(plan.study.search)
+    if found is None:
+        return [apart] if apart else []
+    steps = f"{found.made:,} of {found.whole:,} steps ({100 * found.made / found.whole:.0f} %) are trained"
+    who = f"{found.trials} of {counted(found.of, 'student')} start from the state of another trial"
+    return [f"shared prefixes: {who}: {steps}"]
+
+
 def describe_cohorts(plan: Plan) -> list[str]:
     """Return how many students will train side by side, and why others are kept apart.
 
@@ -193,6 +206,7 @@ def _trial_json(trial: PlannedTrial, granted: Resources, cost: DetectorCost | No
         "status": trial.status,
         "resources": resources,
         "estimate": dict(vars(trial.estimate)),
+        "prefix": {"trial": trial.prefix.trial, "epochs": trial.prefix.epoch} if trial.prefix else None,
         "cost": cost_json(cost),
     }
 

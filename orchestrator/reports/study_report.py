@@ -9,6 +9,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.digests import has_test_split
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.prefixes import shared_steps, steps_saved
 from orchestrator.plan.race import race_texts, rounds_in
 from orchestrator.reports.on_test_split import rows_of_test_split, test_json, test_lines
 from orchestrator.reports.study_end import end_lines
@@ -38,8 +39,19 @@ def print_all(plan: Plan, results: list[TrialResult], *, as_json: bool) -> None:
         print_json(results_json(plan, results))
     else:
         print_results(summarise(results), race=race_of(plan))
-        for line in (*timeline_lines(plan), *test_lines(rows_of_test_split(results))):
+        for line in (*timeline_lines(plan), *shared_lines(plan), *test_lines(rows_of_test_split(results))):
             say(line)
+
+
+def shared_lines(plan: Plan) -> list[str]:
+    """Return how many steps were trained once for several trials; nothing where none were."""
+    found = shared_steps(plan.trials, steps_saved)
+    if found is None:
+        return []
+    count = counted(found.whole - found.made, "step")
+    return [
+        f"shared:  {count} of {found.whole:,} were made by another trial, for {found.trials} of {found.of} students"
+    ]
 
 
 def results_json(plan: Plan, results: list[TrialResult]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Hand out planned trials to Ray Tune, then those that an open search or a race proposes."""
+"""Hand out planned trials to Ray Tune as they are due, then those that an open search or a race proposes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,19 +15,22 @@ from trainers.schema.status import has_ended
 class PlannedSearch(Searcher):
     """Give Tune one trial after the other: ``first`` the known ones, then those of ``suggestions``.
 
-    ``order`` turns a trial into its runner's order; ``discovered`` receives each new trial before it starts;
-    ``set_idle`` is called when no trial is available, with whether the search is over.
+    ``suggestions`` is ``None`` where all trials are known. ``order`` turns a trial into its runner's order; ``discovered``
+    receives each new trial before it starts; ``set_idle`` is called when no trial is available, with whether the search is over.
+    A known trial waits until it ``is_due``, as long as others are trained.
     """
 
     def __init__(
         self,
         first: Sequence[PlannedTrial],
-        suggestions: Suggestions | Race,
+        suggestions: Suggestions | Race | None,
         order: Callable[[PlannedTrial], dict[str, Any]],
         discovered: Callable[[PlannedTrial], None],
         set_idle: Callable[[bool], None],
+        is_due: Callable[[PlannedTrial], bool] = lambda trial: True,
     ) -> None:
         super().__init__()
+        self._is_due = is_due
         self._first, self._suggestions = list(first), suggestions
         self._order, self._discovered, self._set_idle = order, discovered, set_idle
         self._given: dict[str, PlannedTrial] = {}
@@ -47,7 +50,8 @@ class PlannedSearch(Searcher):
         trial = self._next()
         if trial is None:
             # Without a live trial there is no result to wait for: those that are left are paused.
-            self.over = self._suggestions.over or not self._live
+            proposes = self._suggestions is not None and not self._suggestions.over
+            self.over = not self._live or not (self._first or proposes)
             self._set_idle(self.over)
             return Searcher.FINISHED if self.over else None
         self._given[trial_id] = trial
@@ -59,9 +63,12 @@ class PlannedSearch(Searcher):
         self._first.insert(0, next(trial for trial in self._given.values() if trial.id == trial_id))
 
     def _next(self) -> PlannedTrial | None:
-        if self._first:
-            return self._first.pop(0)
-        for trial in self._suggestions.ask(1):
+        due = next((number for number, trial in enumerate(self._first) if self._is_due(trial)), None)
+        if due is None and self._first and not self._live:  # nobody is there whom it could wait for
+            due = 0
+        if due is not None:
+            return self._first.pop(due)
+        for trial in self._suggestions.ask(1) if self._suggestions is not None and not self._first else ():
             self._discovered(trial)
             return trial
         return None
@@ -73,7 +80,7 @@ class PlannedSearch(Searcher):
             return
         self._live.discard(trial_id)
         asked_to_stop = result is not None and not result.get("epoch") and not result.get("failed_because")
-        if error or not asked_to_stop or has_ended(read_status(trial.directory)):
+        if self._suggestions is not None and (error or not asked_to_stop or has_ended(read_status(trial.directory))):
             self._suggestions.on_trial_complete(trial.id)
 
     def save(self, checkpoint_path: str) -> None:

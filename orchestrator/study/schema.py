@@ -240,7 +240,8 @@ class Search(Section):
     number of its members. ``warm_start`` names an MLflow experiment with earlier results. ``constraints`` leaves out students
     that cost more, before they are trained. ``max_gpu_hours`` limits the hours of the students' GPUs, ``max_hours`` those of the
     study's runs by the clock. ``cohort`` is how many
-    students one worker group trains side by side, against one teacher and on one data stream.
+    students one worker group trains side by side, against one teacher and on one data stream. ``share_prefixes`` has the epochs
+    in which trials agree trained once, where all trials are known beforehand.
     """
 
     algorithm: AlgorithmSpec = Grid(kind="grid")
@@ -260,6 +261,7 @@ class Search(Section):
     max_hours: float | None = Field(None, gt=0.0)
     stop_when: StopWhen | None = None
     cohort: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
+    share_prefixes: bool = True
     seed: Seed = 0
 
 
@@ -293,6 +295,9 @@ class ElasticWorkers(Section):
 WorkerCount = Annotated[int, Field(ge=1, le=4096)] | ElasticWorkers
 
 
+KeepStates = Literal["none", "last", "milestones"]
+
+
 class Scaling(Section):
     """Set the resources of one trial and the number of concurrent trials.
 
@@ -303,7 +308,8 @@ class Scaling(Section):
     want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
     alone. ``loader_workers: auto`` is up to eight beside a GPU, as many as its share of
     the machine's CPUs allows, and none on CPUs. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
-    saved within an epoch, beside the epoch's end. A trial that has not started after ``start_timeout_s``
+    saved within an epoch, beside the epoch's end. ``keep_states`` says which states a student keeps when it is over, for trials
+    that go on from there: its last one, or also those before its milestones. A trial that has not started after ``start_timeout_s``
     seconds fails; one that makes no step for ``hang_timeout_s`` seconds is started again from its last record.
     ``seconds_per_step`` is a known rate, for plans where none has been measured; ``cost_per_gpu_hour`` is a price in
     any currency.
@@ -317,6 +323,7 @@ class Scaling(Section):
     channels_last: bool = False
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     checkpoint_steps: int | None = Field(None, ge=1, le=100_000_000)
+    keep_states: KeepStates = "none"
     start_timeout_s: float = Field(300.0, ge=1.0, le=604_800.0)
     hang_timeout_s: float = Field(600.0, ge=10.0, le=604_800.0)
     seconds_per_step: float | None = Field(None, gt=0.0)

@@ -19,6 +19,8 @@ FULL = [
     *(("server", seed, 5) for seed in (201, 202, 203)),
     *(("group of two", seed, 6) for seed in (301, 302)),
     *(("cohort", seed, 4) for seed in (401, 402)),
+    ("prefixes", 501, 7),
+    ("prefixes in cohorts", 502, 5),
 ]
 MEMORY = Path("/tmp")  # short, for Ray's sockets
 

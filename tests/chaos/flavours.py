@@ -48,12 +48,16 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Flavour:
-    """Hold one set-up: changes to the study, what is killed (a deck that is dealt again and again), where results go."""
+    """Hold one set-up: changes to the study, what is killed (a deck that is dealt again and again), where results go.
+
+    ``calm`` are further changes for the undisturbed study, which must not change its results.
+    """
 
     name: str
     sets: tuple[str, ...]
     deck: tuple[str, ...]
     server: bool = False
+    calm: tuple[str, ...] = ()
 
     def targets(self, random: Random) -> Iterator[str]:
         """Yield targets for ever; each card of the deck comes before any comes again."""
@@ -64,12 +68,21 @@ class Flavour:
 ONE = (TRIAL, TRIAL, DRIVER, DRIVER, HEAD, RAYLET, ALL)
 GROUP = (WORKER, WORKER, CONTROLLER, TRIAL, HOST, BROKER, DRIVER, HEAD, RAYLET, ALL)
 TOGETHER = (HOST, HOST, TRIAL, BROKER, DRIVER, ALL)
+# Trials that part after the second and third epoch, against trials that are trained apart.
+PARTING = (
+    "search.baseline=false",
+    "schedule.policy={kind: step, milestones: [3]}",
+    "search.space={schedule.policy.milestones: [[3], [2], [2, 3]], schedule.policy.gamma: [0.1, 0.5]}",
+)
+APART = ("search.share_prefixes=false",)
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (
         Flavour("one worker", (), ONE),
         Flavour("group of two", ("scaling.workers=2", "search.baseline=false", "schedule.epochs=8"), GROUP),
         Flavour("cohort", ("search.cohort=2",), TOGETHER),
+        Flavour("prefixes", PARTING, ONE, calm=APART),
+        Flavour("prefixes in cohorts", (*PARTING, "search.cohort=4"), TOGETHER, calm=APART),
         Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
     )
 }

@@ -105,6 +105,12 @@ class TermWeights:
         """Return ``weight/<term>`` at the step begun last, for the terms whose weight changes in training."""
         return {f"weight/{name}": float(value) for name, value in self._changing()}
 
+    def rescheduled(self, metrics: Mapping[str, float], step: int) -> dict[str, float]:
+        """Return a record's metrics of ``step`` with the weights that follow from this schedule in place of another one's."""
+        given = {f"weight/{name}" for name in self._windows if name not in self._held}
+        own = {f"weight/{name}": float(value) for name, value in self._scheduled(step)}
+        return {name: value for name, value in metrics.items() if name not in given} | own
+
     def state_dict(self) -> dict[str, Any]:
         """Return the running means by term, with which training goes on to the bit; empty where no term holds a share."""
         return {name: held.means for name, held in self._held.items() if held.means is not None}
@@ -115,11 +121,14 @@ class TermWeights:
             self._held[name].means = means.to(device)
 
     def _changing(self) -> Iterator[tuple[str, Tensor | float]]:
+        yield from ((name, self._held_weight(name)) for name in self._windows if name in self._held)
+        yield from self._scheduled(self._step)
+
+    def _scheduled(self, step: int) -> Iterator[tuple[str, float]]:
+        """Yield the terms whose weight changes by the schedule alone, with their weights at a step."""
         for name, window in self._windows.items():
-            if name in self._held:
-                yield name, self._held_weight(name)
-            elif not window.is_whole:
-                yield name, self._specs[name].scale * window.factor(self._step)
+            if name not in self._held and not window.is_whole:
+                yield name, self._specs[name].scale * window.factor(step)
 
     def _is_due(self, name: str) -> bool:
         since = self._step - self._windows[name].first

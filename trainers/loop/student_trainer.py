@@ -1,6 +1,7 @@
 """Train one student: its model, optimizer, schedules, loss meters and files."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
 from trainers.distill.pairing import require_pair
-from trainers.errors import NonFiniteLoss
+from trainers.errors import NonFiniteLoss, TrialError
 from trainers.formats.starting import StartReport
 from trainers.formats.weights import Coverage, inherit, load_weights
 from trainers.loop.accumulate import Accumulator, Chunk
@@ -24,15 +25,17 @@ from trainers.loop.optimise import build_optimizer, build_schedulers, learning_r
 from trainers.loop.segment import carried_state, last_step, read_carried_state
 from trainers.schema import Job, class_count, class_names
 from trainers.schema.method import inherits
-from trainers.schema.record import CARRIED, CONFIG, LAST, Record, best_record
+from trainers.schema.record import BEST, CARRIED, CONFIG, LAST, Record, best_record
 from trainers.schema.schedule import Precision
 from trainers.state.checkpoints import TrialFiles
 from trainers.state.ema import StudentAverage
 from trainers.state.event_log import note
 from trainers.state.export import student_checkpoint, write_config
+from trainers.state.prefix import PrefixState, as_own, hand_on, read_prefix
 from trainers.state.recovery import Recovery
 from trainers.state.train_state import TrainState
 
+NOT_SHARED = "state not shared"  # the event of a trial that lacks the state of another which it could have started from
 RESIZED = "resized"  # the event of an elastic trial that goes on with another number of workers
 UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
@@ -217,21 +220,38 @@ class StudentTrainer:
         return found
 
     def _export(self) -> dict[str, Any]:
-        meta = {"epoch": self.epoch, "trial": self.job.trial_id}
-        return student_checkpoint(self.result, self.job.trial, meta)
+        return student_checkpoint(self.result, self.job.trial, self._meta(self.epoch))
+
+    def _meta(self, epoch: int) -> dict[str, Any]:
+        return {"epoch": epoch, "trial": self.job.trial_id}
 
     def _write(self, record: Record) -> None:
         if len(self.history) == 1:
-            write_config(self.job.trial, self.files.directory / CONFIG)
-            told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
-            if self._start is not None:
-                told["start"] = self._start.report()
-            if told:
-                self.files.report_weights(told)
+            self._describe()
         best = self._export if best_record(self.history) is record else None
+        if (name := self.job.hands_on.get(record.epoch)) is not None:
+            self._hand_on(name, best)
         self.files.commit(self._state.shared(), self.history, best)
         if record.final:
             self._finish()
+
+    def _describe(self) -> None:
+        """Write what the student is and where its first weights came from."""
+        write_config(self.job.trial, self.files.directory / CONFIG)
+        told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
+        if self._start is not None:
+            told["start"] = self._start.report()
+        if told:
+            self.files.report_weights(told)
+
+    def _hand_on(self, name: str, best: Callable[[], dict[str, Any]] | None) -> None:
+        """Write the state for others before it is committed: whoever sees the epoch's record finds the file.
+
+        ``best`` returns the student if its present epoch is the best. Nothing is written where the best is lost.
+        """
+        student = best() if best else self.files.student(BEST)
+        if student is not None or best_record(self.history) is None:
+            hand_on(self.files.directory / name, self.job.trial_id, self._state.shared(), self.history, student)
 
     def save_between_epochs(self, spent_s: float) -> None:
         """Commit the state in the midst of an epoch, so that resuming goes on from this very step, to the bit.
@@ -271,9 +291,46 @@ class StudentTrainer:
             origin = self.job.trial.segment.origin
             self._state.take_over(read_carried_state(origin), Path(origin.directory) / CARRIED)
             self._rate = learning_rate(self._optimizer)
+        prefix = self._shared_prefix() if chosen[0] is None and self.job.prefix else None
         barrier()  # all workers have read the state before rank 0 may delete it
         if found is not None:
             self._take_up(found)
+        if prefix is not None:
+            self._start_from(prefix)
+
+    def _shared_prefix(self) -> PrefixState | None:
+        """Load the state of a trial that has made this one's first steps; ``None`` where there is none to be used."""
+        prefix, found, lost = self.job.prefix, None, [""]
+        assert prefix is not None
+        if get_rank() == 0:
+            try:
+                found = read_prefix(prefix)
+            except TrialError as error:
+                lost[0] = str(error)
+                note(self.files.directory, NOT_SHARED, "train from the beginning", lost[0])
+        broadcast_object_list(lost, src=0)
+        if lost[0]:
+            return None
+        found = found or read_prefix(prefix)
+        self._state.take_over(found.content, Path(prefix.directory) / prefix.file)
+        self._rate = learning_rate(self._optimizer)
+        own = (self.distiller.weights.rescheduled(record.metrics, record.step - 1) for record in found.history)
+        pairs = zip(found.history, own, strict=True)
+        self.history = [as_own(record, prefix, self.last_step, metrics) for record, metrics in pairs]
+        return found
+
+    def _start_from(self, prefix: PrefixState) -> None:
+        """Write all that the trial would have written by now; the state last, with which it goes on from here on."""
+        if get_rank() != 0:
+            return
+        self._describe()
+        best = best_record(self.history)
+        if best is not None and prefix.best is not None:
+            meta = prefix.best["meta"] | self._meta(best.epoch)
+            self.files.save_student(BEST, prefix.best | {"meta": meta}, best.step)
+        self.files.commit(self._state.shared(), self.history)
+        if self.history[-1].final:
+            self._finish()
 
     def _take_up(self, found: Recovery) -> None:
         self.files.take_up(found)
@@ -281,7 +338,7 @@ class StudentTrainer:
         best = best_record(self.history)
         remake = self._export if best is not None and best.step == self.step else None
         self.files.check_best(found, remake)
-        if self.history and self.history[-1].final:
+        if found.state and self.history and self.history[-1].final:
             self._finish()  # the process died between the last commit and this
 
     def _note_size(self, state: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ class Record:
     ``metrics`` are functions of the trial alone; ``timing`` (seconds) is not, and stays apart so that two runs of a
     trial can be compared to the bit. ``wall_time`` is in seconds since 1970; ``final`` marks the trial's last record.
     ``workers`` is how many workers an elastic trial had, the mean over the epoch's seconds; ``None`` for other trials.
+    ``trained_by`` is the id of the trial that made the steps, where it is another: they took this one no time.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class Record:
     wall_time: float = 0.0
     final: bool = False
     workers: float | None = None
+    trained_by: str | None = None
 
     def worker_s(self, workers: float) -> float:
         """Return the seconds of all workers together, of a trial that has ``workers`` unless its record knows better."""
@@ -72,9 +74,15 @@ def to_lines(history: list[Record]) -> str:
 
 def _to_json(record: Record) -> dict[str, Any]:
     found = asdict(record)
-    if record.workers is None:
-        del found["workers"]
+    for key in ("workers", "trained_by"):
+        if found[key] is None:
+            del found[key]
     return found
+
+
+def steps_of_others(history: list[Record]) -> int:
+    """Return how many of a trial's first steps another trial has made for it."""
+    return max((record.step for record in history if record.trained_by is not None), default=0)
 
 
 def read_history(directory: str | Path) -> list[Record]:
@@ -109,6 +117,8 @@ def to_record(content: Any) -> Record:
         record.workers or 0,
     ]
     if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"not a record: {content}")
+    if not isinstance(record.trained_by, str | None):
         raise TypeError(f"not a record: {content}")
     return record
 

@@ -97,11 +97,26 @@ def group_sizes(least: int, most: int) -> tuple[int, ...]:
     return tuple(size for size in range(least, most + 1) if most % size == 0)
 
 
+class Prefix(Section):
+    """Point at the state of another trial that makes the same steps in its first ``epoch`` epochs.
+
+    ``file`` in its ``directory`` is that state, after ``step`` steps.
+    """
+
+    trial: str = Field(min_length=1)
+    directory: str = Field(min_length=1)
+    file: str = Field(min_length=1)
+    epoch: int = Field(ge=1)
+    step: int = Field(ge=1)
+
+
 class Job(Section):
     """Ask a worker group for one trial: the trial, its directory and its placement.
 
     ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given. ``fence`` is the
     folder of the trial's lease, through which all is written (``trainers.schema.fence``); "" where no lease is needed.
+    ``prefix`` is where the trial may start from, with the same result as from the beginning; ``hands_on`` are the files for
+    such states of its own, by the epochs after which they are written.
     """
 
     trial: TrialSpec
@@ -110,3 +125,5 @@ class Job(Section):
     placement: Placement = Placement()
     inputs: dict[str, str] = {}
     fence: str = ""
+    prefix: Prefix | None = None
+    hands_on: dict[int, str] = {}

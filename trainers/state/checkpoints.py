@@ -71,6 +71,11 @@ class TrialFiles:
         """Write a student checkpoint under ``name``."""
         self._list(self._manifest.with_student(save_tensors(self.directory / name, content, step)))
 
+    def student(self, name: str) -> dict[str, Any] | None:
+        """Return the student checkpoint ``name``, ``None`` unless it is as the manifest describes it."""
+        entry = self._manifest.students.get(name)
+        return read_checkpoint(self.directory / name) if entry and entry.describes(self.directory) else None
+
     def find(self) -> Recovery:
         """Return the state to resume from; writes nothing."""
         return find_state(self.directory)

@@ -14,6 +14,7 @@ from trainers.errors import TrialError
 from trainers.schema.error_text import first_line
 from trainers.state.ema import StudentAverage
 
+RULES = ("param_groups", "base_param_settings")  # of an optimizer's state: functions of the schedule
 ADDED = ("connectors", "weights", "head")  # keys of a state that are there where terms or a head keep such things
 
 
@@ -104,15 +105,16 @@ class TrainState:
     def take_over(self, carried: dict[str, Any], path: Path) -> None:
         """Go on from where another training has ended, with this one's own schedule and weight decay.
 
-        Weights, averages and the optimizer's moments are the other's, to the bit; learning rates are those that this
-        schedule has after as many steps. Raises ``TrialError`` when the other trained something else.
+        Weights, averages, the optimizer's moments and the scale of fp16 are the other's, to the bit; learning rates are those
+        that this schedule has after as many steps. Raises ``TrialError`` when the other trained something else.
         """
         try:
             self._load_models(carried)
             if self._average:
                 self._average.load_state_dict(carried["average"])
-            moments = carried["optimizer"]["state"]
-            self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+            own = self._optimizer.state_dict()
+            rules = {key: own[key] for key in RULES if key in own}
+            self._optimizer.load_state_dict({**carried["optimizer"], **rules})
             self.step = carried["step"]
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise TrialError(

@@ -1,0 +1,140 @@
+"""Hold trials back until the state that they start from is there, and remove such states when nobody needs them."""
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from orchestrator.core.store import Store
+from orchestrator.plan.kept import note_kept
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial, status_of
+from trainers.schema.atomic import remove
+from trainers.schema.fence import FencedOff
+from trainers.schema.record import read_history
+from trainers.schema.state_files import epochs_with_state, shared_files
+from trainers.schema.status import is_over
+from trainers.schema.trial import Prefix
+
+LOOK_EVERY_S = 0.5  # at a donor's directory, which may lie on a network
+
+
+class PrefixOrder:
+    """Say when a trial that starts from another one's state is due: the state is there, or nobody here will make it."""
+
+    def __init__(self, trials: Iterable[PlannedTrial]) -> None:
+        self._donors = {trial.id: trial for trial in trials}
+        self._looked: dict[tuple[str, int], float] = {}
+        self._due: set[tuple[str, int]] = set()
+
+    @property
+    def holds(self) -> bool:
+        """Return whether any trial may have to wait."""
+        return any(not self.is_due(trial) for trial in self._donors.values())
+
+    def is_due(self, trial: PlannedTrial) -> bool:
+        """Return whether a trial can be started now."""
+        prefix = trial.prefix
+        if prefix is None:
+            return True
+        key = prefix.trial, prefix.epoch
+        now = time.monotonic()
+        if key not in self._due and now - self._looked.get(key, -LOOK_EVERY_S) >= LOOK_EVERY_S:
+            self._looked[key] = now
+            if not self._is_to_come(prefix):
+                self._due.add(key)
+        return key in self._due
+
+    def _is_to_come(self, prefix: Prefix) -> bool:
+        donor = self._donors.get(prefix.trial)
+        if donor is None or status_of(donor.directory) not in ("new", "unfinished"):
+            return False
+        if prefix.epoch in epochs_with_state(donor.directory):
+            return False
+        history = read_history(donor.directory)  # after the look at its states: they come first
+        return not history or history[-1].epoch < prefix.epoch
+
+
+def drop_shared_states(plan: Plan) -> None:
+    """Remove the states that no trial of the plan will start from any more."""
+    wanted = _wanted(plan)
+    for trial in plan.trials:
+        if is_over(status_of(trial.directory)):
+            _drop(trial, wanted.get(trial.id, set()))
+
+
+def _wanted(plan: Plan) -> dict[str, set[int]]:
+    """Return the epochs whose states are needed, by trial: those of trials that have not begun."""
+    found: dict[str, set[int]] = {}
+    for trial in plan.trials:
+        if trial.prefix and not _has_begun(trial):
+            found.setdefault(trial.prefix.trial, set()).add(trial.prefix.epoch)
+    return found
+
+
+def _has_begun(trial: PlannedTrial) -> bool:
+    return is_over(status_of(trial.directory)) or bool(read_history(trial.directory))
+
+
+def _drop(donor: PlannedTrial, wanted: set[int]) -> None:
+    for epoch, path in shared_files(donor.directory).items():
+        if epoch not in wanted:
+            with suppress(FencedOff, OSError):  # the next run removes it
+                remove(path)
+
+
+class SharedStates:
+    """Watch trials, and remove a state when the last trial that starts from it has begun."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._by_id = {trial.id: trial for trial in plan.trials}
+        self._waiting: dict[tuple[str, int], set[str]] = {}
+        for trial in plan.trials:
+            if trial.prefix and not _has_begun(trial):
+                self._waiting.setdefault((trial.prefix.trial, trial.prefix.epoch), set()).add(trial.id)
+
+    def planned(self, trial: PlannedTrial) -> None:
+        """Handle a new trial of the search: it starts from the beginning."""
+
+    def started(self, trial_id: str) -> None:
+        """Handle the start of a trial."""
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Handle a record: the trial has its own state now."""
+        trial = self._by_id.get(trial_id)
+        if trial is None or trial.prefix is None:
+            return
+        key = trial.prefix.trial, trial.prefix.epoch
+        waiting = self._waiting.get(key, set())
+        waiting.discard(trial_id)
+        waiting -= {name for name in waiting if _has_begun(self._by_id[name])}
+        if not waiting and self._waiting.pop(key, None) is not None:
+            _drop(self._by_id[key[0]], {epoch for donor, epoch in self._waiting if donor == key[0]})
+
+    def ended(self, trial_id: str) -> None:
+        """Handle the end of a trial's records."""
+
+
+class KeptNotes:
+    """Watch trials, and write down what each is that keeps states."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
+        self._trials = {trial.id: trial for trial in plan.trials}
+
+    def planned(self, trial: PlannedTrial) -> None:
+        """Handle a new trial of the search."""
+        self._trials[trial.id] = trial
+
+    def started(self, trial_id: str) -> None:
+        """Write down a trial before it can have kept a state."""
+        trial = self._trials.get(trial_id)
+        if trial is not None and self._plan.keeps(trial):
+            with suppress(OSError):  # training meets the same obstacle, and says so
+                note_kept(self._store, self._plan.planner, trial)
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Handle a record."""
+
+    def ended(self, trial_id: str) -> None:
+        """Handle the end of a trial's records."""

@@ -1,0 +1,87 @@
+"""Let trials go on from states that finished trials of the store have kept: more epochs, or another end."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+
+from orchestrator.core.findings import Finding
+from orchestrator.core.store import Store
+from orchestrator.plan.estimate import steps_per_epoch
+from orchestrator.plan.planner import Planner
+from orchestrator.plan.prefixes import Donor, Start, longest, shares
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.schema import KeepStates, Search
+from orchestrator.study.wording import counted
+from trainers.schema import TrialSpec
+from trainers.schema.agreement import Turn, parting, parting_epochs, turns, whole_epochs
+from trainers.schema.atomic import write_text
+from trainers.schema.state_files import kept_file
+
+
+def kept_states(keep: KeepStates, trial: PlannedTrial) -> dict[int, str]:
+    """Return the files of the states that a trial keeps when it is over, by the epochs after which they are written."""
+    per_epoch = steps_per_epoch(trial.spec)
+    if keep == "none" or not per_epoch or trial.spec.segment is not None:
+        return {}
+    last = whole_epochs(trial.spec, per_epoch)
+    epochs = [last] if keep == "last" else parting_epochs(trial.spec, per_epoch)
+    return {epoch: kept_file(epoch) for epoch in epochs if epoch}
+
+
+def note_kept(store: Store, planner: Planner, trial: PlannedTrial) -> None:
+    """Write down what a trial that keeps states is, for plans that look for trials of its root."""
+    path = store.kept / planner.root_of(trial.spec) / f"{trial.id}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, trial.spec.model_dump_json())
+
+
+def kept_for(
+    store: Store, planner: Planner, search: Search, students: Iterable[PlannedTrial]
+) -> tuple[dict[str, Start], list[Finding]]:
+    """Return from which kept states of other trials the new ones among ``students`` can start, and what is to be said of that."""
+    if not shares(search) or not store.kept.is_dir():
+        return {}, []
+    starts, parted = dict[str, Start](), dict[str, tuple[str, str]]()
+    for trial in students:
+        per_epoch = steps_per_epoch(trial.spec)
+        if trial.status != "new" or not per_epoch:
+            continue
+        own, donors = (
+            turns(trial.spec, per_epoch),
+            list(_donors(store, planner.root_of(trial.spec), trial.id, per_epoch)),
+        )
+        if (found := longest(donors, own)) is not None:
+            starts[trial.id] = found
+        elif donors:
+            parted[trial.id] = _why_not(donors, own)
+    return starts, [*_told(starts), *_told_not(parted)]
+
+
+def _why_not(donors: Iterable[Donor], own: tuple[Turn, ...]) -> tuple[str, str]:
+    """Return the trial that agrees longest and has kept no state from before, and what parts it from one with these turns."""
+    agreed, donor = max(((parting(donor.turns, own), donor) for donor in donors), key=lambda one: one[0].epochs)
+    return donor.id, f"it agrees until epoch {agreed.epochs} ({agreed.reason}), and kept no state from before"
+
+
+def _told(starts: Mapping[str, Start]) -> Iterator[Finding]:
+    for trial, (donor, epoch, _) in islice(starts.items(), 1):
+        many = f", and {counted(len(starts) - 1, 'other trial')} from kept states as well" if len(starts) > 1 else ""
+        yield Finding("note", "schedule", f"{trial} goes on from trial {donor.id} after epoch {epoch}{many}")
+
+
+def _told_not(parted: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
+    for trial, (donor, reason) in islice(parted.items(), 1):
+        many = f"; so with {counted(len(parted) - 1, 'other trial')}" if len(parted) > 1 else ""
+        message = f"{trial} is trained from the beginning, not from a state of trial {donor}: {reason}{many}"
+        yield Finding("note", "schedule", message)
+
+
+def _donors(store: Store, root: str, but: str, per_epoch: int) -> Iterator[Donor]:
+    """Yield the trials of a root that have kept states."""
+    for path in sorted((store.kept / root).glob("*.json")):
+        directory = store.trial_dir(path.stem)
+        if path.stem != but and any(directory.glob("kept-*.pt")):
+            with suppress(OSError, ValueError):  # a damaged note is as good as none
+                spec = TrialSpec.model_validate_json(path.read_text())
+                yield Donor(path.stem, directory, turns(spec, per_epoch), over=True)
