@@ -127,7 +127,9 @@ def _root(spec: TrialSpec, texts: ByObject[str]) -> tuple[str, ...]:
 def _starts(group: Sequence[PlannedTrial], kept: Mapping[str, Start]) -> Iterator[tuple[PlannedTrial, Prefix]]:
     """Yield the trials that start from the state of one that comes before them, or that has begun."""
     per_epoch = steps_per_epoch(group[0].spec)
-    if per_epoch is None or (len(group) == 1 and group[0].id not in kept):  # the data is not here, or nobody to share with
+    if per_epoch is None or (
+        len(group) == 1 and group[0].id not in kept
+    ):  # the data is not here, or nobody to share with
         return
     begun = {trial.id: epochs for trial in group if (epochs := _epochs_done(trial))}
     known = [_donor(trial, per_epoch, begun[trial.id]) for trial in group if trial.id in begun]

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -168,7 +168,7 @@ def tracked(flavour: Flavour, folder: Path) -> Iterator[MlflowServer | None]:
 
 def undisturbed(flavour: Flavour, folder: Path, scratch: Path) -> Path:
     """Run the flavour's study without a kill and return its store; results go to a file, whatever the flavour."""
-    command = Command(flavour, folder, scratch)
+    command = Command(replace(flavour, sets=(*flavour.sets, *flavour.calm)), folder, scratch)
     command.start()
     while (code := command.code) is None:
         time.sleep(0.1)

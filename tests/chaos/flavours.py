@@ -82,7 +82,7 @@ FLAVOURS = {
         Flavour("group of two", ("scaling.workers=2", "search.baseline=false", "schedule.epochs=8"), GROUP),
         Flavour("cohort", ("search.cohort=2",), TOGETHER),
         Flavour("prefixes", PARTING, ONE, calm=APART),
-        Flavour("prefixes in cohorts", (*PARTING, "search.cohort=4"), TOGETHER, calm=APART),
+        Flavour("prefixes in cohorts", (*PARTING, "search.cohort=4"), TOGETHER, calm=(*APART, "search.cohort=1")),
         Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
     )
 }
