@@ -90,7 +90,7 @@ class SharedStates:
         self._by_id = {trial.id: trial for trial in plan.trials}
         self._waiting: dict[tuple[str, int], set[str]] = {}
         for trial in plan.trials:
-            if trial.prefix and not _has_begun(trial):
+            if trial.prefix and trial.prefix.trial in self._by_id and not _has_begun(trial):
                 self._waiting.setdefault((trial.prefix.trial, trial.prefix.epoch), set()).add(trial.id)
 
     def planned(self, trial: PlannedTrial) -> None:

@@ -94,6 +94,7 @@ def run_plan(
                 )
         if together is None:  # else whoever had a trial has tidied up
             _tidy(sweep)
+        drop_shared_states(plan)
         with together.finishing() if together else nullcontext():
             with sweep.unwritten.noting(store.rates):
                 remember(plan, store.rates)
@@ -111,7 +112,6 @@ def _tidy(sweep: Sweep) -> None:
         with unwritten.noting(trial.directory):
             if is_over(refreshed(trial).status):
                 tidy_over(trial.directory)
-    drop_shared_states(plan)
     for trial in plan.suggested if sweep.has_proposed_all else ():
         with unwritten.noting(trial.directory):
             drop_carried(trial.directory)  # nobody goes on from there any more

@@ -61,7 +61,9 @@ def kept_for(
 def _why_not(donors: Iterable[Donor], own: tuple[Turn, ...]) -> tuple[str, str]:
     """Return the trial that agrees longest and has kept no state from before, and what parts it from one with these turns."""
     agreed, donor = max(((parting(donor.turns, own), donor) for donor in donors), key=lambda one: one[0].epochs)
-    return donor.id, f"it agrees until epoch {agreed.epochs} ({agreed.reason}), and kept no state from before"
+    if not agreed.epochs:
+        return donor.id, f"they part at the beginning ({agreed.reason})"
+    return donor.id, f"they agree until epoch {agreed.epochs} ({agreed.reason}), and it kept no state from before"
 
 
 def _told(starts: Mapping[str, Start]) -> Iterator[Finding]:

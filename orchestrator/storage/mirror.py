@@ -11,6 +11,7 @@ from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import OUTCOME, PROGRESS
 from trainers.schema.request import REQUEST
+from trainers.schema.state_files import shared_files
 from trainers.schema.stop import STOP
 
 INDEX = "index.json"
@@ -108,4 +109,5 @@ def parsed(content: bytes) -> dict[str, str]:
 def files_of(directory: Path) -> list[Path]:
     """Return a trial's files that are worth a copy."""
     found = [path for path in directory.iterdir() if path.is_file() and NAME.fullmatch(path.name)]
-    return sorted(path for path in found if path.name not in NOT_COPIED)
+    passing = set(shared_files(directory).values())  # whoever lacks them trains from the beginning
+    return sorted(path for path in found if path.name not in NOT_COPIED and path not in passing)
