@@ -245,7 +245,7 @@ def test_the_plan_as_json(stillhouse, study, tmp_path):
     assert answer.json["study"] == "demo"
     assert re.fullmatch("[0-9a-f]{64}", answer.json["fingerprint"])
     assert {frozenset(trial) for trial in answer.json["trials"]} == {
-        frozenset({"id", "role", "method", "params", "seed", "status", "resources", "estimate", "cost"})
+        frozenset({"id", "role", "method", "params", "seed", "status", "resources", "estimate", "prefix", "cost"})
     }
     assert answer.json["trials"][0] == {
         "id": teacher_of(plan_file(study)).id,
@@ -260,7 +260,8 @@ def test_the_plan_as_json(stillhouse, study, tmp_path):
             "cpus_per_worker": 1,
             "gpus_per_worker": answer.json["trials"][0]["resources"]["gpus_per_worker"],
         },
-        "estimate": {"epochs": 12, "steps": 12, "seconds": None},
+        "estimate": {"epochs": 12, "steps": 12, "seconds": None, "shared": 0},
+        "prefix": None,
         "cost": None,
     }
     assert answer.json["trials"][-1]["params"] == {"method.alpha2": 4.0}
