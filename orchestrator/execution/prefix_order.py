@@ -116,7 +116,7 @@ class SharedStates:
 
 
 class KeptNotes:
-    """Watch trials, and write down what each is that keeps states."""
+    """Watch trials, and write down the settings of those that keep states."""
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan, self._store = plan, store

@@ -29,7 +29,7 @@ def kept_states(keep: KeepStates, trial: PlannedTrial) -> dict[int, str]:
 
 
 def note_kept(store: Store, planner: Planner, trial: PlannedTrial) -> None:
-    """Write down what a trial that keeps states is, for plans that look for trials of its root."""
+    """Write down the settings of a trial that keeps states, for plans that look for trials of its root."""
     path = store.kept / planner.root_of(trial.spec) / f"{trial.id}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def note_kept(store: Store, planner: Planner, trial: PlannedTrial) -> None:
 def kept_for(
     store: Store, planner: Planner, search: Search, students: Iterable[PlannedTrial]
 ) -> tuple[dict[str, Start], list[Finding]]:
-    """Return from which kept states of other trials the new ones among ``students`` can start, and what is to be said of that."""
+    """Return from which kept states of other trials the new ones among ``students`` can start, and findings about it."""
     if not shares(search) or not store.kept.is_dir():
         return {}, []
     starts, parted = dict[str, Start](), dict[str, tuple[str, str]]()
@@ -59,7 +59,7 @@ def kept_for(
 
 
 def _why_not(donors: Iterable[Donor], own: tuple[Turn, ...]) -> tuple[str, str]:
-    """Return the trial that agrees longest and has kept no state from before, and what parts it from one with these turns."""
+    """Return the trial that agrees longest with one of these turns, and why none of its states serves."""
     agreed, donor = max(((parting(donor.turns, own), donor) for donor in donors), key=lambda one: one[0].epochs)
     if not agreed.epochs:
         return donor.id, f"they part at the beginning ({agreed.reason})"

@@ -90,10 +90,10 @@ def with_prefixes(
 
 
 def shares(search: Search) -> bool:
-    """Return whether trials of a study share what they agree in.
+    """Return whether trials of a study share the epochs in which they agree.
 
-    Where results decide about trials, or which there are, each is trained by itself: what it is judged by, and how long it
-    waits, must not follow from another one.
+    Where results decide about trials, or which there are, each is trained by itself: neither the results by which
+    it is judged nor its wait may follow from another one.
     """
     return search.share_prefixes and isinstance(search.scheduler, Fifo) and not adds_trials(search)
 
@@ -199,7 +199,7 @@ class SharedSteps:
 
 
 def shared_steps(trials: Iterable[PlannedTrial], spared_by: Callable[[PlannedTrial], int]) -> SharedSteps | None:
-    """Return what shared prefixes save the students; ``None`` where none is shared or steps are not known.
+    """Return the savings of the students by shared prefixes; ``None`` where none is shared or steps are not known.
 
     ``spared_by`` is ``steps_spared`` for a plan, ``steps_saved`` for results.
     """
@@ -228,4 +228,4 @@ def why_apart(search: Search) -> str:
     decides = (
         "its results decide which trials there are" if adds_trials(search) else f"{search.scheduler.kind} stops trials"
     )
-    return f"shared prefixes: none, because {decides}: each is judged by what it has trained itself"
+    return f"shared prefixes: none, because {decides}: each is judged by its own epochs"

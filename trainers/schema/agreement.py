@@ -1,4 +1,4 @@
-"""Say until which epoch two trials make the same steps, to the bit, and what parts them.
+"""Say until which epoch two trials make the same steps, to the bit, and which setting parts them.
 
 All that counts from the first step on is a trial's root. All that counts later is one of its turns: a milestone, the begin of
 a cosine, the closing epochs, the moments in which a term acts, the end. Trials of one root make the same steps up to the
@@ -27,7 +27,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Hold how many epochs two trials have in common, and what parts them."""
+    """Hold how many epochs two trials have in common, and which setting parts them."""
 
     epochs: int
     reason: str
