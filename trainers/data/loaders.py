@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.data.repeated import without_mixing
+from trainers.data.samples import sizes_of
 from trainers.data.seeding import derive, seed_everything
 from trainers.errors import TrialError
 from trainers.schema.error_text import last_line
@@ -79,8 +80,9 @@ def _whole_batches(group: NDArray[np.int64], batch_size: int) -> NDArray[np.int6
 
 def orientations(dataset: Any) -> NDArray[np.bool_]:
     """Return for each image whether it is at least as wide as it is high, bool (images,)."""
-    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
-    return np.array([info["width"] >= info["height"] for info in infos], dtype=bool)
+    sizes = sizes_of(dataset)
+    wide: NDArray[np.bool_] = sizes[:, 0] >= sizes[:, 1]
+    return wide
 
 
 class TrainStream:
@@ -222,13 +224,12 @@ def evaluation_batches(dataset: Any, *, rank: int, world: int, batch_size: int =
 
 def _same_size_runs(dataset: Any, indices: Sequence[int], longest: int) -> Iterator[list[int]]:
     run: list[int] = []
-    size = None
+    size, sizes = None, sizes_of(dataset).tolist()
     for index in indices:
-        info = dataset.get_data_info(index)
-        if run and (len(run) == longest or (info["width"], info["height"]) != size):
+        if run and (len(run) == longest or sizes[index] != size):
             yield run
             run = []
-        size = (info["width"], info["height"])
+        size = sizes[index]
         run.append(index)
     if run:
         yield run

@@ -8,6 +8,8 @@ from mmdet.registry import TRANSFORMS
 from mmengine.dataset import Compose
 from numpy.typing import NDArray
 
+from trainers.data.samples import box_counts_of, sizes_of
+
 Config = dict[str, Any]
 PARTNERS = {"Mosaic": 3, "MixUp": 1}  # how many other images each step takes
 MIXUP = "MixUp"
@@ -27,7 +29,7 @@ class MosaicData:
         self.metainfo = dataset.metainfo
         self._mixing = [(step["type"], TRANSFORMS.build(step)) for step in mixing]
         self._finishing = Compose(list(finishing))
-        self._with_boxes = _images_with_boxes(dataset)
+        self._with_boxes = np.flatnonzero(box_counts_of(dataset))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -35,6 +37,11 @@ class MosaicData:
     def get_data_info(self, index: int) -> Any:
         """Return the record of the image that the mixture begins with."""
         return self.dataset.get_data_info(index)
+
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """Return width and height of the images that mixtures begin with, (images, 2)."""
+        return sizes_of(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         mixture = self.dataset[index]
@@ -52,8 +59,3 @@ class MosaicData:
     def _draw(self, kind: str) -> list[int]:
         among = self._with_boxes if kind == MIXUP and len(self._with_boxes) else np.arange(len(self.dataset))
         return [int(among[drawn]) for drawn in np.random.randint(0, len(among), PARTNERS[kind])]  # noqa: NPY002
-
-
-def _images_with_boxes(dataset: Any) -> NDArray[np.int64]:
-    counts = (len(dataset.get_data_info(index)["instances"]) for index in range(len(dataset)))
-    return np.flatnonzero(np.fromiter(counts, np.int64, len(dataset)))

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.data.samples import sizes_of
+
 
 class Repeated:
     """Serve a dataset ``times`` times in a row, under indices of their own, so that each pass is augmented anew."""
@@ -12,6 +17,11 @@ class Repeated:
 
     def __len__(self) -> int:
         return self._times * len(self.dataset)
+
+    @property
+    def sizes(self) -> NDArray[np.float64]:
+        """Return width and height of each item's image, (items, 2)."""
+        return np.tile(sizes_of(self.dataset), (self._times, 1))
 
     def __getitem__(self, index: int) -> Any:
         return self.dataset[index % len(self.dataset)]

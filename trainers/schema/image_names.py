@@ -21,19 +21,18 @@ class Located:
     refused: str | None = None
 
 
-def locate(root: str, folder: str, names: Sequence[str]) -> list[Located]:
-    """Return the file of each name in ``folder`` below ``root``, in order.
+def locate(root: str, folder: str, names: Sequence[str], tree: Tree | None = None) -> list[Located]:
+    """Return the file of each name in ``folder`` below ``root``, in order; ``tree``, if given, lists folders below ``root``.
 
     A name whose file does not exist is also tried with Windows' separators, without a repeated folder, with other accents
     and letter case, and with its ``%20`` read as a space. It is taken for a file that exactly one name means.
     """
-    return _NameSearch(root, folder).locate(names)
+    return _NameSearch(root, folder, tree or Tree(root)).locate(names)
 
 
 class _NameSearch:
-    def __init__(self, root: str, folder: str) -> None:
-        self._before, self._folder = f"{Path(root)}/", folder
-        self._tree = Tree(root)
+    def __init__(self, root: str, folder: str, tree: Tree) -> None:
+        self._before, self._folder, self._tree = f"{Path(root)}/", folder, tree
         self._top = f"{os.path.normpath(Path(root).absolute()).rstrip('/')}/"
         self._around = posixpath.normpath(posixpath.join(self._top, folder))
 

@@ -30,7 +30,12 @@ class FetchError(Exception):
 
 def cache_dir() -> Path:
     """Return the folder of fetched weights: below ``STILLHOUSE_CACHE``, else ``~/.cache/stillhouse``."""
-    return Path(os.environ.get(VARIABLE) or "~/.cache/stillhouse").expanduser() / "weights"
+    return cache_root() / "weights"
+
+
+def cache_root() -> Path:
+    """Return the folder of all that is kept on this machine: ``STILLHOUSE_CACHE``, else ``~/.cache/stillhouse``."""
+    return Path(os.environ.get(VARIABLE) or "~/.cache/stillhouse").expanduser()
 
 
 def cached(url: str) -> Path:

@@ -44,6 +44,11 @@ class Tree:
             found = self._names[folder] = self._listed(folder)
         return found
 
+    @property
+    def listings(self) -> dict[str, frozenset[str]]:
+        """Return the names in each folder that was asked for: no answer rests on anything else."""
+        return dict(self._names)
+
     def _listed(self, folder: str) -> frozenset[str]:
         try:
             with os.scandir(f"{self._root}/{folder}") as entries:

@@ -20,6 +20,7 @@ from trainers.schema.annotations.wording import has, visible
 from trainers.schema.dataset import CocoSplit, SplitName
 from trainers.schema.image_hints import elsewhere
 from trainers.schema.image_names import Located, locate
+from trainers.schema.tree import Tree
 
 DIGITS = 30  # no id that somebody counts has more
 MANY = 100  # ids of one hash: a table of them takes the square of their number in time, and nobody counts so
@@ -148,7 +149,9 @@ class _CocoReader:
         known = dict(self._entries(entries, "image", kinds.IMAGES_WITHOUT_ID, kinds.DUPLICATE_IMAGES))
         given = [entry.get("file_name") for entry in known.values()]
         names = list(dict.fromkeys(name for name in given if isinstance(name, str) and name))
-        files = dict(zip(names, locate(self._root, self._folder, names), strict=True))
+        tree = Tree(self._root)
+        files = dict(zip(names, locate(self._root, self._folder, names, tree), strict=True))
+        self._split.listings = tree.listings
         for key, entry in known.items():
             image = self._image(key, entry, files)
             if image is not None:

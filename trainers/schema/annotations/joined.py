@@ -20,6 +20,7 @@ def joined(parts: Sequence[AnnotatedSplit], files: Sequence[str], classes: Seque
         split.images += part.images
         split.others.update(part.others)
         split.readings.update(part.readings)
+        split.listings |= part.listings
     split.names = tuple(dict.fromkeys(name for part in parts for name in part.names))
     _join_notes(split.notes, parts)
     for name in classes:

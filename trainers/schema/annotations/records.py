@@ -82,7 +82,8 @@ class AnnotatedSplit:
 
     ``others`` counts boxes of names that are no class of the study; ``names`` are the categories of a COCO file.
     ``readings`` counts the annotations that earlier releases read differently, by kind. ``seen`` are
-    the digests of a VOC split's parts, ``None`` for those with files that could not be read.
+    the digests of a VOC split's parts, ``None`` for those with files that could not be read. ``listings`` holds the names in
+    each folder in which a COCO split's images were looked up, by its path below the root.
     """
 
     name: SplitName
@@ -92,3 +93,4 @@ class AnnotatedSplit:
     others: Counter[str] = field(default_factory=Counter)
     readings: Counter[str] = field(default_factory=Counter)
     seen: list[FilesDigest | None] = field(default_factory=list)
+    listings: dict[str, frozenset[str]] = field(default_factory=dict)
