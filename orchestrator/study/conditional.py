@@ -13,6 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from orchestrator.study.range_forms import KINDS, fault_of
 from orchestrator.study.ranges import Number, Range
+from trainers.schema.foreign_json import parse_json
 
 Place = tuple[str, ...]  # keys within a listed mapping
 
@@ -49,7 +50,7 @@ def numbers_in(item: JsonValue, value: JsonValue) -> Mapping[Place, Number] | No
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> Mapping[Place, Range]:
-    return dict(_ranges(json.loads(text), ()))
+    return dict(_ranges(parse_json(text), ()))
 
 
 def _ranges(value: Any, place: Place) -> Iterator[tuple[Place, Range]]:
