@@ -17,11 +17,12 @@ from trainers.distill.diagnosis import Evidence
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import FiniteWatch, ratios
 from trainers.distill.pairing import require_pair
-from trainers.errors import NonFiniteLoss, TrialError
+from trainers.errors import NonFiniteLoss
 from trainers.formats.starting import StartReport
 from trainers.formats.weights import Coverage, inherit, load_weights
 from trainers.loop.accumulate import Accumulator, Chunk
 from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
+from trainers.loop.prefix import found_prefix
 from trainers.loop.segment import carried_state, last_step, read_carried_state
 from trainers.schema import Job, class_count, class_names
 from trainers.schema.method import inherits
@@ -31,11 +32,10 @@ from trainers.state.checkpoints import TrialFiles
 from trainers.state.ema import StudentAverage
 from trainers.state.event_log import note
 from trainers.state.export import student_checkpoint, write_config
-from trainers.state.prefix import PrefixState, as_own, hand_on, read_prefix
+from trainers.state.prefix import PrefixState, as_own, hand_on
 from trainers.state.recovery import Recovery
 from trainers.state.train_state import TrainState
 
-NOT_SHARED = "state not shared"  # the event of a trial that lacks the state of another which it could have started from
 RESIZED = "resized"  # the event of an elastic trial that goes on with another number of workers
 UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
@@ -291,32 +291,23 @@ class StudentTrainer:
             origin = self.job.trial.segment.origin
             self._state.take_over(read_carried_state(origin), Path(origin.directory) / CARRIED)
             self._rate = learning_rate(self._optimizer)
-        prefix = self._shared_prefix() if chosen[0] is None and self.job.prefix else None
+        prefix = self._take_prefix() if chosen[0] is None else None
         barrier()  # all workers have read the state before rank 0 may delete it
         if found is not None:
             self._take_up(found)
         if prefix is not None:
             self._start_from(prefix)
 
-    def _shared_prefix(self) -> PrefixState | None:
+    def _take_prefix(self) -> PrefixState | None:
         """Load the state of a trial that has made this one's first steps; ``None`` where there is none to be used."""
-        prefix, found, lost = self.job.prefix, None, [""]
-        assert prefix is not None
-        if get_rank() == 0:
-            try:
-                found = read_prefix(prefix)
-            except TrialError as error:
-                lost[0] = str(error)
-                note(self.files.directory, NOT_SHARED, "train from the beginning", lost[0])
-        broadcast_object_list(lost, src=0)
-        if lost[0]:
+        found, prefix = found_prefix(self.job), self.job.prefix
+        if found is None or prefix is None:
             return None
-        found = found or read_prefix(prefix)
         self._state.take_over(found.content, Path(prefix.directory) / prefix.file)
         self._rate = learning_rate(self._optimizer)
-        own = (self.distiller.weights.rescheduled(record.metrics, record.step - 1) for record in found.history)
-        pairs = zip(found.history, own, strict=True)
-        self.history = [as_own(record, prefix, self.last_step, metrics) for record, metrics in pairs]
+        weights = self.distiller.weights
+        own = [weights.rescheduled(record.metrics, record.step - 1) for record in found.history]
+        self.history = as_own(found.history, own, prefix, self.last_step)
         return found
 
     def _start_from(self, prefix: PrefixState) -> None:

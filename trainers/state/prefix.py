@@ -53,10 +53,18 @@ def read_prefix(prefix: Prefix) -> PrefixState:
     return PrefixState(content, history, best)
 
 
-def as_own(record: Record, prefix: Prefix, last_step: int, metrics: dict[str, float]) -> Record:
-    """Return another trial's record as one of a trial that started from it, with its own ``metrics``.
+def as_own(history: list[Record], metrics: list[dict[str, float]], prefix: Prefix, last_step: int) -> list[Record]:
+    """Return another trial's history as that of a trial that started from it, with its own ``metrics``.
 
-    The steps have taken the trial no time, and the epoch is the trial's last if its own schedule ends there.
+    The steps have taken the trial no time, and an epoch is the trial's last if its own schedule ends there.
     """
-    by = record.trained_by or prefix.trial
-    return replace(record, metrics=metrics, timing={}, final=record.step == last_step, trained_by=by)
+    return [
+        replace(
+            record,
+            metrics=own,
+            timing={},
+            final=record.step == last_step,
+            trained_by=record.trained_by or prefix.trial,
+        )
+        for record, own in zip(history, metrics, strict=True)
+    ]

@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.leases import Leases
+from orchestrator.core.store import Store
+from orchestrator.execution.claiming_search import ClaimingSearch
 from orchestrator.execution.prefix_order import PrefixOrder, SharedStates, drop_shared_states
+from orchestrator.execution.together import taking_part
+from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prefixes import shared_steps, steps_spared
+from orchestrator.plan.rates import measured
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.plan_table import describe_prefixes, plan_json
@@ -191,3 +197,44 @@ def test_the_order_of_a_study_does_not_change_what_is_trained(tmp_path: Path) ->
     made = [found.made for space in spaces if (found := shared_steps(planned(tmp_path, space).trials, steps_spared))]
     assert len(made) == 2
     assert all(one == other for one, other in pairwise(made))
+
+
+def test_a_job_waits_for_the_state_that_another_job_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.execution.prefix_order.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("orchestrator.execution.claims.LOOK_EVERY_S", 0.0)
+    plan, store = planned(tmp_path, MILESTONES), Store(tmp_path / "store")
+    store.prepare()
+    one, other, third, _ = plan.students
+    with taking_part(plan, store) as part, Leases(store.leases) as of_another_job:
+        assert of_another_job.claim(one.id) is not None
+        search = ClaimingSearch(
+            part.claims, plan.students, lambda trial: {"id": trial.id}, lambda name: None, lambda over: None, lambda: False,
+            PrefixOrder(plan.students).is_due,
+        )  # fmt: skip
+        assert search.suggest("a") is None  # not the end of the search
+        has_trained(one, 10, 8, 10)
+        assert [search.suggest(name)["planned"]["id"] for name in "ab"] == [other.id, third.id]
+        assert search.suggest("c") is None
+        of_another_job.release(one.id)
+        part.claims.close()
+
+
+def test_a_step_costs_its_own_trial_only(tmp_path: Path) -> None:
+    """Budgets and rates count an epoch where it was trained."""
+    plan = planned(tmp_path, MILESTONES, "search.max_gpu_hours=100")
+    one, other = plan.students[:2]
+    own = {"time/train_s": 360.0}
+    for trial, first in ((one, 0), (other, 8)):
+        trial.directory.mkdir(parents=True)
+        records = [
+            Record(
+                epoch, epoch * PER_EPOCH, {}, own if epoch > first else {}, trained_by=None if epoch > first else one.id
+            )
+            for epoch in range(1, 13)
+        ]
+        (trial.directory / HISTORY).write_text(to_lines(records))
+    assert [measured(trial) for trial in (one, other)] == [36.0, 36.0]
+    assert Budget(plan).hours_left == pytest.approx(100 - (12 + 4) / 10)
+    again = planned(tmp_path, MILESTONES)
+    assert [trial.estimate.shared for trial in again.students[:2]] == [0, 8 * PER_EPOCH]
+    assert [trial.estimate.seconds for trial in again.students[:2]] == [12 * 360.0] * 2
