@@ -122,7 +122,9 @@ class ImageRecorder:
 
 def compared(plan: Plan, where: str) -> Plan:
     """Return the plan with a finding where its images are others than those that the study or earlier trials name."""
-    known = {trial.id: found for trial in plan.trials if (found := recorded(trial.directory)) is not None}
+    places = {trial.id: trial.directory for trial in plan.trials}
+    places |= {trial.prefix.trial: Path(trial.prefix.directory) for trial in plan.trials if trial.prefix}
+    known = {name: found for name, place in places.items() if (found := recorded(place)) is not None}
     wanted = _wanted(plan.study.dataset)
     if not known and wanted is None:
         return plan

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.store import Store
+from orchestrator.execution.prefix_order import KeptNotes
 from orchestrator.plan import images
 from orchestrator.plan.images import ImageRecorder, compared, look, present_digest, recorded
 from orchestrator.plan.plan import Plan, make_plan
@@ -17,6 +18,7 @@ from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP, ids
 from tests.unit.orchestrator.study_text import findings_of, write
 from trainers.schema import CocoDataset, ShapesDataset, VocDataset, VocPart
+from trainers.schema.record import Outcome, write_outcome
 
 STUDY = """\
 name: mine
@@ -101,6 +103,19 @@ def test_a_trial_that_failed_before_it_learnt_anything_is_recorded_anew(data: Pa
     write_image(data / "a.png", "mended", NOW)
     train(tmp_path)
     assert told(tmp_path) == []
+
+
+def test_a_trial_that_others_start_from_counts_as_well(data: Path, tmp_path: Path) -> None:
+    """Its images are those of the first epochs, though it belongs to another study."""
+    longer = ("schedule.epochs=2",)
+    [short, _] = train(tmp_path, "scaling.keep_states=last").trials
+    KeptNotes(planned(tmp_path, "scaling.keep_states=last"), Store(tmp_path / "store")).started(short.id)
+    (short.directory / "kept-1.pt").touch()
+    write_outcome(short.directory, Outcome("finished"))
+    assert told(tmp_path, *longer) == []
+    write_image(data / "d.png", "larger", LONG_AGO)
+    [line] = told(tmp_path, *longer)
+    assert f"the images have changed since 1 trial ({short.id}) began" in line
 
 
 def test_another_size_is_a_warning_that_names_trials_and_both_states(data: Path, tmp_path: Path) -> None:
