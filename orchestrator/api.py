@@ -16,6 +16,7 @@ from orchestrator.core.plain_log import lines_shown
 from orchestrator.core.store import Store
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.execution.checked_plan import checked_plan
+from orchestrator.plan.at_fidelity import prepare_data
 from orchestrator.plan.named import chosen
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.weights import needed_urls
@@ -124,6 +125,9 @@ class Study:
 
         ray_environment.require_unused_ray()
         place = Store(store)
+        if self.loaded.study.fidelity != "full":
+            place.prepare()
+            prepare_data([self.loaded.study], self.loaded.study.fidelity, place)
         self._require_divisible(trials := tuple(trials), mirror, share=share)
         plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
         if on_plan:

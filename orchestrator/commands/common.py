@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from typing import Any
 
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import VARIABLE, Store
 from orchestrator.study.load import LoadedStudy, load_study
 
 MIRROR = "STILLHOUSE_MIRROR"
+FIDELITIES = ("full", "short", "smoke")
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,28 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="allow local detector configs, which can run code, and a program that the study runs at its end",
     )
+
+
+def add_fidelity(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of a shortened study, which is short for a ``--set``: later commands have to name it too."""
+    parser.add_argument(
+        "--fidelity", choices=FIDELITIES, action=SetsFidelity, default=argparse.SUPPRESS,
+        help="short: a third of the schedules on a quarter of COCO or VOC; smoke: two steps, to prove that it runs",
+    )  # fmt: skip
+
+
+class SetsFidelity(argparse.Action):
+    """Add ``fidelity=CHOICE`` to the changes of the study."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Handle the option."""
+        namespace.sets = [*namespace.sets, f"fidelity={values}"]
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

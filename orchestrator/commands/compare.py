@@ -2,7 +2,7 @@
 
 import argparse
 
-from orchestrator.commands.common import add_json, add_store, add_study, add_workers, load, store_of
+from orchestrator.commands.common import add_fidelity, add_json, add_store, add_study, add_workers, load, store_of
 from orchestrator.commands.next_commands import commands_with_results, print_obstacles
 from orchestrator.commands.repeat import print_next
 
@@ -10,6 +10,7 @@ from orchestrator.commands.repeat import print_next
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_study(parser)
+    add_fidelity(parser)
     add_workers(parser)
     add_store(parser)
     add_json(parser)
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     store, loaded = store_of(arguments), load(arguments)
     plan = make_plan(loaded, store)
-    results = print_results_of(plan, store, as_json=arguments.json)
+    results = print_results_of(plan, loaded, store, as_json=arguments.json)
     if not arguments.json:
         print_best(plan, results)
         print_obstacles(plan, loaded, arguments)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.commands.cluster import estimated_on
 from orchestrator.commands.common import (
+    add_fidelity,
     add_images_changed,
     add_json,
     add_store,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_study(parser)
+    add_fidelity(parser)
     add_workers(parser)
     add_images_changed(parser)
     add_store(parser)

@@ -21,11 +21,11 @@ from orchestrator.core.printable import printable
 if TYPE_CHECKING:
     from orchestrator.core.store import Store
     from orchestrator.plan.machine import Machine
-    from orchestrator.reproduce.agreement import Agreement
     from orchestrator.reproduce.execute import PlanRunner, ReproductionResult
     from orchestrator.reproduce.options import Options
     from orchestrator.reproduce.plan import RunPlan
     from orchestrator.reproduce.results import Results
+    from orchestrator.results.rank_correlation import RankAgreement
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ def show_figures(run_plan: "RunPlan", store: "Store", arguments: argparse.Namesp
 
 def ranking_of(
     run_plan: "RunPlan", results: "Results", store: "Store", arguments: argparse.Namespace
-) -> "Agreement | None":
+) -> "RankAgreement | None":
     """Return how a short reproduction ranks its rows beside a full one in the same store; ``None`` for any other."""
     from dataclasses import replace
 

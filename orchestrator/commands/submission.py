@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orchestrator.commands.common import add_json, add_mirror, add_store, add_study, worker_count
+from orchestrator.commands.common import add_fidelity, add_json, add_mirror, add_store, add_study, worker_count
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
@@ -30,6 +30,7 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that control how a job runs."""
     add_study(parser)
+    add_fidelity(parser)
     parser.add_argument(
         "--workers", type=worker_count, metavar="N", help="workers per trial, instead of scaling.workers"
     )

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.core.findings import Finding
 from orchestrator.core.html_table import html_table
 from orchestrator.core.store import Store
+from orchestrator.plan.at_fidelity import at_its_fidelity
 from orchestrator.plan.bounds import measure_deciding, points_left_out, within_bounds
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.journal import SearchLog
@@ -118,6 +119,7 @@ class Plan:
 
 def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
     """Plan ``loaded`` for ``store``; needs neither data nor GPU, and reports missing ones."""
+    loaded = at_its_fidelity(loaded, store)
     study = loaded.study
     machine = machine or this_machine()
     granted = resources(study, machine)

@@ -21,6 +21,7 @@ from orchestrator.plan.prefixes import steps_spared
 from orchestrator.plan.race import race_state, rounds_in
 from orchestrator.plan.suggestion import ASK
 from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
+from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import adds_trials, values_of
 from trainers.schema.record import read_history
@@ -162,7 +163,7 @@ def _room(plan: Plan) -> int:
 
 def _segments(plan: Plan, asked: int) -> Iterator[Further]:
     """Yield the segments that a population has still to train, generation by generation."""
-    search, epochs = plan.study.search, plan.study.schedule.epochs or 0
+    search, epochs = plan.study.search, schedule_of(plan.study).epochs or 0
     size, room = search.samples or 1, plan.study.search.max_trials
     most = math.inf if room is None else max(0, room - len(plan.students) - len(plan.suggested))
     for begin, end in _generations(search, epochs):

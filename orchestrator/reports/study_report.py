@@ -18,18 +18,29 @@ from orchestrator.reports.terminal_table import print_sentence
 from orchestrator.reports.timeline import timeline_lines, timelines_json
 from orchestrator.results.result import TrialResult
 from orchestrator.results.summary import summarise, summary_json
+from orchestrator.study.load import LoadedStudy
 from orchestrator.study.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.tracking.flusher import Delivery
 
 
-def print_results_of(plan: Plan, store: Store, *, as_json: bool) -> list[TrialResult]:
-    """Print the study's results as MLflow has them, or as its trials' directories where those know more."""
+def print_results_of(plan: Plan, loaded: LoadedStudy, store: Store, *, as_json: bool) -> list[TrialResult]:
+    """Print the study's results as MLflow has them, or as its trials' directories where those know more.
+
+    Of a short study it also prints the rank correlation with the full one.
+    """
+    from orchestrator.reports.fidelity_ranking import ranking_line, ranking_of
     from orchestrator.tracking.reading import read_study  # brings MLflow, and a run says its first line without it
 
     results = read_study(plan, store).results
-    print_all(plan, results, as_json=as_json)
+    ranking = ranking_of(loaded, store, results)
+    if as_json:
+        print_json(results_json(plan, results) | ({} if ranking is None else {"ranking": dict(vars(ranking))}))
+        return results
+    print_all(plan, results, as_json=False)
+    if ranking is not None:
+        say(ranking_line(ranking))
     return results
 
 

@@ -85,7 +85,7 @@ def images_of(trial: PlannedTrial) -> float:
 
 
 def _images_of_epoch(spec: TrialSpec) -> float:
-    from orchestrator.reproduce.data.part_of_data import SHARE
+    from orchestrator.plan.part_of_data import SHARE
 
     dataset = spec.dataset
     if not isinstance(dataset, CocoDataset | VocDataset):

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Fidelity = Literal["full", "short", "smoke"]
+from orchestrator.study.fidelity import Fidelity
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from orchestrator.core.store import Store
+from orchestrator.plan.at_fidelity import data_folder
 from orchestrator.plan.machine import Machine
+from orchestrator.plan.part_of_data import parts_of
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.smoke_data import smoke_roots
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial
-from orchestrator.reproduce.data.part_of_data import parts_of
-from orchestrator.reproduce.data.smoke_data import smoke_roots
-from orchestrator.reproduce.fidelity import shortened, smoke
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.runs import JobFactory, PaperJob
 from orchestrator.reproduce.tables import Suite, TableRow, suites_for, with_options
+from orchestrator.study.fidelity import shortened, smoke
 from orchestrator.study.fingerprint import canonical_json, fingerprint
 from orchestrator.study.schema import Search
 from orchestrator.study.wording import counted
@@ -89,11 +89,6 @@ def make_run_plan(targets: Iterable[str], options: Options, store: Store, machin
 def job_name(row: TableRow) -> str:
     """Return the name of the job that a row's numbers come from."""
     return row.study or row.weights
-
-
-def data_folder(store: Store) -> Path:
-    """Return where drawn and cut datasets are kept."""
-    return store.root / "data"
 
 
 def merged(run_plan: RunPlan, trials: tuple[PlannedTrial, ...], label: str) -> tuple[Plan, ...]:

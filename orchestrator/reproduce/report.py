@@ -7,13 +7,13 @@ from typing import Any
 
 from orchestrator.reports.fitting import WRAPPING, TableColumn
 from orchestrator.reports.terminal_table import print_sentence, print_table
-from orchestrator.reproduce.agreement import Agreement
 from orchestrator.reproduce.baseline_check import ACCEPT, BaselineCheck, check_of, described
 from orchestrator.reproduce.comparison import Comparison
 from orchestrator.reproduce.hypothesis import HypothesisResult, compare
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.results import Judged, Results, ap_values
 from orchestrator.reproduce.tables import METRICS, Hypothesis
+from orchestrator.results.rank_correlation import RankAgreement
 from orchestrator.study.wording import counted
 
 MEANINGLESS = {
@@ -23,7 +23,7 @@ MEANINGLESS = {
 
 
 def comparison_content(
-    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: RankAgreement | None = None
 ) -> dict[str, Any]:
     """Return the comparisons as ``--json`` prints them."""
     hypotheses = [(hypothesis, result) for hypothesis, result in judged_hypotheses(run_plan, results)]
@@ -39,7 +39,7 @@ def comparison_content(
 
 
 def print_comparisons(
-    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: Agreement | None = None
+    run_plan: RunPlan, rows: Sequence[Judged], results: Results, ranking: RankAgreement | None = None
 ) -> None:
     """Print the comparisons for people: measured and printed AP in percent, and the conclusion.
 
@@ -145,7 +145,7 @@ def _hypothesis_line(hypothesis: Hypothesis, result: HypothesisResult) -> str:
     return f"{hypothesis.better} above {hypothesis.than}? {result.answer} ({result.difference:+.1f} AP; {margin})"
 
 
-def _ranking_line(ranking: Agreement) -> str:
+def _ranking_line(ranking: RankAgreement) -> str:
     if ranking.correlation is None:
         return f"rank correlation with the full schedule: unknown; rows that have run at both: {ranking.rows}"
     return f"rank correlation with the full schedule: {ranking.correlation:.2f} (Spearman) over {counted(ranking.rows, 'row')}"

@@ -1,7 +1,26 @@
-"""Correlate the order of two lists: Spearman's rank correlation."""
+"""Correlate the order of two lists, or of one thing measured twice: Spearman's rank correlation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+FEWEST = 3  # two are always in one order or the other
+
+
+@dataclass(frozen=True)
+class RankAgreement:
+    """Hold the rank correlation over the rows that were measured twice; ``None`` below three rows."""
+
+    rows: int
+    correlation: float | None
+
+
+def agreement_of(one: Mapping[Hashable, float], other: Mapping[Hashable, float]) -> RankAgreement:
+    """Return how the order of the rows that both have agrees."""
+    both = [name for name in one if name in other]
+    if len(both) < FEWEST:
+        return RankAgreement(len(both), None)
+    return RankAgreement(len(both), spearman([one[name] for name in both], [other[name] for name in both]))
 
 
 def spearman(one: Sequence[float], other: Sequence[float]) -> float | None:

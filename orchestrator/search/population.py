@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from orchestrator.plan.draws import seed_of
 from orchestrator.plan.suggestion import Suggestion
 from orchestrator.search.sampler import Values
+from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, Population, Search, StudySpec
 from orchestrator.study.space import draw
@@ -23,7 +24,7 @@ class PopulationSampler:
     """
 
     def __init__(self, study: StudySpec) -> None:
-        search, epochs = study.search, study.schedule.epochs or 1
+        search, epochs = study.search, schedule_of(study).epochs or 1
         self._search, self._epochs, self._size = search, epochs, search.samples or 1
         self._generations = math.ceil(epochs / search.population.every_epochs)
         self._asked: list[Suggestion] = []

@@ -12,6 +12,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.search.selective import SelectiveScheduler
+from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.schema import Asha, Fifo, HyperBand, Pasha
 from trainers.schema.record import read_history, read_status
 from trainers.schema.status import is_over
@@ -31,7 +32,7 @@ def make_scheduler(
     students = {trial.id: trial for trial in (*plan.students, *plan.suggested, *trials)}
     judges = judging(plan)
     # In steps, if those are counted: never too short. Of all students: rungs must be the same in every run.
-    longest = max([plan.study.schedule.length, 1, *(trial.spec.schedule.length for trial in students.values())])
+    longest = max([schedule_of(plan.study).length, 1, *(trial.spec.schedule.length for trial in students.values())])
     judged = [trial.id for trial in plan.students if judges(trial.id)]
     if isinstance(rule, Pasha):
         rule = rule.model_copy(update={"finalists": least_finalists(plan.study.search, len(judged))})

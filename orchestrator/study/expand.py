@@ -7,6 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from orchestrator.study.fidelity import at_fidelity
 from orchestrator.study.fingerprint import canonical_json, canonical_method
 from orchestrator.study.schema import StudySpec
 from orchestrator.study.space import is_open, points, values_of
@@ -133,5 +134,8 @@ class _PointFactory:
         """Return a section with its searched values."""
         key = (name, canonical_json(own))
         if key not in self.sections:
-            self.sections[key] = _filled(validated(name, raw_section(self.study, name, own)))
+            value = validated(name, raw_section(self.study, name, own))
+            self.sections[key] = _filled(
+                at_fidelity(value, self.study.fidelity) if isinstance(value, Schedule) else value
+            )
         return self.sections[key]

@@ -381,6 +381,7 @@ class StudySpec(Section):
 
     name: str = Field(pattern=NAME, max_length=100)
     description: str = ""
+    fidelity: Literal["full", "short", "smoke"] = "full"
     dataset: DatasetSpec
     teacher: TeacherSection | None = None
     student: Detector

@@ -13,7 +13,7 @@ OWN_LIMITS = {  # module: why it has a parser of its own
     "trainers/schema/annotations/json_file.py": "refuses repeated keys, and has limits of its own",
     "trainers/onnx_export/reader.py": "is copied beside a model and imports nothing of ours",
     "orchestrator/plan/images.py": "reads annotations, which check has read before",
-    "orchestrator/reproduce/data/part_of_data.py": "reads annotations of the paper's data sets, of any size",
+    "orchestrator/plan/part_of_data.py": "reads annotations of the paper's data sets, of any size",
 }
 
 

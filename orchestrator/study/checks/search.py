@@ -184,6 +184,8 @@ def check_population(context: Context) -> Iterator[Problem]:
         if search.population != Population():
             yield Problem(("search", "population"), f"belongs to {_those_that('has_segments')}")
         return
+    if study.fidelity == "smoke":
+        yield Problem(("fidelity",), "smoke makes two steps, and a population counts whole epochs: use short")
     if search.samples is not None and search.samples < 2:
         yield Problem(("search", "samples"), "a population has at least 2 members")
     if len(search.seeds) > 1:

@@ -7,11 +7,11 @@ import pytest
 
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
+from orchestrator.plan.part_of_data import chosen, parts_of, write_part
 from orchestrator.plan.plan import make_plan
-from orchestrator.reproduce.data.part_of_data import chosen, parts_of, write_part
-from orchestrator.reproduce.data.smoke_data import smoke_roots, write_smoke_data
-from orchestrator.reproduce.fidelity import compressed, shortened, smoke
+from orchestrator.plan.smoke_data import smoke_roots, write_smoke_data
 from orchestrator.reproduce.tables import studies, study_file
+from orchestrator.study.fidelity import compressed, shortened, smoke
 from orchestrator.study.load import LoadedStudy, load_study
 from orchestrator.study.schema import StudySpec, TrainedTeacher
 from trainers.schema import CocoDataset, VocDataset

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-from PIL import Image, ImageDraw
-
 from trainers.schema import CocoDataset, VocDataset, class_names
 from trainers.schema.atomic import write_text
 from trainers.schema.dataset import coco_parts
@@ -88,6 +86,8 @@ def _object(name: str, box: Box) -> str:
 def _draw(path: Path, number: int) -> None:
     if path.exists():
         return
+    from PIL import Image, ImageDraw  # a plan need not load it
+
     image = Image.new("RGB", SIZE, (40 + 20 * number % 160, 90, 120))
     pen = ImageDraw.Draw(image)
     for place, box in enumerate(BOXES):

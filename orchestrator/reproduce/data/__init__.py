@@ -1,1 +1,0 @@
-"""Cut down or draw the data that a shortened reproduction runs on."""
