@@ -19,7 +19,7 @@ from trainers.schema.plugins import BrokenPlugin
 
 GROUPS = {
     "study": ("init", "check", "data", "plan", "run", "pause", "retry", "sync"),
-    "results": ("compare", "report", "figure", "predict", "export", "dashboard", "reproduce"),
+    "results": ("compare", "report", "figure", "predict", "export", "verify", "dashboard", "reproduce"),
     "cluster": ("submit", "status", "logs", "stop", "resume", "list", "serve", "cluster"),
     "tools": ("methods", "doctor", "clean", "schema", "completion"),
 }

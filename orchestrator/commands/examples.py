@@ -28,6 +28,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "stillhouse figure study.yaml --kind predictions --output boxes.pdf",
     ),
     "predict": ("stillhouse predict study.yaml", "stillhouse predict study.yaml --trials all --images 8"),
+    "verify": (
+        "stillhouse verify student",
+        "stillhouse verify student study.yaml --retrain",
+    ),
     "export": (
         "stillhouse export study.yaml --to student",
         "stillhouse export study.yaml --trial 3f2a --to student --force",

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trial", metavar="ID", default="best", help="trial id, or its first digits (default: best)")
     parser.add_argument(
         "--to", metavar="DIR", required=True, type=Path,
-        help="folder for config.py, student.pth, annotations and README.md, or for student.onnx and detect.py",
+        help="folder for config.py, student.pth, annotations, README.md and provenance.json, or for student.onnx and detect.py",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("mmdet", "onnx"), default="mmdet",
@@ -51,7 +51,7 @@ def _for_mmdet(plan: "Plan", store: "Store", arguments: argparse.Namespace) -> i
         print_json(_as_json(exported))
         return 0
     print(f"trial {exported.trial_id}: {exported.config} and {exported.checkpoint}")
-    for path in (*exported.annotations.values(), exported.card):
+    for path in (*exported.annotations.values(), exported.card, exported.papers):
         print(f"      {path}")
     for note in exported.notes:
         print(f"note: {note}")
@@ -86,6 +86,7 @@ def _as_json(exported: "Exported") -> dict[str, object]:
         "config": str(exported.config),
         "checkpoint": str(exported.checkpoint),
         "card": str(exported.card),
+        "papers": str(exported.papers),
         "annotations": {split: str(path) for split, path in exported.annotations.items()},
         "notes": list(exported.notes),
     }

@@ -23,7 +23,7 @@ from orchestrator.plan.weights import (
     zoo_digest,
 )
 from orchestrator.study.expand import SearchPoint, expand, point_of
-from orchestrator.study.fingerprint import PartTexts, fingerprint, trial_fingerprint
+from orchestrator.study.fingerprint import PartTexts, fingerprint, parts_fingerprint, trial_parts
 from orchestrator.study.schema import (
     CheckpointTeacher,
     RandomTeacher,
@@ -96,6 +96,12 @@ class Planner:
         alone = isinstance(spec.method, NoDistillation)
         digest = None if alone else self._teacher_digest
         return _identity(bare(spec), self._digest, self._files, teacher_digest=digest)[:ID_LENGTH]
+
+    def parts_of(self, trial: PlannedTrial) -> dict[str, str]:
+        """Return what the id of a planned trial is made of, by name, each part as canonical JSON."""
+        init = self._teacher_digest if trial.spec.init else None
+        teacher = self._teacher_digest if trial.spec.teacher else None
+        return _parts(trial.spec, self._digest, self._files, init_digest=init, teacher_digest=teacher)
 
     def suggested(self, search_log: Path) -> list[PlannedTrial]:
         """Return the trials of all points that an open search has come to so far, each once."""
@@ -189,7 +195,20 @@ def _identity(
     init_digest: str | None = None,
     teacher_digest: str | None = None,
 ) -> str:
-    return trial_fingerprint(
+    parts = _parts(spec, digest, files, texts, init_digest=init_digest, teacher_digest=teacher_digest)
+    return parts_fingerprint(parts)
+
+
+def _parts(
+    spec: TrialSpec,
+    digest: str,
+    files: CheckpointDigests,
+    texts: PartTexts | None = None,
+    *,
+    init_digest: str | None = None,
+    teacher_digest: str | None = None,
+) -> dict[str, str]:
+    return trial_parts(
         spec,
         texts=texts,
         dataset_digest=digest,

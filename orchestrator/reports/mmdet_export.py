@@ -9,7 +9,6 @@ from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.named import named
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.card_facts import card_facts
 from orchestrator.reports.export import (
     BEST_OF_STUDY,
@@ -19,6 +18,7 @@ from orchestrator.reports.export import (
     student_files,
 )
 from orchestrator.reports.model_card import CARD, model_card
+from orchestrator.reports.papers import PAPERS, write_papers
 from orchestrator.reports.plain_files import STUDENT, names_of, write_plain_files
 from orchestrator.tracking.reading import TrialResults, read_study
 from trainers.schema.record import CONFIG
@@ -32,6 +32,7 @@ class Exported:
     config: Path
     checkpoint: Path
     card: Path
+    papers: Path
     annotations: dict[str, Path]
     notes: tuple[str, ...]
 
@@ -47,7 +48,7 @@ def export_student(
     """
     found = read_study(plan, store) if wanted == BEST_OF_STUDY else None
     trial = named(plan, wanted if found is None else best_id(found.results))
-    names = (*names_of(trial.spec.dataset), CARD)
+    names = (*names_of(trial.spec.dataset), CARD, PAPERS)
     require_absent((target / name for name in names), replace=replace)
     require_undamaged(trial)
     try:
@@ -57,27 +58,24 @@ def export_student(
             for folder in (made, fetched):
                 folder.mkdir()
             written = write_plain_files(trial.spec, student_files(plan, store, trial, fetched), made)
-            note = _write_card(plan, store, trial, found, made, words)
+            found, note = _results(plan, store, found)
+            (made / CARD).write_text(model_card(card_facts(plan, trial, found, made, words)), encoding="utf-8")
+            own = next((one for one in (found.results if found else ()) if one.id == trial.id), None)
+            write_papers(plan, trial, own.metrics if own else {}, made)
             _replace(names, made, target)
     except OSError as error:
         raise OperationError(f"cannot write to {target}: {error.strerror or error}") from error
     annotations = {split: target / name for split, name in written.annotations.items()}
     notes = (*written.lacking, *note)
-    return Exported(trial.id, target / CONFIG, target / STUDENT, target / CARD, annotations, notes)
+    return Exported(trial.id, target / CONFIG, target / STUDENT, target / CARD, target / PAPERS, annotations, notes)
 
 
-def _write_card(
-    plan: Plan, store: Store, trial: PlannedTrial, found: TrialResults | None, made: Path, words: Sequence[str]
-) -> tuple[str, ...]:
-    """Write the card; return a note where it lacks results because they cannot be read."""
-    note: tuple[str, ...] = ()
-    if found is None:
-        try:
-            found = read_study(plan, store)
-        except (OperationError, UserError) as error:
-            note = (f"{CARD} has no results: {error}",)
-    (made / CARD).write_text(model_card(card_facts(plan, trial, found, made, words)), encoding="utf-8")
-    return note
+def _results(plan: Plan, store: Store, found: TrialResults | None) -> tuple[TrialResults | None, tuple[str, ...]]:
+    """Return the study's results, or a note where they cannot be read."""
+    try:
+        return found or read_study(plan, store), ()
+    except (OperationError, UserError) as error:
+        return None, (f"{CARD} and {PAPERS} have no results: {error}",)
 
 
 def _replace(names: Iterable[str], made: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -33,7 +34,7 @@ def fingerprint(payload: object) -> str:
 PartTexts = ByObject[str]  # canonical texts of parts of trials
 
 
-def trial_fingerprint(
+def trial_parts(
     trial: TrialSpec,
     *,
     texts: PartTexts | None = None,
@@ -43,8 +44,8 @@ def trial_fingerprint(
     student_config_digest: str | None = None,
     teacher_config_digest: str | None = None,
     start_digest: str | None = None,
-) -> str:
-    """Return the identity of a trial.
+) -> dict[str, str]:
+    """Return what the identity of a trial is made of, each part as canonical JSON; ``parts_fingerprint`` of it is the identity.
 
     The digests stand for the contents behind paths, which may differ from machine to machine: of the dataset, of the
     checkpoints, of detector configs (a config that mmdet ships may go by its name instead). ``start_digest`` is that of
@@ -59,7 +60,7 @@ def trial_fingerprint(
     part = {} if trial.segment is None else {"segment": canonical_json(_segment(trial.segment))}
     shares = {} if trial.shares is None else {"shares": canonical_json(trial.shares)}
     configs = (student_config_digest, teacher_config_digest)
-    return _sha256(
+    return (
         {
             "format": canonical_json(FORMAT),
             "dataset": of(
@@ -91,7 +92,7 @@ def trial_fingerprint(
     )
 
 
-def _sha256(texts: dict[str, str]) -> str:
+def parts_fingerprint(texts: Mapping[str, str]) -> str:
     """Return the fingerprint of a mapping whose values are canonical texts already."""
     content = ",".join(f"{json.dumps(key)}:{texts[key]}" for key in sorted(texts))
     return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()

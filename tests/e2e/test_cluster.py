@@ -109,7 +109,12 @@ def look_at_what_is_left(client: Client, ran: Ran, tmp_path: Path) -> None:
     elsewhere = ("export", client.study, "--store", tmp_path / "empty", "--set", f"tracking.uri={client.tracking}")
     exported = stillhouse(*elsewhere, "--to", tmp_path / "out")
     assert exported.code == 0, exported.err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "config.py",
+        "provenance.json",
+        "student.pth",
+    ]
     again = client("submit", "--json")
     assert (again.code, again.json["new"], again.json["state"]) == (0, False, "finished")
     stopping = client("stop")

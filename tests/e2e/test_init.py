@@ -34,6 +34,6 @@ def test_a_folder_becomes_a_study_a_table_and_a_student(tmp_path: Path, monkeypa
     export = stillhouse("export", "study.yaml", *ONE_EPOCH, "--store", "store", "--to", "student")
     assert export.code == 0, export.err
     names = {path.name for path in (tmp_path / "student").iterdir()}
-    assert names == {"README.md", "config.py", "student.pth", "test.json", "val.json"}
+    assert names == {"README.md", "config.py", "provenance.json", "student.pth", "test.json", "val.json"}
     kept = json.loads(next((tmp_path / "store").glob("trials/*/test.json")).read_text())
     assert set(kept) == {"format", "data", "metrics"}

@@ -94,7 +94,12 @@ def test_the_exported_student_predicts_without_stillhouse(ran: Ran, tmp_path: Pa
     trial = next(t["id"] for t in ran.answer.json["trials"] if t["method"] == "bckd")
     answer = stillhouse("export", ran.study, "--store", ran.store, "--trial", trial, "--to", tmp_path / "out")
     assert answer.code == 0, answer.err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "config.py",
+        "provenance.json",
+        "student.pth",
+    ]
     again = stillhouse("export", ran.study, "--store", ran.store, "--trial", trial, "--to", tmp_path / "out")
     assert again.code == 2
     assert "--force" in again.err

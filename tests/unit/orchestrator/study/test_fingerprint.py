@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.study.fingerprint import canonical_json, fingerprint, trial_fingerprint
+from orchestrator.study.fingerprint import canonical_json, fingerprint, parts_fingerprint, trial_parts
 from trainers.schema import TrialSpec
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -38,7 +38,7 @@ def identity(changes: dict[str, Any] | None = None, /, **digests: str | None) ->
             section = section[parent]
         section[last] = value
     trial = TrialSpec.model_validate_json(json.dumps(data))
-    return trial_fingerprint(trial, **(DIGESTS | digests))  # type: ignore[arg-type]  # tests leave digests out
+    return parts_fingerprint(trial_parts(trial, **(DIGESTS | digests)))  # type: ignore[arg-type]  # tests leave digests out
 
 
 @given(JSON)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.study.fingerprint import trial_fingerprint
+from orchestrator.study.fingerprint import parts_fingerprint, trial_parts
 from trainers.schema import TrialSpec
 
 DETECTOR = {"config": "mmdet::gfl/gfl_r50_fpn_1x_coco.py", "weights": "random"}
@@ -45,7 +45,7 @@ WITHOUT_EFFECT = {(1, ("method", key)) for key in ("vlr_weight", "kd_weight", "k
 
 def identity(data: dict[str, Any]) -> str:
     trial = TrialSpec.model_validate_json(json.dumps(data))
-    return trial_fingerprint(trial, **DIGESTS)
+    return parts_fingerprint(trial_parts(trial, **DIGESTS))
 
 
 def full(changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,145 @@
+"""Check that an exported student is what its papers say: files, identity, and the study that it comes from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import OperationError
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.papers import PAPERS, Papers, TrialPapers, read_papers
+from orchestrator.reports.plain_files import STUDENT
+from orchestrator.reports.predict import run_here
+from orchestrator.study.wording import counted
+from trainers.schema.cpu import cpu_name
+from trainers.schema.digest import file_digest
+from trainers.schema.foreign_json import parse_json
+from trainers.schema.record import SELECTION_METRIC
+
+COMPARED = "trainers.formats.same_student"  # imported where it runs: it brings torch
+
+
+@dataclass(frozen=True)
+class Check:
+    """Hold one question about an export, whether the answer is yes, and the answer in words."""
+
+    name: str
+    passed: bool
+    answer: str
+
+
+def check_folder(folder: Path) -> list[Check]:
+    """Return what an export says of itself; raises ``UserError`` for a folder without papers."""
+    papers = read_papers(folder)
+    found = [_files(folder, papers), _identity(papers)]
+    if STUDENT in papers.files:
+        found.append(_student(folder, papers))
+    return found
+
+
+def check_study(folder: Path, plan: Plan) -> tuple[Check, PlannedTrial | None]:
+    """Return whether a study, with the data that it names here, has the exported trial, and the trial.
+
+    ``answer`` of a study that has it not names the parts in which the most alike trial differs.
+    """
+    papers = read_papers(folder)
+    wanted = papers.student
+    known = {trial.id: trial for trial in plan.trials}
+    if wanted.trial in known:
+        return Check("study", True, f"{plan.study.name} has trial {wanted.trial}"), known[wanted.trial]
+    nearest = min((_differences(plan, trial, wanted) for trial in known.values()), key=len, default=["it has no trial"])
+    return Check("study", False, f"{plan.study.name} has no trial {wanted.trial}: {'; '.join(nearest)}"), None
+
+
+def check_retrained(folder: Path, trained: Path, metrics: Mapping[str, float], within: float | None) -> Check:
+    """Return whether a student that was trained again is the exported one: all tensors equal to the bit.
+
+    ``metrics`` are those of the new student. Where its tensors differ, ``within`` accepts so many points between the two APs.
+    """
+    count, differing = run_here(COMPARED, "differing_tensors", folder / STUDENT, trained)
+    if not differing:
+        return Check("retrained", True, f"{counted(count, 'tensor')} equal to the bit")
+    papers = read_papers(folder)
+    pair = [known.get(SELECTION_METRIC) for known in (papers.metrics, metrics)]
+    gap = None if pair[0] is None or pair[1] is None else 100 * abs(pair[0] - pair[1])
+    said = f"{len(differing)} of {counted(count, 'tensor')} differ, first {differing[0]}"
+    said += f"; AP differs by {'an unknown amount' if gap is None else f'{gap:.1f}'}"
+    if within is not None and gap is not None:
+        return Check("retrained", gap <= within, f"{said}, {within:g} allowed")
+    where = f"exported on {papers.exported_on}, trained again on {cpu_name()}"
+    return Check("retrained", False, f"{said} ({where}; another kind of CPU needs --within POINTS)")
+
+
+def _files(folder: Path, papers: Papers) -> Check:
+    wrong = list(_wrong_files(folder, papers))
+    if wrong:
+        return Check("files", False, "; ".join(wrong))
+    return Check("files", True, f"{counted(len(papers.files), 'file')} with the SHA-256 of {PAPERS}")
+
+
+def _wrong_files(folder: Path, papers: Papers) -> Iterator[str]:
+    for name, digest in papers.files.items():
+        if Path(name).name != name:
+            yield f"{name!r:.80} is no name of a file in this folder"
+            continue
+        try:
+            found = file_digest(folder / name)
+        except OSError as error:
+            yield f"{name}: {error.strerror or error}"
+            continue
+        if found != digest:
+            yield f"{name} has changed: its SHA-256 was {digest[:12]} and is {found[:12]}"
+
+
+def _identity(papers: Papers) -> Check:
+    wrong = [
+        f"the parts of {who} make {one.derived()}, not {one.trial}"
+        for who, one in (("the trial", papers.student), ("its teacher", papers.teacher))
+        if one is not None and one.derived() != one.trial
+    ]
+    if not wrong and papers.teacher is not None and not _is_teacher(papers.teacher, papers.student):
+        wrong.append(f"the trial was distilled from another teacher than {papers.teacher.trial}")
+    if wrong:
+        return Check("identity", False, "; ".join(wrong))
+    of = f", teacher {papers.teacher.trial}" if papers.teacher else ""
+    return Check(
+        "identity", True, f"trial {papers.student.trial}{of}, derived again from {', '.join(papers.student.identity)}"
+    )
+
+
+def _is_teacher(teacher: TrialPapers, student: TrialPapers) -> bool:
+    """Return whether the student's parts name the teacher: by its trial where it was trained, by its weights where it was given."""
+    part = student.identity.get("teacher")
+    weights = part.get("weights") if isinstance(part, dict) else None
+    return weights in (teacher.trial, teacher.identity.get("init"))
+
+
+def _student(folder: Path, papers: Papers) -> Check:
+    try:
+        written_by = run_here(COMPARED, "trial_of", folder / STUDENT)
+    except OperationError as error:
+        return Check("student", False, str(error))
+    if written_by != papers.student.trial:
+        return Check("student", False, f"{STUDENT} was written by trial {written_by!s:.40}, not {papers.student.trial}")
+    return Check("student", True, f"{STUDENT} was written by trial {papers.student.trial}")
+
+
+def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[str]:
+    """Return the parts in which a planned trial differs from the exported one."""
+    parts = {name: parse_json(text) for name, text in plan.planner.parts_of(trial).items()}
+    names = sorted({*parts, *wanted.identity})
+    return [text for name in names for text in _apart(name, wanted.identity.get(name), parts.get(name))]
+
+
+def _apart(name: str, exported: Any, here: Any) -> Iterator[str]:
+    if isinstance(exported, dict) and isinstance(here, dict):
+        for key in sorted({*exported, *here}):
+            yield from _apart(f"{name}.{key}", exported.get(key), here.get(key))
+    elif exported != here:
+        yield f"{name}: exported {_short(exported)}, here {_short(here)}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,171 @@
+"""An export is what its papers say, or the difference is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orchestrator.core.errors import UserError
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.papers import PAPERS, read_papers, write_papers
+from orchestrator.reports.verification import Check, check_folder, check_retrained, check_study
+from tests.unit.orchestrator.coco_data import section, write_coco
+from tests.unit.orchestrator.planning import plan_text
+from tests.unit.orchestrator.reports.example import plan_of
+from tests.unit.orchestrator.study_text import VALID, edit
+from trainers.schema.digest import file_digest
+from trainers.schema.record import SELECTION_METRIC
+
+
+def student(trial: str, **tensors: float) -> dict[str, Any]:
+    state = {name: torch.tensor(value) for name, value in {"weight": 1.0, "bias": 0.0, **tensors}.items()}
+    return {"state_dict": state, "meta": {"trial": trial, "epoch": 1}}
+
+
+def exported(plan: Plan, trial: PlannedTrial, folder: Path) -> Path:
+    """Write an export of a trial whose student has two tensors."""
+    folder.mkdir()
+    (folder / "config.py").write_text("model = dict()\n")
+    torch.save(student(trial.id), folder / "student.pth")
+    write_papers(plan, trial, {SELECTION_METRIC: 0.4}, folder)
+    return folder
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_of(tmp_path)
+
+
+@pytest.fixture
+def trial(plan: Plan) -> PlannedTrial:
+    return next(trial for trial in plan.students if trial.spec.teacher)
+
+
+@pytest.fixture
+def folder(plan: Plan, trial: PlannedTrial, tmp_path: Path) -> Path:
+    return exported(plan, trial, tmp_path / "out")
+
+
+def failed(checks: list[Check]) -> dict[str, str]:
+    return {check.name: check.answer for check in checks if not check.passed}
+
+
+@pytest.mark.parametrize("role", ["teacher", "student", "alone"])
+def test_an_untouched_export_passes(role: str, plan: Plan, tmp_path: Path) -> None:
+    alone = next(trial for trial in plan.students if not trial.spec.teacher)
+    distilled = next(trial for trial in plan.students if trial.spec.teacher)
+    found = {"teacher": plan.teacher, "student": distilled, "alone": alone}[role]
+    assert found is not None
+    folder = exported(plan, found, tmp_path / "out")
+    assert [check.name for check in check_folder(folder)] == ["files", "identity", "student"]
+    assert failed(check_folder(folder)) == {}
+    check, same = check_study(folder, plan)
+    assert check.passed
+    assert same is found
+
+
+def test_papers_name_no_folder(tmp_path: Path) -> None:
+    shapes = VALID[VALID.index("dataset:") : VALID.index("teacher:")]
+    plan = plan_text(tmp_path, edit(shapes, section(write_coco(tmp_path / "photos"))))
+    folder = exported(plan, plan.students[0], tmp_path / "out")
+    assert str(tmp_path) not in (folder / PAPERS).read_text()
+    assert failed(check_folder(folder)) == {}
+
+
+def test_changed_and_missing_files_are_named(folder: Path) -> None:
+    (folder / "config.py").write_text("model = dict( )\n")
+    (folder / "student.pth").unlink()
+    found = failed(check_folder(folder))
+    assert found.keys() == {"files", "student"}
+    assert "config.py has changed" in found["files"]
+    assert "student.pth: No such file" in found["files"]
+
+
+def edited(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads((folder / PAPERS).read_text())
+    change(content)
+    (folder / PAPERS).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("key", ["seed", "dataset", "student", "method", "schedule", "teacher"])
+def test_each_part_of_the_identity_counts(key: str, folder: Path) -> None:
+    edited(folder, lambda papers: papers["student"]["identity"].update({key: "another"}))
+    assert "make" in failed(check_folder(folder))["identity"]
+
+
+def test_the_teacher_s_parts_count_too(folder: Path) -> None:
+    edited(folder, lambda papers: papers["teacher"]["identity"].update(seed=77))
+    assert "the parts of its teacher make" in failed(check_folder(folder))["identity"]
+
+
+def test_another_teacher_s_papers_are_not_taken(folder: Path, plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = plan_of(tmp_path / "other", "teacher.seed=5")
+    assert other.teacher is not None
+    beside = exported(other, other.teacher, tmp_path / "beside")
+    swapped = json.loads((beside / PAPERS).read_text())["student"]
+    edited(folder, lambda papers: papers.update(teacher=swapped))
+    assert "another teacher" in failed(check_folder(folder))["identity"]
+
+
+def test_a_student_of_another_trial_under_the_right_digest_is_found(folder: Path) -> None:
+    torch.save(student("0123456789ab"), folder / "student.pth")
+    edited(folder, lambda papers: papers["files"].update({"student.pth": file_digest(folder / "student.pth")}))
+    assert failed(check_folder(folder)) == {
+        "student": f"student.pth was written by trial 0123456789ab, not {read_papers(folder).student.trial}"
+    }
+
+
+def test_another_seed_and_other_data_are_told_by_what_differs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    check, found = check_study(folder, plan_of(tmp_path / "other", "search.seeds=[8]"))
+    assert found is None
+    assert "seed: exported 0, here 8" in check.answer
+    (tmp_path / "data").mkdir()
+    check, _ = check_study(folder, plan_of(tmp_path / "data", "dataset.train_images=9"))
+    assert "dataset.train_images: exported" in check.answer
+    assert "seed" not in check.answer
+
+
+def test_a_student_that_was_trained_again_is_compared_to_the_bit(folder: Path, tmp_path: Path) -> None:
+    name = read_papers(folder).student.trial
+    torch.save(student(name), tmp_path / "same.pth")
+    torch.save(student(name, bias=1e-30), tmp_path / "other.pth")
+    torch.save(student(name, extra=0.0), tmp_path / "more.pth")
+    assert check_retrained(folder, tmp_path / "same.pth", {}, None) == Check(
+        "retrained", True, "2 tensors equal to the bit"
+    )
+    for path, first in (("other.pth", "bias"), ("more.pth", "extra")):
+        check = check_retrained(folder, tmp_path / path, {SELECTION_METRIC: 0.38}, None)
+        assert not check.passed
+        assert f"first {first}; AP differs by 2.0" in check.answer
+    assert check_retrained(folder, tmp_path / "other.pth", {SELECTION_METRIC: 0.38}, 2.5).passed
+    assert not check_retrained(folder, tmp_path / "other.pth", {SELECTION_METRIC: 0.38}, 1.5).passed
+    assert not check_retrained(folder, tmp_path / "other.pth", {}, 1.5).passed
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"format": 2}', "has format 2"),
+        ('{"format": 1, "student": {"trial": "a", "identity": 3}}', "cannot be read"),
+    ],
+)
+def test_papers_that_are_none_are_one_sentence(content: str | None, says: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / PAPERS).write_text(content)
+    with pytest.raises(UserError, match=says):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/file"])
+def test_files_outside_the_folder_are_not_read(name: str, folder: Path) -> None:
+    edited(folder, lambda papers: papers["files"].update({name: "0" * 64}))
+    assert "is no name of a file in this folder" in failed(check_folder(folder))["files"]
