@@ -17,7 +17,7 @@ COMMANDS = {
     "plot": "figure", "draw": "figure", "curves": "figure", "table": "report", "latex": "report",
     "ui": "dashboard", "board": "dashboard", "tensorboard": "dashboard", "view": "dashboard",
     "new": "init", "create": "init", "setup": "init",
-    "lint": "check", "validate": "check", "verify": "check", "dry-run": "plan", "estimate": "plan",
+    "lint": "check", "validate": "check", "dry-run": "plan", "estimate": "plan",
     "dataset": "data", "browse": "data", "env": "doctor", "info": "doctor", "settings": "doctor",
     "models": "methods", "ls": "list", "ps": "list", "kill": "stop", "cancel": "stop", "launch": "submit",
     "job": "submit", "tail": "logs", "up": "cluster", "down": "cluster", "queue": "serve", "restart": "resume",

@@ -98,7 +98,7 @@ class Planner:
         return _identity(bare(spec), self._digest, self._files, teacher_digest=digest)[:ID_LENGTH]
 
     def parts_of(self, trial: PlannedTrial) -> dict[str, str]:
-        """Return what the id of a planned trial is made of, by name, each part as canonical JSON."""
+        """Return the parts of a planned trial's identity by name, each as canonical JSON."""
         init = self._teacher_digest if trial.spec.init else None
         teacher = self._teacher_digest if trial.spec.teacher else None
         return _parts(trial.spec, self._digest, self._files, init_digest=init, teacher_digest=teacher)

@@ -1,4 +1,4 @@
-"""Write and read the papers of an exported student: what its identity is made of, and the digests of its files."""
+"""Write and read the papers of an exported student: the parts of its identity, and the digests of its files."""
 
 import json
 from collections.abc import Mapping

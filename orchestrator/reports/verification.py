@@ -1,4 +1,4 @@
-"""Check that an exported student is what its papers say: files, identity, and the study that it comes from."""
+"""Check an exported student against its papers: files, identity, and the study that it comes from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Check:
 
 
 def check_folder(folder: Path) -> list[Check]:
-    """Return what an export says of itself; raises ``UserError`` for a folder without papers."""
+    """Check an export by itself; raises ``UserError`` for a folder without papers."""
     papers = read_papers(folder)
     found = [_files(folder, papers), _identity(papers)]
     if STUDENT in papers.files:

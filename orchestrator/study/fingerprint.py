@@ -45,7 +45,7 @@ def trial_parts(
     teacher_config_digest: str | None = None,
     start_digest: str | None = None,
 ) -> dict[str, str]:
-    """Return what the identity of a trial is made of, each part as canonical JSON; ``parts_fingerprint`` of it is the identity.
+    """Return the parts of a trial's identity, each as canonical JSON; ``parts_fingerprint`` of it is the identity.
 
     The digests stand for the contents behind paths, which may differ from machine to machine: of the dataset, of the
     checkpoints, of detector configs (a config that mmdet ships may go by its name instead). ``start_digest`` is that of

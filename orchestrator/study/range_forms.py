@@ -1,4 +1,4 @@
-"""Say what is wrong with the form of a searched key's values, once, and what would do in its place."""
+"""Name the fault in the form of a searched key's values, once, and a form that would do."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

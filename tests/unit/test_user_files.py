@@ -20,7 +20,8 @@ OTHERS = {
         trainers/schema/events.py trainers/schema/record.py orchestrator/clusters/files.py
         orchestrator/clusters/launcher.py orchestrator/execution/callbacks.py
         orchestrator/execution/ownership.py orchestrator/plan/build_check.py orchestrator/plan/costs.py
-        orchestrator/plan/images.py orchestrator/plan/journal.py orchestrator/plan/model_process.py
+        orchestrator/plan/images.py orchestrator/plan/journal.py orchestrator/plan/kept.py
+        orchestrator/plan/model_process.py
         orchestrator/core/leases.py orchestrator/core/locks.py
         orchestrator/plan/recorded_trials.py orchestrator/plan/split_scores.py orchestrator/plan/wall_clock.py
         orchestrator/reports/card_settings.py orchestrator/reports/predict.py orchestrator/reports/progress.py

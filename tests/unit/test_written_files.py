@@ -23,11 +23,13 @@ BY_THEMSELVES = {
     """,
     "a command makes them in front of its user, who repeats it": """
         orchestrator/commands/cluster.py orchestrator/commands/init.py orchestrator/commands/schema.py
-        orchestrator/reports/mmdet_export.py orchestrator/reports/onnx_export.py orchestrator/reports/plain_files.py
+        orchestrator/reports/mmdet_export.py orchestrator/reports/onnx_export.py orchestrator/reports/papers.py
+        orchestrator/reports/plain_files.py
         orchestrator/reproduce/fetch_data.py trainers/onnx_export/write.py
         trainers/build_check/zoo.py trainers/detectors/zoo_index.py
         trainers/predictions/picture.py trainers/predictions/predict.py
     """,
+    "what is read is checked against a digest, and made again": "trainers/data/sample_index.py",
     "a folder is renamed to be deleted": "orchestrator/execution/unused.py",
     "a hung process's stacks get a new name": "orchestrator/failures/retry.py",
 }

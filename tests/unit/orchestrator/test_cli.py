@@ -24,6 +24,7 @@ from trainers.schema.record import BEST, CONFIG
 
 README = Path(__file__).parents[3] / "README.md"
 PAPER, QUICKSTART = STUDIES / "gfl_r50_from_r101_coco.yaml", STUDIES / "quickstart.yaml"
+NO_RESULTS = "README.md and provenance.json have no results:"
 RUN_FIRST = "run the study first, or name another --store"
 SHAPES = "dataset:\n  kind: shapes\n  train_images: 8\n"
 
@@ -379,22 +380,23 @@ def test_a_student_is_exported_and_never_over_another_without_force(stillhouse, 
         "config": str(out / "config.py"),
         "checkpoint": str(out / "student.pth"),
         "card": str(out / "README.md"),
+        "papers": str(out / "provenance.json"),
         "annotations": {},
-        "notes": [f"README.md has no results: the store {tmp_path / 'store'} holds no results yet: {RUN_FIRST}"],
+        "notes": [f"{NO_RESULTS} the store {tmp_path / 'store'} holds no results yet: {RUN_FIRST}"],
     }
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "provenance.json", "student.pth"]
 
     (out / "student.pth").write_bytes(b"mine")
     again = stillhouse(*command)
     assert (again.code, again.out) == (2, "")
-    present = " and ".join(str(out / name) for name in ("config.py", "student.pth", "README.md"))
+    present = " and ".join(str(out / name) for name in ("config.py", "student.pth", "README.md", "provenance.json"))
     assert again.complaints == [f"stillhouse: {present} exist already: pass --force to replace them"]
     assert (out / "student.pth").read_bytes() == b"mine"
 
     assert stillhouse(*command, "--force").code == 0
     assert (out / "student.pth").read_bytes() == b"weights"
     assert "model = dict(type='GFL')\n" in (out / "config.py").read_text()
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "provenance.json", "student.pth"]
 
 
 def test_one_file_in_the_way_keeps_both_back(stillhouse, study, trained, tmp_path):
