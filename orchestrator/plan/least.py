@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from orchestrator.plan.phases import first_epoch_at
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.race import first_seeds, least_finalists
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.schema import Asha, Pasha
 from orchestrator.study.space import is_open
 
@@ -61,11 +63,19 @@ def _at_rungs(plan: Plan, trials: Sequence[PlannedTrial]) -> int | None:
         return None
     whole = min(least_finalists(search, len(trials)), len(trials))
     second = len(trials) // rule.reduction_factor if isinstance(rule, Pasha) else 0
-    first = [_share(trial, rule.grace_epochs) for trial in trials]
-    later = [_share(trial, rule.grace_epochs * rule.reduction_factor) for trial in trials]
+    first = [_share(trial, _rung(plan, trial, rule.grace_epochs)) for trial in trials]
+    later = [_share(trial, _rung(plan, trial, rule.grace_epochs * rule.reduction_factor)) for trial in trials]
     to_second = sorted(more - steps for more, steps in zip(later, first, strict=True))
     to_end = sorted((trial.estimate.steps or 0) - steps for trial, steps in zip(trials, first, strict=True))
     return sum(first) + sum(to_second[: max(0, second - whole)]) + sum(to_end[:whole])
+
+
+def _rung(plan: Plan, trial: PlannedTrial, level: int) -> int:
+    """Return the epoch at which a trial comes to a rung."""
+    rule = plan.study.search.scheduler
+    if not isinstance(rule, Asha | Pasha) or rule.rungs == "epoch":
+        return level
+    return first_epoch_at(trial.spec.schedule, schedule_of(plan.study), level)
 
 
 def _share(trial: PlannedTrial, epochs: int) -> int:

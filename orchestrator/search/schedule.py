@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.phases import epoch_alike
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.race import least_finalists
 from orchestrator.plan.trial import PlannedTrial
@@ -14,6 +15,7 @@ from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.search.selective import SelectiveScheduler
 from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.schema import Asha, Fifo, HyperBand, Pasha
+from trainers.schema import Schedule
 from trainers.schema.record import read_history, read_status
 from trainers.schema.status import is_over
 
@@ -33,15 +35,32 @@ def make_scheduler(
     judges = judging(plan)
     # In steps, if those are counted: never too short. Of all students: rungs must be the same in every run.
     longest = max([schedule_of(plan.study).length, 1, *(trial.spec.schedule.length for trial in students.values())])
+    if not isinstance(rule, HyperBand) and rule.rungs == "phase":
+        longest = schedule_of(plan.study).length  # the schedule whose epochs all are counted in
     judged = [trial.id for trial in plan.students if judges(trial.id)]
     if isinstance(rule, Pasha):
         rule = rule.model_copy(update={"finalists": least_finalists(plan.study.search, len(judged))})
     metric = plan.study.search.metric
     inner = _inner(rule, longest, judged, metric)
-    scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), metric, resumed)
+    scheduler = RememberingScheduler(inner, SearchLog(plan.search_log), metric, resumed, _clock(plan, trials))
     over = [trial for trial in students.values() if judges(trial.id) and is_over(read_status(trial.directory))]
     scheduler.absorb(_histories(over, scheduler, all_of_them=not isinstance(rule, HyperBand)))
     return SelectiveScheduler(scheduler, judges)
+
+
+def _clock(plan: Plan, trials: Sequence[PlannedTrial]) -> Callable[[str, int], float]:
+    """Return the time by which a scheduler compares trials: the epoch, or that of the study's own schedule at equal phase."""
+    rule = plan.study.search.scheduler
+    if not isinstance(rule, Asha | Pasha) or rule.rungs == "epoch":
+        return lambda trial_id, epoch: epoch
+    reference, schedules = schedule_of(plan.study), dict[str, Schedule]()
+
+    def time_of(trial_id: str, epoch: int) -> float:
+        if trial_id not in schedules:  # a search comes to further trials
+            schedules.update({trial.id: trial.spec.schedule for trial in (*plan.students, *plan.suggested, *trials)})
+        return epoch_alike(schedules[trial_id], reference, epoch)
+
+    return time_of
 
 
 def judging(plan: Plan) -> Callable[[str], bool]:

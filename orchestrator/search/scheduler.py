@@ -15,6 +15,7 @@ from trainers.schema.record import Record, read_outcome
 
 log = logging.getLogger(__name__)
 TIME, FAILED_BECAUSE = "epoch", "failed_because"  # keys of a result
+ATTEMPT = "#"  # before the number of a trial's second or later attempt, in the log
 CONTINUE, PAUSE, STOP = TrialScheduler.CONTINUE, TrialScheduler.PAUSE, TrialScheduler.STOP
 
 
@@ -25,15 +26,21 @@ class RememberingScheduler(TrialScheduler):
     to the state that it had. Trials repeat their own histories then; these results get the decisions that were made. A
     trial that failed and is tried again joins under a new name. Tune calls all methods from one thread. ``resumed``
     receives the ids of paused trials that continue, all of one decision before the first of them starts. The scheduler
-    inside always looks for the highest value: of a loss it is told the value with the other sign.
+    inside always looks for the highest value: of a loss it is told the value with the other sign. ``time_of`` says how far
+    a trial is after an epoch, by default the epoch.
     """
 
     def __init__(
-        self, scheduler: Any, events: SearchLog, metric: str, resumed: Callable[[str], None] = lambda trial_id: None
+        self,
+        scheduler: Any,
+        events: SearchLog,
+        metric: str,
+        resumed: Callable[[str], None] = lambda trial_id: None,
+        time_of: Callable[[str, int], float] = lambda trial_id, epoch: epoch,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._scheduler, self._log, self._metric_key = scheduler, events, metric
-        self._resumed = resumed
+        self._resumed, self._time_of = resumed, time_of
         self._states: dict[str, TrialState] = {}
         self._replaying, self._depth = True, 0
         for event in events.read():
@@ -181,7 +188,7 @@ class RememberingScheduler(TrialScheduler):
         self, tune_controller: Any, state: TrialState, epoch: int, value: float, as_decided: str | None = None
     ) -> str:
         state.begun, state.waits, state.called = True, False, False
-        result = {TIME: epoch, self._metric_key: merit(self._metric_key, value)}
+        result = {TIME: self._time(state, epoch), self._metric_key: merit(self._metric_key, value)}
         self._depth += 1
         decision = str(self._scheduler.on_trial_result(_SchedulerStage(self, tune_controller), state, result))
         self._depth -= 1
@@ -197,7 +204,9 @@ class RememberingScheduler(TrialScheduler):
     def _complete(self, tune_controller: Any, state: TrialState, epoch: int, value: float | None) -> None:
         self._write(event="complete", trial=state.trial_id, epoch=epoch, value=value)
         state.last_epoch, state.over, state.gone = epoch, True, True
-        result = {TIME: epoch} | ({} if value is None else {self._metric_key: merit(self._metric_key, value)})
+        result: dict[str, Any] = {TIME: self._time(state, epoch)} | (
+            {} if value is None else {self._metric_key: merit(self._metric_key, value)}
+        )
         self._depth += 1
         self._scheduler.on_trial_complete(_SchedulerStage(self, tune_controller), state, result)
         self._depth -= 1
@@ -210,6 +219,10 @@ class RememberingScheduler(TrialScheduler):
         self._depth += 1
         self._scheduler.on_trial_remove(_SchedulerStage(self, tune_controller), state)
         self._depth -= 1
+
+    def _time(self, state: TrialState, epoch: int) -> float:
+        """Return how far a trial is to the scheduler, which compares trials at equal times."""
+        return self._time_of(state.trial_id.partition(ATTEMPT)[0], epoch)
 
     def _write(self, **event: Any) -> None:
         if not self._replaying:
@@ -240,7 +253,7 @@ class RememberingScheduler(TrialScheduler):
         name = own
         while (known := self._states.get(name)) is not None and known.failed and known.live is not trial:
             attempt += 1
-            name = f"{own}#{attempt}"
+            name = f"{own}{ATTEMPT}{attempt}"
         return name
 
 

@@ -127,24 +127,32 @@ class Fifo(Section):
     kind: Literal["fifo"]
 
 
+Rungs = Annotated[Literal["epoch", "phase"], Field(exclude_if=lambda rungs: rungs == "epoch")]
+
+
 class Asha(Section):
-    """Stop weak trials early (ASHA): after ``grace_epochs``, then at rungs ``reduction_factor`` apart."""
+    """Stop weak trials early (ASHA): after ``grace_epochs``, then at rungs ``reduction_factor`` apart.
+
+    ``rungs`` lie at the same epoch of every trial, or at the same phase of its learning rate.
+    """
 
     kind: Literal["asha"]
     grace_epochs: int = Field(1, ge=1)
     reduction_factor: int = Field(3, ge=2)
+    rungs: Rungs = "epoch"
 
 
 class Pasha(Section):
     """Stop weak trials early as ASHA does, and train the others only as long as their order is in doubt (PASHA).
 
     ``percentile`` is that of the distances between curves that cross twice, from which on a difference is one. At least
-    ``finalists`` trials go on to their ends; ``None`` is one, or in a race over seeds half of them.
+    ``finalists`` trials go on to their ends; ``None`` is one, or in a race over seeds half of them. ``rungs`` as of ASHA.
     """
 
     kind: Literal["pasha"]
     grace_epochs: int = Field(1, ge=1)
     reduction_factor: int = Field(3, ge=2)
+    rungs: Rungs = "epoch"
     percentile: float = Field(90.0, ge=0.0, le=100.0)
     finalists: int | None = Field(None, ge=1)
 

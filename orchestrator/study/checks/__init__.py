@@ -20,6 +20,7 @@ from orchestrator.study.checks.search import (
     check_open_search,
     check_population,
     check_race,
+    check_rungs,
     check_search,
 )
 from orchestrator.study.checks.surroundings import check_data, check_on_end, check_tracking
@@ -33,6 +34,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ..
     (("search", "schedule", "scaling"), check_open_search),
     (("search",), check_race),
     (("search",), check_finalists),
+    (("search", "schedule"), check_rungs),
     (("search",), check_goal),
     (("search", "dataset"), check_metric),
     (("search",), check_costs),

@@ -9,7 +9,7 @@ from orchestrator.study.fields import known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
+from orchestrator.study.schema import Asha, Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
 from orchestrator.study.selection import LOSSES, TITLES, falls, selectable
 from orchestrator.study.space import MAX_TRIALS, is_listed, is_open, size
 from orchestrator.study.variants import searchable_keys
@@ -149,6 +149,17 @@ def check_finalists(context: Context) -> Iterator[Problem]:
     elif search.scheduler.finalists is not None and search.scheduler.finalists >= trials:
         message = f"must be below the number of trials ({trials}): otherwise all of them go on to their ends"
         yield Problem((*path, "finalists"), message, rests_on=rests_on)
+
+
+def check_rungs(context: Context) -> Iterator[Problem]:
+    """Yield schedules whose phase is not known by epochs."""
+    rule = context.study.search.scheduler
+    if not isinstance(rule, Asha | Pasha) or rule.rungs == "epoch":
+        return
+    for variant in context.schedules:
+        if variant.section.epochs is None:
+            message = "rungs: phase counts epochs, and this schedule has none: give epochs, or rungs: epoch"
+            yield Problem(variant.origin("epochs"), message, rests_on=(("search", "scheduler", "rungs"),))
 
 
 def check_goal(context: Context) -> Iterator[Problem]:
