@@ -39,7 +39,7 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
     test = sample_of(trial.test for trial in row.counted)
     last = {key: row.last_sample(key) for key in metrics}
     return {
-        "key": _key(row, ranked.group),
+        "key": row_key(row, ranked.group),
         "group": ranked.group,
         "kind": row.kind,
         "label": _label(first),
@@ -59,11 +59,12 @@ def _row(ranked: RankedRow[RunRecord], metrics: Sequence[str], paper: Paper, now
         "test": number(_mean(test)),
         "test_spread": number(_spread(test)),
         "to_none": number(ranked.gain),
-        "none_key": _key(baseline, ranked.group) if baseline else None,
+        "none_key": row_key(baseline, ranked.group) if baseline else None,
         "to_paper": number(paper.difference(cell, first.metric, row.samples)) if cell else None,
         "paper": cell["id"] if cell else None,
         "rank": ranked.rank,
         "interval": numbers(ranked.interval or ()),
+        "gain_interval": numbers(ranked.gain_interval or ()),
         "statuses": dict(Counter(_state(trial, now) for trial in row.trials)),
         "gpu_hours": number(_mean(sample_of(trial.gpu_hours for trial in row.counted or row.trials))),
         "cost": {name: number(value) for name, value in first.cost.items()},
@@ -86,7 +87,8 @@ def _state(trial: RunRecord, now: float) -> str:
     return NOT_A_NUMBER if failed_measurement(trial) else status_of(trial, now)
 
 
-def _key(row: TrialRow[RunRecord], group: str) -> str:
+def row_key(row: TrialRow[RunRecord], group: str) -> str:
+    """Return the name of a row, the same in every comparison that has the group."""
     return hashlib.sha256(repr((group, row.kind, row.identity)).encode()).hexdigest()[:12]
 
 

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dashboards.run_record import RunRecord
 
@@ -31,18 +31,24 @@ def counts(trials: Sequence[RunRecord], now: float) -> dict[str, int]:
 def eta_s(trials: Sequence[RunRecord], planned: int | None, now: float) -> float | None:
     """Return how long a study will take from now on, ``None`` where nothing runs or no epoch has been timed.
 
-    The remaining work (of running trials and of planned ones that have not begun) is divided by the number of running
+    The epochs of students tell how long one takes; until there are any those of the teacher do. The remaining work (of running trials and of planned ones that have not begun) is divided by the number of running
     trials; the estimate is at least that of the longest running trial.
     """
     running = [trial for trial in trials if status_of(trial, now) == "running"]
-    timed = [trial.epoch_s for trial in trials if trial.epoch_s is not None and trial.role == "student"]
+    timed = _of_students(trials, lambda trial: trial.epoch_s)
     if not running or not timed:
         return None
     epoch_s = statistics.fmean(timed)
     left = [_left(trial, epoch_s) for trial in running]
-    lengths = [trial.epochs for trial in trials if trial.epochs is not None and trial.role == "student"]
+    lengths = _of_students(trials, lambda trial: trial.epochs)
     to_come = max(0, (planned or 0) - len(trials)) * (statistics.fmean(lengths) if lengths else 0.0) * epoch_s
     return max(*left, (sum(left) + to_come) / len(running))
+
+
+def _of_students(trials: Sequence[RunRecord], read: Callable[[RunRecord], float | None]) -> list[float]:
+    """Return a value of each student that has it, of the teachers where no student does."""
+    found = [(trial.role, value) for trial in trials if (value := read(trial)) is not None]
+    return [value for role, value in found if role == "student"] or [value for _, value in found]
 
 
 def _left(trial: RunRecord, epoch_s: float) -> float:

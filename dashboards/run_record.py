@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from dashboards.detectors import detector_label
 from dashboards.numbers import is_finite
@@ -20,6 +21,7 @@ BEST, EPOCH = "best/", "epoch"
 TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
 HOUR = 3600.0
 WORKERS = "workers"  # of an elastic trial, the mean of each epoch
+HOURS, DEVICE_HOURS = "time/hours", "time/device_hours"  # so far; of the metrics that nobody records
 TIMES = ("time/train_s", "time/load_s", "time/evaluate_s")
 
 
@@ -184,6 +186,25 @@ class RunRecord:
         """Return the length by the schedule, in epochs."""
         text = self.run.params.get("schedule.epochs", "")
         return int(text) if text.isdecimal() and len(text) < 9 else None
+
+    @cached_property
+    def all_curves(self) -> Curves:
+        """Return the recorded curves, and the hours that each epoch had taken by its end, on one device and on all."""
+        workers = dict(self.curves.get(WORKERS, ()))
+        seconds: dict[int, float] = {}
+        for key in TIMES:
+            for step, value in self.curves.get(key, ()):
+                seconds[step] = seconds.get(step, 0.0) + (value if is_finite(value) else 0.0)
+        if not seconds:
+            return self.curves
+        steps = sorted(seconds)
+        devices = [(workers.get(step, 0.0) if workers else self.run.devices or 1) for step in steps]
+        hours = accumulate(seconds[step] / HOUR for step in steps)
+        shared = accumulate(seconds[step] * count / HOUR for step, count in zip(steps, devices, strict=True))
+        return self.curves | {
+            HOURS: list(zip(steps, hours, strict=True)),
+            DEVICE_HOURS: list(zip(steps, shared, strict=True)),
+        }
 
     @cached_property
     def seconds(self) -> float | None:

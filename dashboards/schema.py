@@ -20,6 +20,37 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"] | None
 Numbers = list[Number]
 
 
+class Answer(TypedDict):
+    """Hold whether distillation helped: the row of a study's best student, compared within its group of this study alone.
+
+    ``sentence`` is the one that ``run`` prints at its end. ``mean``, ``none`` and ``teacher`` are the selection metric of
+    the row, of the student trained alone and of the teacher; ``gain_interval`` is the 95 % confidence interval of
+    ``gain``, empty where nothing was repeated; ``gap_closed`` is the gain as a share of the teacher's lead. ``row`` is a
+    ``LeaderboardRow.key``.
+    """
+
+    sentence: str
+    row: str
+    group: str
+    kind: Literal["teacher", "baseline", "distilled"]
+    runs: list[str]
+    seeds: int
+    none_seeds: int
+    mean: Number
+    none: Number
+    teacher: Number
+    gain: Number
+    gain_interval: Numbers
+    gap_closed: Number
+
+
+class NextStep(TypedDict):
+    """Hold a command that goes on with a study, ``STUDY`` standing for its file, and its purpose."""
+
+    command: str
+    purpose: str
+
+
 class SnapshotStudy(TypedDict):
     """Hold one study: its own run in MLflow and the settings that its trials share.
 
@@ -29,6 +60,9 @@ class SnapshotStudy(TypedDict):
     the highest selection metric of those that count. ``runs`` are all of its trials,
     those included that another study has trained. ``planned`` is null where nobody recorded how many trials there will
     be. ``run_at`` is when it was run last. ``eta_s`` is null when nothing runs or no epoch has been timed.
+    ``on_gpu`` says whether its hours are of GPUs, null where nobody recorded it or both occur. ``answer`` is null until a
+    student counts. ``spark`` is the selection metric of the best student over its epochs, or of the trial that is
+    furthest where none counts.
     """
 
     id: str
@@ -47,15 +81,23 @@ class SnapshotStudy(TypedDict):
     counts: dict[str, int]
     eta_s: Number
     gpu_hours: Number
+    on_gpu: bool | None
+    answer: Answer | None
+    spark: Numbers
+    next: list[NextStep]
 
 
 class SnapshotEvent(TypedDict):
-    """Hold one entry of a trial's timeline: the incident, the response, and the reason in words."""
+    """Hold one entry of a trial's timeline: the incident, the response, and the reason in words.
+
+    ``failure`` is false for the end of a trial that a scheduler or its user stopped early.
+    """
 
     time: Number
     kind: str
     action: str
     detail: str
+    failure: bool
 
 
 class SnapshotTrial(TypedDict):
@@ -67,6 +109,7 @@ class SnapshotTrial(TypedDict):
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
     ``cost`` holds those of ``parameters``, ``macs`` and ``latency_ms`` (one image on a CPU) that were measured of its detector.
     ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number.
+    ``note`` is its note in MLflow, ``experiment`` the id of its experiment there.
     ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance.
     """
 
@@ -81,6 +124,8 @@ class SnapshotTrial(TypedDict):
     status: str
     counts: bool
     reason: str
+    note: str
+    experiment: str
     student: str
     teacher: str
     teacher_run: str | None
@@ -97,6 +142,7 @@ class SnapshotTrial(TypedDict):
     gpu_hours: Number
     cost: dict[str, Number]
     devices: int | None
+    on_gpu: bool | None
     epoch_s: Number
     events: list[SnapshotEvent]
     paper: str | None
@@ -150,7 +196,8 @@ class LeaderboardRow(TypedDict):
     ``to_none`` and ``to_paper`` are differences of its mean, as fractions; ``none_key`` names the row compared
     with. ``rank`` is one more than the number of rows that are clearly better, by Student's t and the spread that all
     students of the group share; it is null for teachers, for rows without a value, and where no seed was repeated.
-    ``interval`` is the 95 % confidence interval of the mean, empty where ``rank`` is null for want of a spread.
+    ``interval`` is the 95 % confidence interval of the mean, ``gain_interval`` that of ``to_none``; both are empty where
+    ``rank`` is null for want of a spread.
     ``cost`` is the detector's, as in ``SnapshotTrial``.
     """
 
@@ -179,6 +226,7 @@ class LeaderboardRow(TypedDict):
     paper: str | None
     rank: int | None
     interval: list[Number]
+    gain_interval: list[Number]
     statuses: dict[str, int]
     gpu_hours: Number
     cost: dict[str, Number]
@@ -222,7 +270,9 @@ class AlphaGrid(TypedDict):
 class Importance(TypedDict):
     """Hold how much each searched setting matters for the selection metric in a group, adding up to 1.
 
-    ``reason`` says why there are no ``values``. ``trials`` were used.
+    ``reason`` says why there are no ``values``. ``trials`` were used. ``ranges`` hold the 5th and 95th percentile of the
+    share over resampled trials. ``directions`` are Spearman's rank correlations of a numerical setting with the metric:
+    above 0 larger values did better.
     """
 
     group: str
@@ -230,6 +280,8 @@ class Importance(TypedDict):
     evaluator: str
     trials: int
     values: dict[str, float]
+    ranges: dict[str, list[float]]
+    directions: dict[str, float]
     reason: str
 
 
@@ -320,7 +372,8 @@ class Snapshot(Ranked):
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
     metric. ``notes`` are sentences that explain omissions. ``histories`` is left out of ``/api/snapshot`` and
-    comes from ``/api/histories``; the export holds it. ``live`` is false in an export.
+    comes from ``/api/histories``; the export holds it. ``live`` is false in an export. ``mlflow`` is the address of
+    MLflow's own pages, null where the store is no server.
     """
 
     version: int
@@ -328,6 +381,7 @@ class Snapshot(Ranked):
     revision: str
     live: bool
     source: str
+    mlflow: str | None
     metric: str
     metrics: list[str]
     metric_names: dict[str, MetricTitle]

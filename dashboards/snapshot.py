@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dashboards.alpha import alpha_grids
+from dashboards.answer import answer_of, on_gpu, spark_of
 from dashboards.comparability import differences
 from dashboards.curves import packed
 from dashboards.facts_text import facts_in_words, group_label
 from dashboards.importance import importances
 from dashboards.leaderboard import leaderboard
+from dashboards.next_steps import next_steps
 from dashboards.numbers import number, numbers
 from dashboards.paper import Paper, shipped_paper
 from dashboards.pareto import pareto_fronts
@@ -36,7 +38,7 @@ from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_set
 from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.detector_costs import METRIC_PREFIX
-from orchestrator.results.metric_names import METRIC_NAMES
+from orchestrator.results.metric_names import name_of
 from orchestrator.results.rows import best_of
 from orchestrator.study.selection import is_fraction
 from orchestrator.tracking.history.recorded import TrackingStore
@@ -44,6 +46,7 @@ from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.record import SELECTION_METRIC
 
 MOST_METRICS = 100
+SERVERS = ("http://", "https://")  # tracking stores whose pages can be opened in a browser
 USUAL = ("coco/", "voc/")  # metrics that come first
 
 
@@ -87,6 +90,7 @@ def snapshot(tracking: TrackingStore, query: Query | None = None) -> Snapshot:
     content = _content(studies, run_records, query)
     content["notes"] = [*tracking.notes(runs), *content["notes"]]
     content["source"] = tracking.source
+    content["mlflow"] = tracking.source if tracking.source.startswith(SERVERS) else None
     content["revision"] = _revision(content)
     content["generated_at"] = number(query.now)
     return content
@@ -124,6 +128,7 @@ def _content(studies: list[StudyRuns], run_records: dict[str, list[RunRecord]], 
         "revision": "",
         "live": query.live,
         "source": "",
+        "mlflow": None,
         "metric": query.metric,
         "metrics": metrics,
         "metric_names": {key: _metric_name(key) for key in dict.fromkeys((query.metric, *metrics)) if _is_named(key)},
@@ -133,7 +138,7 @@ def _content(studies: list[StudyRuns], run_records: dict[str, list[RunRecord]], 
         "paper": query.paper.cells,
         "dashboards": list(query.dashboards),
         "notes": notes,
-        "histories": packed({trial.run.run_id: trial.curves for trial in trials}, metrics, query.points),
+        "histories": packed({trial.run.run_id: trial.all_curves for trial in trials}, metrics, query.points),
     }
 
 
@@ -184,18 +189,18 @@ def _compared(groups: Sequence[Comparable[RunRecord]], metrics: Sequence[str], q
 
 
 def _is_named(metric: str) -> bool:
-    return metric in METRIC_NAMES or is_fraction(metric)
+    return name_of(metric) is not None or is_fraction(metric)
 
 
 def _metric_name(metric: str) -> MetricTitle:
-    name = METRIC_NAMES.get(metric)
+    name = name_of(metric)
     title, meaning = (name.title, name.meaning) if name else (metric, "")
     return {"title": title, "meaning": meaning, "percent": is_fraction(metric)}
 
 
 def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     """Return the metrics to show, those of evaluations first, and a note about the others."""
-    times = Counter(key for trial in trials for key in {*trial.curves, *trial.run.metrics})
+    times = Counter(key for trial in trials for key in {*trial.all_curves, *trial.run.metrics})
     left_out = (BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX)
     shown = [key for key in times if key != EPOCH and not key.startswith(left_out)]
     ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))
@@ -228,6 +233,10 @@ def _study(study: StudyRuns, trials: list[RunRecord], query: Query) -> SnapshotS
         "counts": counts(trials, now),
         "eta_s": number(eta_s(trials, own.planned if own else None, now)),
         "gpu_hours": number(sum(hours)) if hours else None,
+        "on_gpu": on_gpu(trials),
+        "answer": answer_of(trials),
+        "spark": spark_of(best, trials, query.metric),
+        "next": next_steps(study, trials, best is not None, now),
     }
 
 
@@ -248,6 +257,8 @@ def _trial(
         "status": status_of(trial, now),
         "counts": trial.counts,
         "reason": run.reason,
+        "note": run.description,
+        "experiment": run.experiment_id,
         "student": trial.student,
         "teacher": trial.teacher,
         "teacher_run": teachers.get(trial.teacher_id),
@@ -264,6 +275,7 @@ def _trial(
         "gpu_hours": number(trial.gpu_hours),
         "cost": {name: number(value) for name, value in trial.cost.items()},
         "devices": run.devices,
+        "on_gpu": run.on_gpu,
         "epoch_s": number(trial.epoch_s),
         "events": events_of(run),
         "paper": cell["id"] if cell else None,

@@ -17,8 +17,13 @@ def events_of(run: RecordedRun) -> list[SnapshotEvent]:
     events = [_event(found) for found in run.events[-MOST:]]
     if run.outcome in ("failed", "stopped") or (not run.outcome and run.status in ("FAILED", "KILLED")):
         kind = run.outcome or {"FAILED": "failed", "KILLED": "stopped"}[run.status]
-        events.append({"time": number(run.ended), "kind": kind, "action": "ended", "detail": run.reason})
+        events.append(_end(run, kind))
     return events
+
+
+def _end(run: RecordedRun, kind: str) -> SnapshotEvent:
+    time, failure = number(run.ended), kind == "failed"
+    return {"time": time, "kind": kind, "action": "ended", "detail": run.reason, "failure": failure}
 
 
 def _event(found: Mapping[str, Any]) -> SnapshotEvent:
@@ -28,6 +33,7 @@ def _event(found: Mapping[str, Any]) -> SnapshotEvent:
         "kind": _text(found.get("kind")),
         "action": _text(found.get("action")),
         "detail": _text(found.get("detail")),
+        "failure": True,
     }
 
 

@@ -34,6 +34,28 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 METRIC_NAMES: Mapping[str, MetricName] = MappingProxyType(
     {key: MetricName(title, MEANINGS[key]) for key, title in TITLES.items()}
 )
+# Of other metrics the first part names the quantity, the rest the loss, the term or the class that it is of.
+QUANTITIES: Mapping[str, MetricName] = MappingProxyType(
+    {
+        "loss/": MetricName("Loss", "weighted, mean over the steps of an epoch"),
+        "ratio/": MetricName("Ratio to the detector's losses", "the weighted term as a multiple of their sum"),
+        "grad_share/": MetricName("Share of the gradient", "of its norm at the pyramid, on an epoch's first batch"),
+        "weight/": MetricName("Weight", "at an epoch's last step, of terms whose weight changes in training"),
+        "focus/": MetricName("Focus", "smallest fraction of anchors that carries nine tenths of a term's weight"),
+    }
+)
+OTHER_NAMES: Mapping[str, MetricName] = MappingProxyType(
+    {
+        "loss/total": MetricName("Total loss", "the detector's losses and the weighted terms"),
+        "time/train_s": MetricName("Training time, s", "of an epoch"),
+        "time/load_s": MetricName("Loading time, s", "of an epoch: the time that training waited for images"),
+        "time/evaluate_s": MetricName("Evaluation time, s", "of an epoch"),
+        "time/hours": MetricName("Hours so far", "of training and evaluation"),
+        "time/device_hours": MetricName("Device-hours so far", "hours of training and evaluation times devices"),
+        "lr": MetricName("Learning rate", "at an epoch's last step"),
+        "workers": MetricName("Workers", "mean of an epoch"),
+    }
+)
 COCO_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("coco/")}
 VOC_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("voc/")}
 AP = METRIC_NAMES[SELECTION_METRIC].title
@@ -43,7 +65,19 @@ PRINTED_ON_VOC = {title.removeprefix("VOC "): key for title, key in VOC_COLUMNS.
 
 def title_of(metric: str) -> str:
     """Return a metric's title; one without a title of its own goes by its key."""
-    return METRIC_NAMES[metric].title if metric in METRIC_NAMES else metric
+    name = name_of(metric)
+    return name.title if name else metric
+
+
+def name_of(metric: str) -> MetricName | None:
+    """Return a metric's title and meaning in words, ``None`` for one that only its key names."""
+    known = METRIC_NAMES.get(metric) or OTHER_NAMES.get(metric)
+    if known is not None:
+        return known
+    part = next((part for part in QUANTITIES if metric.startswith(part) and len(metric) > len(part)), None)
+    if part is None:
+        return None
+    return MetricName(f"{QUANTITIES[part].title}: {metric.removeprefix(part)}", QUANTITIES[part].meaning)
 
 
 def shown_scale(metric: str) -> float:

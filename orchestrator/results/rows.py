@@ -80,12 +80,14 @@ class RankedRow(Generic[T]):
 
     ``baseline`` is the row of the same student trained alone, ``gain`` the difference of means to it (of AP a fraction),
     ``rank`` 1 for the best, ``interval`` the 95 % confidence interval of the mean, ``gain_margin`` half of the gain's.
-    Each is ``None`` where it is not known; a row without a trial that counts has none of them.
+    ``teacher`` is the row of the teacher. Each is ``None`` where it is not known; a row without a trial that counts has
+    none of them.
     """
 
     row: Row[T]
     group: str
     baseline: Row[T] | None = None
+    teacher: Row[T] | None = None
     rank: int | None = None
     interval: tuple[float, float] | None = None
     gain_margin: float | None = None
@@ -103,6 +105,14 @@ class RankedRow(Generic[T]):
         own, alone = self.row.score, self.baseline.score if self.baseline else None
         return own.mean - alone.mean if own and alone else None
 
+    @property
+    def gap_closed(self) -> float | None:
+        """Return the gain as a share of the teacher's lead over the student alone, ``None`` where the teacher has none."""
+        own, alone, taught = (row.merit if row else None for row in (self.row, self.baseline, self.teacher))
+        if own is None or alone is None or taught is None or taught.mean <= alone.mean:
+            return None
+        return (own.mean - alone.mean) / (taught.mean - alone.mean)
+
 
 def ranked_rows(group: Comparable[T]) -> list[RankedRow[T]]:
     """Return the rows of a group, compared: teachers, students alone, distilled ones, each in order of appearance."""
@@ -115,7 +125,16 @@ def ranked_rows(group: Comparable[T]) -> list[RankedRow[T]]:
     common, places = pooled(samples), ranks(samples)
     ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
     baselines = [row for row in rows if row.kind == "baseline"]
-    return [_compared(row, group.id, baseline_of(row, baselines), ranked.get(id(row)), common) for row in rows]
+    teacher = next((row for row in rows if row.kind == "teacher" and row.score), None)
+    return [
+        _compared(row, group.id, (baseline_of(row, baselines), teacher), ranked.get(id(row)), common) for row in rows
+    ]
+
+
+def row_of(trial: T, groups: Iterable[Comparable[T]]) -> RankedRow[T] | None:
+    """Return the row that a trial stands in, compared within the first group that holds it."""
+    found = (ranked for group in groups if any(one is trial for one in group.members) for ranked in ranked_rows(group))
+    return next((ranked for ranked in found if any(one is trial for one in ranked.row.trials)), None)
 
 
 def baseline_of(row: Row[T], baselines: Sequence[Row[T]]) -> Row[T] | None:
@@ -145,12 +164,18 @@ def identity_of(trial: Trial) -> object:
 
 
 def _compared(
-    row: Row[T], group: str, baseline: Row[T] | None, rank: int | None, common: Pooled | None
+    row: Row[T],
+    group: str,
+    beside: tuple[Row[T] | None, Row[T] | None],
+    rank: int | None,
+    common: Pooled | None,
 ) -> RankedRow[T]:
+    """Return a row with its rank, its interval and the rows ``beside`` it: the student alone, and the teacher."""
+    baseline, teacher = beside
     own, alone = None if row.kind == "teacher" else row.score, baseline.score if baseline else None
     interval = common.interval(own) if common and own else None
     margin = common.margin(own, alone) if common and own and alone else None
-    return RankedRow(row, group, baseline, rank, interval, margin)
+    return RankedRow(row, group, baseline, None if row.kind == "teacher" else teacher, rank, interval, margin)
 
 
 def _rows(kind: RowKind, trials: Sequence[T]) -> list[Row[T]]:

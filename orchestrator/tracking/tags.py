@@ -5,6 +5,7 @@ KIND, ROLE, STATUS, REASON = "stillhouse.kind", "stillhouse.role", "stillhouse.s
 METHOD, DATA, REVISION = "stillhouse.method", "stillhouse.dataset_digest", "stillhouse.git_revision"
 LOCK_DIGEST = "stillhouse.lock_sha256"  # of the file that fixes the versions of all packages
 PLANNED = "stillhouse.planned"  # of a study's run: how many trials there will be
+ON_GPU = "stillhouse.on_gpu"  # of a trial: yes or no; of hours on processors nobody says that they are GPU-hours
 DEVICES = "stillhouse.devices"  # of a trial: on how many it trains at once, which makes hours to device-hours
 SEARCHED = "stillhouse.searched"  # of a study's run: the settings that it varies on purpose, a JSON list
 METRIC = "stillhouse.metric"  # of a study's run: the metric that its points are compared by

@@ -49,6 +49,7 @@ from orchestrator.tracking.tags import (
     LOCK_DIGEST,
     METHOD,
     METRIC,
+    ON_GPU,
     PARENT,
     PART,
     PLANNED,
@@ -339,9 +340,11 @@ class Tracker:
     def _trial_run(self, client: MlflowClient, trial: PlannedTrial) -> Run:
         note = trial_note(trial, self._plan.study.name)
         own = {STUDY: self._plan.study.name, ROLE: trial.role, METHOD: trial.spec.method.kind, NOTE: note}
+        placement = self._plan.placement(trial.role)
         tags = {
             **self._plan.study.tracking.tags, **own, **self._membership(trial),
-            FINGERPRINT: self._plan.fingerprint, DEVICES: str(self._plan.placement(trial.role).workers), **self._provenance,
+            FINGERPRINT: self._plan.fingerprint, DEVICES: str(placement.workers),
+            ON_GPU: "yes" if placement.cuda else "no", **self._provenance,
         }  # fmt: skip
         return find_or_create(client, self._experiment, "trial", trial.id, run_name(trial), tags)
 

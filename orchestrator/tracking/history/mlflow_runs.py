@@ -22,6 +22,7 @@ from orchestrator.tracking.tags import (  # fmt: skip
     MEMBER,
     METHOD,
     METRIC,
+    ON_GPU,
     PARENT,
     PART,
     PLANNED,
@@ -50,6 +51,7 @@ OWN_FIELDS = {
     DATA,
     PLANNED,
     DEVICES,
+    ON_GPU,
     EVENTS,
     RUN_AT,
     PART,
@@ -108,6 +110,8 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         data=cut(tags.get(DATA, "")),
         planned=_count(tags.get(PLANNED)),
         devices=_count(tags.get(DEVICES)),
+        on_gpu={"yes": True, "no": False}.get(tags.get(ON_GPU, "")),
+        experiment_id=row.experiment,
         events=_events(tags.get(EVENTS)),
     )
 

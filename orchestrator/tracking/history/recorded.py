@@ -25,7 +25,8 @@ class RecordedRun:
     are the first digits of a study's own fingerprint, or of those of all studies that a trial belongs to; ``part`` tells
     that a study is one of several of its name. ``searched`` are the settings that a study varies, ``point`` holds the
     searched values of a trial's parent, as tables name them; ``None`` where nobody recorded it. ``metric`` is
-    the one that a study selects by, empty where nobody recorded it. ``tags`` are the other tags, MLflow's own left out. Times are seconds since 1970; at ``run_at`` a study was run last.
+    the one that a study selects by, empty where nobody recorded it. ``tags`` are the other tags, MLflow's own left out.
+    ``on_gpu`` is ``None`` where nobody recorded it. Times are seconds since 1970; at ``run_at`` a study was run last.
     """
 
     run_id: str
@@ -55,6 +56,8 @@ class RecordedRun:
     data: str = ""
     planned: int | None = None
     devices: int | None = None
+    on_gpu: bool | None = None
+    experiment_id: str = ""
     events: Sequence[Mapping[str, Any]] = ()
 
 

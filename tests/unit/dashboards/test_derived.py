@@ -52,6 +52,10 @@ def test_importance_finds_the_setting_that_matters():
     [found] = taken(grid(points))["importance"]
     assert sum(found["values"].values()) == pytest.approx(1.0)
     assert found["values"]["method.alpha1"] > 0.9
+    assert found["directions"]["method.alpha1"] == pytest.approx(1.0, abs=0.02)
+    low, high = found["ranges"]["method.alpha1"]
+    assert 0 <= low <= high <= 1
+    assert low > found["ranges"]["method.alpha2"][1]
 
 
 def test_importance_says_why_there_is_none():
@@ -71,6 +75,7 @@ def test_importance_takes_settings_that_are_words():
         store.trial(study, "bckd", {AP: [0.5 if variant == "paper" else 0.3 + 0.001 * number]}, params=params | TEACHER)
     [found] = taken(store)["importance"]
     assert max(found["values"], key=found["values"].__getitem__) == "method.variant"
+    assert found["directions"].keys() == {"method.alpha1"}  # words have no direction
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=12))

@@ -8,11 +8,11 @@ from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_
 TEACHER = taught_by("0000000000aa")
 
 
-def running(store: FakeTracking, study: str, epochs: int, heard: float, seed: int = 0) -> None:
+def running(store: FakeTracking, study: str, epochs: int, heard: float, seed: int = 0, role: str = "student") -> None:
     """Add a trial that has made some of its 12 epochs at 100 s each, and was last heard of at ``heard``."""
     curves = {AP: [0.1] * epochs, "time/train_s": [90.0] * epochs, "time/evaluate_s": [10.0] * epochs}
     metrics = {key: Latest(values[-1], epochs, heard) for key, values in curves.items()}
-    store.trial(study, "bckd", curves, params=TEACHER | {"seed": str(seed)}, outcome="", metrics=metrics)
+    store.trial(study, "bckd", curves, params=TEACHER | {"seed": str(seed)}, outcome="", metrics=metrics, role=role)
 
 
 def at(store: FakeTracking, now: float) -> Snapshot:
@@ -53,6 +53,14 @@ def test_time_left_counts_trials_to_come_and_shares_them():
     assert at(store, START)["studies"][0]["eta_s"] == pytest.approx((10 + 8 + 48) * 100 / 2)
 
 
+def test_time_left_is_known_from_the_teachers_epochs_before_a_student_begins():
+    store = FakeTracking()
+    study = store.study("s", planned=3)
+    running(store, study, 2, START, role="teacher")
+    # 10 epochs of the teacher left and two students to come, 12 epochs of 100 s each, one at a time.
+    assert at(store, START)["studies"][0]["eta_s"] == pytest.approx((10 + 24) * 100)
+
+
 def test_no_time_left_where_nothing_runs_or_nothing_was_timed():
     store = FakeTracking()
     running(store, store.study("silent"), 2, START)
@@ -67,7 +75,7 @@ def test_timeline_holds_recorded_events_and_the_end():
     given = {"outcome": "failed", "reason": "loss is not finite", "events": events}
     store.trial(store.study("s"), "bckd", {AP: [0.1]}, params=TEACHER, **given)
     assert at(store, START + 9000)["trials"][0]["events"] == [
-        {"time": START, "kind": "oom", "action": "micro_batch 2", "detail": "out of memory"},
-        {"time": None, "kind": "", "action": "", "detail": ""},
-        {"time": START + 3600, "kind": "failed", "action": "ended", "detail": "loss is not finite"},
+        {"time": START, "kind": "oom", "action": "micro_batch 2", "detail": "out of memory", "failure": True},
+        {"time": None, "kind": "", "action": "", "detail": "", "failure": True},
+        {"time": START + 3600, "kind": "failed", "action": "ended", "detail": "loss is not finite", "failure": True},
     ]
