@@ -8,11 +8,13 @@ from itertools import chain
 from typing import Any, Protocol
 
 from trainers.schema.foreign_json import parse_json
+from trainers.schema.record import ERROR
 
 FOLDER = "predictions/"
 INDEX, SCORES = f"{FOLDER}index.json", f"{FOLDER}scores.json"
 TAG = "stillhouse.predictions"  # of a trial's run that has some
 JPEG = "data:image/jpeg;base64,"
+ERRORS = "text/plain; charset=utf-8"  # of the end of a failed trial's log
 KINDS = {".json": "application/json", ".jpg": "image/jpeg"}
 LARGEST = 4_000_000  # bytes of a file
 
@@ -34,6 +36,8 @@ class Kept:
 
 def kind_of(path: str) -> str | None:
     """Return the content type of a file that pages may ask for, ``None`` for every other path."""
+    if path == ERROR:
+        return ERRORS
     parts = path.split("/")
     plain = path.startswith(FOLDER) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
     return KINDS.get(f".{path.rpartition('.')[2]}") if plain and len(path) < 300 else None

@@ -48,8 +48,8 @@ class DashboardView:
 BUILT_IN = tuple(
     DashboardView(name, OURS, f"app/views/{name}.js")
     for name in (
-        "overview", "leaderboard", "compare", "curves", "terms", "phases", "alpha", "parallel", "importance", "cost",
-        "rungs", "classes", "predictions", "failures",
+        "overview", "leaderboard", "trial", "compare", "curves", "phases", "terms", "rungs", "alpha", "parallel",
+        "importance", "cost", "classes", "predictions", "failures",
     )
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
 // Bring artifacts of runs: by the server, or out of the page itself in an export.
 
-import { ask } from "./load.js";
+import { ask, askText } from "./load.js";
 
 const brought = new Map();
 
@@ -15,6 +15,11 @@ export function artifactOf(snapshot, run, path) {
       ask(address).catch(() => null),
     );
   return brought.get(address);
+}
+
+/** Return a run's text artifact, null where there is none; an export holds none. */
+export function textOf(snapshot, run, path) {
+  return snapshot.data.live ? askText(addressOf(run, path)).catch(() => null) : Promise.resolve(null);
 }
 
 /** Return the address of a run's picture, or null where the page holds none. */

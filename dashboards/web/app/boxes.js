@@ -1,6 +1,7 @@
 // Draw boxes over an image. Kinds differ in colour and in the line: right solid, wrong dashed, missed dotted.
 
 import { h, svg } from "./dom.js";
+import { counted } from "./format.js";
 
 const KINDS = { tp: "right", fp: "wrong", ignored: "ignored", truth: "truth", missed: "missed" };
 const LABELS = 20; // lines of text that would fill a square picture
@@ -39,7 +40,7 @@ export function panel({ heading, address, picture, found, classes, summary }) {
       missed.forEach((box, index) => box.toggleAttribute("hidden", !counts.missedObjects.has(index)));
     }
     placeLabels([...drawn, ...missed], picture);
-    said.textContent = counts ? summary(counts) : `${picture.truth.filter(({ ignore }) => !ignore).length} objects`;
+    said.textContent = counts ? summary(counts) : counted(picture.truth.filter(({ ignore }) => !ignore).length, "object");
   };
   return {
     node: h(

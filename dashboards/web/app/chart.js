@@ -1,21 +1,26 @@
-// Draw a chart with a caption, a description for those who can't see it, and its numbers as a table.
+// Draw a chart with a caption, a description for those who can't see it, its numbers as a table, and files to take along.
 
 import { h } from "./dom.js";
+import { asCsv, saveAddress, saveText } from "./save.js";
 import { table } from "./table.js";
 import { colours } from "./theme.js";
 
 const drawn = new Set();
 const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => target.chart && target.fit()));
+const SHARP = 2; // pixels of a saved picture for one of the page
 
 /**
  * Return a figure. `options` is ECharts' option or a function of the colours and
  * the width in pixels that makes it; `numbers` returns
- * {columns, rows} for the table below the chart, made when it is opened. `onpick` gets what was clicked.
+ * {columns, rows} for the table below the chart, made when it is opened; `csv` the
+ * same where such a table stands beside the chart anyway. `onpick` gets what was clicked, `ondraw` ECharts'
+ * chart after each drawing.
  */
-export function chart({ id, title, note, options, numbers, height = 360, onpick }) {
+export function chart({ id, title, note, options, numbers, csv = numbers, height = 360, onpick, ondraw }) {
   const place = h("div", { class: "chart", id, role: "img", "aria-label": note ? `${title}. ${note}` : title });
   place.style.height = `${height}px`;
-  place.draw = () => draw(place, options, onpick);
+  place.made = (shade, width) => styled(typeof options === "function" ? options(shade, width) : options, shade);
+  place.draw = () => draw(place, onpick, ondraw);
   // What is laid out by the width is laid out again.
   const fits = () => options.length < 2 || place.drawnAt === place.clientWidth;
   place.fit = () => (fits() ? place.chart.resize() : place.draw());
@@ -25,7 +30,7 @@ export function chart({ id, title, note, options, numbers, height = 360, onpick 
   return h(
     "figure",
     {},
-    h("figcaption", {}, h("b", {}, title), note && h("span", { class: "note" }, note)),
+    h("figcaption", {}, h("b", {}, title), note && h("span", { class: "note" }, note), tools(place, title, csv)),
     place,
     numbers && numberTable(id, title, numbers),
   );
@@ -75,20 +80,23 @@ export function axis(name, extra = {}) {
   };
 }
 
-function draw(place, options, onpick) {
+function draw(place, onpick, ondraw) {
   place.chart?.dispose();
   place.chart = window.echarts.init(place, null, { renderer: "canvas" });
-  const shade = colours();
   place.drawnAt = place.clientWidth;
-  const made = typeof options === "function" ? options(shade, place.clientWidth) : options;
+  place.chart.setOption(place.made(colours(), place.clientWidth));
+  if (onpick) place.chart.on("click", onpick);
+  ondraw?.(place.chart);
+}
+
+function styled(made, shade) {
   const base = style(shade);
-  place.chart.setOption({
+  return {
     ...base,
     ...made,
     tooltip: { ...base.tooltip, ...made.tooltip },
     legend: made.legend ? { ...base.legend, ...made.legend } : { show: false },
-  });
-  if (onpick) place.chart.on("click", onpick);
+  };
 }
 
 function style(shade) {
@@ -113,6 +121,42 @@ function style(shade) {
       pageIconInactiveColor: shade.line,
     },
   };
+}
+
+/** Return the buttons that save a chart as a picture and its numbers as a table. */
+function tools(place, title, csv) {
+  const button = (kind, save) =>
+    h(
+      "button",
+      { type: "button", class: "tool", "data-save": kind, "aria-label": `Save ${title} as ${kind}`, onclick: save },
+      kind,
+    );
+  return h(
+    "span",
+    { class: "tools" },
+    button("PNG", () => saveAddress(`${place.id}.png`, picture(place))),
+    button("SVG", () => saveText(`${place.id}.svg`, drawing(place), "image/svg+xml")),
+    csv &&
+      button("CSV", () => {
+        const { columns, rows } = csv();
+        saveText(`${place.id}.csv`, asCsv(columns, rows), "text/csv");
+      }),
+  );
+}
+
+function picture(place) {
+  return place.chart.getDataURL({ type: "png", pixelRatio: SHARP, backgroundColor: colours().surface });
+}
+
+/** Return the chart as SVG, drawn anew: the page draws on a canvas, which is faster for many points. */
+function drawing(place) {
+  const size = { width: place.clientWidth, height: place.clientHeight };
+  const paper = window.echarts.init(null, null, { renderer: "svg", ssr: true, ...size });
+  const shade = colours();
+  paper.setOption({ ...place.made(shade, size.width), backgroundColor: shade.surface });
+  const text = paper.renderToSVGString();
+  paper.dispose();
+  return text;
 }
 
 function numberTable(id, title, numbers) {

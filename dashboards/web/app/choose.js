@@ -6,7 +6,9 @@ import { change } from "./hash.js";
 import { markedName } from "./snapshot.js";
 
 export const FACTS = ["data", "evaluation", "schedule", "batch", "teacher"];
+const NAMED = ["data", "schedule", "teacher"];
 const UNKNOWN = "not recorded";
+const DIGEST = / ?\(?\b[0-9a-f]{8,64}\b\)?/g;
 
 /** Return a labelled list to choose from; the choice stands in the address under `key`. `options` are [value, name]. */
 export function choice(key, title, options, value) {
@@ -19,13 +21,27 @@ export function choice(key, title, options, value) {
   return h("label", { class: "choice" }, h("span", {}, title), box);
 }
 
-/** Return what to call each group: the facts in which it differs from the others, its whole label where it is alone. */
+/**
+ * Return what to call each group: the facts in which it differs from the others; where it is alone, its data, schedule
+ * and teacher. Digests are left to the tooltip, except where nothing else tells groups apart.
+ */
 export function groupNames(groups) {
   const known = groups.filter(({ facts }) => FACTS.some((fact) => facts[fact] !== UNKNOWN));
   const telling = FACTS.filter((fact) => new Set(known.map(({ facts }) => facts[fact])).size > 1);
-  const name = ({ facts, label }) =>
-    telling.map((fact) => (/^\d+$/.test(facts[fact]) ? `${fact} ${facts[fact]}` : facts[fact])).join(" · ") || label;
+  const words = ({ facts }, which, plain) =>
+    which
+      .filter((fact) => facts[fact] !== UNKNOWN)
+      .map((fact) => (/^\d+$/.test(facts[fact]) ? `${fact} ${facts[fact]}` : plain(facts[fact])))
+      .join(" · ");
+  const shown = (group) => words(group, telling.length > 0 ? telling : NAMED, withoutDigests) || withoutDigests(group.label);
+  const times = new Map();
+  for (const group of known) times.set(shown(group), (times.get(shown(group)) ?? 0) + 1);
+  const name = (group) => (times.get(shown(group)) === 1 ? shown(group) : words(group, telling, String) || group.label);
   return new Map(groups.map((group) => [group.id, known.includes(group) ? name(group) : group.label]));
+}
+
+function withoutDigests(text) {
+  return text.replace(DIGEST, "").trim() || text;
 }
 
 /** Return the groups that hold a trial that passes the filters. */

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { change, joined, list, settings } from "./hash.js";
-import { counted, moment, titleOf } from "./format.js";
+import { counted, moment, short, titleOf } from "./format.js";
 import { nameOf } from "./snapshot.js";
 
 const FILTERS = ["study", "methods", "states", "q", "metric", "pinned"];
@@ -64,11 +64,18 @@ export function filterBar(form) {
     },
     "Clear filters",
   );
+  const toggle = h(
+    "button",
+    { type: "button", class: "quiet", id: "filters-toggle", "aria-expanded": "false", onclick: () => unfold(form, toggle) },
+    "Filters",
+  );
+  closeMenus(form);
   form.append(
+    toggle,
     study.label,
     metric.label,
     pins.label,
-    h("label", {}, h("span", {}, "Search"), search),
+    h("label", { class: "search" }, h("span", {}, "Search"), search),
     methods.field,
     states.field,
     count,
@@ -90,7 +97,9 @@ export function filterBar(form) {
       tally(chosen.ofStudy, ({ status }) => status),
       new Set(list(wish.states)),
     );
-    reset.hidden = !FILTERS.some((key) => wish[key]);
+    const set = FILTERS.filter((key) => wish[key]).length;
+    reset.hidden = set === 0;
+    toggle.textContent = set === 0 ? "Filters" : `Filters (${set})`;
     count.textContent = `${counted(chosen.trials.length, "trial")} of ${chosen.all.toLocaleString("en")}`;
   };
 }
@@ -123,8 +132,11 @@ function select(id, title, chosen) {
   return { label: h("label", {}, h("span", {}, title), box), fill };
 }
 
+/** Return a menu of check boxes; its summary names what is chosen. */
 function chips(title, key) {
-  const field = h("fieldset", { class: "chips", id: `filter-${key}` }, h("legend", {}, title));
+  const said = h("summary", {}, title);
+  const boxes = h("fieldset", { class: "chips" }, h("legend", { class: "unseen" }, title));
+  const field = h("details", { class: "menu", id: `filter-${key}` }, said, boxes);
   let drawn = "";
   const toggle = () =>
     change({ [key]: joined([...field.querySelectorAll("input:checked")].map(({ value }) => value)) });
@@ -132,8 +144,8 @@ function chips(title, key) {
     const text = JSON.stringify(counts);
     if (text !== drawn) {
       drawn = text;
-      field.replaceChildren(
-        field.firstChild,
+      boxes.replaceChildren(
+        boxes.firstChild,
         ...counts.map(([name, count]) =>
           h(
             "label",
@@ -145,8 +157,30 @@ function chips(title, key) {
       );
     }
     for (const box of field.querySelectorAll("input")) box.checked = chosen.has(box.value);
+    said.replaceChildren(h("span", {}, `${title}: `), chosen.size === 0 ? "all" : short([...chosen].join(", "), 24));
   };
   return { field, fill };
+}
+
+/** Close open menus when something else is clicked, or by Escape. */
+function closeMenus(form) {
+  const open = () => [...form.querySelectorAll("details.menu[open]")];
+  document.addEventListener("click", ({ target }) => {
+    for (const menu of open()) if (!menu.contains(target)) menu.open = false;
+  });
+  form.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.firstElementChild.focus();
+    }
+  });
+}
+
+/** Show or hide the filters where a narrow page folds them away. */
+function unfold(form, toggle) {
+  const open = form.classList.toggle("open");
+  toggle.setAttribute("aria-expanded", String(open));
 }
 
 function tally(trials, keyOf) {

@@ -7,6 +7,12 @@ const SIZES = [
   [1e6, "M"],
   [1e3, "k"],
 ];
+const AGES = [
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
 let names = new Map(); // of metrics: {title, meaning, percent}, as the snapshot brings them
 
 /** Tell whether a value is a finite number; NaN and infinities arrive as null or as text. */
@@ -98,6 +104,18 @@ export function moment(when) {
   const two = (value) => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** Return how long ago something was, in its largest unit. */
+export function ago(seconds) {
+  if (!isNumber(seconds)) return NOTHING;
+  const [size, unit] = AGES.find(([least]) => seconds >= least) ?? AGES.at(-1);
+  return seconds < 5 ? "just now" : `${counted(Math.round(seconds / size), unit)} ago`;
+}
+
+/** Return the name of hours: of GPUs, of processors, or of both where that is not known. */
+export function hoursOf(onGpu) {
+  return onGpu === true ? "GPU-hours" : onGpu === false ? "CPU worker-hours" : "Device-hours";
 }
 
 /** Return text that fits a cell; what is cut off is marked. */

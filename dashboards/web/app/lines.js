@@ -1,35 +1,43 @@
-// Draw curves over epochs. Each line has a dash and a symbol of its own as well as a colour.
+// Draw curves over epochs or hours. Each line has a dash and a symbol of its own as well as a colour.
 
 import { axis, chart } from "./chart.js";
 import { isNumber, NOTHING, number } from "./format.js";
+import { smoothed } from "./line_controls.js";
 import { DASHES, SYMBOLS } from "./theme.js";
 
 const MARKED = 60; // points up to which each one is marked
 const LEGEND_LINES = 4;
+const DIRECT = 7; // lines up to which each is named at its end
+const [BROAD, LABEL, LETTERS] = [560, 208, 28]; // pixels from which there is room for such names, theirs, and their letters
 const [LINE, ITEM, LETTER, MARGIN] = [20, 40, 7.2, 8]; // pixels of a legend: a line, a mark with its gaps, a letter, its sides
+const FAINT = 0.25; // opacity of the curve that a smoothed one is of
 
 /**
  * Return a figure of lines. A line is {name, data: [[step, value], ...]} and may hold what ECharts knows of a series.
  * `decimals` fixes the digits of the numbers, which otherwise have three that matter; `top` is the highest value
- * that there can be, `low` the value at which the axis begins.
+ * that there can be, `low` the value at which the axis begins. `look` is what line_controls.js read from the address.
  */
-export function lines({ id, title, note, curves, y = "", x = "epoch", height = 360, decimals = null, top = null, low = null }) {
+export function lines({
+  id, title, note, curves, y = "", x = "epoch", height = 360, decimals = null, top = null, low = null, look = {},
+}) {
   const text = (value) => (decimals === null || !isNumber(value) ? number(value) : value.toFixed(decimals));
+  const smooth = look.smooth ?? 0;
+  const across = look.x?.title ?? x;
   return chart({
     id,
     title,
-    note,
+    note: [note, smooth > 0 && `smoothed by ${smooth}, recorded values faint`].filter(Boolean).join("; "),
     height,
     options: (shade, width) => ({
-      xAxis: axis(x, { type: "value", minInterval: 1 }),
-      yAxis: axis(y, { type: "value", nameGap: 40, max: top, min: low }),
+      xAxis: axis(across, { type: "value", ...(across === "epoch" ? { minInterval: 1 } : {}) }),
+      yAxis: look.log ? axis(y, { type: "log", nameGap: 44 }) : axis(y, { type: "value", nameGap: 44, max: top, min: low }),
       ...legendOf(curves, width),
       tooltip: { trigger: "axis", order: "valueDesc", valueFormatter: text },
-      series: curves.map((curve, index) => ({ ...look(curve, index, shade), ...curve })),
+      series: drawn(curves, smooth, look.log, width, shade),
     }),
     numbers: () => ({
       columns: [
-        { key: "step", title: x, numeric: true },
+        { key: "step", title: across, numeric: true },
         ...curves.map(({ name }, index) => ({
           key: `v${index}`,
           title: name,
@@ -42,18 +50,45 @@ export function lines({ id, title, note, curves, y = "", x = "epoch", height = 3
   });
 }
 
+/** Return a series for each curve; a smoothed one comes with the recorded values behind it. */
+function drawn(curves, smooth, log, width, shade) {
+  const named = isNamedDirectly(curves, width);
+  return curves.flatMap((curve, index) => {
+    const data = log ? curve.data.filter(([, value]) => value > 0) : curve.data; // a logarithm has no place for others
+    const made = { ...look({ data }, index, shade), ...curve, data, ...(named ? endLabel(shade, index) : {}) };
+    if (smooth <= 0) return [made];
+    const behind = { ...made, name: `${curve.name} `, endLabel: { show: false }, silent: true, symbolSize: 0, tooltip: { show: false } };
+    return [
+      { ...behind, lineStyle: { ...made.lineStyle, width: 1, opacity: FAINT } },
+      { ...made, data: smoothed(data, smooth), symbolSize: 0 },
+    ];
+  });
+}
+
+function isNamedDirectly(curves, width) {
+  return curves.length > 1 && curves.length <= DIRECT && width >= BROAD;
+}
+
+function endLabel(shade, index) {
+  const formatter = ({ seriesName }) =>
+    seriesName.length > LETTERS ? `${seriesName.slice(0, LETTERS - 1)}…` : seriesName;
+  return {
+    endLabel: { show: true, formatter, color: shade.series[index % shade.series.length], distance: 6 },
+    labelLayout: { moveOverlap: "shiftY" },
+  };
+}
+
 /** Return a legend in as many lines as its names take, which scrolls where those are too many, and the room it leaves. */
 function legendOf(curves, width) {
-  const grid = { left: 60, right: 24, bottom: 48 };
+  const grid = { left: 64, right: 24, bottom: 48 };
   if (curves.length < 2) return { grid: { ...grid, top: 16 }, legend: { show: false } };
-  const count = linesOf(
-    curves.map(({ name }) => name),
-    width,
-  );
+  if (isNamedDirectly(curves, width)) return { grid: { ...grid, top: 16, right: LABEL }, legend: { show: false } };
+  const data = curves.map(({ name }) => name);
+  const count = linesOf(data, width);
   const whole = count <= LEGEND_LINES;
   return {
     grid: { ...grid, top: 22 + LINE * (whole ? count : 1) },
-    legend: whole ? { type: "plain", left: "center", width: width - 2 * MARGIN } : {},
+    legend: { data, ...(whole ? { type: "plain", left: "center", width: width - 2 * MARGIN } : {}) },
   };
 }
 

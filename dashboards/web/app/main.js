@@ -5,14 +5,22 @@ import { disposeCharts, redrawCharts } from "./chart.js";
 import { h } from "./dom.js";
 import { filterBar, selection } from "./filters.js";
 import { moment } from "./format.js";
-import { lastUpdated } from "./last_updated.js";
+import { keepAge, lastUpdated } from "./last_updated.js";
 import { linkTo, onChange, settings } from "./hash.js";
-import { ask, askCurves, embedded, follow } from "./load.js";
+import { ask, askCurves, askWithAge, embedded, follow } from "./load.js";
 import { Snapshot } from "./snapshot.js";
 import { failed, waiting } from "./states.js";
 import { startTheme } from "./theme.js";
 import { VIEWS } from "./views.js";
 
+// A view names its group; one of another package that names none stands in the last.
+const GROUPS = [
+  ["results", "Results"],
+  ["training", "Training"],
+  ["search", "Settings"],
+  ["faults", "Where it fails"],
+];
+const RENEWED_S = 15; // older numbers are being renewed by the server: it reads them anew when somebody asks
 const ADDRESSES = { snapshot: "api/snapshot", histories: "api/histories" };
 const content = document.getElementById("content");
 const filters = filterBar(document.getElementById("filters"));
@@ -25,16 +33,24 @@ start();
 async function start() {
   onChange(show);
   startTheme(document.getElementById("theme"), redrawCharts);
+  const kept = embedded();
+  const news = kept ? null : follow(newer, arrived, (error) => lastUpdated(snapshot, error));
+  let soon = false;
   try {
-    await arrived(embedded() ?? (await ask(ADDRESSES.snapshot)));
+    const { data, age } = kept ? { data: kept, age: null } : await askWithAge(ADDRESSES.snapshot);
+    soon = await arrived(data, age);
   } catch (error) {
     content.replaceChildren(failed("The tracking store could not be read", error.message));
     document.getElementById("filters").hidden = true;
   }
-  if (!embedded()) follow(newer, arrived, (error) => lastUpdated(snapshot, error));
+  if (!news) return;
+  keepAge();
+  if (soon) news.soon();
+  else news.later();
 }
 
-async function arrived(data) {
+/** Show what the server answered; return whether it is old, so that newer numbers are on their way. */
+async function arrived(data, age) {
   if (!data.unchanged) {
     const next = new Snapshot(data);
     if (snapshot?.histories && current().curves) {
@@ -47,7 +63,8 @@ async function arrived(data) {
     show();
   }
   snapshot.data.generated_at = data.generated_at;
-  lastUpdated(snapshot, null);
+  lastUpdated(snapshot, null, age);
+  return age !== null && age > RENEWED_S;
 }
 
 function newer() {
@@ -72,7 +89,8 @@ function show() {
   keepingPlace(content.dataset.view === view.id, () => {
     disposeCharts();
     navigation(view);
-    const heading = [h("h1", {}, view.title), h("p", { class: "lede" }, view.lede), earlier(wish.study)].filter(Boolean);
+    const title = view.heading?.({ snapshot: held, ...chosen, wish }) ?? view.title;
+    const heading = [h("h1", {}, title), h("p", { class: "lede" }, view.lede), earlier(wish.study)].filter(Boolean);
     content.replaceChildren(...heading, ...body(view, held, chosen, wish));
   });
   content.dataset.view = view.id;
@@ -93,7 +111,7 @@ function earlier(id) {
 }
 
 function body(view, held, chosen, wish) {
-  if (view.curves && !snapshot.histories) return [waiting("Reading the curves …")];
+  if (view.curves === true && !snapshot.histories) return [waiting("Reading the curves …")];
   try {
     return [view.render({ snapshot: held, ...chosen, wish })].flat().filter(Boolean);
   } catch (error) {
@@ -111,35 +129,55 @@ async function bringCurves() {
     const curves = await askCurves(ADDRESSES.histories, revision);
     if (snapshot.data.revision !== revision) return;
     if (!curves) {
-      await arrived(await ask(ADDRESSES.snapshot));
+      await arrived(await ask(ADDRESSES.snapshot), null);
       return;
     }
     snapshot.setHistories(curves);
     show();
   } catch (error) {
-    content.replaceChildren(failed("The curves could not be read", error.message));
+    if (current().curves === true) content.replaceChildren(failed("The curves could not be read", error.message));
     asked = null;
   }
 }
 
 function navigation(current) {
+  const last = GROUPS.at(-1)[0];
+  const known = new Set(GROUPS.map(([id]) => id));
+  const groupOf = ({ group }) => (known.has(group) ? group : last);
   links.replaceChildren(
     h(
       "ul",
       {},
-      VIEWS.map(({ id, title }) =>
+      GROUPS.map(([id, title]) =>
         h(
           "li",
-          {},
+          { class: "group-of-views" },
+          h("span", { class: "group-title", id: `group-${id}` }, title),
           h(
-            "a",
-            { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null },
-            title,
+            "ul",
+            { "aria-labelledby": `group-${id}` },
+            VIEWS.filter((view) => groupOf(view) === id).map((view) => h("li", {}, linkOf(view, current))),
           ),
         ),
       ),
     ),
   );
+  bringIntoSight(links.querySelector("[aria-current]"));
+}
+
+function linkOf({ id, title }, current) {
+  return h(
+    "a",
+    { href: linkTo({ view: id }), id: `view-${id}`, "aria-current": id === current.id ? "page" : null },
+    title,
+  );
+}
+
+/** Scroll the row of views, as a phone shows it, to the present one. */
+function bringIntoSight(link) {
+  const row = links.firstElementChild;
+  if (link && row.scrollWidth > row.clientWidth)
+    row.scrollLeft = link.getBoundingClientRect().left - row.getBoundingClientRect().left + row.scrollLeft - row.clientWidth / 3;
 }
 
 /** Draw anew and give the focus back to the control of the same id; within a view, what was unfolded stays so. */

@@ -137,6 +137,15 @@ export function markedName(trial) {
   return `${nameOf(trial)} (${trial.status === "finished" ? "failed measurement" : trial.status})`;
 }
 
+/** Return how to name each of some trials: with its study where they are of several. */
+export function nameAmong(snapshot, trials) {
+  const several = new Set(trials.map(({ study }) => study)).size > 1;
+  return (trial) => {
+    const study = several ? snapshot.byStudy.get(trial.study)?.name : null;
+    return study ? `${study}: ${markedName(trial)}` : markedName(trial);
+  };
+}
+
 /** Return the settings that differ among trials, and have a value in two or more of them. */
 export function varying(snapshot, trials) {
   const seen = new Map();

@@ -8,9 +8,10 @@ const FIRST = 200; // rows drawn at once: more take longer than a reader's patie
 
 /**
  * Return a table. A column is {key, title, text?(value, row), value?(row), node?(value, row), numeric?, whole?, hint?}.
- * `whole` keeps a cell on one line. `sorted` names the column to begin with, a minus before it for the largest first. `rowClass` returns a row's class.
+ * `whole` keeps a cell on one line. `sorted` names the column to begin with, a minus before it for the largest first. `rowClass` returns a row's class,
+ * `rowMark` its `data-row`.
  */
-export function table({ id, caption, columns, rows, sorted = null, rowClass = null, sortable = false }) {
+export function table({ id, caption, columns, rows, sorted = null, rowClass = null, rowMark = null, sortable = false }) {
   let wish = (sortable && settings()[`sort.${id}`]) || sorted;
   let limit = FIRST;
   const body = h("tbody");
@@ -19,7 +20,7 @@ export function table({ id, caption, columns, rows, sorted = null, rowClass = nu
   const show = () => {
     const ordered = wish ? inOrder(rows, columns, wish) : rows;
     heads.replaceChildren(...columns.map((column) => head(column, wish, sortable, by)));
-    body.replaceChildren(...ordered.slice(0, limit).map((row) => line(row, columns, rowClass)));
+    body.replaceChildren(...ordered.slice(0, limit).map((row) => line(row, columns, rowClass, rowMark)));
     more.replaceChildren(...(ordered.length > limit ? [rest(ordered.length)] : []));
   };
   const by = (key) => {
@@ -72,10 +73,10 @@ function head(column, wish, sortable, by) {
   );
 }
 
-function line(row, columns, rowClass) {
+function line(row, columns, rowClass, rowMark) {
   return h(
     "tr",
-    { class: rowClass?.(row) },
+    { class: rowClass?.(row), "data-row": rowMark?.(row) },
     columns.map((column) => {
       const value = read(column, row);
       const content = column.node ? column.node(value, row) : (column.text ?? plain)(value, row);

@@ -17,6 +17,12 @@ def cells_of(page: Page, table: str) -> list[list[str]]:
     return found
 
 
+def study_named(page: Page, address: str, name: str) -> str:
+    """Return the id of a study."""
+    studies = page.request.get(f"{address}api/snapshot").json()["studies"]
+    return next(str(study["id"]) for study in studies if study["name"] == name)
+
+
 def titles_of(page: Page, table: str) -> list[str]:
     """Return a table's headings."""
     return page.locator(f"{table} th").all_inner_texts()

@@ -132,7 +132,7 @@ def test_front_holds_no_trial_that_another_beats_in_both(look: Watched, address:
 def test_overview_counts_the_trials(look: Watched, address: str, runs: list[Run]) -> None:
     page = look.show(address, "overview")
 
-    text = page.locator(".card", has_text="Which weights suit").first.inner_text()
+    text = page.locator("#studies tr", has=page.get_by_role("link", name="sweep", exact=True)).inner_text()
 
     ended = [run for run in runs if run.info.status != "RUNNING"]
     assert f"{len(ended)} of {len(runs)} trials ended" in text

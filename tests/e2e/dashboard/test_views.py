@@ -15,7 +15,7 @@ from tests.e2e.dashboard.page_tables import cells_of, numbers, titles_of
 AXE = Path(__file__).with_name("axe.min.js")
 VIEWS = tuple(view.id for view in BUILT_IN)
 CHARTS = {
-    "compare": "overlay", "curves": "curves", "terms": "terms-loss", "phases": "phase-0", "alpha": "alpha",
+    "trial": "trial-curve", "compare": "overlay", "curves": "curves", "terms": "terms-loss", "phases": "phase-0", "alpha": "alpha",
     "parallel": "parallel", "importance": "importance-0", "cost": "cost", "rungs": "rungs", "classes": "classes",
     "predictions": "scores-0", "failures": "timeline",
 }  # fmt: skip
@@ -66,6 +66,7 @@ def test_filters_choose_trials_and_stand_in_the_address(look: Watched, address: 
     page = look.show(address, "leaderboard")
     everything = page.locator(".row-link").count()
 
+    page.locator("#filter-methods > summary").click()
     page.locator("#filter-methods").get_by_text("none").click()
     expect(page.locator("#count")).to_have_text("4 trials of 28")
     expect(page.locator(".row-link", has_not_text=re.compile("^none"))).to_have_count(0)
@@ -244,7 +245,7 @@ def test_numbers_that_grow_old_are_marked(browser: Browser, address: str) -> Non
         page.route("**/api/snapshot*", lambda route: route.fulfill(status=503, json={"detail": "the server is away"}))
         page.clock.run_for(11_000)
         expect(page.locator("#freshness.stale")).to_contain_text("the server is away")
-        expect(page.locator(".card")).to_have_count(3)
+        expect(page.locator("#studies tbody tr")).to_have_count(3)
         page.unroute("**/api/snapshot*")
         page.clock.run_for(11_000)
         expect(page.locator("#freshness:not(.stale)")).to_contain_text("Up to date")

@@ -5,7 +5,7 @@ import { bestFirst, chooseTrial } from "../choose.js";
 import { h } from "../dom.js";
 import { isNumber, NOTHING, signed } from "../format.js";
 import { nameOf } from "../snapshot.js";
-import { empty, filteredOut } from "../states.js";
+import { empty, filteredOut, withoutStudents } from "../states.js";
 import { table } from "../table.js";
 
 const percent = (value) => (isNumber(value) ? (100 * value).toFixed(1) : NOTHING);
@@ -14,11 +14,13 @@ const DRAWN = 40;
 export const view = {
   id: "classes",
   title: "Classes",
+  group: "faults",
   lede: "AP by class of a student, of its teacher, and of the same student trained alone.",
   render(context) {
     const { snapshot, trials, wish } = context;
     if (trials.length === 0) return filteredOut();
     const has = (trial) => trial && Object.keys(trial.per_class ?? {}).length > 0;
+    if (trials.every(({ role }) => role !== "student")) return withoutStudents(trials, context.ofStudy);
     const students = trials.filter((trial) => trial.role === "student" && has(trial));
     if (students.length === 0)
       return empty("No AP by class is recorded", "Trials record it when their evaluation is classwise.");
@@ -81,6 +83,7 @@ function figure(rows, teacher, alone) {
     note:
       rows.length > DRAWN ? `The ${DRAWN} classes furthest behind the teacher` : "Furthest behind the teacher first",
     height: 100 + 22 * shown.length,
+    csv: () => ({ rows, columns: columns() }),
     options: () => ({
       grid: { left: 12, right: 24, top: 36, bottom: 44, containLabel: true },
       legend: { itemWidth: 14 },
@@ -102,21 +105,25 @@ function figure(rows, teacher, alone) {
   });
 }
 
-function numbers(rows) {
+function columns() {
   const points = (value) => signed(isNumber(value) ? 100 * value : null);
+  return [
+    { key: "name", title: "Class" },
+    { key: "student", title: "Student", numeric: true, text: percent },
+    { key: "teacher", title: "Teacher", numeric: true, text: percent },
+    { key: "gap", title: "To teacher", numeric: true, text: points },
+    { key: "none", title: "Alone", numeric: true, text: percent },
+    { key: "gain", title: "To alone", numeric: true, text: points },
+  ];
+}
+
+function numbers(rows) {
   return table({
     id: "class-table",
     caption: "AP by class",
     rows,
     sortable: true,
     sorted: "gap",
-    columns: [
-      { key: "name", title: "Class" },
-      { key: "student", title: "Student", numeric: true, text: percent },
-      { key: "teacher", title: "Teacher", numeric: true, text: percent },
-      { key: "gap", title: "To teacher", numeric: true, text: points },
-      { key: "none", title: "Alone", numeric: true, text: percent },
-      { key: "gain", title: "To alone", numeric: true, text: points },
-    ],
+    columns: columns(),
   });
 }

@@ -14,14 +14,16 @@ import {
   signed,
   titleOf,
 } from "../format.js";
+import { along, lineControls, lookOf } from "../line_controls.js";
 import { lines } from "../lines.js";
-import { markedName, points } from "../snapshot.js";
+import { nameAmong } from "../snapshot.js";
 import { empty } from "../states.js";
 import { table } from "../table.js";
 
 export const view = {
   id: "compare",
   title: "Compare two runs",
+  group: "results",
   lede: "Settings and results that differ between two trials.",
   curves: true,
   render(context) {
@@ -39,7 +41,8 @@ export const view = {
       guard(snapshot, pair),
       settingsOf(snapshot, pair),
       metricsOf(snapshot, pair),
-      overlay(snapshot, pair, context.metric),
+      lineControls(wish),
+      overlay(snapshot, pair, context.metric, lookOf(wish)),
     ];
   },
 };
@@ -127,18 +130,21 @@ function withSign(value) {
   return isNumber(value) && value !== 0 ? `${value < 0 ? "−" : "+"}${number(Math.abs(value))}` : number(value);
 }
 
-function overlay(snapshot, pair, metric) {
+function overlay(snapshot, pair, metric, look) {
+  const name = nameAmong(snapshot, pair);
   const curves = pair.map((trial, index) => ({
-    name: `${["First", "Second"][index]}: ${markedName(trial)}`,
-    data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
+    name: `${["First", "Second"][index]}: ${name(trial)}`,
+    data: along(snapshot, trial.run, metric, shownValue(metric, 1), look),
   }));
   if (curves.every(({ data }) => data.length === 0))
     return empty(`No curve of ${titleOf(metric)}`, "Neither run recorded it by epoch.");
   return lines({
     id: "overlay",
     title: titleOf(metric),
-    note: "Both runs over epochs",
+    note: "Both runs",
     curves,
+    y: titleOf(metric),
+    look,
     decimals: isPrecision(metric) ? 2 : null,
   });
 }

@@ -2,10 +2,11 @@
 
 import { bestFirst } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, shownValue, titleOf } from "../format.js";
+import { counted, isPrecision, shownValue, titleOf } from "../format.js";
 import { change, list } from "../hash.js";
+import { along, lineControls, lookOf } from "../line_controls.js";
 import { lines } from "../lines.js";
-import { markedName, points } from "../snapshot.js";
+import { nameAmong } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
 
 const MOST = 14; // lines that colours and dashes keep apart
@@ -13,7 +14,8 @@ const MOST = 14; // lines that colours and dashes keep apart
 export const view = {
   id: "curves",
   title: "Learning curves",
-  lede: "The chosen metric over epochs.",
+  group: "training",
+  lede: "The chosen metric over epochs or hours.",
   curves: true,
   render(context) {
     const { snapshot, trials, metric, wish } = context;
@@ -27,18 +29,30 @@ export const view = {
       .slice(0, MOST);
     if (drawn.length === 0)
       return [back(named), empty(`No curve of ${titleOf(metric)}`, "None of these trials recorded it by epoch.")];
+    const look = lookOf(wish);
+    const name = nameAmong(snapshot, drawn);
     const curves = drawn.map((trial) => ({
-      name: markedName(trial),
-      data: points(snapshot.curve(trial.run, metric), shownValue(metric, 1)),
+      name: name(trial),
+      data: along(snapshot, trial.run, metric, shownValue(metric, 1), look),
     }));
     const groups = new Set(drawn.map(({ run }) => snapshot.groupsOf(run)[0]?.id).filter(Boolean));
     const left = wanted.length - drawn.length;
     const note =
-      left > 0 ? `The ${drawn.length} best of ${wanted.length} trials; filter to see others` : `${drawn.length} trials`;
+      left > 0 ? `The ${drawn.length} best of ${wanted.length} trials; filter to see others` : counted(drawn.length, "trial");
     return [
       back(named),
       groups.size > 1 && guard(groups.size),
-      lines({ id: "curves", title: titleOf(metric), note, curves, height: 440, decimals: isPrecision(metric) ? 2 : null }),
+      lineControls(wish),
+      lines({
+        id: "curves",
+        title: titleOf(metric),
+        note,
+        curves,
+        y: titleOf(metric),
+        height: 440,
+        decimals: isPrecision(metric) ? 2 : null,
+        look,
+      }),
     ];
   },
 };

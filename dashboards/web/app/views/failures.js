@@ -3,19 +3,35 @@
 import { axis, chart, tip } from "../chart.js";
 import { counted, isNumber, moment, short } from "../format.js";
 import { h } from "../dom.js";
+import { linkTo } from "../hash.js";
 import { nameOf } from "../snapshot.js";
 import { empty, filteredOut } from "../states.js";
+import { isFailure } from "../incidents.js";
 import { table } from "../table.js";
 import { SYMBOLS } from "../theme.js";
+
+const COLUMNS = [
+  { key: "time", title: "When", text: moment, whole: true },
+  {
+    key: "trial",
+    title: "Trial",
+    value: ({ trial }) => nameOf(trial),
+    node: (name, { trial }) => h("a", { href: linkTo({ view: "trial", trials: trial.run }) }, short(name, 80)),
+  },
+  { key: "kind", title: "Kind" },
+  { key: "action", title: "Then" },
+  { key: "detail", title: "Why", node: (value) => reason(value) },
+];
 
 export const view = {
   id: "failures",
   title: "Failures",
+  group: "faults",
   lede: "Interruptions of trials, and the response to each.",
   render({ trials }) {
     if (trials.length === 0) return filteredOut();
     const rows = trials.flatMap(events).sort((a, b) => time(b) - time(a) || 0);
-    if (rows.length === 0) return empty("Nothing failed", `${counted(trials.length, "trial")} went straight on.`);
+    if (rows.length === 0) return empty("Nothing failed", nothing(trials));
     return [
       h("p", { class: "note" }, tally(rows)),
       timeline(rows),
@@ -24,20 +40,20 @@ export const view = {
         caption: "Failures",
         rows,
         sortable: true,
-        columns: [
-          { key: "time", title: "When", text: moment, whole: true },
-          { key: "trial", title: "Trial", value: ({ trial }) => nameOf(trial) },
-          { key: "kind", title: "Kind" },
-          { key: "action", title: "Then" },
-          { key: "detail", title: "Why", node: (value) => reason(value) },
-        ],
+        columns: COLUMNS,
       }),
     ];
   },
 };
 
+function nothing(trials) {
+  const stopped = trials.filter(({ status }) => status === "stopped").length;
+  const early = stopped > 0 ? `; ${counted(stopped, "trial")} stopped early, which is no failure` : "";
+  return `${counted(trials.length, "trial")} went straight on${early}.`;
+}
+
 function events(trial) {
-  return (trial.events ?? []).map((event) => ({ ...event, trial }));
+  return (trial.events ?? []).filter(isFailure).map((event) => ({ ...event, trial }));
 }
 
 function time({ time: when }) {
@@ -66,11 +82,12 @@ function timeline(rows) {
   return chart({
     id: "timeline",
     title: "When",
-    note: `${timed.length} events of ${kinds.length} kinds`,
+    note: `${counted(timed.length, "event")} of ${counted(kinds.length, "kind")}`,
     height: 110 + 36 * kinds.length,
+    csv: () => ({ rows: timed, columns: COLUMNS.map(({ node, ...column }) => column) }),
     options: () => ({
-      grid: { left: 12, right: 24, top: 12, bottom: 32, containLabel: true },
-      xAxis: axis("", { type: "time" }),
+      grid: { left: 12, right: 24, top: 12, bottom: 44, containLabel: true },
+      xAxis: axis("time", { type: "time" }),
       yAxis: axis("", { type: "category", data: kinds.map((kind) => short(kind, 24)) }),
       tooltip: {
         trigger: "item",

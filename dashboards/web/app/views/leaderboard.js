@@ -1,7 +1,7 @@
 // Which method is best: mean and spread over seeds, differences to `none` and to the paper, ranked only among equals.
 
 import { choice, FACTS, groupNames, groupsShown } from "../choose.js";
-import { telling } from "../costs.js";
+import { costsOf, telling } from "../costs.js";
 import { h } from "../dom.js";
 import { boardOf } from "../filters.js";
 import {
@@ -16,8 +16,9 @@ import {
   signed,
   titleOf,
 } from "../format.js";
-import { linkTo } from "../hash.js";
-import { empty, filteredOut } from "../states.js";
+import { gainBar, gainScale, gainText } from "../gain_bar.js";
+import { change, joined, linkTo, list } from "../hash.js";
+import { withoutStudents } from "../states.js";
 import { table } from "../table.js";
 
 const OTHERS = 5; // further metrics beside the chosen one
@@ -26,12 +27,11 @@ const SECTIONS = 12;
 export const view = {
   id: "leaderboard",
   title: "Leaderboard",
+  group: "results",
   lede: "Each row averages trials that differ only in the seed. Only trials with equal training and evaluation are ranked together.",
   render(context) {
-    if (context.snapshot.trials.length === 0)
-      return empty("No trial is recorded yet", "Rows appear with the first trial.");
     const groups = groupsShown(context);
-    if (groups.length === 0) return filteredOut();
+    if (groups.length === 0) return withoutStudents(context.trials, context.ofStudy);
     const shown = groups.filter(({ id }) => id === context.wish.group);
     const drawn = shown.length > 0 ? shown : groups.slice(0, SECTIONS);
     const names = groupNames(groups);
@@ -87,27 +87,46 @@ function sentences(snapshot, first, other) {
 }
 
 function section(group, name, context) {
-  const { snapshot, runs } = context;
+  const { snapshot, runs, wish } = context;
   const rows = snapshot.rows.filter((row) => row.group === group.id && row.runs.some((run) => runs.has(run)));
+  const all = columns(context, rows);
+  const hidden = new Set(list(wish.hide));
+  const keys = [...new Set(snapshot.studies.flatMap(({ searched }) => searched ?? []))];
+  const by = keys.includes(wish.by) || wish.by === "method" ? wish.by : null;
+  const shown = all.filter(({ key }) => !hidden.has(key));
+  const best = bestRow(snapshot, rows);
+  const one = (id, part) =>
+    table({
+      id,
+      caption: `Leaderboard of ${group.label}`,
+      rows: inRank(part).flatMap((row) => withOthers(snapshot, row)),
+      columns: shown,
+      sortable: true,
+      rowClass: (row) => [row.kind, row.mark && "unended", !row.mark && row.key === best && "best"].filter(Boolean).join(" "),
+    });
   return h(
     "section",
     { class: "group", "data-group": group.id },
-    h("h2", {}, name),
-    table({
-      id: `rows-${group.id}`,
-      caption: `Leaderboard of ${group.label}`,
-      rows: inRank(rows).flatMap((row) => withOthers(snapshot, row)),
-      columns: columns(context, rows),
-      sortable: true,
-      rowClass: ({ kind }) => kind,
-    }),
+    h("h2", { title: told(group) }, name),
+    h("div", { class: "controls" }, columnMenu(group.id, all, hidden), grouping(keys, by)),
+    by
+      ? parts(snapshot, rows, by).map(([value, part], index) => [
+          h("h3", {}, `${by.replace(/^method\./, "")} ${value} `, h("small", {}, counted(part.length, "row"))),
+          one(`rows-${group.id}-${index}`, part),
+        ])
+      : one(`rows-${group.id}`, rows),
     h(
-      "p",
-      { class: "note" },
-      `${counted(rows.length, "row")}. Mean ± sample standard deviation over finished seeds, of each seed's best epoch. ` +
-        "Rows share a rank where their difference is within Student's t (95 %) of the spread that all of them share; " +
-        "where no seed was repeated there are no ranks. A line marked in brackets is one trial at its last evaluation: " +
-        "it enters no mean and no rank.",
+      "details",
+      { class: "numbers", id: `how-${group.id}` },
+      h("summary", {}, `${counted(rows.length, "row")}: how they are ranked`),
+      h(
+        "p",
+        { class: "note" },
+        "Mean ± sample standard deviation over finished seeds, of each seed's best epoch. " +
+          "Rows share a rank where their difference is within Student's t (95 %) of the spread that all of them share; " +
+          "where no seed was repeated there are no ranks. A line marked in brackets is one trial at its last evaluation: " +
+          "it enters no mean and no rank. The bar of a gain is filled where its 95 % interval leaves out zero.",
+      ),
     ),
     h(
       "details",
@@ -120,6 +139,61 @@ function section(group, name, context) {
       ),
     ),
   );
+}
+
+/** Return all facts of a group, digests included, for those who point at its name. */
+function told({ facts }) {
+  return FACTS.map((fact) => `${fact}: ${facts[fact] ?? NOTHING}`).join("\n");
+}
+
+/** Return the key of the row of students with the highest mean of the selection metric. */
+function bestRow(snapshot, rows) {
+  const mean = (row) => snapshot.pick(row.mean, snapshot.data.metric);
+  const ranked = rows.filter((row) => row.kind !== "teacher" && isNumber(mean(row))).sort((a, b) => mean(b) - mean(a));
+  return ranked[0]?.key ?? null;
+}
+
+/** Return rows by the value of a setting, the teacher and the student alone, which lack it, first. */
+function parts(snapshot, rows, by) {
+  const found = new Map();
+  for (const row of rows) {
+    const value = row.kind === "distilled" ? (settingOf(snapshot, row, by) ?? NOTHING) : "not distilled";
+    found.set(value, [...(found.get(value) ?? []), row]);
+  }
+  const last = (value) => (value === "not distilled" ? 0 : 1);
+  return [...found].sort(([a], [b]) => last(a) - last(b) || String(a).localeCompare(String(b), "en", { numeric: true }));
+}
+
+function columnMenu(id, all, hidden) {
+  const toggle = ({ target }) => {
+    const boxes = [...target.closest("fieldset").querySelectorAll("input")];
+    change({ hide: joined(boxes.filter(({ checked }) => !checked).map(({ value }) => value)) });
+  };
+  const open = h("details", { class: "menu", id: `columns-${id}` }, h("summary", {}, "Columns"));
+  open.append(
+    h(
+      "fieldset",
+      { class: "chips" },
+      h("legend", { class: "unseen" }, "Columns"),
+      all
+        .filter(({ fixed }) => !fixed)
+        .map(({ key, title }) =>
+          h(
+            "label",
+            { class: "chip" },
+            h("input", { type: "checkbox", id: `column-${id}-${key}`, value: key, checked: !hidden.has(key), onchange: toggle }),
+            h("span", {}, title),
+          ),
+        ),
+    ),
+  );
+  return open;
+}
+
+function grouping(keys, by) {
+  if (keys.length === 0) return null;
+  const options = [["", "nothing"], ["method", "method"], ...keys.map((key) => [key, key.replace(/^method\./, "")])];
+  return choice("by", "Group by", options, by ?? "");
 }
 
 function inRank(rows) {
@@ -167,6 +241,8 @@ function columns({ snapshot, metric, wish }, rows) {
   const settings = boardOf(snapshot, wish.pinned)?.group_by ?? [];
   const mean = (row) => snapshot.pick(row.mean, metric);
   const several = new Set(rows.filter(({ kind }) => kind !== "teacher").map((row) => row.student)).size > 1;
+  const gainOf = (row) => ({ gain: toNone(snapshot, metric, row), interval: metric === selected ? row.gain_interval : [] });
+  const scale = gainScale(rows.map(gainOf));
   const student = {
     key: "student",
     title: "Student",
@@ -187,32 +263,53 @@ function columns({ snapshot, metric, wish }, rows) {
     hint: "On the test split, which nothing was chosen by: measured once, for the chosen row and the student alone",
     text: (value, row) => around(selected, value, row.test_spread),
   };
+  const trials = rows.flatMap(({ runs }) => runs.map((run) => snapshot.byRun.get(run)).filter(Boolean));
+  const [hours] = costsOf(trials);
   return [
-    { key: "rank", title: "Rank", numeric: true, hint: `By ${titleOf(selected)}`, text: (value) => value ?? NOTHING },
-    { key: "label", title: "Trials", node: label },
+    {
+      key: "rank",
+      title: "Rank",
+      numeric: true,
+      hint: `By ${titleOf(selected)}`,
+      text: (value) => value ?? NOTHING,
+    },
+    { key: "label", title: "Trials", node: label, fixed: true },
+    {
+      key: "mean",
+      title: titleOf(metric),
+      hint: meaningOf(metric),
+      numeric: true,
+      fixed: true,
+      value: mean,
+      text: (value, row) => spread(snapshot, metric, value, row.spread),
+    },
+    {
+      key: "statuses",
+      title: "State",
+      value: (row) => stateText(row),
+      node: (value) => h("span", { class: "whole" }, value),
+    },
+    {
+      key: "none",
+      title: "To none",
+      numeric: true,
+      hint: `${titleOf(metric)} less that of the same student trained alone; the bar has the 95 % interval of the gain`,
+      value: (row) => toNone(snapshot, metric, row),
+      node: (value, row) =>
+        h(
+          "span",
+          { class: "gain-cell", title: gainText(metric, gainOf(row)) },
+          gainBar(gainOf(row), scale),
+          h("span", {}, signed(shownValue(metric, value))),
+        ),
+    },
+    { key: "n", title: "Seeds", numeric: true, text: (value, row) => seeds(row) },
     ...(several ? [student] : []),
     ...settings.map((key) => ({
       key,
       title: key.replace(/^method\./, ""),
       value: (row) => settingOf(snapshot, row, key),
     })),
-    {
-      key: "mean",
-      title: titleOf(metric),
-      hint: meaningOf(metric),
-      numeric: true,
-      value: mean,
-      text: (value, row) => spread(snapshot, metric, value, row.spread),
-    },
-    {
-      key: "none",
-      title: "To none",
-      numeric: true,
-      hint: `${titleOf(metric)} less that of the same student trained alone`,
-      value: (row) => toNone(snapshot, metric, row),
-      text: (value) => signed(shownValue(metric, value)),
-    },
-    { key: "n", title: "Seeds", numeric: true, text: (value, row) => seeds(row) },
     {
       key: "best",
       title: "Best",
@@ -237,7 +334,7 @@ function columns({ snapshot, metric, wish }, rows) {
       value: (row) => snapshot.pick(row.mean, key),
       text: (value) => metricText(key, value),
     })),
-    { key: "gpu_hours", title: "GPU-h", numeric: true, text: number },
+    { key: "gpu_hours", title: hours.title, hint: "Mean of the row's trials", numeric: true, text: number },
     ...telling(rows).map(({ id, title, unit, text, of }) => ({
       key: id,
       title,
@@ -247,19 +344,18 @@ function columns({ snapshot, metric, wish }, rows) {
       text,
     })),
     ...(several ? [] : [student]),
-    {
-      key: "statuses",
-      title: "States",
-      value: (row) =>
-        Object.entries(row.statuses)
-          .map(([s, n]) => `${n} ${s}`)
-          .join(", "),
-      node: (value) => h("span", { class: "whole" }, value),
-    },
   ];
 }
 
-function settingOf(snapshot, { runs }, key) {
+function stateText(row) {
+  const words = { stopped: "stopped early" };
+  return Object.entries(row.statuses)
+    .map(([state, count]) => `${count} ${words[state] ?? state}`)
+    .join(", ");
+}
+
+function settingOf(snapshot, { runs, method }, key) {
+  if (key === "method") return method;
   const trial = snapshot.byRun.get(runs[0]);
   const value = trial && snapshot.params(trial)[key];
   return isNumeric(value) ? Number(value) : value;
@@ -269,7 +365,7 @@ function label(value, row) {
   const kind = row.kind === "distilled" ? "" : ` (${row.kind})`;
   return h(
     "a",
-    { href: linkTo({ view: "curves", trials: row.runs.join(",") }), class: "row-link" },
+    { href: linkTo({ view: "trial", trials: row.runs.join(","), trial: null }), class: "row-link" },
     `${String(value).slice(0, 120)}${kind}`,
   );
 }

@@ -1,23 +1,25 @@
-// Each study at a glance: how far it is, how long it will take, what it found.
+// The morning page: of several studies a row each, of one study all that is asked first.
 
 import { h } from "../dom.js";
-import { counted, duration, isNumber, metricText, moment, number, titleOf } from "../format.js";
+import { gainBar, gainScale, gainText } from "../gain_bar.js";
+import { counted, hoursOf, isNumber, metricText, moment, NOTHING, number, titleOf } from "../format.js";
 import { linkTo } from "../hash.js";
-import { nameOf } from "../snapshot.js";
+import { progressBar, progressOf, progressText, timeLeft } from "../progress_bar.js";
+import { spark } from "../spark.js";
 import { empty } from "../states.js";
+import { studyPage } from "../study_page.js";
 import { table } from "../table.js";
-
-const STATES = ["finished", "stopped", "running", "unfinished", "paused", "failed", "unknown"];
-const DONE = new Set(["finished", "stopped", "failed"]);
 
 export const view = {
   id: "overview",
   title: "Overview",
-  lede: "Progress and best trial of each study.",
+  group: "results",
+  lede: "Did it help, how sure is that, what did it cost, and what is next.",
+  curves: "later",
+  heading: (context) => pageOf(context)?.name ?? "Overview",
   render(context) {
-    const { snapshot, study } = context;
-    const shown = study ? [snapshot.byStudy.get(study)] : snapshot.studies;
-    if (shown.length === 0) {
+    const { snapshot } = context;
+    if (snapshot.studies.length === 0)
       return [
         notes(snapshot),
         empty(
@@ -27,104 +29,105 @@ export const view = {
           "; it appears here with its first trial.",
         ),
       ];
-    }
-    return [notes(snapshot), ...shown.map((one) => card(one, context)), running(context)];
+    const study = pageOf(context);
+    return [notes(snapshot), study ? studyPage(study, context) : studies(context)];
   },
 };
 
-function card(study, context) {
-  const counts = study.counts ?? {};
-  const begun = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const done = STATES.filter((state) => DONE.has(state)).reduce((sum, state) => sum + (counts[state] ?? 0), 0);
-  const planned = Math.max(study.planned ?? 0, begun);
-  return h(
-    "section",
-    { class: "card", "data-study": study.id },
-    h("h2", {}, h("a", { href: linkTo({ study: study.id, view: "leaderboard" }) }, study.name)),
-    study.description && h("p", { class: "note clamp" }, study.description),
-    bar(counts, planned),
-    h("p", { class: "progress-text" }, `${done} of ${counted(planned, "trial")} ended`, states(counts)),
-    h(
-      "dl",
-      { class: "facts" },
-      fact(
-        "Time left",
-        isNumber(study.eta_s) ? `about ${duration(study.eta_s)}` : done === planned ? "none" : "not known yet",
-      ),
-      fact(`Best ${titleOf(context.snapshot.data.metric)}`, best(study, context)),
-      fact("GPU-hours", number(study.gpu_hours)),
-      fact("Started", moment(study.started)),
-      fact("Experiment", study.experiment),
-    ),
-  );
+/** Return the study whose page is shown: the chosen one, or the only one. */
+function pageOf({ snapshot, study }) {
+  if (study) return snapshot.byStudy.get(study);
+  return snapshot.studies.length === 1 ? snapshot.studies[0] : null;
 }
 
-function bar(counts, planned) {
-  return h(
-    "div",
-    { class: "bar", "aria-hidden": "true" },
-    STATES.filter((state) => counts[state]).map((state) => {
-      const part = h("span", { class: `part ${state}` });
-      part.style.width = `${(100 * counts[state]) / planned}%`;
-      return part;
-    }),
-  );
-}
-
-function states(counts) {
-  return h(
-    "span",
-    { class: "states" },
-    STATES.filter((state) => counts[state]).map((state) =>
-      h("span", { class: `mark ${state}` }, `${counts[state]} ${state}`),
-    ),
-  );
-}
-
-function fact(name, value) {
-  return h("div", {}, h("dt", {}, name), h("dd", {}, value));
-}
-
-function best(study, { snapshot }) {
+function studies({ snapshot }) {
   const { metric } = snapshot.data;
-  const winner = snapshot.byRun.get(study.best);
-  if (!winner) return "no student is finished yet";
-  return h(
-    "span",
-    {},
-    h("b", { "data-best": "" }, metricText(metric, snapshot.best(winner, metric))),
-    ` ${nameOf(winner)}`,
-  );
-}
-
-function running({ snapshot, trials, metric }) {
-  const rows = trials.filter(({ status }) => status === "running" || status === "unfinished" || status === "paused");
-  if (rows.length === 0) return null;
+  const rows = [...snapshot.studies].sort((a, b) => when(b) - when(a));
+  const scale = gainScale(rows.map(gainOf));
   return h(
     "section",
     {},
-    h("h2", {}, "Not ended yet"),
+    h("p", { class: "note" }, `${counted(rows.length, "study", "studies")}, the one that was run last first.`),
     table({
-      id: "running",
-      caption: "Trials that have not ended",
+      id: "studies",
+      caption: "Studies",
       rows,
       sortable: true,
+      rowMark: ({ id }) => id,
       columns: [
-        { key: "name", title: "Trial", value: nameOf },
-        { key: "status", title: "State" },
-        { key: "epoch", title: "Epoch", numeric: true, text: (value, row) => `${value ?? 0} of ${row.epochs ?? "?"}` },
-        { key: "epoch_s", title: "An epoch takes", numeric: true, text: duration },
+        { key: "name", title: "Study", node: (name, study) => link(study) },
         {
-          key: "last",
-          title: `Last ${titleOf(metric)}`,
+          key: "gain",
+          title: "Gain over none",
+          hint: "Of the best student's row over the same student trained alone, with its 95 % confidence interval",
+          value: (study) => gainOf(study).gain,
+          node: (_, study) => gainCell(study, metric, scale),
+        },
+        {
+          key: "best",
+          title: `Best ${titleOf(metric)}`,
           numeric: true,
-          value: (row) => snapshot.last(row, metric),
+          value: (study) => bestOf(snapshot, study),
           text: (value) => metricText(metric, value),
         },
-        { key: "started", title: "Started", text: moment },
+        { key: "spark", title: "Curve", value: () => null, node: (_, study) => spark(study.spark) ?? NOTHING },
+        {
+          key: "state",
+          title: "State",
+          value: (study) => progressOf(study).ended,
+          node: (_, study) =>
+            h("div", { class: "state-cell" }, progressBar(study), progressText(study), left(study)),
+        },
+        {
+          key: "gpu_hours",
+          title: "Cost",
+          value: (study) => study.gpu_hours,
+          node: (value, study) => h("span", { class: "whole" }, `${number(value)} ${hoursOf(study.on_gpu)}`),
+        },
+        { key: "run_at", title: "Last run", value: when, text: moment, whole: true },
       ],
     }),
   );
+}
+
+function link(study) {
+  return h(
+    "span",
+    { class: "study-cell" },
+    h("a", { href: linkTo({ study: study.id, view: "overview" }), class: "study-link" }, study.name.slice(0, 120)),
+    study.description && h("span", { class: "note clamp" }, study.description),
+  );
+}
+
+function gainCell(study, metric, scale) {
+  const gain = gainOf(study);
+  if (study.answer?.kind === "baseline") return "none: the student alone is best";
+  if (!isNumber(gain.gain)) return NOTHING;
+  const [text, interval] = gainText(metric, gain).split(" (");
+  return h(
+    "span",
+    { class: "study-gain" },
+    h("span", { class: "gain-cell" }, gainBar(gain, scale), h("span", {}, text)),
+    h("span", { class: "note" }, interval ? `95 %: ${interval.replace(")", "")}` : "one seed"),
+  );
+}
+
+/** Return the time left of a study of which something runs. */
+function left(study) {
+  return study.counts?.running > 0 && h("p", { class: "progress-text" }, `Time left: ${timeLeft(study)}`);
+}
+
+function gainOf({ answer }) {
+  return { gain: answer?.gain ?? null, interval: answer?.gain_interval ?? [] };
+}
+
+function bestOf(snapshot, study) {
+  const winner = snapshot.byRun.get(study.best);
+  return winner ? snapshot.best(winner, snapshot.data.metric) : null;
+}
+
+function when(study) {
+  return study.run_at ?? study.started ?? 0;
 }
 
 function notes(snapshot) {

@@ -2,22 +2,29 @@
 
 import { chart } from "../chart.js";
 import { chooseGroup } from "../choose.js";
-import { isNumber, isNumeric, isPrecision, metricText, shownValue, titleOf } from "../format.js";
+import { colourRange } from "../colour_range.js";
+import { counted, isNumber, isNumeric, isPrecision, metricText, shownValue, titleOf } from "../format.js";
+import { change, joined, list } from "../hash.js";
 import { markedName, varying } from "../snapshot.js";
-import { empty, filteredOut } from "../states.js";
+import { empty, withoutStudents } from "../states.js";
 
 const AXES = 8;
-const TICKS = 12; // numbers that each get a place of their own on an axis
+const WIDE = 8; // the factor between the largest and the smallest number from which an axis is logarithmic
+// Lines run through where the labels stand, hence their ground and its margin.
+const LABEL = { padding: [1, 3], formatter: (value) => String(value).slice(0, 14) };
+const RESULT = "result"; // the axis of the metric in the address
+const TICKS = 12; // values that each get a tick of their own
 const LEVELS = 30; // texts that still fit on an axis
 
 export const view = {
   id: "parallel",
   title: "Parallel coordinates",
+  group: "search",
   lede: "One line per trial through its settings to its result. Drag along an axis to keep the lines that pass there.",
   render(context) {
     const { snapshot, runs, metric } = context;
     const { group, control } = chooseGroup(context);
-    if (!group) return filteredOut();
+    if (!group) return withoutStudents(context.trials, context.ofStudy);
     const measured = [...group.baselines, ...group.runs]
       .filter((run) => runs.has(run))
       .map((run) => snapshot.byRun.get(run))
@@ -35,6 +42,7 @@ export const view = {
         values.map((of) => of[key]),
       ),
     );
+    const kept = brushOf(context.wish, keys);
     const left = varying(snapshot, measured).length - keys.length;
     return [
       control,
@@ -42,7 +50,8 @@ export const view = {
         id: "parallel",
         title: `${keys.length} settings and ${titleOf(metric)}`,
         height: 460,
-        note: `${measured.length} trials${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
+        note: `${counted(measured.length, "trial")}${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
+        ondraw: (drawn) => brush(drawn, [...keys, metric], kept),
         options: (shade) => options(measured, values, axes, snapshot, metric, shade),
         numbers: () => ({
           rows: measured.map((trial, index) => ({ trial, values: values[index] })),
@@ -63,6 +72,32 @@ export const view = {
   },
 };
 
+/** Return the intervals that the address keeps, by axis. */
+function brushOf(wish, keys) {
+  const found = new Map();
+  for (const part of list(wish.brush)) {
+    const [key, ...ends] = part.split("|");
+    const interval = ends.map(Number);
+    if (interval.length === 2 && interval.every(Number.isFinite)) found.set(key, interval);
+  }
+  return new Map([...found].filter(([key]) => keys.includes(key) || key === RESULT));
+}
+
+/** Bring the kept intervals onto a drawn chart, and keep those that are dragged in the address. */
+function brush(drawn, keys, kept) {
+  const name = (index) => (index === keys.length - 1 ? RESULT : keys[index]);
+  keys.forEach((_, index) => {
+    const interval = kept.get(name(index));
+    if (interval) drawn.dispatchAction({ type: "axisAreaSelect", parallelAxisId: `axis-${index}`, intervals: [interval] });
+  });
+  drawn.on("axisareaselected", ({ intervals, parallelAxisId }) => {
+    const index = Number(String(parallelAxisId).replace("axis-", ""));
+    if (intervals?.length > 0) kept.set(name(index), intervals[0].map((end) => Number(end.toPrecision(5))));
+    else kept.delete(name(index));
+    change({ brush: joined([...kept].map(([key, ends]) => [key, ...ends].join("|"))) }, { quietly: true });
+  });
+}
+
 function settingsThatDiffer(snapshot, trials) {
   const searched = new Set(snapshot.studies.flatMap((study) => study.searched ?? []));
   const found = varying(snapshot, trials).filter((key) => fits(trials.map((trial) => snapshot.params(trial)[key])));
@@ -76,33 +111,37 @@ function fits(values) {
 function axisOf(key, values) {
   const present = values.filter((value) => value !== undefined);
   const levels = [...new Set(present)];
-  if (!present.every(isNumeric) || levels.length <= TICKS) {
-    const ordered = levels.every(isNumeric) ? levels.sort((a, b) => a - b) : levels.sort();
-    return { name: key, type: "category", data: ordered, read: (value) => value ?? null };
-  }
+  if (!present.every(isNumeric))
+    return { name: key, type: "category", data: levels.sort(), read: (value) => value ?? null };
   const numbers = present.map(Number);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   return {
     name: key,
-    type: low > 0 && high / low >= 50 ? "log" : "value",
+    type: low > 0 && high / low >= WIDE ? "log" : "value",
     scale: true,
+    min: "dataMin",
+    max: "dataMax",
+    ...(levels.length <= TICKS ? ticksAt(numbers) : {}),
     read: (value) => (value === undefined ? null : Number(value)),
   };
 }
 
+/** Return ticks at the values that occur, and at no others. */
+function ticksAt(numbers) {
+  const customValues = [...new Set(numbers)].sort((a, b) => a - b);
+  return { axisTick: { customValues }, axisLabel: { ...LABEL, customValues } };
+}
+
 function options(trials, values, axes, snapshot, metric, shade) {
+  const spreads = snapshot.rows.map(({ spread }) => shownValue(metric, snapshot.pick(spread, metric)));
   const outcome = trials.map((trial) => shownValue(metric, snapshot.best(trial, metric)));
+  const [low, high] = colourRange(outcome, spreads, isPrecision(metric));
   const short = (name) => name.split(".").slice(-2).join(".").slice(0, 24);
   const drawn = [
     ...axes.map(({ read, ...axis }) => ({ ...axis, name: short(axis.name) })),
     { name: short(titleOf(metric)), type: "value", scale: true },
   ];
-  const label = {
-    color: shade.text,
-    backgroundColor: shade.surface, // lines run through where the labels stand
-    padding: [1, 3],
-    formatter: (value) => String(value).slice(0, 14),
-  };
+  const label = { ...LABEL, color: shade.text, backgroundColor: shade.surface };
   return {
     parallel: {
       left: 48,
@@ -115,10 +154,15 @@ function options(trials, values, axes, snapshot, metric, shade) {
         nameTextStyle: { color: shade.text },
       },
     },
-    parallelAxis: drawn.map((axis, dim) => ({ ...axis, dim })),
+    parallelAxis: drawn.map((axis, dim) => ({
+      ...axis,
+      dim,
+      id: `axis-${dim}`,
+      axisLabel: { ...label, ...axis.axisLabel },
+    })),
     visualMap: {
-      min: Math.min(...outcome),
-      max: Math.max(...outcome) + 1e-9,
+      min: low,
+      max: high,
       dimension: axes.length,
       calculable: true,
       orient: "horizontal",

@@ -3,25 +3,27 @@
 import { chooseGroup } from "../choose.js";
 import { h } from "../dom.js";
 import { isNumber, isPrecision, shownValue, titleOf } from "../format.js";
+import { lineControls, lookOf } from "../line_controls.js";
 import { lines } from "../lines.js";
 import { points } from "../snapshot.js";
-import { empty, filteredOut } from "../states.js";
+import { empty, withoutStudents } from "../states.js";
 
 const METHODS = 4; // distilled rows a student
 
 export const view = {
   id: "phases",
   title: "Training curves with and without distillation",
+  group: "training",
   lede: "Each student through its training, alone and distilled: means over seeds, as in the paper's figure A1.",
   curves: true,
   render(context) {
     const { group, control } = chooseGroup(context);
-    if (!group) return filteredOut();
+    if (!group) return withoutStudents(context.trials, context.ofStudy);
     const students = [...new Set(rowsOf(context, group).map(({ student }) => student))];
     const figures = students.map((student, index) => figure(context, group, student, index)).filter(Boolean);
     if (figures.length === 0)
       return [control, empty("Nothing to put side by side yet", "It takes a curve of a student.")];
-    return [control, h("div", { class: "pairs" }, figures)];
+    return [control, lineControls(context.wish, ["smooth", "log"]), h("div", { class: "pairs" }, figures)];
   },
 };
 
@@ -51,6 +53,7 @@ function figure(context, group, student, index) {
     y: titleOf(metric),
     height: 320,
     decimals: isPrecision(metric) ? 2 : null,
+    look: { ...lookOf(context.wish), x: null },
   });
 }
 

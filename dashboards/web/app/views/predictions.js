@@ -7,16 +7,19 @@ import { choice } from "../choose.js";
 import { h } from "../dom.js";
 import { counted } from "../format.js";
 import { change, joined, list } from "../hash.js";
+import { answersOf, lookedAt, mistakes, SCORE, withIndex } from "../prediction_files.js";
 import { empty, failed, waiting } from "../states.js";
 
 const THRESHOLDS = [0.1, 0.3, 0.5]; // the paper's
 const COLUMNS = 4;
 const BINS = 20;
-const TAG = "stillhouse.predictions";
+const SIZES = ["small", "medium", "large"];
+const [SMALL, LARGE] = [32 ** 2, 96 ** 2]; // pixels: COCO's borders
 
 export const view = {
   id: "predictions",
   title: "Predictions",
+  group: "faults",
   lede: "Chosen images with the detections of each trial's best student above a score.",
   render(context) {
     const place = h("div", { id: "predictions" }, waiting("Looking for predictions …"));
@@ -37,46 +40,59 @@ async function fill(place, context) {
     return;
   }
   const trials = seen(context, found);
-  const picture = found.index.images.find(({ key }) => key === context.wish.image) ?? found.index.images[0];
+  const { images, judged } = await ordered(context, found, trials);
+  const picture = images.find(({ key }) => key === context.wish.image) ?? images[0];
+  if (!picture) {
+    place.replaceChildren(choices(found.index, context.wish, judged), empty("No image has such an object", "Choose another class or size."));
+    return;
+  }
   const [answers, scores] = await Promise.all([
     bring(context, trials, `predictions/${picture.key}.json`),
     bring(context, trials, "predictions/scores.json"),
   ]);
-  place.replaceChildren(...draw(context, found, trials, picture, answers, scores));
+  place.replaceChildren(
+    choices(found.index, context.wish, judged),
+    ...draw(context, { ...found, images }, trials, picture, answers, scores),
+  );
+}
+
+function seen({ snapshot, wish }, found) {
+  const all = lookedAt(snapshot, found);
+  const named = new Set(list(wish.seen));
+  const shown = named.size > 0 ? all.filter(({ run }) => named.has(run)) : all.slice(0, COLUMNS);
+  return { all, shown };
 }
 
 /**
- * Return the first study with an index, and whose run keeps it: its own, or that of an older version of it. Only those
- * are asked whose trials say that they looked at images.
+ * Return the images in the chosen order, those with objects of the chosen class and size only. The worst come first by the
+ * mistakes of the last trial that is shown: the students stand behind the teacher.
  */
-async function withIndex(snapshot, studies) {
-  for (const study of studies) {
-    if (!snapshot.trialsOf(study.id).some(({ tags }) => tags?.[TAG])) continue;
-    for (const keeper of [study, ...snapshot.olderThan(study)]) {
-      const index = await artifactOf(snapshot, keeper.id, "predictions/index.json");
-      if (index?.images?.length > 0) return { study, keeper, index };
-    }
-  }
-  return null;
+async function ordered({ snapshot, wish }, { index }, { shown }) {
+  const fitting = index.images.filter((picture) => holds(picture, index, wish));
+  const judged = shown.at(-1);
+  if (wish.order !== "worst" || !judged) return { images: fitting, judged };
+  const answers = await answersOf(snapshot, judged.run, index);
+  const score = Number(wish.threshold ?? SCORE) || 0;
+  const wrong = (picture) => mistakes(picture, answers.get(picture.key), score) ?? -1;
+  return { images: [...fitting].sort((a, b) => wrong(b) - wrong(a)), judged };
 }
 
-function seen({ snapshot, wish }, { study, index }) {
-  const all = snapshot
-    .trialsOf(study.id)
-    .filter((trial) => trial.tags?.[TAG] && Object.hasOwn(index.trials, trial.id))
-    .map((trial) => ({ run: trial.run, name: index.trials[trial.id], role: trial.role }));
-  const named = new Set(list(wish.seen));
-  const order = { teacher: 0, student: 1 };
-  all.sort((a, b) => order[a.role] - order[b.role]);
-  const shown = named.size > 0 ? all.filter(({ run }) => named.has(run)) : all.slice(0, COLUMNS);
-  return { all, shown };
+function holds({ truth }, { classes }, { class: label, size }) {
+  const fits = ({ box, label: own }) => (!label || classes[own] === label) && (!size || sizeOf(box) === size);
+  return (!label && !size) || truth.some(fits);
+}
+
+/** Return the size of a box by COCO's areas. */
+function sizeOf([x1, y1, x2, y2]) {
+  const area = (x2 - x1) * (y2 - y1);
+  return area < SMALL ? "small" : area < LARGE ? "medium" : "large";
 }
 
 function bring({ snapshot }, { shown }, path) {
   return Promise.all(shown.map(({ run }) => artifactOf(snapshot, run, path)));
 }
 
-function draw(context, { keeper, index }, trials, picture, answers, scores) {
+function draw(context, { keeper, index, images }, trials, picture, answers, scores) {
   const address = pictureOf(context.snapshot, keeper.id, `predictions/images/${picture.key}.jpg`);
   const summary = ({ right, wrong, missed }) => `${right} right, ${wrong} wrong, ${missed} missed`;
   const one = (heading, found) => panel({ heading, address, picture, found, classes: index.classes, summary });
@@ -97,14 +113,18 @@ function draw(context, { keeper, index }, trials, picture, answers, scores) {
     ),
   ];
   return [
-    controls(index, picture, trials, threshold(context.wish, panels)),
+    controls(images, picture, trials, threshold(context.wish, panels)),
     h(
       "p",
       { class: "note key" },
       h("span", { class: "key right" }, "right"),
       h("span", { class: "key wrong" }, "wrong"),
       h("span", { class: "key missed" }, "missed"),
-      " at an IoU of 0.5, as COCO matches.",
+      "at an IoU of 0.5, as COCO matches. ",
+      h("kbd", {}, "←"),
+      " and ",
+      h("kbd", {}, "→"),
+      " go through the images.",
     ),
     h(
       "div",
@@ -116,16 +136,36 @@ function draw(context, { keeper, index }, trials, picture, answers, scores) {
   ].filter(Boolean);
 }
 
-function controls(index, picture, trials, slider) {
-  const at = index.images.indexOf(picture);
+/** Return the choices of order, class and size. */
+function choices({ classes }, wish, judged) {
+  const worst = judged ? `worst of ${judged.name}` : "worst";
+  return h(
+    "div",
+    { class: "controls" },
+    choice("order", "Order", [["", "as recorded"], ["worst", worst.slice(0, 60)]], wish.order ?? ""),
+    choice("class", "With a", [["", "object of any class"], ...classes.map((name) => [name, name])], wish.class ?? ""),
+    choice("size", "Of size", [["", "any"], ...SIZES.map((size) => [size, size])], wish.size ?? ""),
+  );
+}
+
+/** Go to the image before or after by the arrow keys, unless a control is being used. */
+function onArrow({ key, target }) {
+  const button = document.getElementById({ ArrowLeft: "image-previous", ArrowRight: "image-next" }[key] ?? "");
+  if (button && !button.disabled && !target.closest("input, select, textarea, summary, table, .scroll")) button.click();
+}
+
+document.addEventListener("keydown", onArrow);
+
+function controls(images, picture, trials, slider) {
+  const at = images.indexOf(picture);
   const step = (by, text, id) =>
     h(
       "button",
       {
         type: "button",
         id,
-        disabled: !index.images[at + by],
-        onclick: () => change({ image: index.images[at + by].key }),
+        disabled: !images[at + by],
+        onclick: () => change({ image: images[at + by].key }),
       },
       text,
     );
@@ -139,7 +179,7 @@ function controls(index, picture, trials, slider) {
     choice(
       "image",
       "Image",
-      index.images.map(({ key, id }, n) => [key, `${n + 1} of ${index.images.length} (${id || key})`]),
+      images.map(({ key, id, file }, n) => [key, `${n + 1} of ${images.length} (${file || id || key})`]),
       picture.key,
     ),
     step(-1, "Previous", "image-previous"),
@@ -182,7 +222,7 @@ function threshold(wish, panels) {
     panels.forEach((each) => each.set(value));
     change({ threshold: value }, { quietly: true });
   };
-  set(Number(wish.threshold ?? 0.3) || 0);
+  set(Number(wish.threshold ?? SCORE) || 0);
   return h(
     "div",
     { class: "slider" },

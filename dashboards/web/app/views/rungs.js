@@ -10,6 +10,7 @@ const MOST = 7;
 export const view = {
   id: "rungs",
   title: "Early stopping",
+  group: "training",
   lede: "Spearman's rank correlation between the metric at an epoch and at the end. Near 1, stopping there loses little.",
   render(context) {
     const { snapshot } = context;
