@@ -1,4 +1,4 @@
-"""Answer the first question about a study: did distillation help, how sure is that, and what did it take."""
+"""Answer the first question about a study: did distillation help, how sure is that, and at which cost."""
 
 from collections.abc import Sequence
 

@@ -19,6 +19,7 @@ from dashboards.predictions import Artifacts, kind_of
 from dashboards.schema import VERSION
 from dashboards.views import list_script, views
 from orchestrator.core.errors import OperationError
+from trainers.schema.record import ERROR
 
 WEB = Path(__file__).with_name("web")
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -106,7 +107,7 @@ def _script(text: str) -> Response:
 
 
 def _artifact(live: Live, files: ArtifactCache) -> Callable[[Request], Awaitable[Response]]:
-    """Answer with a file of predictions of a run that the snapshot knows."""
+    """Answer with a file of predictions, or the end of the log, of a run that the snapshot knows."""
 
     async def answer(request: Request) -> Response:
         run, path = request.query_params.get("run", ""), request.query_params.get("path", "")
@@ -119,6 +120,8 @@ def _artifact(live: Live, files: ArtifactCache) -> Callable[[Request], Awaitable
             found = await files.file(run, path)
         except OperationError as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
+        if found is None and path == ERROR:
+            return Response(status_code=204)  # most failures leave none, and that is no fault of the page
         if found is None:
             return JSONResponse({"detail": "no such file"}, status_code=404)
         headers = {"etag": f'"{found.digest}"'}

@@ -25,7 +25,7 @@ def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Pict
         raise TrialError(f"cannot write image {info['img_id']} as JPEG")
     picture_file(folder, key).write_bytes(content.tobytes())
     return Picture(
-        key=key, id="" if key == name else name, width=width, height=height, shown_width=size[0], shown_height=size[1],
+        key=key, id="" if key == name else name, file=_file_name(info), width=width, height=height, shown_width=size[0], shown_height=size[1],
         truth=tuple(map(_truth, info["instances"])),
     )  # fmt: skip
 
@@ -33,6 +33,11 @@ def keep_picture(dataset: Any, place: int, limits: Limits, folder: Path) -> Pict
 def picture_file(folder: Path, key: str) -> Path:
     """Return where an image lies."""
     return folder / IMAGES / f"{key}.jpg"
+
+
+def _file_name(info: dict[str, Any]) -> str:
+    """Return the name of an image's file, empty where it has none."""
+    return Path(str(info.get("img_path") or "")).name
 
 
 def _pixels(dataset: Any, info: dict[str, Any]) -> NDArray[np.uint8]:

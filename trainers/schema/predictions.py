@@ -55,11 +55,13 @@ class TruthBox(Section):
 class Picture(Section):
     """Hold one chosen image: its original size, the size of the JPEG (pixels), and its annotations.
 
-    ``id`` is the dataset's own id as people write it; it is empty where it is the key.
+    ``id`` is the dataset's own id as people write it; it is empty where it is the key. ``file`` is the name of the image file,
+    empty where that was not recorded.
     """
 
     key: Key
     id: str = ""
+    file: str = ""
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     shown_width: int = Field(ge=1)

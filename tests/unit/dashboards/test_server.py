@@ -163,6 +163,16 @@ def test_artifacts_of_known_runs_below_predictions():
     assert files.asked == []
 
 
+def test_the_end_of_a_trials_log_is_plain_text_and_may_be_absent():
+    client = client_of(example_store(), Files(error_txt=b"<b>CUDA error</b>"))
+    run = client.get("/api/snapshot").json()["trials"][0]["run"]
+    answer = client.get("/api/artifact", params={"run": run, "path": "error.txt"})
+    assert (answer.text, answer.headers["content-type"]) == ("<b>CUDA error</b>", "text/plain; charset=utf-8")
+    client = client_of(example_store(), Files())
+    assert client.get("/api/artifact", params={"run": run, "path": "error.txt"}).status_code == 204
+    assert client.get("/api/artifact", params={"run": "f" * 32, "path": "error.txt"}).status_code == 404
+
+
 def test_new_results_appear_behind_an_answer_that_nobody_waited_for():
     store, clock = example_store(), Clock()
     client = client_of(store, clock=clock)
