@@ -85,7 +85,8 @@ function show() {
   const chosen = selection(held);
   filters(snapshot, chosen);
   document.title = `${view.title} · Stillhouse`;
-  if (view.curves && !snapshot.histories) bringCurves();
+  const waits = curvesOf(view, { snapshot: held, ...chosen, wish });
+  if (waits && !snapshot.histories) bringCurves(waits);
   keepingPlace(content.dataset.view === view.id, () => {
     disposeCharts();
     navigation(view);
@@ -110,8 +111,13 @@ function earlier(id) {
   );
 }
 
+/** Return whether a view needs the curves: true where it waits for them, "later" where it draws the rest before. */
+function curvesOf({ curves }, context) {
+  return typeof curves === "function" ? curves(context) : curves;
+}
+
 function body(view, held, chosen, wish) {
-  if (view.curves === true && !snapshot.histories) return [waiting("Reading the curves …")];
+  if (curvesOf(view, { snapshot: held, ...chosen }) === true && !snapshot.histories) return [waiting("Reading the curves …")];
   try {
     return [view.render({ snapshot: held, ...chosen, wish })].flat().filter(Boolean);
   } catch (error) {
@@ -121,7 +127,7 @@ function body(view, held, chosen, wish) {
 }
 
 /** Bring the curves once for each revision; the other views do not wait for them. */
-async function bringCurves() {
+async function bringCurves(waits) {
   const revision = snapshot.data.revision;
   if (asked === revision) return;
   asked = revision;
@@ -135,7 +141,7 @@ async function bringCurves() {
     snapshot.setHistories(curves);
     show();
   } catch (error) {
-    if (current().curves === true) content.replaceChildren(failed("The curves could not be read", error.message));
+    if (waits === true) content.replaceChildren(failed("The curves could not be read", error.message));
     asked = null;
   }
 }

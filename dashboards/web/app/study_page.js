@@ -258,7 +258,6 @@ function unended(study, { snapshot }, trials) {
         { key: "epoch", title: "Epoch", numeric: true, text: (value, row) => `${value ?? 0} of ${row.epochs ?? "?"}` },
         { key: "epoch_s", title: "An epoch takes", numeric: true, text: duration },
         { key: "last", title: `Last ${titleOf(metric)}`, numeric: true, value: (row) => snapshot.last(row, metric), text: (value) => metricText(metric, value) },
-        { key: "started", title: "Started", text: moment, whole: true },
       ],
     }),
   );

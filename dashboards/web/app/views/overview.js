@@ -15,7 +15,7 @@ export const view = {
   title: "Overview",
   group: "results",
   lede: "Did it help, how sure is that, what did it cost, and what is next.",
-  curves: "later",
+  curves: (context) => Boolean(pageOf(context)) && "later",
   heading: (context) => pageOf(context)?.name ?? "Overview",
   render(context) {
     const { snapshot } = context;

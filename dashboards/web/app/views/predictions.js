@@ -255,7 +255,7 @@ function distributions(trials, scores) {
             grid: { left: 56, right: 16, top: 32, bottom: 44 },
             tooltip: { trigger: "axis" },
             xAxis: axis("score from", { type: "category", data: bins }),
-            yAxis: axis("boxes", { type: "value", scale: false }),
+            yAxis: axis("boxes", { type: "value", scale: false, minInterval: 1 }),
             series: [
               ["right", counts.tp, shade.series[2], "none"],
               ["wrong", counts.fp, shade.series[1], "rect"],
