@@ -348,11 +348,12 @@ class Ranked(Compared):
 
 
 class MetricTitle(TypedDict):
-    """Hold a metric's title, its meaning, and whether it is a fraction that is shown in percent."""
+    """Hold a metric's title, its meaning, whether it is a fraction that is shown in percent, and whether less is better."""
 
     title: str
     meaning: str
     percent: bool
+    falls: bool
 
 
 class OlderVersion(Ranked):

@@ -40,7 +40,7 @@ from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.detector_costs import METRIC_PREFIX
 from orchestrator.results.metric_names import name_of
 from orchestrator.results.rows import best_of
-from orchestrator.study.selection import is_fraction
+from orchestrator.study.selection import falls, is_fraction
 from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.record import SELECTION_METRIC
@@ -195,7 +195,7 @@ def _is_named(metric: str) -> bool:
 def _metric_name(metric: str) -> MetricTitle:
     name = name_of(metric)
     title, meaning = (name.title, name.meaning) if name else (metric, "")
-    return {"title": title, "meaning": meaning, "percent": is_fraction(metric)}
+    return {"title": title, "meaning": meaning, "percent": is_fraction(metric), "falls": falls(metric)}
 
 
 def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:

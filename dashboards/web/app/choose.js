@@ -1,7 +1,7 @@
 // Choose one thing of several within a view: a group, a trial, a metric.
 
 import { h } from "./dom.js";
-import { counted, isNumber } from "./format.js";
+import { counted, isNumber, merit } from "./format.js";
 import { change } from "./hash.js";
 import { markedName } from "./snapshot.js";
 
@@ -78,7 +78,7 @@ export function chooseGroup(context) {
 export function bestFirst({ snapshot }, trials) {
   const { metric } = snapshot.data; // of any other nobody said whether more is better
   const kind = ({ role, method }) => (role === "teacher" ? 2 : Number(method === "none"));
-  const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? snapshot.best(trial, metric) : -Infinity);
+  const value = (trial) => (isNumber(snapshot.best(trial, metric)) ? merit(metric, snapshot.best(trial, metric)) : -Infinity);
   const place = (trial) => 2 * kind(trial) + Number(!trial.counts);
   return [...trials].sort((a, b) => place(a) - place(b) || value(b) - value(a) || 0);
 }

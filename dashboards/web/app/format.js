@@ -51,6 +51,16 @@ export function isPrecision(key) {
   return names.get(key)?.percent ?? false;
 }
 
+/** Return a number that is higher for a better value of a metric: of a loss it has the other sign. */
+export function merit(key, value) {
+  return isNumber(value) && names.get(key)?.falls ? -value : value;
+}
+
+/** Return the difference of two values of a metric with its sign, average precisions in points. */
+export function difference(key, value) {
+  return signed(shownValue(key, value), isPrecision(key) ? 1 : 4);
+}
+
 /** Return a metric's value on the scale that the page shows. */
 export function shownValue(key, value) {
   return isNumber(value) && isPrecision(key) ? 100 * value : value;

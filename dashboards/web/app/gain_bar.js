@@ -1,7 +1,7 @@
 // Draw a gain as a bar from zero with its interval, small enough for a cell of a table.
 
 import { h, svg } from "./dom.js";
-import { isNumber, NOTHING, shownValue, signed } from "./format.js";
+import { difference, isNumber, merit, NOTHING } from "./format.js";
 
 const [WIDE, HIGH] = [120, 16]; // units of the drawing
 
@@ -19,21 +19,21 @@ export function isUndecided({ interval }) {
 /** Return a gain in points with its interval in words. */
 export function gainText(metric, { gain, interval }) {
   if (!isNumber(gain)) return NOTHING;
-  const text = signed(shownValue(metric, gain));
+  const text = difference(metric, gain);
   if (interval?.length !== 2) return text;
-  const [low, high] = interval.map((end) => signed(shownValue(metric, end)));
+  const [low, high] = interval.map((end) => difference(metric, end));
   return `${text} (${low} to ${high})`;
 }
 
-/** Return the bar on a scale: hollow where the interval holds zero or is not known. */
-export function gainBar({ gain, interval }, scale) {
+/** Return the bar on a scale, of a gain in a metric: pale where the interval holds zero or is not known. */
+export function gainBar({ gain, interval }, scale, metric) {
   if (!scale || !isNumber(gain) || scale[0] === scale[1]) return null;
   const at = (value) => 2 + ((WIDE - 4) * (value - scale[0])) / (scale[1] - scale[0]);
   const [zero, end] = [at(0), at(gain)];
   const middle = HIGH / 2;
   return h(
     "span",
-    { class: `gain-bar ${isUndecided({ interval }) ? "open" : gain < 0 ? "loss" : "won"}`, "aria-hidden": "true" },
+    { class: `gain-bar ${isUndecided({ interval }) ? "open" : merit(metric, gain) < 0 ? "loss" : "won"}`, "aria-hidden": "true" },
     svg(
       "svg",
       { viewBox: `0 0 ${WIDE} ${HIGH}`, width: WIDE, height: HIGH },

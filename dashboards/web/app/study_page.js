@@ -5,7 +5,7 @@ import { commands } from "./commands.js";
 import { h } from "./dom.js";
 import { gainBar, gainScale, gainText, isUndecided } from "./gain_bar.js";
 import {
-  counted, duration, hoursOf, isNumber, isPrecision, metricText, moment, NOTHING, number, short, shownValue, titleOf,
+  counted, duration, hoursOf, isNumber, isPrecision, merit, metricText, moment, NOTHING, number, short, shownValue, titleOf,
 } from "./format.js";
 import { heatMap } from "./heat_map.js";
 import { linkTo } from "./hash.js";
@@ -91,7 +91,7 @@ function verdict(found, metric) {
     "p",
     { class: `headline ${isUndecided(gain) ? "open" : ""}`, id: "gain" },
     h("span", { class: "points" }, gainText(metric, { gain: found.gain }), h("small", {}, ` ${titleOf(metric)}`)),
-    gainBar(gain, gainScale([gain])),
+    gainBar(gain, gainScale([gain]), metric),
   );
 }
 
@@ -178,7 +178,7 @@ function topRows(study, { snapshot }) {
   const rows = snapshot.rows
     .filter(({ group, kind, counted: runs }) => kind !== "teacher" && group === (study.answer?.group ?? group) && runs.some((run) => own.has(run)))
     .filter((row) => isNumber(mean(row)))
-    .sort((a, b) => mean(b) - mean(a))
+    .sort((a, b) => merit(metric, mean(b)) - merit(metric, mean(a)))
     .slice(0, TOP);
   if (rows.length === 0) return null;
   const gainOf = (row) => ({ gain: row.to_none, interval: row.gain_interval });
@@ -202,7 +202,7 @@ function topRows(study, { snapshot }) {
         },
         { key: "mean", title: titleOf(metric), numeric: true, value: mean, text: (value, row) => around(snapshot, metric, value, row) },
         { key: "n", title: "Seeds", numeric: true },
-        { key: "gain", title: "Gain", value: (row) => row.to_none, node: (_, row) => h("span", { class: "gain-cell" }, gainBar(gainOf(row), scale), h("span", {}, gainText(metric, { gain: row.to_none }))) },
+        { key: "gain", title: "Gain", value: (row) => row.to_none, node: (_, row) => h("span", { class: "gain-cell" }, gainBar(gainOf(row), scale, metric), h("span", {}, gainText(metric, { gain: row.to_none }))) },
       ],
     }),
   );

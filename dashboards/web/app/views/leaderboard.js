@@ -6,9 +6,11 @@ import { h } from "../dom.js";
 import { boardOf } from "../filters.js";
 import {
   counted,
+  difference,
   isNumber,
   isNumeric,
   meaningOf,
+  merit,
   metricText,
   NOTHING,
   number,
@@ -148,7 +150,8 @@ function told({ facts }) {
 
 /** Return the key of the row of students with the highest mean of the selection metric. */
 function bestRow(snapshot, rows) {
-  const mean = (row) => snapshot.pick(row.mean, snapshot.data.metric);
+  const { metric } = snapshot.data;
+  const mean = (row) => merit(metric, snapshot.pick(row.mean, metric));
   const ranked = rows.filter((row) => row.kind !== "teacher" && isNumber(mean(row))).sort((a, b) => mean(b) - mean(a));
   return ranked[0]?.key ?? null;
 }
@@ -299,8 +302,8 @@ function columns({ snapshot, metric, wish }, rows) {
         h(
           "span",
           { class: "gain-cell", title: gainText(metric, gainOf(row)) },
-          gainBar(gainOf(row), scale),
-          h("span", {}, signed(shownValue(metric, value))),
+          gainBar(gainOf(row), scale, metric),
+          h("span", {}, difference(metric, value)),
         ),
     },
     { key: "n", title: "Seeds", numeric: true, text: (value, row) => seeds(row) },

@@ -107,7 +107,7 @@ function gainCell(study, metric, scale) {
   return h(
     "span",
     { class: "study-gain" },
-    h("span", { class: "gain-cell" }, gainBar(gain, scale), h("span", {}, text)),
+    h("span", { class: "gain-cell" }, gainBar(gain, scale, metric), h("span", {}, text)),
     h("span", { class: "note" }, interval ? `95 %: ${interval.replace(")", "")}` : "one seed"),
   );
 }

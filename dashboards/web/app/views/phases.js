@@ -2,7 +2,7 @@
 
 import { chooseGroup } from "../choose.js";
 import { h } from "../dom.js";
-import { isNumber, isPrecision, shownValue, titleOf } from "../format.js";
+import { isNumber, isPrecision, merit, shownValue, titleOf } from "../format.js";
 import { lineControls, lookOf } from "../line_controls.js";
 import { lines } from "../lines.js";
 import { points } from "../snapshot.js";
@@ -59,7 +59,7 @@ function figure(context, group, student, index) {
 
 function mean(snapshot, row, metric) {
   const value = snapshot.pick(row.mean, metric);
-  return isNumber(value) ? value : -Infinity;
+  return isNumber(value) ? merit(metric, value) : -Infinity;
 }
 
 /** Return the mean over the seeds that count at each epoch that all of them have recorded. */
