@@ -1,11 +1,11 @@
-"""A finished study goes on to twice as many epochs, with the bits of one that was trained to that length at once."""
+"""Trials start from states of others as users have them do it: twice as many epochs, and jobs that share a store."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.comparison import store_differences
-from tests.e2e.stillhouse import histories, stillhouse
+from tests.e2e.stillhouse import histories, started, stillhouse
 
 STUDY = """
 name: longer
@@ -37,3 +37,18 @@ def test_twelve_epochs_go_on_to_twenty_four(tmp_path: Path) -> None:
     differing = store_differences(alone, store)
     assert [line for line in differing if not line.endswith("kept is left over")] == []
     assert "24 steps of 48" in stillhouse("compare", study, "--store", store, *LONGER).err
+
+
+@pytest.mark.slow
+def test_jobs_that_share_a_store_start_from_each_others_states(tmp_path: Path) -> None:
+    study, store, apart = tmp_path / "study.yaml", tmp_path / "store", tmp_path / "apart"
+    short = STUDY.replace("epochs: 12", "epochs: 4").replace("[8, 11]", "[3]")
+    search = "search: {baseline: false, space: {schedule.policy.milestones: [[3], [2], [2, 3], [1]]}}\n"
+    study.write_text(short.replace("cpus_per_worker: 1", "max_concurrent: 1") + search)
+    jobs = [started("run", study, "--store", store, "--share") for _ in range(2)]
+    said = [job.communicate(timeout=600)[1] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], said
+    assert stillhouse("run", study, "--store", apart, "--set", "search.share_prefixes=false").code == 0
+    assert [line for line in store_differences(apart, store) if not line.endswith("leases is left over")] == []
+    made = stillhouse("compare", study, "--store", store).err
+    assert "12 steps of 32 were made by another trial, for 3 of 4 students" in made
