@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from trainers.schema.annotations import Box, Image, SplitName
 from trainers.schema.annotations.usage import used_boxes
 
+encode = json.encoder.encode_basestring_ascii
 Numbers = NDArray[np.float64]
 Record = dict[str, Any]
 
@@ -80,10 +82,10 @@ def samples_of(images: Sequence[Image], split: SplitName) -> Samples:
         paths=_texts(image.path for image in images),
         sizes=np.array([_size(image) for image in images], np.float64).reshape(-1, 2),
         starts=_from_zero(map(len, kept)),
-        boxes=_numbers(boxes),
-        areas=np.array([min(box.area, sys.float_info.max) for box in boxes], np.float64),
-        labels=np.array([box.label for box in boxes], np.int32),
-        ignored=np.array([box.ignored for box in boxes], np.bool_),
+        boxes=np.stack([_numbers(boxes, side) for side in ("x", "y", "width", "height")], axis=1),
+        areas=_numbers(boxes, "area"),
+        labels=_numbers(boxes, "label").astype(np.int32),
+        ignored=_numbers(boxes, "ignored").astype(np.bool_),
         evaluated=split != "train",
     )
 
@@ -116,12 +118,17 @@ def _size(image: Image) -> tuple[float, float]:
     return image.size or (np.nan, np.nan)
 
 
-def _numbers(boxes: Sequence[Box]) -> Numbers:
-    return np.array([box[1:5] for box in boxes], np.float64).reshape(-1, 4)
+def _numbers(boxes: Sequence[Box], name: str) -> Numbers:
+    """Return one number of each box; an integer that no float holds becomes the largest one."""
+    values = list(map(attrgetter(name), boxes))
+    try:
+        return np.array(values, np.float64)
+    except OverflowError:
+        return np.array([min(value, sys.float_info.max) for value in values], np.float64)
 
 
-def _texts(values: Iterable[object]) -> Texts:
-    found = [json.dumps(value).encode() for value in values]
+def _texts(values: Iterable[int | str]) -> Texts:
+    found = [(encode(value) if isinstance(value, str) else str(value)).encode() for value in values]
     return Texts(np.frombuffer(b"".join(found), np.uint8), _from_zero(map(len, found)))
 
 

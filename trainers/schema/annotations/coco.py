@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from trainers.schema.annotations.joined import joined
 from trainers.schema.annotations.json_file import JsonFileError, read_json
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.numbers import finite, number, shown
+from trainers.schema.annotations.pieces import NotPlain, Pieces, read_pieces
 from trainers.schema.annotations.place import reason_to_leave_out, told
+from trainers.schema.annotations.plain_boxes import PlainBoxes
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 from trainers.schema.annotations.wording import has, visible
 from trainers.schema.dataset import CocoSplit, SplitName
@@ -25,6 +27,7 @@ from trainers.schema.tree import Tree
 DIGITS = 30  # no id that somebody counts has more
 MANY = 100  # ids of one hash: a table of them takes the square of their number in time, and nobody counts so
 OTHER = -1  # the label of categories that are no class of the study
+LARGE = 1 << 31  # pixels; a float holds smaller numbers as they are
 NUMBERS = frozenset({int, float})  # what JSON's numbers become; ``bool`` is none of them
 
 
@@ -39,15 +42,23 @@ def read_coco(root: str, parts: Sequence[CocoSplit], classes: tuple[str, ...], n
 
 
 def _read_file(root: str, files: CocoSplit, classes: tuple[str, ...], name: SplitName) -> AnnotatedSplit:
-    split = AnnotatedSplit(name)
     path = Path(root) / files.annotations
+
+    def read(content: Any) -> AnnotatedSplit:
+        split = AnnotatedSplit(name)
+        _CocoReader(path, root, files.images, classes, split).read(content)
+        return split
+
     try:
-        content = read_json(path)
+        return read(read_pieces(path))
+    except NotPlain:
+        pass
+    try:
+        return read(read_json(path))
     except JsonFileError as error:
+        split = AnnotatedSplit(name)
         split.notes.add(kinds.UNREADABLE, str(path), str(error))
         return split
-    _CocoReader(path, root, files.images, classes, split).read(content)
-    return split
 
 
 class _CocoReader:
@@ -71,12 +82,12 @@ class _CocoReader:
             self._note(kinds.UNREADABLE, "", f"holds {shown(content)} instead of an object")
             return
         images, annotations, categories = (self._list(content, key) for key in ("images", "annotations", "categories"))
+        pieces = annotations if isinstance(annotations, Pieces) else [annotations]
         if self._split.notes.stopping is not None:
             return
         self._read_categories(categories)
         self._read_images(images)
-        for position, entry in enumerate(annotations):
-            self._annotation(position, entry)
+        self._read_annotations(pieces)
         if (guess := guess_of_corners(self._split)) is not None:
             self._note(kinds.CORNERS, "", guess)
         note_repeated_boxes(self._split)
@@ -92,9 +103,9 @@ class _CocoReader:
                     message += elsewhere(self._root, image.path)
                 self._split.notes.add(kinds.MISSING_IMAGES, image.where, message)
 
-    def _list(self, content: dict[str, Any], key: str) -> list[Any]:
+    def _list(self, content: dict[str, Any], key: str) -> Any:
         found = content.get(key)
-        if isinstance(found, list):
+        if isinstance(found, list | Pieces):
             return found
         self._note(kinds.UNREADABLE, "", f"has no list of {key}" if found is None else f"{key} is no list")
         return []
@@ -178,7 +189,10 @@ class _CocoReader:
         return image
 
     def _size(self, entry: dict[str, Any], where: str) -> tuple[Any, Any]:
-        width, height = (finite(entry.get(side)) for side in ("width", "height"))
+        wide, high = entry.get("width"), entry.get("height")
+        if type(wide) is int and type(high) is int and 0 < wide < LARGE and 0 < high < LARGE:
+            return wide, high
+        width, height = finite(wide), finite(high)
         if width is None or height is None or width <= 0 or height <= 0:
             missing = [side for side in ("width", "height") if entry.get(side) is None]
             size = f"the size {shown(entry.get('width'))} x {shown(entry.get('height'))}"
@@ -189,6 +203,16 @@ class _CocoReader:
         return _whole(entry["width"]), _whole(entry["height"])
 
     # ------------------------------------------------------------------------------------------------ annotations
+
+    def _read_annotations(self, pieces: Iterable[list[Any]]) -> None:
+        """Add the boxes of all entries: of a piece without anything odd at once, else entry by entry."""
+        known = PlainBoxes(self._images, self._labels, self._keys, self._names, self._split.others)
+        before = 0
+        for piece in pieces:
+            if not known.add(piece):
+                for position, entry in enumerate(piece, start=before):
+                    self._annotation(position, entry)
+            before += len(piece)
 
     def _annotation(self, position: int, entry: Any) -> None:
         if not isinstance(entry, dict):

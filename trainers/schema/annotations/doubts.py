@@ -24,8 +24,8 @@ def _named(image: Image) -> str:
 def note_repeated_boxes(split: AnnotatedSplit) -> None:
     """Note boxes that equal an earlier one of their image in class, corner and size: a detection can match one alone."""
     for image in split.images:
-        boxes = [box for box in image.boxes if box.trained]
-        if len({box[:5] for box in boxes}) < len(boxes):
+        boxes = [box for box in image.boxes if box.left_out is None]
+        if len(boxes) > 1 and len({box[:5] for box in boxes}) < len(boxes):
             _note_repeated(split, image, boxes)
 
 

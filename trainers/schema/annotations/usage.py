@@ -69,7 +69,7 @@ def unused(image: Image, dataset: FileDataset) -> OddityKind | None:
 def used_boxes(image: Image, split_name: str) -> list[Box]:
     """Return the boxes of an image that training is given, or that evaluation knows; ignored ones among them."""
     if split_name == "train":
-        return [box for box in image.boxes if box.trained]
+        return [box for box in image.boxes if box.left_out is None]
     return [box for box in image.boxes if box.evaluated]
 
 
@@ -78,17 +78,17 @@ def usage(split: AnnotatedSplit, dataset: FileDataset) -> Usage:
     names = class_names(dataset)
     used = used_images(split, dataset)
     boxes = [box for image in used for box in used_boxes(image, split.name)]
-    by_label = Counter(box.label for box in boxes if not box.ignored)
+    by_label = Counter([box.label for box in boxes if not box.ignored])
     return Usage(
         split=split.name,
         images=len(split.images),
         images_used=len(used),
         boxes=sum(len(image.boxes) for image in split.images),
-        ignored=sum(box.ignored for box in boxes),
+        ignored=len(boxes) - by_label.total(),
         by_class={name: by_label[label] for label, name in enumerate(names)},
         left_out=_by_name(_left_out(split, dataset)),
         mended={kind.name: split.notes.counts[kind] for kind in kinds.MENDED if split.notes.counts[kind]},
-        unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes),
+        unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes if box.left_out),
         densest=_densest(split.images, dataset.max_detections),
     )
 
@@ -116,7 +116,7 @@ def _by_name(found: Iterable[OddityKind]) -> dict[str, int]:
 
 
 def _densest(images: list[Image], most: int) -> Densest:
-    counts = [(sum(not box.ignored for box in image.boxes), image.id) for image in images]
+    counts = [(len([box for box in image.boxes if not box.ignored]), image.id) for image in images]
     objects, image_id = max(counts, key=lambda item: item[0], default=(0, None))
     return Densest(image_id, objects, sum(count > most for count, _ in counts))
 

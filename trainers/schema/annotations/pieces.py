@@ -1,0 +1,195 @@
+"""Read a JSON file of annotations piece by piece, so that a large one takes little memory.
+
+Outlines of objects, nine tenths of MS COCO's bytes, are left out before they become objects. The pieces are cut at places that
+look like the end of an entry; a piece that was cut elsewhere is no list of whole entries, which its decoding shows. Whatever
+is out of the ordinary raises ``NotPlain``: ``json_file.read_json`` then reads the file as a whole, or says what is wrong.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from trainers.schema.user_file import LARGEST_JSON, open_file
+
+BLOCK = 4 << 20  # bytes that are read at once
+LISTS = frozenset({"images", "annotations", "categories"})
+BOM = b"\xef\xbb\xbf"
+SPACE = rb"[ \t\n\r]*+"
+# As the class of letters says, a match may still be no list of numbers: ``from_json`` decides.
+OUTLINE: Final = re.compile(rb'("segmentation"%b:%b)(\[[-+0-9.eE, \t\n\r\[\]]*\])' % (SPACE, SPACE))
+KEY: Final = re.compile(rb'%b"([^"\\]*)"%b:%b' % (SPACE, SPACE, SPACE))
+BETWEEN: Final = re.compile(rb"\}%b,%b(?=\{)" % (SPACE, SPACE))
+END: Final = re.compile(rb"\}(?=%b\])" % SPACE)
+NEXT: Final = re.compile(rb"%b(.)%b" % (SPACE, SPACE), re.DOTALL)
+TAIL = 1 << 16  # bytes in which the last end of an entry is looked for first
+
+
+class NotPlain(Exception):
+    """Report a file that has to be read as a whole."""
+
+
+class Pieces:
+    """Hold a list of a file as pieces of its text; iterating decodes one after the other, and may raise ``NotPlain``."""
+
+    def __init__(self, texts: list[bytes]) -> None:
+        self._texts = texts
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return map(_decoded, self._texts)
+
+    def whole(self) -> list[Any]:
+        """Return all entries."""
+        return [entry for piece in self for entry in piece]
+
+
+def read_pieces(path: Path) -> dict[str, Any]:
+    """Return the lists of a COCO file, ``annotations`` as ``Pieces`` and without outlines, and none of its other content.
+
+    Raises ``NotPlain`` for a file that is missing, damaged or out of the ordinary.
+    """
+    try:
+        with open_file(path, LARGEST_JSON) as stream:
+            return _Scanner(stream).content()
+    except (OSError, ValueError, RecursionError) as error:
+        raise NotPlain from error
+
+
+class _Scanner:
+    """Take a file apart; ``_text`` is read and not yet taken."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream = stream
+        self._text = stream.read(max(BLOCK, len(BOM))).removeprefix(BOM)
+
+    def content(self) -> dict[str, Any]:
+        self._take(b"{")
+        found: dict[str, Any] = {}
+        while True:
+            key = self._key()
+            if key in found:
+                raise NotPlain
+            if key in LISTS:
+                found[key] = self._list()
+            else:
+                found[key] = None
+                self._pass_over()
+            if self._next() == b"}":
+                break
+            self._take(b",")
+        self._take(b"}")
+        if self._text or self._more():
+            raise NotPlain
+        return {
+            key: value.whole() if isinstance(value, Pieces) and key != "annotations" else value
+            for key, value in found.items()
+        }
+
+    def _more(self) -> bool:
+        """Read on; return whether there was more."""
+        block = self._stream.read(max(BLOCK, len(self._text)))
+        self._text += block
+        return bool(block)
+
+    def _next(self) -> bytes:
+        """Return the next character that is no space."""
+        while not (match := NEXT.match(self._text)):
+            if not self._more():
+                raise NotPlain
+        return match[1]
+
+    def _take(self, wanted: bytes) -> None:
+        if self._next() != wanted:
+            raise NotPlain
+        match = NEXT.match(self._text)
+        self._text = self._text[match.end() if match else 0 :]
+
+    def _key(self) -> str:
+        while not (match := KEY.match(self._text)) or match.end() == len(self._text):
+            if not self._more():
+                raise NotPlain
+        self._text = self._text[match.end() :]
+        return match[1].decode()
+
+    def _pass_over(self) -> None:
+        """Leave out a value that nobody needs."""
+        while (length := _length(self._text)) is None or length == len(self._text):
+            if not self._more():
+                raise NotPlain
+        self._text = self._text[length:]
+
+    def _list(self) -> Pieces:
+        self._take(b"[")
+        if self._next() == b"]":
+            self._take(b"]")
+            return Pieces([])
+        texts = []
+        while True:
+            stop, go_on = self._cut()
+            piece = OUTLINE.sub(_without, self._text[:stop])
+            if end := END.search(piece):
+                break
+            if stop == go_on:
+                raise NotPlain
+            texts.append(piece)
+            self._text = self._text[go_on:]
+        self._text = piece[end.end() :] + self._text[stop:]
+        self._take(b"]")
+        return Pieces([*texts, piece[: end.end()]])
+
+    def _cut(self) -> tuple[int, int]:
+        """Return where the last whole entry ends and the next one begins; the end of the text, twice, if none begins."""
+        while (cut := _last_cut(self._text)) is None:
+            if not self._more():
+                return len(self._text), len(self._text)
+        return cut
+
+
+def _without(found: re.Match[bytes]) -> bytes:
+    """Return an outline's key with a 0 in the place of the outline; text that is none stays."""
+    try:
+        from_json(found[2])
+    except ValueError:
+        return found[0]
+    return found[1] + b"0"
+
+
+def _last_cut(text: bytes) -> tuple[int, int] | None:
+    """Return the end of an entry and the beginning of the next one, for the last pair that is there."""
+    for start in (max(0, len(text) - TAIL), 0):
+        if found := deque(BETWEEN.finditer(text, start), maxlen=1):
+            return found[0].start() + 1, found[0].end()
+    return None
+
+
+def _length(text: bytes) -> int | None:
+    """Return how many bytes the value at the beginning takes, ``None`` where it is not whole."""
+    try:
+        decoded = text.decode()
+        end = DECODER.raw_decode(decoded)[1]
+    except ValueError:
+        return None
+    return len(decoded[:end].encode())
+
+
+def _decoded(text: bytes) -> list[Any]:
+    try:
+        found = DECODER.decode(f"[{text.decode()}]")
+    except (ValueError, RecursionError) as error:
+        raise NotPlain from error
+    return found  # type: ignore[no-any-return]  # it begins with a bracket
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise NotPlain
+    return found
+
+
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
