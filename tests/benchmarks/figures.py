@@ -65,6 +65,14 @@ FIGURES = (
         most_pairs=LEAST_PAIRS,
     ),
     Figure(
+        "driver",
+        "the driver's own CPU time for a trial, of 1,000, without Tune's / 20 ms",
+        1.0,
+        "driver:own_time",
+        on_device=False,
+        most_pairs=LEAST_PAIRS,
+    ),
+    Figure(
         "own-time",
         "seconds of Stillhouse's, Tune's and Ray's own for a trial, 200 trials on at most 8 worker groups",
         0.3,
