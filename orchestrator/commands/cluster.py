@@ -104,7 +104,7 @@ def taken_down(cluster: "Cluster", arguments: argparse.Namespace) -> int:
 
 
 def estimated_on(cluster: "Cluster", plan: "Plan") -> str:
-    """Return one sentence that estimates how long a plan's trials take on a cluster, and what they cost."""
+    """Return one sentence with the estimated time and cost of a plan's trials on a cluster."""
     from orchestrator.clusters.cost import forecast
     from orchestrator.plan.totals import totals
     from orchestrator.reproduce.cost import study_hours

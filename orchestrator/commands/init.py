@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the study and say what comes next."""
+    """Write the study and name the next steps."""
     from orchestrator.first_study.choices import choose
     from orchestrator.first_study.contents import contents_of
     from orchestrator.first_study.editor import editor_line

@@ -24,7 +24,7 @@ REPLACED = {"kind", "root", "train", "val", "test", "split", "data", "first_pixe
 
 @dataclass(frozen=True)
 class Conversion:
-    """Hold what a conversion would write: texts by file, and copies of images by target.
+    """Hold the files that a conversion would write: texts by file, and copies of images by target.
 
     ``counts`` are the numbers of images and boxes of each split, ``remarks`` the oddities that were left out, in words.
     """

@@ -109,7 +109,7 @@ def growth() -> tuple[NodeKind, ...]:
 
 
 def kinds_here() -> list[tuple[int, int, int]]:
-    """Return what this machine knows of its cluster's growth, nothing on a machine that is no head."""
+    """Return the growth of its cluster as this machine knows it, nothing on a machine that is no head."""
     text = os.environ.get(VARIABLE, "")
     try:
         described = from_text(text)

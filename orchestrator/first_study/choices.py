@@ -24,7 +24,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Choices:
-    """Hold what a first study needs beside its data. ``on_gpu`` decides between two sizes of everything."""
+    """Hold the settings of a first study beside its data. ``on_gpu`` decides between two sizes of everything."""
 
     on_gpu: bool
     image_size: Chosen

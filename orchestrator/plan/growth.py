@@ -1,4 +1,4 @@
-"""Say what a cluster can become: kinds of machines, and how many of each its autoscaler may start."""
+"""Describe a cluster at its largest: kinds of machines, and how many of each its autoscaler may start."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ class Resources:
 
 
 def wanted(granted: Resources) -> str:
-    """Return what one trial needs, for people: ``2 workers x 4 CPU + 1 GPU``."""
+    """Return the needs of one trial in words: ``2 workers x 4 CPU + 1 GPU``."""
     gpus = f" + {granted.gpus_per_worker:g} GPU" if granted.gpus_per_worker else ""
     workers = alternatives(map(str, granted.sizes or (granted.workers,)))
     return f"{workers} worker{'s' if granted.workers > 1 else ''} x {granted.cpus_per_worker} CPU{gpus}"

@@ -1,4 +1,4 @@
-"""Gather what a model card says about a trial's student, independent of its format."""
+"""Gather the facts for a model card of a trial's student, independent of the card's format."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

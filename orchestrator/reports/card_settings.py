@@ -34,7 +34,7 @@ def without_folders(text: str) -> str:
 
 
 def data_lines(trial: PlannedTrial, digests: Sequence[str]) -> Iterator[Named]:
-    """Yield what is known of the data: kind and name, counts of the splits, digest, and how images are seen."""
+    """Yield the known facts about the data: kind and name, counts of the splits, digest, and how images are seen."""
     data = trial.spec.dataset
     if isinstance(data, ShapesDataset):
         yield "data set", "drawn shapes, which are no files"

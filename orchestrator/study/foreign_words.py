@@ -14,7 +14,7 @@ STORE = "results go to the folder that --store or STILLHOUSE_STORE names"
 
 
 class Translation(NamedTuple):
-    """Hold the key that says in a study what a word says elsewhere, and a value for it as YAML.
+    """Hold a study's key for a word of another tool, and a value for it as YAML.
 
     ``of_number`` makes the value of a number that the word was given, where that is more than the number.
     """
@@ -156,7 +156,7 @@ KINDS: dict[str, str] = {
 
 
 def translation(word: str) -> Translation | None:
-    """Return the key that says in a study what ``word`` says elsewhere, ``None`` for an unknown word."""
+    """Return the study's key for a ``word`` of another tool, ``None`` for an unknown word."""
     return _by_word().get(normal(word))
 
 

@@ -22,7 +22,7 @@ class Group:
 
 @dataclass(slots=True)
 class _Wish:
-    """Hold what a split still asks for: how many images, and how many that hold a class, by label."""
+    """Hold the images that a split still asks for: how many images, and how many that hold a class, by label."""
 
     split: SplitName
     images: float
