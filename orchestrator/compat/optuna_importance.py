@@ -1,4 +1,4 @@
-"""Import Optuna's importance evaluators without scikit-learn (written against Optuna 4.9.0)."""
+"""Import Optuna's importance evaluators without scikit-learn (written against Optuna 5.0.0)."""
 
 import sys
 from typing import Any

@@ -15,7 +15,6 @@ from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, StudySpec
 from orchestrator.study.space import place_of
 
-EXCESS = "excess"  # Optuna's attribute of a point
 JOINTLY = "multivariate"  # keys are drawn together; earlier releases drew each by itself
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -36,9 +35,9 @@ class TpeSampler:
         self._space, self._seed, self._samples = search.space, search.seed, search.samples or 0
         self._distributions = {key: distribution_of(domain) for key, domain in search.space.items()}
         self._inner = {key: _inner(domain) for key, domain in search.space.items()}
-        self._constraints = _excess if search.constraints.given else None
+        self._bounded = tuple(search.constraints.given)
         self._by = JOINTLY
-        directions = ["maximize"] * len(search.objectives)
+        directions = [optuna.study.StudyDirection.MAXIMIZE] * len(search.objectives)
         self._study = optuna.create_study(directions=directions, sampler=self._sampler(0))
         self._over: set[int] = set()
         self._numbers: dict[int, int] = {}  # Optuna's numbers by ours: results from elsewhere have numbers too
@@ -86,7 +85,6 @@ class TpeSampler:
                 group=any(map(any, self._inner.values())),  # else a key that some points lack is drawn by itself
                 constant_liar=True,
                 seed=seed,
-                constraints_func=self._constraints,
             )
 
     def _trial(
@@ -103,7 +101,11 @@ class TpeSampler:
             name: distribution for name, distribution in (self._distributions | inner).items() if name in drawn
         }
         return optuna.trial.create_trial(
-            state=state, values=values, params=drawn, distributions=distributions, user_attrs={EXCESS: excess}
+            state=state,
+            values=values,
+            params=drawn,
+            distributions=distributions,
+            constraints=dict(zip(self._bounded, excess, strict=False)),  # results from elsewhere have none
         )
 
     def _value(self, key: str, asked: Any) -> JsonValue:
@@ -164,11 +166,6 @@ def _number(domain: Range, value: Any) -> float | int:
     if not number.is_integer():
         raise ValueError(f"{value} is no integer")
     return int(number)
-
-
-def _excess(trial: Any) -> tuple[float, ...]:
-    """Return how far a trial of Optuna's is over each constraint."""
-    return tuple(trial.user_attrs[EXCESS])
 
 
 def distribution_of(domain: Domain) -> Any:

@@ -1,11 +1,11 @@
-"""Optuna 4.9.0 does without scikit-learn, and loads the evaluators at their first use: orchestrator/compat hides it."""
+"""Optuna 5.0.0 does without scikit-learn, and loads the evaluators at their first use: orchestrator/compat hides it."""
 
 import subprocess
 import sys
 
 from tests.contract.written_against import against
 
-OPTUNA = against("optuna", "4.9.0")
+OPTUNA = against("optuna", "5.0.0")
 LOADED = """
 import sys
 from orchestrator.compat.optuna_importance import optuna_importance
