@@ -25,7 +25,8 @@ def note_repeated_boxes(split: AnnotatedSplit) -> None:
     """Note boxes that equal an earlier one of their image in class, corner and size: a detection can match one alone."""
     for image in split.images:
         boxes = [box for box in image.boxes if box.left_out is None]
-        if len(boxes) > 1 and len({box[:5] for box in boxes}) < len(boxes):
+        # two parts of a box mostly tell it from the others, and each further one is another place in memory
+        if len({box[:2] for box in boxes}) < len(boxes) and len({box[:5] for box in boxes}) < len(boxes):
             _note_repeated(split, image, boxes)
 
 

@@ -19,7 +19,7 @@ make_tuple: Callable[[type[Box], Iterable[Any]], Box] = tuple.__new__  # what Bo
 
 
 class _Columns(NamedTuple):
-    """Hold what annotations give, by kind."""
+    """Hold the parts of annotations, by kind."""
 
     keys: Sequence[Any]
     images: Sequence[Any]
@@ -88,7 +88,7 @@ class PlainBoxes:
 
 
 def _columns(entries: list[Any]) -> _Columns | None:
-    """Return what entries give, ``None`` where one lacks a part or has a mark that is rare."""
+    """Return the parts of entries, ``None`` where one lacks a part or has a mark that is rare."""
     try:
         rows = [
             (entry["id"], entry["image_id"], entry["category_id"], entry["bbox"], entry["area"], entry.get("iscrowd"))

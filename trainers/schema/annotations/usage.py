@@ -1,13 +1,14 @@
 """Decide which images and boxes of a split are used, and count the others by reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.kinds import OddityKind
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
-from trainers.schema.dataset import FileDataset, class_names
+from trainers.schema.dataset import FileDataset, SplitName, class_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,50 +76,63 @@ def used_boxes(image: Image, split_name: str) -> list[Box]:
 
 def usage(split: AnnotatedSplit, dataset: FileDataset) -> Usage:
     """Return the counts of a split."""
-    names = class_names(dataset)
-    used = used_images(split, dataset)
-    boxes = [box for image in used for box in used_boxes(image, split.name)]
+    seen = [_seen(image, split.name, dataset) for image in split.images]
+    boxes = [box for image in seen if image.reason is None for box in image.used]
     by_label = Counter([box.label for box in boxes if not box.ignored])
     return Usage(
         split=split.name,
-        images=len(split.images),
-        images_used=len(used),
-        boxes=sum(len(image.boxes) for image in split.images),
+        images=len(seen),
+        images_used=sum(image.reason is None for image in seen),
+        boxes=sum(image.boxes for image in seen),
         ignored=len(boxes) - by_label.total(),
-        by_class={name: by_label[label] for label, name in enumerate(names)},
-        left_out=_by_name(_left_out(split, dataset)),
+        by_class={name: by_label[label] for label, name in enumerate(class_names(dataset))},
+        left_out=_by_name(_left_out(split, seen)),
         mended={kind.name: split.notes.counts[kind] for kind in kinds.MENDED if split.notes.counts[kind]},
         unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes if box.left_out),
-        densest=_densest(split.images, dataset.max_detections),
+        densest=_densest(split.images, [image.objects for image in seen], dataset.max_detections),
     )
 
 
-def _left_out(split: AnnotatedSplit, dataset: FileDataset) -> Iterator[OddityKind]:
+class _SeenImage(NamedTuple):
+    """Hold the facts of a look at an image: the reason not to use it, its used boxes, numbers of boxes and objects, reasons of others."""
+
+    reason: OddityKind | None
+    used: list[Box]
+    boxes: int
+    objects: int
+    left_out: tuple[OddityKind, ...]
+
+
+def _seen(image: Image, split_name: SplitName, dataset: FileDataset) -> _SeenImage:
+    """Look at an image's boxes once: those of a large file lie all over memory."""
+    found, used = image.boxes, used_boxes(image, split_name)
+    reason = unused(image, dataset) if split_name == "train" else None
+    left_out = (
+        () if len(used) == len(found) else tuple(box.left_out for box in found if box not in used and box.left_out)
+    )
+    return _SeenImage(reason, used, len(found), len([box for box in found if not box.ignored]), left_out)
+
+
+def _left_out(split: AnnotatedSplit, seen: Sequence[_SeenImage]) -> Iterator[OddityKind]:
     for kind in (kinds.UNKNOWN_IMAGES, kinds.UNKNOWN_CATEGORIES):
         yield from [kind] * split.notes.counts[kind]
-    for image in split.images:
-        reason = unused(image, dataset) if split.name == "train" else None
-        if reason is not None:
-            yield reason
-        yield from _boxes_left_out(image, split.name, reason)
-
-
-def _boxes_left_out(image: Image, split_name: str, reason: OddityKind | None) -> Iterator[OddityKind]:
-    used = used_boxes(image, split_name)
-    if reason is kinds.SMALL_IMAGES:
-        yield from [kinds.IN_SMALL_IMAGES] * len(used)
-    if len(used) < len(image.boxes):
-        yield from (box.left_out for box in image.boxes if box not in used and box.left_out)
+    for image in seen:
+        if image.reason is not None:
+            yield image.reason
+        if image.reason is kinds.SMALL_IMAGES:
+            yield from [kinds.IN_SMALL_IMAGES] * len(image.used)
+        yield from image.left_out
 
 
 def _by_name(found: Iterable[OddityKind]) -> dict[str, int]:
     return {kind.name: count for kind, count in Counter(found).items()}
 
 
-def _densest(images: list[Image], most: int) -> Densest:
-    counts = [(len([box for box in image.boxes if not box.ignored]), image.id) for image in images]
-    objects, image_id = max(counts, key=lambda item: item[0], default=(0, None))
-    return Densest(image_id, objects, sum(count > most for count, _ in counts))
+def _densest(images: Sequence[Image], objects: Sequence[int], most: int) -> Densest:
+    if not images:
+        return Densest()
+    place = max(range(len(images)), key=objects.__getitem__)
+    return Densest(images[place].id, objects[place], sum(count > most for count in objects))
 
 
 def listed(counts: dict[str, int]) -> str:

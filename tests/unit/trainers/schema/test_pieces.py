@@ -127,6 +127,12 @@ TEXTS = {
     "an outline twice": OBJECT % (b"", b'{"id": 1, "segmentation": [[1]], "segmentation": [[2]]}', b""),
     "no outline": OBJECT % (b"", b'{"id": 1, "segmentation": [[1.2.3]]}', b""),
     "an outline in an outline": OBJECT % (b"", b'{"id": 1, "segmentation": [[[1, 2]]]}', b""),
+    "outlines that are one together": OBJECT
+    % (
+        b"",
+        b'{"id": 1, "segmentation": [[1]}, {"id": 2, "segmentation": [2]],[3]}',
+        b"",
+    ),
     "a leading zero": OBJECT % (b"", b'{"id": 1, "segmentation": [[01]]}', b""),
     "too large for a float": OBJECT % (b"", b'{"id": 1, "segmentation": [[1e999, 1]]}', b""),
     "more behind it": OBJECT % (b"", b"", b"") + b" {}",
