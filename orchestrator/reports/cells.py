@@ -8,6 +8,7 @@ from orchestrator.reports.rows import ReportRow
 from orchestrator.results.detector_costs import TITLES, cost_text
 from orchestrator.results.metric_names import decimals
 from orchestrator.results.sample import Sample
+from orchestrator.study.selection import KEYS
 from trainers.schema.record import SELECTION_METRIC
 
 NOTHING = "-"
@@ -57,7 +58,7 @@ def _amount(title: str, amount: Sample, row: ReportRow) -> str:
     if not is_number(amount.mean):
         return "nan"
     few = f" ({amount.n} of {row.evaluated})" if not row.mark and amount.n < row.evaluated else ""
-    digits = decimals(title)
+    digits = decimals(KEYS.get(title, row.metric))  # a column that is none of the usual ones is the selected metric's
     spread = "" if amount.spread is None else f" ± {amount.spread:.{digits}f}"
     return f"{amount.mean:.{digits}f}{spread}{few}"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from orchestrator.study.selection import KEYS, TITLES, is_fraction
+from orchestrator.study.selection import TITLES, is_fraction
 from trainers.schema.record import SELECTION_METRIC
 
 
@@ -86,8 +86,8 @@ def shown_scale(metric: str) -> float:
 
 
 def decimals(metric: str) -> int:
-    """Return with how many decimals a metric, or a column with its title, is shown: percent with one, a loss with four."""
-    return 1 if is_fraction(metric) or metric in KEYS else 4
+    """Return with how many decimals a metric is shown: percent with one, a loss with four."""
+    return 1 if is_fraction(metric) else 4
 
 
 def value_text(metric: str, value: float, sign: str = "") -> str:

@@ -12,15 +12,19 @@ from ray.tune.schedulers import ASHAScheduler
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.cells import cells, titles
+from orchestrator.reports.document import report_of
 from orchestrator.reports.export import best_id
 from orchestrator.reports.study_end import end_lines
 from orchestrator.reports.table import print_results
+from orchestrator.results.metric_names import title_of
 from orchestrator.results.summary import best_student, summarise, summary_json
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.race import Race
 from orchestrator.search.scheduler import RememberingScheduler
 from orchestrator.search.suggestions import Suggestions
 from orchestrator.study.schema import Pasha
+from orchestrator.tracking.recorded import Recorded
 from orchestrator.tracking.results import results_on_disk
 from tests.unit.orchestrator.planning import ids, plan_text
 from tests.unit.orchestrator.results.test_results import result
@@ -99,12 +103,12 @@ def test_a_loss_is_shown_as_it_is_and_less_of_it_is_a_gain() -> None:
         for loss, (seed, method, params) in zip(losses, rows, strict=True)
     ]
     best, gain = end_lines(results, [0, 1])
-    assert "loss/total 1.2500" in best
-    assert gain.startswith("gain:    -0.2500 loss/total over none (2 seeds each), 95 % interval -0.3")
+    assert "Total loss 1.2500" in best
+    assert gain.startswith("gain:    -0.2500 Total loss over none (2 seeds each), 95 % interval -0.3")
     stream = io.StringIO()
     print_results(summarise(results), stream)
     head, alone, taught = stream.getvalue().splitlines()
-    assert "loss/total" in head.split()
+    assert "Total loss" in head
     assert "1.5100 ± 0.0141" in alone
     assert "1.2600 ± 0.0141" in taught
     assert "-0.2500" in taught
@@ -192,3 +196,18 @@ def test_a_scheduler_stops_the_highest_losses_and_no_kill_changes_that(kind: str
     last = simulation(tmp_path / "loss", LOSS, on_disk)
     last.run()
     assert last.stopped == expected.stopped
+
+
+@pytest.mark.parametrize(("metric", "shown"), [(LOSS, ["1.2500", "1.5000"]), (CIRCLE, ["20.0", "30.0"])])
+def test_a_report_has_the_metric_in_its_unit(metric: str, shown: list[str], tmp_path: Path) -> None:
+    plan = plan_text(
+        tmp_path, STUDY, "search.seeds=[0]", f"search.metric={metric}", "search.space={schedule.lr: [0.001, 0.002]}"
+    )
+    values = {LOSS: (1.25, 1.5), CIRCLE: (0.2, 0.3)}[metric]
+    results = [
+        result(id=trial.id, metric=metric, method="none", params=trial.params, metrics={METRIC: 0.3, metric: value})
+        for trial, value in zip(plan.students, values, strict=True)
+    ]
+    report = report_of(plan, results, Recorded((), (), (), None), "stillhouse run study.yaml")
+    place = titles(report).index(title_of(metric))
+    assert [cells(report, row)[place] for row in report.rows] == shown
