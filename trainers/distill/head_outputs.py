@@ -192,6 +192,6 @@ def stack_levels(levels: list[Tensor], channels: int) -> Tensor:
 
 def anchor_index(counts: list[int], images: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return ``level_A`` and ``image_A`` (int64) for ``counts`` anchors of each level in each of ``images`` images."""
-    level = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    image = torch.repeat_interleave(torch.arange(images), len(level))
+    level = torch.cat([torch.full((count,), level) for level, count in enumerate(counts)])
+    image = torch.arange(images).repeat_interleave(len(level))
     return level.repeat(images).to(device), image.to(device)

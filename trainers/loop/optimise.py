@@ -12,6 +12,21 @@ from trainers.distill.half_precision import ScaledOptimWrapper
 from trainers.schema import Schedule
 from trainers.schema.schedule import AdamW, CosinePolicy, FlatCosinePolicy, Sgd, StepPolicy, Warmup
 
+
+class UnreadOptimWrapper(OptimWrapper):
+    """Clip gradients as mmengine does, without reading their norm: that would wait for the device, and nobody logs it."""
+
+    def _clip_grad(self) -> None:
+        groups = self.optimizer.param_groups
+        given = [p for group in groups for p in group["params"] if p.requires_grad and p.grad is not None]
+        if given:
+            self.clip_func(given, **self.clip_grad_kwargs)
+
+
+class ScaledUnreadOptimWrapper(UnreadOptimWrapper, ScaledOptimWrapper):
+    """Do the same, and scale the losses of fp16."""
+
+
 POSITION_TABLES = ("absolute_pos_embed", "relative_position_bias_table")  # of Swin Transformer: no weights of a layer
 
 
@@ -28,7 +43,7 @@ def build_optimizer(trained: nn.Module, schedule: Schedule) -> Any:
     else:
         options |= {"type": "AdamW"}
     clip = None if schedule.clip_grad is None else {"max_norm": schedule.clip_grad, "norm_type": 2}
-    kind = ScaledOptimWrapper if schedule.precision == "fp16" else OptimWrapper
+    kind = ScaledUnreadOptimWrapper if schedule.precision == "fp16" else UnreadOptimWrapper
     config = {"type": kind, "optimizer": options, "clip_grad": clip, "paramwise_cfg": _apart(rule)}
     return build_optim_wrapper(trained, config)
 

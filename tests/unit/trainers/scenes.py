@@ -29,11 +29,14 @@ def preprocess(detector: Any, scenes: Sequence[Scene], seed: int = 0) -> tuple[T
     """Return the batch of random pixels and the scenes' objects, padded and normalised as the detector wants it."""
     generator = torch.Generator().manual_seed(seed)
     pixels = [torch.randint(0, 256, (3, *scene.size), generator=generator, dtype=torch.uint8) for scene in scenes]
-    data = detector.data_preprocessor({"inputs": pixels, "data_samples": [_sample(scene) for scene in scenes]}, True)
+    data = detector.data_preprocessor(
+        {"inputs": pixels, "data_samples": [data_sample(scene) for scene in scenes]}, True
+    )
     return data["inputs"], data["data_samples"]
 
 
-def _sample(scene: Scene) -> Any:
+def data_sample(scene: Scene) -> Any:
+    """Return mmdet's description of a scene, with its objects."""
     from mmdet.structures import DetDataSample
     from mmengine.structures import InstanceData
 

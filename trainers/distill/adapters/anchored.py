@@ -1,8 +1,10 @@
 """Share the common parts of mmdet's anchor-based heads: a grid of anchor boxes and ``get_targets`` over them."""
 
+import math
 from typing import Any, ClassVar
 
 import torch
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -10,6 +12,8 @@ from torch import Tensor
 from trainers.distill.adapters.base import Adapter, Targets
 from trainers.distill.adapters.grid import GridOutputs
 from trainers.distill.head_outputs import Anchors, HeadOutputs, lazy, stack_levels
+
+LARGEST_LOG = abs(math.log(16 / 1000))  # of a side's growth, in mmdet's decoding
 
 
 class AnchoredOutputs(GridOutputs):
@@ -32,8 +36,26 @@ class CodedOutputs(AnchoredOutputs):
     @lazy
     def boxes_A4(self) -> Tensor:
         """Return decoded boxes in units of the level's stride, (A, 4); the coder limits how far a side can grow."""
-        decoded: Tensor = self.adapter.head.bbox_coder.decode(self.priors_A4, self.deltas_A4.float())
-        return decoded / self.strides_A[:, None]
+        coder, deltas_A4 = self.adapter.head.bbox_coder, self.deltas_A4.float()
+        if type(coder) is not DeltaXYWHBBoxCoder or coder.add_ctr_clamp:
+            decoded: Tensor = coder.decode(self.priors_A4, deltas_A4)
+            return decoded / self.strides_A[:, None]
+        means_4, stds_4 = self.constant(
+            "coding", lambda: (deltas_A4.new_tensor(coder.means), deltas_A4.new_tensor(coder.stds))
+        )
+        return boxes_of(self.priors_A4, deltas_A4 * stds_4 + means_4) / self.strides_A[:, None]
+
+
+def boxes_of(priors_A4: Tensor, deltas_A4: Tensor) -> Tensor:
+    """Return the boxes (x1, y1, x2, y2) that deltas, means and deviations undone, make of priors; all (A, 4).
+
+    The formula of mmdet's ``delta2bbox``, equal to the bit. That function copies means and deviations to the device each
+    time, and waits for it.
+    """
+    centres_A2, sides_A2 = (priors_A4[:, :2] + priors_A4[:, 2:]) * 0.5, priors_A4[:, 2:] - priors_A4[:, :2]
+    centres_A2 = centres_A2 + sides_A2 * deltas_A4[:, :2]
+    sides_A2 = sides_A2 * deltas_A4[:, 2:].clamp(min=-LARGEST_LOG, max=LARGEST_LOG).exp()
+    return torch.cat([centres_A2 - sides_A2 * 0.5, centres_A2 + sides_A2 * 0.5], dim=-1)
 
 
 class AnchoredAdapter(Adapter):

@@ -74,6 +74,7 @@ class Adapter(ABC):
 
     def __init__(self, detector: Any) -> None:
         self.detector, self.head = detector, head_of(detector)
+        settle(self.head)
         self._taps: dict[TapPoint, Tap] = {}
         self.constants = Constants()
 
@@ -205,6 +206,21 @@ def head_of(detector: Any) -> Any:
     """Return the part of a detector that predicts: its dense head, or the second stage; one without either itself."""
     parts = (getattr(detector, name, None) for name in ("bbox_head", "roi_head"))
     return next((part for part in parts if part is not None), detector)
+
+
+def settle(head: Any) -> None:
+    """Move the tensors that a head and its grids keep beside parameters and buffers to the device of the parameters.
+
+    mmdet copies them there at each use, and each of these copies waits for the device.
+    """
+    device = next((weight.device for weight in head.parameters()), torch.device("cpu"))
+    grids = (getattr(head, name, None) for name in ("prior_generator", "atss_prior_generator"))
+    for owner in (head, *(grid for grid in grids if grid is not None)):
+        for name, value in vars(owner).items():
+            if isinstance(value, Tensor):
+                setattr(owner, name, value.to(device))
+            elif isinstance(value, list) and value and all(isinstance(item, Tensor) for item in value):
+                setattr(owner, name, [item.to(device) for item in value])
 
 
 def spec_of(detector: Any) -> HeadSpec:

@@ -101,7 +101,7 @@ def _places(objects_G4: Tensor, size: tuple[int, int]) -> Tensor:
     if not len(objects_G4):
         return objects_G4.new_zeros(size)
     height, width = size
-    across, down = (_span(objects_G4[:, [i, i + 2]], count) for i, count in enumerate((width, height)))
+    across, down = (_span(objects_G4[:, i::2], count) for i, count in enumerate((width, height)))
     inside_GHW = down[0][:, :, None] & across[0][:, None, :]
     weight_G = 1.0 / (down[1] * across[1])
     return (inside_GHW * weight_G[:, None, None]).amax(0)

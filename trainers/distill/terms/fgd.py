@@ -45,4 +45,7 @@ class FgdTerm(PyramidTerm):
 def shares(outputs: TeacherStudentOutputs) -> list[Tensor]:
     """Return each image's objects, (G, 4), as shares of the padded image's width and height."""
     height, width = outputs.size
-    return [boxes_G4 / boxes_G4.new_tensor([width, height, width, height]) for boxes_G4 in outputs.objects]
+    return [
+        torch.stack([boxes_G4[:, 0::2] / width, boxes_G4[:, 1::2] / height], 2).flatten(1)
+        for boxes_G4 in outputs.objects
+    ]

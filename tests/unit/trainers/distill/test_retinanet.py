@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tests.unit.trainers.scenes import CROWD, LARGE, UPRIGHT, preprocess
 from tests.unit.trainers.tiny_heads import CLASSES, config_of, woken
+from trainers.distill.adapters.anchored import boxes_of
 from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.head_outputs import TeacherStudentOutputs
@@ -106,3 +108,13 @@ def test_gid_equals_the_formula_on_what_the_assigner_matches(student: Any, teach
     expected = (0.3 * entropy + 0.7 * deltas)[matched].sum() / matched.sum()
     assert 2 <= int(matched.sum()) < len(matched) // 2
     assert losses["gid_response"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_boxes_are_those_of_mmdets_coder_to_the_bit() -> None:
+    coder = DeltaXYWHBBoxCoder(target_means=(0.1, 0.0, -0.1, 0.2), target_stds=(0.1, 0.1, 0.2, 0.3))
+    corners_A2 = torch.rand(500, 2, generator=torch.Generator().manual_seed(0)) * 200 - 20
+    priors_A4 = torch.cat([corners_A2, corners_A2 + torch.rand(500, 2).exp() * 30], 1)
+    deltas_A4 = torch.randn(500, 4, generator=torch.Generator().manual_seed(1)) * 30  # some sides reach the limit
+    means_4, stds_4 = deltas_A4.new_tensor(coder.means), deltas_A4.new_tensor(coder.stds)
+    found_A4 = boxes_of(priors_A4, deltas_A4 * stds_4 + means_4)
+    assert torch.equal(found_A4, coder.decode(priors_A4, deltas_A4))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmdet.models.backbones import SwinTransformer
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from ruamel.yaml import YAML
 from torch import nn
@@ -284,3 +284,20 @@ def test_a_schedule_that_is_cut_short_has_the_learning_rates_of_the_whole() -> N
 def test_a_schedule_that_only_evaluates_can_be_built(policy: Any, epochs: int | None) -> None:
     schedule = Schedule(epochs=epochs, iterations=0, policy=policy)
     assert our_rates(schedule, 3) == []
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_gradients_are_clipped_as_by_mmengine_to_the_bit(scale: float) -> None:
+    schedule = Schedule(epochs=1, batch_size=2, lr=0.1, clip_grad=5.0, **ALONE)
+    found = []
+    for ours in (True, False):
+        torch.manual_seed(0)
+        model = Layers()
+        optimizer = build_optimizer(model, schedule)
+        if not ours:
+            optimizer = OptimWrapper(optimizer.optimizer, clip_grad={"max_norm": 5.0, "norm_type": 2})
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter) * scale if parameter.requires_grad else None
+        optimizer.step()
+        found.append(model.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
