@@ -6,6 +6,7 @@ from orchestrator.core.store import Store
 from orchestrator.plan.build_check import build_detectors
 from orchestrator.plan.images import compared
 from orchestrator.plan.machine import Machine
+from orchestrator.plan.memory import with_memory
 from orchestrator.plan.plan import Plan, make_plan, with_findings
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.space import adds_trials
@@ -13,7 +14,7 @@ from orchestrator.tracking.other_records import differing_records
 
 
 def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None) -> Plan:
-    """Plan ``loaded``, compare its images with those of earlier trials, and have its detectors built.
+    """Plan ``loaded``, compare its images with those of earlier trials, have its detectors built and their memory forecast.
 
     Nothing is built for a study whose trials have all been trained.
     """
@@ -22,4 +23,6 @@ def checked_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = No
     if not adds_trials(plan.study.search) and all(trial.status == "finished" for trial in plan.trials):
         return plan
     built = build_detectors(loaded, plan)
-    return with_findings(replace(plan, starts=tuple(built.starts.values())), built.findings)
+    plan = with_findings(replace(plan, starts=tuple(built.starts.values())), built.findings)
+    broken = any(finding.level == "error" for finding in plan.findings)
+    return plan if broken else with_memory(loaded, plan, machine)

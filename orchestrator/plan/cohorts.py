@@ -67,17 +67,18 @@ def probes(plan: Plan) -> list[PlannedTrial]:
 def _size(plan: Plan, most: int) -> int:
     """Return the size asked for, at most the ``most`` trials that can share; an open search comes to ``samples`` points.
 
-    ``auto`` is the size that gives every worker group of the cluster something to do. Of a sequential search no more points
+    ``auto`` is the size that gives every worker group of the cluster something to do, as far as its GPUs have the memory. Of a sequential search no more points
     are then tried at once than it begins with by chance: a point learns nothing from those beside it.
     """
     search, hosts = plan.study.search, max(1, plan.resources.concurrent)
+    largest = min(MOST, plan.memory.students or MOST) if plan.memory else MOST
     if is_open(search):
         most = search.samples or 1
     if search.cohort != "auto":
         return min(search.cohort, most)
     if search.algorithm.is_open and search.algorithm.sequential:
-        return max(1, min(MOST, random_first(most) // hosts))
-    return max(1, min(MOST, -(-most // hosts)))
+        return max(1, min(largest, random_first(most) // hosts))
+    return max(1, min(largest, -(-most // hosts)))
 
 
 def _cut(trials: list[PlannedTrial], size: int) -> list[tuple[PlannedTrial, ...]]:

@@ -15,6 +15,7 @@ from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.kept import kept_for, kept_states
 from orchestrator.plan.machine import Machine, this_machine
+from orchestrator.plan.planned_memory import PlannedMemory
 from orchestrator.plan.planner import Planner, plan_teacher
 from orchestrator.plan.prefixes import with_file, with_prefixes
 from orchestrator.plan.preflight import preflight
@@ -62,6 +63,7 @@ class Plan:
     starts: tuple[PlannedStart, ...] = ()
     race: tuple[RacePoint, ...] = ()
     part: bool = False  # one of several plans that are run under one name
+    memory: PlannedMemory | None = field(default=None, compare=False)  # of its trainings on GPUs
 
     def __repr__(self) -> str:
         return f"<Plan of {self.study.name!r}: {self._size()}, fingerprint {self.fingerprint[:ID_LENGTH]}>"

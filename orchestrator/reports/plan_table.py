@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.core.findings import print_findings
 from orchestrator.plan.cohorts import cohorts, probes
 from orchestrator.plan.forecast import SMALLER_GROUP
+from orchestrator.plan.memory import gib
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prefixes import shared_steps, steps_spared, why_apart
 from orchestrator.plan.resources import Resources, wanted
@@ -21,6 +22,7 @@ from orchestrator.study.space import is_open
 from orchestrator.study.wording import alternatives, counted
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
+from trainers.schema.memory import MemoryForecast, MemoryUnit
 
 ONE_BY_ONE = "cohorts: none, students are trained one by one"
 MOST_COSTS = 6  # detectors whose costs a plan shows
@@ -43,7 +45,7 @@ def print_plan(plan: Plan) -> None:
         print_sentence(sentence)
     print_table(COLUMNS, [_cells(trial) for trial in plan.trials])
     for sentence in (
-        *describe_search(plan), *describe_prefixes(plan), *describe_cohorts(plan), *describe_costs(plan),
+        *describe_search(plan), *describe_prefixes(plan), *describe_cohorts(plan), *describe_costs(plan), *describe_memory(plan),
     ):  # fmt: skip
         print_sentence(sentence)
     print_findings(plan.findings, sys.stdout)
@@ -177,6 +179,37 @@ def _cost(form: Detector, cost: DetectorCost) -> str:
     return f"{student_name(form)}: {amount(cost.parameters)} parameters{macs}"
 
 
+def describe_memory(plan: Plan) -> list[str]:
+    """Return the forecast of a GPU's memory for the largest training, and how many students fit side by side."""
+    if plan.memory is None:
+        return []
+    lines = [f"memory: not forecast: {problem}" for problem in plan.memory.problems]
+    return [*(_memory(*pair, plan.memory.gpu) for pair in plan.memory.forecasts[:1]), *lines]
+
+
+def _memory(unit: MemoryUnit, found: MemoryForecast, gpu: int | None) -> str:
+    width, height = found.size
+    seen = f"{counted(unit.images, 'image')} of {width} x {height} in {unit.schedule.precision}"
+    parts = {
+        "weights, optimizer and average": found.student,
+        "teacher": found.teacher,
+        "images and outputs": found.batch + found.evidence,
+        "one step": max(found.look, found.step),
+    }
+    listed = ", ".join(f"{name} {gib(size)}" for name, size in parts.items() if size)
+    side = f"each further student side by side {gib(found.student + found.evidence)}"
+    fits = "" if gpu is None else f"; {found.students_in(gpu)} fit into the {gib(gpu)} here"
+    return (
+        f"memory of a GPU: about {gib(found.peak())} for {student_name(unit.student)}, {seen} ({listed}); {side}{fits}"
+    )
+
+
+def memory_json(plan: Plan) -> list[dict[str, Any]]:
+    """Return the forecasts of a GPU's memory, in bytes, the largest first."""
+    found = plan.memory.forecasts if plan.memory else ()
+    return [{"student": unit.student.config, "peak": one.peak(), **one.model_dump(mode="json")} for unit, one in found]
+
+
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as ``plan --json`` prints it, without its findings."""
     return {
@@ -186,6 +219,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             _trial_json(trial, plan.resources, plan.planner.costs.of(trial.spec.student)) for trial in plan.trials
         ],
         "starts": [{"where": start.where, **start.report} for start in plan.starts],
+        "memory": memory_json(plan),
         "cohorts": [[trial.id for trial in group] for group in cohorts(plan, students_left(plan)).groups],
     }
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch.distributed as dist
+from mmdet.models.losses.focal_loss import FocalLoss, sigmoid_focal_loss
 from mmdet.utils import dist_utils
 from torch import Tensor
 
@@ -28,6 +29,37 @@ def reduce_mean_by(handle: Callable[[Tensor], Any]) -> Iterator[None]:
         yield
     finally:
         dist_utils.dist = real
+
+
+@contextmanager
+def focal_loss_of_a_gpu() -> Iterator[None]:
+    """Let ``FocalLoss`` take the way that it takes on a GPU, on any device: by the operator, without one-hot targets."""
+    real = FocalLoss.forward
+
+    def forward(self: Any, pred: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if self.activated or pred.dim() == target.dim():
+            return real(self, pred, target, *args, **kwargs)
+        return self.loss_weight * _focal_loss(self, pred, target, *args, **kwargs)
+
+    FocalLoss.forward = forward
+    try:
+        yield
+    finally:
+        FocalLoss.forward = real
+
+
+def _focal_loss(
+    loss: Any,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    avg_factor: float | None = None,
+    reduction_override: str | None = None,
+) -> Any:
+    reduction = reduction_override or loss.reduction
+    return sigmoid_focal_loss(
+        pred, target, weight, gamma=loss.gamma, alpha=loss.alpha, reduction=reduction, avg_factor=avg_factor
+    )
 
 
 @contextmanager

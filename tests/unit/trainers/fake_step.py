@@ -7,7 +7,7 @@ import torch
 
 from tests.unit.trainers.scenes import CROWD, LARGE, data_sample
 from trainers.compat.fake_tensors import autocast_of_a_gpu, fake_mode, make_fake
-from trainers.costs.imagined import Imagined, Wait
+from trainers.compat.imagined import Imagined, Wait
 from trainers.distill.adapters.base import TargetCache, spec_of
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.schema.compatibility import fits, presets

@@ -16,7 +16,7 @@ from tests.unit.trainers.fake_step import FakeStep
 from tests.unit.trainers.tiny import adamw, detector, sgd
 from tests.unit.trainers.tiny_heads import woken
 from trainers.compat.fake_tensors import autocast_of_a_gpu, fake_mode, make_fake
-from trainers.costs.imagined import Imagined, Wait
+from trainers.compat.imagined import Imagined, Wait
 from trainers.detectors.detector import build_empty
 from trainers.distill.meters import LossMeter
 from trainers.distill.terms.pkd import PkdTerm

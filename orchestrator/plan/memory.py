@@ -1,0 +1,139 @@
+"""Forecast the memory that a study's trainings need on each GPU, and compare it with the GPU's.
+
+The forecasts come from ``trainers.costs.memory``, in a process of its own, and are remembered on this machine.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.core.findings import Finding
+from orchestrator.plan.machine import Machine, this_machine
+from orchestrator.plan.model_process import answers_of, lacking_package
+from orchestrator.plan.plan import Plan, with_findings
+from orchestrator.plan.planned_memory import PlannedMemory
+from orchestrator.plan.totals import to_train
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.plan.weights import config_digest
+from orchestrator.study.fingerprint import fingerprint
+from orchestrator.study.load import LoadedStudy
+from orchestrator.study.wording import counted
+from trainers.schema.atomic import write_text
+from trainers.schema.memory import GIB, MemoryAnswer, MemoryForecast, MemoryRequest, MemoryUnit, memory_unit
+from trainers.schema.method import terms_of
+from trainers.schema.remote import cache_dir
+
+FORMAT = 1  # raise it when the same training is forecast in another way
+FORECAST = "trainers.costs.memory"
+UNIT_S = 120.0  # for one training on a slow machine
+MOST_UNITS = 6  # forms of trainings that are forecast; a search may have any number
+
+
+def with_memory(loaded: LoadedStudy, plan: Plan, machine: Machine | None = None) -> Plan:
+    """Return the plan with forecasts of the trials that are left, and findings where they do not fit.
+
+    Nothing is forecast for a study that trains on CPUs, or where torch and mmdet are not installed.
+    """
+    units = list(_units(plan)) if plan.resources.gpus_per_worker else []
+    if not units or lacking_package():
+        return plan
+    found = planned_memory(units, _share(plan, machine or this_machine()))
+    return with_findings(replace(plan, memory=found), misfits(loaded, plan, found))
+
+
+def planned_memory(units: Iterable[MemoryUnit], gpu: int | None) -> PlannedMemory:
+    """Return the forecasts of trainings for GPUs of so many bytes (``None``: unknown)."""
+    asked = {unit.key: unit for unit in units}
+    known = {key: answer for key in asked if (answer := _recall(key)) is not None}
+    lacking = tuple(unit for key, unit in asked.items() if key not in known)
+    for answer in _answers(lacking) if lacking else ():
+        known[answer.key] = answer
+        _remember(answer)
+    pairs = [(asked[key], answer.forecast) for key, answer in known.items() if answer.forecast is not None]
+    pairs.sort(key=lambda pair: -pair[1].peak())
+    return PlannedMemory(tuple(pairs), gpu, tuple(answer.problem for answer in known.values() if answer.problem))
+
+
+def misfits(loaded: LoadedStudy, plan: Plan, memory: PlannedMemory) -> Iterator[Finding]:
+    """Yield a finding for the largest training where it does not fit, or may not, and for a cohort that does not."""
+    if memory.gpu is None or not memory.forecasts:
+        return
+    unit, found = memory.forecasts[0]
+    where, has = loaded.where("schedule.batch_size"), f"a GPU has {gib(memory.gpu)} for it"
+    fits = f"{_largest(unit, found, memory.gpu)}: set schedule.batch_size, or train on more workers (scaling.workers)"
+    needs = f"{counted(unit.images, 'image')} at once need about {gib(found.peak())} of a GPU"
+    if found.exceeds(memory.gpu):
+        yield Finding("error", where, f"{needs}, and {has}; {fits}")
+    elif found.students_in(memory.gpu) < 1:
+        yield Finding("warning", where, f"{needs}, and {has}, which may not be enough; {fits}")
+    elif plan.study.search.cohort != "auto" and plan.study.search.cohort > (memory.students or 1):
+        message = f"{counted(plan.study.search.cohort, 'student')} side by side may need more memory than a GPU has: {memory.students} fit"
+        yield Finding("warning", loaded.where("search.cohort"), message)
+
+
+def gib(size: int) -> str:
+    """Return bytes for people."""
+    return f"{size / GIB:.1f} GiB"
+
+
+def _largest(unit: MemoryUnit, found: MemoryForecast, gpu: int) -> str:
+    most = found.images_in(gpu)
+    return f"about {counted(most, 'image')} of each worker fit" if most else "not even one image of each worker fits"
+
+
+def _share(plan: Plan, machine: Machine) -> int | None:
+    """Return the bytes of a GPU that one worker has."""
+    each = min(1.0, plan.resources.gpus_per_worker)
+    return None if machine.gpu_memory is None else int(machine.gpu_memory * each)
+
+
+def _units(plan: Plan) -> Iterator[MemoryUnit]:
+    """Yield the forms of the trainings that are left."""
+    known: set[str] = set()
+    for trial in to_train(plan.trials):
+        unit = unit_of(plan, trial)
+        if trial.spec.init is None and unit.key not in known and len(known) < MOST_UNITS:
+            known.add(unit.key)
+            yield unit
+
+
+def unit_of(plan: Plan, trial: PlannedTrial) -> MemoryUnit:
+    """Return the request for a trial; its key is the same for all trials that need the same memory."""
+    unit = memory_unit("-", trial.spec, plan.placement(trial.role))
+    schedule, detectors = unit.schedule, [unit.student, *([unit.teacher] if unit.teacher else [])]
+    layers = [
+        one.model_copy(update={"weights": "random" if one.weights == "random" else "imagenet"}) for one in detectors
+    ]
+    forms = [[one.settings(), config_digest(one)] for one in layers]
+    terms = [[term.kind, str(term.point)] for term in terms_of(unit.method) if term.counts]
+    rest = unit.model_dump(mode="json", exclude={"key", "student", "teacher", "method", "schedule"})
+    settings = [schedule.precision, schedule.asks_in, schedule.optimizer.kind, schedule.ema is not None]
+    return unit.model_copy(update={"key": fingerprint([FORMAT, forms, terms, settings, rest])[:16]})
+
+
+def _answers(units: tuple[MemoryUnit, ...]) -> Iterator[MemoryAnswer]:
+    with tempfile.TemporaryDirectory(prefix="stillhouse-memory-") as folder:
+        lines, _ = answers_of(FORECAST, MemoryRequest(units=units), UNIT_S * len(units), Path(folder))
+    yield from map(MemoryAnswer.model_validate_json, lines)
+
+
+def _memory(key: str) -> Path:
+    return cache_dir().parent / "memory" / f"{key}.json"
+
+
+def _recall(key: str) -> MemoryAnswer | None:
+    try:
+        return MemoryAnswer.model_validate_json(_memory(key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or another release wrote it
+        return None
+
+
+def _remember(answer: MemoryAnswer) -> None:
+    if answer.forecast is None:
+        return
+    try:
+        _memory(answer.key).parent.mkdir(parents=True, exist_ok=True)
+        write_text(_memory(answer.key), answer.model_dump_json() + "\n")
+    except OSError:
+        return  # a cache that we only read: it is forecast again the next time
