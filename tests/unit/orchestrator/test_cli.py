@@ -242,7 +242,17 @@ def test_every_command_refuses_a_broken_study_alike(stillhouse, tmp_path, comman
 def test_the_plan_as_json(stillhouse, study, tmp_path):
     answer = stillhouse("plan", study, "--json", "--store", tmp_path / "store", "--set", "scaling.max_concurrent=1")
     assert answer.code == 0
-    assert set(answer.json) == {"study", "fingerprint", "trials", "totals", "cohorts", "forecast", "starts", "findings"}
+    assert set(answer.json) == {
+        "study",
+        "fingerprint",
+        "trials",
+        "totals",
+        "cohorts",
+        "forecast",
+        "memory",
+        "starts",
+        "findings",
+    }
     assert answer.json["study"] == "demo"
     assert re.fullmatch("[0-9a-f]{64}", answer.json["fingerprint"])
     assert {frozenset(trial) for trial in answer.json["trials"]} == {
