@@ -33,7 +33,7 @@ def test_every_trial_is_finished_and_the_teacher_comes_first(ran: Ran) -> None:
 
 def test_stdout_holds_the_json_object_and_nothing_else(ran: Ran) -> None:
     assert ran.answer.out.lstrip().startswith("{")
-    assert set(ran.answer.json) == {"study", "fingerprint", "trials", "rows", "best"}
+    assert set(ran.answer.json) == {"study", "fingerprint", "trials", "metric", "rows", "best"}
 
 
 def test_mlflow_holds_the_same_numbers_in_one_child_run_a_trial(ran: Ran) -> None:
