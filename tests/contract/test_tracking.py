@@ -534,7 +534,7 @@ def test_a_student_is_exported_from_mlflow_when_its_directory_is_gone(plan, stor
     assert answer.code == 0, answer.err
     assert (out / "student.pth").read_bytes() == weights
     assert f"model = dict(type='{student.id}')\n" in (out / "config.py").read_text()
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "student.pth"]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "config.py", "provenance.json", "student.pth"]
     assert "| this student, epoch 1 | seed 0 | 40.0 |" in (out / "README.md").read_text()
 
 
