@@ -10,7 +10,7 @@ from dashboards.numbers import number
 from dashboards.run_record import RunRecord
 from dashboards.schema import Importance
 from dashboards.studies import NOT_SEARCHED, varying_settings
-from orchestrator.compat.optuna_importance import optuna_importance
+from orchestrator.compat.optuna_importance import optuna_importance, told_apart
 from orchestrator.results.comparability import Comparable, without_repeats
 from orchestrator.results.rank_correlation import spearman
 
@@ -122,7 +122,8 @@ def _ped_anova(trials: Sequence[Any], keys: Sequence[str]) -> dict[str, float]:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
-    study.get_trials = lambda *_, **__: list(trials)  # type: ignore[method-assign]
+    found = told_apart(trials)
+    study.get_trials = lambda *_, **__: found  # type: ignore[method-assign]
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", optuna.exceptions.ExperimentalWarning

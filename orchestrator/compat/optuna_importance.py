@@ -1,6 +1,8 @@
 """Import Optuna's importance evaluators without scikit-learn (written against Optuna 5.0.0)."""
 
+import copy
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 HIDDEN = "sklearn"
@@ -22,6 +24,18 @@ def optuna_importance() -> Any:
         return _loaded(optuna.importance)
     finally:
         del sys.modules[HIDDEN]
+
+
+def told_apart(trials: Sequence[Any]) -> list[Any]:
+    """Return copies of Optuna's trials with ids of their own.
+
+    Its evaluators tell trials apart by their ids; trials that were created outside of a study all have the same, and a draw
+    with replacement has some trials several times. A study would give them ids, and copy all that they hold.
+    """
+    found = [copy.copy(trial) for trial in trials]
+    for number, trial in enumerate(found):
+        trial._trial_id = number
+    return found
 
 
 def _loaded(module: Any) -> Any:
