@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contract", "unit")
 FOLDERS = frozenset(LONGEST_FIRST)
 SHARED = {  # fixtures of a session that cost seconds, and the files of the tests that use them
-    "local_ray": r"tests/ray/test_(sweep|search|cohorts|search_cohorts|worker_groups)\.py",
+    "local_ray": r"tests/ray/test_(sweep|search|cohorts|search_cohorts|prefixes|worker_groups)\.py",
     "ran": r"tests/e2e/(dashboard/|test_(study|terminal)\.py)",
     "gloo_pair": r"tests/processes/test_\w+_(workers|group)\.py",
 }

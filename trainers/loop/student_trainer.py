@@ -236,7 +236,7 @@ class StudentTrainer:
             self._finish()
 
     def _describe(self) -> None:
-        """Write what the student is and where its first weights came from."""
+        """Write the student's config and the origin of its first weights."""
         write_config(self.job.trial, self.files.directory / CONFIG)
         told = {name: found.report() for name, found in self._loaded.items() if name == "inherited" or found.note}
         if self._start is not None:
@@ -245,7 +245,7 @@ class StudentTrainer:
             self.files.report_weights(told)
 
     def _hand_on(self, name: str, best: Callable[[], dict[str, Any]] | None) -> None:
-        """Write the state for others before it is committed: whoever sees the epoch's record finds the file.
+        """Write the state for others before it is committed, so that the file is there when the epoch's record is.
 
         ``best`` returns the student if its present epoch is the best. Nothing is written where the best is lost.
         """
