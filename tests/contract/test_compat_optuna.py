@@ -12,9 +12,6 @@ from tests.contract.written_against import against
 OPTUNA = against("optuna", "5.0.0")
 LOADED = """
 import sys
-import warnings
-
-import optuna
 from orchestrator.compat.optuna_importance import optuna_importance
 
 found = optuna_importance()
