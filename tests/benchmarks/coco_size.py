@@ -1,97 +1,155 @@
-"""Write annotations of MS COCO's size, or LVIS', with empty files in the place of pictures."""
+"""Measure what annotations of MS COCO's size cost: time and memory of workers, of loader processes and of commands.
 
+``python -m tests.benchmarks.coco_size`` writes them (half a gigabyte) and measures each row in a process of its own, in turn.
+"""
+
+import argparse
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from tests.benchmarks.coco_annotations import COCO, LVIS, Extent, write_data_set
+from tests.benchmarks.document import write_table
 from trainers.schema import CocoDataset
-from trainers.schema.class_names import COCO80
-from trainers.schema.dataset import CocoSplit
 
-SIDES = ((640, 480), (640, 427), (480, 640), (500, 375), (640, 640), (427, 640))
-POINTS = 24  # of an outline; with them a file has about as many bytes as COCO's
-ROWS = 20_000  # that are written at once
+ROOT = Path(__file__).parents[2]
+SIZES = {"coco": COCO, "lvis": LVIS}
+STUDY = """
+name: large
+dataset: {dataset}
+student: {{config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py", weights: random}}
+method: {{kind: none}}
+schedule: {{epochs: 12}}
+"""
+# Each child prints processor seconds, and by how many MiB its memory has grown, at the end and at its peak.
+CHILD = """
+import gc, os, pickle, re, sys, time
+from pathlib import Path
+import trainers.compat.ops
+import mmdet.models
+from mmdet.datasets import CocoDataset as TheirCoco
+from mmengine.registry import init_default_scope
+from trainers.data.datasets import build_dataset
+from trainers.data.loaders import TrainStream
+from trainers.schema import CocoDataset, class_names
+from trainers.schema.digest import file_digest
 
+def memory(name):
+    return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
-@dataclass(frozen=True)
-class Extent:
-    """Hold how much a data set holds: images and boxes to train on, images to evaluate on, classes."""
+def stream(data):
+    return TrainStream(data, batch_size=16, seed=0, rank=0, world=1, loader_workers=0)
 
-    images: int
-    boxes: int
-    evaluated: int
-    classes: int
-
-
-COCO = Extent(118_000, 860_000, 5_000, 80)
-LVIS = Extent(100_000, 1_270_000, 19_800, 1203)
-
-
-def write_data_set(root: Path, extent: Extent) -> CocoDataset:
-    """Write a data set below ``root`` and return it; its boxes are drawn from a fixed seed."""
-    names = COCO80 if extent.classes == len(COCO80) else tuple(f"class {n}" for n in range(1, extent.classes + 1))
-    per_image = extent.boxes / extent.images
-    splits = {"train": extent.images, "val": extent.evaluated}
-    for seed, (split, images) in enumerate(splits.items()):
-        folder = root / split
-        folder.mkdir(parents=True)
-        for number in range(1, images + 1):
-            (folder / _name(number)).touch()
-        with (root / f"{split}.json").open("w", encoding="utf-8") as stream:
-            _write(stream, np.random.default_rng(seed), images, round(images * per_image), names)
-    found = {split: CocoSplit(annotations=f"{split}.json", images=split) for split in splits}
-    return CocoDataset(kind="coco", root=str(root), classes=names, **found)
-
-
-def _name(number: int) -> str:
-    return f"{number:012d}.jpg"
-
-
-def _write(stream: TextIO, rng: np.random.Generator, images: int, boxes: int, names: tuple[str, ...]) -> None:
-    sides = np.array(SIDES)[rng.integers(0, len(SIDES), images)]
-    stream.write('{"info": {"description": "drawn"}, "licenses": [{"id": 1, "name": "none"}], "images": [')
-    _write_rows(stream, _images(sides))
-    stream.write('], "annotations": [')
-    _write_rows(stream, _annotations(rng, sides, boxes, len(names)))
-    categories = [{"id": number, "name": name, "supercategory": "thing"} for number, name in enumerate(names, 1)]
-    stream.write(f'], "categories": {json.dumps(categories)}}}')
-
-
-def _write_rows(stream: TextIO, rows: Iterator[dict[str, Any]]) -> None:
-    for number, row in enumerate(rows):
-        stream.write((", " if number else "") + json.dumps(row))
-
-
-def _images(sides: Any) -> Iterator[dict[str, Any]]:
-    for number, (width, height) in enumerate(sides.tolist(), start=1):
-        address = f"http://images.example/{_name(number)}"
-        extra = {"license": 1, "coco_url": address, "date_captured": "2013-11-14 17:02:52", "flickr_url": address}
-        yield {"id": number, "file_name": _name(number), "width": width, "height": height, **extra}
+spec = CocoDataset.model_validate_json(sys.argv[1])
+file = Path(spec.root) / spec.train.annotations
+kept = Path(spec.root) / "loader.pkl"
+init_default_scope("mmdet")
+gc.collect()
+Path("/proc/self/clear_refs").write_text("5")
+before, began = memory("VmRSS"), time.process_time()
+{work}
+seconds = time.process_time() - began
+gc.collect()
+print("measured", seconds, memory("VmRSS") - before, memory("VmHWM") - before)
+"""
+THEIRS = """found = TheirCoco(
+    ann_file=spec.train.annotations, data_root=spec.root, data_prefix={"img": spec.train.images},
+    metainfo={"classes": class_names(spec)}, filter_cfg={"filter_empty_gt": True, "min_size": 32}, pipeline=[])
+found = stream(found)"""
+OURS = """found = stream(build_dataset(spec, "train"))
+kept.write_bytes(pickle.dumps(found._dataset))"""
+LOADER = """found = pickle.loads(kept.read_bytes())
+for place in range(5000):
+    found.dataset.get_data_info(place % len(found.dataset))"""
+STAGES = {
+    "mmdet's `CocoDataset`, each worker": THEIRS,
+    "the first worker on a machine": OURS,
+    "each worker after it, each later cohort": OURS,
+    "each loader process, 5,000 records": LOADER,
+    "SHA-256 of the file": "file_digest(file)",
+}
+COMMANDS = {"`stillhouse plan`": ("plan",), "`stillhouse data check`": ("data", "check")}
 
 
-def _annotations(rng: np.random.Generator, sides: Any, boxes: int, classes: int) -> Iterator[dict[str, Any]]:
-    """Yield boxes of images in an order of chance, as COCO's file has them; a tenth of the images has none."""
-    holders = rng.permutation(len(sides))[: max(1, round(len(sides) * 0.99))]
-    for first in range(0, boxes, ROWS):
-        count = min(ROWS, boxes - first)
-        images = holders[rng.integers(0, len(holders), count)]
-        size = np.exp(rng.uniform(np.log(0.02), np.log(0.9), (count, 2))) * sides[images]
-        corner = rng.random((count, 2)) * (sides[images] - size)
-        outline = (corner[:, None] + rng.random((count, POINTS, 2)) * size[:, None]).reshape(count, -1).round(2)
-        rows = np.concatenate([corner, size], 1).round(2)
-        labels, crowds = rng.integers(1, classes + 1, count), rng.random(count) < 0.01
-        columns = (images + 1, labels, rows, outline, crowds)
-        for offset, (image, label, box, points, crowd) in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
-            yield {
-                "segmentation": [points],
-                "area": round(box[2] * box[3] * 0.6, 4),
-                "iscrowd": int(crowd),
-                "image_id": image,
-                "bbox": box,
-                "category_id": label,
-                "id": first + offset + 1,
-            }
+class Cost(NamedTuple):
+    """Hold what a process took: seconds of processor time, MiB at its end and at its peak beyond its start."""
+
+    seconds: float
+    kept: float | None
+    peak: float | None
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.coco_size", description=str(__doc__))
+    parser.add_argument("--size", choices=SIZES, default="coco", help="whose size (default: coco)")
+    parser.add_argument("--share", type=float, default=1.0, help="the share of the images and boxes (default: 1)")
+    parser.add_argument("--data", type=Path, help="an empty folder for the data, or one of an earlier run")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    arguments = parser.parse_args()
+    extent = part_of(SIZES[arguments.size], arguments.share)
+    with tempfile.TemporaryDirectory() as folder:
+        table = "\n".join(rows(measure(extent, arguments.data or Path(folder) / "data", Path(folder))))
+    print(table)
+    if arguments.write:
+        write_table(table, arguments.size)
+
+
+def part_of(extent: Extent, share: float) -> Extent:
+    """Return a share of a data set."""
+    numbers = {name: max(1, round(getattr(extent, name) * share)) for name in ("images", "boxes", "evaluated")}
+    return replace(extent, **numbers)
+
+
+def measure(extent: Extent, data: Path, folder: Path) -> Iterator[tuple[str, Cost]]:
+    """Yield the cost of each stage."""
+    known = data / "spec.json"
+    if not known.exists():
+        written = write_data_set(data, extent)
+        known.write_text(written.model_dump_json())
+    spec = CocoDataset.model_validate_json(known.read_text())
+    environment = {**os.environ, "STILLHOUSE_CACHE": str(folder / "cache"), "STILLHOUSE_STORE": str(folder / "store")}
+    for name, work in STAGES.items():
+        yield name, stage(work, spec, environment)
+    study = folder / "study.yaml"
+    study.write_text(
+        STUDY.format(dataset=json.dumps(spec.model_dump(mode="json", exclude_defaults=True) | {"kind": "coco"}))
+    )
+    for name, command in COMMANDS.items():
+        yield name, whole([sys.executable, "-m", "stillhouse", *command, str(study)], environment)
+
+
+def stage(work: str, spec: CocoDataset, environment: dict[str, str]) -> Cost:
+    """Run a stage in a process of its own."""
+    command = [sys.executable, "-c", CHILD.replace("{work}", work), spec.model_dump_json()]
+    said = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    return Cost(*map(float, said.rpartition("measured")[2].split()))
+
+
+def whole(command: list[str], environment: dict[str, str]) -> Cost:
+    """Run a command; its processor time is that of all its processes, its peak that of the command itself."""
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    used = os.wait4(process.pid, 0)[2]
+    process.returncode = 0  # it has been waited for
+    return Cost(used.ru_utime + used.ru_stime, None, used.ru_maxrss / 1024)
+
+
+def rows(found: Iterator[tuple[str, Cost]]) -> Iterator[str]:
+    """Yield the lines of a table; the first stage is the measure of all."""
+    yield "| stage | processor seconds | of mmdet's | MiB more | at the peak |"
+    yield "|---|---|---|---|---|"
+    theirs: Any = None
+    for name, cost in found:
+        theirs = theirs or cost
+        memory = " | ".join("" if value is None else f"{value:,.0f}" for value in (cost.kept, cost.peak))
+        yield f"| {name} | {cost.seconds:.2f} | {cost.seconds / theirs.seconds:.3f} | {memory} |"
+
+
+if __name__ == "__main__":
+    main()

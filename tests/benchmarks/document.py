@@ -5,9 +5,9 @@ from pathlib import Path
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
-def write_table(table: str) -> None:
-    """Put the figures between the document's two marks."""
-    _write(table, "figures")
+def write_table(table: str, mark: str = "figures") -> None:
+    """Put a table between the document's two marks of its name."""
+    _write(table, mark)
 
 
 def write_replay(table: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from mmdet.datasets import CocoDataset as TheirCoco
 
 from orchestrator.plan.training_images import training_images
+from tests.benchmarks.coco_annotations import Extent, write_data_set
 from tests.unit.trainers.coco_content import CLASSES, Content, boxes, content, write
 from tests.unit.trainers.coco_folder import write_coco_folder
 from tests.unit.trainers.tiny import job, sgd, trial
@@ -17,7 +18,7 @@ from trainers.data.datasets import build_dataset
 from trainers.errors import TrialError
 from trainers.evaluation.evaluate import ground_truth
 from trainers.loop.loop import train_alone
-from trainers.schema import VocPart
+from trainers.schema import VocPart, class_names
 from trainers.schema.schedule import ConstantPolicy
 
 
@@ -58,6 +59,21 @@ def test_images_and_boxes_are_mmdets_own(seed: int, mosaic: bool, tmp_path: Path
         assert [ours.get_data_info(n)[key] for n in range(len(ours))] == [
             theirs.get_data_info(n)[key] for n in range(len(theirs))
         ]
+
+
+def test_the_benchmarks_data_are_read_as_by_mmdet(tmp_path: Path) -> None:
+    spec = write_data_set(tmp_path / "data", Extent(images=60, boxes=400, evaluated=5, classes=80))
+    ours = build_dataset(spec, "train")
+    theirs = TheirCoco(
+        data_root=spec.root,
+        ann_file="train.json",
+        data_prefix={"img": "train"},
+        metainfo={"classes": class_names(spec)},
+        filter_cfg={"filter_empty_gt": True, "min_size": 32},
+        pipeline=[],
+    )
+    assert ours.usage.boxes == 400
+    assert boxes(ours) == boxes(theirs)
 
 
 @pytest.mark.parametrize("area", [0, -1, None, "12", [3], float("nan"), False], ids=repr)
