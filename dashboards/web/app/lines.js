@@ -9,6 +9,7 @@ const MARKED = 60; // points up to which each one is marked
 const LEGEND_LINES = 4;
 const DIRECT = 7; // lines up to which each is named at its end
 const [BROAD, LABEL, LETTERS] = [560, 208, 28]; // pixels from which there is room for such names, theirs, and their letters
+const [FRAME, LINE_APART] = [64, 14]; // pixels of a chart beside its lines, and between two names that can be read
 const [LINE, ITEM, LETTER, MARGIN] = [20, 40, 7.2, 8]; // pixels of a legend: a line, a mark with its gaps, a letter, its sides
 const FAINT = 0.25; // opacity of the curve that a smoothed one is of
 
@@ -31,9 +32,9 @@ export function lines({
     options: (shade, width) => ({
       xAxis: axis(across, { type: "value", ...(across === "epoch" ? { minInterval: 1 } : {}) }),
       yAxis: look.log ? axis(y, { type: "log", nameGap: 44 }) : axis(y, { type: "value", nameGap: 44, max: top, min: low }),
-      ...legendOf(curves, width),
+      ...legendOf(curves, width, isNamedDirectly(curves, width, height, look.log)),
       tooltip: { trigger: "axis", order: "valueDesc", valueFormatter: text },
-      series: drawn(curves, smooth, look.log, width, shade),
+      series: drawn(curves, smooth, look.log, isNamedDirectly(curves, width, height, look.log), shade),
     }),
     numbers: () => ({
       columns: [
@@ -51,8 +52,7 @@ export function lines({
 }
 
 /** Return a series for each curve; a smoothed one comes with the recorded values behind it. */
-function drawn(curves, smooth, log, width, shade) {
-  const named = isNamedDirectly(curves, width);
+function drawn(curves, smooth, log, named, shade) {
   return curves.flatMap((curve, index) => {
     const data = log ? curve.data.filter(([, value]) => value > 0) : curve.data; // a logarithm has no place for others
     const made = { ...look({ data }, index, shade), ...curve, data, ...(named ? endLabel(shade, index) : {}) };
@@ -65,8 +65,16 @@ function drawn(curves, smooth, log, width, shade) {
   });
 }
 
-function isNamedDirectly(curves, width) {
-  return curves.length > 1 && curves.length <= DIRECT && width >= BROAD;
+/** Tell whether each line is named at its end: where there is room, and the ends stand far enough apart to be read. */
+function isNamedDirectly(curves, width, height, log) {
+  if (curves.length < 2 || curves.length > DIRECT || width < BROAD) return false;
+  const scale = (value) => (log ? Math.log(value) : value);
+  const values = curves.flatMap(({ data }) => data.map(([, value]) => value)).filter((value) => isNumber(value) && (!log || value > 0));
+  const ends = curves.map(({ data }) => data.findLast(([, value]) => isNumber(value))?.[1]).filter((value) => isNumber(value) && (!log || value > 0));
+  const all = values.map(scale);
+  const pixels = (height - FRAME) / (Math.max(...all) - Math.min(...all) || 1);
+  const places = ends.map(scale).sort((a, b) => a - b);
+  return places.every((place, index) => index === 0 || (place - places[index - 1]) * pixels >= LINE_APART);
 }
 
 function endLabel(shade, index) {
@@ -74,15 +82,14 @@ function endLabel(shade, index) {
     seriesName.length > LETTERS ? `${seriesName.slice(0, LETTERS - 1)}…` : seriesName;
   return {
     endLabel: { show: true, formatter, color: shade.series[index % shade.series.length], distance: 6 },
-    labelLayout: { moveOverlap: "shiftY" },
   };
 }
 
 /** Return a legend in as many lines as its names take, which scrolls where those are too many, and the room it leaves. */
-function legendOf(curves, width) {
+function legendOf(curves, width, named) {
   const grid = { left: 64, right: 24, bottom: 48 };
   if (curves.length < 2) return { grid: { ...grid, top: 16 }, legend: { show: false } };
-  if (isNamedDirectly(curves, width)) return { grid: { ...grid, top: 16, right: LABEL }, legend: { show: false } };
+  if (named) return { grid: { ...grid, top: 16, right: LABEL }, legend: { show: false } };
   const data = curves.map(({ name }) => name);
   const count = linesOf(data, width);
   const whole = count <= LEGEND_LINES;

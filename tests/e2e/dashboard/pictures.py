@@ -1,7 +1,7 @@
 """Take the pictures of docs/dashboards: ``python -m tests.e2e.dashboard.pictures STORE FOLDER [PICTURE ...]``.
 
 ``STORE`` is a store that studies were run in, or ``made-up`` for the one that the tests make up. ``importance``,
-``failures`` and ``guard`` (what may not be ranked together) show something in a store of many trials only.
+``failures``, ``guard`` (what may not be ranked together) and ``studies`` show something in a store of many trials only.
 """
 
 import io
@@ -23,8 +23,9 @@ VIEWS = tuple(view.id for view in BUILT_IN)
 SETTINGS = {"compare": {"states": "finished", "methods": "bckd"}}  # the two best of a method: their settings fit
 OTHERS = {
     "guard": ("leaderboard", WIDE, "light"),
-    "dark": ("alpha", WIDE, "dark"),
-    "phone": ("leaderboard", PHONE, "light"),
+    "studies": ("overview", WIDE, "light"),
+    "dark": ("overview", WIDE, "dark"),
+    "phone": ("overview", PHONE, "light"),
 }
 COLOURS = 256
 TALLEST = 1100  # pixels: what a page shows of a picture before it is too small to read
