@@ -12,6 +12,8 @@ OWN_LIMITS = {  # module: why it has a parser of its own
     "trainers/schema/foreign_json.py": "is the one",
     "trainers/schema/annotations/json_file.py": "refuses repeated keys, and has limits of its own",
     "trainers/onnx_export/reader.py": "is copied beside a model and imports nothing of ours",
+    "trainers/schema/annotations/pieces.py": "reads annotations block by block, each below the limits of a block",
+    "trainers/data/samples.py": "reads values that it wrote itself, one by one, 100,000 times in an epoch",
     "orchestrator/plan/images.py": "reads annotations, which check has read before",
     "orchestrator/plan/part_of_data.py": "reads annotations of the paper's data sets, of any size",
 }

@@ -16,12 +16,12 @@ OPENER = "trainers/schema/user_file.py"
 # Modules that read other files, each with the owner of their names.
 OTHERS = {
     "records that Stillhouse writes: the store of trials, caches, notes between processes": """
-        trainers/build_check/check.py trainers/costs/measure.py trainers/data/sample_index.py trainers/schema/atomic.py trainers/schema/digest.py
+        trainers/build_check/check.py trainers/costs/measure.py trainers/costs/memory.py trainers/data/sample_index.py trainers/schema/atomic.py trainers/schema/digest.py
         trainers/schema/events.py trainers/schema/record.py orchestrator/clusters/files.py
         orchestrator/clusters/launcher.py orchestrator/execution/callbacks.py
         orchestrator/execution/ownership.py orchestrator/plan/build_check.py orchestrator/plan/costs.py
         orchestrator/plan/images.py orchestrator/plan/journal.py orchestrator/plan/kept.py
-        orchestrator/plan/model_process.py
+        orchestrator/plan/memory.py orchestrator/plan/model_process.py
         orchestrator/core/leases.py orchestrator/core/locks.py
         orchestrator/plan/recorded_trials.py orchestrator/plan/split_scores.py orchestrator/plan/wall_clock.py
         orchestrator/reports/card_settings.py orchestrator/reports/predict.py orchestrator/reports/progress.py

@@ -18,7 +18,7 @@ BY_THEMSELVES = {
         orchestrator/clusters/files.py orchestrator/clusters/launcher.py orchestrator/core/locks.py
         orchestrator/core/leases.py orchestrator/plan/model_process.py
         orchestrator/service/validation.py orchestrator/worker_groups/trainable.py
-        trainers/build_check/check.py trainers/costs/measure.py trainers/loop/watchdog.py
+        trainers/build_check/check.py trainers/costs/measure.py trainers/costs/memory.py trainers/loop/watchdog.py
         trainers/schema/being_read.py trainers/schema/stop.py trainers/state/checkpoints.py
     """,
     "a command makes them in front of its user, who repeats it": """

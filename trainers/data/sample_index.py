@@ -29,6 +29,7 @@ from trainers.schema import CocoDataset
 from trainers.schema.annotations import FileDataset, SplitName, sources
 from trainers.schema.annotations.usage import Densest, Usage
 from trainers.schema.digest import file_digest
+from trainers.schema.foreign_json import parse_json
 from trainers.schema.remote import cache_root
 from trainers.schema.tree import Tree
 
@@ -85,7 +86,7 @@ def indexes() -> Path:
 
 def map_samples(folder: Path) -> Samples:
     """Map the samples of an index into memory; raises ``OSError`` or ``ValueError`` where it is gone or damaged."""
-    meta = json.loads((folder / META).read_text(encoding="utf-8"))
+    meta = parse_json((folder / META).read_bytes())
     arrays: dict[str, NDArray[Any]] = {name: _mapped(folder / f"{name}.npy") for name in meta["digests"]}
     return from_arrays(arrays, evaluated=meta["evaluated"])
 
@@ -147,7 +148,7 @@ def _found(spec: FileDataset, key: str) -> IndexedSamples | None:
 def _opened(spec: FileDataset, folder: Path) -> IndexedSamples | None:
     """Return an index's samples, ``None`` where it is damaged, or folders of images have changed."""
     try:
-        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        meta = parse_json((folder / META).read_bytes())
         if not _is_whole(folder, meta["digests"]) or not _is_current(spec, meta["listings"]):
             return None
         counts = meta["usage"]
