@@ -8,6 +8,7 @@ from orchestrator.reports.fitting import TableColumn
 from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.reproduce.baseline_check import described
 from orchestrator.reproduce.cost import Cost, cost_of, total
+from orchestrator.reproduce.gpu_memory import memory_lines, row_memories
 from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
@@ -37,6 +38,7 @@ def plan_content(run_plan: RunPlan, price: float) -> dict[str, Any]:
         "usd": whole.gpu_hours * price,
         "disk_gb": whole.disk_gb,
         "measured": whole.measured,
+        "memory": [dict(vars(row), gpu=row.gpu) for row in row_memories(run_plan)],
         "loading": [dict(vars(loading)) for loading in starving(run_plan)],
         "missing": [_lack(lack) for lack in lacking(run_plan)],
         "random_weights": replaced_weights(run_plan),
@@ -51,6 +53,7 @@ def print_plan(run_plan: RunPlan, price: float) -> None:
     print_table(COLUMNS, [_cells(run_plan, trial) for trial in run_plan.trials])
     lines = (
         *_cost_lines(run_plan, price),
+        *memory_lines(run_plan),
         *_loading_lines(run_plan),
         *_missing_lines(run_plan),
         *_option_lines(run_plan),
