@@ -129,7 +129,7 @@ class Study:
             place.prepare()
             prepare_data([self.loaded.study], self.loaded.study.fidelity, place)
         self._require_divisible(trials := tuple(trials), mirror, share=share)
-        plan = checked_plan(self.loaded, place, cluster_at(address) if address else None)
+        plan = checked_plan(self.loaded, place, cluster_at(address) if address else None, to_run=True)
         if on_plan:
             on_plan(plan)
         require_runnable(plan)
