@@ -1,6 +1,6 @@
 """Plan a study at its fidelity, and make the data that a shortened one is trained on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from orchestrator.core.findings import Finding
 from orchestrator.core.store import Store
 from orchestrator.plan.part_of_data import parts_of, write_part
 from orchestrator.plan.smoke_data import smoke_roots, write_smoke_data
+from orchestrator.study.expand import expand
 from orchestrator.study.fidelity import Fidelity, planned_at
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import StudySpec
+from orchestrator.study.wording import counted
 from trainers.schema import CocoDataset, VocDataset
 
 MEANINGS = {
@@ -31,8 +33,18 @@ def at_its_fidelity(loaded: LoadedStudy, store: Store) -> LoadedStudy:
     if study.fidelity == "full":
         return loaded
     roots = smoke_roots(folder) if study.fidelity == "smoke" else parts_of([study], folder)
-    note = Finding("note", loaded.where("fidelity"), MEANINGS[study.fidelity])
-    return replace(loaded, study=planned_at(study, study.fidelity, roots), warnings=(*loaded.warnings, note))
+    planned = planned_at(study, study.fidelity, roots)
+    notes = [MEANINGS[study.fidelity], *_coinciding(study, planned)]
+    found = (Finding("note", loaded.where("fidelity"), note) for note in notes)
+    return replace(loaded, study=planned, warnings=(*loaded.warnings, *found))
+
+
+def _coinciding(study: StudySpec, planned: StudySpec) -> Iterator[str]:
+    """Say how many students of a study are the same as others once their schedules are shortened."""
+    full, left = len(expand(study.model_copy(update={"fidelity": "full"}))), len(expand(planned))
+    if left < full:
+        many = f"{study.fidelity}: of {counted(full, 'student')} {full - left} coincide with others"
+        yield f"{many}: their schedules differ by less than shortened ones can"
 
 
 def prepare_data(studies: Iterable[StudySpec], fidelity: Fidelity, store: Store) -> None:

@@ -181,3 +181,15 @@ def test_compare_measures_how_well_the_short_study_ranks(tmp_path: Path) -> None
     found = ranking("short")
     assert (found.rows, found.correlation) == (4, pytest.approx(0.8))
     assert ranking_line(found) == "ranking: rank correlation with the full study 0.80 (Spearman) over 4 rows"
+
+
+def test_students_that_coincide_when_they_are_shortened_are_counted(tmp_path: Path) -> None:
+    close = edit(SPACE, "  space: {schedule.policy.milestones: [[8, 11], [9, 11], [2, 11]]}\n")
+    full = plan_text(tmp_path, close)
+    short = plan_text(tmp_path, close, "fidelity=short")
+    assert len(short.students) < len(full.students)
+    [told] = [finding.message for finding in short.findings if "coincide" in finding.message]
+    assert told.startswith(
+        f"short: of {len(full.students)} students {len(full.students) - len(short.students)} coincide"
+    )
+    assert not any("coincide" in finding.message for finding in full.findings)
