@@ -1,5 +1,6 @@
 """Loader processes give what the training process itself would load."""
 
+import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from tests.unit.trainers.data.test_data import (
     stream,
     whole,  # noqa: F401  a fixture
 )
+from tests.unit.trainers.loop.test_side_by_side import jobs_of, specs  # noqa: F401  a fixture
 from tests.unit.trainers.pids import Pids, wait_for_end
+from tests.unit.trainers.tiny import TrainOnce, assert_same_run
+from trainers.data import loaders
 from trainers.data.datasets import build_dataset
 from trainers.data.loaders import (
     EvaluationStream,
     evaluation_batches,
 )
 from trainers.errors import TrialError
+from trainers.loop.loop import train_together
+from trainers.schema import TrialSpec
 
 
 def test_a_loader_process_gives_the_same_pixels(whole: Any) -> None:  # noqa: F811
@@ -56,3 +62,18 @@ def test_loader_processes_stay_between_evaluations_and_end_with_the_stream() -> 
     wait_for_end(first)
     with pytest.raises(RuntimeError, match="closed"):
         iter(stream)
+
+
+@pytest.mark.slow
+def test_students_that_share_loader_processes_equal_their_solo_runs(
+    specs: dict[str, TrialSpec],  # noqa: F811
+    train_once: TrainOnce,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The processes read the validation images for one student after the other, and end with the cohort."""
+    monkeypatch.setattr(loaders, "WORTH", 1)
+    list(train_together(jobs_of(specs, tmp_path, loader_workers=1)))
+    for name, spec in specs.items():
+        assert_same_run(tmp_path / name, train_once(spec))
+    assert multiprocessing.active_children() == []

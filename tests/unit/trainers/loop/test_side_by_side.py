@@ -1,6 +1,5 @@
 """Prove that students trained side by side are those that each would be alone, also when others fail or leave."""
 
-import multiprocessing
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ from tests.unit.trainers.tiny import (
     sgd,
     state,
 )
-from trainers.data import loaders as data
 from trainers.distill.distiller import FrozenTeacher
 from trainers.errors import NonFiniteLoss, TrialError
 from trainers.loop import student_trainer
@@ -84,18 +82,6 @@ def test_each_equals_its_solo_run(specs: dict[str, TrialSpec], train_once: Train
         assert results(records(found, name)) == results(read_history(tmp_path / name))
         assert_same_run(train_once(spec), tmp_path / name)
     assert differing(state(tmp_path / "none" / "last.pth"), state(tmp_path / "average" / "last.pth"))
-
-
-@pytest.mark.slow
-def test_students_that_share_loader_processes_equal_their_solo_runs(
-    specs: dict[str, TrialSpec], train_once: TrainOnce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The processes read the validation images for one student after the other, and end with the cohort."""
-    monkeypatch.setattr(data, "WORTH", 1)
-    list(train_together(jobs_of(specs, tmp_path, loader_workers=1)))
-    for name, spec in specs.items():
-        assert_same_run(tmp_path / name, train_once(spec))
-    assert multiprocessing.active_children() == []
 
 
 def test_the_teacher_is_asked_once_a_batch(
