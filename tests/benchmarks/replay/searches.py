@@ -46,7 +46,7 @@ SEARCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "racing + ASHA": ("search.racing={}", "search.scheduler={kind: asha}"),
         "racing + PASHA": ("search.racing={}", "search.scheduler={kind: pasha}"),
         "racing + PASHA, chosen keys": (
-            "search.racing={confidence: 0.8}", "search.scheduler={kind: pasha, grace_epochs: 4, finalists: 11}",
+            "search.racing={confidence: 0.7}", "search.scheduler={kind: pasha, grace_epochs: 8, finalists: 11}",
         ),
     }
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Drive a page in Chromium, and note whatever a page must not do."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,8 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-expect.set_options(timeout=30_000)  # milliseconds: a page waits for two busy cores
+PATIENCE_S = 30.0  # a page waits for two busy cores
+expect.set_options(timeout=1000 * PATIENCE_S)
 WIDE, PHONE = (1280, 900), (390, 844)
 LOCAL = {"file", "data", "blob", "about"}
 
@@ -29,6 +31,18 @@ class Watched:
         self.page.wait_for_selector(f"main[data-view={view}]")
         self.page.wait_for_selector("main .state[role=status]", state="detached")
         return self.page
+
+
+def until_true(page: Page, expression: str, argument: object = None) -> None:
+    """Wait until a page answers an expression with something true.
+
+    Playwright's own ``wait_for_function`` asks again by ``eval``, which the pages' policy forbids: it works only where the first
+    answer is true.
+    """
+    giving_up = time.monotonic() + PATIENCE_S
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < giving_up, expression
+        page.wait_for_timeout(50)
 
 
 def find_chromium() -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards.views import BUILT_IN
-from tests.e2e.dashboard.browser import Watched
+from tests.e2e.dashboard.browser import Watched, until_true
 from tests.e2e.dashboard.page_tables import cells_of, numbers, study_named, titles_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,14 +19,14 @@ OPTION = "id => document.getElementById(id).chart.getOption()"
 
 def option(page: Page, chart: str) -> dict[str, list[dict[str, object]]]:
     """Return what a chart was drawn from."""
-    page.wait_for_function("id => document.getElementById(id)?.chart", arg=chart)
+    until_true(page, "id => document.getElementById(id)?.chart", chart)
     found: dict[str, list[dict[str, object]]] = page.evaluate(OPTION, chart)
     return found
 
 
 def saved(page: Page, chart: str, kind: str) -> bytes:
     """Press the button that saves a chart, and return the file."""
-    page.wait_for_function("id => document.getElementById(id)?.chart", arg=chart)
+    until_true(page, "id => document.getElementById(id)?.chart", chart)
     figure = page.locator("figure", has=page.locator(f"#{chart}"))
     with page.expect_download() as download:
         figure.locator(f"[data-save={kind}]").click()
@@ -56,7 +56,7 @@ def test_a_chart_is_saved_as_picture_drawing_and_table(look: Watched, address: s
 def test_every_chart_is_saved_in_three_ways_and_names_its_axes(view: str, look: Watched, address: str) -> None:
     study = study_named(look.page, address, "sweep")
     page = look.show(address, view, study=study)
-    page.wait_for_function("[...document.querySelectorAll('main .chart')].every(place => place.chart)")
+    until_true(page, "[...document.querySelectorAll('main .chart')].every(place => place.chart)")
     if view == "predictions":
         page.wait_for_selector("#scores-0 canvas")
     for figure in page.locator("main figure:has(.chart)").all():
@@ -73,8 +73,8 @@ def test_smoothing_stands_beside_the_recorded_values_and_changes_no_number(look:
 
     page.locator("#choose-smooth").select_option("0.6")
     expect(page).to_have_url(re.compile("smooth=0.6"))
-    page.wait_for_function(
-        "count => document.getElementById('curves').chart?.getOption().series.length === count", arg=2 * len(raw)
+    until_true(
+        page, "count => document.getElementById('curves').chart?.getOption().series.length === count", 2 * len(raw)
     )
 
     drawn = option(page, "curves")["series"]
@@ -116,7 +116,7 @@ def test_curves_of_two_studies_are_named_by_theirs(look: Watched, address: str) 
 def test_a_brush_keeps_lines_and_stands_in_the_address(look: Watched, address: str) -> None:
     study = study_named(look.page, address, "sweep")
     page = look.show(address, "parallel", study=study)
-    page.wait_for_function("document.getElementById('parallel')?.chart")
+    until_true(page, "document.getElementById('parallel')?.chart")
     axes = option(page, "parallel")["parallelAxis"]
     assert [axis["type"] for axis in axes if axis["name"] in ("method.alpha1", "method.alpha2")] == ["log", "value"]
     drag = """([id, interval]) => document.getElementById('parallel').chart.dispatchAction(
@@ -125,9 +125,9 @@ def test_a_brush_keeps_lines_and_stands_in_the_address(look: Watched, address: s
     expect(page).to_have_url(re.compile("brush=method.alpha1"))
 
     page.reload()
-    page.wait_for_function("document.getElementById('parallel')?.chart")
-    active = "document.getElementById('parallel').chart.getModel().getComponent('parallelAxis', 0).activeIntervals"
-    page.wait_for_function(f"{active}.length === 1")
+    until_true(page, "document.getElementById('parallel')?.chart")
+    active = "document.getElementById('parallel')?.chart?.getModel()?.getComponent('parallelAxis', 0)?.activeIntervals"
+    until_true(page, f"{active}?.length === 1")
     assert page.evaluate(active) == [[0.9, 1.1]]
 
 

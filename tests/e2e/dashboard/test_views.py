@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards.views import BUILT_IN
-from tests.e2e.dashboard.browser import PHONE, Watched, watched
+from tests.e2e.dashboard.browser import PHONE, Watched, until_true, watched
 from tests.e2e.dashboard.fake_store import HOSTILE
 from tests.e2e.dashboard.page_tables import cells_of, numbers, titles_of
 
@@ -167,7 +167,7 @@ def test_theme_is_the_readers(browser: Browser, look: Watched, address: str) -> 
     page.locator("#theme").click()
     page.locator("#theme").click()
     expect(page.locator("#theme")).to_have_text("Theme: dark")
-    page.wait_for_function(f"light => {ground} !== light", arg=light)
+    until_true(page, f"light => {ground} !== light", light)
     page.reload()
     expect(page.locator("#theme")).to_have_text("Theme: dark")
 
