@@ -4,6 +4,8 @@ POSIX promises little: the bytes of a file after ``fsync`` of the file, its name
 both for one folder while a block writes to it, and copies at each boundary what would be left of it.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -57,6 +59,7 @@ class Disk:
     _nodes: dict[int, Node] = field(default_factory=dict)
     _names: dict[str, Node] = field(default_factory=dict)
     _follows: bool = False
+    _kept: set[tuple[int, str]] = field(default_factory=set)
 
     def promise(self) -> None:
         """Note that the code under test has returned from something that is to survive."""
@@ -141,17 +144,19 @@ class Disk:
         return written[: (len(node.flushed) + len(written)) // 2]
 
     def _add(self, before: str, loss: Loss, target: Path) -> None:
-        """Keep a copy, unless the same content was left before with as many promises."""
-        found = Left(before.replace(str(self.folder), "."), loss, self.promised, target)
-        if any(other.promised == found.promised and same(other.folder, target) for other in self.left[-12:]):
+        """Keep a copy, unless the same content was left before, with as many promises."""
+        key = (self.promised, digest(target))
+        if key in self._kept:
             shutil.rmtree(target)
         else:
-            self.left.append(found)
+            self._kept.add(key)
+            self.left.append(Left(before.replace(str(self.folder), "."), loss, self.promised, target))
 
 
-def same(one: Path, other: Path) -> bool:
-    """Return whether two folders have the same files with the same bytes."""
-    return contents(one) == contents(other)
+def digest(folder: Path) -> str:
+    """Return a digest of all files below a folder, with their names."""
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

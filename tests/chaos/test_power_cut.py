@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -53,10 +54,11 @@ def test_a_training_goes_on_to_the_same_bits(spec: TrialSpec, disk: Disk, monkey
         for _ in train([job(spec, disk.folder, checkpoint_steps=1)]):
             disk.promise()
     require_all_losses(disk, 80)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # from here on nothing is cut off
     taken_up: dict[bytes, Left] = {}
     with monkeypatch.context() as patch:
         patch.setattr(StudentTrainer, "train_step", die)
-        for left in (left for left in disk.left if left.loss is not Loss.HALF):
+        for left in distinct(disk.left):
             assert len(read_history(left.folder)) >= left.promised, left
             with contextlib.suppress(Killed):
                 train_alone(job(spec, left.folder, checkpoint_steps=1))
@@ -67,6 +69,17 @@ def test_a_training_goes_on_to_the_same_bits(spec: TrialSpec, disk: Disk, monkey
         tidy_over(left.folder)
         assert_same_run(disk.folder, left.folder)
         assert contents(left.folder).keys() - {"events.jsonl"} == contents(disk.folder).keys(), left
+
+
+def distinct(found: list[Left]) -> Iterator[Left]:
+    """Yield all copies after kills, and of those after power cuts one of each content apart from half-written files."""
+    seen: set[bytes] = set()
+    for left in (left for left in found if left.loss is not Loss.HALF):
+        whole = {name: sha256(content).hexdigest() for name, content in contents(left.folder).items() if name[0] != "."}
+        key = json.dumps([whole, left.promised]).encode()
+        if left.loss is Loss.NOTHING or key not in seen:
+            yield left
+        seen.add(key)
 
 
 def die(*_: object) -> None:

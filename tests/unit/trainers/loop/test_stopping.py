@@ -29,15 +29,19 @@ def stop_at(step: int) -> Callable[[str], bool]:
     return lambda directory: next(asked) >= step
 
 
+@pytest.fixture(autouse=True)
+def looks_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "LOOK_EVERY_S", 0.0)  # all steps of an epoch may take less than the usual time
+
+
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_a_stop_in_an_epoch_loses_nothing(
     step: int, spec: TrialSpec, train_once: Callable[[TrialSpec], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stopping, "LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(stopping, "stop_requested", stop_at(step))
-    assert len(list(train([job(spec, tmp_path)]))) == step // STEPS_PER_EPOCH
+    with monkeypatch.context() as patch:
+        patch.setattr(stopping, "stop_requested", stop_at(step))
+        assert len(list(train([job(spec, tmp_path)]))) == step // STEPS_PER_EPOCH
     assert read_status(tmp_path) == "unfinished"
-    monkeypatch.undo()
     assert len(list(train([job(spec, tmp_path)]))) == 2
     assert_same_run(train_once(spec), tmp_path)
 
