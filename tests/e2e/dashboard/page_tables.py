@@ -24,5 +24,6 @@ def study_named(page: Page, address: str, name: str) -> str:
 
 
 def titles_of(page: Page, table: str) -> list[str]:
-    """Return a table's headings."""
+    """Return a table's headings, once it is drawn."""
+    page.wait_for_selector(f"{table} th")
     return page.locator(f"{table} th").all_inner_texts()
