@@ -2,14 +2,14 @@
 
 import argparse
 import os
-from typing import Any
+from typing import Any, get_args
 
 from orchestrator.core.findings import Finding
 from orchestrator.core.store import VARIABLE, Store
+from orchestrator.study.fidelity import Fidelity
 from orchestrator.study.load import LoadedStudy, load_study
 
 MIRROR = "STILLHOUSE_MIRROR"
-FIDELITIES = ("full", "short", "smoke")
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 def add_fidelity(parser: argparse.ArgumentParser) -> None:
     """Add the choice of a shortened study, which is short for a ``--set``: later commands have to name it too."""
     parser.add_argument(
-        "--fidelity", choices=FIDELITIES, action=SetsFidelity, default=argparse.SUPPRESS,
+        "--fidelity", choices=get_args(Fidelity), action=SetsFidelity, default=argparse.SUPPRESS,
         help="short: a third of the schedules on a quarter of COCO or VOC; smoke: two steps, to prove that it runs",
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import argparse
 import logging
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from orchestrator.commands.common import add_json, add_store, add_tracker_wait, positive, store_of
 from orchestrator.commands.figure import ENDINGS, scores
@@ -17,6 +17,7 @@ from orchestrator.core.exit_codes import FAILED, OK
 from orchestrator.core.json_output import print_json
 from orchestrator.core.outcome import ExitStatus
 from orchestrator.core.printable import printable
+from orchestrator.study.fidelity import Fidelity
 
 if TYPE_CHECKING:
     from orchestrator.core.store import Store
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=positive, metavar="K", help="number of seeds per student (default: from its study)"
     )
     parser.add_argument(
-        "--fidelity", choices=("full", "short", "smoke"), default="full",
+        "--fidelity", choices=get_args(Fidelity), default="full",
         help="short: a third of the schedules on a quarter of the data; smoke: two steps, to prove that it runs",
     )  # fmt: skip
     parser.add_argument(

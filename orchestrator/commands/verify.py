@@ -1,6 +1,7 @@
 """Check an exported student against its papers, and against the study that it comes from."""
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from orchestrator.core.exit_codes import FAILED
 from orchestrator.core.json_output import print_json
 
 if TYPE_CHECKING:
+    from orchestrator.plan.trial import PlannedTrial
     from orchestrator.reports.verification import Check
 
 
@@ -50,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.retrain and not arguments.study:
         raise UserError("--retrain trains the study again: name it, stillhouse verify DIR STUDY --retrain")
+    if arguments.within is not None and not arguments.retrain:
+        raise UserError("--within compares with a student that is trained again: add --retrain")
     checks = check_folder(arguments.folder)
     if arguments.study:
         checks += _with_study(arguments)
@@ -62,23 +66,28 @@ def _with_study(arguments: argparse.Namespace) -> "list[Check]":
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.verification import check_study
 
-    study = Study(tuple(arguments.sets), arguments.trust_config, load(arguments))
     with tempfile.TemporaryDirectory(prefix="stillhouse-verify-") as folder:
-        check, trial = check_study(arguments.folder, make_plan(study.loaded, Store(folder)))
+        check, trial = check_study(arguments.folder, make_plan(load(arguments), Store(folder)))
         if trial is None or not arguments.retrain:
             return [check]
-        return [check, _retrained(arguments, study, trial.id, Path(folder))]
+        return [check, _retrained(arguments, trial, Path(folder))]
 
 
-def _retrained(arguments: argparse.Namespace, study: Study, trial_id: str, store: Path) -> "Check":
+def _retrained(arguments: argparse.Namespace, trial: "PlannedTrial", store: Path) -> "Check":
+    """Train one trial: as a grid of one point, for a race or an open search would have to come to it first."""
     from orchestrator.reports.verification import check_retrained
     from trainers.schema.record import BEST
 
-    result = study.run(store, trials=(trial_id,), progress=True)
-    [found] = [one for one in result if one.id == trial_id]
+    if trial.role == "student" and not trial.is_baseline:
+        space = {key: [value] for key, value in trial.params.items()}
+        search = {"space": space, "seeds": [trial.spec.seed], "baseline": False}
+        arguments = argparse.Namespace(**{**vars(arguments), "sets": [*arguments.sets, f"search={json.dumps(search)}"]})
+    study = Study(tuple(arguments.sets), arguments.trust_config, load(arguments))
+    result = study.run(store, trials=(trial.id,), progress=True)
+    [found] = [one for one in result if one.id == trial.id]
     if not found.is_finished:
-        raise OperationError(f"trial {trial_id} did not finish: {result.reason(found)}")
-    trained = result.store.trial_dir(trial_id) / BEST
+        raise OperationError(f"trial {trial.id} did not finish: {result.reason(found)}")
+    trained = result.store.trial_dir(trial.id) / BEST
     return check_retrained(arguments.folder, trained, found.metrics, arguments.within)
 
 

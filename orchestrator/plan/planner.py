@@ -95,7 +95,8 @@ class Planner:
         """Return the name that a student shares with all that make the same first steps, whatever comes later."""
         alone = isinstance(spec.method, NoDistillation)
         digest = None if alone else self._teacher_digest
-        return _identity(bare(spec), self._digest, self._files, teacher_digest=digest)[:ID_LENGTH]
+        parts = _parts(bare(spec), self._digest, self._files, teacher_digest=digest)
+        return parts_fingerprint(parts)[:ID_LENGTH]
 
     def parts_of(self, trial: PlannedTrial) -> dict[str, str]:
         """Return the parts of a planned trial's identity by name, each as canonical JSON."""
@@ -126,9 +127,9 @@ class Planner:
             shares=self._study.scaling.shares,
         )
         teacher_digest = None if alone else self._teacher_digest
-        identity = _identity(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
+        parts = _parts(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
         files = self._files.present(None if alone else _users_file(self._study.teacher), start_file(spec.student))
-        trial = _planned("student", spec, dict(point.params), self._store, identity, files)
+        trial = _planned("student", spec, dict(point.params), self._store, parts, files)
         return replace(trial, is_baseline=point.is_baseline)
 
 
@@ -151,7 +152,7 @@ def plan_teacher(
             shares=study.scaling.shares,
         )
         start = files.present(start_file(section.detector))
-        trial = _planned("teacher", spec, {}, store, _identity(spec, digest, files), start)
+        trial = _planned("teacher", spec, {}, store, _parts(spec, digest, files), start)
         weights = Weights(path=str(trial.directory / BEST))
         return trial, Teacher(detector=section.detector, weights=weights), trial.id
     return _plan_public_teacher(study, section, store, digest, files)
@@ -181,22 +182,9 @@ def _plan_public_teacher(
         method=NoDistillation(kind="none"),
         schedule=EVALUATION_ONLY,
     )
-    identity = _identity(spec, digest, files, init_digest=model_digest)
-    trial = _planned("teacher", spec, {}, store, identity, files.present(_users_file(section)))
+    parts = _parts(spec, digest, files, init_digest=model_digest)
+    trial = _planned("teacher", spec, {}, store, parts, files.present(_users_file(section)))
     return trial, Teacher(detector=detector, weights=weights), model_digest
-
-
-def _identity(
-    spec: TrialSpec,
-    digest: str,
-    files: CheckpointDigests,
-    texts: PartTexts | None = None,
-    *,
-    init_digest: str | None = None,
-    teacher_digest: str | None = None,
-) -> str:
-    parts = _parts(spec, digest, files, texts, init_digest=init_digest, teacher_digest=teacher_digest)
-    return parts_fingerprint(parts)
 
 
 def _parts(
@@ -230,10 +218,10 @@ def _planned(
     spec: TrialSpec,
     params: dict[str, JsonValue],
     store: Store,
-    identity: str,
+    parts: dict[str, str],
     files: dict[str, str],
 ) -> PlannedTrial:
-    trial_id = identity[:ID_LENGTH]
+    trial_id = parts_fingerprint(parts)[:ID_LENGTH]
     directory = store.trial_dir(trial_id)
     detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
     inputs = config_inputs(*detectors) | files

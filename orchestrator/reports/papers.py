@@ -22,10 +22,16 @@ LARGEST = 16 << 20  # bytes: a study's settings, not its data
 
 @dataclass(frozen=True)
 class TrialPapers:
-    """Hold a trial's id with the parts that it is derived from."""
+    """Hold a trial's id with the parts that it is derived from, and its searched values by key."""
 
     trial: str
     identity: dict[str, Any]
+    params: dict[str, Any]
+
+    @property
+    def seed(self) -> Any:
+        """Return the trial's seed."""
+        return self.identity.get("seed")
 
     def derived(self) -> str:
         """Return the id that follows from the parts."""
@@ -68,7 +74,7 @@ def write_papers(plan: Plan, trial: PlannedTrial, metrics: Mapping[str, float], 
 
 def _papers(plan: Plan, trial: PlannedTrial) -> TrialPapers:
     parts = plan.planner.parts_of(trial)
-    return TrialPapers(trial.id, {name: parse_json(text) for name, text in parts.items()})
+    return TrialPapers(trial.id, {name: parse_json(text) for name, text in parts.items()}, trial.params)
 
 
 def read_papers(folder: Path) -> Papers:
@@ -99,9 +105,9 @@ def read_papers(folder: Path) -> Papers:
 
 
 def _trial(content: dict[str, Any]) -> TrialPapers:
-    if not isinstance(content["identity"], dict):
-        raise TypeError("identity is no mapping")
-    return TrialPapers(str(content["trial"]), content["identity"])
+    if not (isinstance(content["identity"], dict) and isinstance(content["params"], dict)):
+        raise TypeError("identity or params is no mapping")
+    return TrialPapers(str(content["trial"]), content["identity"], content["params"])
 
 
 def _texts(content: dict[str, Any]) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """Check an exported student against its papers: files, identity, and the study that it comes from."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from orchestrator.core.errors import OperationError
 from orchestrator.plan.plan import Plan
@@ -41,11 +44,12 @@ def check_folder(folder: Path) -> list[Check]:
 def check_study(folder: Path, plan: Plan) -> tuple[Check, PlannedTrial | None]:
     """Return whether a study, with the data that it names here, has the exported trial, and the trial.
 
-    ``answer`` of a study that has it not names the parts in which the most alike trial differs.
+    A trial of a race or of an open search is found by its searched values. ``answer`` of a study that has it not names the
+    parts in which the most alike trial differs.
     """
     papers = read_papers(folder)
     wanted = papers.student
-    known = {trial.id: trial for trial in plan.trials}
+    known = {trial.id: trial for trial in (*_at_its_point(plan, wanted), *plan.trials)}
     if wanted.trial in known:
         return Check("study", True, f"{plan.study.name} has trial {wanted.trial}"), known[wanted.trial]
     nearest = min((_differences(plan, trial, wanted) for trial in known.values()), key=len, default=["it has no trial"])
@@ -123,6 +127,14 @@ def _student(folder: Path, papers: Papers) -> Check:
     if written_by != papers.student.trial:
         return Check("student", False, f"{STUDENT} was written by trial {written_by!s:.40}, not {papers.student.trial}")
     return Check("student", True, f"{STUDENT} was written by trial {papers.student.trial}")
+
+
+def _at_its_point(plan: Plan, wanted: TrialPapers) -> Iterator[PlannedTrial]:
+    """Yield the study's trial at the exported one's searched values, which a search may come to later."""
+    search = plan.study.search
+    if wanted.params.keys() <= search.space.keys() and wanted.seed in search.seeds:
+        with suppress(ValidationError):
+            yield plan.planner.at(wanted.params, wanted.seed)
 
 
 def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[str]:

@@ -54,6 +54,8 @@ def test_another_study_and_a_changed_byte_are_told(folder: Path) -> None:
 def test_what_cannot_be_asked_is_one_sentence(folder: Path) -> None:
     alone = stillhouse("verify", folder / "student", "--retrain")
     assert (alone.code, len(alone.err.splitlines())) == (2, 1)
+    apart = stillhouse("verify", folder / "student", "--within", "3")
+    assert (apart.code, "--retrain" in apart.err) == (2, True)
     nothing = stillhouse("verify", folder)
     assert nothing.code == 2
     assert "stillhouse export" in nothing.err

@@ -68,6 +68,26 @@ def test_an_untouched_export_passes(role: str, plan: Plan, tmp_path: Path) -> No
     assert same is found
 
 
+@pytest.mark.parametrize(
+    "search",
+    [
+        "search.racing={least_seeds: 2}",
+        "search={algorithm: optuna, samples: 4, space: {method.alpha2: {uniform: [1, 5]}}}",
+    ],
+)
+def test_a_trial_that_a_search_comes_to_later_is_found_by_its_point(search: str, tmp_path: Path) -> None:
+    sets = (search, "search.seeds=[0, 1, 2]")
+    plan = plan_of(tmp_path, *sets)
+    later = plan.planner.at({"method.alpha2": 4.0}, 2)
+    assert later.id not in {trial.id for trial in plan.trials}
+    folder = exported(plan, later, tmp_path / "out")
+    assert failed(check_folder(folder)) == {}
+    assert check_study(folder, plan)[0].passed
+    check, _ = check_study(folder, plan_of(tmp_path, *sets, "search.seeds=[0, 1]"))
+    assert not check.passed
+    assert "seed: exported 2" in check.answer
+
+
 def test_papers_name_no_folder(tmp_path: Path) -> None:
     shapes = VALID[VALID.index("dataset:") : VALID.index("teacher:")]
     plan = plan_text(tmp_path, edit(shapes, section(write_coco(tmp_path / "photos"))))
@@ -155,7 +175,7 @@ def test_a_student_that_was_trained_again_is_compared_to_the_bit(folder: Path, t
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
         ('{"format": 2}', "has format 2"),
-        ('{"format": 1, "student": {"trial": "a", "identity": 3}}', "cannot be read"),
+        ('{"format": 1, "student": {"trial": "a", "identity": 3, "params": {}}}', "cannot be read"),
     ],
 )
 def test_papers_that_are_none_are_one_sentence(content: str | None, says: str, tmp_path: Path) -> None:
