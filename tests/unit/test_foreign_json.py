@@ -1,12 +1,11 @@
 """JSON is read by one function, which has limits: no other parser of JSON is called in our packages."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.unit.own_modules import ROOT, modules
+
 PARSERS = {"json.loads", "json.load", "json.JSONDecoder", "orjson.loads", "pydantic_core.from_json"}
 OWN_LIMITS = {  # module: why it has a parser of its own
     "trainers/schema/foreign_json.py": "is the one",
@@ -32,11 +31,6 @@ def _parses(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute) and ast.unparse(node) in PARSERS:
         return True
     return isinstance(node, ast.Call) and ast.unparse(node).endswith(".json()")  # of an HTTP response
-
-
-def modules() -> Iterator[str]:
-    for package in ("orchestrator", "trainers", "dashboards"):
-        yield from (str(path.relative_to(ROOT)) for path in sorted((ROOT / package).rglob("*.py")))
 
 
 def test_json_is_parsed_in_one_place():

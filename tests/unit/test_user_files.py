@@ -2,9 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.unit.own_modules import ROOT, modules
+
 READS = {
     "open", "read_text", "read_bytes", "imread", "imreadmulti", "fromfile", "genfromtxt", "loadtxt", "memmap", "mmap", "ZipFile",
     "is_zipfile", "safe_open", "load_file", "walk", "list_from_file", "imfrombytes", "copyfileobj",
@@ -49,7 +49,7 @@ OWN_NAMES = {"read_text", "read_bytes"}  # of the opener, too: without an object
 
 
 def test_no_other_module_opens_files_of_a_study() -> None:
-    found = {path for path in _modules() if any(_reads(ast.parse((ROOT / path).read_text())))}
+    found = {path for path in modules() if any(_reads(ast.parse((ROOT / path).read_text())))}
     known = {path for paths in OTHERS.values() for path in paths.split()}
     assert sorted(found - known - {OPENER}) == [], f"use {OPENER}, or say in this test whose files they are"
     assert sorted(known - found) == [], "these modules read no file any more"
@@ -69,12 +69,6 @@ def test_the_rule_knows_each_way_to_read() -> None:
         assert any(_reads(ast.parse(call))), call
     for call in ("path.open('w')", "path.open(mode='ab')", "webbrowser.open(x)", "json.load(x)", "ast.walk(x)"):
         assert not any(_reads(ast.parse(call))), call
-
-
-def _modules() -> Iterator[str]:
-    for package in ("trainers", "orchestrator", "dashboards"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix()
 
 
 def _reads(tree: ast.AST) -> Iterator[bool]:

@@ -2,9 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.unit.own_modules import ROOT, modules
+
 SEAM = "trainers/schema/atomic.py"
 # What is left of each after a power cut is tried in tests/chaos/test_power_cut.py, tests/processes/test_leases.py; else it does not matter.
 BY_THEMSELVES = {
@@ -41,7 +41,7 @@ MODULES = {"os.rename", "os.replace", "os.link", "shutil.move", "shutil.copy", "
 
 def test_records_are_written_through_one_module() -> None:
     known = [path for paths in BY_THEMSELVES.values() for path in paths.split()]
-    found = {path for path in _modules() if any(_writes(ast.parse((ROOT / path).read_text())))}
+    found = {path for path in modules() if any(_writes(ast.parse((ROOT / path).read_text())))}
     assert sorted(found - {*known, SEAM}) == [], f"use {SEAM}, or say in this test why a power cut does no harm"
     assert sorted({*known, SEAM} - found) == [], "these modules write no file by themselves any more"
     assert len(known) == len(set(known))
@@ -60,12 +60,6 @@ def test_the_rule_knows_each_way_to_write() -> None:
         assert any(_writes(ast.parse(call))), call
     for call in ("open(x)", "path.open('rb')", "text.replace('a', 'b')", "write_text(x, y)", "replace(spec, a=1)"):
         assert not any(_writes(ast.parse(call))), call
-
-
-def _modules() -> Iterator[str]:
-    for package in ("orchestrator", "trainers", "dashboards"):
-        for path in (ROOT / package).rglob("*.py"):
-            yield str(path.relative_to(ROOT))
 
 
 def _writes(tree: ast.AST) -> Iterator[bool]:
