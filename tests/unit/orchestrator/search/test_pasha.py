@@ -13,7 +13,6 @@ from orchestrator.search.pasha import PashaScheduler, levels
 from orchestrator.search.scheduler import RememberingScheduler
 from orchestrator.search.soft_ranking import Noise, crosses_twice, ranks_alike
 from orchestrator.study.schema import Pasha
-from tests.examples import examples
 from tests.unit.orchestrator.search.simulated import METRIC, Simulation
 
 Curves = dict[str, list[float]]
@@ -106,7 +105,7 @@ def test_the_rungs_are_those_of_the_papers_algorithm(
     trials: int, epochs: int, eta: int, grace: int, tmp_path: Path
 ) -> None:
     tops = set()
-    for seed in range(examples(20)):
+    for seed in range(20):  # fewer need not raise the top rung
         scores = noisy(trials, epochs, seed, noise=(0.0, 0.02, 0.1)[seed % 3])
         paper = PaperPasha(scores, grace, eta, 90.0)
         paper.run()

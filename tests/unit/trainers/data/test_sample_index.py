@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.scores import odd_coco, odd_voc
 from tests.unit.trainers.coco_content import Content, content, write
-from tests.unit.trainers.data.test_voc import bccd_coco, bccd_voc
+from tests.unit.trainers.data.test_voc import bccd_coco, bccd_voc, needs_bccd
 from tests.unit.trainers.schema.test_yolo import write_image, write_labels
 from trainers.data import annotated, sample_index
 from trainers.data.datasets import build_dataset
@@ -93,6 +93,7 @@ def test_odd_data_sets(odd: Any, tmp_path: Path) -> None:
     assert_same(odd.make(tmp_path).spec)
 
 
+@needs_bccd
 @pytest.mark.parametrize("spec", [bccd_coco("val"), bccd_voc("val")], ids=["coco", "voc"])
 def test_bccd(spec: Any) -> None:
     assert_same(spec)
