@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help env demo test test-ci test-all chaos bench load detectors schema lint lock audit image-check
+.PHONY: help env demo test test-ci test-all chaos mutants simulate bench gpu-check load detectors schema lint lock audit image-check
 
 # With this set, no process could cache bytecode, and each Ray worker would start 20 seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -104,8 +104,17 @@ test-all: test-ci ## run every test: then slow ones, benchmarks and, where there
 chaos: env ## kill processes of small studies at random, over 50 times, and print the log (CHAOS_FLAGS="--seeds 101")
 	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
 
+mutants: env ## plant faults one by one, and count those that the tests beside them see (MUTANTS_FLAGS="--areas search --again")
+	@$(BIN)/python -m tests.mutants $(MUTANTS_FLAGS)
+
+simulate: env ## run schedules of deaths and lost messages on a virtual clock for an hour (SIMULATE_FLAGS="jobs --seconds 600")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation run $(SIMULATE_FLAGS)
+
 bench: env ## time Stillhouse against its limits, in pairs, and print the table (BENCH_FLAGS="--clock cpu --write")
 	@$(BIN)/python -m tests.benchmarks $(BENCH_FLAGS)
+
+gpu-check: env ## measure on a GPU, in twelve minutes, what only a GPU can tell; without one at toy size (GPU_CHECK_FLAGS="--seconds 540")
+	@$(BIN)/python -m tests.benchmarks.gpu_check $(GPU_CHECK_FLAGS)
 
 load: env ## load the service for two minutes, with a hanging cluster and a restart, and print figures (LOAD_FLAGS="--seconds 30")
 	@$(BIN)/python -m tests.benchmarks.service_load $(LOAD_FLAGS)

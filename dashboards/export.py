@@ -25,7 +25,7 @@ POLICY = (
 def export(tracking: TrackingStore, query: Query, target: Path, artifacts: Artifacts | None = None) -> int:
     """Write the page with a snapshot to ``target`` and return its size in bytes.
 
-    Curves are thinned out, and pictures left out, as far as it takes to stay below 5 MB; ``notes`` in the file say so.
+    Curves are thinned out, system metrics and pictures left out, as far as it takes to stay below 5 MB; ``notes`` in the file say so.
     Raises ``OperationError`` when that is not enough.
     """
     content, text = _fitting(tracking, query, target)
@@ -45,9 +45,10 @@ def _fitting(tracking: TrackingStore, query: Query, target: Path) -> tuple[dict[
     for points in POINTS:
         content: dict[str, Any] = dict(snapshot(tracking, replace(query, points=points, live=False)))
         if points < POINTS[0]:
+            del content["system"]  # the least of what a file of many trials is opened for
             content["notes"] = [
                 *content["notes"],
-                f"curves are thinned to {points} points each, to keep the file small",
+                f"curves are thinned to {points} points each and system metrics left out, to keep the file small",
             ]
         text = document(content)
         if len(text.encode()) <= LIMIT:

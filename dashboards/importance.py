@@ -36,8 +36,9 @@ def importances(group: Comparable[RunRecord]) -> Iterator[Importance]:
 
 
 def _importance(group: str, method: str, trials: Sequence[RunRecord], keys: Sequence[str]) -> Importance:
-    usable = [t for t in trials if t.score is not None and all(key in t.run.params for key in keys)]
-    reason = _reason(usable)
+    scored = [trial for trial in trials if trial.score is not None]
+    usable = [trial for trial in scored if all(key in trial.run.params for key in keys)]
+    reason = _reason(usable, len(scored))
     held = [] if reason else _optuna_trials(usable, keys)
     shares = _shares(_ped_anova(held, keys)) if held else {}
     if not reason and not shares:
@@ -87,8 +88,13 @@ def _rounded(value: float) -> float:
     return float(number(value) or 0.0)
 
 
-def _reason(trials: Sequence[RunRecord]) -> str:
-    """Return why nothing can be estimated, empty when it can."""
+def _reason(trials: Sequence[RunRecord], scored: int) -> str:
+    """Return why nothing can be estimated from the trials that have all settings, empty when it can.
+
+    ``scored`` counts all trials with a result: some settings exist beside certain values of others only.
+    """
+    if len(trials) < FEWEST <= scored:
+        return f"needs {FEWEST} trials that have all searched settings; of {scored} with a result {len(trials)} do"
     if len(trials) < FEWEST:
         return f"needs {FEWEST} trials with a result, there are {len(trials)}"
     return "all trials have the same result" if len({trial.score for trial in trials}) == 1 else ""

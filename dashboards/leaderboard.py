@@ -94,7 +94,7 @@ def row_key(row: TrialRow[RunRecord], group: str) -> str:
 
 def _label(trial: RunRecord) -> str:
     if trial.role == "teacher":
-        return f"teacher {trial.student}".strip()
+        return " ".join(filter(None, ("teacher", trial.student, trial.point.replace("teacher.", ""))))
     return f"{trial.method} {trial.point}".strip() or trial.run.name
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Protocol
 
+from trainers.schema import split_errors
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import ERROR
 
 FOLDER = "predictions/"
 INDEX, SCORES = f"{FOLDER}index.json", f"{FOLDER}scores.json"
+CURVES = tuple(f"{FOLDER}{name}" for name in (split_errors.CURVES, split_errors.CONFUSIONS))
+CURVES_SHARE = 3  # curves and confusions take at most one part in so many of the room
 TAG = "stillhouse.predictions"  # of a trial's run that has some
 JPEG = "data:image/jpeg;base64,"
 ERRORS = "text/plain; charset=utf-8"  # of the end of a failed trial's log
@@ -55,17 +58,20 @@ def predictions_of(
         if isinstance(index, dict):
             first = {f"{study['id']}/{INDEX}": index} | _boxes(artifacts, looked, SCORES)
             images = [image for image in index.get("images", []) if isinstance(image, dict)]
-            portions = chain([first], (_image(artifacts, study["id"], image, looked) for image in images))
-            room = _keep(kept, portions, room, str(study["name"]))
+            pictures = chain([first], (_image(artifacts, study["id"], image, looked) for image in images))
+            curves = (_curves(artifacts, run) for run in looked)
+            share = room // CURVES_SHARE
+            room -= share - _keep(kept, curves, share, f"{study['name']}: not all of its curves")
+            room = _keep(kept, pictures, room, f"{study['name']}: not all of its pictures")
     return kept
 
 
-def _keep(kept: Kept, portions: Iterable[dict[str, Any]], room: int, study: str) -> int:
+def _keep(kept: Kept, portions: Iterable[dict[str, Any]], room: int, lacking: str) -> int:
     """Keep whole portions while there is room, and return how much is left."""
     for found in portions:
-        size = len(json.dumps(found))
+        size = len(json.dumps(found)) if found else 0
         if size > room:
-            kept.notes.append(f"{study}: not all of its pictures fit into this file")
+            kept.notes.append(f"{lacking} fit into this file")
             return room
         kept.content |= found
         room -= size
@@ -80,6 +86,11 @@ def _image(artifacts: Artifacts, study: str, image: Mapping[str, Any], runs: Ite
     picture = artifacts.artifact(study, picture_path, LARGEST)
     shown = {} if picture is None else {f"{study}/{picture_path}": JPEG + base64.b64encode(picture).decode()}
     return shown | _boxes(artifacts, runs, boxes_path)
+
+
+def _curves(artifacts: Artifacts, run: str) -> dict[str, Any]:
+    """Return a trial's curves and confusions; predictions of earlier releases have none."""
+    return {place: found for path in CURVES for place, found in _boxes(artifacts, [run], path).items()}
 
 
 def _boxes(artifacts: Artifacts, runs: Iterable[str], path: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.class_metrics import class_of_metric
 from trainers.schema.costs import COSTS
 from trainers.schema.foreign_json import parse_json
+from trainers.schema.system_metrics import PREFIX as SYSTEM
 
 BEST, EPOCH = "best/", "epoch"
 TEST_PREFIX = "test/"  # before the metrics on the test split, which no choice and no chart may ask
@@ -101,6 +102,11 @@ class RunRecord:
         params = self.run.params
         found = [key for key in self.searched if key in params and key != "method.kind"]
         return " ".join(f"{key.removeprefix('method.')}={params[key]}" for key in found)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the trial's row: the method and its searched values."""
+        return f"{self.method} {self.point}".strip()
 
     @cached_property
     def last(self) -> Mapping[str, float]:
@@ -237,4 +243,4 @@ class RunRecord:
 
 
 def _is_metric(key: str) -> bool:
-    return not key.startswith((BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX)) and key != EPOCH
+    return not key.startswith((BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX, SYSTEM)) and key != EPOCH

@@ -51,6 +51,17 @@ class NextStep(TypedDict):
     purpose: str
 
 
+class SnapshotFidelity(TypedDict):
+    """Hold Spearman's rank correlation of a short study's rows with those of the full ``study`` (a ``SnapshotStudy.id``).
+
+    ``rows`` have finished at both lengths; ``correlation`` is null below three.
+    """
+
+    study: str
+    rows: int
+    correlation: Number
+
+
 class SnapshotStudy(TypedDict):
     """Hold one study: its own run in MLflow and the settings that its trials share.
 
@@ -62,7 +73,7 @@ class SnapshotStudy(TypedDict):
     be. ``run_at`` is when it was run last. ``eta_s`` is null when nothing runs or no epoch has been timed.
     ``on_gpu`` says whether its hours are of GPUs, null where nobody recorded it or both occur. ``answer`` is null until a
     student counts. ``spark`` is the selection metric of the best student over its epochs, or of the trial that is
-    furthest where none counts.
+    furthest where none counts. ``fidelity`` is null unless the study is a short one, and the full one is there too.
     """
 
     id: str
@@ -84,6 +95,7 @@ class SnapshotStudy(TypedDict):
     on_gpu: bool | None
     answer: Answer | None
     spark: Numbers
+    fidelity: SnapshotFidelity | None
     next: list[NextStep]
 
 
@@ -100,6 +112,14 @@ class SnapshotEvent(TypedDict):
     failure: bool
 
 
+class SnapshotPrefix(TypedDict):
+    """Hold which trial has made a trial's first ``epochs``; ``run`` is its run, null where that is not in the store."""
+
+    trial: str
+    run: str | None
+    epochs: int
+
+
 class SnapshotTrial(TypedDict):
     """Hold one trial. ``study`` is a ``SnapshotStudy.id``, of several the one that was run last.
 
@@ -110,7 +130,8 @@ class SnapshotTrial(TypedDict):
     ``cost`` holds those of ``parameters``, ``macs`` and ``latency_ms`` (one image on a CPU) that were measured of its detector.
     ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number.
     ``note`` is its note in MLflow, ``experiment`` the id of its experiment there.
-    ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance.
+    ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance. ``prefix`` is null where
+    the trial has made all of its epochs; hours and times are those of its own.
     """
 
     run: str
@@ -144,6 +165,7 @@ class SnapshotTrial(TypedDict):
     devices: int | None
     on_gpu: bool | None
     epoch_s: Number
+    prefix: SnapshotPrefix | None
     events: list[SnapshotEvent]
     paper: str | None
 
@@ -317,6 +339,22 @@ class Histories(TypedDict):
     runs: dict[str, list[tuple[int, int, Numbers]]]
 
 
+class MetricTitle(TypedDict):
+    """Hold a metric's title, its meaning, whether it is a fraction that is shown in percent, and whether less is better."""
+
+    title: str
+    meaning: str
+    percent: bool
+    falls: bool
+
+
+class SystemHistories(Histories):
+    """Hold the curves of system metrics alike; the indices are into ``metrics`` here."""
+
+    metrics: list[str]
+    metric_names: dict[str, MetricTitle]
+
+
 class Dashboard(TypedDict):
     """Hold a saved view: an initial view. ``filter`` is setting or tag -> accepted texts."""
 
@@ -347,15 +385,6 @@ class Ranked(Compared):
     trials: list[SnapshotTrial]
 
 
-class MetricTitle(TypedDict):
-    """Hold a metric's title, its meaning, whether it is a fraction that is shown in percent, and whether less is better."""
-
-    title: str
-    meaning: str
-    percent: bool
-    falls: bool
-
-
 class OlderVersion(Ranked):
     """Hold a study that has been run again since with other trials; its own trials are compared among themselves."""
 
@@ -373,7 +402,7 @@ class Snapshot(Ranked):
 
     ``revision`` changes exactly when anything but ``generated_at`` and ``live`` does. ``metric`` is the selection
     metric. ``notes`` are sentences that explain omissions. ``histories`` is left out of ``/api/snapshot`` and
-    comes from ``/api/histories``; the export holds it. ``live`` is false in an export. ``mlflow`` is the address of
+    comes from ``/api/histories``; the export holds it. So is ``system``, which comes from ``/api/system``. ``live`` is false in an export. ``mlflow`` is the address of
     MLflow's own pages, null where the store is no server.
     """
 
@@ -393,3 +422,4 @@ class Snapshot(Ranked):
     dashboards: list[Dashboard]
     notes: list[str]
     histories: NotRequired[Histories]
+    system: NotRequired[SystemHistories]

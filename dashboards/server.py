@@ -15,8 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from dashboards.artifact_cache import ArtifactCache
 from dashboards.live import Body, Live
-from dashboards.predictions import Artifacts, kind_of
-from dashboards.schema import VERSION
+from dashboards.predictions import INDEX, Artifacts, kind_of
+from dashboards.schema import VERSION, Snapshot
 from dashboards.views import list_script, views
 from orchestrator.core.errors import OperationError
 from trainers.schema.record import ERROR
@@ -47,6 +47,7 @@ def application(live: Live, artifacts: Artifacts, hosts: tuple[str, ...] = LOOPB
         Route("/style.css", lambda request: FileResponse(WEB / "style.css")),
         Route("/api/snapshot", _snapshot(live)),
         Route("/api/histories", _histories(live)),
+        Route("/api/system", _system(live)),
         Route("/api/artifact", _artifact(live, ArtifactCache(artifacts))),
         Route("/app/views.js", lambda request: _script(list_script())),
         Route("/app/views/{id}.js", _view),
@@ -96,6 +97,17 @@ def _histories(live: Live) -> Handler:
     return answer
 
 
+def _system(live: Live) -> Handler:
+    """Answer with the system metrics of the run that ``run=`` names."""
+
+    def answer(request: Request) -> Response:
+        found = live.current().content["system"]
+        run = request.query_params.get("run", "")
+        return JSONResponse({**found, "runs": {run: found["runs"][run]} if run in found["runs"] else {}})
+
+    return answer
+
+
 def _view(request: Request) -> Response:
     """Answer with the script of a view, whichever package it lies in."""
     found = views().get(request.path_params["id"])
@@ -111,17 +123,15 @@ def _artifact(live: Live, files: ArtifactCache) -> Callable[[Request], Awaitable
 
     async def answer(request: Request) -> Response:
         run, path = request.query_params.get("run", ""), request.query_params.get("path", "")
-        content = live.current().content
-        known = {trial["run"] for trial in content["trials"]} | {study["id"] for study in content["studies"]}
         kind = kind_of(path)
-        if kind is None or run not in known:
+        if kind is None or run not in _known(live.current().content):
             return JSONResponse({"detail": "no such file"}, status_code=404)
         try:
             found = await files.file(run, path)
         except OperationError as error:
             return JSONResponse({"detail": str(error)}, status_code=503)
-        if found is None and path == ERROR:
-            return Response(status_code=204)  # most failures leave none, and that is no fault of the page
+        if found is None and path in (ERROR, INDEX):
+            return Response(status_code=204)  # most failures and versions leave none, and that is no fault of the page
         if found is None:
             return JSONResponse({"detail": "no such file"}, status_code=404)
         headers = {"etag": f'"{found.digest}"'}
@@ -130,6 +140,14 @@ def _artifact(live: Live, files: ArtifactCache) -> Callable[[Request], Awaitable
         return Response(found.content, media_type=kind, headers=headers)
 
     return answer
+
+
+def _known(content: Snapshot) -> set[str]:
+    """Return the runs of all studies and trials, those of older versions too: a study's images may lie in theirs."""
+    older = content["older"]
+    studies = [*content["studies"], *(version["study"] for version in older)]
+    trials = [*content["trials"], *(trial for version in older for trial in version["trials"])]
+    return {study["id"] for study in studies} | {trial["run"] for trial in trials}
 
 
 def _tagged(request: Request, body: Body, revision: str) -> Response:

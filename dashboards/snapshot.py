@@ -31,21 +31,27 @@ from dashboards.schema import (
     OlderVersion,
     Ranked,
     Snapshot,
+    SnapshotFidelity,
+    SnapshotPrefix,
     SnapshotStudy,
     SnapshotTrial,
+    SystemHistories,
 )
 from dashboards.studies import StudyRuns, run_at, sort_into_studies, unusual_settings
 from dashboards.timeline import events_of
 from orchestrator.results.comparability import Comparable, comparable_groups
 from orchestrator.results.detector_costs import METRIC_PREFIX
+from orchestrator.results.fidelity_agreement import fidelity_agreement
 from orchestrator.results.metric_names import name_of
 from orchestrator.results.rows import best_of
 from orchestrator.study.selection import falls, is_fraction
 from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
 from trainers.schema.record import SELECTION_METRIC
+from trainers.schema.system_metrics import PREFIX as SYSTEM
 
 MOST_METRICS = 100
+SYSTEM_POINTS = 60  # of a curve of system metrics: charts of them are small
 SERVERS = ("http://", "https://")  # tracking stores whose pages can be opened in a browser
 USUAL = ("coco/", "voc/")  # metrics that come first
 
@@ -98,7 +104,7 @@ def snapshot(tracking: TrackingStore, query: Query | None = None) -> Snapshot:
 
 def without_histories(content: Snapshot) -> dict[str, Any]:
     """Return a snapshot without its curves, which are most of it."""
-    return {key: value for key, value in content.items() if key != "histories"}
+    return {key: value for key, value in content.items() if key not in ("histories", "system")}
 
 
 def as_json(content: object) -> str:
@@ -132,20 +138,29 @@ def _content(studies: list[StudyRuns], run_records: dict[str, list[RunRecord]], 
         "metric": query.metric,
         "metrics": metrics,
         "metric_names": {key: _metric_name(key) for key in dict.fromkeys((query.metric, *metrics)) if _is_named(key)},
-        "studies": [_study(study, run_records[study.id], query) for study in present],
+        "studies": [_study(study, run_records, present, query) for study in present],
         "older": [_older(study, run_records, metrics, query) for study in older],
         "alone": _alone(present, run_records, metrics, query),
         "paper": query.paper.cells,
         "dashboards": list(query.dashboards),
         "notes": notes,
         "histories": packed({trial.run.run_id: trial.all_curves for trial in trials}, metrics, query.points),
+        "system": _system(trials, query),
     }
+
+
+def _system(trials: Sequence[RunRecord], query: Query) -> SystemHistories:
+    """Return the curves of system metrics, which have names of their own: only pages of single trials ask for them."""
+    metrics = sorted({key for trial in trials for key in trial.curves if key.startswith(SYSTEM)})[:MOST_METRICS]
+    curves = {trial.run.run_id: trial.curves for trial in trials if any(key in metrics for key in trial.curves)}
+    names = {key: _metric_name(key) for key in metrics if _is_named(key)}
+    return {"metrics": metrics, "metric_names": names, **packed(curves, metrics, min(SYSTEM_POINTS, query.points))}
 
 
 def _older(
     study: StudyRuns, run_records: dict[str, list[RunRecord]], metrics: Sequence[str], query: Query
 ) -> OlderVersion:
-    return {"study": _study(study, run_records[study.id], query), **_ranked([study], run_records, metrics, query)}
+    return {"study": _study(study, run_records, [], query), **_ranked([study], run_records, metrics, query)}
 
 
 def _ranked(
@@ -154,10 +169,10 @@ def _ranked(
     """Compare the trials of some studies with each other; one that several of them share counts once."""
     home = {trial.run.run_id: trial for study in sorted(studies, key=run_at) for trial in run_records[study.id]}
     trials = [trial for study in studies for trial in run_records[study.id] if home[trial.run.run_id] is trial]
-    teachers = {trial.id: trial.run.run_id for trial in trials if trial.role == "teacher"}
+    runs = {trial.id: trial.run.run_id for trial in trials}
     usual = {study.id: study.usual for study in studies}
     return {
-        "trials": [_trial(trial, usual[trial.study], metrics, teachers, query) for trial in trials],
+        "trials": [_trial(trial, usual[trial.study], metrics, runs, query) for trial in trials],
         **_compared(comparable_groups(trials), metrics, query),
     }
 
@@ -201,7 +216,7 @@ def _metric_name(metric: str) -> MetricTitle:
 def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     """Return the metrics to show, those of evaluations first, and a note about the others."""
     times = Counter(key for trial in trials for key in {*trial.all_curves, *trial.run.metrics})
-    left_out = (BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX)
+    left_out = (BEST, PER_CLASS, TEST_PREFIX, METRIC_PREFIX, SYSTEM)
     shown = [key for key in times if key != EPOCH and not key.startswith(left_out)]
     ordered = sorted(shown, key=lambda key: (not key.startswith(USUAL), key))
     if len(ordered) <= MOST_METRICS:
@@ -211,8 +226,10 @@ def _metrics(trials: Iterable[RunRecord]) -> tuple[list[str], list[str]]:
     return [key for key in ordered if key in kept], [note]
 
 
-def _study(study: StudyRuns, trials: list[RunRecord], query: Query) -> SnapshotStudy:
-    own, now = study.own, query.now or 0.0
+def _study(
+    study: StudyRuns, run_records: dict[str, list[RunRecord]], others: Sequence[StudyRuns], query: Query
+) -> SnapshotStudy:
+    own, now, trials = study.own, query.now or 0.0, run_records[study.id]
     best = best_of(trials)
     hours = [trial.gpu_hours for trial in trials if trial.gpu_hours is not None]
     moments = [run.started for run in ([own] if own else study.trials) if run.started is not None]
@@ -236,12 +253,25 @@ def _study(study: StudyRuns, trials: list[RunRecord], query: Query) -> SnapshotS
         "on_gpu": on_gpu(trials),
         "answer": answer_of(trials),
         "spark": spark_of(best, trials, query.metric),
+        "fidelity": _fidelity(study, run_records, others),
         "next": next_steps(study, trials, best is not None, now),
     }
 
 
+def _fidelity(
+    study: StudyRuns, run_records: dict[str, list[RunRecord]], others: Sequence[StudyRuns]
+) -> SnapshotFidelity | None:
+    """Return how a short study orders its rows beside the full one, the one that was run last where several have its name."""
+    name = study.own.short_of if study.own else ""
+    full = max((other for other in others if name and other.name == name), key=run_at, default=None)
+    if full is None:
+        return None
+    found = fidelity_agreement(run_records[study.id], run_records[full.id])
+    return {"study": full.id, "rows": found.rows, "correlation": number(found.correlation)}
+
+
 def _trial(
-    trial: RunRecord, usual: dict[str, str], metrics: Sequence[str], teachers: dict[str, str], query: Query
+    trial: RunRecord, usual: dict[str, str], metrics: Sequence[str], runs: dict[str, str], query: Query
 ) -> SnapshotTrial:
     run, now = trial.run, query.now or 0.0
     cell = query.paper.cell_of(trial)
@@ -261,7 +291,7 @@ def _trial(
         "experiment": run.experiment_id,
         "student": trial.student,
         "teacher": trial.teacher,
-        "teacher_run": teachers.get(trial.teacher_id),
+        "teacher_run": runs.get(trial.teacher_id),
         "params": unusual_settings(run.params, usual),
         "tags": dict(run.tags) | ({"dataset_digest": run.data} if run.data else {}),
         "started": number(run.started),
@@ -277,9 +307,15 @@ def _trial(
         "devices": run.devices,
         "on_gpu": run.on_gpu,
         "epoch_s": number(trial.epoch_s),
+        "prefix": _prefix(trial, runs),
         "events": events_of(run),
         "paper": cell["id"] if cell else None,
     }
+
+
+def _prefix(trial: RunRecord, runs: dict[str, str]) -> SnapshotPrefix | None:
+    found = trial.run.prefix
+    return None if found is None else {"trial": found.trial, "run": runs.get(found.trial), "epochs": found.epochs}
 
 
 def _group(group: Comparable[RunRecord]) -> ComparisonGroup:

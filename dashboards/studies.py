@@ -7,7 +7,12 @@ from functools import cached_property
 
 from orchestrator.tracking.history.recorded import RecordedRun
 
-NOT_SEARCHED = ("seed", "dataset.root", "teacher.", "method.kind")
+NOT_SEARCHED = (
+    "seed",
+    "dataset.root",
+    "teacher.",
+    "method.kind",
+)  # of importance, and of studies that did not record it
 
 
 @dataclass
@@ -27,14 +32,14 @@ class StudyRuns:
 
     @cached_property
     def searched(self) -> tuple[str, ...]:
-        """Return the settings that the study varies on purpose, the seed and the teacher left out.
+        """Return the settings that the study varies on purpose, the seed left out.
 
-        Where it did not record them they are those in which its distilled students differ.
+        Where it did not record them they are those in which its distilled students differ, but for the data and the teacher.
         """
         if self.own is not None and self.own.searched is not None:
-            return tuple(key for key in self.own.searched if not key.startswith(NOT_SEARCHED))
+            return tuple(key for key in self.own.searched if key not in ("seed", "method.kind"))
         settings = [t.params for t in self.trials if t.role != "teacher" and method_of(t) != "none"]
-        return tuple(key for key in varying_settings(settings) if not key.startswith(NOT_SEARCHED))
+        return tuple(key for key in varying_settings(settings) if not key.startswith((*NOT_SEARCHED, "dataset.")))
 
 
 def sort_into_studies(runs: Sequence[RecordedRun]) -> list[StudyRuns]:

@@ -49,7 +49,7 @@ BUILT_IN = tuple(
     DashboardView(name, OURS, f"app/views/{name}.js")
     for name in (
         "overview", "leaderboard", "trial", "compare", "curves", "phases", "terms", "rungs", "alpha", "parallel",
-        "importance", "cost", "classes", "predictions", "failures",
+        "importance", "cost", "classes", "precision", "predictions", "failures",
     )
 )  # fmt: skip
 

@@ -121,6 +121,7 @@ class Study:
         from orchestrator.execution.prepare import cluster_at, fetch_weights, require_fitting, require_runnable
         from orchestrator.execution.study_run import RunSettings, run_to_end, writing
         from orchestrator.execution.together import taking_part
+        from orchestrator.reports.end_predictions import why_not_predicted
         from orchestrator.reports.on_test_split import why_not_measured
 
         ray_environment.require_unused_ray()
@@ -129,7 +130,12 @@ class Study:
             place.prepare()
             prepare_data([self.loaded.study], self.loaded.study.fidelity, place)
         self._require_divisible(trials := tuple(trials), mirror, share=share)
-        plan = checked_plan(self.loaded, place, cluster_at(address) if address else None, to_run=True)
+        plan = checked_plan(
+            self.loaded,
+            place,
+            cluster_at(address, self.loaded.study.scaling.variables) if address else None,
+            to_run=True,
+        )
         if on_plan:
             on_plan(plan)
         require_runnable(plan)
@@ -144,7 +150,9 @@ class Study:
             taking_part(plan, place) if share else writing(place) as part,
         ):
             watching = _bars(place, wanted) if progress else None
-            settings = RunSettings(address, mirror, tracker_wait_s, watching, why_not_measured, wanted, part)
+            settings = RunSettings(
+                address, mirror, tracker_wait_s, watching, why_not_measured, why_not_predicted, wanted, part
+            )
             return run_to_end(plan, place, settings)
 
     def _require_divisible(self, trials: tuple[str, ...], mirror: str | None, *, share: bool) -> None:

@@ -92,6 +92,7 @@ PLACES: dict[type[Section], str] = {
     schema.ElasticWorkers: "scaling.workers",
     schema.TrackingSection: "tracking",
     schema.OnEnd: "tracking.on_end",
+    schema.EndPredictions: "tracking.predictions",
 }
 ONCE = {timing.Timed: "when a term acts"}  # what many sections inherit, and the reference gives for all of them
 

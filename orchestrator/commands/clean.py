@@ -35,13 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print unused trials and leftovers, biggest first, and delete them if the user says so."""
     from orchestrator.execution.leaks import clean, find_leaks
-    from orchestrator.execution.unused import delete, leftovers, unused_trials
+    from orchestrator.execution.unused import delete, leftovers, unused_states, unused_trials
 
     store = store_of(arguments)
     if not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}: name one with --store")
-    kept = kept_trials(arguments, store)
-    found, leaks = [*unused_trials(store, kept), *leftovers(store)], find_leaks(store)
+    plans = given_plans(arguments, store)
+    trials = unused_trials(store, kept_trials(arguments, store, plans))
+    found, leaks = [*trials, *unused_states(plans, trials), *leftovers(store)], find_leaks(store)
     if arguments.yes:
         with store.only_run():  # no trial of the store is in training, and none starts
             delete(found, store)
@@ -50,13 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def kept_trials(arguments: argparse.Namespace, store: Store) -> set[str]:
-    """Return the trials that given or recorded studies need; raise ``UserError`` where nothing says so."""
+def given_plans(arguments: argparse.Namespace, store: Store) -> "list[Plan]":
+    """Return the plans of the given studies."""
     from orchestrator.plan.plan import make_plan
-    from orchestrator.plan.recorded_trials import recorded_trials
 
     studies = [argparse.Namespace(**vars(arguments), study=path) for path in arguments.studies]
-    plans = [make_plan(load(one), store) for one in studies]
+    return [make_plan(load(one), store) for one in studies]
+
+
+def kept_trials(arguments: argparse.Namespace, store: Store, plans: "list[Plan]") -> set[str]:
+    """Return the trials that given or recorded studies need; raise ``UserError`` where nothing says so."""
+    from orchestrator.plan.recorded_trials import recorded_trials
+
     given = {trial.id for plan in plans for trial in plan.trials}
     if arguments.only_given:
         require_known(plans)

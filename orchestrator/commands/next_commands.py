@@ -48,7 +48,9 @@ def commands_to_train(plan: "Plan", arguments: argparse.Namespace) -> tuple[str,
         raised = argparse.Namespace(**vars(arguments) | {"sets": [*other, f"{end.key}={end.larger}"]})
         return (command_again(raised, "run", *on, digest=digest),)
     run = command_again(arguments, "run", *on, digest=digest)
-    waits_for_pauses = not (to_train(plan.trials) or further(plan)) or (plan.teacher and plan.teacher.id in paused)
+    waits_for_pauses = not (to_train(plan.trials) or further(plan)) or any(
+        teacher.id in paused for teacher in plan.teachers
+    )
     if paused and waits_for_pauses:
         return (*(command_again(arguments, "resume", "--trial", trial, digest=digest) for trial in paused), run)
     return () if waits_for_pauses else (run,)

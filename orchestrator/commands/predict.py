@@ -31,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--budget-mb", metavar="MB", type=megabytes, default=64_000_000,
-        help="limit for all files together; images that do not fit are left out (default: 64)",
+        help="limit for all files about images together; images that do not fit are left out (default: 64)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-curves", action="store_true",
+        help="leave out precision-recall curves and confusion matrices, for which each trial looks at the whole validation split",
     )  # fmt: skip
 
 
@@ -44,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = store_of(arguments)
     plan = make_plan(load(arguments), store)
     limits = Limits(images=arguments.images, budget_bytes=arguments.budget_mb)
-    found = predict(plan, store, Wanted(arguments.trials, arguments.image_ids, limits))
+    found = predict(plan, store, Wanted(arguments.trials, arguments.image_ids, limits, not arguments.no_curves))
     index = found.index
     if index.left_out:
         print(

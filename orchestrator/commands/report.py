@@ -9,7 +9,10 @@ from orchestrator.commands.common import add_store, add_study, add_workers, load
 from orchestrator.commands.repeat import repeating_command
 
 if TYPE_CHECKING:
+    from orchestrator.core.store import Store
+    from orchestrator.plan.plan import Plan
     from orchestrator.reports.document import Report
+    from orchestrator.tracking.reading import TrialResults
 
 FORMATS = ("md", "latex", "csv", "html")
 
@@ -28,15 +31,30 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.core.redact import redacted
     from orchestrator.plan.plan import make_plan
     from orchestrator.reports.document import make_report
+    from orchestrator.reports.fidelity_ranking import ranking_of
+    from orchestrator.tracking.reading import read_study
 
-    store = store_of(arguments)
-    report = make_report(make_plan(load(arguments), store), store, repeating_command(arguments))
+    store, loaded = store_of(arguments), load(arguments)
+    plan = make_plan(loaded, store)
+    found = read_study(plan, store)
+    ranking = ranking_of(loaded, store, found.results)
+    report = make_report(plan, found, repeating_command(arguments), ranking)
     text = redacted(writer(arguments.format)(report))
+    if arguments.format == "html":
+        text = illustrated(text, plan, store, found)
     if arguments.output is None:
         print(text, end="")
     else:
         write(arguments.output, text)
     return 0
+
+
+def illustrated(page: str, plan: "Plan", store: "Store", found: "TrialResults") -> str:
+    """Return a report's page with the study's curves, and with detections where some are recorded."""
+    from orchestrator.reports.html_page import with_pictures
+    from orchestrator.reports.page_pictures import page_pictures
+
+    return with_pictures(page, page_pictures(plan, store, found))
 
 
 def writer(name: str) -> "Callable[[Report], str]":

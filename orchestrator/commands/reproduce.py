@@ -171,7 +171,7 @@ def show_figures(run_plan: "RunPlan", store: "Store", arguments: argparse.Namesp
 
     if run_plan.options.fidelity in MEANINGLESS:
         log.warning(MEANINGLESS[run_plan.options.fidelity])
-    wanted = Wanted(image_ids=arguments.image_ids, limits=Limits(images=arguments.images))
+    wanted = Wanted(image_ids=arguments.image_ids, limits=Limits(images=arguments.images), curves=False)
     style = Style(arguments.figures, arguments.figure_format, wanted, arguments.thresholds)
     drawn = draw_figures(run_plan, read_all(run_plan, store), store, style)
     for line in drawn.missing:

@@ -124,7 +124,7 @@ def print_end(result: "RunResult", loaded: "LoadedStudy", arguments: argparse.Na
     print_obstacles(present, loaded, arguments)
     if not result.delivery.complete:
         print_waiting(result.tracker.address, result.delivery)
-    for lacking in filter(None, (result.unwritten, result.uncopied, result.unmeasured)):
+    for lacking in filter(None, (result.unwritten, result.uncopied, result.unmeasured, result.unpredicted)):
         say(f"stillhouse: {lacking}")
     uri = result.plan.study.tracking.uri or result.store.tracking_uri
     print_commands("MLflow:", mlflow_pages(uri))

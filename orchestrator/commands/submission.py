@@ -124,6 +124,8 @@ def print_result(result: "SubmissionResult", *, as_json: bool) -> None:
     found = result.submission
     if as_json:
         print_json(found.to_json() | {"new": result.new})
+    elif result.new and found.state == "queued":  # by a service
+        print(printable(f"{found.id}: queued {found.study}: {found.reason}; stillhouse logs -f {found.id} follows it"))
     elif result.new:
         print(printable(f"{found.id}: submitted {found.study}; stillhouse logs -f {found.id} follows it"))
     else:

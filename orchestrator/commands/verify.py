@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--within", metavar="POINTS", type=points,
         help="with --retrain: accept other weights when the AP differs by so many points at most, as on another kind of CPU "
-        "(default: all weights have to be equal to the bit)",
+        "without scaling.portable (default: all weights have to be equal to the bit)",
     )  # fmt: skip
     add_json(parser)
 

@@ -87,6 +87,18 @@ def end(identity: str) -> None:
             os.kill(found.pid, signal.SIGKILL)
 
 
+def is_numbered_here(pid: int) -> bool:
+    """Return whether a process sees others by the numbers that this process sees; one in a container of its own does not."""
+    return _numbering(pid) == _numbering(os.getpid())
+
+
+def _numbering(pid: int) -> str | None:
+    try:
+        return str((PROC / str(pid) / "ns" / "pid").readlink())
+    except OSError:
+        return None
+
+
 def variable(pid: int, name: str) -> str | None:
     """Return an environment variable that a process was started with; ``None`` also where that may not be seen."""
     try:

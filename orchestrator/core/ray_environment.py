@@ -20,6 +20,7 @@ SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # an interruption is ours to handle: its trials are unfinished, not stopped
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # epochs without an evaluation are reported too
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # nobody reads what Tune writes about all trials, hundreds of MB of thousands
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failure is one line of ours; the traceback is in the trial's directory
     "SPT_NOENV": "1",  # processes that rename themselves keep their environment readable, and the mark in it
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.leases import JOB, RUN, Leases
 from orchestrator.core.locks import NoFileLocks, held_alone, held_shared, is_held
+from orchestrator.core.sqlite_file import reading
 from trainers.schema.fence import set_fence
 
 VARIABLE = "STILLHOUSE_STORE"
@@ -197,14 +198,14 @@ class LockedDatabase(OperationError):
 
 
 def require_sound_database(path: Path) -> None:
-    """Raise ``OperationError`` when an SQLite file is damaged, ``LockedDatabase`` when it cannot be read now.
+    """Raise ``OperationError`` when an SQLite file is damaged or no file, ``LockedDatabase`` when it cannot be read now.
 
     One that is not there yet is sound.
     """
     if not path.exists():
         return
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        with reading(path) as connection:
             [found] = connection.execute("pragma quick_check(1)").fetchone()
             tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
     except sqlite3.Error as error:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.image_file import MISSING, Look, look_at, other_size
@@ -15,6 +17,7 @@ from trainers.schema.image_rule import FULL_DEPTH, ImageError, PixelRule
 
 Advance = Callable[[], None]
 Digests = dict[Hashable, str]
+AT_ONCE = 16  # images that a thread takes: to hand over one takes as long as to look at it
 TRANSPARENT = "transparent pixels: training sees the colours that are stored beneath"
 
 
@@ -27,7 +30,8 @@ def check_images(split: Split, rule: PixelRule, findings: Findings, *, decode: b
     digests: Digests = {}
     looks: list[Look] = []
     with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
-        found = pool.map(lambda image: look_at(image.file, rule, image.size, decode=decode), split.images.values())
+        some = partial(_looks, rule, decode)
+        found = chain.from_iterable(pool.map(some, _shares(list(split.images.values()))))
         for (key, image), look in zip(split.images.items(), found, strict=True):
             _note(image, look, rule, findings)
             looks.append(look)
@@ -36,6 +40,14 @@ def check_images(split: Split, rule: PixelRule, findings: Findings, *, decode: b
             advance()
     _note_once(split, looks, findings)
     return digests
+
+
+def _shares(images: list[CheckedImage]) -> list[list[CheckedImage]]:
+    return [images[first : first + AT_ONCE] for first in range(0, len(images), AT_ONCE)]
+
+
+def _looks(rule: PixelRule, decode: bool, images: list[CheckedImage]) -> list[Look]:
+    return [look_at(image.file, rule, image.size, decode=decode) for image in images]
 
 
 def _settled(split: Split, rule: PixelRule, findings: Findings) -> PixelRule:

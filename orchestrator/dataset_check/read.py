@@ -6,8 +6,8 @@ from pathlib import Path
 
 from orchestrator.dataset_check.class_names import names_by_split, names_of, other_spellings, told_of, unknown_classes
 from orchestrator.dataset_check.findings import Findings
-from orchestrator.dataset_check.split import CheckedBox, CheckedImage, Split
-from trainers.schema import CocoDataset, class_names
+from orchestrator.dataset_check.split import CheckedImage, Split
+from trainers.schema import CocoDataset
 from trainers.schema.annotations import AnnotatedSplit, FileDataset, Notes, read_split
 from trainers.schema.annotations.kinds import ABSENT_CLASSES, AT_ZERO, CORNERS, MISSING_IMAGES
 from trainers.schema.annotations.problems import problems
@@ -47,13 +47,10 @@ def _noted(dataset: FileDataset, found: AnnotatedSplit, unknown: Collection[str]
         told_missing=MISSING_IMAGES in found.notes.told,
         told_corners=bool({CORNERS, AT_ZERO} & found.notes.told.keys()),
         usage=counts,
+        read=found.images,
     )
-    names = class_names(dataset)
     for image in found.images:
         split.images[image.id] = CheckedImage(Path(image.path), image.size, image.where)
-        for box in image.boxes:
-            where = image.where_of(box)
-            split.boxes.append(CheckedBox(image.id, names[box.label], box.corners, box.ignored, where, box.left_out))
     if found.notes.stopping is None:
         _note_problems(split, dataset, unknown, findings)
     return split

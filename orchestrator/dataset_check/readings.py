@@ -15,6 +15,7 @@ from trainers.schema.annotations.usage import Usage, usage, used_images
 from trainers.schema.collector import collector_paused
 from trainers.schema.dataset import coco_parts, splits_of, voc_parts
 from trainers.schema.files_digest import FilesDigest
+from trainers.schema.image_pipeline import AUGMENTATION
 from trainers.schema.yolo_layout import yolo_places
 
 READABLE = 64 * 2**20  # bytes of a COCO file that a plan reads
@@ -59,7 +60,15 @@ def reading(dataset: FileDataset, split: SplitName) -> SplitReading | None:
         return None
     if any(size > READABLE or Path(path).is_dir() for path, size, _ in stamp[: _coco_files(dataset, split)]):
         return None
-    return _read(dataset, split, stamp)
+    return _read(_as_read(dataset), split, stamp)
+
+
+def _as_read(dataset: FileDataset) -> FileDataset:
+    """Return the dataset without its augmentation, but for mosaic: one reading serves all that a study searches."""
+    fields = type(dataset).model_fields
+    other = {key: fields[key].default for key in AUGMENTATION if key != "augmentation"}  # mosaic keeps empty images
+    differs = any(getattr(dataset, key) != value for key, value in other.items())
+    return dataset.model_copy(update=other) if differs else dataset
 
 
 def is_too_large(dataset: FileDataset, split: SplitName) -> bool:

@@ -4,10 +4,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainers.schema.annotations import OddityKind, SplitName
+from trainers.schema.annotations import Image, SplitName
 from trainers.schema.annotations.usage import Usage
 
-Corners = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels from the image's upper left corner
 Size = tuple[float, float]  # width, height in pixels
 
 
@@ -20,32 +19,17 @@ class CheckedImage:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedBox:
-    """Hold one box of the study's classes; ``ignored`` are crowds, difficult objects and those marked to be ignored.
-
-    ``left_out`` is why training does without it.
-    """
-
-    image: Hashable
-    label: str
-    corners: Corners
-    ignored: bool
-    where: str
-    left_out: OddityKind | None
-
-
 @dataclass(slots=True)
 class Split:
-    """Hold the images of a split by their ids, the boxes of the study's classes, and how many others there are.
+    """Hold the images of a split by their ids, and as they were read, with the boxes of the study's classes.
 
-    ``usage`` counts its used images and boxes. ``told_missing``: the reader has noted that image files are missing;
+    ``other_boxes`` counts boxes of other classes. ``usage`` counts its used images and boxes. ``told_missing``: the reader has noted that image files are missing;
     ``told_corners``: that the boxes seem to be given as corners, or to count pixels from 0.
     """
 
     name: SplitName
     images: dict[Hashable, CheckedImage] = field(default_factory=dict)
-    boxes: list[CheckedBox] = field(default_factory=list)
+    read: list[Image] = field(default_factory=list)
     other_boxes: int = 0
     told_missing: bool = False
     told_corners: bool = False

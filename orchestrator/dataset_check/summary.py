@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 
 from orchestrator.dataset_check.findings import Findings
 from orchestrator.dataset_check.split import Split
@@ -46,16 +47,16 @@ class SplitSummary:
 
 def summarise(split: Split, classes: tuple[str, ...]) -> SplitSummary:
     """Return the counts of a split."""
-    counts = Counter(box.label for box in split.boxes)
-    boxed = {box.image for box in split.boxes}
+    boxes = list(chain.from_iterable(image.boxes for image in split.read))
+    counts = Counter([box.label for box in boxes])
     return SplitSummary(
         split.name,
         len(split.images),
-        len(split.images) - len(boxed),
-        len(split.boxes),
-        sum(box.ignored for box in split.boxes),
+        len(split.images) - sum(bool(image.boxes) for image in split.read),
+        len(boxes),
+        sum([box.ignored for box in boxes]),
         split.other_boxes,
-        {name: counts[name] for name in classes},
+        {name: counts[label] for label, name in enumerate(classes)},
         split.usage,
     )
 

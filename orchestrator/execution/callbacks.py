@@ -16,6 +16,7 @@ from orchestrator.failures.retry import judge
 from orchestrator.plan.budget import Budget
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.live_trials import LiveTrials
 from orchestrator.worker_groups.capacity import RoomWait
 from orchestrator.worker_groups.pool import Pool
 from orchestrator.worker_groups.trainable import FAILED_BECAUSE
@@ -144,7 +145,7 @@ class SweepStopper(tune.Stopper, tune.Callback):
 
     def __init__(self, interruption: Interruption, room: RoomWait, budget: Budget, *, alone: bool = True) -> None:
         self._interruption, self._room, self.budget, self._alone = interruption, room, budget, alone
-        self._last_active = time.monotonic()
+        self._last_active, self._live = time.monotonic(), LiveTrials()
         self._told = self.starved = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -172,10 +173,11 @@ class SweepStopper(tune.Stopper, tune.Callback):
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Stop running trials at the user's request or when the budget is spent; notice when none can start."""
         self.budget.keep()
-        running = [trial for trial in trials if trial.status == "RUNNING"]
-        waiting = not running and any(trial.status == "PENDING" for trial in trials)
+        live = self._live.of(trials)
+        running = [trial for trial in live if trial.status == "RUNNING"]
+        waiting = not running and any(trial.status == "PENDING" for trial in live)
         self.starved = self._room.look(waiting=waiting)
-        if any(trial.status in ("RUNNING", "PENDING") for trial in trials):
+        if running or waiting:
             self._last_active = time.monotonic()
         elif self._alone and time.monotonic() - self._last_active > PAUSED_S and any(map(waits_for_its_user, trials)):
             self._told = True  # the scheduler has the others wait for results that will not come

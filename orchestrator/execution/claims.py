@@ -50,8 +50,8 @@ class Claims:
             if self._take(trial):
                 self.waits = True
                 return trial
-            if not self.leases.is_free(trial.id):
-                elsewhere.append(trial.id)
+            if not self.leases.is_free(trial.id) or self._is_due(trial, self.leases.number(trial.id)):
+                elsewhere.append(trial.id)  # also one that has come free since: the next look takes it
             elif is_over(status_of(trial.directory)):
                 self._over.add(trial.id)
         self._looked, self.waits = time.monotonic(), bool(elsewhere)

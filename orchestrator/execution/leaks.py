@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.locks import NoFileLocks, is_held
-from orchestrator.core.processes import Process, lives, processes, variable
-from orchestrator.core.ray_environment import DRIVER
+from orchestrator.core.processes import Process, lives, processes
 from orchestrator.core.store import QUEUE_LOCK, Store
-from orchestrator.execution.ownership import SERVICE_NOTE, scratch_of_killed, scratch_of_killed_runs
+from orchestrator.execution.ownership import SERVICE_NOTE, mark_of, scratch_of_killed, scratch_of_killed_runs
 from orchestrator.execution.scratch import remove_scratch
 
 GRACE_S = 1.0  # for a process to end when it is asked to, before it is made to
@@ -55,7 +54,7 @@ def clean(leaks: list[Leak]) -> None:
 def _orphans() -> Iterator[Leak]:
     """Yield processes that carry the mark of a driver that has ended; every process of a local Ray inherits its driver's."""
     for found in processes():
-        mark = variable(found.pid, DRIVER) if found.pid != os.getpid() else None
+        mark = mark_of(found) if found.pid != os.getpid() else None
         if mark and mark != found.identity and not lives(mark):
             yield Leak(f"process {found.pid} ({found.title[:60]}) outlived its run (process {mark})", process=found)
 

@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from orchestrator.core.outcome import ExitStatus
+from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.redact import first_line, redacted, redacted_data
 from orchestrator.core.store import Store
 from orchestrator.plan.budget import Budget
@@ -22,6 +23,9 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import ID_LENGTH, refreshed
 from orchestrator.study.schema import WEBHOOK, OnEnd
 from trainers.schema.error_text import last_line_of
+
+if TYPE_CHECKING:
+    from orchestrator.results.result import TrialResult
 
 LIMIT_S = 30.0
 State = Literal["finished", "failed", "interrupted"]
@@ -70,7 +74,6 @@ def message(plan: Plan, store: Store, state: State, reason: str, took_s: float) 
     """Return the message about the end of a run; no text in it holds a secret."""
     from orchestrator.results.summary import best_student
     from orchestrator.tracking.results import results_on_disk
-    from trainers.schema.record import SELECTION_METRIC
 
     statuses: list[str] = [refreshed(trial).status for trial in plan.trials]
     best = best_student(results_on_disk(plan, {}))
@@ -81,12 +84,20 @@ def message(plan: Plan, store: Store, state: State, reason: str, took_s: float) 
             "state": state,
             "reason": reason,
             "trials": {name: statuses.count(name) for name in dict.fromkeys(("finished", "failed", *statuses))},
-            "best": {"trial": best.id, "name": best.name, "ap": best.metrics[SELECTION_METRIC]} if best else None,
+            "best": _shown(best) if best else None,
             "mlflow": plan.study.tracking.uri or store.tracking_uri,
             "elapsed_s": round(took_s, 1),
         }
     )
     return dict(found)
+
+
+def _shown(best: "TrialResult") -> dict[str, Any]:
+    """Return the best student with its AP, and with the metric that it was chosen by."""
+    from trainers.schema.record import SELECTION_METRIC
+
+    judged = {"metric": best.metric, "value": best.metrics[best.metric]}
+    return {"trial": best.id, "name": best.name, "ap": best.metrics.get(SELECTION_METRIC), **judged}
 
 
 def _tell(on_end: OnEnd, content: Callable[[], dict[str, Any]]) -> None:
@@ -136,13 +147,16 @@ def _answer(address: str, text: str) -> str:
 
 
 def call(program: tuple[str, ...] | None, text: str) -> None:
-    """Run a program, without a shell, with ``text`` on its stdin; raise ``NotTold`` unless it ends well in time."""
+    """Run a program, without a shell, with ``text`` on its stdin; raise ``NotTold`` unless it ends well in time.
+
+    It lacks the run's mark: what it leaves to work on, such as the next study, is not ended with this one.
+    """
     if program is None:
         return
     try:
         process = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
+            start_new_session=True, env={name: value for name, value in os.environ.items() if name != DRIVER},
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise NotTold(

@@ -1,15 +1,25 @@
 """Let only one run write in a store: end processes left by a killed run, and this run's own processes at its end."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.core.leases import revoke_all, this_machine_id
-from orchestrator.core.processes import Process, end, lives, process, processes, this_process, variable
+from orchestrator.core.processes import (
+    Process,
+    end,
+    is_numbered_here,
+    lives,
+    process,
+    processes,
+    this_process,
+    variable,
+)
 from orchestrator.core.ray_environment import DRIVER
 from orchestrator.core.store import Store
-from orchestrator.execution.scratch import own_scratch, remove_scratch
+from orchestrator.execution.scratch import new_scratch, own_scratch, remove_scratch
 from trainers.schema.atomic import write_text
 
 # In the store: which process runs, or was killed while it ran, and its folder of temporary files.
@@ -29,6 +39,13 @@ def single_writer_lock(store: Store) -> Iterator[None]:
     revoke_all(store.leases)
     with _driving(store, NOTE):
         yield
+
+
+def end_killed_runs(store: Store) -> None:
+    """End what killed runs have left writing, of this machine and of jobs that shared the store; the caller holds its lock."""
+    revoke_all(store.leases)
+    for note in _notes(store):
+        _succeed(note, this_process().identity)
 
 
 @contextlib.contextmanager
@@ -52,22 +69,23 @@ def _driving(store: Store, name: str) -> Iterator[None]:
             yield
         finally:
             end_marked(own, before)
+            os.environ.pop(DRIVER, None)  # what a notebook starts after its study is no part of the run
 
 
 @contextlib.contextmanager
 def noted_scratch(note: Path) -> Iterator[None]:
     """Give this process a folder for temporary files, and clean up behind the one that was killed with this ``note``.
 
-    The caller holds the lock that belongs to the note.
+    The caller holds the lock that belongs to the note, which names the folder before it is made and until it is deleted.
     """
-    own = this_process().identity
+    own, scratch = this_process().identity, new_scratch()
     _succeed(note, own)
-    with own_scratch() as scratch:
-        write_text(note, f"{own}\n{scratch}\n{this_machine_id()}\n")
-        try:
+    write_text(note, f"{own}\n{scratch}\n{this_machine_id()}\n")
+    try:
+        with own_scratch(scratch):
             yield
-        finally:
-            note.unlink(missing_ok=True)
+    finally:
+        note.unlink(missing_ok=True)
 
 
 def _succeed(note: Path, own: str) -> None:
@@ -130,4 +148,10 @@ def end_marked(driver: str, spared: frozenset[str]) -> None:
 
 def marked(driver: str) -> Iterator[Process]:
     """Yield the processes that carry the mark of ``driver``, and not the driver."""
-    yield from (one for one in processes() if one.identity != driver and variable(one.pid, DRIVER) == driver)
+    yield from (one for one in processes() if one.identity != driver and mark_of(one) == driver)
+
+
+def mark_of(found: Process) -> str | None:
+    """Return the driver whose mark a process carries; ``None`` in another container, where numbers mean other processes."""
+    mark = variable(found.pid, DRIVER)
+    return mark if mark and is_numbered_here(found.pid) else None

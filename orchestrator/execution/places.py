@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ray import tune
-from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
+from ray.tune.search import ConcurrencyLimiter, Searcher
 
 COUNT_EVERY_S = 5.0
+MOST_PENDING = 200  # trials whose actors Tune asks for at once, where nothing else bounds them: as of its own grid
 log = logging.getLogger(__name__)
 
 
@@ -51,14 +52,16 @@ class Places(tune.Callback):
         """Leave everything out: Tune pickles its callbacks with the experiment's state."""
         return {}
 
-    def bound(self, search: Searcher | None) -> Any:
-        """Return the search for Tune: ``search`` with the bound, or for ``None`` its own grid with the bound."""
+    def bound(self, search: Searcher) -> Any:
+        """Return the search for Tune, with the bound. Where there may be any number, Tune asks for the next when one starts.
+
+        It is told to ask sooner where all trials are known, for the scheduler compares them from their start.
+        """
         most = self._count()
-        if search is None:
-            self._bounded = BasicVariantGenerator(max_concurrent=most)
-        elif most:
-            self._bounded = ConcurrencyLimiter(search, max_concurrent=most)
-        return self._bounded or search
+        if not most:
+            return ConcurrencyLimiter(search, MOST_PENDING) if search.set_max_concurrency(MOST_PENDING) else search
+        self._bounded = ConcurrencyLimiter(search, max_concurrent=most)
+        return self._bounded
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Take over the present count; a trial that runs goes on where fewer than those that run may be started."""

@@ -1,6 +1,7 @@
 """Hold trials back until the state that they start from is there, and remove such states when nobody needs them."""
 
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,7 @@ from trainers.schema.status import is_over
 from trainers.schema.trial import Prefix
 
 LOOK_EVERY_S = 0.5  # at a donor's directory, which may lie on a network
+MOST_LOOKS, REST = 50, 20  # in a row, in Ray Tune's loop; looking takes a twentieth of the time at most
 
 
 class PrefixOrder:
@@ -24,26 +26,40 @@ class PrefixOrder:
 
     def __init__(self, trials: Iterable[PlannedTrial]) -> None:
         self._donors = {trial.id: trial for trial in trials}
-        self._looked: dict[tuple[str, int], float] = {}
-        self._due: set[tuple[str, int]] = set()
+        prefixes = {_key(trial.prefix): trial.prefix for trial in self._donors.values() if trial.prefix}
+        self._coming = deque((prefix, -LOOK_EVERY_S) for prefix in prefixes.values())  # with the time of the last look
+        self._held = set(prefixes)
+        self._rests_until = 0.0
 
     @property
     def holds(self) -> bool:
         """Return whether any trial may have to wait."""
-        return any(not self.is_due(trial) for trial in self._donors.values())
+        self._look()
+        return bool(self._held)
 
     def is_due(self, trial: PlannedTrial) -> bool:
-        """Return whether a trial can be started now."""
-        prefix = trial.prefix
-        if prefix is None:
+        """Return whether a trial can be started now. A search asks this of thousands that wait, one after the other."""
+        if trial.prefix is None:
             return True
-        key = prefix.trial, prefix.epoch
-        now = time.monotonic()
-        if key not in self._due and now - self._looked.get(key, -LOOK_EVERY_S) >= LOOK_EVERY_S:
-            self._looked[key] = now
-            if not self._is_to_come(prefix):
-                self._due.add(key)
-        return key in self._due
+        self._look()
+        return _key(trial.prefix) not in self._held
+
+    def _look(self) -> None:
+        """Look for some of the states that are waited for, those first that were not looked for the longest."""
+        began = time.monotonic()
+        if began < self._rests_until:
+            return
+        for _ in range(min(MOST_LOOKS, len(self._coming))):
+            prefix, looked = self._coming[0]
+            if began - looked < LOOK_EVERY_S:
+                break
+            self._coming.popleft()
+            if self._is_to_come(prefix):
+                self._coming.append((prefix, began))
+            else:
+                self._held.discard(_key(prefix))
+        ended = time.monotonic()
+        self._rests_until = ended + REST * (ended - began)
 
     def _is_to_come(self, prefix: Prefix) -> bool:
         donor = self._donors.get(prefix.trial)
@@ -55,15 +71,19 @@ class PrefixOrder:
         return not history or history[-1].epoch < prefix.epoch
 
 
+def _key(prefix: Prefix) -> tuple[str, int]:
+    return prefix.trial, prefix.epoch
+
+
 def drop_shared_states(plan: Plan) -> None:
     """Remove the states that no trial of the plan will start from any more."""
-    wanted = _wanted(plan)
+    wanted = wanted_states(plan)
     for trial in plan.trials:
         if is_over(status_of(trial.directory)):
             _drop(trial, wanted.get(trial.id, set()))
 
 
-def _wanted(plan: Plan) -> dict[str, set[int]]:
+def wanted_states(plan: Plan) -> dict[str, set[int]]:
     """Return the epochs whose states are needed, by trial: those of trials that have not begun."""
     found: dict[str, set[int]] = {}
     for trial in plan.trials:
@@ -88,10 +108,11 @@ class SharedStates:
 
     def __init__(self, plan: Plan) -> None:
         self._by_id = {trial.id: trial for trial in plan.trials}
-        self._waiting: dict[tuple[str, int], set[str]] = {}
+        self._waiting: dict[str, dict[int, set[str]]] = {}  # by whose state, and after which epoch
         for trial in plan.trials:
             if trial.prefix and trial.prefix.trial in self._by_id and not _has_begun(trial):
-                self._waiting.setdefault((trial.prefix.trial, trial.prefix.epoch), set()).add(trial.id)
+                states = self._waiting.setdefault(trial.prefix.trial, {})
+                states.setdefault(trial.prefix.epoch, set()).add(trial.id)
 
     def planned(self, trial: PlannedTrial) -> None:
         """Handle a new trial of the search: it starts from the beginning."""
@@ -104,12 +125,16 @@ class SharedStates:
         trial = self._by_id.get(trial_id)
         if trial is None or trial.prefix is None:
             return
-        key = trial.prefix.trial, trial.prefix.epoch
-        waiting = self._waiting.get(key, set())
+        states = self._waiting.get(trial.prefix.trial, {})
+        waiting = states.get(trial.prefix.epoch)
+        if waiting is None:
+            return
         waiting.discard(trial_id)
-        waiting -= {name for name in waiting if _has_begun(self._by_id[name])}
-        if not waiting and self._waiting.pop(key, None) is not None:
-            _drop(self._by_id[key[0]], {epoch for donor, epoch in self._waiting if donor == key[0]})
+        while waiting and _has_begun(self._by_id[one := next(iter(waiting))]):  # in another job
+            waiting.discard(one)
+        if not waiting:
+            del states[trial.prefix.epoch]
+            _drop(self._by_id[trial.prefix.trial], set(states))
 
     def ended(self, trial_id: str) -> None:
         """Handle the end of a trial's records."""

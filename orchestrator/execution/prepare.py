@@ -1,7 +1,7 @@
 """Prepare a run: check the plan against this machine, find the cluster, fetch weights, reach MLflow."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import OperationError, UserError
@@ -45,15 +45,15 @@ def require_fitting(loaded: LoadedStudy, plan: Plan) -> None:
         raise StudyErrors(errors)
 
 
-def cluster_at(address: str) -> Machine:
-    """Connect to a running cluster and return its resources."""
+def cluster_at(address: str, variables: Mapping[str, str] | None = None) -> Machine:
+    """Connect to a running cluster, whose workers get ``variables``, and return its resources."""
     from orchestrator.core import ray_environment
 
     ray_environment.prepare(address)
     log.info("connecting to Ray at %s", address)
     from orchestrator.execution.ray_cluster import cluster, start_ray
 
-    start_ray(address)
+    start_ray(address, variables)
     return cluster()
 
 

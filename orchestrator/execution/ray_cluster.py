@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -29,16 +29,16 @@ ATTEMPTS = 3  # at starting a local Ray
 log = logging.getLogger(__name__)
 
 
-def start_ray(address: str | None) -> None:
+def start_ray(address: str | None, variables: Mapping[str, str] | None = None) -> None:
     """Connect to the cluster at ``address``, or start a local Ray, unless that is done already.
 
-    ``ray_environment.prepare`` has run before Ray was imported.
+    Its workers have ``variables`` in their environment when they start. ``ray_environment.prepare`` has run before Ray was imported.
 
     Raises ``OperationError`` when there is no cluster at the address.
     """
     if ray.is_initialized():
         return
-    job_config = SearchPathJob(search_path())
+    job_config = SearchPathJob(search_path(), variables)
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "job_config": job_config}
     if address is None:
         start_local_ray(quiet)
@@ -121,15 +121,17 @@ def kinds_here() -> list[tuple[int, int, int]]:
 
 
 def _kinds_on_head() -> list[tuple[int, int, int]]:
-    """Ask on the head; a head that is not there, or is too busy to answer, has nothing to say."""
+    """Ask on the head; a head that is not there, or is too busy to answer, has nothing to say.
+
+    What does not answer in time is left alone: Ray ends the whole process ("Tried to complete task that was not pending") when
+    a task ends while it is being cancelled.
+    """
     asked = ray.remote(kinds_here).options(num_cpus=0, resources=ON_HEAD, max_retries=0).remote()
     try:
         kinds: list[tuple[int, int, int]] = ray.get(asked, timeout=ANSWER_S)
         return kinds
     except RayError:
         return []
-    finally:
-        ray.cancel(asked, force=True)
 
 
 def stop_ray() -> None:

@@ -48,7 +48,15 @@ def dead_process(known: list[Process]) -> Process | None:
     return next((one for one in known if (now := process(one.pid)) is None or now.identity != one.identity), None)
 
 
+def missing_process(known: list[Process]) -> str | None:
+    """Return the name of a process that a Ray of our own lacks when its watch begins: it died right after its start."""
+    names = {name_of(one) for one in known}
+    return next((name for name in NAMES if name not in names), None) if known else None
+
+
 def _watch(known: list[Process], over: threading.Event) -> None:
+    if (missing := missing_process(known)) is not None:
+        _give_up(missing)
     while not over.wait(LOOK_S):
         gone = dead_process(known)
         if gone is not None:

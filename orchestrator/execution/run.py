@@ -18,6 +18,7 @@ from orchestrator.execution.together import Together
 from orchestrator.execution.tune import run_trials
 from orchestrator.execution.unwritten import Unwritten
 from orchestrator.plan.images import ImageRecorder
+from orchestrator.plan.independence import is_independent
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.rates import remember
 from orchestrator.plan.recorded_trials import TrialsRecorder
@@ -124,9 +125,11 @@ def obey_requests(plan: Plan) -> None:
 
 
 def require_no_paused_teacher(plan: Plan) -> None:
-    """Raise ``OperationError`` where the teacher is paused."""
-    if plan.teacher is not None and is_paused(plan.teacher.directory):  # as a student of another study
-        raise OperationError(f"the teacher ({plan.teacher.id}) is paused, so no student can start: resume it first")
+    """Raise ``OperationError`` where a teacher is paused."""
+    for teacher in plan.teachers:
+        if is_paused(teacher.directory):  # as a student of another study
+            students = "no student" if len(plan.teachers) == 1 else "none of its students"
+            raise OperationError(f"the teacher ({teacher.id}) is paused, so {students} can start: resume it first")
 
 
 def learn(sweep: Sweep, tracker: Tracker) -> None:
@@ -160,17 +163,18 @@ def _train(
         remove(trial.directory / OUTCOME)  # a failed trial is tried again
     try:
         with startup.part("starting it"):
-            start_ray(address)
+            start_ray(address, plan.study.scaling.variables)
         startup.done()
         with watched_ray():
             room = room_in(plan) if address else None
-            if plan.teacher in pending:
-                run_trials(sweep, [plan.teacher], watchers, directory, interruption=interruption, claims=claims)
-                if sweep.budget.reason and refreshed(plan.teacher).status in ("new", "unfinished"):
-                    return  # a larger budget lets it go on
-                require_teacher(plan.teacher)
+            teachers = [trial for trial in pending if trial.role == "teacher"]
+            if teachers:
+                run_trials(sweep, teachers, watchers, directory, interruption=interruption, claims=claims)
+                if sweep.budget.reason and any(refreshed(one).status in ("new", "unfinished") for one in teachers):
+                    return  # a larger budget lets them go on
+            lost = require_teachers(plan, teachers)
             # Paused ones end at once and last; the run has them, so that it can start them again.
-            students = students_after_teacher([*pending, *paused])
+            students = [one for one in students_after_teacher([*pending, *paused]) if one.teacher not in lost]
             if not sweep.budget.reason and (students or adds_trials(plan.study.search)):
                 run_trials(sweep, students, watchers, directory, interruption=interruption, room=room, claims=claims)
     finally:
@@ -183,9 +187,23 @@ def room_in(plan: Plan) -> Callable[[], int]:
     return lambda: resources(plan.study, cluster()).concurrent
 
 
-def require_teacher(teacher: PlannedTrial) -> None:
-    """Raise ``OperationError`` unless the teacher is finished: no student is started without it."""
+def require_teachers(plan: Plan, trained: Sequence[PlannedTrial]) -> frozenset[str]:
+    """Return the ids of those teachers of this run that have failed: none of their students is started.
+
+    Raises ``OperationError`` where no teacher is left, or where results decide: a search cannot do without some of its points.
+    """
+    reasons = {teacher.id: reason for teacher in trained if (reason := _why_not(teacher))}
+    if reasons and (len(reasons) == len(plan.teachers) or not is_independent(plan.study.search)):
+        teacher, reason = next(iter(reasons.items()))
+        raise OperationError(f"the teacher ({teacher}) failed, so no student started: {reason}")
+    for teacher, reason in reasons.items():
+        log.warning("the teacher (%s) failed, so none of its students starts: %s", teacher, reason)
+    return frozenset(reasons)
+
+
+def _why_not(teacher: PlannedTrial) -> str:
+    """Return why a teacher is not finished, "" for one that is."""
     outcome = read_outcome(teacher.directory)
-    if outcome is None or outcome.status != "finished":
-        reason = outcome.reason if outcome else "it did not end"
-        raise OperationError(f"the teacher ({teacher.id}) failed, so no student started: {reason}")
+    if outcome is None:
+        return "it did not end"
+    return "" if outcome.status == "finished" else outcome.reason or outcome.status

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,15 +22,26 @@ log = logging.getLogger(__name__)
 NAME = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")  # as tempfile makes them
 
 
+def new_scratch() -> Path:
+    """Return the path of a folder for temporary files, which is not there yet: a note has to name it before it is.
+
+    It lies where temporary files lie anyway, unless that path is too long for sockets.
+    """
+    base = Path(socket_base())
+    while (folder := base / f"{PREFIX}{uuid.uuid4().hex[:8]}").exists():
+        pass
+    return folder
+
+
 @contextlib.contextmanager
-def own_scratch() -> Iterator[Path]:
+def own_scratch(folder: Path | None = None) -> Iterator[Path]:
     """Make a folder for the temporary files of this process and of all that it starts, and delete it with them.
 
-    It lies where temporary files lie anyway, unless that path is too long for sockets. Ray's own files, logs among them,
-    lie beside it.
+    ``folder`` is one of ``new_scratch``. Ray's own files, logs among them, lie beside it.
     """
-    base = socket_base()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    folder = folder or new_scratch()
+    base = str(folder.parent)
+    folder.mkdir(mode=0o700)
     before = {name: os.environ.get(name) for name in ("TMPDIR", "RAY_TMPDIR")}
     os.environ["TMPDIR"] = str(folder)
     os.environ.setdefault("RAY_TMPDIR", base)

@@ -43,7 +43,7 @@ class RunSettings:
     waits ``tracker_wait_s`` seconds at most for an MLflow that does not answer. ``watching`` returns a
     context manager whose value receives the trial events of a plan, such as progress bars. ``measuring`` is called once
     with the results when no trial has failed, writes further files into the trials' directories, and returns why that
-    failed.
+    failed. ``predicting`` is called with them at the very end where MLflow has everything, and returns the same.
     """
 
     address: str | None = None
@@ -51,6 +51,7 @@ class RunSettings:
     tracker_wait_s: float = 60.0
     watching: "Callable[[Plan], AbstractContextManager[Watcher]] | None" = None
     measuring: "Callable[[Plan, Store, Sequence[TrialResult]], str] | None" = None
+    predicting: "Callable[[Plan, Store, Sequence[TrialResult]], str] | None" = None
     trials: frozenset[str] | None = None
     together: "Together | None" = None
 
@@ -66,7 +67,8 @@ class RunResult(ResultTable):
 
     ``chosen`` are the trials that the run was limited to, ``None`` for all. ``delivery`` says whether MLflow has
     everything, ``uncopied`` lists results missing from the mirror, ``unmeasured`` says why the test split was not measured,
-    ``unwritten`` why the store lacks a file, such as an outcome.
+    ``unwritten`` why the store lacks a file, such as an outcome. ``unpredicted`` says why there are no predictions, which is
+    no failure.
     """
 
     store: Store
@@ -76,6 +78,7 @@ class RunResult(ResultTable):
     uncopied: str = ""
     unmeasured: str = ""
     unwritten: str = ""
+    unpredicted: str = ""
 
     @cached_property
     def trials(self) -> "tuple[TrialResult, ...]":
@@ -150,6 +153,10 @@ def run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: boo
 
 
 def _run_to_end(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool) -> RunResult:
+    return _predicted(_trained_and_measured(plan, store, settings, keep_ray=keep_ray), settings)
+
+
+def _trained_and_measured(plan: Plan, store: Store, settings: RunSettings, *, keep_ray: bool) -> RunResult:
     from orchestrator.storage.copier import mirrored
 
     result = None
@@ -180,6 +187,13 @@ def _measured(result: RunResult, settings: RunSettings) -> RunResult:
         else result.delivery
     )
     return replace(result, delivery=delivery, unmeasured=unmeasured)
+
+
+def _predicted(result: RunResult, settings: RunSettings) -> RunResult:
+    if settings.predicting is None or not result.delivery.complete:  # predictions lie beside what MLflow has
+        return result
+    with settings.finishing:
+        return replace(result, unpredicted=settings.predicting(result.plan, result.store, result.trials))
 
 
 def _trained(

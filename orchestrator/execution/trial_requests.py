@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
+from orchestrator.execution.ownership import end_killed_runs
 from orchestrator.plan.trial import PlannedTrial, TrialStatus, status_of
 from trainers.schema.fence import set_fence
 from trainers.schema.record import read_outcome
@@ -71,6 +72,7 @@ def _done_at_once(trial: PlannedTrial, request: Request, store: Store) -> bool:
     """Carry out a request, and return ``True``, unless a run may have the trial, or is to start it."""
     try:
         with store.only_run():
+            end_killed_runs(store)  # else they would go on with a trial that has been stopped
             _carry_out(trial, request)
             return True
     except OperationError:  # a run has the store

@@ -158,11 +158,11 @@ def make_tuner(
     def order_for(trial: PlannedTrial) -> dict[str, str | int]:
         return order(plan, trial, run, pool, positions.setdefault(trial.id, len(positions)))
 
-    search: PlannedSearch | ClaimingSearch | None = None
+    search: PlannedSearch | ClaimingSearch
     callbacks: list[tune.Callback] = [ending, notifier]
     restart: Restart = never_again
     if claims is None:
-        search = planned = open_search(sweep, trials, notifier, order_for, prefixes)
+        search = planned = search_for(sweep, trials, notifier, order_for, prefixes)
         restart = restarting(planned, notifier, lambda: most_at_once(plan, pool, room))
     else:
         search = ClaimingSearch(
@@ -178,10 +178,9 @@ def make_tuner(
     places = Places(lambda: most_at_once(plan, pool, room))
     return tune.Tuner(
         tune.with_resources(runner, RUNNER_SHARE if pool else request(plan, role_of(trials))),
-        param_space={} if search else {"planned": tune.grid_search([order_for(trial) for trial in trials])},
         tune_config=tune.TuneConfig(
             search_alg=places.bound(search),
-            num_samples=-1 if search else 1,
+            num_samples=-1,
             scheduler=ResumingScheduler(make_scheduler(plan, trials, notifier.expected), restart),
             metric=SELECTION_METRIC,
             mode="max",
@@ -200,20 +199,19 @@ def make_tuner(
     )
 
 
-def open_search(
+def search_for(
     sweep: Sweep,
     trials: list[PlannedTrial],
     notifier: Notifier,
     order_for: Callable[[PlannedTrial], dict[str, Any]],
     prefixes: PrefixOrder,
-) -> PlannedSearch | None:
+) -> PlannedSearch:
     """Return a searcher that hands out ``trials`` as they are due, and adds to them as results arrive.
 
-    ``None`` where all trials are known and due.
+    Tune's own grid would copy all of its points for each of them.
     """
+    suggestions = None if role_of(trials) == "teacher" else sweep.suggestions
     holds = prefixes.holds
-    if (sweep.suggestions is None and not holds) or role_of(trials) == "teacher":
-        return None
 
     def discovered(trial: PlannedTrial) -> None:
         trials.append(trial)
@@ -224,17 +222,24 @@ def open_search(
             notifier.expected(trial.id)
         return order_for(trial)
 
-    return PlannedSearch(tuple(trials), sweep.suggestions, handed_out, discovered, notifier.set_idle, prefixes.is_due)
+    def rests(over: bool) -> None:
+        if holds or suggestions is not None:  # else they also know that nobody else will come
+            notifier.set_idle(over)
+
+    compared = isinstance(sweep.plan.study.search.scheduler, Waiting) and suggestions is None
+    return PlannedSearch(
+        tuple(trials), suggestions, handed_out, discovered, rests, prefixes.is_due, all_at_once=compared
+    )
 
 
-def restarting(search: PlannedSearch | None, notifier: Notifier, most: Callable[[], int]) -> Restart:
+def restarting(search: PlannedSearch, notifier: Notifier, most: Callable[[], int]) -> Restart:
     """Return a function that starts an ended trial again, if one more is within ``most``, and returns whether it did.
 
-    An open search hands it out again. Otherwise Tune gets it as a new trial, after all that it had.
+    The search hands it out again, unless it is over: then Tune gets it as a new trial, after all that it had.
     """
 
     def restart(tune_controller: Any, trial: Any, ending: Any) -> bool:
-        if search is not None and not search.over:
+        if not search.over:
             search.give_again(trial_id(trial))
         elif has_room(tune_controller, most(), ending):
             tune_controller.add_trial(trial.reset())

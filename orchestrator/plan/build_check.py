@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from orchestrator.plan.model_process import ProcessEnd, answers_of, lacking_pack
 from orchestrator.plan.plan import Plan, PlannedStart
 from orchestrator.plan.torch_file import problem_with
 from orchestrator.plan.weights import config_digest, local_start, start_file
-from orchestrator.study.checks.method import config_path
+from orchestrator.study.fidelity import teacher_at
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
+from orchestrator.study.schema import StudySpec, TeacherSection
 from orchestrator.study.variants import Variant, forms_of
 from trainers.schema import Detector, MethodSpec, Teacher, Weights, class_names
 from trainers.schema.atomic import write_text
@@ -111,34 +113,56 @@ def build_detectors(loaded: LoadedStudy, plan: Plan) -> BuildResult:
 
 
 def _asked(loaded: LoadedStudy, plan: Plan) -> Iterator[Asked]:
-    """Yield the detectors to build: the teacher, each student alone, and with each method against the teacher."""
-    study, teacher = plan.study, plan.planner.teacher
+    """Yield the detectors to build: the teachers, each student alone, and with each method against each teacher."""
+    study = plan.study
+    teachers: tuple[Variant[TeacherSection], ...] = forms_of(study, "teacher").variants
     students: tuple[Variant[Detector], ...] = forms_of(study, "student").variants
     methods: tuple[Variant[MethodSpec], ...] = forms_of(study, "method").variants
     distilling = _distinct(variant for variant in methods if variant.section.kind != "none")
     known: set[str] = set()
-    here = None
-    if teacher is not None and distilling and study.teacher is not None and _is_readable(teacher.detector):
-        here = Teacher(detector=teacher.detector, weights=_local(teacher.weights))
-        where = loaded.locations.where(config_path(study.teacher)[: 2 if study.teacher.kind != "zoo" else None])
-        weights = loaded.where("teacher.path") if study.teacher.kind == "checkpoint" else where
-        unit = _unit(teacher.detector, here.weights, None, (), study.dataset)
-        if unit.starts or not (_is_proven(teacher.detector) and here.weights is None):
-            yield Asked(unit, where, weights, start=loaded.where("teacher.detector.weights"))
-    for variant in filter(lambda variant: _is_readable(variant.section), students):
-        pairs = [
-            method
-            for method in distilling
-            if here and not _is_proven_pair(method.section, here.detector, variant.section)
-        ]
-        if _is_proven(variant.section) and not pairs and local_start(variant.section) is None:
-            continue
-        unit = _unit(variant.section, None, here if pairs else None, [m.section for m in pairs], study.dataset)
-        if unit.key not in known:
-            known.add(unit.key)
-            where = loaded.locations.where(variant.origin("config") if variant.sources else ("student",))
-            methods_at = tuple(loaded.locations.where(method.origin("kind")) for method in pairs)
-            yield Asked(unit, where, where, methods_at, loaded.locations.where(variant.origin("weights")))
+    models = [plan.planner.teachers.of(teacher_at(one.section, study), {}).model for one in teachers if distilling]
+    readable = [_is_readable(model.detector) for model in models]
+    for teacher, model in compress(zip(teachers, models, strict=False), readable):
+        yield from _asked_teacher(loaded, study, teacher, model)
+    here: list[Teacher | None] = [
+        Teacher(detector=model.detector, weights=_local(model.weights)) for model in compress(models, readable)
+    ]
+    for variant, taught in product((one for one in students if _is_readable(one.section)), here or [None]):
+        one = _asked_student(loaded, study, variant, taught, distilling)
+        if one is not None and one.unit.key not in known:
+            known.add(one.unit.key)
+            yield one
+
+
+def _asked_teacher(
+    loaded: LoadedStudy, study: StudySpec, teacher: Variant[TeacherSection], model: Teacher
+) -> Iterator[Asked]:
+    """Yield a teacher to build, unless it was built before and its weights are not here."""
+    weights, kind = _local(model.weights), teacher.section.kind
+    where = loaded.locations.where(teacher.origin("name" if kind == "zoo" else "detector"))
+    unit = _unit(model.detector, weights, None, (), study.dataset)
+    if unit.starts or not (_is_proven(model.detector) and weights is None):
+        path = loaded.locations.where(teacher.origin("path")) if kind == "checkpoint" else where
+        yield Asked(unit, where, path, start=loaded.locations.where(teacher.origin("detector", "weights")))
+
+
+def _asked_student(
+    loaded: LoadedStudy,
+    study: StudySpec,
+    variant: Variant[Detector],
+    teacher: Teacher | None,
+    distilling: Sequence[Variant[MethodSpec]],
+) -> Asked | None:
+    """Return a student to build, with the methods that have to be tried with a teacher; ``None`` where all is known."""
+    pairs = [
+        one for one in distilling if teacher and not _is_proven_pair(one.section, teacher.detector, variant.section)
+    ]
+    if _is_proven(variant.section) and not pairs and local_start(variant.section) is None:
+        return None
+    unit = _unit(variant.section, None, teacher if pairs else None, [one.section for one in pairs], study.dataset)
+    where = loaded.locations.where(variant.origin("config") if variant.sources else ("student",))
+    methods_at = tuple(loaded.locations.where(method.origin("kind")) for method in pairs)
+    return Asked(unit, where, where, methods_at, loaded.locations.where(variant.origin("weights")))
 
 
 def _distinct(methods: Iterator[Variant[MethodSpec]]) -> list[Variant[MethodSpec]]:

@@ -11,6 +11,7 @@ from orchestrator.plan.draws import random_first
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.study.space import is_open, values_of
+from orchestrator.study.substitute import section_of
 from trainers.schema.sharing import stream_key
 
 MOST = 8  # students side by side, unless the study says how many: more save little, for teacher and data are a part
@@ -50,12 +51,12 @@ def cohorts(plan: Plan, trials: Sequence[PlannedTrial]) -> Cohorts:
 
 
 def probes(plan: Plan) -> list[PlannedTrial]:
-    """Return trials as an open search may propose them: with each seed, and each listed value of the schedule's keys."""
+    """Return trials as an open search may propose them: with each seed, and each listed value of the keys that cohorts share."""
     search = plan.study.search
     until = search.population.every_epochs if search.algorithm.has_segments else None
     places: list[dict[str, JsonValue]] = [{}]
     for key, domain in search.space.items():
-        if isinstance(domain, tuple) and key.split(".")[0] == "schedule":
+        if isinstance(domain, tuple) and section_of(key) in ("schedule", "teacher", "dataset"):
             places += [{key: value} for value in values_of(domain)]
     found = []
     for params, seed in product(places, search.seeds):
@@ -94,6 +95,10 @@ def _difference(one: PlannedTrial, other: PlannedTrial) -> str:
         return "batch sizes differ"
     if mine.schedule.closing_epoch != theirs.schedule.closing_epoch:
         return "augmentation changes at different epochs (closing_epochs, other lengths)"
+    if mine.dataset != theirs.dataset:
+        return "augmentation differs"
+    if mine.teacher != theirs.teacher:  # one without has a place beside the students of the first
+        return "teachers differ"
     if mine.segment != theirs.segment:
         return "whole trainings go on where a population is compared"
     return "data or placement differ"

@@ -14,7 +14,7 @@ from orchestrator.study.schema import KeepStates, Search
 from orchestrator.study.wording import counted
 from trainers.schema import TrialSpec
 from trainers.schema.agreement import Turn, parting, parting_epochs, turns, whole_epochs
-from trainers.schema.atomic import write_text
+from trainers.schema.atomic import remove, write_text
 from trainers.schema.state_files import kept_file
 
 
@@ -34,6 +34,13 @@ def note_kept(store: Store, planner: Planner, trial: PlannedTrial) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, trial.spec.model_dump_json())
+
+
+def forget_kept(store: Store) -> None:
+    """Remove the notes about trials that keep no state any more."""
+    for path in store.kept.glob("*/*.json"):
+        if not any(store.trial_dir(path.stem).glob("kept-*.pt")):
+            remove(path)
 
 
 def kept_for(

@@ -30,7 +30,7 @@ def least(plan: Plan) -> Least | None:
         return None
     judged = [trial for trial in plan.students if _is_judged(plan, trial)]
     ids = {trial.id for trial in judged}
-    whole = [*([plan.teacher] if plan.teacher else []), *(trial for trial in plan.students if trial.id not in ids)]
+    whole = [*plan.teachers, *(trial for trial in plan.students if trial.id not in ids)]
     whole += _further_seeds(plan)
     parts = [_steps(whole), _at_rungs(plan, judged)]
     known = None if None in parts else sum(part or 0 for part in parts)

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.core.findings import Finding
+from orchestrator.plan.cohorts import probes
+from orchestrator.plan.gpu_shares import with_shares
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.model_process import answers_of, lacking_package
 from orchestrator.plan.plan import Plan, with_findings
@@ -18,6 +20,7 @@ from orchestrator.plan.trial import PlannedTrial
 from orchestrator.plan.weights import config_digest
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
+from orchestrator.study.space import is_open
 from orchestrator.study.wording import counted
 from trainers.schema.atomic import write_text
 from trainers.schema.memory import GIB, MemoryAnswer, MemoryForecast, MemoryRequest, MemoryUnit, memory_unit
@@ -33,13 +36,17 @@ MOST_UNITS = 6  # forms of trainings that are forecast; a search may have any nu
 def with_memory(loaded: LoadedStudy, plan: Plan, machine: Machine | None = None) -> Plan:
     """Return the plan with forecasts of the trials that are left, and findings where they do not fit.
 
-    Nothing is forecast for a study that trains on CPUs, or where torch and mmdet are not installed.
+    Nothing is forecast for a study that trains on CPUs, or where torch and mmdet are not installed. Where the study asks for
+    shares of GPUs, the plan then grants them.
     """
-    units = list(_units(plan)) if plan.resources.gpus_per_worker else []
-    if not units or lacking_package():
+    forms, alone = _units(plan) if plan.resources.gpus_per_worker else ([], frozenset[str]())
+    if not forms:
         return plan
-    found = planned_memory(units, _share(plan, machine or this_machine()))
-    return with_findings(replace(plan, memory=found), misfits(loaded, plan, found))
+    machine, shares = machine or this_machine(), plan.study.scaling.gpus_per_worker == "shared"
+    if not lacking_package():
+        found = replace(planned_memory(forms[:MOST_UNITS], _share(plan, machine)), alone=alone)
+        plan = with_findings(replace(plan, memory=found), misfits(loaded, plan, found))
+    return with_shares(loaded, plan, machine, len(forms)) if shares else plan
 
 
 def planned_memory(units: Iterable[MemoryUnit], gpu: int | None) -> PlannedMemory:
@@ -60,8 +67,9 @@ def misfits(loaded: LoadedStudy, plan: Plan, memory: PlannedMemory) -> Iterator[
     if memory.gpu is None or not memory.forecasts:
         return
     unit, found = memory.forecasts[0]
-    where, has = loaded.where("schedule.batch_size"), f"a GPU has {gib(memory.gpu)} for it"
-    fits = f"{_largest(unit, found, memory.gpu)}: set schedule.batch_size, or train on more workers (scaling.workers)"
+    key = "teacher.schedule.batch_size" if unit.key in memory.alone else "schedule.batch_size"
+    where, has = loaded.where(key), f"a GPU has {gib(memory.gpu)} for it"
+    fits = f"{_largest(unit, found, memory.gpu)}: set {key}, or train on more workers (scaling.workers)"
     needs = f"{counted(unit.images, 'image')} at once need about {gib(found.peak())} of a GPU"
     if found.exceeds(memory.gpu):
         yield Finding("error", where, f"{needs}, and {has}; {fits}")
@@ -88,14 +96,20 @@ def _share(plan: Plan, machine: Machine) -> int | None:
     return None if machine.gpu_memory is None else int(machine.gpu_memory * each)
 
 
-def _units(plan: Plan) -> Iterator[MemoryUnit]:
-    """Yield the forms of the trainings that are left."""
-    known: set[str] = set()
-    for trial in to_train(plan.trials):
+def _units(plan: Plan) -> tuple[list[MemoryUnit], frozenset[str]]:
+    """Return the forms of the trainings that are left or may be proposed, and the keys of those that only teachers have.
+
+    There is at most one more than are forecast.
+    """
+    found, of_students = dict[str, MemoryUnit](), set[str]()
+    proposed = probes(plan) if is_open(plan.study.search) else ()
+    for trial in (*to_train(plan.trials), *proposed):
         unit = unit_of(plan, trial)
-        if trial.spec.init is None and unit.key not in known and len(known) < MOST_UNITS:
-            known.add(unit.key)
-            yield unit
+        if trial.role != "teacher":
+            of_students.add(unit.key)
+        if trial.spec.init is None and len(found) <= MOST_UNITS:
+            found.setdefault(unit.key, unit)
+    return list(found.values()), frozenset(found) - of_students
 
 
 def unit_of(plan: Plan, trial: PlannedTrial) -> MemoryUnit:

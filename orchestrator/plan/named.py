@@ -11,21 +11,21 @@ MOST = 20  # ids in a message
 
 
 def chosen(plan: Plan, wanted: Iterable[str]) -> frozenset[str]:
-    """Return the ids of the trials that ``wanted`` name by their first digits, and of the teacher if one of them needs it.
+    """Return the ids of the trials that ``wanted`` name by their first digits, and of the teachers that they need.
 
     Raises ``UserError`` for a name that is not exactly one trial's.
     """
     trials = [named(plan, name) for name in wanted]
-    needed = [plan.teacher] if plan.teacher and any(trial.spec.teacher for trial in trials) else []
-    return frozenset(trial.id for trial in (*needed, *trials))
+    needed = (trial.teacher for trial in trials if plan.teacher_of(trial))
+    return frozenset([*(name for name in needed if name), *(trial.id for trial in trials)])
 
 
 def only(plan: Plan, trials: Collection[str] | None) -> Plan:
     """Return the plan with nothing but the trials of these ids, for counts; ``None`` stands for all."""
     if trials is None:
         return plan
-    teacher = plan.teacher if plan.teacher and plan.teacher.id in trials else None
-    return replace(plan, teacher=teacher, students=tuple(one for one in plan.students if one.id in trials))
+    teachers = tuple(one for one in plan.teachers if one.id in trials)
+    return replace(plan, teachers=teachers, students=tuple(one for one in plan.students if one.id in trials))
 
 
 def named(plan: Plan, wanted: str) -> PlannedTrial:

@@ -16,7 +16,7 @@ from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.kept import kept_for, kept_states
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planned_memory import PlannedMemory
-from orchestrator.plan.planner import Planner, plan_teacher
+from orchestrator.plan.planner import Planner
 from orchestrator.plan.prefixes import with_file, with_prefixes
 from orchestrator.plan.preflight import preflight
 from orchestrator.plan.race import RacePoint, first_seeds, race_points, race_state, rounds_in
@@ -53,7 +53,7 @@ class Plan:
 
     study: StudySpec
     fingerprint: str
-    teacher: PlannedTrial | None
+    teachers: tuple[PlannedTrial, ...]
     students: tuple[PlannedTrial, ...]
     resources: Resources
     findings: tuple[Finding, ...]
@@ -79,14 +79,18 @@ class Plan:
 
     @property
     def trials(self) -> tuple[PlannedTrial, ...]:
-        """Return all trials that are known by now, the teacher's first, those that the search has come to last."""
-        return (*([self.teacher] if self.teacher else []), *self.students, *self.suggested)
+        """Return all trials that are known by now, the teachers' first, those that the search has come to last."""
+        return (*self.teachers, *self.students, *self.suggested)
+
+    def teacher_of(self, trial: PlannedTrial) -> PlannedTrial | None:
+        """Return the trial of a student's teacher; ``None`` for one that is trained alone or learns from random weights."""
+        return next((teacher for teacher in self.teachers if teacher.id == trial.teacher), None)
 
     def refreshed(self) -> "Plan":
         """Return the plan with the present states of its trials."""
         return replace(
             self,
-            teacher=self.teacher and refreshed(self.teacher),
+            teachers=tuple(map(refreshed, self.teachers)),
             students=tuple(map(refreshed, self.students)),
             suggested=list(map(refreshed, self.suggested)),
         )
@@ -107,6 +111,7 @@ class Plan:
             inputs=self.planner.inputs | trial.inputs,
             prefix=trial.prefix and with_file(trial.prefix),
             hands_on=trial.hands_on | self.keeps(trial),
+            beside=trial.spec.teacher or self.planner.first_teacher,
         )
 
     def keeps(self, trial: PlannedTrial) -> dict[int, str]:
@@ -129,18 +134,15 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     annotations = annotation_digests(study.dataset)
     digest = dataset_digest(study.dataset, annotations)
     files = CheckpointDigests()
-    teacher, model, model_digest = plan_teacher(study, store, digest, files)
-    planner = Planner(study, store, digest, model, model_digest, annotations, files)
+    planner = Planner(study, store, digest, annotations, files)
     known = planner.students()
     measure_deciding(loaded, planner.costs, known)
     affordable, over = within_bounds(loaded, planner.costs, known)
-    students, left_out = _within_budget(study, affordable)
+    students, left_out = _within_budget(loaded, affordable)
     kept, goes_on = kept_for(store, planner, study.search, students)
     students = with_prefixes(study.search, students, kept)
-    distils = any(trial.spec.teacher for trial in students) or is_open(study.search)
     planned = known if study.search.constraints.given else students  # a name does not follow from a measurement
-    trials = ([teacher] if teacher and distils else []) + planned
-    identity = _study_identity(study, planner, trials)
+    identity = _study_identity(study, planner, [*planner.teacher_trials(planned), *planned])
     search_log = store.search_log(_search_identity(study, identity)[:ID_LENGTH])
     events = SearchLog(search_log).read()
     race = race_points(students) if study.search.racing else ()
@@ -148,7 +150,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     return Plan(
         study=study,
         fingerprint=identity,
-        teacher=teacher if distils else None,
+        teachers=planner.teacher_trials(students),
         students=tuple(_at_first(study, race) if race else students),
         resources=granted,
         findings=worst_first((*findings, *over, *left_out, *goes_on, *points_left_out(loaded, events))),
@@ -169,13 +171,13 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level)))
 
 
-def _within_budget(study: StudySpec, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
+def _within_budget(loaded: LoadedStudy, students: list[PlannedTrial]) -> tuple[list[PlannedTrial], list[Finding]]:
     """Return the first ``search.max_trials`` students, and a finding about the others."""
-    most = study.search.max_trials
+    most = loaded.study.search.max_trials
     if most is None or len(students) <= most:
         return students, []
     message = f"runs {most} of {counted(len(students), 'trial')} and leaves out {len(students) - most}"
-    return students[:most], [Finding("warning", "search.max_trials", message)]
+    return students[:most], [Finding("warning", loaded.where("search.max_trials"), message)]
 
 
 def _at_first(study: StudySpec, race: Sequence[RacePoint]) -> list[PlannedTrial]:

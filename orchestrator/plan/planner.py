@@ -1,6 +1,8 @@
-"""Make planned trials of the points of a study, and plan its teacher."""
+"""Make planned trials of the points of a study."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -8,37 +10,20 @@ from pydantic import JsonValue
 from orchestrator.core.by_object import ByObject
 from orchestrator.core.store import Store
 from orchestrator.plan.costs import Costs
-from orchestrator.plan.estimate import estimate
+from orchestrator.plan.digests import dataset_digest
 from orchestrator.plan.journal import SearchLog
+from orchestrator.plan.making import identity_parts, make_trial
 from orchestrator.plan.suggestion import suggestions_in
-from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, status_of
-from orchestrator.plan.weights import (
-    CheckpointDigests,
-    config_digest,
-    config_inputs,
-    in_other_order,
-    start_file,
-    zoo_checkpoint,
-    zoo_detector,
-    zoo_digest,
-)
-from orchestrator.study.expand import SearchPoint, expand, point_of
-from orchestrator.study.fingerprint import PartTexts, fingerprint, parts_fingerprint, trial_parts
-from orchestrator.study.schema import (
-    CheckpointTeacher,
-    RandomTeacher,
-    StudySpec,
-    TeacherSection,
-    TrainedTeacher,
-    ZooTeacher,
-)
+from orchestrator.plan.teachers import Teachers
+from orchestrator.plan.trial import ID_LENGTH, PlannedTrial
+from orchestrator.plan.weights import CheckpointDigests, start_file
+from orchestrator.study.expand import SearchPoint, expand, point_of, teachers_with_params
+from orchestrator.study.fingerprint import PartTexts, parts_fingerprint
+from orchestrator.study.schema import StudySpec
 from orchestrator.study.space import is_open
-from trainers.schema import DatasetSpec, NoDistillation, Schedule, Teacher, TrialSpec, Weights
+from trainers.schema import DatasetSpec, Teacher, TrialSpec
 from trainers.schema.agreement import bare
-from trainers.schema.record import BEST
 from trainers.schema.trial import ParentTrial, Segment
-
-EVALUATION_ONLY = Schedule(iterations=0, batch_size=1)
 
 
 class Planner:
@@ -49,22 +34,29 @@ class Planner:
         study: StudySpec,
         store: Store,
         digest: str,
-        teacher: Teacher | None,
-        teacher_digest: str | None,
         annotations: dict[str, str],
         files: CheckpointDigests,
     ) -> None:
-        self._study, self._store, self._digest = study, store, digest
-        self._teacher, self._teacher_digest, self._files = teacher, teacher_digest, files
+        self._study, self._store, self._files = study, store, files
+        self.teachers = Teachers(study, store, digest, files)
         self._texts = PartTexts()
+        self._digests = ByObject[str]()  # of datasets
+        self._digests.of(lambda: digest, study.dataset)
         self.settings = ByObject[dict[str, str]]()  # of sections, as results name them
         self.inputs = annotations
         self.costs = Costs(store, study.dataset)
 
-    @property
-    def teacher(self) -> Teacher | None:
-        """Return the teacher as students see it."""
-        return self._teacher
+    def teacher_trials(self, students: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:
+        """Return the trials of the teachers of these students, and of all that an open search may come to; each once."""
+        every = teachers_with_params(self._study) if is_open(self._study.search) else ()
+        possible = [self.teachers.of(section, params).trial for section, params in every]
+        asked = [*(trial.teacher for trial in students), *(trial.id for trial in possible if trial)]
+        return tuple(self.teachers.trial(name) for name in dict.fromkeys(asked) if name is not None)
+
+    @cached_property
+    def first_teacher(self) -> Teacher | None:
+        """Return the teacher beside whose students those are trained that have none."""
+        return next((self.teachers.of(*taught).model for taught in teachers_with_params(self._study)), None)
 
     def students(self) -> list[PlannedTrial]:
         """Return the students that are known before anything has run; of equal trials the first."""
@@ -93,16 +85,17 @@ class Planner:
 
     def root_of(self, spec: TrialSpec) -> str:
         """Return the name that a student shares with all that make the same first steps, whatever comes later."""
-        alone = isinstance(spec.method, NoDistillation)
-        digest = None if alone else self._teacher_digest
-        parts = _parts(bare(spec), self._digest, self._files, teacher_digest=digest)
+        digest = self.teachers.digest_of(spec.teacher)
+        parts = identity_parts(bare(spec), self._digest_of(spec.dataset), self._files, teacher_digest=digest)
         return parts_fingerprint(parts)[:ID_LENGTH]
 
     def parts_of(self, trial: PlannedTrial) -> dict[str, str]:
         """Return the parts of a planned trial's identity by name, each as canonical JSON."""
-        init = self._teacher_digest if trial.spec.init else None
-        teacher = self._teacher_digest if trial.spec.teacher else None
-        return _parts(trial.spec, self._digest, self._files, init_digest=init, teacher_digest=teacher)
+        spec = trial.spec
+        own = Teacher(detector=spec.student, weights=spec.init) if spec.init else None  # as its students see it
+        init, teacher = self.teachers.digest_of(own), self.teachers.digest_of(spec.teacher)
+        data = self._digest_of(spec.dataset)
+        return identity_parts(spec, data, self._files, init_digest=init, teacher_digest=teacher)
 
     def suggested(self, search_log: Path) -> list[PlannedTrial]:
         """Return the trials of all points that an open search has come to so far, each once."""
@@ -115,116 +108,25 @@ class Planner:
 
     def student(self, point: SearchPoint, segment: Segment | None = None) -> PlannedTrial:
         """Return the trial of one point."""
-        alone = isinstance(point.method, NoDistillation)
+        taught = self.teachers.of(point.teacher, point.params) if point.teacher else None
         spec = TrialSpec(
-            dataset=self._study.dataset,
+            dataset=point.dataset,
             student=point.student,
-            teacher=None if alone else self._teacher,
+            teacher=taught.model if taught else None,
             method=point.method,
             schedule=point.schedule,
             seed=point.seed,
             segment=segment,
             shares=self._study.scaling.shares,
         )
-        teacher_digest = None if alone else self._teacher_digest
-        parts = _parts(spec, self._digest, self._files, self._texts, teacher_digest=teacher_digest)
-        files = self._files.present(None if alone else _users_file(self._study.teacher), start_file(spec.student))
-        trial = _planned("student", spec, dict(point.params), self._store, parts, files)
-        return replace(trial, is_baseline=point.is_baseline)
-
-
-def plan_teacher(
-    study: StudySpec, store: Store, digest: str, files: CheckpointDigests
-) -> tuple[PlannedTrial | None, Teacher | None, str | None]:
-    """Return the trial that trains or evaluates the teacher, the teacher as students see it, and its identity."""
-    section = study.teacher
-    if section is None:
-        return None, None, None
-    if isinstance(section, RandomTeacher):
-        return None, Teacher(detector=section.detector, weights=None), "random"
-    if isinstance(section, TrainedTeacher):
-        spec = TrialSpec(
-            dataset=_teachers_images(study.dataset, section),
-            student=section.detector,
-            method=NoDistillation(kind="none"),
-            schedule=section.schedule,
-            seed=section.seed,
-            shares=study.scaling.shares,
+        digest = self._digest_of(point.dataset)
+        parts = identity_parts(spec, digest, self._files, self._texts, teacher_digest=taught.digest if taught else None)
+        files = self._files.present(taught.file if taught else None, start_file(spec.student))
+        trial = make_trial("student", spec, dict(point.params), self._store, parts, files)
+        return replace(
+            trial, is_baseline=point.is_baseline, teacher=taught.trial.id if taught and taught.trial else None
         )
-        start = files.present(start_file(section.detector))
-        trial = _planned("teacher", spec, {}, store, _parts(spec, digest, files), start)
-        weights = Weights(path=str(trial.directory / BEST))
-        return trial, Teacher(detector=section.detector, weights=weights), trial.id
-    return _plan_public_teacher(study, section, store, digest, files)
 
-
-def _teachers_images(dataset: DatasetSpec, section: TrainedTeacher) -> DatasetSpec:
-    """Return the dataset as the teacher's own training sees it."""
-    return dataset.model_copy(update={"multi_scale": section.multi_scale}) if section.multi_scale else dataset
-
-
-def _plan_public_teacher(
-    study: StudySpec, section: ZooTeacher | CheckpointTeacher, store: Store, digest: str, files: CheckpointDigests
-) -> tuple[PlannedTrial, Teacher, str]:
-    """Plan a teacher that exists already: it is evaluated once, before students are trained."""
-    if isinstance(section, ZooTeacher):
-        detector, path = zoo_detector(section.name), zoo_checkpoint(section.name).url
-        model_digest = zoo_digest(section.name)
-    else:
-        detector, path, model_digest = section.detector, section.path, files.of(section.path)
-    if in_other_order(study):  # these rows were not permuted once, and results of such a teacher were wrong
-        model_digest = fingerprint(["rows in the dataset's order of classes", model_digest])
-    weights = Weights(path=path, coverage=section.coverage)
-    spec = TrialSpec(
-        dataset=study.dataset,
-        student=detector,
-        init=weights,
-        method=NoDistillation(kind="none"),
-        schedule=EVALUATION_ONLY,
-    )
-    parts = _parts(spec, digest, files, init_digest=model_digest)
-    trial = _planned("teacher", spec, {}, store, parts, files.present(_users_file(section)))
-    return trial, Teacher(detector=detector, weights=weights), model_digest
-
-
-def _parts(
-    spec: TrialSpec,
-    digest: str,
-    files: CheckpointDigests,
-    texts: PartTexts | None = None,
-    *,
-    init_digest: str | None = None,
-    teacher_digest: str | None = None,
-) -> dict[str, str]:
-    return trial_parts(
-        spec,
-        texts=texts,
-        dataset_digest=digest,
-        init_digest=init_digest,
-        teacher_digest=teacher_digest,
-        student_config_digest=config_digest(spec.student),
-        teacher_config_digest=config_digest(spec.teacher.detector) if spec.teacher else None,
-        start_digest=files.of_start(spec.student.detector_weights),
-    )
-
-
-def _users_file(teacher: TeacherSection | None) -> str | None:
-    """Return the file of a teacher that is a checkpoint of the user's."""
-    return teacher.path if isinstance(teacher, CheckpointTeacher) else None
-
-
-def _planned(
-    role: Role,
-    spec: TrialSpec,
-    params: dict[str, JsonValue],
-    store: Store,
-    parts: dict[str, str],
-    files: dict[str, str],
-) -> PlannedTrial:
-    trial_id = parts_fingerprint(parts)[:ID_LENGTH]
-    directory = store.trial_dir(trial_id)
-    detectors = [spec.student, *([spec.teacher.detector] if spec.teacher else [])]
-    inputs = config_inputs(*detectors) | files
-    return PlannedTrial(
-        trial_id, role, spec, params, directory, status_of(directory), estimate(spec, directory), inputs
-    )
+    def _digest_of(self, dataset: DatasetSpec) -> str:
+        """Return the digest of the data: augmentation changes it where the data follows from the settings, or their reading."""
+        return self._digests.of(lambda: dataset_digest(dataset, self.inputs), dataset)

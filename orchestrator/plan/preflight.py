@@ -9,9 +9,11 @@ from orchestrator.plan.machine import Machine
 from orchestrator.plan.resources import Resources, wanted
 from orchestrator.plan.torch_file import problem_with
 from orchestrator.plan.weights import needed_urls, start_files, teacher_order
+from orchestrator.study.expand import teachers_of
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.local_configs import config_findings
-from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
+from orchestrator.study.schema import CheckpointTeacher, TeacherSection, ZooTeacher
+from orchestrator.study.substitute import written_at
 from orchestrator.study.wording import counted
 from trainers.schema.checkpoint_classes import OtherClasses, holds_dictionary
 
@@ -24,11 +26,12 @@ def preflight(loaded: LoadedStudy, granted: Resources, machine: Machine) -> list
 
 
 def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
-    teacher = loaded.study.teacher
-    if isinstance(teacher, CheckpointTeacher) and (problem := problem_with(Path(teacher.path))):
-        yield Finding("error", loaded.where("teacher.path"), f"{teacher.path} {problem}")
-    else:
-        yield from _teachers_classes(loaded)
+    for teacher in teachers_of(loaded.study):
+        if isinstance(teacher, CheckpointTeacher) and (problem := problem_with(Path(teacher.path))):
+            where = loaded.where(written_at(loaded.study, "teacher.path"))
+            yield Finding("error", where, f"{teacher.path} {problem}")
+        else:
+            yield from _teachers_classes(loaded, teacher)
     for path, key in start_files(loaded.study).items():
         if problem := problem_with(Path(path)):
             yield Finding("error", loaded.where(key), f"{path} {problem}")
@@ -36,14 +39,14 @@ def _weights(loaded: LoadedStudy) -> Iterator[Finding]:
         yield Finding("missing", loaded.where(key), f"weights will be fetched at first use from {url}")
 
 
-def _teachers_classes(loaded: LoadedStudy) -> Iterator[Finding]:
-    """Compare the class names in the teacher's checkpoint with the dataset's."""
-    teacher = loaded.study.teacher
+def _teachers_classes(loaded: LoadedStudy, teacher: TeacherSection) -> Iterator[Finding]:
+    """Compare the class names in a teacher's checkpoint with the dataset's."""
     if not isinstance(teacher, CheckpointTeacher | ZooTeacher):
         return
-    where = loaded.where("teacher.name" if isinstance(teacher, ZooTeacher) else "teacher.path")
+    key = "teacher.name" if isinstance(teacher, ZooTeacher) else "teacher.path"
+    where = loaded.where(written_at(loaded.study, key))
     try:
-        order = teacher_order(loaded.study)
+        order = teacher_order(teacher, loaded.study.dataset)
     except OtherClasses as error:
         yield Finding("error", where, str(error))
         return

@@ -38,7 +38,7 @@ def _alike(plan: Plan, trial: PlannedTrial) -> str:
         "batch_size": spec.schedule.batch_size,
         "precisions": [spec.schedule.precision, spec.schedule.asks_in],
         "placement": plan.placement(trial.role).model_dump(
-            mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last"}
+            mode="json", include={"workers", "threads", "cuda", "gpus", "channels_last", "portable"}
         ),
         **({"shares": spec.shares} if spec.shares else {}),
         "cohort": plan.study.search.cohort,

@@ -18,7 +18,8 @@ class Resources:
 
     Of a cluster that grows, ``concurrent`` is the number at its largest size; ``at_first`` is the number that fit on the
     machines that are there now, ``None`` for a cluster that does not grow. ``sizes`` are the numbers of workers that an
-    elastic trial may have, smallest first, up to ``workers``; empty for a fixed number.
+    elastic trial may have, smallest first, up to ``workers``; empty for a fixed number. Every ``sample_every_s`` seconds a
+    worker's machine is sampled (``None``: never).
     """
 
     workers: int
@@ -28,8 +29,10 @@ class Resources:
     loader_workers: int
     concurrent: int
     channels_last: bool = False
+    portable: bool = False
     at_first: int | None = None
     sizes: tuple[int, ...] = ()
+    sample_every_s: float | None = None
 
     @property
     def least_workers(self) -> int:
@@ -50,6 +53,8 @@ class Resources:
             cuda=self.gpus_per_worker > 0,
             gpus=self.gpus_per_worker or 1.0,
             channels_last=self.channels_last,
+            sample_every_s=self.sample_every_s,
+            portable=self.portable and not self.gpus_per_worker,
         )
 
 
@@ -72,11 +77,14 @@ def workers_on(node: Machine, cpus: int, gpus: float) -> int:
     return int(min(node.cpus // cpus, by_gpu))
 
 
-def resources(study: StudySpec, machine: Machine) -> Resources:
-    """Return the study's resources on ``machine`` (a whole cluster counts as one machine)."""
+def resources(study: StudySpec, machine: Machine, share: float = 1.0) -> Resources:
+    """Return the study's resources on ``machine`` (a whole cluster counts as one machine).
+
+    ``share`` of a GPU is what each worker has where the study leaves that open.
+    """
     scaling = study.scaling
     gpus = scaling.gpus_per_worker
-    each = (1.0 if machine.gpus else 0.0) if gpus == "auto" else float(gpus)
+    each = float(gpus) if isinstance(gpus, int | float) else share if machine.gpus else 0.0
     cpus = scaling.cpus_per_worker
     nodes = machine.nodes or (machine,)
     loaders = loaders_for(nodes, each) if scaling.loader_workers == "auto" else scaling.loader_workers
@@ -87,7 +95,10 @@ def resources(study: StudySpec, machine: Machine) -> Resources:
     now = machine.present
     at_first = _fitting(scaling, now.nodes, threads, each) if now is not None else None
     sizes = scaling.sizes if scaling.shares is not None else ()
-    return Resources(scaling.most_workers, threads, alone, each, loaders, most, scaling.channels_last, at_first, sizes)
+    return Resources(
+        scaling.most_workers, threads, alone, each, loaders, most, scaling.channels_last, scaling.portable, at_first, sizes,
+        study.tracking.sample_every_s,
+    )  # fmt: skip
 
 
 def groups_in(workers: int, sizes: Sequence[int]) -> int:

@@ -24,6 +24,7 @@ from orchestrator.plan.trial import PAUSED, PlannedTrial, refreshed
 from orchestrator.study.fidelity import schedule_of
 from orchestrator.study.schema import Fifo, Search
 from orchestrator.study.space import adds_trials, values_of
+from orchestrator.study.substitute import section_of
 from trainers.schema.record import read_history
 from trainers.schema.status import is_over
 
@@ -99,7 +100,7 @@ def to_train(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
 
 
 def students_after_teacher(pending: Iterable[PlannedTrial]) -> list[PlannedTrial]:
-    """Return the students of ``pending`` that are not over by now: one alone may be the trial of its own teacher."""
+    """Return the students of ``pending`` that are not over by now: one alone may be the trial of a teacher."""
     return [trial for trial in pending if trial.role == "student" and not is_over(refreshed(trial).status)]
 
 
@@ -196,7 +197,7 @@ def _at(plan: Plan, params: dict[str, JsonValue]) -> Iterator[PlannedTrial]:
 
 
 def _matters(key: str) -> bool:
-    return key in LENGTHS or key in ("method", "method.kind") or key.startswith("student")
+    return key in LENGTHS or key in ("method", "method.kind") or section_of(key) in ("student", "teacher")
 
 
 def _steps_done(trial: PlannedTrial, steps: int) -> int:

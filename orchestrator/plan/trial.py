@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from orchestrator.plan.estimate import Estimate
-from orchestrator.plan.labels import point_text
+from orchestrator.plan.labels import row_name
 from trainers.schema import TrialSpec
 from trainers.schema.record import read_status
 from trainers.schema.request import Request, is_paused, read_request
@@ -25,8 +25,9 @@ class PlannedTrial:
     """Hold one trial of a plan. ``params`` are the searched keys and their values; ``directory`` is its own.
 
     ``inputs`` are the files of its detectors that its id stands for, by their SHA-256. ``is_baseline`` marks the trials
-    that ``search.baseline`` adds. ``prefix`` is the state of another trial that it can start from, ``hands_on`` the files of
-    its own states for others, by the epochs after which they are written.
+    that ``search.baseline`` adds. ``teacher`` is the trial of a student's teacher, unless that has random weights. ``prefix``
+    is the state of another trial that it can start from, ``hands_on`` the files of its own states for others, by the epochs
+    after which they are written.
     """
 
     id: str
@@ -38,13 +39,14 @@ class PlannedTrial:
     estimate: Estimate
     inputs: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     is_baseline: bool = field(default=False, compare=False, repr=False)
+    teacher: str | None = field(default=None, compare=False, repr=False)
     prefix: Prefix | None = field(default=None, compare=False, repr=False)
     hands_on: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """Return the name of the trial's row: the teacher, or the method and its searched values."""
-        return "teacher" if self.role == "teacher" else f"{self.spec.method.kind} {point_text(self.params)}".strip()
+        """Return the name of the trial's row: the teacher, or the method, and the searched values."""
+        return row_name(self.role, self.spec.method.kind, self.params)
 
 
 def status_of(directory: Path) -> TrialStatus:

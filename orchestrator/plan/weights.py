@@ -4,12 +4,23 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from orchestrator.core.errors import UserError
 from orchestrator.plan.digests import MISSING, file_digest
-from orchestrator.study.expand import students_of
+from orchestrator.study.expand import students_of, teachers_of
 from orchestrator.study.fingerprint import fingerprint
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, TrainedTeacher, ZooTeacher
-from trainers.schema import Detector, class_names
+from orchestrator.study.schema import (
+    CheckpointTeacher,
+    Domain,
+    RandomTeacher,
+    StudySpec,
+    TeacherSection,
+    TrainedTeacher,
+    ZooTeacher,
+)
+from orchestrator.study.substitute import SPACE, written_at
+from trainers.schema import DatasetSpec, Detector, class_names
 from trainers.schema.checkpoint_classes import ClassOrder, OtherClasses, class_order, classes_in
 from trainers.schema.class_names import COCO80
 from trainers.schema.config_files import read_config
@@ -63,28 +74,28 @@ class CheckpointDigests:
         return {path: self.of(path) for path in paths if path is not None and self.of(path) != MISSING}
 
 
-def teacher_classes(study: StudySpec) -> tuple[str, ...] | None:
-    """Return the classes of the teacher's checkpoint, in its order; ``None`` when it has none, or names none.
+def teacher_classes(teacher: TeacherSection) -> tuple[str, ...] | None:
+    """Return the classes of a teacher's checkpoint, in its order; ``None`` when it has none, or names none.
 
     All public checkpoints know COCO's, which is true before they are fetched.
     """
-    if isinstance(study.teacher, ZooTeacher):
+    if isinstance(teacher, ZooTeacher):
         return COCO80
-    return classes_in(Path(study.teacher.path)) if isinstance(study.teacher, CheckpointTeacher) else None
+    return classes_in(Path(teacher.path)) if isinstance(teacher, CheckpointTeacher) else None
 
 
-def teacher_order(study: StudySpec) -> ClassOrder | None:
-    """Return where the dataset's classes stand in the teacher's checkpoint, ``None`` when it names none.
+def teacher_order(teacher: TeacherSection, dataset: DatasetSpec) -> ClassOrder | None:
+    """Return where the dataset's classes stand in a teacher's checkpoint, ``None`` when it names none.
 
     Raises ``OtherClasses`` when it was trained on others.
     """
-    return class_order(teacher_classes(study), class_names(study.dataset))
+    return class_order(teacher_classes(teacher), class_names(dataset))
 
 
-def in_other_order(study: StudySpec) -> bool:
-    """Return whether the rows of the teacher's classifier are put into another order when it is loaded."""
+def in_other_order(teacher: TeacherSection, dataset: DatasetSpec) -> bool:
+    """Return whether the rows of a teacher's classifier are put into another order when it is loaded."""
     try:
-        order = teacher_order(study)
+        order = teacher_order(teacher, dataset)
     except OtherClasses:
         return False  # it is not loaded at all
     return order is not None and order.differs
@@ -118,18 +129,20 @@ def config_inputs(*detectors: Detector) -> dict[str, str]:
 def needed_urls(study: StudySpec) -> dict[str, str]:
     """Return the URLs to download before the study can run: URL -> study key, for files not in the cache."""
     wanted = {start_url(student): "student.weights" for student in students_of(study)}
-    if isinstance(study.teacher, ZooTeacher):
-        wanted[zoo_checkpoint(study.teacher.name).url] = "teacher.name"
-    elif study.teacher is not None and study.teacher.kind == "train":
-        wanted.setdefault(start_url(study.teacher.detector), "teacher.detector.weights")
+    for teacher in teachers_of(study):
+        if isinstance(teacher, ZooTeacher):
+            wanted[zoo_checkpoint(teacher.name).url] = written_at(study, "teacher.name")
+        elif isinstance(teacher, TrainedTeacher):
+            wanted.setdefault(start_url(teacher.detector), written_at(study, "teacher.detector.weights"))
     return {url: key for url, key in wanted.items() if url is not None and not cached(url).exists()}
 
 
 def start_files(study: StudySpec) -> dict[str, str]:
     """Return the checkpoint files of the user's that detectors start from: path -> study key."""
     wanted = {start_file(student): "student.weights.path" for student in students_of(study)}
-    if isinstance(study.teacher, TrainedTeacher):
-        wanted.setdefault(start_file(study.teacher.detector), "teacher.detector.weights.path")
+    for teacher in teachers_of(study):
+        if isinstance(teacher, TrainedTeacher):
+            wanted.setdefault(start_file(teacher.detector), written_at(study, "teacher.detector.weights.path"))
     return {path: key for path, key in wanted.items() if path is not None}
 
 
@@ -142,10 +155,27 @@ def with_random_weights(study: StudySpec) -> StudySpec:
         changes["student"] = study.student.model_copy(update=RANDOM)
     if "teacher.name" in keys and isinstance(study.teacher, ZooTeacher):
         changes["teacher"] = RandomTeacher(kind="random", detector=zoo_detector(study.teacher.name))
+    if keys & {f"{SPACE}{key}" for key in ("teacher", "teacher.name")}:
+        space = dict(_random_teachers(key, domain) for key, domain in study.search.space.items())
+        changes["search"] = study.search.model_copy(update={"space": space})
     if study.teacher is not None and study.teacher.kind == "train" and start_url(study.teacher.detector) in missing:
         detector = study.teacher.detector.model_copy(update=RANDOM)
         changes["teacher"] = study.teacher.model_copy(update={"detector": detector})
     return study.model_copy(update=changes)
+
+
+def _random_teachers(key: str, domain: Domain) -> tuple[str, Domain]:
+    """Return a searched key with random weights in place of its public teachers."""
+    if key == "teacher.name" and isinstance(domain, tuple):
+        return "teacher", tuple(_random_teacher(str(name)) for name in domain)
+    if key == "teacher" and isinstance(domain, tuple):
+        public = (isinstance(value, dict) and value.get("kind") == "zoo" and value["name"] for value in domain)
+        return key, tuple(_random_teacher(str(n)) if n else value for n, value in zip(public, domain, strict=True))
+    return key, domain
+
+
+def _random_teacher(name: str) -> JsonValue:
+    return {"kind": "random", "detector": {"config": zoo_detector(name).config}}
 
 
 def start_url(detector: Detector) -> str | None:

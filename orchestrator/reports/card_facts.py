@@ -67,6 +67,8 @@ def card_facts(
     """
     recorded = read_recorded(plan, found.runs if found else {})
     rows = tuple(_rows(plan, found.results, trial.id)) if found else ()
+    taught = plan.planner.teachers.known(trial.spec.teacher)
+    section = taught.section if taught else None
     return CardFacts(
         study=plan.study.name,
         description=without_folders(plan.study.description),
@@ -78,8 +80,8 @@ def card_facts(
         rows=rows,
         costs=tuple(_costs(plan, found.results, trial.id)) if found else (),
         data=tuple(data_lines(trial, recorded.data)),
-        training=tuple(training_lines(trial.spec, plan.study.teacher, recorded.teacher)),
-        licences=tuple(licence_lines(trial.spec, plan.study.teacher)),
+        training=tuple(training_lines(trial.spec, section, recorded.teachers.get(trial.teacher or ""))),
+        licences=tuple(licence_lines(trial.spec, section)),
         files=tuple((path.name, file_digest(path)) for path in sorted(made.iterdir())),
         provenance=tuple(_provenance(plan, recorded)),
         commands=tuple(_commands(trial, words)),
@@ -96,7 +98,7 @@ def _rows(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[C
         yield _row("its setting, all seeds", summary.row)
     if summary is not None and summary.baseline is not None:
         yield _row("the same student alone", summary.baseline)
-    teacher = next((result for result in results if plan.teacher and result.id == plan.teacher.id), None)
+    teacher = next((result for result in results if result.id == _teacher_of(plan, wanted)), None)
     if teacher is not None and teacher is not own and teacher.best:
         yield CardRow("teacher", (teacher.seed,), _single(teacher))
     for row in rows_of_test_split(results):
@@ -108,11 +110,17 @@ def _costs(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[
     """Yield the measured costs of the student and its teacher."""
     found = {result.id: result for result in results}
     names = {wanted: f"this {found[wanted].role}"}
-    if plan.teacher:
-        names.setdefault(plan.teacher.id, "teacher")
+    if teacher := _teacher_of(plan, wanted):
+        names.setdefault(teacher, "teacher")
     for trial, name in names.items():
         if trial in found and (cost := found[trial].cost) is not None:
             yield name, cost
+
+
+def _teacher_of(plan: Plan, wanted: str) -> str | None:
+    """Return the trial of a student's teacher; of one that is trained alone that of the study's, where it has only one."""
+    own = next((trial.teacher for trial in plan.trials if trial.id == wanted), None)
+    return own or (plan.teachers[0].id if len(plan.teachers) == 1 else None)
 
 
 def _single(result: TrialResult) -> dict[str, Sample]:

@@ -49,31 +49,39 @@ def data_lines(trial: PlannedTrial, digests: Sequence[str]) -> Iterator[Named]:
 
 def _counts(trial: PlannedTrial) -> Iterator[Named]:
     try:
-        content = parse_json((trial.directory / COUNTS).read_text(encoding="utf-8"))
-        for split, name in (("train", "training"), ("val", "validation")):
-            found = content[split]
-            classes = ", ".join(f"{count} {label}" for label, count in found["by_class"].items())
-            yield (
-                name,
-                f"{counted(found['images_used'], 'image')}, {counted(found['boxes_used'], 'box', 'boxes')}: {classes}",
-            )
+        yield from split_counts(parse_json((trial.directory / COUNTS).read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError):
         if not isinstance(trial.spec.dataset, ShapesDataset):
             yield "counts", UNKNOWN
 
 
+def split_counts(content: Mapping[str, Any]) -> Iterator[Named]:
+    """Yield images and boxes of the training and the validation split from a trial's counts.
+
+    Raises ``LookupError`` or ``TypeError`` where it has not.
+    """
+    for split, name in (("train", "training"), ("val", "validation")):
+        found = content[split]
+        classes = ", ".join(f"{count} {label}" for label, count in found["by_class"].items())
+        yield (
+            name,
+            f"{counted(found['images_used'], 'image')}, {counted(found['boxes_used'], 'box', 'boxes')}: {classes}",
+        )
+
+
 def training_lines(spec: TrialSpec, teacher: TeacherSection | None, digest: str | None) -> Iterator[Named]:
     """Yield detector, start, teacher, method and schedule; ``digest`` is that of the teacher's checkpoint."""
-    yield "detector", _detector(spec.student)
-    yield "starts from", _start(spec)
+    yield "detector", detector_words(spec.student)
+    yield "starts from", start_words(spec)
     if spec.teacher is not None:
-        yield "teacher", _teacher(spec.teacher.detector, teacher, digest)
+        yield "teacher", teacher_words(spec.teacher.detector, teacher, digest)
     yield "method", _said(spec.method, set(), everything=True)
     yield "schedule", _said(spec.schedule, set(), everything=True)
     yield "seed", str(spec.seed)
 
 
-def _detector(detector: Detector) -> str:
+def detector_words(detector: Detector) -> str:
+    """Return a detector's config and its changed settings."""
     size = detector.model_dump(mode="json", include={"backbone_depth", "width", "depth"}, exclude_defaults=True)
     return ", ".join([_config(detector.config), *(f"{key} {value}" for key, value in size.items())])
 
@@ -82,7 +90,8 @@ def _config(name: str) -> str:
     return name if name.startswith((PREFIX, OWN)) else Path(name).name
 
 
-def _start(spec: TrialSpec) -> str:
+def start_words(spec: TrialSpec) -> str:
+    """Return the weights that a training starts from."""
     if isinstance(spec.student.weights, ZooWeights):
         return f"{spec.student.weights.name} of mmdet's model zoo"
     if isinstance(spec.student.weights, CheckpointWeights):
@@ -92,8 +101,9 @@ def _start(spec: TrialSpec) -> str:
     return "random weights"
 
 
-def _teacher(detector: Detector, section: TeacherSection | None, digest: str | None) -> str:
-    parts = [_detector(detector)]
+def teacher_words(detector: Detector, section: TeacherSection | None, digest: str | None) -> str:
+    """Return a teacher's detector, its origin and the digest of its checkpoint where that is known."""
+    parts = [detector_words(detector)]
     if isinstance(section, ZooTeacher):
         parts.append(f"{section.name} of mmdet's model zoo")
     elif isinstance(section, CheckpointTeacher):

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.fidelity_ranking import ranking_line
 from orchestrator.reports.on_test_split import rows_of_test_split, test_sentence
 from orchestrator.reports.rows import ReportRow, make_rows
+from orchestrator.reports.study_facts import study_facts
 from orchestrator.results.detector_costs import are_shown, cost_note
+from orchestrator.results.gain import gain_sentence
 from orchestrator.results.metric_names import VOC_COLUMNS, VOC_MEANING, title_of
+from orchestrator.results.rank_correlation import RankAgreement
 from orchestrator.results.ranking import RANK_RULE
 from orchestrator.results.result import TrialResult
-from orchestrator.results.summary import state_of
+from orchestrator.results.summary import row_of_best, state_of
 from orchestrator.study.schema import CheckpointTeacher, ZooTeacher
 from orchestrator.study.wording import counted
-from orchestrator.tracking.reading import read_study
+from orchestrator.tracking.reading import TrialResults
 from orchestrator.tracking.recorded import Recorded, read_recorded
 
 UNKNOWN = "not recorded"
@@ -23,7 +27,10 @@ STUDY = "study"  # the first line of the provenance: name and fingerprint
 
 @dataclass(frozen=True)
 class Report:
-    """Hold a study's table and its provenance. ``columns`` are titles of amounts; ``provenance`` is in order."""
+    """Hold a study's facts, its table and its provenance. ``columns`` are titles of amounts; facts and provenance are in order.
+
+    ``answer`` says in a sentence whether distillation helped, empty where no student counts yet.
+    """
 
     study: str
     fingerprint: str
@@ -33,6 +40,8 @@ class Report:
     notes: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     command: str
+    facts: tuple[tuple[str, str], ...] = ()
+    answer: str = ""
 
     @property
     def has_paper(self) -> bool:
@@ -55,17 +64,21 @@ class Report:
         return len({row.student for row in self.rows if row.role == "student"}) > 1
 
 
-def make_report(plan: Plan, store: Store, command: str) -> Report:
-    """Read the study's results from MLflow, or from the trials' directories where those know more.
+def make_report(plan: Plan, found: TrialResults, command: str, ranking: RankAgreement | None = None) -> Report:
+    """Return the report of a study's results as they were read; ``command`` is the command that repeats the study.
 
-    ``command`` is the command that repeats the study. The same results make the same report. Raises as ``read_study``
-    does.
+    A short study comes with its ``ranking`` beside the full one. The same results make the same report.
     """
-    found = read_study(plan, store)
-    return report_of(plan, found.results, read_recorded(plan, found.runs), command)
+    return report_of(plan, found.results, read_recorded(plan, found.runs, found.client), command, ranking)
 
 
-def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, command: str) -> Report:
+def report_of(
+    plan: Plan,
+    results: Sequence[TrialResult],
+    recorded: Recorded,
+    command: str,
+    ranking: RankAgreement | None = None,
+) -> Report:
     """Return the report of these results."""
     columns, rows = make_rows(plan, results)
     return Report(
@@ -74,10 +87,17 @@ def report_of(plan: Plan, results: Sequence[TrialResult], recorded: Recorded, co
         description=plan.study.description,
         columns=tuple(columns),
         rows=tuple(rows),
-        notes=tuple(_notes(rows, results)),
+        notes=(*_notes(rows, results), *([] if ranking is None else [f"{ranking_line(ranking)}."])),
         provenance=tuple(_provenance(plan, results, recorded)),
         command=command,
+        facts=tuple(study_facts(plan, recorded.counts)),
+        answer=_answer(plan, results),
     )
+
+
+def _answer(plan: Plan, results: Sequence[TrialResult]) -> str:
+    best = row_of_best(results)
+    return f"Gain: {gain_sentence(best, plan.study.search.seeds)}." if best is not None else ""
 
 
 def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[str]:
@@ -88,6 +108,12 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
         notes.append(f"AP, AP50 and the like are COCO's; {', '.join(VOC_COLUMNS)}: {VOC_MEANING}.")
     if any(row.gain is not None for row in rows):
         notes.append(f"vs none: difference of mean {_selected(rows)} to the same student trained alone.")
+    if any(row.best for row in rows):
+        notes.append("Bold: the row of the best student.")
+    if any(row.evaluated for row in rows) and not any(row.evaluated > 1 for row in rows):
+        notes.append(
+            "One seed says nothing about how far trainings scatter: each difference between rows may be chance."
+        )
     if any(row.rank is not None for row in rows):
         notes.append(f"rank: by mean {_selected(rows)}; {RANK_RULE}.")
     printed = sorted({row.printed.where for row in rows if row.printed})
@@ -100,11 +126,22 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
         notes.append(cost_note(row.cost for row in rows))
     if any(row.mark for row in rows):
         notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
+    return [*notes, *_unended_note(results)]
+
+
+def _unended_note(results: Sequence[TrialResult]) -> list[str]:
     ends = [state_of(result) for result in results]
     other = {kind: ends.count(kind) for kind in dict.fromkeys(ends) if kind != "finished"}
-    if other:
-        said = ", ".join(f"{count} {kind}" for kind, count in other.items())
-        notes.append(f"Not final: of {counted(len(ends), 'trial')} {said}.")
+    said = ", ".join(f"{count} {kind}" for kind, count in other.items())
+    return [f"Not final: of {counted(len(ends), 'trial')} {said}."] if other else []
+
+
+def _seed_notes(rows: Sequence[ReportRow]) -> list[str]:
+    """Return the meaning of bold, and a warning where no seed was repeated."""
+    notes = ["Bold: the row of the best student."] if any(row.best for row in rows) else []
+    if max((row.evaluated for row in rows), default=0) == 1:
+        scatter = "One seed says nothing about how far trainings scatter: each difference between rows may be chance."
+        notes.append(scatter)
     return notes
 
 
@@ -125,12 +162,16 @@ def _provenance(plan: Plan, results: Sequence[TrialResult], recorded: Recorded) 
 
 
 def _teacher(plan: Plan, recorded: Recorded) -> str:
-    section = plan.study.teacher
-    if plan.teacher is None:
+    if not plan.teachers:
+        section = plan.study.teacher
         return "none" if section is None else f"{section.kind}, not evaluated"
-    name = ""
+    return "; ".join(_one_teacher(plan, teacher, recorded) for teacher in plan.teachers)
+
+
+def _one_teacher(plan: Plan, trial: PlannedTrial, recorded: Recorded) -> str:
+    section, name = plan.planner.teachers.section_of(trial), ""
     if isinstance(section, ZooTeacher):
         name = f" of {section.name}"
     elif isinstance(section, CheckpointTeacher):
         name = f" of {section.path}"
-    return f"{recorded.teacher or UNKNOWN}{name}, trial {plan.teacher.id}"
+    return f"{recorded.teachers.get(trial.id) or UNKNOWN}{name}, trial {trial.id}"

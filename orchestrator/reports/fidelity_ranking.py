@@ -1,14 +1,14 @@
 """Measure how well a shortened study ranks its rows: the rank correlation with the same study at full length."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from orchestrator.core.errors import OperationError
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import make_plan
-from orchestrator.results.rank_correlation import RankAgreement, agreement_of
+from orchestrator.results.fidelity_agreement import fidelity_agreement
+from orchestrator.results.rank_correlation import RankAgreement
 from orchestrator.results.result import TrialResult
-from orchestrator.results.summary import summarise
 from orchestrator.study.load import LoadedStudy
 from orchestrator.study.wording import counted
 from orchestrator.tracking.results import results_on_disk
@@ -27,7 +27,7 @@ def ranking_of(loaded: LoadedStudy, store: Store, results: Iterable[TrialResult]
         whole = results_on_disk(make_plan(full, store), {})
     except DamagedFile as error:
         raise OperationError(str(error)) from error
-    return agreement_of(_means(list(results)), _means(whole))
+    return fidelity_agreement(list(results), whole)
 
 
 def ranking_line(ranking: RankAgreement) -> str:
@@ -36,9 +36,3 @@ def ranking_line(ranking: RankAgreement) -> str:
         return f"ranking: unknown beside the full study; rows that have finished at both lengths: {ranking.rows}"
     rows = counted(ranking.rows, "row")
     return f"ranking: rank correlation with the full study {ranking.correlation:.2f} (Spearman) over {rows}"
-
-
-def _means(results: Sequence[TrialResult]) -> Mapping[Hashable, float]:
-    """Return the mean of each row of students, by the settings that its study searches."""
-    rows = [summary.row for summary in summarise(results) if summary.row.kind != "teacher"]
-    return {(row.kind, row.first.name): row.merit.mean for row in rows if row.merit is not None}

@@ -3,7 +3,7 @@
 import re
 
 from orchestrator.core.printable import printable
-from orchestrator.reports.cells import cells, groups, titles, word_titles
+from orchestrator.reports.cells import NOTHING, cells, groups, titles, word_titles
 from orchestrator.reports.document import Report
 from orchestrator.reports.rows import ReportRow
 
@@ -13,21 +13,22 @@ ESCAPES = {
     "|": r"\textbar{}", "±": r"$\pm$",
 }  # fmt: skip
 SIGNED = re.compile(r"^([+-])(?=\d)")
+EMPTY = "--"  # a cell without a number
 ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 def latex(report: Report) -> str:
-    """Return a ``table`` environment for the package booktabs; its provenance precedes it in comments.
+    """Return a ``table`` environment for the package booktabs; the study's facts and provenance precede it in comments.
 
     The text is ASCII: other characters, which pdfLaTeX may lack, are written as ``U+`` and their number.
     """
     words, heads = len(word_titles(report)), titles(report)
     lines = [
         "% needs \\usepackage{booktabs}",
-        *(f"% {name}: {value}" for name, value in report.provenance),
+        *(f"% {name}: {value}" for name, value in (*report.facts, *report.provenance)),
         f"% {report.command}",
     ]
-    caption = " ".join(part for part in (report.description, *report.notes) if part)
+    caption = " ".join(part for part in (report.description, report.answer, *report.notes) if part)
     return "\n".join(
         [
             *map(_comment, lines),
@@ -56,12 +57,13 @@ def escaped(text: str) -> str:
 def _row(report: Report, row: ReportRow) -> str:
     words = len(word_titles(report))
     found = cells(report, row)
-    return _line([*map(escaped, found[:words]), *map(_number, found[words:])])
+    shown = [*map(escaped, found[:words]), *map(_number, found[words:])]
+    return _line([rf"\textbf{{{cell}}}" if row.best and cell != EMPTY else cell for cell in shown])
 
 
 def _number(cell: str) -> str:
     """Return a number with a minus sign instead of a hyphen; a dash where there is none."""
-    return "--" if cell == "-" else SIGNED.sub(r"$\1$", escaped(cell))
+    return EMPTY if cell == NOTHING else SIGNED.sub(r"$\1$", escaped(cell))
 
 
 def _line(cells_of_line: list[str]) -> str:

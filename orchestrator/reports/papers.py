@@ -58,7 +58,7 @@ class Papers:
 
 def write_papers(plan: Plan, trial: PlannedTrial, metrics: Mapping[str, float], made: Path) -> None:
     """Write the papers of the files that were made for a trial; they are the last file."""
-    teacher = plan.teacher if trial.spec.teacher and plan.teacher else None
+    teacher = plan.teacher_of(trial)
     papers = Papers(
         student=_papers(plan, trial),
         teacher=_papers(plan, teacher) if teacher else None,

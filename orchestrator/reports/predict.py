@@ -37,11 +37,15 @@ PREDICT = "trainers.predictions.predict"  # imported where it runs: it brings to
 
 @dataclass(frozen=True)
 class Wanted:
-    """Hold the user's request: trials by id or first digits (none: see ``default_trials``), images, and bounds."""
+    """Hold the user's request: trials by id or first digits (none: see ``default_trials``), images, and bounds.
+
+    ``curves`` asks for precision, recall and confusions over the whole validation split as well.
+    """
 
     trials: tuple[str, ...] = ()
     image_ids: tuple[str, ...] | None = None
     limits: Limits = field(default_factory=Limits)
+    curves: bool = True
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ def _job(subjects: Sequence[Subject], wanted: Wanted, folder: Path, machine: Mac
         subjects=tuple(subjects),
         image_ids=wanted.image_ids,
         limits=wanted.limits,
+        curves=wanted.curves,
         directory=str(folder),
         threads=machine.cpus,
         cuda=machine.gpus > 0,

@@ -50,7 +50,7 @@ class Progress:
     def __init__(self, plan: Plan, rates: Mapping[str, Sequence[float]] | None = None) -> None:
         self._metric = plan.study.search.metric
         self._trials = {trial.id: trial for trial in reversed(plan.trials)}  # a teacher's name before a student's
-        self._repeated = {trial.id for trial in plan.students} & {plan.teacher.id if plan.teacher else None}
+        self._repeated = {trial.id for trial in plan.students} & {teacher.id for teacher in plan.teachers}
         self._running: dict[str, TaskID] = {}
         self._stream, self._terminal = sys.stderr, sys.stderr.isatty()
         self._began, self._bound = time.monotonic(), "at most " if adds_trials(plan.study.search) else ""

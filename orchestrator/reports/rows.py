@@ -1,7 +1,7 @@
 """Gather a study's results into the rows of a report: mean and spread over seeds, gain over none, the paper's figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
@@ -10,7 +10,7 @@ from orchestrator.reports.paper import Printed, printed_for
 from orchestrator.results.metric_names import shown_scale
 from orchestrator.results.result import TrialResult
 from orchestrator.results.sample import Sample
-from orchestrator.results.summary import SummaryLine, columns_of, lines_of, summarise
+from orchestrator.results.summary import SummaryLine, columns_of, lines_of, row_of_best, summarise
 from trainers.schema import Detector
 from trainers.schema.costs import DetectorCost
 from trainers.schema.record import SELECTION_METRIC
@@ -22,7 +22,7 @@ class ReportRow:
 
     ``amounts`` are by column title, average precisions in percent, absent where nothing was measured, each over ``n`` seeds. ``evaluated``
     of the ``planned`` seeds count. ``gain`` is the difference of the mean ``metric``, of AP in points, to the student trained alone,
-    ``to_paper`` to the paper's. ``test`` is the metric on the test split, which nothing was chosen by. ``cost`` is the detector's,
+    ``to_paper`` to the paper's. ``best`` marks the row of the best student. ``test`` is the metric on the test split, which nothing was chosen by. ``cost`` is the detector's,
     where it was measured.
     """
 
@@ -41,6 +41,7 @@ class ReportRow:
     test: Sample | None = None
     cost: DetectorCost | None = None
     metric: str = SELECTION_METRIC
+    best: bool = False
 
     @property
     def complete(self) -> bool:
@@ -63,8 +64,10 @@ def make_rows(plan: Plan, results: Sequence[TrialResult]) -> tuple[list[str], li
     planned = {trial.id: trial for trial in plan.trials}
     lines = lines_of(summarise(results))
     columns = columns_of(lines)
+    best = row_of_best(results)
     tested = {trial: row.score for row in rows_of_test_split(results) for trial in row.trials}
     rows = [_row(plan, planned, line, columns, tested) for line in lines]
+    rows = [replace(row, best=line.is_of(best)) for row, line in zip(rows, lines, strict=True)]
     students = list(dict.fromkeys(row.student for row in rows))
     return list(columns), sorted(
         rows, key=lambda row: (row.role != "teacher", students.index(row.student), row.method != "none")

@@ -72,7 +72,11 @@ def check_retrained(folder: Path, trained: Path, metrics: Mapping[str, float], w
     if within is not None and gap is not None:
         return Check("retrained", gap <= within, f"{said}, {within:g} allowed")
     where = f"exported on {papers.exported_on}, trained again on {cpu_name()}"
-    return Check("retrained", False, f"{said} ({where}; another kind of CPU needs --within POINTS)")
+    return Check(
+        "retrained",
+        False,
+        f"{said} ({where}; where scaling.portable is off, another kind of CPU needs --within POINTS)",
+    )
 
 
 def _files(folder: Path, papers: Papers) -> Check:

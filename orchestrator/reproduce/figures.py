@@ -156,7 +156,7 @@ def _write(draw: "Callable[[], Figure]", name: str, style: Style, shows: str) ->
 
 def _plan(run_plan: RunPlan, pair: DetectorPair, trials: Sequence[PlannedTrial]) -> Plan:
     """Return a plan of these trials for reading; it uses the tracking store of the first distilled one."""
-    return replace(run_plan.source(pair.taught[0]).plan, teacher=None, students=tuple(trials), suggested=[])
+    return replace(run_plan.source(pair.taught[0]).plan, teachers=(), students=tuple(trials), suggested=[])
 
 
 def _slug(pair: DetectorPair) -> str:

@@ -118,7 +118,7 @@ def _plan(plan: Plan, trials: tuple[PlannedTrial, ...], label: str) -> Plan:
         update={"name": label, "description": f"reproduce: {counted(len(trials), 'trial')}", "search": search}
     )
     return replace(
-        plan, study=study, fingerprint=identity, teacher=None, students=trials, findings=(), suggested=[],
+        plan, study=study, fingerprint=identity, teachers=(), students=trials, findings=(), suggested=[],
         part=True, search_log=plan.search_log.with_name(f"{identity[:ID_LENGTH]}.jsonl"),
     )  # fmt: skip
 

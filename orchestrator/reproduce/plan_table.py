@@ -8,7 +8,7 @@ from orchestrator.reports.fitting import TableColumn
 from orchestrator.reports.terminal_table import print_sentence, print_table
 from orchestrator.reproduce.baseline_check import described
 from orchestrator.reproduce.cost import Cost, cost_of, total
-from orchestrator.reproduce.gpu_memory import memory_lines, row_memories
+from orchestrator.reproduce.gpu_memory import SHOWN, memory_lines, row_memories, row_memory
 from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
@@ -21,6 +21,8 @@ COLUMNS = (
     TableColumn("waits for", wraps=True, gives_way=5),
     TableColumn("rows", wraps=True, gives_way=4),
     TableColumn("GPU-h", right=True),
+    TableColumn("GPU", right=True, gives_way=8),
+    TableColumn(f"in {SHOWN} GiB", right=True, gives_way=7),
     TableColumn("GB", right=True, gives_way=2),
     TableColumn("status", states=True, gives_way=1),
 )
@@ -79,7 +81,16 @@ def _cells(run_plan: RunPlan, trial: PlannedTrial) -> list[str]:
     shared = f"{len(rows)}: {'; '.join(rows)}" if len(rows) > 1 else "".join(rows)
     name = f"{content['does']} {content['name']}"
     return [trial.id, name, str(trial.spec.seed), ", ".join(content["waits_for"]), shared, hours,
-            f"{content['disk_gb']:.1f}", trial.status]  # fmt: skip
+            *_memory_cells(run_plan, trial), f"{content['disk_gb']:.1f}", trial.status]  # fmt: skip
+
+
+def _memory_cells(run_plan: RunPlan, trial: PlannedTrial) -> tuple[str, str]:
+    """Return the GPU that a student needs, and how many of it fit side by side into one of ``SHOWN`` GiB."""
+    job = run_plan.source(trial)
+    found = row_memory(run_plan, job) if trial.id in {one.id for one in job.trials} else None
+    if found is None:
+        return "-", "-"
+    return f"{found.gpu} GiB" if found.gpu else "-", str(found.students_in(SHOWN))
 
 
 def _trial(run_plan: RunPlan, trial: PlannedTrial) -> dict[str, Any]:

@@ -59,7 +59,8 @@ class JobFactory:
         fetch = tuple(needed_urls(loaded.study))
         loaded = self._weighed(loaded)
         plan = make_plan(loaded, self.store, self.machine)
-        teacher = plan.teacher if isinstance(loaded.study.teacher, TrainedTeacher) else None
+        trained = plan.teachers if isinstance(loaded.study.teacher, TrainedTeacher) else ()
+        teacher = next(iter(trained), None)  # the paper's studies search no teachers
         zoo = (loaded.study.teacher.name,) if isinstance(loaded.study.teacher, ZooTeacher) else ()
         checked_weights = tuple(dict.fromkeys((*zoo, *(one for one in public if one))))
         return self._job(
@@ -81,8 +82,7 @@ class JobFactory:
             plan = make_plan(loaded, self.store, self.machine)
             return self._job(name, plan, plan.students, fetch, is_weights=True)
         plan = make_plan(loaded, self.store, self.machine)
-        trials = (plan.teacher,) if plan.teacher else ()
-        return self._job(name, plan, trials, fetch, is_weights=True)
+        return self._job(name, plan, plan.teachers, fetch, is_weights=True)
 
     def _job(
         self,

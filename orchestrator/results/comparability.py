@@ -2,7 +2,7 @@
 
 Trials are comparable when they agree in every fact: training data, evaluation set, schedule, global batch and teacher.
 Settings of the schedule that a study searches on purpose (its learning rate, say) do not separate that study's trials;
-its length and policy always do. A fact that nobody recorded is shared within one study only.
+its length and policy always do. Neither do the augmentation and the teacher that a study searches. A fact that nobody recorded is shared within one study only.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ NOT_DATA = ("dataset.root", "dataset.evaluator", "dataset.val", "dataset.test")
 BATCH = "schedule.batch_size"
 LENGTH = ("schedule.epochs", "schedule.iterations", "schedule.policy.", "schedule.closing_epochs")
 UNKNOWN, NO_TEACHER = "not recorded in", (("teacher", "none"),)
+SEVERAL = "several teachers of"
 TRIAL_ID = re.compile(r"[0-9a-f]{12}")
 TRAINED = re.compile(r"(?:^|/)trials/([0-9a-f]{12})/[^/]+$")
 
@@ -79,7 +80,11 @@ def facts_of(trial: Trial) -> dict[str, Settings]:
     params = {key: value for key, value in trial.settings.items() if _later_defaults().get(key) != value}
     searched = [key for key in trial.searched if not key.startswith(LENGTH)]
     found = {
-        "data": {k: v for k, v in params.items() if k.startswith("dataset.") and not k.startswith(NOT_DATA)},
+        "data": {
+            k: v
+            for k, v in params.items()
+            if k.startswith("dataset.") and not k.startswith(NOT_DATA) and not is_augmentation(k, trial.searched)
+        },
         "evaluation": {k: v for k, v in params.items() if k.startswith(EVALUATION)},
         "schedule": {
             k: v for k, v in params.items() if k.startswith("schedule.") and k != BATCH and k not in searched
@@ -91,6 +96,23 @@ def facts_of(trial: Trial) -> dict[str, Settings]:
         found["data"]["digest"] = trial.data
     unknown = {UNKNOWN: trial.study}
     return {fact: tuple(sorted((settings or unknown).items())) for fact, settings in found.items()}
+
+
+def is_augmentation(key: str, searched: Iterable[str]) -> bool:
+    """Return whether a setting is of a part of the dataset's section that a study searches, such as ``dataset.multi_scale``."""
+    parts = key.split(".")[:2]
+    return parts[0] == "dataset" and any(name.split(".")[:2] == parts for name in searched)
+
+
+def searches_teacher(trial: Trial) -> bool:
+    """Return whether the trial's study has several teachers to choose among."""
+    return any(name.split(".")[0] == "teacher" for name in trial.searched)
+
+
+def teacher_trial(settings: Mapping[str, str]) -> str:
+    """Return the trial of a student's teacher, empty where none is recorded."""
+    match = TRAINED.search(settings.get("teacher.weights.path", ""))
+    return settings.get("teacher.trial") or (match[1] if match else "")
 
 
 def teacher_of(settings: Mapping[str, str]) -> str:
@@ -119,6 +141,8 @@ def _progress(trial: Trial) -> tuple[bool, int]:
 def _teacher(trial: Trial) -> dict[str, str]:
     if trial.method == "none":
         return dict(NO_TEACHER)
+    if searches_teacher(trial):
+        return {SEVERAL: trial.study}
     detector = {key: value for key, value in trial.settings.items() if key.startswith("teacher.detector.")}
     return detector | {"teacher.weights": teacher_of(trial.settings)} if detector else {}
 
@@ -142,7 +166,9 @@ def _add_teachers(groups: Iterable[Comparable[T]], teachers: Sequence[T]) -> Non
     by_id = {teacher.id: teacher for teacher in teachers}
     by_study = {teacher.study: teacher for teacher in teachers}
     for group in groups:
-        wanted = dict.fromkeys((teacher_of(trial.settings), trial.study) for trial in group.distilled)
+        wanted = dict.fromkeys(
+            (teacher_trial(trial.settings) or teacher_of(trial.settings), trial.study) for trial in group.distilled
+        )
         found = [
             by_id.get(name, None if TRIAL_ID.fullmatch(name) else by_study.get(study)) for name, study in wanted if name
         ]

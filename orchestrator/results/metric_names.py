@@ -1,11 +1,23 @@
 """Name metrics as tables, figures and pages show them: one name for one metric, everywhere."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from orchestrator.study.selection import TITLES, is_fraction
 from trainers.schema.record import SELECTION_METRIC
+from trainers.schema.system_metrics import (
+    CPU_USE,
+    GPU_MEMORY,
+    GPU_MEMORY_SHARE,
+    GPU_USE,
+    IMAGES_PER_S,
+    LOADING_SHARE,
+    MEMORY,
+    MEMORY_SHARE,
+)
+from trainers.schema.system_metrics import PREFIX as SYSTEM
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,19 @@ OTHER_NAMES: Mapping[str, MetricName] = MappingProxyType(
         "workers": MetricName("Workers", "mean of an epoch"),
     }
 )
+SYSTEM_NAMES: Mapping[str, MetricName] = MappingProxyType(
+    {
+        CPU_USE: MetricName("CPU use, %", "of the trial's machines, mean over an epoch's training"),
+        MEMORY: MetricName("Memory, MB", "in use on the trial's machines, mean of samples in an epoch's training"),
+        MEMORY_SHARE: MetricName("Memory, %", "in use on the trial's machines, mean of samples in an epoch's training"),
+        IMAGES_PER_S: MetricName("Images a second", "that all workers train together, evaluation left out"),
+        LOADING_SHARE: MetricName("Waiting for images, %", "share of an epoch's training time"),
+    }
+)
+GPU_NAMES: Mapping[str, str] = MappingProxyType(
+    {GPU_USE: "use, %", GPU_MEMORY: "memory, MB", GPU_MEMORY_SHARE: "memory, %"}
+)
+GPU = re.compile(rf"{SYSTEM}gpu_(\d+)_(\w+)")
 COCO_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("coco/")}
 VOC_COLUMNS = {name.title: key for key, name in METRIC_NAMES.items() if key.startswith("voc/")}
 AP = METRIC_NAMES[SELECTION_METRIC].title
@@ -71,13 +96,23 @@ def title_of(metric: str) -> str:
 
 def name_of(metric: str) -> MetricName | None:
     """Return a metric's title and meaning in words, ``None`` for one that only its key names."""
-    known = METRIC_NAMES.get(metric) or OTHER_NAMES.get(metric)
+    known = METRIC_NAMES.get(metric) or OTHER_NAMES.get(metric) or SYSTEM_NAMES.get(metric) or _of_gpu(metric)
     if known is not None:
         return known
     part = next((part for part in QUANTITIES if metric.startswith(part) and len(metric) > len(part)), None)
     if part is None:
         return None
     return MetricName(f"{QUANTITIES[part].title}: {metric.removeprefix(part)}", QUANTITIES[part].meaning)
+
+
+def _of_gpu(metric: str) -> MetricName | None:
+    found = GPU.fullmatch(metric)
+    quantity = GPU_NAMES.get(found[2]) if found else None
+    return (
+        MetricName(f"GPU {found[1]} {quantity}", "mean of samples in an epoch's training")
+        if found and quantity
+        else None
+    )
 
 
 def shown_scale(metric: str) -> float:

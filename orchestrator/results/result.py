@@ -9,13 +9,13 @@ from pydantic import JsonValue
 
 from orchestrator.core.numbers import is_number
 from orchestrator.core.printable import printable
-from orchestrator.plan.labels import point_text
+from orchestrator.plan.labels import row_name
 from orchestrator.results.detector_costs import cost_json
 from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.settings import flatten
 from orchestrator.results.trial import counts
 from trainers.schema.costs import DetectorCost
-from trainers.schema.record import SELECTION_METRIC
+from trainers.schema.record import SELECTION_METRIC, TakenOver
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TrialResult:
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
     both out, then the searched values stand for all settings. ``test`` are the metrics on the study's test split, empty
     where the trial was not measured on it: no choice may ask them. ``cost`` is its detector's, where it was measured.
-    ``metric`` is the one that the study selects by.
+    ``metric`` is the one that the study selects by, ``prefix`` says which other trial has made its first epochs.
     """
 
     id: str
@@ -44,6 +44,7 @@ class TrialResult:
     test: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
     cost: DetectorCost | None = field(default=None, repr=False, compare=False)
     metric: str = field(default=SELECTION_METRIC, repr=False, compare=False)
+    prefix: TakenOver | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         score = self.metrics.get(self.metric)
@@ -83,8 +84,8 @@ class TrialResult:
 
     @property
     def name(self) -> str:
-        """Return the name of the trial's row: the teacher, or the method and its searched values."""
-        return "teacher" if self.role == "teacher" else f"{self.method} {point_text(self.params)}".strip()
+        """Return the name of the trial's row: the teacher, or the method, and the searched values."""
+        return row_name(self.role, self.method, self.params)
 
     def to_json(self) -> dict[str, Any]:
         """Return the trial as ``run --json`` and ``compare --json`` print it; a failed measurement is null.
@@ -93,7 +94,8 @@ class TrialResult:
         """
         shown = {key: value for key, value in vars(self).items() if key in _SHOWN}
         numbers = {key: _as_json(shown[key]) for key in ("metrics", "last")}
-        return shown | numbers | {"counts": counts(self), "cost": cost_json(self.cost)}
+        prefix = None if self.prefix is None else dict(vars(self.prefix))
+        return shown | numbers | {"counts": counts(self), "cost": cost_json(self.cost), "prefix": prefix}
 
 
 _SHOWN = (

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, Literal, TypeVar
 
-from orchestrator.results.comparability import Comparable, without_repeats
+from orchestrator.results.comparability import (
+    Comparable,
+    is_augmentation,
+    searches_teacher,
+    teacher_of,
+    teacher_trial,
+    without_repeats,
+)
 from orchestrator.results.ranking import Pooled, pooled, ranks
 from orchestrator.results.sample import Sample, sample_of
 from orchestrator.results.trial import Trial, counts
@@ -125,9 +132,10 @@ def ranked_rows(group: Comparable[T]) -> list[RankedRow[T]]:
     common, places = pooled(samples), ranks(samples)
     ranked = {id(row): place for row, place in zip(scored, places or (), strict=False)}
     baselines = [row for row in rows if row.kind == "baseline"]
-    teacher = next((row for row in rows if row.kind == "teacher" and row.score), None)
+    teachers = [row for row in rows if row.kind == "teacher"]
     return [
-        _compared(row, group.id, (baseline_of(row, baselines), teacher), ranked.get(id(row)), common) for row in rows
+        _compared(row, group.id, (baseline_of(row, baselines), _teacher(row, teachers)), ranked.get(id(row)), common)
+        for row in rows
     ]
 
 
@@ -138,10 +146,17 @@ def row_of(trial: T, groups: Iterable[Comparable[T]]) -> RankedRow[T] | None:
 
 
 def baseline_of(row: Row[T], baselines: Sequence[Row[T]]) -> Row[T] | None:
-    """Return the student trained alone at the row's student and schedule, else the only one of that student."""
+    """Return the student trained alone at the row's student and schedule, else the only one of that student.
+
+    None of another augmentation: a gain over it would be partly that of the augmentation.
+    """
     if row.kind != "distilled":
         return None
-    alike = [other for other in baselines if _settings(other, "student.") == _settings(row, "student.")]
+    alike = [
+        other
+        for other in baselines
+        if _settings(other, "student.") == _settings(row, "student.") and _augmentation(other) == _augmentation(row)
+    ]
     exact = [other for other in alike if _settings(other, "schedule.") == _settings(row, "schedule.")]
     if exact:
         return exact[0]
@@ -159,8 +174,19 @@ def best_of(trials: Iterable[T]) -> T | None:
 
 def identity_of(trial: Trial) -> object:
     """Return the settings that tell a trial's row from others of its group."""
+    if trial.role == "teacher" and searches_teacher(trial):
+        return trial.id
     settings = tuple(sorted((k, v) for k, v in trial.settings.items() if not k.startswith(NOT_IDENTITY)))
-    return settings or trial.id
+    return (*settings, *sorted(_searched(trial).items())) or trial.id
+
+
+def _searched(trial: Trial) -> dict[str, str]:
+    """Return the searched augmentation and teacher of a trial: the rows of a group that does not share them differ in them."""
+    found = {k: v for k, v in trial.settings.items() if is_augmentation(k, trial.searched)}
+    if searches_teacher(trial) and trial.method != "none":
+        found |= {k: v for k, v in trial.settings.items() if k.startswith("teacher.detector.")}
+        found["teacher"] = teacher_trial(trial.settings) or teacher_of(trial.settings)
+    return found
 
 
 def _compared(
@@ -183,6 +209,19 @@ def _rows(kind: RowKind, trials: Sequence[T]) -> list[Row[T]]:
     for trial in without_repeats(trials):
         found.setdefault(identity_of(trial), []).append(trial)
     return [Row(kind, tuple(group)) for group in found.values()]
+
+
+def _teacher(row: Row[T], teachers: Sequence[Row[T]]) -> Row[T] | None:
+    """Return the row of a row's own teacher; where that is not known, the only one that has a number."""
+    name = teacher_trial(row.first.settings)
+    own = next((other for other in teachers if any(trial.id == name for trial in other.trials)), None)
+    scored = [other for other in teachers if other.score]
+    found = own if own else scored[0] if scored and not searches_teacher(row.first) else None
+    return found if found and found.score else None
+
+
+def _augmentation(row: Row[T]) -> dict[str, str]:
+    return {k: v for k, v in row.first.settings.items() if is_augmentation(k, row.first.searched)}
 
 
 def _settings(row: Row[T], prefix: str) -> dict[str, str]:

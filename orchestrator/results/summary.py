@@ -39,6 +39,10 @@ class SummaryLine:
             return self.states[0]
         return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
+    def is_of(self, summary: Summary | None) -> bool:
+        """Return whether this is the line of a row's means, and no trial by itself."""
+        return summary is not None and not self.mark and self.summary.row.first is summary.row.first
+
     @property
     def marked_name(self) -> str:
         """Return the name, with the mark of a line that is no result of the study."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler
+from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler
 
 from orchestrator.plan.journal import SearchLog
 from orchestrator.plan.phases import epoch_alike
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.race import least_finalists
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.search.live_trials import InOrder
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.scheduler import TIME, RememberingScheduler
 from orchestrator.search.selective import SelectiveScheduler
@@ -30,7 +31,7 @@ def make_scheduler(
     """
     rule = plan.study.search.scheduler
     if isinstance(rule, Fifo) or any(trial.role == "teacher" for trial in trials):
-        return FIFOScheduler()  # type: ignore[no-untyped-call]
+        return InOrder()
     students = {trial.id: trial for trial in (*plan.students, *plan.suggested, *trials)}
     judges = judging(plan)
     # In steps, if those are counted: never too short. Of all students: rungs must be the same in every run.

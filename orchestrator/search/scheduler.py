@@ -8,6 +8,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from orchestrator.compat.ray_tune import unpauses
 from orchestrator.plan.journal import SearchEvent, SearchLog
+from orchestrator.search.live_trials import LiveTrials
 from orchestrator.search.pasha import PashaScheduler
 from orchestrator.search.trial_state import TrialState
 from orchestrator.study.selection import merit
@@ -42,6 +43,7 @@ class RememberingScheduler(TrialScheduler):
         self._scheduler, self._log, self._metric_key = scheduler, events, metric
         self._resumed, self._time_of = resumed, time_of
         self._states: dict[str, TrialState] = {}
+        self._live = LiveTrials()
         self._replaying, self._depth = True, 0
         for event in events.read():
             if "trial" in event:  # the others are about points
@@ -132,7 +134,7 @@ class RememberingScheduler(TrialScheduler):
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """Return a paused trial that may go on, else the next that waits for its start."""
-        trials = list(tune_controller.get_trials())
+        trials = self._live.of(tune_controller.get_trials())
         paused = [t for t in trials if t.status == "PAUSED" and self._resumes(self._states[self._name(t)])]
         for trial in paused:
             self._call(trial)

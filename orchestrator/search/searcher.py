@@ -17,7 +17,8 @@ class PlannedSearch(Searcher):
 
     ``suggestions`` is ``None`` where all trials are known. ``order`` turns a trial into its runner's order; ``discovered``
     receives each new trial before it starts; ``set_idle`` is called when no trial is available, with whether the search is over.
-    A known trial waits until it ``is_due``, as long as others are trained.
+    A known trial waits until it ``is_due``, as long as others are trained. ``all_at_once`` says that no bound applies: the
+    scheduler has to know all trials from the beginning.
     """
 
     def __init__(
@@ -28,9 +29,11 @@ class PlannedSearch(Searcher):
         discovered: Callable[[PlannedTrial], None],
         set_idle: Callable[[bool], None],
         is_due: Callable[[PlannedTrial], bool] = lambda trial: True,
+        *,
+        all_at_once: bool = False,
     ) -> None:
         super().__init__()
-        self._is_due = is_due
+        self._is_due, self._all_at_once = is_due, all_at_once
         self._first, self._suggestions = list(first), suggestions
         self._order, self._discovered, self._set_idle = order, discovered, set_idle
         self._given: dict[str, PlannedTrial] = {}
@@ -44,6 +47,10 @@ class PlannedSearch(Searcher):
     def set_search_properties(self, metric: str | None, mode: str | None, config: Any, **spec: Any) -> bool:
         """Accept Tune's settings."""
         return True
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """Return whether Tune is to leave the bound to this search."""
+        return self._all_at_once
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next trial, ``None`` while results are waited for, ``FINISHED`` at the end."""
@@ -59,8 +66,8 @@ class PlannedSearch(Searcher):
         return {"planned": self._order(trial)}
 
     def give_again(self, trial_id: str) -> None:
-        """Hand out a trial once more, by our id, before any new one."""
-        self._first.insert(0, next(trial for trial in self._given.values() if trial.id == trial_id))
+        """Hand out a trial once more, by our id: behind the known ones that had no place yet, before any that is proposed."""
+        self._first.append(next(trial for trial in self._given.values() if trial.id == trial_id))
 
     def _next(self) -> PlannedTrial | None:
         due = next((number for number, trial in enumerate(self._first) if self._is_due(trial)), None)

@@ -13,7 +13,7 @@ from orchestrator.search.sampler import Values
 from orchestrator.study.conditional import Place, filled, numbers_in, ranges_in
 from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Domain, StudySpec
-from orchestrator.study.space import place_of
+from orchestrator.study.space import ListedValues
 
 JOINTLY = "multivariate"  # keys are drawn together; earlier releases drew each by itself
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -123,7 +123,7 @@ class TpeSampler:
         if not isinstance(domain, tuple):
             yield key, _number(domain, value)
             return
-        place = place_of(domain, value)
+        place = ListedValues(domain).place_of(value)
         if place is None:
             raise ValueError(f"{value} is not in the space")
         yield key, place

@@ -3,6 +3,7 @@
 Everything but /health requires the token.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from orchestrator.core.version import own_version
 from orchestrator.execution.trial_requests import AcceptedRequest, ask
 from orchestrator.service.gate import RETRY_S, Gate
 from orchestrator.service.json_body import JsonRoute
+from orchestrator.service.obstacle import Obstacle
 from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueFull
 from orchestrator.service.streams import Streams
 from orchestrator.service.threads import Busy, ServiceThreads
@@ -114,6 +116,7 @@ class Service:
     cluster: RayCluster
     token: str
     threads: ServiceThreads = field(default_factory=ServiceThreads)
+    obstacle: Obstacle = field(default_factory=Obstacle)
 
     def accept(self, sent: Sent) -> tuple[Submission, bool]:
         """Put a study into the queue, or join it; see ``Submissions``."""
@@ -121,11 +124,11 @@ class Service:
         new = self.queue.add(job_request)
         entry = self.found(job_request.key)
         if new or not entry.state.is_resumable:
-            return entry.submission, new
+            return self.shown(entry), new
         if not sent.resume:
             raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts another attempt")
         self.queue.again(entry, job_request, "resumed")
-        return self.found(job_request.key).submission, True
+        return self.shown(self.found(job_request.key)), True
 
     def found(self, name: str) -> QueueEntry:
         """Return the study that a key or an attempt's id names; raise 404."""
@@ -150,7 +153,11 @@ class Service:
             self.queue.move(entry, SubmissionState.STOPPED, "stopped while queued")
         elif entry.state in (SubmissionState.SUBMITTED, SubmissionState.RUNNING):
             self.queue.move(entry, SubmissionState.STOPPING, "asked to stop")
-        return self.found(name).submission
+        return self.shown(self.found(name))
+
+    def shown(self, entry: QueueEntry) -> Submission:
+        """Return how a study stands, and what keeps it."""
+        return self.obstacle.shown_in(entry.submission)
 
 
 def make_app(service: Service, **settings: Any) -> FastAPI:
@@ -201,14 +208,14 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
     @app.get("/api/submissions", response_model=Listed, **guarded)
     async def every() -> Response:
         """List all submissions, in the order of the queue."""
-        return Response(await threads.queue.run(partial(listed, service.queue)), media_type="application/json")
+        return Response(await threads.queue.run(partial(listed, service)), media_type="application/json")
 
     @app.get("/api/submissions/{name}", **guarded)
     async def one(name: str) -> Detailed:
         """Return a submission's status and events."""
         entry = await threads.queue.run(partial(service.found, name))
         events = await threads.queue.run(partial(service.queue.events, key=entry.key))
-        return Detailed(**entry.submission.to_json(), events=[Transition(**event.to_json()) for event in events])
+        return Detailed(**service.shown(entry).to_json(), events=[Transition(**event.to_json()) for event in events])
 
     @app.post("/api/submissions/{name}/stop", **guarded)
     async def stop(name: str) -> SubmissionResponse:
@@ -222,10 +229,9 @@ def add_submissions(app: FastAPI, service: Service, guarded: dict[str, Any]) -> 
         return Log(logs=await threads.cluster.run(partial(service.cluster.logs, entry.id)) if entry.attempt else "")
 
 
-def listed(queue: Queue) -> str:
-    """Return the list as JSON: it is written in a thread, because a long one takes as long as many requests."""
-    found = [SubmissionResponse(**entry.submission.to_json()) for entry in queue.entries()]
-    return Listed(submissions=found).model_dump_json()
+def listed(service: Service) -> str:
+    """Return a ``Listed`` as JSON: in a thread and without models, for a long one holds the interpreter for many requests."""
+    return json.dumps({"submissions": [service.shown(entry).to_json() for entry in service.queue.entries()]})
 
 
 def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.core.errors import OperationError
+from orchestrator.core.sqlite_file import writing
 from orchestrator.service.tables import create_tables
 from orchestrator.service.transitions import ENDED, allowed
 from orchestrator.study.wording import counted
@@ -189,7 +190,7 @@ class Queue:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None)) as connection:
+            with writing(self._path, WAIT_S) as connection:
                 yield connection
         except sqlite3.Error as error:
             raise OperationError(f"the queue {self._path} cannot be used: {error}") from error

@@ -1,13 +1,14 @@
 """Reconcile the queue with the cluster, one step at a time; after a kill the next process continues."""
 
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.core.version import own_version
 from orchestrator.service.queue import Conflict, Queue, QueueEntry
 from orchestrator.submit.identity import Attempt
-from orchestrator.submit.job_request import ray_job
-from orchestrator.submit.reconcile import RayJob, SubmissionStatus, reconcile
+from orchestrator.submit.job_request import LONGEST_END_S, ray_job
+from orchestrator.submit.reconcile import RayJob, SubmissionStatus, may_write, reconcile
 from orchestrator.submit.record import JobRecord
 from orchestrator.submit.states import SubmissionState
 
@@ -91,15 +92,17 @@ class ReconcileLoop:
                 self.cluster.stop(entry.id)
             return
         if entry.state == SubmissionState.STOPPING and state == SubmissionState.LOST:
+            if not self._has_ended(entry):
+                return
             state = SubmissionState.STOPPED
         self._move(entry, state, reason)
         if state == SubmissionState.LOST:
             self._look_again(entry.key)
 
     def _after_loss(self, entry: QueueEntry) -> None:
-        """Queue a lost study again, as often as the budget allows."""
-        if self.cluster.job(entry.id) is not None:
-            self.cluster.stop(entry.id)  # a driver that was silent for too long must not come back beside the next
+        """Queue a lost study again, as often as the budget allows, once its driver has ended."""
+        if not self._has_ended(entry):
+            return
         if entry.losses > MOST_LOSSES:
             self._move(entry, SubmissionState.FAILED, f"lost {entry.losses} times, the last: {entry.reason}")
         else:
@@ -108,6 +111,18 @@ class ReconcileLoop:
                 SubmissionState.QUEUED,
                 f"lost ({entry.reason}); submitted again, {entry.losses} of {MOST_LOSSES}",
             )
+
+    def _has_ended(self, entry: QueueEntry) -> bool:
+        """End a driver that was silent for too long, and return whether Ray says that it is gone.
+
+        It holds the store until then, so that the next driver would fail. Ray kills one that stands still; a Ray that has
+        not done so after ``LONGEST_END_S`` is not waited for.
+        """
+        if not may_write(self.cluster.job(entry.id)):
+            return True
+        self.cluster.stop(entry.id)
+        since = self.queue.events(key=entry.key)[-1].time
+        return not may_write(self.cluster.job(entry.id)) or time.time() - since > LONGEST_END_S
 
     def _move(self, entry: QueueEntry, after: SubmissionState, reason: str) -> None:
         """Change the state, unless another process changed it first: then the next step sees that change."""

@@ -13,10 +13,12 @@ from fastapi import FastAPI
 from orchestrator.compat.uvicorn_server import serve as answer
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.locks import held_alone
+from orchestrator.core.redact import redacted
 from orchestrator.core.sparing_log import sparingly
 from orchestrator.core.store import QUEUE_LOCK, Store
 from orchestrator.execution.ownership import SERVICE_NOTE, noted_scratch
 from orchestrator.service.app import Service, make_app
+from orchestrator.service.obstacle import Obstacle
 from orchestrator.service.reconcile_loop import ReconcileLoop
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ STEP_S = 2.0
 def serve(service: Service, loop: ReconcileLoop, listener: socket.socket) -> None:
     """Answer until a signal ends the process."""
     with sparingly("uvicorn.error", "asyncio", __name__, "orchestrator.service.streams"):
-        answer(make_app(service, lifespan=stepping(loop)), listener, lifespan="on")
+        answer(make_app(service, lifespan=stepping(loop, service.obstacle)), listener, lifespan="on")
 
 
 def leave_threads() -> None:
@@ -38,13 +40,15 @@ def leave_threads() -> None:
         os._exit(0)
 
 
-def stepping(loop: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def stepping(
+    loop: ReconcileLoop, obstacle: Obstacle
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     """Return a lifespan during which the queue is stepped in a thread."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         over = threading.Event()
-        thread = threading.Thread(target=run_loop, args=(loop, over), name="reconcile-loop", daemon=True)
+        thread = threading.Thread(target=run_loop, args=(loop, obstacle, over), name="reconcile-loop", daemon=True)
         thread.start()
         yield
         over.set()
@@ -52,18 +56,19 @@ def stepping(loop: ReconcileLoop) -> Callable[[FastAPI], contextlib.AbstractAsyn
     return lifespan
 
 
-def run_loop(loop: ReconcileLoop, over: threading.Event) -> None:
-    """Run steps until stopped; log a cluster's error once, and retry."""
-    said = ""
+def run_loop(loop: ReconcileLoop, obstacle: Obstacle, over: threading.Event) -> None:
+    """Run steps until stopped; log a cluster's error once, keep it as the ``obstacle``, and retry."""
     while not over.is_set():
         try:
             loop.step()
-            said = ""
+            obstacle.reason = ""
         except (OperationError, UserError) as error:
-            if str(error) != said:
-                log.warning("%s; the queue waits", error)
-            said = str(error)
+            said = redacted(str(error))
+            if said != obstacle.reason:
+                log.warning("%s; the queue waits", said)
+            obstacle.reason = said
         except Exception:
+            obstacle.reason = "a step of the queue failed, as the service's log says; it is tried again"
             log.exception("a step of the queue failed; it is tried again")
         over.wait(STEP_S)
 

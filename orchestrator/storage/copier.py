@@ -28,6 +28,7 @@ class Copier:
         self._trials = {trial.id: trial for trial in plan.trials}
         self._copied: dict[str, float] = {}
         self._waiting: dict[str, None] = {}
+        self._under_way: str | None = None
         self._wake = threading.Condition()
         self._closing, self._given_up, self._said = False, False, ""
         self._thread = threading.Thread(target=self._work, name="mirror", daemon=True)
@@ -60,7 +61,7 @@ class Copier:
         self._thread.join(wait_s)
         self._given_up = True
         with self._wake:
-            return list(self._waiting)
+            return list(dict.fromkeys([*filter(None, [self._under_way]), *self._waiting]))
 
     def _want(self, trial_id: str) -> None:
         with self._wake:
@@ -73,17 +74,22 @@ class Copier:
             try:
                 self._mirror.keep(self._trials[trial_id].directory)
             except (StorageUnavailable, OSError) as error:
+                self._want(trial_id)
                 self._note(error)
                 time.sleep(PAUSE_S)
-                continue
-            with self._wake:
-                self._waiting.pop(trial_id, None)
 
     def _next(self) -> str | None:
-        """Wait for a trial to copy; ``None`` when the run is over and nothing waits."""
+        """Wait for a trial to copy; ``None`` when the run is over and nothing waits.
+
+        A trial that is wanted again while it is being copied waits again: its files may have changed behind the copy.
+        """
         with self._wake:
+            self._under_way = None
             self._wake.wait_for(lambda: self._waiting or self._closing)
-            return next(iter(self._waiting), None)
+            self._under_way = next(iter(self._waiting), None)
+            if self._under_way is not None:
+                del self._waiting[self._under_way]
+            return self._under_way
 
     def _note(self, error: Exception) -> None:
         if str(error) != self._said:

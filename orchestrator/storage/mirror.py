@@ -11,7 +11,7 @@ from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import OUTCOME, PROGRESS
 from trainers.schema.request import REQUEST
-from trainers.schema.state_files import shared_files
+from trainers.schema.state_files import state_files
 from trainers.schema.stop import STOP
 
 INDEX = "index.json"
@@ -107,7 +107,7 @@ def parsed(content: bytes) -> dict[str, str]:
 
 
 def files_of(directory: Path) -> list[Path]:
-    """Return a trial's files that are worth a copy."""
+    """Return a trial's files that are worth a copy: states for other trials are not, who lacks one trains by itself."""
     found = [path for path in directory.iterdir() if path.is_file() and NAME.fullmatch(path.name)]
-    passing = set(shared_files(directory).values())  # whoever lacks them trains from the beginning
+    passing = {path for _, path in state_files(directory)}
     return sorted(path for path in found if path.name not in NOT_COPIED and path not in passing)

@@ -7,11 +7,12 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from orchestrator.study.fidelity import at_fidelity
+from orchestrator.study.fidelity import at_fidelity, method_at, scales_at, teacher_at
 from orchestrator.study.fingerprint import canonical_json, canonical_method
-from orchestrator.study.schema import StudySpec
-from orchestrator.study.space import is_open, points, values_of
+from orchestrator.study.schema import StudySpec, TeacherSection
+from orchestrator.study.space import is_listed, is_open, points, values_of
 from orchestrator.study.substitute import Searched, SectionName, belonging_to, raw_section, section_of, validated
+from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import Detector
 from trainers.schema.method import MethodSpec, NoDistillation
 from trainers.schema.schedule import Schedule
@@ -21,11 +22,14 @@ from trainers.schema.schedule import Schedule
 class SearchPoint:
     """Hold one trial of a study: its searched values (``params``) and the resulting sections.
 
-    ``is_baseline`` marks the trials that ``search.baseline`` adds.
+    A student that is trained alone has no ``teacher``, and no searched values of one. ``is_baseline`` marks the trials
+    that ``search.baseline`` adds.
     """
 
     params: dict[str, JsonValue]
     seed: int
+    dataset: DatasetSpec
+    teacher: TeacherSection | None
     method: MethodSpec
     student: Detector
     schedule: Schedule
@@ -61,16 +65,33 @@ def point_of(study: StudySpec, params: dict[str, JsonValue], seed: int) -> Searc
 def students_of(study: StudySpec) -> tuple[Detector, ...]:
     """Return each student that the study may train once, also those that an open search has not come to."""
     make = _PointFactory(study)
-    found = (make.section("student", belonging_to("student", params)) for params in _all_points(study))
+    found = (
+        make.section("student", belonging_to("student", params))
+        for params in (_places(study, "student") if is_open(study.search) else points(study.search))
+    )
     return tuple({section.identity: cast(Detector, section.value) for section in found}.values())
 
 
-def _all_points(study: StudySpec) -> Iterator[dict[str, JsonValue]]:
-    """Yield the points of a search; of an open one all combinations of the ends of its student's ranges."""
-    if not is_open(study.search):
-        yield from points(study.search)
-        return
-    searched = belonging_to("student", {key: list(values_of(domain)) for key, domain in study.search.space.items()})
+def teachers_of(study: StudySpec) -> tuple[TeacherSection, ...]:
+    """Return each teacher that students of the study may learn from once, also those that an open search has not come to."""
+    return tuple(section for section, _ in teachers_with_params(study))
+
+
+def teachers_with_params(study: StudySpec) -> tuple[tuple[TeacherSection, dict[str, JsonValue]], ...]:
+    """Return the same with the searched values of each."""
+    make, found = _PointFactory(study), dict[str, tuple[TeacherSection, dict[str, JsonValue]]]()
+    drawn = study.search.algorithm.draws and not is_open(study.search)
+    for params in points(study.search) if drawn else _places(study, "teacher"):
+        own = belonging_to("teacher", params)
+        section = make.teacher(own)
+        if section is not None:
+            found.setdefault(section.identity, (cast(TeacherSection, section.value), own))
+    return tuple(found.values())
+
+
+def _places(study: StudySpec, name: SectionName) -> Iterator[dict[str, JsonValue]]:
+    """Yield all combinations of the searched values of a section, of ranges their ends."""
+    searched = belonging_to(name, {key: list(values_of(domain)) for key, domain in study.search.space.items()})
     for values in itertools.product(*(cast(list[JsonValue], values) for values in searched.values())):
         yield dict(zip(searched, values, strict=True))
 
@@ -81,14 +102,23 @@ def _may_distil(study: StudySpec) -> bool:
 
 
 def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[tuple["_Identity", SearchPoint]]:
-    """Yield method ``none`` at each student and schedule of a grid; any other search has one, the study's own."""
-    places = iter([{}]) if study.search.algorithm.draws else points(study.search)
-    for params in places:
+    """Yield method ``none`` at each student, schedule and augmentation of a grid.
+
+    Any other search has the study's own student and schedule, with each augmentation if all are listed.
+    """
+    for params in _places_alone(study) if study.search.algorithm.draws else points(study.search):
         elsewhere = {key: value for key, value in params.items() if section_of(key) != "method"}
         yield from make.points(elsewhere, is_baseline=True)
 
 
-_Identity = tuple[str, str, str, int]  # of method, student and schedule, and the seed
+def _places_alone(study: StudySpec) -> Iterator[dict[str, JsonValue]]:
+    """Yield where a search that draws its points has students alone: no gain can be told over another augmentation."""
+    listed = all(is_listed(domain) for key, domain in study.search.space.items() if section_of(key) == "dataset")
+    return _places(study, "dataset") if listed else iter([{}])
+
+
+_Identity = tuple[str, str, str, str, str, int]  # of method, teacher, dataset, student and schedule, and the seed
+NOBODY = "null"  # the identity of no teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +129,8 @@ class _Filled:
     identity: str
 
 
-def _filled(value: Searched) -> _Filled:
-    plain = value.model_dump(mode="json") if isinstance(value, Detector | Schedule) else canonical_method(value)
+def _filled(name: SectionName, value: Searched) -> _Filled:
+    plain = canonical_method(cast(MethodSpec, value)) if name == "method" else value.model_dump(mode="json")
     return _Filled(value, canonical_json(plain))
 
 
@@ -109,7 +139,7 @@ class _PointFactory:
 
     def __init__(self, study: StudySpec) -> None:
         self.study = study
-        self.alone = _filled(NoDistillation(kind="none"))
+        self.alone = _filled("method", NoDistillation(kind="none"))
         self.sections: dict[tuple[SectionName, str], _Filled] = {}
 
     def points(
@@ -119,23 +149,48 @@ class _PointFactory:
         method = self.alone if is_baseline else self.section("method", belonging_to("method", params))
         student = self.section("student", belonging_to("student", params))
         schedule = self.section("schedule", belonging_to("schedule", params))
+        dataset = self.section("dataset", belonging_to("dataset", params))
+        alone = isinstance(method.value, NoDistillation)
+        teacher = None if alone else self.teacher(belonging_to("teacher", params))
+        if alone:
+            params = {key: value for key, value in params.items() if section_of(key) != "teacher"}
         for seed in self.study.search.seeds if seeds is None else seeds:
             point = SearchPoint(
                 params=params,
                 seed=seed,
+                dataset=cast(DatasetSpec, dataset.value),
+                teacher=cast(TeacherSection, teacher.value) if teacher else None,
                 method=cast(MethodSpec, method.value),
                 student=cast(Detector, student.value),
                 schedule=cast(Schedule, schedule.value),
                 is_baseline=is_baseline,
             )
-            yield (method.identity, student.identity, schedule.identity, seed), point
+            taught = teacher.identity if teacher else NOBODY
+            yield (method.identity, taught, dataset.identity, student.identity, schedule.identity, seed), point
+
+    def teacher(self, own: dict[str, JsonValue]) -> _Filled | None:
+        """Return the teacher with its searched values, ``None`` for a study without one."""
+        return self.section("teacher", own) if own or self.study.teacher is not None else None
 
     def section(self, name: SectionName, own: dict[str, JsonValue]) -> _Filled:
         """Return a section with its searched values."""
         key = (name, canonical_json(own))
         if key not in self.sections:
-            value = validated(name, raw_section(self.study, name, own))
-            self.sections[key] = _filled(
-                at_fidelity(value, self.study.fidelity) if isinstance(value, Schedule) else value
-            )
+            self.sections[key] = _filled(name, self._value(name, own))
         return self.sections[key]
+
+    def _value(self, name: SectionName, own: dict[str, JsonValue]) -> Searched:
+        if name == "dataset":  # the study's own stays the same object: its annotations are read once
+            return with_searched(self.study, own) if own else self.study.dataset
+        value = validated(name, raw_section(self.study, name, own))
+        if isinstance(value, Schedule):
+            return at_fidelity(value, self.study.fidelity)
+        if name == "method":
+            return method_at(cast(MethodSpec, value), self.study)
+        return teacher_at(cast(TeacherSection, value), self.study) if name == "teacher" else value
+
+
+def with_searched(study: StudySpec, own: dict[str, JsonValue]) -> DatasetSpec:
+    """Return the dataset of a study with searched values in it."""
+    raw = cast(dict[str, JsonValue], raw_section(study, "dataset", own))
+    return cast(DatasetSpec, validated("dataset", scales_at(raw, study.fidelity)))

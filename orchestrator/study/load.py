@@ -13,6 +13,7 @@ from orchestrator.study.mapping import StudyMapping
 from orchestrator.study.overrides import apply_sets
 from orchestrator.study.paths import resolve_paths
 from orchestrator.study.schema import StudySpec
+from orchestrator.study.substitute import SPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class LoadedStudy:
 
     def where(self, key: str) -> str:
         """Return ``file:line: key`` for a dotted key, for findings that are made later."""
+        if key.startswith(SPACE):  # a searched key has dots itself
+            return self.locations.where((*SPACE.split(".")[:2], key.removeprefix(SPACE)))
         return self.locations.where(tuple(key.split(".")))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.findings import Finding, Level
-from orchestrator.study.expand import students_of
-from orchestrator.study.schema import CheckpointTeacher, RandomTeacher, StudySpec, TrainedTeacher
+from orchestrator.study.expand import students_of, teachers_of
+from orchestrator.study.schema import StudySpec, TrainedTeacher, ZooTeacher
 from trainers.schema import Detector, class_count
 from trainers.schema.config_files import ConfigLine, LocalConfig, read_config
 from trainers.schema.config_values import Unknown
@@ -85,10 +85,9 @@ def config_findings(study: StudySpec) -> Iterator[Finding]:
 def _detectors(study: StudySpec) -> Iterator[tuple[Detector, bool]]:
     """Yield the study's detectors, and whether their weights are those that their configs and ``weights`` ask for."""
     yield from ((student, True) for student in students_of(study))
-    if isinstance(study.teacher, TrainedTeacher):
-        yield study.teacher.detector, True
-    elif isinstance(study.teacher, CheckpointTeacher | RandomTeacher):
-        yield study.teacher.detector, False
+    for teacher in teachers_of(study):
+        if not isinstance(teacher, ZooTeacher):
+            yield teacher.detector, isinstance(teacher, TrainedTeacher)
 
 
 def _said(config: LocalConfig, detector: Detector, classes: int, *, starts_fresh: bool) -> Iterator[Finding]:

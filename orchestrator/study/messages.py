@@ -18,7 +18,7 @@ from orchestrator.study.fields import (
 )
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.paths import value_at
-from orchestrator.study.schema import NAME
+from orchestrator.study.schema import NAME, PAGES
 from orchestrator.study.suggestions import hint_for_key, hint_for_kind, hint_for_value, meant_key
 from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
 from trainers.schema.base import OtherValue, kind_of
@@ -41,7 +41,10 @@ LIMITS = {
     "less_than_equal": ("at most", "le"),
 }
 LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
-PATTERNS = {NAME: "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit"}
+PATTERNS = {
+    NAME: "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit",
+    PAGES: "must be the address of a dashboard, such as http://HOST:8280/, without password, ? and #",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,21 +91,22 @@ def file_keys(data: JsonValue) -> Iterator[KeyPath]:
 def place_keys(data: JsonValue) -> Iterator[KeyPath]:
     """Yield every key path whose value names data or a checkpoint: those are read where they are, and never shipped."""
     yield from FILES
-    yield from _searched(data, START)
+    for field in FILES[1:]:
+        yield from _searched(data, field)
 
 
 def config_keys(data: JsonValue) -> Iterator[KeyPath]:
     """Yield every key path whose value names a local detector config."""
-    for path in (*CONFIGS, *_searched(data, ("config",))):
+    for path in (*CONFIGS, *(path for field in CONFIGS for path in _searched(data, field))):
         name = value_at(data, path)
         if isinstance(name, str) and "::" not in name:
             yield path
 
 
 def _searched(data: JsonValue, field: KeyPath) -> Iterator[KeyPath]:
-    """Yield where searched values may give a field of the student: below its own key, or below a section that holds it."""
-    for length in range(len(field) + 1):
-        key = ".".join(map(str, ("student", *field[:length])))
+    """Yield where searched values may give a field: below its own key, or below a section that holds it."""
+    for length in range(1, len(field) + 1):
+        key = ".".join(map(str, field[:length]))
         values = value_at(data, (*SPACE, key))
         for index in range(len(values) if isinstance(values, list) else 0):
             yield (*SPACE, key, index, *field[length:])

@@ -1,5 +1,6 @@
 """Define the study file: one pydantic section per top-level key."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -28,12 +29,14 @@ from trainers.schema.detector import CheckpointWeights, Detector, ZooWeights
 from trainers.schema.image_pipeline import MultiScale
 from trainers.schema.method import MethodSpec
 from trainers.schema.plugins import one_of
+from trainers.schema.portable import VARIABLES
 from trainers.schema.record import SELECTION_METRIC
 from trainers.schema.schedule import Schedule
 from trainers.schema.trial import group_sizes
 
 WEBHOOK = "STILLHOUSE_WEBHOOK"  # the one variable that an address may be, because it is a secret as a rule
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
+PAGES = r"^https?://[^\s@?#()<>\[\]]+$"  # of a dashboard: it becomes part of a link in a note that others read
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Coverage = Annotated[float, Field(gt=0.0, le=1.0)]
 Factor = Annotated[float, Field(gt=0.0, le=100.0)]
@@ -311,9 +314,10 @@ class Scaling(Section):
 
     The global batch is split evenly over ``workers``: a fixed number, or ``{min: 2, max: 8}``, with which a trial goes on
     with fewer workers when a machine leaves and with more when machines join. ``gpus_per_worker: auto`` takes one GPU each where the cluster
-    has any, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
+    has any, ``shared`` the smallest share of one into which a training fits by its memory forecast, ``cpus_per_worker: auto`` one CPU, and beside a GPU one more for each loader worker. On CPUs it is the
     number of threads that train. ``channels_last`` keeps images and convolutions in the order of memory that tensor cores
-    want; results change by rounding only. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
+    want; results change by rounding only. ``portable`` gives the same bits on every x86-64 processor with AVX2, for trials that
+    train on CPUs. ``teacher_cpus_per_worker`` is that number for the teacher's own training, which runs
     alone. ``loader_workers: auto`` is up to eight beside a GPU, as many as its share of
     the machine's CPUs allows, and none on CPUs. ``max_concurrent: auto`` is as many trials as fit. ``checkpoint_steps`` is after how many steps a trial's state is
     saved within an epoch, beside the epoch's end. ``keep_states`` says which states a student keeps when it is over, for trials
@@ -326,9 +330,10 @@ class Scaling(Section):
     workers: WorkerCount = 1
     cpus_per_worker: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     teacher_cpus_per_worker: int | None = Field(None, ge=1, le=256)
-    gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
+    gpus_per_worker: Literal["auto", "shared"] | Annotated[float, Field(ge=0.0, le=16.0)] = "auto"
     loader_workers: Literal["auto"] | Annotated[int, Field(ge=0, le=128)] = "auto"
     channels_last: bool = False
+    portable: bool = False
     max_concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     checkpoint_steps: int | None = Field(None, ge=1, le=100_000_000)
     keep_states: KeepStates = "none"
@@ -336,6 +341,11 @@ class Scaling(Section):
     hang_timeout_s: float = Field(600.0, ge=10.0, le=604_800.0)
     seconds_per_step: float | None = Field(None, gt=0.0)
     cost_per_gpu_hour: float | None = Field(None, ge=0.0)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Return the variables that the processes which train need in their environment."""
+        return VARIABLES if self.portable else {}
 
     @property
     def shares(self) -> int | None:
@@ -375,13 +385,39 @@ class OnEnd(Section):
     program: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
 
 
+class EndPredictions(Section):
+    """Ask for predictions at the end of a run: of which trials, and on how many images of the validation split.
+
+    ``best`` are the teacher and the best student of each method, ``all`` every finished trial. ``curves`` adds precision,
+    recall and confusions over the whole split; ``budget_mb`` limits the files about images.
+    """
+
+    trials: Literal["best", "all"] = "best"
+    images: int = Field(24, ge=1, le=10_000)
+    curves: bool = True
+    budget_mb: float = Field(64.0, gt=0.0, le=100_000.0)
+
+
 class TrackingSection(Section):
-    """Hold the destination of results; without ``uri`` it is an SQLite file inside the store folder."""
+    """Hold the destination of results; without ``uri`` it is an SQLite file inside the store folder.
+
+    ``predictions`` asks for predictions at the end of each run. ``system_metrics`` records how much of its machines a trial
+    uses, sampled every ``system_metrics_every_s`` seconds.
+    """
 
     uri: Annotated[str, AfterValidator(require_address)] | None = None
     experiment: str | None = Field(None, min_length=1)
     tags: dict[str, str] = {}
+    dashboard: str = Field("http://127.0.0.1:8280/", pattern=PAGES)
     on_end: OnEnd | None = None
+    predictions: EndPredictions | None = None
+    system_metrics: bool = True
+    system_metrics_every_s: float = Field(10.0, ge=1.0, le=3600.0)
+
+    @property
+    def sample_every_s(self) -> float | None:
+        """Return after how many seconds the use of machines is sampled; ``None`` for never."""
+        return self.system_metrics_every_s if self.system_metrics else None
 
 
 class StudySpec(Section):

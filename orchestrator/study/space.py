@@ -68,11 +68,16 @@ def draw(domain: Domain, generator: random.Random) -> JsonValue:
     return filled(item, {place: inner.draw(generator) for place, inner in ranges_in(item).items()})
 
 
-def place_of(domain: tuple[JsonValue, ...], value: JsonValue) -> int | None:
-    """Return the place in a list of the item that a value is, or that its numbers make of it; ``None`` where there is none."""
-    text = canonical_json(value)
-    return next((place for place, item in enumerate(domain) if _is(item, value, text)), None)
+class ListedValues:
+    """Find the places of values in a list, which is looked through once."""
 
+    def __init__(self, domain: tuple[JsonValue, ...]) -> None:
+        self._with_ranges = [(place, item) for place, item in enumerate(domain) if ranges_in(item)]
+        plain = [(place, item) for place, item in enumerate(domain) if not ranges_in(item)]
+        self._plain = {canonical_json(item): place for place, item in reversed(plain)}  # of equal ones the first
 
-def _is(item: JsonValue, value: JsonValue, text: str) -> bool:
-    return numbers_in(item, value) is not None if ranges_in(item) else canonical_json(item) == text
+    def place_of(self, value: JsonValue) -> int | None:
+        """Return the place of the item that a value is, or that its numbers make of it; ``None`` where there is none."""
+        made = (place for place, item in self._with_ranges if numbers_in(item, value) is not None)
+        found = (self._plain.get(canonical_json(value)), next(made, None))
+        return min((place for place in found if place is not None), default=None)

@@ -17,6 +17,7 @@ from trainers.schema.base import kind_of
 
 TEACHER = "teacher"
 PLAIN = re.compile(r"[A-Za-z0-9._/:${}-]{1,100}")  # a text that needs no quotes
+INTERVAL = re.compile(r"([0-9]+) *(?:-|\.\.|to) *([0-9]+)")
 # Where the words of a student and its schedule stand for a teacher.
 OF_TEACHER = (("schedule.", "teacher.schedule."), ("student.", "teacher.detector."))
 
@@ -147,5 +148,11 @@ def _as_section(text: str, sections: Sequence[Any]) -> str | None:
     meant = text if text in kinds else kind_meant(text, kinds) or closest(text, kinds)
     if kinds:
         return f"{{kind: {meant}}}" if meant else None
-    required = [key for key, field in sections[0].model_fields.items() if field.is_required()]
+    fields = sections[0].model_fields
+    ends = INTERVAL.fullmatch(text) if {"min", "max"} <= fields.keys() else None
+    if ends:
+        return f"{{min: {ends[1]}, max: {ends[2]}}}"
+    required = [key for key, field in fields.items() if field.is_required()]
+    if any(fields[key].annotation in (int, float) for key in required):
+        return None  # no text makes it
     return f"{{{required[0]}: {text}}}" if len(required) == 1 and PLAIN.fullmatch(text) else None

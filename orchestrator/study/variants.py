@@ -14,12 +14,12 @@ from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
 from orchestrator.study.schema import Search, StudySpec
-from orchestrator.study.space import MAX_TRIALS, place_of, points, size, values_of
+from orchestrator.study.space import MAX_TRIALS, ListedValues, points, size, values_of
 from orchestrator.study.substitute import (
-    SEARCHABLE,
     Params,
     SectionName,
     annotation_of,
+    is_searchable,
     raw_section,
     section_of,
     validated,
@@ -56,21 +56,24 @@ class Forms(Generic[T]):
 @cache
 def searchable_keys() -> tuple[str, ...]:
     """Return every key that a search may vary."""
-    return tuple(key for key in known_keys(StudySpec) if section_of(key) in SEARCHABLE)
+    return tuple(key for key in known_keys(StudySpec) if is_searchable(key))
 
 
 def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
     """Return all forms that the trials of a study can have of one section."""
     keys = [key for key in study.search.space if section_of(key) == name and key in searchable_keys()]
+    places = _places(study.search, keys)
     variants: list[Variant[Any]] = []
     problems: dict[tuple[KeyPath, str], Problem] = {}
     for params in _combinations(study.search, keys):
         raw = raw_section(study, name, params)
+        if raw is None and not params:  # a study without a teacher
+            continue
         try:
-            variants.append(Variant(validated(name, raw), name, _sources(study.search, params)))
+            variants.append(Variant(validated(name, raw), name, _sources(study.search, places, params)))
         except ValidationError as error:
             misfits = explain(error, annotation_of(name), raw)
-            found = [_misfit(study.search, name, params, misfit) for misfit in misfits]
+            found = [_misfit(study.search, places, name, params, misfit) for misfit in misfits]
             problems |= {
                 (problem.path, problem.message): problem for problem in found if not _drawn(study, problem, problems)
             }
@@ -79,12 +82,17 @@ def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
     return Forms(tuple(variants), tuple(problems.values()))
 
 
-def value_path(search: Search, key: str, value: JsonValue) -> KeyPath:
+def _places(search: Search, keys: Collection[str]) -> dict[str, ListedValues]:
+    """Return how to find values in the lists of some keys."""
+    return {key: ListedValues(domain) for key in keys if isinstance(domain := search.space[key], tuple)}
+
+
+def _value_path(search: Search, places: dict[str, ListedValues], key: str, value: JsonValue) -> KeyPath:
     """Return where a searched value stands: its place in a list, its end of a distribution, or else its key."""
     domain = search.space[key]
     path: KeyPath = ("search", "space", key)
     if isinstance(domain, tuple):
-        place = place_of(domain, value)
+        place = places[key].place_of(value)
         return path if place is None else (*path, place)
     return (*path, domain.key(), domain.ends.index(value)) if value in domain.ends else path  # else it was drawn
 
@@ -127,10 +135,10 @@ def _draws(search: Search, keys: list[str]) -> Iterator[dict[str, JsonValue]]:
         yield {key: params[key] for key in keys}
 
 
-def _sources(search: Search, params: Params) -> dict[str, KeyPath]:
+def _sources(search: Search, places: dict[str, ListedValues], params: Params) -> dict[str, KeyPath]:
     found: dict[str, KeyPath] = {}
     for key, value in params.items():
-        found |= _leaves(key, value, value_path(search, key, value))
+        found |= _leaves(key, value, _value_path(search, places, key, value))
     return found
 
 
@@ -145,12 +153,14 @@ def _leaves(key: str, value: JsonValue, path: KeyPath) -> dict[str, KeyPath]:
     }
 
 
-def _misfit(search: Search, name: SectionName, params: Params, problem: Problem) -> Problem:
+def _misfit(
+    search: Search, places: dict[str, ListedValues], name: SectionName, params: Params, problem: Problem
+) -> Problem:
     """Turn a problem of a section into one of the searched value that caused it, as far as that is known."""
     field = dotted((name, *problem.path))
     above = [key for key in params if field == key or field.startswith(f"{key}.")]
     key = max(above, key=len) if above else list(params)[-1]
-    place = value_path(search, key, params[key])
+    place = _value_path(search, places, key, params[key])
     if above:
         inner = field.removeprefix(key).removeprefix(".")
         return Problem(place, f"value {inline(params[key])}: {inner + ': ' if inner else ''}{problem.message}")

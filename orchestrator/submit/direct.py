@@ -1,16 +1,19 @@
 """Keep submissions without a service: Ray has the jobs; the store has their drivers' records."""
 
+import time
 from dataclasses import dataclass
 
 from orchestrator.core.errors import UserError
 from orchestrator.core.version import own_version
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.identity import Attempt, key_in, parse_attempt
-from orchestrator.submit.job_request import JobRequest, ray_job
-from orchestrator.submit.reconcile import RayJob, reconcile
+from orchestrator.submit.job_request import LONGEST_END_S, JobRequest, ray_job
+from orchestrator.submit.reconcile import RayJob, may_write, reconcile
 from orchestrator.submit.record import JobRecord, JobRecords
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
+
+LOOK_EVERY_S = 1.0  # at a driver that is to end
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,7 @@ class Direct:
             )
         if not latest.state.is_resumable:
             return SubmissionResult(latest, new=False)
-        if self.cluster.job(latest.id) is not None:
-            self.cluster.stop(
-                latest.id
-            )  # a driver that has been silent for too long must not come back beside the next
+        self._end(latest.id)
         return self._start(job_request, Attempt(latest.key, latest.attempt).next)
 
     def status(self, name: str) -> Submission:
@@ -69,6 +69,15 @@ class Direct:
         return [
             self._judged(one, jobs.get(str(one)), self.job_records.read(str(one))) for _, one in sorted(newest.items())
         ]
+
+    def _end(self, attempt_id: str) -> None:
+        """End a driver that was silent for too long: it holds the store, and the next one would fail beside it."""
+        if not may_write(self.cluster.job(attempt_id)):
+            return
+        self.cluster.stop(attempt_id)
+        giving_up = time.monotonic() + LONGEST_END_S
+        while may_write(self.cluster.job(attempt_id)) and time.monotonic() < giving_up:
+            time.sleep(LOOK_EVERY_S)
 
     def _start(self, job_request: JobRequest, attempt: Attempt) -> SubmissionResult:
         uri = self.cluster.upload(job_request.shipment.archive(), job_request.shipment.digest)

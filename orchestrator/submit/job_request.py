@@ -14,6 +14,7 @@ from orchestrator.submit.shipment import STUDY, Shipment
 
 PYTHON = "STILLHOUSE_PYTHON"  # set where the cluster's processes start: its interpreter, which knows the packages
 STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead of 3
+LONGEST_END_S = STOP_S + 60.0  # that anybody waits for a driver that Ray was asked to end
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,11 @@ class RayJob(NamedTuple):
         return self.status in ("STOPPED", "FAILED", "SUCCEEDED")
 
 
+def may_write(job: RayJob | None) -> bool:
+    """Return whether a job's driver may still be there and hold its store."""
+    return job is not None and not job.over
+
+
 class SubmissionStatus(NamedTuple):
     """Hold a state and why it is believed."""
 

@@ -27,7 +27,7 @@ class MetricPoint(NamedTuple):
 def points_of(history: Iterable[Record]) -> Iterator[MetricPoint]:
     """Yield all points of a history, oldest record first."""
     for record in history:
-        values = {EPOCH: float(record.epoch), **record.metrics, **record.timing}
+        values = {EPOCH: float(record.epoch), **record.metrics, **record.timing, **record.system}
         if record.workers is not None:
             values[WORKERS] = record.workers
         yield from _points(record, values)

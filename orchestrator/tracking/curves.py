@@ -7,12 +7,12 @@ from mlflow.tracking import MlflowClient
 
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.tracking.faults import plainly
-from trainers.schema.record import SELECTION_METRIC, read_history
+from trainers.schema.record import read_history
 
 Curves = Mapping[str, Mapping[int, float]]  # by trial id, by epoch
 
 
-def read_curves(client: MlflowClient, runs: Mapping[str, Run], metric: str = SELECTION_METRIC) -> Curves:
+def read_curves(client: MlflowClient, runs: Mapping[str, Run], metric: str) -> Curves:
     """Return the metric of each of these runs, by trial id, that has any of it."""
     with plainly():
         return {
@@ -22,7 +22,7 @@ def read_curves(client: MlflowClient, runs: Mapping[str, Run], metric: str = SEL
         }
 
 
-def curves_on_disk(trials: Iterable[PlannedTrial], metric: str = SELECTION_METRIC) -> Curves:
+def curves_on_disk(trials: Iterable[PlannedTrial], metric: str) -> Curves:
     """Return the same from trials' directories."""
     histories = {trial.id: read_history(trial.directory) for trial in trials}
     found = {

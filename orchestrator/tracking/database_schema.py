@@ -1,14 +1,13 @@
 """Return whether a database is of the MLflow that is installed: MLflow's client migrates an older one without asking."""
 
-import contextlib
 import functools
-import sqlite3
 from importlib.metadata import version
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
 from orchestrator.compat.mlflow_parts import alembic_config
+from orchestrator.core import sqlite_file
 from orchestrator.core.errors import UserError
 from orchestrator.core.redact import redacted
 from orchestrator.tracking.faults import TrackingRefused
@@ -46,7 +45,7 @@ def sqlite_revision(path: Path) -> str | None:
     """Return the revision of an SQLite database, ``None`` where it has none; nothing is written."""
     if not path.exists():
         return None
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    with sqlite_file.reading(path) as connection:
         if not connection.execute("select 1 from sqlite_master where name = 'alembic_version'").fetchone():
             return None
         found = connection.execute("select version_num from alembic_version").fetchone()

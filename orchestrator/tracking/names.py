@@ -31,7 +31,7 @@ def flat_params(trial: PlannedTrial, shared: ByObject[dict[str, str]] | None = N
     for name, section in sections.items():
         if section is not None:
             found |= of(partial(_flat, name, section), section, given=(name,))
-    return found
+    return found | ({"teacher.trial": trial.teacher} if trial.teacher else {})
 
 
 def _flat(name: str, section: BaseModel) -> dict[str, str]:

@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from orchestrator.compat.mlflow_parts import statements_of_new_database
+from orchestrator.core.sqlite_file import writing
 from orchestrator.tracking.database_schema import sqlite_revision
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.probe import sqlite_file
@@ -48,7 +49,7 @@ def create_tables(path: Path) -> None:
         return
     statements = statements_of_new_database()
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)) as connection:
+        with writing(path, WAIT_S) as connection:
             connection.execute("begin exclusive")
             if connection.execute("select 1 from sqlite_master").fetchone() is None:
                 for statement in statements:

@@ -1,11 +1,12 @@
 """Report trials of a plan for which MLflow has more than the store; only the store decides which trials remain."""
 
-import contextlib
 import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from orchestrator.core.errors import OperationError
 from orchestrator.core.findings import Finding
+from orchestrator.core.sqlite_file import reading
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.tracking.tags import TRIAL
@@ -35,7 +36,7 @@ def _may_have_runs(plan: Plan, store: Store, trial_ids: Collection[str]) -> bool
 def _has_runs(database: Path, trial_ids: Collection[str]) -> bool:
     """Return whether the store's own database has a run of one of the trials; one that cannot be read may have."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        with reading(database) as connection:
             return any(trial_id in trial_ids for (trial_id,) in connection.execute(RUNS_OF_TRIALS, (TRIAL,)))
-    except sqlite3.Error:
+    except (sqlite3.Error, OperationError):
         return True

@@ -51,7 +51,8 @@ def log_predictions(client: MlflowClient, study: Run, runs: Mapping[str, Run], f
 def _joined(before: Index | None, index: Index) -> Index:
     if before is None or before.images != index.images:
         return index
-    return index.model_copy(update={"trials": before.trials | index.trials})
+    curves = tuple(dict.fromkeys((*before.curves, *index.curves)))
+    return index.model_copy(update={"trials": before.trials | index.trials, "curves": curves})
 
 
 def read_index(client: MlflowClient, study: Run) -> Index | None:

@@ -19,7 +19,13 @@ from orchestrator.tracking.names import flat_params
 from orchestrator.tracking.tags import DATA, KIND, ROLE, STATUS
 from trainers.schema.foreign_json import parse_json
 
-ELSEWHERE = ("dataset.root", "dataset.evaluator", "seed", "teacher.weights.coverage")  # what may differ
+ELSEWHERE = (
+    "dataset.root",
+    "dataset.evaluator",
+    "seed",
+    "teacher.weights.coverage",
+    "teacher.trial",
+)  # what may differ
 TEACHER = "teacher.weights.path"
 MOST_RUNS = 50_000
 

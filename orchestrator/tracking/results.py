@@ -16,10 +16,11 @@ from orchestrator.results.settings import searched_settings
 from orchestrator.tracking.cost_tag import cost_of_tag
 from orchestrator.tracking.cursor import BEST_PREFIX, EPOCH, TEST_PREFIX, best_points, points_of
 from orchestrator.tracking.names import flat_params
+from orchestrator.tracking.prefix_tag import prefix_of_tag
 from orchestrator.tracking.runs import find_runs, member_tag
-from orchestrator.tracking.tags import COST, STATUS, TEST_DATA
+from orchestrator.tracking.tags import COST, PREFIX, STATUS, TEST_DATA
 from trainers.schema.costs import DetectorCost
-from trainers.schema.record import BEST, FAMILIES, read_history, read_outcome
+from trainers.schema.record import BEST, FAMILIES, read_history, read_outcome, taken_over
 
 
 def read_results(plan: Plan, client: MlflowClient) -> list[TrialResult]:
@@ -40,6 +41,7 @@ def result_on_disk(plan: Plan, trial: PlannedTrial, run_id: str | None) -> Trial
     if read_outcome(trial.directory) is None:  # the best epoch is known at the end
         metrics = {key: value for key, value in metrics.items() if not key.startswith(BEST_PREFIX)}
     result = _result(plan, trial, metrics, status_of(trial.directory), run_id)
+    result = replace(result, prefix=taken_over(history))
     scores = read_scores(trial.directory)
     return replace(result, test=scores.metrics) if scores and _is_test_split(plan, scores.data) else result
 
@@ -51,6 +53,7 @@ def result_of_run(plan: Plan, trial: PlannedTrial, run: Run | None) -> TrialResu
     metrics, tags = run.data.metrics, run.data.tags
     recorded = cost_of_tag(tags.get(COST, ""))
     result = _result(plan, trial, metrics, tags.get(STATUS) or "unfinished", str(run.info.run_id), recorded)
+    result = replace(result, prefix=prefix_of_tag(tags.get(PREFIX, "")))
     if TEST_DATA not in tags or not _is_test_split(plan, tags[TEST_DATA]):
         return result
     found = {key.removeprefix(TEST_PREFIX): value for key, value in metrics.items() if key.startswith(TEST_PREFIX)}

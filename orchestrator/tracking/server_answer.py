@@ -32,6 +32,8 @@ def refusal_of(uri: str, asked: str, answer: Any) -> OperationError:
         return TrackingRefused(_denied(uri, answer))
     if will_pass(status):
         return Unreachable(reason if proxy is None else f"{reason}, through {proxy}; {proxy.way_around(uri)}")
+    if status == 200 and _ends_half_way(answer):
+        return Unreachable(f"the answer of {redacted(uri)} ends half-way")
     if status == 200:
         return TrackingRefused(f"something answers at {redacted(uri)}, but it is not an MLflow server")
     if status == 404:
@@ -69,6 +71,15 @@ def _words(answer: Any) -> str:
     except (ValueError, AttributeError):
         said = "" if answer.text.lstrip().startswith("<") else answer.text
     return redacted(str(said)).strip().partition("\n")[0][:LONGEST_WORDS]
+
+
+def _ends_half_way(answer: Any) -> bool:
+    """Return whether a reply begins as a document of MLflow's does, and is none."""
+    try:
+        parse_json(answer.content)
+    except ValueError:
+        return bool(answer.content.lstrip().startswith(b"{"))
+    return False
 
 
 def _speaks_mlflow(answer: Any) -> bool:

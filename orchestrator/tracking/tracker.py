@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,8 +22,10 @@ from orchestrator.plan.split_scores import read_scores
 from orchestrator.plan.totals import totals
 from orchestrator.plan.trial import PAUSED, PlannedTrial, status_of
 from orchestrator.results.detector_costs import says_more
+from orchestrator.results.result import TrialResult
 from orchestrator.results.settings import searched_settings
 from orchestrator.results.summary import summary_json
+from orchestrator.study.fidelity import full_name
 from orchestrator.tracking.client import open_client, tracking_uri
 from orchestrator.tracking.cost_tag import cost_of_tag, write_cost
 from orchestrator.tracking.cursor import MetricPoint, advance, best_points, missing, points_of, portions, test_points
@@ -32,12 +34,14 @@ from orchestrator.tracking.faults import TrackingRefused, Unreachable, plainly
 from orchestrator.tracking.lacking import restoring
 from orchestrator.tracking.models import link_models
 from orchestrator.tracking.names import flat_params, run_name
-from orchestrator.tracking.notes import NOTE, study_note, trial_note
+from orchestrator.tracking.notes import NOTE, page_of_study, study_note, trial_note
+from orchestrator.tracking.prefix_tag import prefix_text
 from orchestrator.tracking.probe import require_no_refusal
 from orchestrator.tracking.provenance import git_revision, lock_digest, package_versions, shown
 from orchestrator.tracking.results import read_results
 from orchestrator.tracking.runs import find_or_create, last_steps, member_tag
 from orchestrator.tracking.server_folder import warn_of_server_folder
+from orchestrator.tracking.study_metrics import study_metrics
 from orchestrator.tracking.tags import (
     BEST_TRIAL,
     COST,
@@ -46,6 +50,7 @@ from orchestrator.tracking.tags import (
     DEVICES,
     EVENTS,
     FINGERPRINT,
+    KIND_OF_WORK,
     LOCK_DIGEST,
     METHOD,
     METRIC,
@@ -54,16 +59,19 @@ from orchestrator.tracking.tags import (
     PART,
     PLANNED,
     POINT,
+    PREFIX,
     REASON,
     RESULTS,
     REVISION,
     ROLE,
     RUN_AT,
     SEARCHED,
+    SHORT_OF,
     STATUS,
     STUDENT,
     STUDY,
     TEST_DATA,
+    TRAINING,
 )
 from orchestrator.tracking.timeline_tag import timeline_text
 from trainers.schema.digest import file_digest
@@ -79,6 +87,7 @@ from trainers.schema.record import (
     read_history,
     read_outcome,
     read_status,
+    taken_over,
 )
 from trainers.schema.status import is_over
 
@@ -99,6 +108,7 @@ class Copy:
     test_data: str = ""  # the digest of the test split whose metrics are there
     cost: str = ""  # what its detector costs, as it stands in its tag
     status: str = ""  # the state that stands in its tag
+    prefix: str = ""  # who has made its first epochs, as it stands in its tag
     ended: tuple[Outcome, int] | None = None  # the outcome that stands there, and the number of records before it
 
 
@@ -194,8 +204,10 @@ class Tracker:
             raise
 
     def _summarise(self, client: MlflowClient, study: Run) -> None:
-        """Keep the study's rows and its best student with its run, as ``compare --json`` gives them."""
-        content = summary_json(read_results(self._plan, client))
+        """Keep the study's rows and its best student with its run, as ``compare --json`` gives them, and its figures."""
+        results = read_results(self._plan, client)
+        self._tell_figures(client, study, results)
+        content = summary_json(results)
         text = json.dumps(redacted_data(content), indent=2, allow_nan=False)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if study.data.tags.get(RESULTS) != digest:
@@ -203,22 +215,33 @@ class Tracker:
             tags = {BEST_TRIAL: content["best"] or "", RESULTS: digest}
             client.log_batch(study.info.run_id, tags=[RunTag(tag, value) for tag, value in tags.items()])
 
+    def _tell_figures(self, client: MlflowClient, study: Run, results: Sequence[TrialResult]) -> None:
+        """Write the study's own metrics as far as MLflow has others."""
+        figures = study_metrics(results, int(self._planned))
+        lacking = {key: value for key, value in figures.items() if study.data.metrics.get(key) != value}
+        if lacking:
+            now = int(time.time() * 1000)
+            client.log_batch(study.info.run_id, metrics=[Metric(key, value, now, 0) for key, value in lacking.items()])
+
     def _lead_to_trials(self, client: MlflowClient, study: Run) -> None:
-        """Write links to the trials below the study's description."""
+        """Write links to the trials and to the study's page below its description."""
         present = study.data.tags.get(NOTE, "")
         runs = [copy.run_id for copy in self._copies.values()]
-        note = study_note(present, self._experiment, self._plan.fingerprint, runs)
+        page = page_of_study(self._plan.study.tracking.dashboard, study.info.run_id)
+        note = study_note(present, self._experiment, self._plan.fingerprint, runs, page)
         if note != present:
             client.set_tag(study.info.run_id, NOTE, note)
 
     def _sync(self, trial: PlannedTrial) -> None:
-        history, outcome = read_history(trial.directory), read_outcome(trial.directory)
+        outcome = read_outcome(trial.directory)
+        history = read_history(trial.directory)  # after the outcome: its best values follow from the whole of it
         copy = self._copy(trial)
         self._tell_test(copy, trial)
         if outcome is not None and copy.ended == (outcome, len(history)):
             return
         self._send(copy, points_of(history))
         self._tell_events(copy, trial)
+        self._tell_prefix(copy, history)
         if outcome is not None:
             self._settle(copy, trial, history, outcome)
         else:
@@ -237,6 +260,13 @@ class Tracker:
         if text != copy.events:
             self.connect().set_tag(copy.run_id, EVENTS, text)
             copy.events = text
+
+    def _tell_prefix(self, copy: Copy, history: list[Record]) -> None:
+        """Write which trial has made the first epochs."""
+        text = prefix_text(taken_over(history))
+        if text != copy.prefix:
+            self.connect().set_tag(copy.run_id, PREFIX, text)
+            copy.prefix = text
 
     def _tell_pause(self, copy: Copy, trial: PlannedTrial) -> None:
         """Write that a trial waits for its user; one that goes on has neither paused nor failed any more."""
@@ -312,6 +342,7 @@ class Tracker:
                 run.data.tags.get(TEST_DATA, ""),
                 run.data.tags.get(COST, ""),
                 run.data.tags.get(STATUS, ""),
+                run.data.tags.get(PREFIX, ""),
             )
         return self._copies[trial.id]
 
@@ -370,6 +401,8 @@ class Tracker:
         client.log_text(run_id, json.dumps(package_versions(), indent=2), "versions.json")
         searched = json.dumps(searched_settings(self._plan.study.search.space))
         search = {SEARCHED: searched, METRIC: self._plan.study.search.metric}
+        if self._plan.study.fidelity == "short":
+            search[SHORT_OF] = full_name(self._plan.study)
         written = {DESCRIBED: "yes", RUN_AT: str(int(time.time() * 1000)), PLANNED: self._planned, **search}
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in written.items()])
         return run_id
@@ -388,9 +421,11 @@ class Tracker:
         if found is None:
             location = None if serves else self._store.artifacts.as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=location))
+                return str(client.create_experiment(name, artifact_location=location, tags={KIND_OF_WORK: TRAINING}))
             except MlflowException as error:
                 found = client.get_experiment_by_name(name) if error.error_code == "RESOURCE_ALREADY_EXISTS" else None
                 if found is None:
                     raise
+        if KIND_OF_WORK not in found.tags:  # whoever has chosen one means it
+            client.set_experiment_tag(found.experiment_id, KIND_OF_WORK, TRAINING)
         return str(found.experiment_id)

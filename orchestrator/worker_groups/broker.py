@@ -31,10 +31,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Demand:
-    """Hold how many hosts have something to train, now or soon, and which hosts have come up."""
+    """Hold how many hosts have something to train, now or soon, and which hosts have come up.
+
+    ``begun`` is false for a broker that gives no cohorts yet: hosts of the one before it may still train.
+    """
 
     useful: int
     up: frozenset[str]
+    begun: bool = True
 
 
 class BrokerLost(Exception):
@@ -45,7 +49,8 @@ class Broker:
     """Hold the slots of one sweep, and let readers and hosts wait for each other; an actor (``start``).
 
     Hosts wait after each epoch until the scheduler has judged it: a trial that is stopped has not begun another. A
-    killed broker restarts empty; its callers fail, and restart from the records on disk.
+    killed broker restarts empty; its callers fail, and restart from the records on disk. Hosts of its time may be in the
+    midst of an epoch, of which a new broker knows nothing: it gives no cohort before ``begin``.
     """
 
     def __init__(self, size: int, expected: dict[str, str], open_ended: bool, places: int = 0) -> None:
@@ -55,6 +60,8 @@ class Broker:
         self._up: set[str] = set()  # hosts that have asked for a cohort: their workers have a place
         self._idle: dict[str, float] = {}  # hosts that wait for a cohort, since when
         self._dismissed: set[str] = set()
+        self._ended: set[str] = set()  # hosts whose processes are ended: what they have sent before may come later
+        self._begun = False
         self._regrouping: set[str] = set()  # hosts whose trials go on in a larger group after their next epoch
         self._host_seen = time.monotonic()
 
@@ -110,19 +117,25 @@ class Broker:
 
     async def demand(self) -> Demand:
         """Return how many cohorts are in training, waiting or still to come, and which hosts are up."""
-        return Demand(self._queue.useful_hosts(), frozenset(self._up))
+        return Demand(self._queue.useful_hosts(), frozenset(self._up), self._begun)
+
+    async def begin(self) -> None:
+        """Give cohorts from now on: all hosts of an earlier broker have ended."""
+        self._change(lambda: setattr(self, "_begun", True))
 
     async def cohort(self, host: str) -> list[str]:
         """Return the jobs (JSON) of a host's next cohort once there is one.
 
         None when nothing is left to come, or when the host has waited for ``IDLE_S`` and others wait beside it.
         """
+        if host in self._ended:
+            return []
         self._hosts.setdefault(host, {})
         self._up.add(host)
         self._idle[host] = time.monotonic()
         try:
             while not self._is_over_for(host):
-                if slots := self._queue.cohort(host, time.monotonic()):
+                if self._begun and (slots := self._queue.cohort(host, time.monotonic())):
                     return [slot.job for slot in slots]
                 await self._wait()
             return []
@@ -176,8 +189,9 @@ class Broker:
         return self._queue.active_trials(host, trial_ids)
 
     async def end(self, host: str, errors: Errors = ()) -> None:
-        """End a host's cohort."""
-        self._change(lambda: self._queue.end(host, errors))
+        """End a host's cohort; nothing is left of one that has ended, or that knows an earlier broker."""
+        if self._begun and host not in self._ended:
+            self._change(lambda: self._queue.end(host, errors))
 
     # ------------------------------------------------------------------------------------- what a host holds, for its end
 
@@ -186,8 +200,13 @@ class Broker:
         self._hosts.setdefault(host, {})[name] = thing
 
     async def forget(self, host: str) -> dict[str, Any]:
-        """Remove and return a host's resource handles."""
+        """Remove and return the resource handles of a host that is about to be ended.
+
+        It gets no cohort any more; one that it got after its death goes to another.
+        """
         self._up.discard(host)
+        self._ended.add(host)
+        self._change(lambda: self._queue.requeue(host))
         return self._hosts.pop(host, {})
 
     # --------------------------------------------------------------------------------------------------------- ours

@@ -113,6 +113,8 @@ class Pool:
             self._bury(host)
         self._count()
         demand: Demand = ray.get(self.broker.demand.remote())
+        if not demand.begun:
+            self._begin_anew()
         most = min(self._terms.hosts, demand.useful)
         while len(self._started) < most and self._start():
             pass
@@ -120,6 +122,13 @@ class Pool:
             self._take_back(demand, len(self._started) - most)
         self._resize(demand, most)
         self._watch_room(demand)
+
+    def _begin_anew(self) -> None:
+        """End all hosts of a broker that was killed before the new one gives their trials to others."""
+        for host in list(self._started):
+            self._started.remove(host)
+            self._let_go(host)
+        ray.get(self.broker.begin.remote())
 
     def _start(self) -> bool:
         """Start a host; return whether there was room, or one waits for it."""

@@ -10,7 +10,7 @@ from orchestrator.worker_groups.broker import Reply
 from orchestrator.worker_groups.capacity import waited_for
 from orchestrator.worker_groups.queue import Errors, Slot
 from trainers.schema import Job
-from trainers.schema.record import Record, read_history
+from trainers.schema.record import Record, read_history, read_outcome
 from trainers.schema.sharing import stream_key
 
 START_MARGIN_S = 60.0  # for workers that have their place to import and to find each other
@@ -26,6 +26,8 @@ def record_stream(job: Job, broker: str, position: int) -> Iterator[Record]:
     Raises the error that made training fail.
     """
     history = read_history(job.directory)
+    if history and history[-1].final and read_outcome(job.directory) is None:
+        del history[-1]  # its worker died behind the last record: the next one ends the trial and sends that again
     actor, lease_id = ray.get_actor(broker), uuid.uuid4().hex
     try:
         yield from history  # one that waits again after these is not on its way any more

@@ -50,11 +50,9 @@ def ours(count: int, place: Path) -> float:
     from orchestrator.study.load import load_study
     from tests.ray.scripted import SCRIPT, ScriptedRunner
 
-    (place / "study.yaml").write_text(EMPTY)
-    rates = [0.000001 * (1 + number) for number in range(count)]
-    plan = make_plan(
-        load_study(place / "study.yaml", [f"search.space={{schedule.lr: {rates}}}"]), Store(place / "store")
-    )
+    rates = "".join(f"\n    - {0.000001 * (1 + number):.6f}" for number in range(count))
+    (place / "study.yaml").write_text(f"{EMPTY}search:\n  space:\n    schedule.lr:{rates}\n")
+    plan = make_plan(load_study(place / "study.yaml"), Store(place / "store"))
     script: dict[str, Any] = {"scores": [0.1, 0.2]}
     for trial in plan.students:
         trial.directory.mkdir(parents=True)
@@ -65,8 +63,25 @@ def ours(count: int, place: Path) -> float:
 
 
 def tunes(count: int, place: Path) -> float:
-    """Send as many trials of a class that reports twice through Tune itself."""
+    """Send as many trials of a class that reports twice through Tune itself, which asks for two at a time as ours does."""
     from ray import tune
+    from ray.tune.search import ConcurrencyLimiter, Searcher
+
+    class Counting(Searcher):
+        given = 0
+
+        def suggest(self, trial_id: str) -> Any:
+            self.given += 1
+            return {"number": self.given} if self.given <= count else Searcher.FINISHED
+
+        def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+            return
+
+        def save(self, checkpoint_path: str) -> None:
+            return
+
+        def restore(self, checkpoint_path: str) -> None:
+            return
 
     class Nothing(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
@@ -89,8 +104,9 @@ def tunes(count: int, place: Path) -> float:
     began = time.process_time()
     tune.Tuner(
         tune.with_resources(Nothing, {"cpu": 1}),
-        param_space={"number": tune.grid_search(list(range(count)))},
-        tune_config=tune.TuneConfig(metric="score", mode="max", reuse_actors=True),
+        tune_config=tune.TuneConfig(
+            metric="score", mode="max", reuse_actors=True, num_samples=-1, search_alg=ConcurrencyLimiter(Counting(), 2)
+        ),
         run_config=tune.RunConfig(
             storage_path=str(place),
             verbose=0,

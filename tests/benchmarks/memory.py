@@ -34,8 +34,15 @@ CHOSEN = {
     "tood/tood_r50_fpn_1x_coco": "tood_r50_fpn_1x_coco",
     "yolox/yolox_tiny_8xb8-300e_coco": "yolox_tiny_8x8_300e_coco",
     "yolox/yolox_s_8xb8-300e_coco": "yolox_s_8x8_300e_coco",
+    "yolox/yolox_l_8xb8-300e_coco": "yolox_l_8x8_300e_coco",
+    "yolox/yolox_x_8xb8-300e_coco": "yolox_x_8x8_300e_coco",
 }
-YOLOX = {"tiny": (640, 640), "s": (800, 800)}  # the largest of the sizes that batches are scaled to
+YOLOX = {
+    "tiny": (640, 640),
+    "s": (800, 800),
+    "l": (800, 800),
+    "x": (800, 800),
+}  # the largest of the sizes that batches are scaled to
 
 
 def published(config: str, name: str) -> float:

@@ -65,14 +65,15 @@ def interleave(ours: Work, theirs: Work, pairs: int, clock: Clock, *, warm_up: i
     for _ in range(warm_up):
         ours()
         theirs()
-    rows = []
-    for number in range(pairs):
-        if number % 2:
-            second = clock.seconds(theirs)
-            rows.append((clock.seconds(ours), second))
-        else:
-            rows.append((clock.seconds(ours), clock.seconds(theirs)))
-    return Pairs(*zip(*rows, strict=True))
+    return Pairs(*zip(*(timed_pair(ours, theirs, number, clock) for number in range(pairs)), strict=True))
+
+
+def timed_pair(ours: Work, theirs: Work, number: int, clock: Clock) -> tuple[float, float]:
+    """Return the seconds of both sides; pairs of odd ``number`` begin with ``theirs``."""
+    if number % 2:
+        second = clock.seconds(theirs)
+        return clock.seconds(ours), second
+    return clock.seconds(ours), clock.seconds(theirs)
 
 
 def upper_bound(values: Sequence[float], confidence: float = 0.95) -> float:

@@ -4,6 +4,7 @@ import logging
 import sys
 import tempfile
 import warnings
+from itertools import chain
 from pathlib import Path
 
 from orchestrator.core.store import Store
@@ -17,7 +18,7 @@ from trainers.schema.zoo import configs_dir
 EIGHT = Machine(cpus=64, gpus=8)
 HEAD = """\
 # Forecast memory of each row's student on eight GPUs, in GiB (python -m tests.benchmarks.paper_memory): of one student with its
-# teacher, and of each further one beside it.
+# teacher, of each further one beside it, and by how much one image more on each GPU raises both.
 """
 
 
@@ -28,10 +29,16 @@ def main() -> int:
     print(HEAD, end="")
     paths = sorted((configs_dir() / "paper" / "rows").glob("*.yaml"))
     units = {path.stem: unit(path) for path in paths if not path.stem.startswith("bccd")}
-    found = {asked.key: forecast for asked, forecast in planned_memory(units.values(), None).forecasts}
-    for name, asked in units.items():
-        print(line(name, asked, found[asked.key]), flush=True)
+    pairs = {name: (asked, twice(asked)) for name, asked in units.items()}
+    found = {asked.key: forecast for asked, forecast in planned_memory(chain(*pairs.values()), None).forecasts}
+    for name, (asked, more) in pairs.items():
+        print(line(name, asked.images, found[asked.key], found[more.key]), flush=True)
     return 0
+
+
+def twice(asked: MemoryUnit) -> MemoryUnit:
+    """Return the request for twice as many images."""
+    return asked.model_copy(update={"images": 2 * asked.images, "key": f"{asked.key}-twice"})
 
 
 def unit(path: Path) -> MemoryUnit:
@@ -42,10 +49,19 @@ def unit(path: Path) -> MemoryUnit:
     return unit_of(plan, plan.students[0])
 
 
-def line(name: str, asked: MemoryUnit, found: MemoryForecast) -> str:
-    """Return a row's line."""
-    further = (found.student + found.evidence) / GIB
-    return f"{name}: {{images: {asked.images}, one: {found.peak() / GIB:.2f}, further: {further:.2f}}}"
+def line(name: str, images: int, found: MemoryForecast, more: MemoryForecast) -> str:
+    """Return a row's line from the forecasts for ``images`` and twice as many."""
+    one, further = (found.peak() / GIB, _further(found) / GIB)
+    image, further_image = more.peak() / GIB - one, _further(more) / GIB - further
+    cells = {
+        "images": str(images), "one": f"{one:.2f}", "further": f"{further:.2f}",
+        "image": f"{image / images:.3f}", "further_image": f"{further_image / images:.4f}",
+    }  # fmt: skip
+    return f"{name}: {{{', '.join(f'{key}: {value}' for key, value in cells.items())}}}"
+
+
+def _further(found: MemoryForecast) -> int:
+    return found.student + found.evidence
 
 
 if __name__ == "__main__":

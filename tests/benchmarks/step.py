@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import torch
 from mmengine.optim import build_optim_wrapper
+from torch import Tensor
 
 from tests.benchmarks.batch import batch
 from tests.benchmarks.detectors import R50, R101, build, build_ld
@@ -33,7 +34,10 @@ def shape(setting: Setting) -> tuple[int, Size]:
 def against_its_parts(setting: Setting) -> Measured:
     """Compare a BCKD step with a step of the student alone plus a forward pass of the teacher alone."""
     scene = Scene(setting)
-    plain, teacher = Plain(build(R50), scene), build(R101).to(setting.device).eval().requires_grad_(False)
+    plain, teacher = (
+        Plain(build(R50), scene.inputs, scene.samples),
+        build(R101).to(setting.device).eval().requires_grad_(False),
+    )
 
     def parts() -> None:
         plain.step()
@@ -46,7 +50,7 @@ def against_its_parts(setting: Setting) -> Measured:
 def against_ld_head(setting: Setting) -> Measured:
     """Compare a BCKD step with a step of mmdet's ``LDHead``, with the same teacher, student and batch."""
     scene = Scene(setting)
-    plain = Plain(build_ld(), scene)
+    plain = Plain(build_ld(), scene.inputs, scene.samples)
     return scene.compare(distilling_step(scene), plain.step)
 
 
@@ -70,14 +74,14 @@ class Scene:
 class Plain:
     """Train a detector as mmengine does: losses, backward pass, optimizer step."""
 
-    def __init__(self, detector: Any, scene: Scene) -> None:
-        self._detector, self._scene = detector.to(scene.setting.device), scene
+    def __init__(self, detector: Any, inputs: Tensor, samples: Any) -> None:
+        self._detector, self._inputs, self._samples = detector.to(inputs.device), inputs, samples
         self._detector.train()  # mmdet's distilling detector does not return itself here
         self._optimizer = build_optim_wrapper(self._detector, PLAIN)
 
     def step(self) -> None:
-        """Make one step on the scene's batch."""
-        losses = self._detector.loss(self._scene.inputs, self._scene.samples)
+        """Make one step on the batch."""
+        losses = self._detector.loss(self._inputs, self._samples)
         self._optimizer.update_params(self._detector.parse_losses(losses)[0])
 
 

@@ -1,4 +1,4 @@
-"""Kill the processes of small studies, many times: ``python -m tests.chaos`` runs the full list and prints its log.
+"""Kill and pause the processes of small studies, many times: ``python -m tests.chaos`` runs the full list and prints its log.
 
 Exit code 1 when any run ended with other numbers, lost or repeated a point, or left something behind.
 """
@@ -7,20 +7,36 @@ import argparse
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.chaos.disturb import Kill, undisturbed
 from tests.chaos.flavours import FLAVOURS
 from tests.chaos.judge import Judged, disturbed
 
-# (flavour, seed, kills)
+
+@dataclass(frozen=True)
+class Run:
+    """Hold one run of the list: its processes are killed so often, or paused for ``pause_s``."""
+
+    flavour: str
+    seed: int
+    kills: int
+    pause_s: float | None = None
+
+
 FULL = [
-    *(("one worker", seed, 7) for seed in (101, 102, 103, 104, 105, 106)),
-    *(("server", seed, 5) for seed in (201, 202, 203)),
-    *(("group of two", seed, 6) for seed in (301, 302)),
-    *(("cohort", seed, 4) for seed in (401, 402)),
-    ("prefixes", 501, 7),
-    ("prefixes in cohorts", 502, 5),
+    *(Run("one worker", seed, 7) for seed in (101, 102, 103, 104, 105, 106)),
+    *(Run("server", seed, 5) for seed in (201, 202, 203)),
+    *(Run("group of two", seed, 6) for seed in (301, 302)),
+    *(Run("cohort", seed, 4) for seed in (401, 402)),
+    Run("prefixes", 501, 7),
+    Run("prefixes in cohorts", 502, 5),
+    Run("race", 503, 7),
+    Run("race in cohorts", 504, 5),
+    *(Run("long", seed, 4, pause_s) for seed, pause_s in ((601, 5.0), (602, 60.0))),
+    *(Run("long group of two", seed, 4, pause_s) for seed, pause_s in ((603, 5.0), (604, 60.0))),
+    *(Run("long server", seed, 1, pause_s) for seed, pause_s in ((605, 5.0), (606, 60.0))),
 ]
 MEMORY = Path("/tmp")  # short, for Ray's sockets
 
@@ -30,37 +46,42 @@ def main() -> int:
     arguments.add_argument("--flavour", choices=sorted(FLAVOURS), help="only this one")
     arguments.add_argument("--seeds", type=int, nargs="+", help="only these seeds of the list, or others with --kills")
     arguments.add_argument("--kills", type=int, help="how many in each run")
+    arguments.add_argument(
+        "--pause", type=float, metavar="SECONDS", help="with --seeds: pause for so long, and do not kill"
+    )
     given = arguments.parse_args()
     began, faults, count = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         expected: dict[tuple[str, ...], Path] = {}
-        for name, seed, kills in chosen(given):
-            flavour = FLAVOURS[name]
+        for run in chosen(given):
+            flavour, seed = FLAVOURS[run.flavour], run.seed
             place = Path(folder) / str(seed)
             if flavour.sets not in expected:
                 expected[flavour.sets] = undisturbed(flavour, Path(folder) / f"calm-{seed}", Path(folder) / f"c{seed}")
-            judged = disturbed(flavour, seed, kills, place, Path(folder) / f"t{seed}", expected[flavour.sets])
-            tell(name, seed, judged)
+            calm, scratch = expected[flavour.sets], Path(folder) / f"t{seed}"
+            judged = disturbed(flavour, seed, run.kills, place, scratch, calm, run.pause_s)
+            tell(run, judged)
             faults, count = faults + len(judged.faults), count + len(judged.story.kills)
-    print(f"{count} kills, {faults} faults, {(time.monotonic() - began) / 60:.1f} minutes")
+    print(f"{count} kills and pauses, {faults} faults, {(time.monotonic() - began) / 60:.1f} minutes")
     return 1 if faults else 0
 
 
-def chosen(given: argparse.Namespace) -> list[tuple[str, int, int]]:
+def chosen(given: argparse.Namespace) -> list[Run]:
     """Return the runs that the arguments ask for."""
     if given.seeds and given.kills:
-        return [(given.flavour or "one worker", seed, given.kills) for seed in given.seeds]
+        return [Run(given.flavour or "one worker", seed, given.kills, given.pause) for seed in given.seeds]
     return [
-        (name, seed, given.kills or kills)
-        for name, seed, kills in FULL
-        if given.flavour in (None, name) and (not given.seeds or seed in given.seeds)
+        replace(run, kills=given.kills or run.kills)
+        for run in FULL
+        if given.flavour in (None, run.flavour) and (not given.seeds or run.seed in given.seeds)
     ]
 
 
-def tell(flavour: str, seed: int, judged: Judged) -> None:
+def tell(run: Run, judged: Judged) -> None:
     """Print a run: a line for each kill, then the verdict."""
     story = judged.story
-    print(f"{flavour}, seed {seed}: {len(story.kills)} kills, {story.starts} starts, {story.seconds:.0f} s")
+    what = "kills" if run.pause_s is None else f"pauses of {run.pause_s:g} s"
+    print(f"{run.flavour}, seed {run.seed}: {len(story.kills)} {what}, {story.starts} starts, {story.seconds:.0f} s")
     for kill in story.kills:
         print(f"  {line(kill)}")
     for fault in judged.faults:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.flavours import STUDY, Flavour
@@ -10,15 +11,23 @@ from tests.e2e.stillhouse import COMMAND, ROOT
 
 
 class Command:
-    """Own one store, and ``stillhouse run`` in it.
+    """Own one store, and ``stillhouse run`` in it, with ``variables`` beside the environment's.
 
     ``scratch`` stands in for the machine's folder of temporary files; its path is short, for Ray puts sockets there.
     """
 
-    def __init__(self, flavour: Flavour, folder: Path, scratch: Path, tracking: str | None = None) -> None:
+    def __init__(
+        self,
+        flavour: Flavour,
+        folder: Path,
+        scratch: Path,
+        tracking: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         scratch.mkdir(parents=True, exist_ok=True)
-        self.store, self._folder, self._scratch = folder / "store", folder, scratch
+        self.store, self._folder = folder / "store", folder
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), **(variables or {})}
         (folder / "chaos.yaml").write_text(STUDY)
         sets = [*flavour.sets, *([f"tracking.uri={tracking}"] if tracking else [])]
         options = [part for one in sets for part in ("--set", one)]
@@ -54,5 +63,5 @@ class Command:
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self._scratch)},
+                env=self._environment,
             )

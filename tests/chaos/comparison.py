@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,8 @@ def expected_points(directory: Path) -> Iterator[tuple[str, int, float]]:
     """Yield (key, step, value) for all that a trial's history says, and for its best record under ``best/``."""
     found = [json.loads(line) for line in (directory / "history.jsonl").read_text().splitlines()]
     for record in found:
-        for key, value in {"epoch": record["epoch"], **record["metrics"], **record["timing"]}.items():
+        parts = (record["metrics"], record["timing"], record.get("system", {}))
+        for key, value in chain([("epoch", record["epoch"])], *(part.items() for part in parts)):
             yield key, record["epoch"], float(value)
     best = max(found, key=lambda record: record["metrics"]["coco/bbox_mAP"])  # of equals the first
     for key, value in {"epoch": best["epoch"], **best["metrics"]}.items():

@@ -1,15 +1,17 @@
-"""Run a study while its processes are killed at random, and tell what happened."""
+"""Run a study while its processes are killed, or paused, at random, and tell what happened."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
+from orchestrator.core.processes import Process
 from tests.chaos.command import Command
-from tests.chaos.family import Family, kill, pick
+from tests.chaos.family import Family, kill, pause, pick, resume
 from tests.chaos.flavours import ALL, TRACKER, Flavour
 from tests.chaos.moments import Moment, committed, draw
 from tests.contract.mlflow_server import MlflowServer
@@ -22,12 +24,16 @@ GONE_S = 30.0  # until the last process has ended
 
 @dataclass
 class Kill:
-    """Hold one kill: when it came, whom it met, what became of the command, and how long nothing was saved after it."""
+    """Hold one kill: when it came, whom it met, what became of the command, and how long nothing was saved after it.
+
+    Where ``paused_s`` is given the process was not killed, but stopped for so many seconds.
+    """
 
     moment: str
     target: str
     after_s: float
     reached: int
+    paused_s: float | None = None
     ended_with: int | None = None
     went_on_s: float | None = None
 
@@ -45,8 +51,10 @@ class Story:
 class Chaos:
     """Disturb one command: what is drawn follows from the seed, when it comes about from the machine."""
 
-    def __init__(self, command: Command, flavour: Flavour, seed: int, server: MlflowServer | None) -> None:
-        self._command, self._server = command, server
+    def __init__(
+        self, command: Command, flavour: Flavour, seed: int, server: MlflowServer | None, pause_s: float | None = None
+    ) -> None:
+        self._command, self._server, self._pause_s = command, server, pause_s
         self._random = Random(seed)
         self._targets = flavour.targets(self._random)
         self._family = Family()
@@ -63,6 +71,7 @@ class Chaos:
                     break
             self._let_finish()
         except BaseException:
+            self._await_timers()
             kill(self._family.left())  # what hangs must not outlive the test
             raise
         self._story.left = self._leftovers()
@@ -74,7 +83,7 @@ class Chaos:
         self._family.add(self._command.pid)
 
     def _disturb(self, moment: Moment, target: str) -> bool:
-        """Kill ``target`` at ``moment``; return False when the study has ended before."""
+        """Kill or pause ``target`` at ``moment``; return False when the study has ended before."""
         while not moment.has_come(self._command.store):
             if not self._goes_on():
                 return False
@@ -98,29 +107,38 @@ class Chaos:
 
     def _strike(self, moment: str, target: str) -> bool:
         seconds, reached = time.monotonic() - self._command.began, committed(self._command.store)
-        if target == TRACKER:
-            self._end_server()
+        victims = [] if target == TRACKER else pick(target, self._command.pid, self._family, self._random)
+        if not victims and target != TRACKER:
+            return False
+        if self._pause_s is None:
+            self._kill(target, victims)
         else:
-            victims = pick(target, self._command.pid, self._family, self._random)
-            if not victims:
-                return False
-            kill(victims)
-            if target == ALL and self._server is not None:
-                self._end_server()
-        self._story.kills.append(Kill(moment, target, seconds, reached))
+            self._pause(target, victims, self._pause_s)
+        self._story.kills.append(Kill(moment, target, seconds, reached, self._pause_s))
         self._struck = time.monotonic()
         return True
 
-    def _end_server(self) -> None:
-        """Kill the server, and have it come back some seconds later."""
-        assert self._server is not None
-        self._await_server()
-        self._server.kill()
-        timer = threading.Timer(self._random.uniform(0.0, 10.0), self._server.start)
+    def _kill(self, target: str, victims: list[Process]) -> None:
+        """Kill; the server comes back some seconds later."""
+        kill(victims)
+        if target in (TRACKER, ALL) and self._server is not None:
+            self._await_timers()
+            self._server.kill()
+            self._later(self._random.uniform(0.0, 10.0), self._server.start)
+
+    def _pause(self, target: str, victims: list[Process], seconds: float) -> None:
+        """Stop, one after another, and continue some seconds later."""
+        self._await_timers()
+        stopped = self._server.processes if target == TRACKER and self._server is not None else victims
+        pause(stopped)
+        self._later(seconds, partial(resume, stopped))
+
+    def _later(self, seconds: float, call: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, call)
         timer.start()
         self._timers.append(timer)
 
-    def _await_server(self) -> None:
+    def _await_timers(self) -> None:
         for timer in self._timers:
             timer.join()
         self._timers.clear()
@@ -145,7 +163,7 @@ class Chaos:
         most = self._command.starts + RESTARTS
         while self._goes_on():
             assert self._command.starts <= most, f"the study does not finish: {self._command.said}"
-        self._await_server()
+        self._await_timers()
 
     def _leftovers(self) -> list[str]:
         giving_up = time.monotonic() + GONE_S

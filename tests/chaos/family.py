@@ -1,4 +1,4 @@
-"""Find the processes of a run, and end them without a warning."""
+"""Find the processes of a run, and end or pause them without a warning."""
 
 import contextlib
 import os
@@ -50,6 +50,20 @@ def pick(target: str, driver: int, family: Family, random: Random) -> list[Proce
 
 def kill(victims: list[Process]) -> None:
     """Send SIGKILL, to the parents first: nobody sees its child end and cleans up."""
-    for victim in victims:
+    _send(signal.SIGKILL, victims)
+
+
+def pause(victims: list[Process]) -> None:
+    """Send SIGSTOP: their connections stay, and nobody answers on them."""
+    _send(signal.SIGSTOP, victims)
+
+
+def resume(victims: list[Process]) -> None:
+    """Send SIGCONT to those that are still there."""
+    _send(signal.SIGCONT, [one for one in victims if (now := process(one.pid)) and now.identity == one.identity])
+
+
+def _send(number: signal.Signals, receivers: list[Process]) -> None:
+    for receiver in receivers:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(victim.pid, signal.SIGKILL)
+            os.kill(receiver.pid, number)

@@ -75,14 +75,27 @@ PARTING = (
     "search.space={schedule.policy.milestones: [[3], [2], [2, 3]], schedule.policy.gamma: [0.1, 0.5]}",
 )
 APART = ("search.share_prefixes=false",)
+# Five trials of the first seeds at least; who leaves is decided by results.
+RACE = (
+    "schedule.epochs=2",
+    "search.space={method.alpha1: [0.5, 4.0]}",
+    "search.seeds=[0, 1, 2]",
+    "search.racing={confidence: 0.6}",
+)
+TWO = ("scaling.workers=2", "search.baseline=false")
 FLAVOURS = {
     flavour.name: flavour
     for flavour in (
         Flavour("one worker", (), ONE),
-        Flavour("group of two", ("scaling.workers=2", "search.baseline=false", "schedule.epochs=8"), GROUP),
+        Flavour("group of two", (*TWO, "schedule.epochs=8"), GROUP),
         Flavour("cohort", ("search.cohort=2",), TOGETHER),
         Flavour("prefixes", PARTING, ONE, calm=APART),
         Flavour("prefixes in cohorts", (*PARTING, "search.cohort=4"), TOGETHER, calm=(*APART, "search.cohort=1")),
+        Flavour("race", RACE, ONE),
+        Flavour("race in cohorts", (*RACE, "search.cohort=2"), TOGETHER),
+        Flavour("long", ("schedule.epochs=12",), (TRIAL, DRIVER, HEAD, RAYLET)),
+        Flavour("long group of two", (*TWO, "schedule.epochs=24"), (WORKER, CONTROLLER, HOST, BROKER)),
+        Flavour("long server", ("schedule.epochs=8",), (TRACKER,), server=True),
         Flavour("server", (), (TRACKER, TRACKER, TRIAL, DRIVER, ALL), server=True),
     )
 }

@@ -20,11 +20,13 @@ class Judged:
     faults: list[str]
 
 
-def disturbed(flavour: Flavour, seed: int, kills: int, folder: Path, scratch: Path, expected: Path) -> Judged:
-    """Run the study in ``folder`` with ``kills``, and compare what is left with the store ``expected``."""
+def disturbed(
+    flavour: Flavour, seed: int, kills: int, folder: Path, scratch: Path, expected: Path, pause_s: float | None = None
+) -> Judged:
+    """Run the study in ``folder`` with ``kills``, or pauses of ``pause_s``; compare what is left with the store ``expected``."""
     with tracked(flavour, folder) as server:
         command = Command(flavour, folder, scratch, server.address if server else None)
-        story = Chaos(command, flavour, seed, server).run(kills)
+        story = Chaos(command, flavour, seed, server, pause_s).run(kills)
     database = folder / "server" / "mlflow.db" if flavour.server else command.store / "mlflow.db"
     files = [f"{path} is left" for path in sorted(scratch.iterdir()) if path.name not in KEPT]
     return Judged(

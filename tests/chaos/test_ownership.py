@@ -56,6 +56,14 @@ def test_what_a_killed_run_of_the_store_has_left_is_ended(marked: Marked, tmp_pa
         assert not scratch.exists()
 
 
+def test_what_is_started_after_a_run_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook goes on after its study, and starts servers that outlive it."""
+    monkeypatch.setenv(DRIVER, this_process().identity)
+    with single_writer_lock(Store(tmp_path)):
+        assert DRIVER in os.environ
+    assert DRIVER not in os.environ
+
+
 def test_a_note_cannot_make_a_run_delete_other_folders(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()

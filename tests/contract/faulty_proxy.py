@@ -1,4 +1,4 @@
-"""Stand between a client and a server, and lose, delay and refuse requests by a seed."""
+"""Stand between a client and a server, and lose, delay, refuse and cut off requests by a seed."""
 
 import http.client
 import http.server
@@ -10,7 +10,11 @@ from typing import Any, Self
 
 LATE_S = 3.0  # longer than the client waits: the request is carried out when nobody listens any more
 SLOW_S = 0.1
-FAULTS = ("refused", "lost before", "lost after", "error", "late", "slow")
+CUT, HALF = (
+    "cut off",
+    "half a document",
+)  # the connection ends within the body; or the body is whole by its length, and is no JSON
+FAULTS = ("refused", "lost before", "lost after", "error", "late", "slow", CUT, HALF)
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -86,8 +90,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, headers, content = self.forward(body)
         if fault == "late":
             self.proxy.count(-1)
-        if fault in ("", "slow"):
-            self.answer(status, headers, content)
+        if fault == HALF:
+            content = content[: len(content) // 2]
+        if fault in ("", "slow", CUT, HALF):
+            self.answer(status, headers, content, len(content) // 2 if fault == CUT else len(content))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = treat
 
@@ -104,8 +110,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-        """Pass on what the server said, if the client still listens."""
+    def answer(self, status: int, headers: list[tuple[str, str]], content: bytes, sent: int) -> None:
+        """Pass on so many bytes of what the server said, if the client still listens."""
         try:
             self.send_response(status)
             for key, value in headers:
@@ -114,7 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[:sent])
         except OSError:
             return
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.processes import Process, descendants, process
+
 START_S = 300
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # the jobs that nobody sends here cost seconds of start
 
@@ -59,6 +61,12 @@ class MlflowServer:
                 time.sleep(0.1)  # nobody tells when a server begins to listen
         self.kill()
         pytest.fail(f"the MLflow server did not start: {(self._folder / 'log').read_text()[-2000:]}")
+
+    @property
+    def processes(self) -> list[Process]:
+        """Return the server's processes."""
+        own = process(self._process.pid) if self._process is not None else None
+        return [own, *descendants(own.pid)] if own else []
 
     def kill(self) -> None:
         """End the server's processes at once, in the middle of whatever they do."""

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from orchestrator.clusters.files import launcher_of, token_of
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.lifetime import cluster_for_a_while, take_down
-from orchestrator.clusters.session import ClusterSession
+from orchestrator.clusters.session import ClusterSession, exit_code
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.submit.job_request import JobRequest
@@ -100,8 +100,11 @@ def test_kept_cluster_stays(launcher, notes):
 
 def test_taking_down_is_tried_again(launcher, notes, monkeypatch):
     monkeypatch.setenv("STAND_IN", "down=fail-once")
-    take_down(launcher, "tiny", pause_s=0.0)
+    paused: list[float] = []
+    monkeypatch.setattr(time, "sleep", paused.append)
+    take_down(launcher, "tiny", pause_s=0.25)
     assert verbs(notes) == ["down", "down"]
+    assert 0.25 in paused, "a provider that is busy gets time"
 
 
 def test_machines_that_cannot_be_ended_are_told_loudly(launcher, monkeypatch):
@@ -208,6 +211,27 @@ def test_session_ends_with_results_here_and_no_machine_there(session, launcher, 
     assert verbs(notes) == ["up", "rsync-down", "down"]
     assert (session(Cluster([])).store.trial_dir("abc") / "history.jsonl").exists()
     assert "epoch 1" in capfd.readouterr().err
+
+
+def test_session_asks_the_tunnel_by_the_clusters_token_for_the_clusters_store(session, launcher, monkeypatch):
+    asked: list[tuple[str, str, str, str]] = []
+    tunnels: list[int] = []
+    tunnel = Launcher.tunnel
+
+    def connected(address: str, store: str) -> Cluster:
+        asked.append((address, store, os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"]))
+        return Cluster([SubmissionState.FINISHED])
+
+    monkeypatch.setattr(Launcher, "tunnel", lambda self, port: (tunnels.append(port), tunnel(self, port))[1])
+    one = replace(session(Cluster([])), connect=connected)
+    one.run(launcher)
+    token = token_of(one.cluster, one.store)
+    assert asked == [(f"http://127.0.0.1:{tunnels[0]}", one.cluster.store, "token", token)]
+
+
+@pytest.mark.parametrize(("state", "code"), [("FINISHED", 0), ("STOPPED", 130), ("FAILED", 1)])
+def test_the_end_of_a_submission_is_the_exit_code(state, code):
+    assert exit_code(Cluster._now(SubmissionState[state])) == code
 
 
 def test_session_goes_on_with_what_a_kept_cluster_has(session, launcher):

@@ -1,5 +1,6 @@
 """What students find in chosen images stands in MLflow beside their runs, and is read back from there."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ from PIL import Image
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.end_predictions import predict_at_end, why_not_predicted
 from orchestrator.tracking.client import open_client
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
+from orchestrator.tracking.reading import read_study
 from tests.contract.test_tracking import migrated, record, run_of, sync  # noqa: F401  a fixture
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP
@@ -151,6 +154,58 @@ def test_a_store_without_results_is_left_alone(study, stillhouse, tmp_path):
     assert answer.code == 2
     assert "holds no results yet" in answer.err
     assert not (tmp_path / "empty").exists()
+
+
+# at the end of a run ----------------------------------------------------------------------------------------------------
+
+
+def asking(path: Path, store: Store, **wanted) -> Plan:
+    """Return the study's plan, asking for predictions at the end of its runs."""
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.study.load import load_study
+
+    asked = f"tracking.predictions={json.dumps({'images': 2} | wanted)}"
+    return make_plan(load_study(path, [*SETS[1::2][:3], asked], trust_python=True), store, LAPTOP)
+
+
+def test_the_end_of_a_run_records_predictions_once_where_the_study_asks_for_it(study, client):
+    path, store, without = study
+    plan = asking(path, store)
+    assert plan.fingerprint == without.fingerprint  # it changes no trial and no study
+    results = read_study(plan, store).results
+    wanted = {plan.trials[0].id, plan.students[1].id, plan.students[-1].id}
+    assert predict_at_end(without, store, results) == ()
+    assert set(predict_at_end(plan, store, results)) == wanted
+    index = read_index(client, study_run(client, plan))
+    assert index is not None
+    assert (len(index.images), index.asked) == (2, 2)
+    assert wanted <= set(index.curves) <= set(index.trials)
+    files = {item.path for item in client.list_artifacts(run_of(client, plan.trials[0]).info.run_id, "predictions")}
+    assert {"predictions/curves.json", "predictions/confusions.json"} <= files
+    assert predict_at_end(plan, store, results) == ()  # MLflow has them
+    more = asking(path, store, images=3, trials="all")
+    assert set(predict_at_end(more, store, results)) == {trial.id for trial in plan.trials}
+
+
+def test_curves_that_were_left_out_are_made_up_for(study, client):
+    path, store, plan = study
+    results = read_study(plan, store).results
+    few = asking(path, store, images=1, curves=False)
+    assert predict_at_end(few, store, results)
+    assert predict_at_end(few, store, results) == ()
+    assert predict_at_end(asking(path, store, images=1), store, results)
+
+
+def test_a_fault_at_the_end_of_a_run_is_one_sentence(study, monkeypatch):
+    path, store, _ = study
+    plan = asking(path, store, images=4)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("first line\nthe disk is full")
+
+    monkeypatch.setattr("orchestrator.reports.predict.predict", broken)
+    said = why_not_predicted(plan, store, read_study(plan, store).results)
+    assert said == "no predictions were recorded: the disk is full; the next run tries again"
 
 
 # figures ----------------------------------------------------------------------------------------------------------------

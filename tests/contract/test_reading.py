@@ -132,8 +132,8 @@ def test_every_command_that_reads_shows_the_numbers_of_the_store(plan, store, st
 def test_every_command_names_the_same_state_of_a_trial(plan, store, stillhouse, tmp_path):  # noqa: F811
     fresh, begun, never, _ = plan.students
     leave(begun, [record(1, 0.2)])
-    finish(plan.teacher, 0.5)
-    sync(plan, store, plan.teacher, begun)
+    finish(plan.teachers[0], 0.5)
+    sync(plan, store, plan.teachers[0], begun)
     for trial in (fresh, begun):
         write_request(trial.directory, Request.PAUSE)
     leave(never, [], Outcome("stopped", STOPPED_BY_USER))

@@ -1,21 +1,31 @@
 """``report`` writes from MLflow what trials have left there, and from their directories when MLflow is away."""
 
+import base64
 import hashlib
+import io
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.study.load import load_study
+from orchestrator.tracking.client import open_client
+from orchestrator.tracking.counts import read_counts
+from orchestrator.tracking.reading import read_study
 from tests.contract.mlflow_server import free_port
 from tests.contract.test_tracking import finish, migrated, sync  # noqa: F401  a fixture
+from tests.e2e.dashboard.fake_store import keep_predictions
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import LAPTOP
 from tests.unit.orchestrator.study_text import VALID, write
-from trainers.schema.record import BEST
+from trainers.schema.record import BEST, COUNTS
 
 SETS = ("--set", "scaling.workers=1", "--set", "search.space.method.alpha2=[4.0]")
 
@@ -71,8 +81,8 @@ def test_the_table_and_what_it_rests_on_come_from_mlflow(study, stillhouse):
     teacher, none, bckd = table(answer)
     assert teacher.startswith("| teacher | 1 | 50.0 |")
     assert none.startswith("| none | 2 | 28.1 ± 4.4 |")
-    assert bckd.startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
-    assert bckd.endswith("| +12.5 | 1 |")
+    assert bckd.startswith("| **bckd alpha2=4.0** | **2** | **40.6 ± 4.4** |")
+    assert bckd.endswith("| **+12.5** | **1** |")
     root = Path(__file__).parents[2]
     assert f"- lock (SHA-256): {hashlib.sha256((root / 'requirements.lock').read_bytes()).hexdigest()}" in answer.out
     assert f"- teacher (SHA-256): {weights}, trial {plan.trials[0].id}" in answer.out
@@ -90,13 +100,69 @@ def test_the_same_results_make_the_same_report(study, stillhouse, tmp_path):
         assert "40.6" in again
 
 
+def pictures_in(text: str) -> dict[str, bytes]:
+    found = re.findall(r'src="data:(image/[a-z+]+);base64,([^"]+)"', text)
+    return {kind: base64.b64decode(content) for kind, content in found}
+
+
+def test_a_page_holds_the_curves_and_what_was_seen(study, stillhouse, tmp_path):
+    """It stands alone: nothing beside it is needed to know what was trained, how it went and what it finds."""
+    path, store, plan = study
+    sync(plan, store)
+    common = ("report", path, *SETS, "--store", store.root, "--format", "html")
+    text = stillhouse(*common).out
+    assert list(pictures_in(text)) == ["image/svg+xml"]
+    assert ET.fromstring(pictures_in(text)["image/svg+xml"]).tag.endswith("svg")
+    keep_predictions(plan, open_client(plan, store), tmp_path)
+    seen = pictures_in(stillhouse(*common).out)
+    assert list(seen) == ["image/svg+xml", "image/jpeg"]
+    with Image.open(io.BytesIO(seen["image/jpeg"])) as picture:
+        picture.load()
+        assert picture.width > picture.height  # two images, and a column for the objects and for each of four trials
+    assert "Gain: +12.5 AP over none (2 seeds each)" in text
+    assert "drawn shapes, 3 classes" in text
+
+
+def test_a_page_without_a_finished_student_has_no_picture(tmp_path, migrated, stillhouse):  # noqa: F811
+    (tmp_path / "store").mkdir()
+    shutil.copyfile(migrated, tmp_path / "store" / "mlflow.db")
+    path, store = write(tmp_path, VALID), Store(tmp_path / "store")
+    plan = make_plan(load_study(path, SETS[1::2]), store, LAPTOP)
+    finish(plan.trials[0], 0.5)
+    sync(plan, store, plan.trials[0])
+    answer = stillhouse("report", path, *SETS, "--store", store.root, "--format", "html")
+    assert answer.code == 0, answer.err
+    assert pictures_in(answer.out) == {}
+
+
+COUNTED = {"images_used": 205, "boxes_used": 2, "by_class": {"circle": 1, "square": 1}}
+
+
+@pytest.mark.parametrize("content", [{"train": COUNTED, "val": COUNTED}, {"train": []}, {}])
+def test_counts_of_the_data_outlive_the_store(content, study, migrated):  # noqa: F811
+    _, store, plan = study
+    (plan.trials[0].directory / COUNTS).write_text(json.dumps(content))
+    whole = content if "val" in content else None
+    assert read_counts(plan.trials, {}, None) == whole
+    client = sync(plan, store).connect()
+    for trial in plan.trials:
+        shutil.rmtree(trial.directory)
+    assert read_counts(plan.trials, read_study(plan, store).runs, client) == whole
+
+
+def test_counts_that_nobody_wrote_are_not_known(study):
+    _, store, plan = study
+    client = sync(plan, store).connect()
+    assert read_counts(plan.trials, read_study(plan, store).runs, client) is None
+
+
 def test_an_mlflow_that_is_away_is_replaced_by_the_directories(study, stillhouse):
     path, store, _ = study
     away = ("--set", f"tracking.uri=http://127.0.0.1:{free_port()}")
     answer = stillhouse("report", path, *SETS, *away, "--store", store.root)
     assert answer.code == 0
     assert "numbers come from the trials' directories" in answer.err
-    assert table(answer)[2].startswith("| bckd alpha2=4.0 | 2 | 40.6 ± 4.4 |")
+    assert table(answer)[2].startswith("| **bckd alpha2=4.0** | **2** | **40.6 ± 4.4** |")
     assert "- revision: not recorded" in answer.out
 
 

@@ -161,7 +161,7 @@ def test_two_versions_that_run_at_once_both_keep_their_trials(plan, store, clien
 
 def test_parts_of_one_reproduction_do_not_hide_each_other(plan, store, tmp_path):  # noqa: F811
     parts = [
-        replace(plan, teacher=None, students=(student,), fingerprint=student.id, part=True)
+        replace(plan, teachers=(), students=(student,), fingerprint=student.id, part=True)
         for student in plan.students[:2]
     ]
     runs = {delivered(part, store) for part in parts}
@@ -171,6 +171,6 @@ def test_parts_of_one_reproduction_do_not_hide_each_other(plan, store, tmp_path)
 
 
 def test_a_link_does_not_grow_with_the_trials():
-    notes = [study_note("about", "1", "f" * 64, [f"{number:032x}" for number in range(n)]) for n in (50, 1000)]
+    notes = [study_note("about", "1", "f" * 64, [f"{number:032x}" for number in range(n)], "page") for n in (50, 1000)]
     assert notes[0] == notes[1]
     assert "all trials" in notes[0]

@@ -421,6 +421,7 @@ def expected(trial: PlannedTrial, best: Record, last: Record) -> dict[str, objec
         "id": trial.id, "role": trial.role, "method": trial.spec.method.kind, "params": trial.params,
         "seed": trial.spec.seed, "status": "finished", "epoch": last.epoch, "metrics": scores(best),
         "last": scores(last), "checkpoint": str(trial.directory / BEST), "counts": True, "cost": None,
+        "prefix": None,
     }  # fmt: skip
 
 

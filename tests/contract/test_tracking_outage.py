@@ -19,7 +19,7 @@ from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.flusher import Flusher
 from orchestrator.tracking.results import read_results, results_on_disk
 from orchestrator.tracking.tracker import Tracker
-from tests.contract.faulty_proxy import FaultyProxy
+from tests.contract.faulty_proxy import CUT, HALF, FaultyProxy
 from tests.contract.mlflow_server import MlflowServer, free_port
 from tests.contract.postgres import postgres
 from tests.contract.test_tracking import SMALL, finish, leave, logged, per_epoch, record, runs_in, without_best
@@ -170,6 +170,24 @@ def test_a_request_that_is_carried_out_unheard_counts_once(
         again = Tracker(plan, store)
         assert Flusher(again, plan.trials, quick()).close(wait_s=30).complete
     assert (again.study_run, again.sent) == (tracker.study_run, 0)
+    assert_complete(server, plan, histories)
+
+
+@pytest.mark.parametrize("fault", [CUT, HALF])
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("runs/log-batch", 2), ("runs/create", 1), ("runs/search", 3), ("experiments/get-by-name", 1), ("", 8)],
+)
+def test_an_answer_that_ends_half_way_is_asked_for_again_and_counts_once(
+    server: MlflowServer, store: Store, tmp_path: Path, path: str, most: int, fault: str
+) -> None:
+    server.start()
+    experiment = f"half {path} {fault}".replace("/", " ")
+    with FaultyProxy(server.port, 1.0, 0, path=path, faults=(fault,), most=most) as proxy:
+        plan = plan_of(tmp_path, store, proxy.address, experiment)
+        histories = {trial.id: finish(trial, 0.1, 0.2) for trial in plan.trials[:2]}
+        assert Flusher(Tracker(plan, store), plan.trials, quick()).close(wait_s=60).complete
+        assert proxy.met[fault] == most
     assert_complete(server, plan, histories)
 
 

@@ -48,10 +48,13 @@ from tests.contract.test_tracking import (  # noqa: F401  collected here once mo
 from tests.contract.test_tracking_shown import (  # noqa: F401  the same
     test_a_failed_trial_has_models_only_once_it_has_finished,
     test_a_trial_whose_last_epoch_is_its_best_has_one_model,
+    test_an_experiment_is_one_of_model_training_unless_somebody_says_otherwise,
     test_each_run_says_what_it_is,
     test_lost_messages_double_nothing_and_leave_nothing_out,
     test_models_and_data_are_there_once_however_often_they_are_copied,
     test_models_that_were_made_twice_become_one,
+    test_the_studys_run_has_figures_of_its_own_once,
+    test_the_studys_run_leads_to_its_page,
     test_the_studys_run_leads_to_its_trials,
     test_trials_on_the_same_data_name_the_same_datasets,
 )

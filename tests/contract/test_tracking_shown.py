@@ -2,6 +2,7 @@
 
 import json
 import urllib.parse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException, get_error_code
 from mlflow.tracking import MlflowClient
 
+from orchestrator.commands.dashboard import HOST, PORT
+from orchestrator.study.schema import TrackingSection
 from orchestrator.tracking.faults import Unreachable
 from orchestrator.tracking.notes import MOST_COMPARED, study_note
 from orchestrator.tracking.tracker import Tracker
 from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
+    SMALL,
     client,
     finish,
     leave,
@@ -26,7 +30,8 @@ from tests.contract.test_tracking import (  # noqa: F401  fixtures among them
     sync,
     without_best,
 )
-from tests.unit.orchestrator.planning import teacher_of
+from tests.unit.orchestrator.planning import plan_text, teacher_of
+from tests.unit.orchestrator.study_text import VALID
 from trainers.schema.record import LAST, Outcome
 
 LOST = MlflowException("the reply was lost")  # an internal error: it is asked again
@@ -198,13 +203,85 @@ def test_the_studys_run_leads_to_its_trials(plan, store, client):  # noqa: F811
         tracker.finish()
     parent = client.get_run(tracker.study_run)
     links = links_in(note(parent))
-    assert len(links) == 3
+    assert len(links) == 4
     place, _, wanted = links["all trials"].partition("?searchFilter=")
     assert place == f"#/experiments/{parent.info.experiment_id}/runs"
     found = client.search_runs([parent.info.experiment_id], wanted)
     assert {run.data.tags["stillhouse.trial"] for run in found} == {trial.id for trial in plan.trials}
     ids = json.loads(links["settings and results"].partition("?runs=")[2].partition("&")[0])
     assert set(ids) == {run.info.run_id for run in found}
+
+
+def test_the_studys_run_leads_to_its_page(tmp_path, plan, store, client):  # noqa: F811
+    for trial in plan.trials:
+        finish(trial, 0.1)
+    tracker = sync(plan, store)
+    tracker.finish()
+    assert f"(http://127.0.0.1:8280/#study={tracker.study_run})" in note(client.get_run(tracker.study_run))
+    uri = plan.study.tracking.uri
+    sets = [*SMALL, "tracking.dashboard=https://pages.example.org/team", *([f"tracking.uri={uri}"] if uri else [])]
+    moved = plan_text(tmp_path, VALID, *sets, store=store.root)
+    assert moved.fingerprint == plan.fingerprint
+    sync(moved, store).finish()
+    after = note(client.get_run(tracker.study_run))
+    assert f"(https://pages.example.org/team/#study={tracker.study_run})" in after
+    assert "8280" not in after
+
+
+def test_the_link_to_a_page_is_where_the_command_serves_it() -> None:
+    assert f"http://{HOST}:{PORT}/" == TrackingSection().dashboard
+
+
+def test_an_experiment_is_one_of_model_training_unless_somebody_says_otherwise(plan, store, client):  # noqa: F811
+    """MLflow's pages show an experiment's runs, charts and models by this tag; without it they guess, or ask."""
+    tracker = Tracker(plan, store)
+    experiment = client.get_run(tracker.study_run).info.experiment_id
+    kind = "mlflow.experimentKind"
+    assert client.get_experiment(experiment).tags[kind] == "custom_model_development"
+    client.set_experiment_tag(experiment, kind, "genai_development")
+    Tracker(plan, store).connect()
+    assert client.get_experiment(experiment).tags[kind] == "genai_development"
+
+
+def test_an_experiment_that_was_there_before_becomes_one_of_model_training(plan, store, client):  # noqa: F811
+    experiment = client.create_experiment(plan.study.tracking.experiment or plan.study.name)
+    Tracker(plan, store).connect()
+    assert client.get_experiment(experiment).tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_the_studys_run_has_figures_of_its_own_once(plan, store, client):  # noqa: F811
+    """The table of runs, MLflow's first screen, says how good, how much better, how many and how many failed."""
+    teacher, alone = teacher_of(plan), [trial for trial in plan.students if trial.spec.teacher is None]
+    distilled = [trial for trial in plan.students if trial not in alone]
+    finish(teacher, 0.6)
+    for trial, value in zip((*alone, *distilled), (0.2, 0.3, 0.5, 0.4), strict=True):
+        finish(trial, 0.1, value)
+    for _ in range(2):
+        tracker = sync(plan, store)
+        tracker.finish()
+    run = client.get_run(tracker.study_run)
+    assert run.data.metrics == pytest.approx(
+        {"trials": 5, "trials_finished": 5, "trials_failed": 0, "best/coco/bbox_mAP": 0.5, "gain/coco/bbox_mAP": 0.2}
+    )
+    best = client.search_runs([run.info.experiment_id], f"tags.`stillhouse.trial` = '{distilled[0].id}'")[0]
+    assert best.data.metrics["best/coco/bbox_mAP"] == run.data.metrics["best/coco/bbox_mAP"]
+    assert [len(client.get_metric_history(run.info.run_id, key)) for key in run.data.metrics] == [1] * 5
+    kept = json.loads(Path(client.download_artifacts(run.info.run_id, "results.json")).read_text())
+    gains = {row["vs_none"] for row in kept["rows"] if distilled[0].id in row["trials"]}
+    assert gains == {run.data.metrics["gain/coco/bbox_mAP"]}
+
+
+def test_a_study_without_results_has_counts_only(plan, store, client):  # noqa: F811
+    leave(plan.students[0], [record(1, 0.3)], Outcome("failed", "why"))
+    tracker = sync(plan, store, plan.students[0])
+    tracker.finish()
+    expected = {"trials": 5.0, "trials_finished": 0.0, "trials_failed": 1.0}
+    assert client.get_run(tracker.study_run).data.metrics == expected
+    leave(plan.students[0], [record(1, 0.3), record(2, 0.5)], Outcome("finished"))
+    sync(plan, store, plan.students[0]).finish()
+    assert client.get_run(tracker.study_run).data.metrics == {
+        "trials": 5.0, "trials_finished": 1.0, "trials_failed": 0.0, "best/coco/bbox_mAP": 0.5,
+    }  # fmt: skip
 
 
 def test_a_description_that_somebody_wrote_stays(plan, store, client):  # noqa: F811
@@ -220,10 +297,10 @@ def test_a_description_that_somebody_wrote_stays(plan, store, client):  # noqa: 
 
 @pytest.mark.parametrize(("runs", "links"), [(1, 2), (2, 3), (MOST_COMPARED, 3), (MOST_COMPARED + 1, 2)])
 def test_only_few_runs_are_compared_side_by_side(runs: int, links: int) -> None:
-    text = study_note("", "1", "f" * 64, [f"{number:032x}" for number in range(runs)])
-    assert len(links_in(text)) == links
+    text = study_note("", "1", "f" * 64, [f"{number:032x}" for number in range(runs)], "http://127.0.0.1:8280/#study=1")
+    assert len(links_in(text)) == links + 1
     assert len(text) < 4000
 
 
 def test_a_description_at_mlflows_limit_is_left_as_it_is() -> None:
-    assert study_note("x" * 7990, "1", "f" * 64, []) == "x" * 7990
+    assert study_note("x" * 7990, "1", "f" * 64, [], "http://127.0.0.1:8280/#study=1") == "x" * 7990

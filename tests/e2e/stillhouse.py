@@ -59,10 +59,10 @@ def deterministic(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def histories(store: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return each trial's metrics, epoch by epoch, without times and the trial that made its steps."""
+    """Return each trial's metrics, epoch by epoch, without times, use of machines, and the trial that made its steps."""
     lines = {path.parent.name: path.read_text().splitlines() for path in store.glob("trials/*/history.jsonl")}
     return {trial: [_timeless(json.loads(line)) for line in found] for trial, found in lines.items()}
 
 
 def _timeless(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in ("timing", "wall_time", "trained_by")}
+    return {key: value for key, value in record.items() if key not in ("timing", "wall_time", "trained_by", "system")}

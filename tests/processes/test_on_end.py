@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.processes import this_process
+from orchestrator.core.ray_environment import DRIVER
 from orchestrator.execution import on_end
 from orchestrator.execution.on_end import NotTold, call, post
 
@@ -97,3 +99,14 @@ def test_a_program_that_fails_is_told(
     assert str(error.value) == says
     assert time.monotonic() - began < 10
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_program_is_started_without_the_mark_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends all that carry its mark, and a program may have started the next study."""
+    monkeypatch.setenv(DRIVER, this_process().identity)
+    written = tmp_path / "environment"
+    code = "import os, sys; open(sys.argv[1], 'w').write(' '.join(os.environ))"
+    call((sys.executable, "-c", code, str(written)), TEXT)
+    names = written.read_text().split()
+    assert "PATH" in names
+    assert DRIVER not in names

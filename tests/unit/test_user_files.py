@@ -25,7 +25,7 @@ OTHERS = {
         orchestrator/core/leases.py orchestrator/core/locks.py
         orchestrator/plan/recorded_trials.py orchestrator/plan/split_scores.py orchestrator/plan/wall_clock.py
         orchestrator/reports/card_settings.py orchestrator/reports/predict.py orchestrator/reports/progress.py
-        orchestrator/submit/record.py orchestrator/tracking/history/mlflow_tracking.py
+        orchestrator/submit/record.py orchestrator/tracking/counts.py orchestrator/tracking/history/mlflow_tracking.py
         orchestrator/tracking/predictions.py orchestrator/tracking/tracker.py
     """,
     "data of installed packages": """
@@ -34,7 +34,7 @@ OTHERS = {
         dashboards/paper.py dashboards/views.py dashboards/web/bundle.py
     """,
     "the system's own": """
-        trainers/schema/cpu.py orchestrator/compat/ray_autoscaler.py orchestrator/compat/ray_process_group.py orchestrator/core/processes.py
+        trainers/schema/cpu.py trainers/loop/machine_use.py orchestrator/compat/ray_autoscaler.py orchestrator/compat/ray_process_group.py orchestrator/core/processes.py
         orchestrator/core/standard_streams.py orchestrator/submit/cluster.py
     """,
     "bytes, or a file that is open": """

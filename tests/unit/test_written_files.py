@@ -27,7 +27,7 @@ BY_THEMSELVES = {
         orchestrator/reports/plain_files.py
         orchestrator/reproduce/fetch_data.py trainers/onnx_export/write.py
         trainers/build_check/zoo.py trainers/detectors/zoo_index.py
-        trainers/predictions/picture.py trainers/predictions/predict.py
+        trainers/predictions/picture.py trainers/predictions/predict.py trainers/predictions/split_errors.py
     """,
     "what is read is checked against a digest, and made again": "trainers/data/sample_index.py",
     "a folder is renamed to be deleted": "orchestrator/execution/unused.py",

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from trainers.distill.distiller import Distiller, FrozenTeacher
 
 HOST = torch.device("cpu")
-OBJECTS = 8  # of an image: COCO's mean
 
 
 def main(request: Path, answers: Path) -> None:
@@ -115,6 +114,8 @@ class _Measured:
         self._student_bytes = self._moved(distiller)
         single = unit.schedule.model_copy(update={"precision": "fp32"})  # imagined gradients of fp16 would overflow
         self._optimizer = build_optimizer(distiller.trained, single)
+        if unit.workers > 1:
+            self._lay_into_buckets()
         self._inputs, self._samples = self._batch()
 
     def forecast(self) -> MemoryForecast:
@@ -138,7 +139,7 @@ class _Measured:
             batch=self._inputs.nbytes + 2 * shown,  # the evidence keeps those of the batch before
             look=look,
             step=step,
-            gradients=self._trained(),
+            gradients=0 if unit.workers > 1 else self._trained(),
             workspace=workspace,
         )
 
@@ -155,7 +156,7 @@ class _Measured:
     def _batch(self) -> tuple[torch.Tensor, list[Any]]:
         from trainers.costs.images import annotated_images
 
-        return annotated_images(self._distiller.student, self._unit.size, self._unit.images, OBJECTS)
+        return annotated_images(self._distiller.student, self._unit.size, self._unit.images, self._unit.objects)
 
     def _look(self) -> Any:
         if self._teacher is None:
@@ -178,15 +179,26 @@ class _Measured:
         return evidence
 
     def _beside(self) -> int:
-        """Return the bytes of the average and of the buffers in which workers exchange gradients."""
+        """Return the bytes of the average."""
         student = self._distiller.student
-        whole = sum(tensor.nbytes for tensor in (*student.parameters(), *student.buffers()))
-        average = whole if self._unit.schedule.ema else 0
-        return average + (self._trained() if self._unit.workers > 1 else 0)
+        return sum(t.nbytes for t in (*student.parameters(), *student.buffers())) if self._unit.schedule.ema else 0
+
+    def _lay_into_buckets(self) -> None:
+        """Keep gradients in buffers that stay, as workers do that exchange them."""
+        for weight in self._distiller.parameters():
+            if weight.requires_grad:
+                weight.register_post_accumulate_grad_hook(_moved_to(torch.empty_like(weight)))
 
     def _trained(self) -> int:
         """Return the bytes of the gradients."""
         return sum(weight.nbytes for weight in self._distiller.parameters() if weight.requires_grad)
+
+
+def _moved_to(bucket: torch.Tensor) -> Callable[[torch.Tensor], None]:
+    def move(weight: torch.Tensor) -> None:
+        weight.grad = bucket
+
+    return move
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import numpy as np
 from mmdet.datasets import BaseDetDataset
 from numpy.typing import NDArray
 
+from trainers.data.plain_samples import plain_samples
 from trainers.data.sample_index import SplitSamples, indexed, map_samples
 from trainers.data.samples import samples_of
 from trainers.errors import TrialError
 from trainers.schema import class_names
 from trainers.schema.annotations import FileDataset, SplitName, read_split, source
+from trainers.schema.annotations.pieces import NotPlain
 from trainers.schema.annotations.problems import problems
 from trainers.schema.annotations.usage import Usage, usage, used_images
 from trainers.schema.collector import collector_paused
@@ -71,6 +73,15 @@ class AnnotatedData(BaseDetDataset):
 
 
 def _read(spec: FileDataset, split: SplitName) -> SplitSamples:
+    """Read a split: at once where nothing is odd, else box by box."""
+    try:
+        with collector_paused():
+            return plain_samples(spec, split)
+    except NotPlain:
+        return _read_boxes(spec, split)
+
+
+def _read_boxes(spec: FileDataset, split: SplitName) -> SplitSamples:
     rule = replace(spec.pixel_rule, bit_depth=FULL_DEPTH)  # which has no part in sizes
     with collector_paused():
         found = read_split(spec, split, partial(_size_of, rule=rule))

@@ -36,7 +36,7 @@ from trainers.schema.tree import Tree
 WORTH = 4 << 20  # bytes of annotations; fewer are read in half a second
 MOST = 32  # indexes that are kept
 KEPT_S = 86_400.0  # seconds since its last use in which an index is not removed: a loader process may open it
-CODE = ("schema/**/*.py", "data/samples.py", "data/sample_index.py")
+CODE = ("schema/**/*.py", "data/samples.py", "data/plain_samples.py", "data/sample_index.py")
 META = "meta.json"
 log = logging.getLogger(__name__)
 Listings = Mapping[str, frozenset[str]]

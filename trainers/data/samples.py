@@ -72,19 +72,41 @@ class Samples:
         return found
 
 
+class BoxArrays(NamedTuple):
+    """Hold the boxes of N images, in their order: ``counts`` of each image (N,), and of all M boxes the arrays of ``Samples``."""
+
+    counts: NDArray[np.int64]
+    boxes: Numbers
+    areas: Numbers
+    labels: NDArray[np.int32]
+    ignored: NDArray[np.bool_]
+
+
 def samples_of(images: Sequence[Image], split: SplitName) -> Samples:
     """Return the images with the boxes that the split uses of them; no number changes but that integers become floats."""
     kept = [used_boxes(image, split) for image in images]
     labels, x, y, width, height, areas, ignored, *_ = _columns(list(chain.from_iterable(kept)))
-    return Samples(
-        ids=_texts(image.id for image in images),
-        paths=_texts(image.path for image in images),
-        sizes=np.array([_size(image) for image in images], np.float64).reshape(-1, 2),
-        starts=_from_zero(map(len, kept)),
+    found = BoxArrays(
+        counts=np.fromiter(map(len, kept), np.int64),
         boxes=np.stack([_numbers(side) for side in (x, y, width, height)], axis=1),
         areas=_numbers(areas),
         labels=np.array(labels, np.int32),
         ignored=np.array(ignored, np.bool_),
+    )
+    return samples_with(images, found, split)
+
+
+def samples_with(images: Sequence[Image], found: BoxArrays, split: SplitName) -> Samples:
+    """Return the images with boxes that are arrays already."""
+    return Samples(
+        ids=_texts(image.id for image in images),
+        paths=_texts(image.path for image in images),
+        sizes=np.array([_size(image) for image in images], np.float64).reshape(-1, 2),
+        starts=_from_zero(found.counts),
+        boxes=found.boxes,
+        areas=found.areas,
+        labels=found.labels,
+        ignored=found.ignored,
         evaluated=split != "train",
     )
 
@@ -132,11 +154,11 @@ def _numbers(values: Sequence[float]) -> Numbers:
 
 def _texts(values: Iterable[int | str]) -> Texts:
     found = [(encode(value) if isinstance(value, str) else str(value)).encode() for value in values]
-    return Texts(np.frombuffer(b"".join(found), np.uint8), _from_zero(map(len, found)))
+    return Texts(np.frombuffer(b"".join(found), np.uint8), _from_zero(np.fromiter(map(len, found), np.int64)))
 
 
-def _from_zero(lengths: Iterable[int]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.fromiter(lengths, np.int64), dtype=np.int64)])
+def _from_zero(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 ARRAYS = tuple(field.name for field in fields(Samples) if field.name not in ("ids", "paths", "evaluated"))

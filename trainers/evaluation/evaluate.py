@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import collect_results, get_rank, get_world_size
+from numpy.typing import NDArray
 
 from trainers.data.loaders import evaluation_batches
 from trainers.data.voc import VocData
@@ -20,7 +21,10 @@ from trainers.schema.image_pipeline import COCO_DETECTIONS
 
 Detection = dict[str, Any]
 Metrics = dict[str, float]
+Found = tuple[int | str, VocFound]  # an image's id, and the detections in it
+Precisions = NDArray[np.float64]
 ALL = slice(None)
+PAIRS = 400_000  # of an image and a class: the evaluators hold a quarter of a kilobyte for each
 # Which precisions (thresholds .5, .55, ..., recalls, classes, areas: all, small, medium, large) each is the mean of.
 STATISTICS: dict[str, Any] = {
     "bbox_mAP": (ALL, ALL, ALL, 0),
@@ -48,30 +52,46 @@ def evaluate(
     VOC datasets also get ``voc/mAP`` and ``voc/AP50``. Of each class, ``max_detections`` count in an image. ``batches``
     reads this worker's share (by default this process does, see ``trainers.data.loaders.EvaluationStream``).
     """
-    detector.eval()
     own = evaluation_batches(dataset, rank=get_rank(), world=get_world_size()) if batches is None else batches
-    shares = list(_detect(detector, own, alive))
+    shares = list(detections(detector, own, alive))
     # mmengine's "gpu" means: over the process group, whatever its backend; "cpu": through files in the working directory
     images = collect_results(shares, len(dataset), device="gpu") if get_world_size() > 1 else shares
     if images is None:
         return None
     truth = ground_truth(dataset)
-    numbers = numbered([record["img_id"] for record in _records(dataset)])
-    detections = [detection for image, found in images for detection in _to_coco(numbers[image], found)]
-    categories = [category["id"] for category in truth["categories"]]
-    metrics = coco_metrics(truth, detections, evaluator, categories, per_class=True, max_detections=max_detections)
+    metrics = coco_metrics(
+        truth, in_coco_form(dataset, images), evaluator, _ids(truth), per_class=True, max_detections=max_detections
+    )
     return metrics | _voc_metrics(dataset, dict(images)) if isinstance(dataset, VocData) else metrics
 
 
+def precisions_of(dataset: Any, images: Iterable[Found], evaluator: str, max_detections: int) -> Precisions:
+    """Return the precisions that ``evaluate``'s metrics are the means of, see ``coco_precisions``, classes in their order."""
+    truth = ground_truth(dataset)
+    return coco_precisions(truth, in_coco_form(dataset, images), evaluator, _ids(truth), max_detections)
+
+
 @torch.no_grad()
-def _detect(detector: Any, batches: Iterable[Any], alive: Callable[[], None]) -> Iterator[tuple[int | str, VocFound]]:
-    """Yield id and detections of each of this worker's images."""
+def detections(detector: Any, batches: Iterable[Any], alive: Callable[[], None] = lambda: None) -> Iterator[Found]:
+    """Yield id and detections of each image of ``batches``."""
+    detector.eval()
     for batch in batches:
         alive()
         data = detector.data_preprocessor(batch, False)
         for sample in detector.predict(data["inputs"], data["data_samples"], rescale=True):
             found = sample.pred_instances.cpu().numpy()
             yield sample.img_id, VocFound(found.bboxes, found.scores, found.labels)
+
+
+def in_coco_form(dataset: Any, images: Iterable[Found]) -> Iterator[Detection]:
+    """Yield the detections in a dataset's images with the numbers that ``ground_truth`` gives to images and classes."""
+    numbers = numbered([record["img_id"] for record in _records(dataset)])
+    for image, found in images:
+        yield from _to_coco(numbers[image], found)
+
+
+def _ids(truth: dict[str, Any]) -> list[int]:
+    return [category["id"] for category in truth["categories"]]
 
 
 def _to_coco(image: int, found: VocFound) -> list[Detection]:
@@ -140,7 +160,7 @@ def _xywh(box: list[float]) -> list[float]:
 
 def coco_metrics(
     annotations: dict[str, Any],
-    detections: list[Detection],
+    detections: Iterable[Detection],
     evaluator: str,
     category_ids: list[int],
     *,
@@ -153,13 +173,52 @@ def coco_metrics(
     2.2e-16 to the denominator of each precision). Without any detection every metric is 0. ``per_class`` adds the AP of
     each class that has a ground-truth box, as ``class_AP/<name>``.
     """
-    with contextlib.redirect_stdout(io.StringIO()), collector_paused():  # both libraries print tables
-        evaluation = _evaluated(annotations, detections, evaluator, category_ids, max_detections)
-    # (thresholds, recalls, classes, areas); pycocotools' own summary knows 100 detections only
-    precisions = evaluation.eval["precision"][..., -1]
+    precisions = coco_precisions(annotations, detections, evaluator, category_ids, max_detections)
     found = {f"coco/{name}": _mean(precisions[part]) for name, part in STATISTICS.items()}
     metrics = {name: value for name, value in found.items() if value is not None}
     return metrics | _class_metrics(precisions, annotations, category_ids) if per_class else metrics
+
+
+def coco_precisions(
+    annotations: dict[str, Any],
+    detections: Iterable[Detection],
+    evaluator: str,
+    category_ids: list[int],
+    max_detections: int = COCO_DETECTIONS,
+) -> Precisions:
+    """Return COCO's precisions, float64 (thresholds, recalls, classes, areas), 0 to 1.
+
+    Thresholds of the IoU are .5, .55, ..., .95, recalls 0, .01, ..., 1, areas all, small, medium and large; classes come in
+    the order of their ids. -1 stands where a class has no ground-truth box of an area.
+    """
+    groups = _groups(category_ids, len(annotations["images"]))
+    with contextlib.redirect_stdout(io.StringIO()), collector_paused():  # both libraries print tables
+        found = [_annotation(*row) for row in enumerate(detections, 1)]
+        parts = [
+            _group_precisions({**annotations, "annotations": truth}, among, evaluator, group, max_detections)
+            for group, truth, among in zip(
+                groups, *(_divided(of, groups) for of in (annotations["annotations"], found)), strict=True
+            )
+        ]
+    return np.concatenate(parts, axis=2)
+
+
+def _groups(category_ids: list[int], images: int) -> list[list[int]]:
+    """Return the classes in order, as many at once as make ``PAIRS`` with the images: each counts for itself."""
+    ids, size = sorted(category_ids), max(1, PAIRS // max(1, images))  # the evaluators sort them, too
+    return [ids[first : first + size] for first in range(0, len(ids), size)]
+
+
+def _divided(annotations: list[dict[str, Any]], groups: list[list[int]]) -> list[list[dict[str, Any]]]:
+    """Return the annotations of each group's classes, in their order."""
+    if len(groups) == 1:
+        return [annotations]
+    places = {category: place for place, group in enumerate(groups) for category in group}
+    found: list[list[dict[str, Any]]] = [[] for _ in groups]
+    for annotation in annotations:
+        if (place := places.get(annotation["category_id"])) is not None:
+            found[place].append(annotation)
+    return found
 
 
 def _mean(precisions: Any) -> float | None:
@@ -179,22 +238,18 @@ def _class_metrics(precisions: Any, annotations: dict[str, Any], category_ids: l
     return found
 
 
-def _evaluated(
-    annotations: dict[str, Any],
-    detections: list[Detection],
-    evaluator: str,
-    category_ids: list[int],
-    max_detections: int,
-) -> Any:
+def _group_precisions(
+    truth: dict[str, Any], found: list[dict[str, Any]], evaluator: str, category_ids: list[int], max_detections: int
+) -> Precisions:
     coco_type, eval_type = _backend(evaluator)
-    truth = _index(coco_type, {"info": {}, **annotations})
-    found = _index(coco_type, {**truth.dataset, "annotations": [_annotation(*row) for row in enumerate(detections, 1)]})
-    evaluation = eval_type(truth, found, "bbox")
+    indexed = _index(coco_type, {"info": {}, **truth})
+    evaluation = eval_type(indexed, _index(coco_type, {**indexed.dataset, "annotations": found}), "bbox")
     evaluation.params.catIds = category_ids
     evaluation.params.maxDets = [max_detections]
     for stage in (evaluation.evaluate, evaluation.accumulate):
         stage()
-    return evaluation
+    precisions: Precisions = evaluation.eval["precision"][..., -1]  # pycocotools' own summary knows 100 detections only
+    return precisions
 
 
 def _index(coco_type: Any, dataset: dict[str, Any]) -> Any:

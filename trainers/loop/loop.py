@@ -1,6 +1,7 @@
 """Train students side by side on one data stream, against one frozen teacher."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.logging import MMLogger
 
+from trainers.compat import exact_sqrt
 from trainers.data.data_record import data_record, require_learnable
 from trainers.data.datasets import build_dataset
 from trainers.data.loaders import EvaluationStream, TrainStream, evaluation_loaders
@@ -24,10 +26,13 @@ from trainers.loop.inputs import require_unchanged
 from trainers.loop.shared_batch import SharedBatches
 from trainers.loop.stopping import StopSignal
 from trainers.loop.student_trainer import StudentTrainer
+from trainers.loop.system_metrics import SystemMetrics
 from trainers.loop.watchdog import Watchdog
 from trainers.schema import Job
 from trainers.schema.being_read import noted_in
+from trainers.schema.cpu import cpu_name
 from trainers.schema.fence import set_fence, side_folder
+from trainers.schema.portable import unmet
 from trainers.schema.record import DamagedFile, Record, read_history, read_status
 
 PROGRESS_EVERY_S = 1.0
@@ -100,7 +105,7 @@ class WorkerGroup:
 
     def __init__(self, jobs: Sequence[Job], active_trials: ActiveTrials) -> None:
         placement, trial = jobs[0].placement, jobs[0].trial
-        self._device = prepare_process(placement.threads, placement.cuda)
+        self._device = prepare_process(placement.threads, placement.cuda, portable=placement.portable)
         self._trial, self._active_trials = trial, active_trials
         training = build_dataset(trial.dataset, "train")
         self._validation = build_dataset(trial.dataset, "val")
@@ -134,6 +139,7 @@ class WorkerGroup:
         self._stop = StopSignal([job.directory for job in jobs], self._device)
         self._epoch_began, self._progress_written = time.monotonic(), 0.0
         self._batches: Waited[Any] = Waited(())
+        self._system, self._system_step = SystemMetrics(placement.sample_every_s, self._device), 0
 
     def watched(self) -> Iterator[tuple[str, Found]]:
         """Yield the records of ``run``, and watch the time between two records: a process that hangs ends itself."""
@@ -143,6 +149,7 @@ class WorkerGroup:
                 yield found
         finally:
             self._evaluation.close()
+            self._system.close()
             self._watchdog.rest()
 
     def run(self) -> Iterator[tuple[str, Found]]:
@@ -153,12 +160,12 @@ class WorkerGroup:
         for student in self._students:
             yield from ((student.job.trial_id, record) for record in student.history)
         for student in [student for student in self._students if student.last_step == 0 and not student.history]:
-            yield from self._close_epoch(student, NO_TIME)  # no step to make: evaluated as it is
+            yield from self._close_epoch(student, NO_TIME, {})  # no step to make: evaluated as it is
         self._ask_who_stays()
         first = min((student.step for student in self._students), default=0)
         last = max((student.last_step for student in self._students), default=0)
-        self._epoch_began = time.monotonic()
         self._batches = Waited(self._stream.batches(first, last))
+        self._begin_interval(first)
         for step, batch in enumerate(self._batches, start=first):
             self._watchdog.alive()
             stopped = self._end_those_asked_to_stop()
@@ -171,12 +178,13 @@ class WorkerGroup:
             active = [student for student in active if student in self._students]
             self._save(filter(StudentTrainer.at_checkpoint, active))
             ended = list(filter(StudentTrainer.at_epoch_end, active))
-            timing = self._shares()
+            spent = self._spent()
+            timing, system = self._shares(spent), self._machine_use(step + 1, spent) if ended else {}
             for student in ended:
-                yield from self._close_epoch(student, timing)
+                yield from self._close_epoch(student, timing, system)
             if ended:
                 self._ask_who_stays()
-                self._epoch_began, self._batches.seconds = time.monotonic(), 0.0
+                self._begin_interval(step + 1)
             if not any(student.step < student.last_step for student in self._students):
                 return
 
@@ -239,13 +247,26 @@ class WorkerGroup:
     def _save(self, students: Iterable[StudentTrainer]) -> None:
         for student in students:
             if self._sound(student):
-                student.save_between_epochs(sum(self._shares().values()))
+                student.save_between_epochs(sum(self._shares(self._spent()).values()))
 
-    def _shares(self) -> dict[str, float]:
-        """Return each student's share of the seconds that the epoch has taken: shared work counts once."""
+    def _spent(self) -> dict[str, float]:
+        """Return the seconds that the epoch has taken so far, of all students together."""
         waited = self._batches.seconds
-        trained = time.monotonic() - self._epoch_began - waited
-        return {key: value / max(1, len(self._students)) for key, value in ((TRAIN, trained), (LOAD, waited))}
+        return {TRAIN: time.monotonic() - self._epoch_began - waited, LOAD: waited}
+
+    def _shares(self, spent: dict[str, float]) -> dict[str, float]:
+        """Return each student's share of the seconds: shared work counts once."""
+        return {key: value / max(1, len(self._students)) for key, value in spent.items()}
+
+    def _begin_interval(self, step: int) -> None:
+        """Begin to count time, and the use of the machine, at a step."""
+        self._epoch_began, self._batches.seconds, self._system_step = time.monotonic(), 0.0, step
+        self._system.restart()
+
+    def _machine_use(self, step: int, spent: dict[str, float]) -> dict[str, float]:
+        """Return the use of the group's machines since the interval began, the same for all students."""
+        images = (step - self._system_step) * self._trial.schedule.batch_size
+        return self._system.take(images, spent[TRAIN], spent[LOAD])
 
     def _sound(self, student: StudentTrainer) -> bool:
         """Return whether a student's losses were finite so far, on all workers; one whose were not leaves."""
@@ -254,21 +275,23 @@ class WorkerGroup:
             self._leave(student.job.trial_id, error)
         return error is None
 
-    def _close_epoch(self, student: StudentTrainer, timing: dict[str, float]) -> Iterator[tuple[str, Record | Failed]]:
+    def _close_epoch(
+        self, student: StudentTrainer, timing: dict[str, float], system: dict[str, float]
+    ) -> Iterator[tuple[str, Record | Failed]]:
         record = None
         if self._sound(student):
             with self._leaving(student.job.trial_id):
-                record = self._commit(student, timing)
+                record = self._commit(student, timing, system)
         if record is not None:
             yield student.job.trial_id, record
         yield from self._failed()
 
-    def _commit(self, student: StudentTrainer, timing: dict[str, float]) -> Record:
+    def _commit(self, student: StudentTrainer, timing: dict[str, float], system: dict[str, float]) -> Record:
         began = time.monotonic()
         student.average_buffers()  # evaluated or not: what is committed is what every worker goes on from
         metrics = self._evaluate(student) if student.wants_evaluation() else {}
         before = timing | {TRAIN: student.spent_s + timing[TRAIN]}
-        record = student.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began})
+        record = student.finish_epoch(metrics, before | {"time/evaluate_s": time.monotonic() - began}, system)
         student.train_mode()
         return record
 
@@ -300,23 +323,36 @@ def first_of(error: Exception | None) -> Exception | None:
     return next((found for found in all_gather_object(error) if found is not None), None)
 
 
-def prepare_process(threads: int, cuda: bool) -> torch.device:
+def prepare_process(threads: int, cuda: bool, *, portable: bool = False) -> torch.device:
     """Make this process ready to train and return its device.
 
-    On the CPU results are a function of the trial and ``threads``: thread counts are fixed, algorithms deterministic,
-    and denormal numbers are flushed (they slow training several times).
+    On the CPU results are a function of the trial, ``threads`` and the processor: thread counts are fixed, algorithms
+    deterministic, and denormal numbers are flushed (they slow training several times). ``portable``: of the trial and
+    ``threads`` alone, on x86-64; raises ``TrialError`` where this process cannot do that. It says nothing of GPUs.
     """
     cv2.setNumThreads(0)
     MMLogger.get_instance("mmengine").setLevel("WARNING")  # it prints a paragraph for every initialised tensor
     logging.getLogger("faster_coco_eval").setLevel("WARNING")  # six lines for every evaluation
     if cuda:
         return torch.device("cuda", torch.cuda.current_device())
+    if portable:
+        compute_portably()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # deterministic mode fills new tensors with NaN to find faults of torch: a twentieth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cpu")
+
+
+def compute_portably() -> None:
+    """Have this process compute the same bits as on other x86-64 machines; raise ``TrialError`` where it cannot."""
+    why_not = unmet(os.environ)
+    if why_not is None and torch.backends.cpu.get_cpu_capability() != "AVX2":
+        why_not = f"{cpu_name()} has no AVX2"
+    if why_not:
+        raise TrialError(f"scaling.portable cannot be kept: {why_not}")
+    exact_sqrt.install()
 
 
 def train_alone(job: Job) -> list[Record]:

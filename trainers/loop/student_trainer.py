@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce_params, barrier, broadcast_object_list, get_rank, get_world_size
+from mmengine.dist import barrier, broadcast_object_list, get_rank, get_world_size
 from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
 
 from trainers.data.seeding import derive, seed_everything
 from trainers.detectors.detector import build_student, placed
@@ -21,6 +20,7 @@ from trainers.errors import NonFiniteLoss
 from trainers.formats.starting import StartReport
 from trainers.formats.weights import Coverage, inherit, load_weights
 from trainers.loop.accumulate import Accumulator, Chunk
+from trainers.loop.data_parallel import average_buffers, data_parallel
 from trainers.loop.optimise import build_optimizer, build_schedulers, learning_rate
 from trainers.loop.prefix import found_prefix
 from trainers.loop.segment import carried_state, last_step, read_carried_state
@@ -37,7 +37,6 @@ from trainers.state.recovery import Recovery
 from trainers.state.train_state import TrainState
 
 RESIZED = "resized"  # the event of an elastic trial that goes on with another number of workers
-UNUSED_PARTS = ("MobileNetV2",)  # backbones with layers behind the last output: their parameters get no gradient
 
 
 class StudentTrainer:
@@ -83,7 +82,7 @@ class StudentTrainer:
             self.distiller.weights.measure_first_share()
         if trial.teacher is not None and teacher is not None:
             require_pair(trial.method, teacher.adapter, self.distiller.adapter)
-        self._accumulator = Accumulator(_parallel(self.distiller, device), self.distiller)
+        self._accumulator = Accumulator(data_parallel(self.distiller, device), self.distiller)
         self._optimizer = build_optimizer(self.distiller.trained, trial.schedule)
         self._schedulers = build_schedulers(self._optimizer, trial.schedule, steps_per_epoch)
         self._state = TrainState(self.distiller, self.average, self._optimizer, self._schedulers, device)
@@ -172,7 +171,9 @@ class StudentTrainer:
         self._watch.note(evidence, losses)
         self._state.telemetry |= self.distiller.telemetry
 
-    def finish_epoch(self, metrics: dict[str, float], timing: dict[str, float]) -> Record:
+    def finish_epoch(
+        self, metrics: dict[str, float], timing: dict[str, float], system: dict[str, float] | None = None
+    ) -> Record:
         """Commit the epoch that has just ended and return its record."""
         record = Record(
             epoch=self.epoch,
@@ -188,6 +189,7 @@ class StudentTrainer:
             wall_time=time.time(),
             final=self.step == self.last_step,
             workers=self._state.mean_workers(sum(timing.values())) if self.job.trial.shares else None,
+            system=system or {},
         )
         self.history.append(record)
         self._state.spent_s, self._state.spent_workers, self._saved_step = 0.0, 0.0, self.step
@@ -205,9 +207,7 @@ class StudentTrainer:
 
     def average_buffers(self) -> None:
         """Average the workers' batch-norm statistics, so that they evaluate the same student."""
-        if get_world_size() > 1:
-            buffers = [buffer for module in self._state.modules for buffer in module.buffers()]
-            all_reduce_params([buffer for buffer in buffers if buffer.is_floating_point()], op="mean")
+        average_buffers(self._state.modules)
 
     def _mean_losses(self) -> dict[str, float]:
         means = self._state.meter.take()
@@ -347,20 +347,3 @@ class StudentTrainer:
 def counted_workers(number: int) -> str:
     """Return a number of workers in words."""
     return "1 worker" if number == 1 else f"{number} workers"
-
-
-def _parallel(distiller: Distiller, device: torch.device) -> Any:
-    if get_world_size() == 1:
-        return distiller
-    device_ids = [device.index] if device.type == "cuda" else None
-    return DistributedDataParallel(
-        distiller,
-        device_ids=device_ids,
-        broadcast_buffers=False,
-        find_unused_parameters=distiller.rests or _rests(distiller),
-    )
-
-
-def _rests(distiller: Distiller) -> bool:
-    """Return whether parts of the student may get no gradient: of a head that is not described nobody knows."""
-    return distiller.adapter.may_rest or type(distiller.student.backbone).__name__ in UNUSED_PARTS

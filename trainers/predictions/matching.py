@@ -20,9 +20,14 @@ class Matches:
 
 
 def match(
-    boxes: Boxes, labels: NDArray[np.int64], truth: Boxes, truth_labels: NDArray[np.int64], ignore: NDArray[np.bool_]
+    boxes: Boxes,
+    labels: NDArray[np.int64],
+    truth: Boxes,
+    truth_labels: NDArray[np.int64],
+    ignore: NDArray[np.bool_],
+    iou: float = IOU,
 ) -> Matches:
-    """Match detections with the objects of one image at an IoU of 0.5.
+    """Match detections with the objects of one image at an IoU of at least ``iou``.
 
     ``boxes``, float64 (D, 4) as (x1, y1, x2, y2), are sorted by falling score; ``truth`` is float64 (T, 4). In turn each
     detection takes the object of its class that it overlaps most and that none before it took; failing that, one to be
@@ -33,7 +38,7 @@ def match(
     met: list[int | None] = []
     free = ~ignore
     for row, label in zip(overlaps, labels, strict=True):
-        fits = (row >= IOU) & (truth_labels == label)
+        fits = (row >= iou) & (truth_labels == label)
         found = _largest(row, fits & free)
         if found is not None:
             free[found] = False

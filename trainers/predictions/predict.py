@@ -12,6 +12,7 @@ from trainers.predictions.choice import chosen
 from trainers.predictions.counts import count_scores
 from trainers.predictions.detect import detect, load_subject
 from trainers.predictions.picture import keep_picture
+from trainers.predictions.split_errors import keep_split_errors
 from trainers.schema import class_names
 from trainers.schema.predictions import IMAGES, INDEX, SCORES, TRIALS, Index, Picture, PredictionJob, Subject
 
@@ -28,12 +29,17 @@ def predict(job: PredictionJob) -> Index:
     places = chosen(dataset, job.limits.images, job.image_ids)
     pictures = [keep_picture(dataset, place, job.limits, folder) for place in places]
     for subject in job.subjects:
-        _predict_once(subject, dataset, places, pictures, device, folder / TRIALS / subject.id)
+        place = folder / TRIALS / subject.id
+        detector = _predict_once(subject, dataset, places, pictures, device, place)
+        if job.curves:
+            keep_split_errors(detector, dataset, subject.spec.dataset, subject.id, place)
     kept = fitting(folder, pictures, job.limits)
     index = Index(
         classes=class_names(job.subjects[0].spec.dataset),
         images=tuple(kept),
         trials={subject.id: subject.name for subject in job.subjects},
+        curves=tuple(subject.id for subject in job.subjects) if job.curves else (),
+        asked=job.limits.images if job.image_ids is None else len(places),
         left_out=len(pictures) - len(kept),
         budget_bytes=job.limits.budget_bytes,
     )
@@ -43,8 +49,8 @@ def predict(job: PredictionJob) -> Index:
 
 def _predict_once(
     subject: Subject, dataset: Any, places: list[int], pictures: list[Picture], device: torch.device, folder: Path
-) -> None:
-    """Write one trial's files."""
+) -> Any:
+    """Write one trial's files about the chosen images and return its detector."""
     folder.mkdir(parents=True, exist_ok=True)
     detector = load_subject(subject, device)
     found = []
@@ -52,3 +58,4 @@ def _predict_once(
         found.append(detect(detector, dataset[place], picture, subject.id, subject.spec.dataset.max_detections))
         (folder / f"{picture.key}.json").write_text(found[-1].model_dump_json())
     (folder / SCORES).write_text(count_scores(subject.id, pictures, found).model_dump_json())
+    return detector

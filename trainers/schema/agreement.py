@@ -50,17 +50,20 @@ def _always(method: MethodSpec) -> MethodSpec:
 
 
 def turns(trial: TrialSpec, steps_per_epoch: int) -> tuple[Turn, ...]:
-    """Return the trial's turns in their order; the trial has ``steps_per_epoch`` steps in an epoch."""
-    schedule = trial.schedule
+    """Return the trial's turns in their order, up to its end; the trial has ``steps_per_epoch`` steps in an epoch.
+
+    Where ``iterations`` end a schedule of epochs early, later turns are never reached, and part nobody.
+    """
+    schedule, end = trial.schedule, _end(trial.schedule, steps_per_epoch)
     found = [
         _warmup(schedule, steps_per_epoch),
         *_policy(schedule, steps_per_epoch),
         *_closing(schedule),
         *(_terms(trial, steps_per_epoch) if isinstance(trial.method, Distillation) else ()),
         Turn(schedule.val_interval - 1, f"an evaluation every {_counted(schedule.val_interval, 'epoch')}"),
-        _end(schedule, steps_per_epoch),
+        end,
     ]
-    return tuple(sorted(found))
+    return tuple(sorted(turn for turn in found if turn.epoch <= end.epoch))
 
 
 def agreement(one: TrialSpec, other: TrialSpec, steps_per_epoch: int) -> Agreement:

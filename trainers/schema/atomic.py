@@ -49,6 +49,11 @@ def write_text(target: Path, text: str) -> None:
     write_atomically(target, lambda path: path.write_text(text))
 
 
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write ``content`` to ``target`` atomically."""
+    write_atomically(target, lambda path: path.write_bytes(content))
+
+
 def remove(path: Path) -> None:
     """Delete a file, if it is there; raise ``FencedOff`` when another job has taken over its folder.
 

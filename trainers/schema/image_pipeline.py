@@ -9,6 +9,7 @@ from trainers.schema.base import Section
 Side = Annotated[int, Field(ge=32, le=4096)]
 Factor = Annotated[float, Field(gt=0.0, le=10.0)]
 COCO_DETECTIONS = 100  # detections of an image, as in COCO's evaluation
+AUGMENTATION = ("flip", "augmentation", "mosaic", "multi_scale", "batch_scales")  # changes training images alone
 LATER_KEYS = (
     "repeat",
     "augmentation",

@@ -69,7 +69,7 @@ def read_manifest(directory: Path) -> Manifest | None:
 def _entry(content: dict[str, str | int]) -> ManifestEntry:
     """Return an entry; a name with a folder in it is none that was written here."""
     entry = ManifestEntry(str(content["file"]), int(content["step"]), int(content["size"]), str(content["sha256"]))
-    if Path(entry.file).name != entry.file:
+    if Path(entry.file).name != entry.file or entry.file == "..":
         raise ValueError(entry.file)
     return entry
 

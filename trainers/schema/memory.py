@@ -10,6 +10,8 @@ from trainers.schema.trial import Placement, TrialSpec
 
 GIB = 2**30
 OUTSIDE = 3 * GIB // 4  # a process's CUDA context, kernels and cuBLAS's buffers, beside torch's allocator
+OBJECTS = 8  # of an image: COCO's mean
+MIXED = 4  # images of a mosaic
 SPARE = 0.1  # of a forecast: it is right within so much for the training memory that mmdet publishes
 
 
@@ -17,7 +19,7 @@ class MemoryUnit(Section):
     """Ask for the memory of a training on one GPU.
 
     ``images`` are those of one pass through the student, of ``size`` (width, height) in pixels. ``workers`` tells whether
-    gradients are exchanged.
+    gradients are exchanged. ``objects`` are those of each image: assigning them costs memory.
     """
 
     key: str
@@ -31,6 +33,7 @@ class MemoryUnit(Section):
     workers: int = 1
     channels_last: bool = False
     max_detections: int = COCO_DETECTIONS
+    objects: int = OBJECTS
 
 
 class MemoryRequest(Section):
@@ -46,6 +49,7 @@ class MemoryForecast(Section):
     average, exchange buffers, connectors), ``evidence`` the outputs of its last step, kept until they are known to be
     finite. ``batch`` are the images and the teacher's outputs, ``look`` the most that the teacher needs to make them, and
     ``step`` the most that one student's step needs for a while, ``gradients`` and ``workspace`` of convolutions included.
+    ``gradients`` are 0 where they lie in the exchange buffers.
     """
 
     images: int
@@ -104,7 +108,13 @@ def memory_unit(key: str, trial: TrialSpec, placement: Placement) -> MemoryUnit:
         workers=placement.workers,
         channels_last=placement.channels_last,
         max_detections=dataset.max_detections,
+        objects=OBJECTS * mixed_images(dataset),
     )
+
+
+def mixed_images(dataset: DatasetSpec) -> int:
+    """Return how many images a training image is made of."""
+    return MIXED + dataset.mosaic.mixup if dataset.augmentation == "mosaic" else 1
 
 
 def training_size(dataset: DatasetSpec) -> tuple[int, int]:

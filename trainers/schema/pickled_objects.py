@@ -79,6 +79,11 @@ def _encoded(text: Any, encoding: Any = None) -> bytes:
     return text.encode("latin1")
 
 
+def _bytes(content: Any = b"", *_: Any) -> bytes:
+    """Return bytes; pickles before protocol 3 call their class for empty ones."""
+    return content if isinstance(content, bytes) else b""
+
+
 def _bytearray(content: Any = b"", encoding: Any = None) -> bytearray:
     return bytearray(content if isinstance(content, bytes) else _encoded(content, encoding))
 
@@ -105,6 +110,7 @@ def _plain_table() -> dict[tuple[str, str], Any]:
         made: dict[str, Callable[..., Any]] = {
             "set": _set,
             "frozenset": _frozenset,
+            "bytes": _bytes,
             "bytearray": _bytearray,
             "complex": _complex,
         }

@@ -9,12 +9,15 @@ file                             in the run of     holds
 ``images/<key>.jpg``             the study         the image, at most ``Limits.longest_side`` pixels long
 ``<key>.json``                   a trial           ``ImagePredictions``: the best student's detections
 ``scores.json``                  a trial           ``ScoreCounts``: how scores of right and wrong boxes spread
+``curves.json``                  a trial           ``PrecisionCurves`` over the whole validation split
+``confusions.json``              a trial           ``Confusions`` over the whole validation split
 ===============================  ================  ==========================================================
 
 ``<key>`` is the dataset's own number of the image, the same for every trial of a dataset; of ids that are text or below
 0, which no file may have as its name, it is a digest. ``Picture.id`` is the id for people. Boxes are (x1, y1, x2, y2) in
 pixels of the original image (``Picture.width`` x ``Picture.height``), counted from 0: scale them by ``shown_width /
-width`` to draw them over the JPEG. A trial's files may be about more images than an index lists, and about fewer.
+width`` to draw them over the JPEG. A trial's files may be about more images than an index lists, and about fewer. The last
+two are those of ``trainers.schema.split_errors``; earlier releases did not write them.
 """
 
 import hashlib
@@ -72,13 +75,16 @@ class Picture(Section):
 class Index(Section):
     """List a study's chosen images; ``trials`` maps the id of each trial that looked at them to its name for people.
 
-    ``left_out`` counts the images that were asked for but would not have fitted into ``budget_bytes``.
+    ``asked`` is the number of images that were asked for, 0 where that was not recorded; ``left_out`` counts those among them
+    that would not have fitted into ``budget_bytes``. ``curves`` are the ids of the trials that have curves and confusions.
     """
 
     format: Literal[1] = 1
     classes: tuple[str, ...]
     images: tuple[Picture, ...]
     trials: dict[str, str]
+    curves: tuple[str, ...] = ()
+    asked: Count = 0
     left_out: Count = 0
     budget_bytes: Count
 
@@ -147,12 +153,15 @@ class Limits(Section):
 class PredictionJob(Section):
     """Ask for predictions: the trials, all of one dataset, and the images, by number or as many as ``limits`` say.
 
+    ``curves`` asks for precision, recall and confusions over the whole validation split as well.
+
     ``directory``, which is empty or not there, receives the study's files, and below ``trials/<id>`` each trial's.
     """
 
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]
     image_ids: tuple[int | str, ...] | None = None
     limits: Limits = Limits()
+    curves: bool = True
     directory: str
     threads: int = Field(1, ge=1)
     cuda: bool = False

@@ -33,6 +33,7 @@ class Record:
     ``metrics`` are functions of the trial alone; ``timing`` (seconds) is not, and stays apart so that two runs of a
     trial can be compared to the bit. ``wall_time`` is in seconds since 1970; ``final`` marks the trial's last record.
     ``workers`` is how many workers an elastic trial had, the mean over the epoch's seconds; ``None`` for other trials.
+    ``system`` is how much of its machines the trial used in the epoch's training (``trainers.schema.system_metrics``).
     ``trained_by`` is the id of the trial that made the steps, where it is another: they took this one no time.
     """
 
@@ -44,6 +45,7 @@ class Record:
     final: bool = False
     workers: float | None = None
     trained_by: str | None = None
+    system: dict[str, float] = field(default_factory=dict)
 
     def worker_s(self, workers: float) -> float:
         """Return the seconds of all workers together, of a trial that has ``workers`` unless its record knows better."""
@@ -56,6 +58,14 @@ class Outcome:
 
     status: Ended
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """Hold whose state a trial started from, and how many of its ``epochs`` had been made by then."""
+
+    trial: str
+    epochs: int
 
 
 def best_record(history: list[Record], metric: str = SELECTION_METRIC) -> Record | None:
@@ -77,12 +87,20 @@ def _to_json(record: Record) -> dict[str, Any]:
     for key in ("workers", "trained_by"):
         if found[key] is None:
             del found[key]
+    if not record.system:
+        del found["system"]
     return found
 
 
 def steps_of_others(history: list[Record]) -> int:
     """Return how many of a trial's first steps another trial has made for it."""
     return max((record.step for record in history if record.trained_by is not None), default=0)
+
+
+def taken_over(history: list[Record]) -> TakenOver | None:
+    """Return whose state a trial started from, ``None`` where it has made all of its epochs."""
+    last = next((record for record in reversed(history) if record.trained_by is not None), None)
+    return None if last is None or last.trained_by is None else TakenOver(last.trained_by, last.epoch)
 
 
 def read_history(directory: str | Path) -> list[Record]:
@@ -114,6 +132,7 @@ def to_record(content: Any) -> Record:
         record.wall_time,
         *record.metrics.values(),
         *record.timing.values(),
+        *record.system.values(),
         record.workers or 0,
     ]
     if not all(isinstance(number, int | float) for number in numbers):

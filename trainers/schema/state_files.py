@@ -27,12 +27,17 @@ def handed_on(directory: Path, epoch: int) -> str:
     return kept if (directory / kept).exists() else shared_file(epoch)
 
 
+def state_files(directory: Path) -> list[tuple[int, Path]]:
+    """Return the states that a trial has handed on, each with the epoch after which it was."""
+    found = ((NAME.fullmatch(path.name), path) for path in sorted(directory.glob("*.pt")))
+    return [(int(match[2]), path) for match, path in found if match]
+
+
 def epochs_with_state(directory: Path) -> set[int]:
     """Return the epochs after which a trial has handed its state on."""
-    return {int(match[2]) for path in directory.glob("*.pt") if (match := NAME.fullmatch(path.name))}
+    return {epoch for epoch, _ in state_files(directory)}
 
 
 def shared_files(directory: Path) -> dict[int, Path]:
     """Return a trial's states for trials of the study, by epoch."""
-    found = ((NAME.fullmatch(path.name), path) for path in directory.glob(f"{SHARED}-*.pt"))
-    return {int(match[2]): path for match, path in found if match}
+    return {epoch: path for epoch, path in state_files(directory) if path.name == shared_file(epoch)}

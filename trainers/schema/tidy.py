@@ -8,8 +8,9 @@ from trainers.schema.atomic import remove
 from trainers.schema.being_read import NOTES
 from trainers.schema.manifest import read_manifest, write_manifest
 from trainers.schema.record import CARRIED, PROGRESS, DamagedFile
+from trainers.schema.stop import MOVE, STOP
 
-NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS, NOTES)
+NEEDLESS = ("resume-*.pt", ".*.partial", PROGRESS, NOTES, STOP, MOVE)
 STACKS = "stacks-*.txt"  # of a process that did not hang they are empty
 
 

@@ -68,7 +68,9 @@ class Placement(Section):
     ``threads`` is the number of CPU threads of each worker, ``loader_workers`` the number of processes that load
     images for it (0: in the training process), ``gpus`` each worker's share of GPUs where ``cuda`` says to use them.
     ``micro_batch`` is the most images that a worker puts through the student at once (``None``: its whole share of a
-    batch). ``channels_last`` keeps images and convolutions in that order of memory. ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
+    batch). ``channels_last`` keeps images and convolutions in that order of memory. ``portable`` has the CPU compute
+    the same bits on all x86-64 machines. ``checkpoint_steps`` is after how many steps the state is saved within an epoch (``None``: at its end only).
+    Every ``sample_every_s`` seconds the use of its machine is sampled (``None``: never).
     An elastic trial's group has up to ``workers`` workers, and not fewer than ``least`` (``None``: always ``workers``).
     A group that has not started after ``start_timeout_s`` has failed; a process that shows no progress for
     ``hang_timeout_s`` ends itself (``None``: never).
@@ -82,9 +84,11 @@ class Placement(Section):
     gpus: float = Field(1.0, gt=0.0)
     micro_batch: int | None = Field(None, ge=1)
     channels_last: bool = False
+    portable: bool = False
     checkpoint_steps: int | None = Field(None, ge=1)
     start_timeout_s: float = Field(300.0, gt=0.0)
     hang_timeout_s: float | None = Field(None, gt=0.0)
+    sample_every_s: float | None = Field(None, gt=0.0)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -116,7 +120,8 @@ class Job(Section):
     ``inputs`` are files that the trial's id stands for, with the SHA-256 that they had when it was given. ``fence`` is the
     folder of the trial's lease, through which all is written (``trainers.schema.fence``); "" where no lease is needed.
     ``prefix`` is where the trial may start from, with the same result as from the beginning; ``hands_on`` are the files for
-    such states of its own, by the epochs after which they are written.
+    such states of its own, by the epochs after which they are written. ``beside`` is the teacher of the students that it may be
+    trained side by side with.
     """
 
     trial: TrialSpec
@@ -127,3 +132,4 @@ class Job(Section):
     fence: str = ""
     prefix: Prefix | None = None
     hands_on: dict[int, str] = {}
+    beside: Teacher | None = None

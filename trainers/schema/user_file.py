@@ -62,10 +62,10 @@ def read_with_status(path: str | os.PathLike[str], largest: int) -> tuple[bytes,
 def no_regular_file(path: str | os.PathLike[str]) -> str | None:
     """Return the phrase for the thing that a path names instead of a file, ``None`` where it names a file or nothing."""
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
-    return None if stat.S_ISREG(mode) else _kind(mode)
+    return _no_file(status)
 
 
 def is_kernel_device(device: int) -> bool:
@@ -95,15 +95,13 @@ def _require(status: os.stat_result, largest: int, path: str | os.PathLike[str])
 
 
 def _problem(status: os.stat_result, largest: int) -> str:
+    return _no_file(status) or f"has {status.st_size} bytes, more than {largest}"
+
+
+def _no_file(status: os.stat_result) -> str | None:
     if not stat.S_ISREG(status.st_mode):
-        return _kind(status.st_mode)
-    if status.st_dev in _kernel_devices():
-        return "is a file of the kernel, not one of a disk"
-    return f"has {status.st_size} bytes, more than {largest}"
-
-
-def _kind(mode: int) -> str:
-    return f"{KINDS.get(stat.S_IFMT(mode), 'is something else')}, not a file"
+        return f"{KINDS.get(stat.S_IFMT(status.st_mode), 'is something else')}, not a file"
+    return "is a file of the kernel, not one of a disk" if status.st_dev in _kernel_devices() else None
 
 
 def _read(descriptor: int, size: int, path: str | os.PathLike[str]) -> bytes:

@@ -63,6 +63,7 @@ def as_own(history: list[Record], metrics: list[dict[str, float]], prefix: Prefi
             record,
             metrics=own,
             timing={},
+            system={},
             final=record.step == last_step,
             trained_by=record.trained_by or prefix.trial,
         )

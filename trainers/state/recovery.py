@@ -9,7 +9,7 @@ from typing import Any
 from trainers.errors import TrialError
 from trainers.formats.weights import read_checkpoint
 from trainers.schema.manifest import MANIFEST, Manifest, ManifestEntry, entry_of, read_manifest
-from trainers.schema.record import DamagedFile, Record, to_record
+from trainers.schema.record import HISTORY, DamagedFile, Record, to_record
 from trainers.schema.torch_archive import DAMAGE, open_torch_file
 
 FORMAT = 2
@@ -58,7 +58,8 @@ def find_state(directory: Path) -> Recovery:
         manifest = None
     verified = manifest is not None
     entries = list(manifest.states if manifest else unlisted(directory))
-    if entries and not verified and not damage:
+    # A process that died between its first state and its first manifest has published no history, and lost nothing.
+    if entries and not verified and not damage and (directory / HISTORY).exists():
         damage.append(f"{directory / MANIFEST} is missing")
     while entries:
         state = _read(directory, entries[0], verified=verified, damage=damage)

@@ -46,7 +46,7 @@ export function filterBar(form) {
   const search = h("input", {
     id: "filter-q",
     type: "search",
-    placeholder: "name, setting, tag",
+    placeholder: "name, tag …",
     maxlength: "200",
     autocomplete: "off",
     oninput: ({ target }) => change({ q: target.value }),

@@ -72,6 +72,7 @@ function answer(study, { snapshot }) {
       found && isNumber(found.teacher) && fact("Teacher", metricText(metric, found.teacher)),
       found && isNumber(found.gap_closed) && fact("Teacher's gap closed", `${(100 * found.gap_closed).toFixed(0)} %`),
       fact("Cost", isNumber(study.gpu_hours) ? `${number(study.gpu_hours)} ${hoursOf(study.on_gpu)}` : NOTHING),
+      study.fidelity && fact("Order beside the full study", fidelityOf(study.fidelity, snapshot)),
       fact("Time left", timeLeft(study)),
       fact("Last run", moment(study.run_at ?? study.started)),
       fact("Experiment", study.experiment),
@@ -80,6 +81,12 @@ function answer(study, { snapshot }) {
     progressText(study),
     (study.next ?? []).length > 0 && commands(study.next, `STUDY is the file of the study ${study.name}.`),
   );
+}
+
+/** Return how well a short study orders its rows, and where the full one is. */
+function fidelityOf({ study, rows, correlation }, { byStudy }) {
+  const value = isNumber(correlation) ? `ρ = ${correlation.toFixed(2)} over ${counted(rows, "row")}` : `unknown: ${counted(rows, "row")} finished at both lengths`;
+  return h("span", { id: "fidelity", title: "Spearman's rank correlation of the rows' means" }, value, " ", h("a", { href: linkTo({ view: "overview", study }) }, byStudy.get(study)?.name ?? "the full study"));
 }
 
 function verdict(found, metric) {

@@ -6,38 +6,50 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.plan import Plan
+from orchestrator.results.metric_names import title_of
 from orchestrator.results.summary import lacks_best
 from orchestrator.results.trial import is_final
+from orchestrator.study.selection import is_fraction
 from orchestrator.tracking.client import open_results
 from orchestrator.tracking.curves import Curves, curves_on_disk, read_curves
 from orchestrator.tracking.lacking import study_is_deleted
 from orchestrator.tracking.predictions import find_study, read_index, read_picture, read_predictions
 from orchestrator.tracking.reading import TrialResults, read_study
+from trainers.schema.record import SELECTION_METRIC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def training_curves(plan: Plan, store: Store) -> "Callable[[], Figure]":
-    """Return the data of AP over epochs; raise ``OperationError`` when no student is finished."""
+    """Return the data of the study's metric over epochs; raise ``OperationError`` when no student is finished."""
+    return training_curves_of(plan, read_study(plan, store))
+
+
+def training_curves_of(plan: Plan, found: TrialResults) -> "Callable[[], Figure]":
+    """Return the same of a study that was read before."""
     from orchestrator.reports.figures.training_curves import draw_training_curves, panels_of
 
-    found = read_study(plan, store)
     final = {result.id for result in found.results if is_final(result)}
-    panels = panels_of(plan, {trial: curve for trial, curve in _curves(plan, found).items() if trial in final})
+    metric = plan.study.search.metric
+    scores = {result.id: result.best[metric] for result in found.results if metric in result.best}
+    drawn = {trial: curve for trial, curve in _curves(plan, found, metric).items() if trial in final}
+    panels = panels_of(plan, drawn, scores)
     if not panels:
         raise OperationError(lacks_best(found.results))
-    return lambda: draw_training_curves(panels, f"{plan.study.name}: AP over the epochs")
+    title = title_of(metric)
+    amount = f"{title} (%)" if is_fraction(metric) else title
+    return lambda: draw_training_curves(panels, f"{plan.study.name}: {title} over the epochs", amount)
 
 
 def curves_of(plan: Plan, store: Store) -> Curves:
     """Return AP over the epochs of the plan's trials, from their directories where those know more than MLflow."""
-    return _curves(plan, read_study(plan, store))
+    return _curves(plan, read_study(plan, store), SELECTION_METRIC)
 
 
-def _curves(plan: Plan, found: TrialResults) -> Curves:
-    recorded = read_curves(found.client, found.runs) if found.client else {}
-    return {**recorded, **curves_on_disk(trial for trial in plan.trials if trial.id not in found.runs)}
+def _curves(plan: Plan, found: TrialResults, metric: str) -> Curves:
+    recorded = read_curves(found.client, found.runs, metric) if found.client else {}
+    return {**recorded, **curves_on_disk((trial for trial in plan.trials if trial.id not in found.runs), metric)}
 
 
 def predictions(

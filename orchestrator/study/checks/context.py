@@ -5,8 +5,9 @@ from typing import Any
 
 from orchestrator.study.draft import Draft
 from orchestrator.study.location import Problem
-from orchestrator.study.schema import StudySpec
+from orchestrator.study.schema import StudySpec, TeacherSection
 from orchestrator.study.variants import Forms, Variant, forms_of
+from trainers.schema.dataset import DatasetSpec
 from trainers.schema.detector import Detector
 from trainers.schema.method import MethodSpec
 from trainers.schema.schedule import Schedule
@@ -22,6 +23,7 @@ class Context:
     methods: tuple[Variant[MethodSpec], ...]
     students: tuple[Variant[Detector], ...]
     schedules: tuple[Variant[Schedule], ...]
+    teachers: tuple[Variant[TeacherSection], ...]
     trust_python: bool
 
     def distilling(self) -> tuple[Variant[MethodSpec], ...]:
@@ -35,5 +37,10 @@ def gather(draft: Draft, *, trust_python: bool) -> tuple[Context, list[Problem]]
     methods: Forms[MethodSpec] = forms_of(study, "method") if draft.has(["method"]) else NO_FORMS
     students: Forms[Detector] = forms_of(study, "student") if draft.has(["student"]) else NO_FORMS
     schedules: Forms[Schedule] = forms_of(study, "schedule") if draft.has(["schedule"]) else NO_FORMS
-    problems = [*methods.problems, *students.problems, *schedules.problems]
-    return Context(study, methods.variants, students.variants, schedules.variants, trust_python), problems
+    teachers: Forms[TeacherSection] = forms_of(study, "teacher") if draft.has(["teacher"]) else NO_FORMS
+    datasets: Forms[DatasetSpec] = forms_of(study, "dataset") if draft.has(["dataset"]) else NO_FORMS
+    every: tuple[Forms[Any], ...] = (methods, students, schedules, teachers, datasets)
+    problems = [problem for forms in every for problem in forms.problems]
+    return Context(
+        study, methods.variants, students.variants, schedules.variants, teachers.variants, trust_python
+    ), problems

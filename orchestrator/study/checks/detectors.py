@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from orchestrator.study.checks.context import Context
@@ -103,10 +104,10 @@ def check_trainable(config: ZooConfig | None, path: KeyPath) -> Iterator[Problem
 def _sites(context: Context) -> Iterator[Site]:
     for variant in context.students:
         yield Site(variant.section, variant.origin, starts_fresh=True)
-    teacher = context.study.teacher
-    if teacher is not None and not isinstance(teacher, ZooTeacher):
-        fresh = isinstance(teacher, TrainedTeacher)
-        yield Site(teacher.detector, lambda *fields: ("teacher", "detector", *fields), fresh)
+    for teacher in context.teachers:
+        if not isinstance(teacher.section, ZooTeacher):
+            fresh = isinstance(teacher.section, TrainedTeacher)
+            yield Site(teacher.section.detector, partial(teacher.origin, "detector"), fresh)
 
 
 def _unknown(name: str) -> str:

@@ -24,17 +24,18 @@ COMPARED: tuple[KeyPath, ...] = (("teacher", "detector"), ("student",), ("method
 
 def check_methods(context: Context) -> Iterator[Problem]:
     """Yield a teacher that could not have been trained here, and each method that cannot distil it into a student."""
-    teacher, distilling = context.study.teacher, context.distilling()
-    if teacher is None or not distilling:
-        return
-    config = config_of(teacher)
-    wrong = list(check_trainable(config, config_path(teacher)))
+    for teacher in context.teachers if context.distilling() else ():
+        yield from _check_teacher(context, teacher)
+
+
+def _check_teacher(context: Context, teacher: Variant[TeacherSection]) -> Iterator[Problem]:
+    config = config_of(teacher.section)
+    wrong = list(check_trainable(config, config_origin(teacher)))
     yield from wrong
     if config is None or wrong:
         return
-    for method in distilling:
-        for student in context.students:
-            yield from _check_pair(method, teacher, config, student)
+    for method, student in product(context.distilling(), context.students):
+        yield from _check_pair(method, teacher, config, student)
 
 
 def check_timing(context: Context) -> Iterator[Problem]:
@@ -57,7 +58,7 @@ def _check_term_timing(method: Variant[MethodSpec], term: TermSection, schedule:
 
 
 def _check_pair(
-    method: Variant[MethodSpec], teacher: TeacherSection, config: ZooConfig, student: Variant[Detector]
+    method: Variant[MethodSpec], teacher: Variant[TeacherSection], config: ZooConfig, student: Variant[Detector]
 ) -> Iterator[Problem]:
     own = find_config(student.section.config)
     if own is None or own.untrainable:
@@ -65,16 +66,18 @@ def _check_pair(
     theirs, mine = (head_spec(one.head, one.detector) for one in (config, own))
     reasons = list(misfits(method.section, theirs, mine))
     if not reasons:
-        pyramids = pyramid_of(teacher_detector(teacher), config), pyramid_of(student.section, own)
+        pyramids = pyramid_of(teacher_detector(teacher.section), config), pyramid_of(student.section, own)
         reasons = [reason for term in terms_of(method.section) for reason in _unequal(term, *pyramids)]
     at = _other_head(teacher, theirs, student, mine) if mine.head != theirs.head else method.origin("kind")
     yield from (Problem(at, reason, rests_on=COMPARED) for reason in dict.fromkeys(reasons))
 
 
-def _other_head(teacher: TeacherSection, theirs: HeadSpec, student: Variant[Detector], mine: HeadSpec) -> KeyPath:
+def _other_head(
+    teacher: Variant[TeacherSection], theirs: HeadSpec, student: Variant[Detector], mine: HeadSpec
+) -> KeyPath:
     """Return the key of the detector to replace: the one whose head is not described, else the teacher."""
     is_students = mine.detector == OTHERS != theirs.detector
-    return student.origin("config") if is_students else config_path(teacher)
+    return student.origin("config") if is_students else config_origin(teacher)
 
 
 def _unequal(term: TermSection, teacher: Pyramid, student: Pyramid) -> Iterator[str]:
@@ -107,6 +110,6 @@ def config_of(teacher: TeacherSection) -> ZooConfig | None:
     return find_config(teacher_detector(teacher).config)
 
 
-def config_path(teacher: TeacherSection) -> KeyPath:
-    """Return which key of a study chooses the teacher's detector."""
-    return ("teacher", "name") if isinstance(teacher, ZooTeacher) else ("teacher", "detector", "config")
+def config_origin(teacher: Variant[TeacherSection]) -> KeyPath:
+    """Return where a study chooses the teacher's detector."""
+    return teacher.origin("name") if isinstance(teacher.section, ZooTeacher) else teacher.origin("detector", "config")

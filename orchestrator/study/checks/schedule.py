@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
@@ -26,8 +27,11 @@ def check_gpus(context: Context) -> Iterator[Problem]:
     """Yield shares of a GPU for trials of several workers: the workers of one trial cannot talk over one GPU."""
     scaling = context.study.scaling
     each = scaling.gpus_per_worker
-    if each != "auto" and each % 1 and scaling.most_workers > 1:
-        message = f"each of several workers takes whole GPUs, got {each:g}: write {math.ceil(each)}, or workers: 1"
+    if scaling.most_workers == 1 or each == "auto":
+        return
+    if each == "shared" or each % 1:
+        given, whole = ("shared", 1) if each == "shared" else (f"{each:g}", math.ceil(each))
+        message = f"each of several workers takes whole GPUs, got {given}: write {whole}, or workers: 1"
         yield Problem(("scaling", "gpus_per_worker"), message, rests_on=(("scaling", "workers"),))
 
 
@@ -37,6 +41,10 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
     if not isinstance(scheduler, Asha | Pasha):
         return
     grace = scheduler.grace_epochs
+    lengths = [variant.section.epochs for variant in context.schedules]
+    if lengths and all(epochs == grace for epochs in lengths):
+        message = f"{grace} epochs of grace are all that a trial has: none is stopped before its end"
+        yield Problem(("search", "scheduler", "grace_epochs"), message, "warning", rests_on=(("schedule", "epochs"),))
     for variant in context.schedules:
         epochs, interval = variant.section.epochs, variant.section.val_interval
         if epochs is not None and grace > epochs:
@@ -88,8 +96,9 @@ def _fall(schedule: Schedule) -> int | None:
 
 
 def _schedules(context: Context) -> Iterator[tuple[Schedule, ValueOrigin]]:
-    """Yield the students' schedules and that of a teacher which is trained, with where their fields come from."""
+    """Yield the students' schedules and those of teachers which are trained, with where their fields come from."""
     for variant in context.schedules:
         yield variant.section, variant.origin
-    if isinstance(context.study.teacher, TrainedTeacher):
-        yield context.study.teacher.schedule, lambda *fields: ("teacher", "schedule", *fields)
+    for teacher in context.teachers:
+        if isinstance(teacher.section, TrainedTeacher):
+            yield teacher.section.schedule, partial(teacher.origin, "schedule")

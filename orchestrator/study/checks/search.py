@@ -12,9 +12,11 @@ from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
 from orchestrator.study.selection import LOSSES, TITLES, falls, selectable
 from orchestrator.study.space import MAX_TRIALS, is_listed, is_open, size
+from orchestrator.study.substitute import SEARCHABLE, section_of
 from orchestrator.study.variants import searchable_keys
-from orchestrator.study.wording import alternatives, closest, counted, did_you_mean, inline
+from orchestrator.study.wording import alternatives, closest, counted, did_you_mean, enumeration, inline
 from trainers.schema.class_metrics import PREFIX as CLASS_AP
+from trainers.schema.image_pipeline import AUGMENTATION
 from trainers.schema.record import FAMILIES
 
 SPACE: KeyPath = ("search", "space")
@@ -28,6 +30,7 @@ def check_search(context: Context) -> Iterator[Problem]:
     search = context.study.search
     for key in search.space:
         yield from _check_key(key)
+    yield from _check_values(search)
     yield from _check_algorithm(search)
     yield from _check_size(search)
     yield from _check_repetition(search)
@@ -40,9 +43,32 @@ def _check_key(key: str) -> Iterator[Problem]:
     if key in SEEDS:
         yield Problem(path, "seeds are listed in search.seeds: every point runs with each of them")
     elif key in known_keys(StudySpec):
-        yield Problem(path, "cannot be searched: only keys of method, student and schedule can")
+        yield Problem(path, _why_not(key))
     else:
         yield Problem(path, f"unknown key to search{_suggestion(key)}")
+
+
+def _why_not(key: str) -> str:
+    """Return why a key of a study cannot be searched."""
+    if section_of(key) == "dataset":
+        return f"cannot be searched, because it changes more than training images: of dataset, {_augmentation()} can"
+    return f"cannot be searched: only keys of {enumeration(SEARCHABLE)} can"
+
+
+def _augmentation() -> str:
+    return enumeration(AUGMENTATION)
+
+
+def _check_values(search: Search) -> Iterator[Problem]:
+    """Yield teachers that are drawn, and listed datasets that set more than the augmentation."""
+    for key, domain in search.space.items():
+        if section_of(key) == "teacher" and not is_listed(domain):
+            message = "a teacher is trained or evaluated before its students: give a list of values, not a distribution"
+            yield Problem((*SPACE, key), message)
+        for index, value in enumerate(domain) if key == "dataset" and isinstance(domain, tuple) else ():
+            for name in value if isinstance(value, dict) else ():
+                if name not in AUGMENTATION and f"dataset.{name}" in known_keys(StudySpec):
+                    yield Problem((*SPACE, key, index, name), _why_not(f"dataset.{name}"))
 
 
 def _suggestion(key: str) -> str:
@@ -88,6 +114,11 @@ def check_open_search(context: Context) -> Iterator[Problem]:
             yield Problem(("search", "warm_start"), message)
     elif search.warm_start is not None and search.objectives != ("ap",):
         yield Problem(("search", "warm_start"), "gives AP alone: it does not go with other objectives")
+    if search.warm_start is not None and any(section_of(key) == "teacher" for key in search.space):
+        message = (
+            "does not go with a searched teacher: results of other studies do not say which of these values it had"
+        )
+        yield Problem(("search", "warm_start"), message)
     if len(set(search.objectives)) < len(search.objectives):
         yield Problem(("search", "objectives"), "an objective is given twice")
     if isinstance(search.scheduler, Waiting):

@@ -21,7 +21,7 @@ from trainers.schema.zoo import checkpoint_names, find_checkpoint
 def check_presence(context: Context) -> Iterator[Problem]:
     """Yield methods without the teacher that they need, and a teacher whom no method asks."""
     distilling = context.distilling()
-    if context.study.teacher is None:
+    if not context.teachers and context.study.teacher is None:
         yield from _lacking(distilling)
     elif context.methods and not distilling:
         yield Problem(("teacher",), "is not used: the method is none", "warning", rests_on=(("method", "kind"),))
@@ -38,33 +38,39 @@ def _lacking(distilling: Sequence[Variant[MethodSpec]]) -> Iterator[Problem]:
 
 def check_checkpoint(context: Context) -> Iterator[Problem]:
     """Yield a checkpoint that cannot be found, by name or as a file."""
-    teacher = context.study.teacher
-    if isinstance(teacher, ZooTeacher) and find_checkpoint(teacher.name) is None:
-        hint = did_you_mean(teacher.name, checkpoint_names())
-        yield Problem(("teacher", "name"), f"no public checkpoint of this name is known{hint}")
-    if isinstance(teacher, CheckpointTeacher) and not is_unresolved(teacher.path) and not is_file(Path(teacher.path)):
-        yield Problem(("teacher", "path"), absent(teacher.path))
+    for variant in context.teachers:
+        teacher = variant.section
+        if isinstance(teacher, ZooTeacher) and find_checkpoint(teacher.name) is None:
+            hint = did_you_mean(teacher.name, checkpoint_names())
+            yield Problem(variant.origin("name"), f"no public checkpoint of this name is known{hint}")
+        if (
+            isinstance(teacher, CheckpointTeacher)
+            and not is_unresolved(teacher.path)
+            and not is_file(Path(teacher.path))
+        ):
+            yield Problem(variant.origin("path"), absent(teacher.path))
 
 
 def check_scales(context: Context) -> Iterator[Problem]:
     """Yield scales of a teacher's own training that do not go with the dataset."""
-    teacher, dataset = context.study.teacher, context.study.dataset
-    if isinstance(teacher, TrainedTeacher) and teacher.multi_scale is not None:
-        try:
-            type(dataset).model_validate({**dict(dataset), "multi_scale": teacher.multi_scale})
-        except ValidationError as error:
-            message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-            yield Problem(("teacher", "multi_scale"), message)
+    dataset = context.study.dataset
+    for variant in context.teachers:
+        teacher = variant.section
+        if isinstance(teacher, TrainedTeacher) and teacher.multi_scale is not None:
+            try:
+                type(dataset).model_validate({**dict(dataset), "multi_scale": teacher.multi_scale})
+            except ValidationError as error:
+                message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+                yield Problem(variant.origin("multi_scale"), message)
 
 
 def check_classes(context: Context) -> Iterator[Problem]:
     """Yield a public teacher that knows another number of classes than the dataset has."""
-    teacher = context.study.teacher
-    if not isinstance(teacher, ZooTeacher):
-        return
-    config, classes = config_of(teacher), class_count(context.study.dataset)
-    if config is not None and config.num_classes not in (None, classes):
-        message = (
-            f"was trained on {config.num_classes} classes and the dataset has {classes}: their scores cannot match"
-        )
-        yield Problem(("teacher", "name"), message)
+    classes = class_count(context.study.dataset)
+    for variant in context.teachers:
+        config = config_of(variant.section) if isinstance(variant.section, ZooTeacher) else None
+        if config is not None and config.num_classes not in (None, classes):
+            message = (
+                f"was trained on {config.num_classes} classes and the dataset has {classes}: their scores cannot match"
+            )
+            yield Problem(variant.origin("name"), message)

@@ -11,6 +11,7 @@ from orchestrator.core.redact import redacted
 from orchestrator.tracking.history.mlflow_database import RunRow, unclipped
 from orchestrator.tracking.history.recorded import Latest, RecordedRun
 from orchestrator.tracking.notes import MARK, NOTE
+from orchestrator.tracking.prefix_tag import prefix_of_tag
 from orchestrator.tracking.runs import DIGITS
 from orchestrator.tracking.tags import (  # fmt: skip
     BEST_TRIAL,
@@ -27,11 +28,13 @@ from orchestrator.tracking.tags import (  # fmt: skip
     PART,
     PLANNED,
     POINT,
+    PREFIX,
     REASON,
     RESULTS,
     ROLE,
     RUN_AT,
     SEARCHED,
+    SHORT_OF,
     STATUS,
     STUDY,
     TRIAL,
@@ -56,7 +59,9 @@ OWN_FIELDS = {
     RUN_AT,
     PART,
     SEARCHED,
+    SHORT_OF,
     POINT,
+    PREFIX,
     RESULTS,
     BEST_TRIAL,
 }
@@ -98,6 +103,7 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         run_at=_seconds(_count(tags.get(RUN_AT), 16)),
         searched=_names(tags.get(SEARCHED)),
         metric=cut(tags.get(METRIC, "")),
+        short_of=cut(tags.get(SHORT_OF, "")),
         point=cut(tags[POINT]) if POINT in tags else None,
         part=tags.get(PART) == "yes",
         kind=_kind(tags.get(KIND, "")),
@@ -113,6 +119,7 @@ def to_recorded(row: RunRow, experiment: str) -> RecordedRun:
         on_gpu={"yes": True, "no": False}.get(tags.get(ON_GPU, "")),
         experiment_id=row.experiment,
         events=_events(tags.get(EVENTS)),
+        prefix=prefix_of_tag(cut(tags.get(PREFIX, ""))),
     )
 
 

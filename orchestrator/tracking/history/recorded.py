@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from trainers.schema.record import TakenOver
+
 
 class Latest(NamedTuple):
     """Hold the last value of one metric."""
@@ -25,7 +27,8 @@ class RecordedRun:
     are the first digits of a study's own fingerprint, or of those of all studies that a trial belongs to; ``part`` tells
     that a study is one of several of its name. ``searched`` are the settings that a study varies, ``point`` holds the
     searched values of a trial's parent, as tables name them; ``None`` where nobody recorded it. ``metric`` is
-    the one that a study selects by, empty where nobody recorded it. ``tags`` are the other tags, MLflow's own left out.
+    the one that a study selects by, empty where nobody recorded it; ``short_of`` names the study that a short one shortens. ``tags`` are the other tags, MLflow's own left out.
+    ``prefix`` says who has made a trial's first epochs, where it was another trial.
     ``on_gpu`` is ``None`` where nobody recorded it. Times are seconds since 1970; at ``run_at`` a study was run last.
     """
 
@@ -45,6 +48,7 @@ class RecordedRun:
     searched: tuple[str, ...] | None = None
     point: str | None = None
     metric: str = ""
+    short_of: str = ""
     part: bool = False
     kind: Literal["study", "trial", ""] = ""
     study: str = ""
@@ -59,6 +63,7 @@ class RecordedRun:
     on_gpu: bool | None = None
     experiment_id: str = ""
     events: Sequence[Mapping[str, Any]] = ()
+    prefix: TakenOver | None = None
 
 
 class TrackingStore(Protocol):

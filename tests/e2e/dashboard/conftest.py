@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser
+from starlette.applications import Starlette
 
 from dashboards.export import export
 from dashboards.live import Live
@@ -84,7 +85,11 @@ def look(browser: Browser) -> Iterator[Watched]:
 def served(uri: str) -> Iterator[str]:
     """Serve a store as ``stillhouse dashboard serve`` does, from a thread."""
     tracking = MlflowTracking(uri)
-    app = application(Live(tracking, Query(dashboards=all_dashboards([]))), tracking)
+    yield from answering(application(Live(tracking, Query(dashboards=all_dashboards([]))), tracking))
+
+
+def answering(app: Starlette) -> Iterator[str]:
+    """Serve an application from a thread."""
     with open_socket("127.0.0.1", 0) as listener:
         server = server_of(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

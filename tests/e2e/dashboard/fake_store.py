@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow.tracking import MlflowClient
@@ -20,6 +21,27 @@ from trainers.schema.atomic import write_text
 from trainers.schema.costs import DetectorCost, Latency
 from trainers.schema.predictions import BINS, ImagePredictions, Index, Picture, ScoreCounts, TruthBox
 from trainers.schema.record import BEST, CONFIG, HISTORY, Outcome, Record, to_lines, write_outcome
+from trainers.schema.split_errors import (
+    CONFUSIONS,
+    CURVES,
+    RECALLS,
+    SCORES,
+    Cell,
+    Confusions,
+    PrecisionCurves,
+    PrecisionRecall,
+)
+from trainers.schema.system_metrics import (
+    CPU_USE,
+    GPU_MEMORY,
+    GPU_MEMORY_SHARE,
+    GPU_USE,
+    IMAGES_PER_S,
+    LOADING_SHARE,
+    MEMORY,
+    MEMORY_SHARE,
+    of_gpu,
+)
 
 HOSTILE = "<script>window.hacked = 1</script>"
 CLASSES = ("circle", "square", "triangle")
@@ -45,7 +67,7 @@ OTHER = (
     .replace("epochs: 8", "epochs: 12")
     .replace("[0.5, 1.0, 2.0, 4.0]", "[1.0]")
 )
-EPOCHS = 8
+EPOCHS, TAKEN_OVER = 8, 3
 
 
 def build(folder: Path, hostile: bool = True) -> Store:
@@ -74,7 +96,8 @@ def record(plan: Plan, store: Store, said: str) -> None:
             students[-3].id: Outcome("stopped", "stopped early by the scheduler")}  # fmt: skip
     tracker = Tracker(plan, store)
     for number, trial in enumerate(plan.trials):
-        leave(trial, number, ends.get(trial.id, Outcome("finished")))
+        before = students[0] if trial is students[1] else None
+        leave(trial, number, ends.get(trial.id, Outcome("finished")), before)
         tracker.sync(trial)
         write_cost(tracker.connect(), tracker.run_id(trial), cost_on_paper(trial), 0)
 
@@ -88,10 +111,12 @@ def cost_on_paper(trial: PlannedTrial) -> DetectorCost:
     )
 
 
-def leave(trial: PlannedTrial, number: int, outcome: Outcome | None) -> None:
-    """Leave a trial's directory; what did not finish has half the epochs."""
+def leave(trial: PlannedTrial, number: int, outcome: Outcome | None, before: PlannedTrial | None = None) -> None:
+    """Leave a trial's directory; what did not finish has half the epochs. Another one may have made the first ``TAKEN_OVER``."""
     whole = outcome is not None and outcome.status == "finished"
     history = [epoch_record(trial, number, epoch) for epoch in range(1, (EPOCHS if whole else EPOCHS // 2) + 1)]
+    if before is not None:
+        history[:TAKEN_OVER] = [replace(record, trained_by=before.id) for record in history[:TAKEN_OVER]]
     trial.directory.mkdir(parents=True, exist_ok=True)
     write_text(trial.directory / HISTORY, to_lines(history))
     (trial.directory / BEST).write_bytes(trial.id.encode())
@@ -111,14 +136,28 @@ def epoch_record(trial: PlannedTrial, number: int, epoch: int) -> Record:
             share = (1 + place) / (4 + epoch)
             metrics |= {f"loss/{term}": share, f"ratio/{term}": share / 2, f"grad_share/{term}": share / 3}
     return Record(epoch=epoch, step=20 * epoch, metrics=metrics, wall_time=1_760_000_000.0 + 60 * epoch + number,
-                  timing={"time/train_s": 30.0 + number, "time/evaluate_s": 5.0})  # fmt: skip
+                  timing={"time/train_s": 30.0 + number, "time/evaluate_s": 5.0}, system=used(number, epoch))  # fmt: skip
+
+
+def used(number: int, epoch: int) -> dict[str, float]:
+    """Return the use of a machine with a GPU; the last epochs wait for images."""
+    gpu = {of_gpu(0, GPU_USE): 91.0 - number, of_gpu(0, GPU_MEMORY): 8_000.0, of_gpu(0, GPU_MEMORY_SHARE): 33.0}
+    return {
+        CPU_USE: 60.0 + number,
+        MEMORY: 20_000.0,
+        MEMORY_SHARE: 40.0,
+        IMAGES_PER_S: 50.0 + epoch,
+        LOADING_SHARE: 2.0 * epoch,
+        **gpu,
+    }
 
 
 def keep_predictions(plan: Plan, client: MlflowClient, folder: Path) -> None:
     """Keep in MLflow what the teacher, the baseline and a student would have found in two images."""
     looked = folder / "looked"
     pictures = [picture(key, looked) for key in ("7", "11")]
-    runs = find_runs(client, [trial.id for trial in plan.trials[:4]])
+    found_runs = find_runs(client, [trial.id for trial in plan.trials[:4]])
+    runs = {trial.id: found_runs[trial.id] for trial in plan.trials[:4]}
     names = {
         trial.id: f"{trial.role} {trial.spec.method.kind} {trial.spec.seed}"
         for trial in plan.trials
@@ -130,7 +169,11 @@ def keep_predictions(plan: Plan, client: MlflowClient, folder: Path) -> None:
         for each in found:
             (looked / "trials" / trial / f"{each.image}.json").write_text(each.model_dump_json())
         (looked / "trials" / trial / "scores.json").write_text(scores(trial).model_dump_json())
-    index = Index(classes=CLASSES, images=tuple(pictures), trials=names, budget_bytes=1_000_000)
+    for number, trial in enumerate(list(runs)[:-1]):  # the last one's are of an earlier release
+        (looked / "trials" / trial / CURVES).write_text(curves(trial, number).model_dump_json())
+        (looked / "trials" / trial / CONFUSIONS).write_text(confusions(trial, number).model_dump_json())
+    with_curves = tuple(runs)[:-1]
+    index = Index(classes=CLASSES, images=tuple(pictures), trials=names, curves=with_curves, budget_bytes=1_000_000)
     (looked / "index.json").write_text(index.model_dump_json())
     study = find_study(client, plan.fingerprint)
     assert study is not None
@@ -161,6 +204,29 @@ def scores(trial: str) -> ScoreCounts:
     tp, fp = [0] * BINS, [0] * BINS
     tp[18], tp[8], fp[4] = 2, 2, 2
     return ScoreCounts(trial=trial, images=2, objects=4, missed=0, tp=tuple(tp), fp=tuple(fp), ignored=(0,) * BINS)
+
+
+def curves(trial: str, number: int) -> PrecisionCurves:
+    """Return curves that fall from 1 at a recall that tells the trials apart; nothing is a triangle."""
+    at_50, at_75 = (tuple(max(0.0, 1.0 - step / (most - number)) for step in range(RECALLS)) for most in (90, 60))
+    mean = tuple((one + other) / 2 for one, other in zip(at_50, at_75, strict=True))
+    curve = PrecisionRecall(iou50=at_50, iou75=at_75, mean=mean)
+    return PrecisionCurves(trial=trial, images=64, whole=curve, classes=(curve, curve, None))
+
+
+def confusions(trial: str, number: int) -> Confusions:
+    """Return 20 circles and 10 squares, of which fewer are found the higher the score is."""
+    last = len(CLASSES)
+    found = tuple(18 - number - at for at in range(len(SCORES)))
+    at_50: tuple[Cell, ...] = (
+        (0, 0, found),
+        (0, 1, (1,) * len(SCORES)),
+        (0, last, tuple(19 - count for count in found)),
+        (1, 1, (10,) * len(SCORES)),
+        (last, 2, tuple(len(SCORES) - at for at in range(len(SCORES)))),
+    )
+    none = tuple((truth, last, (20 - 10 * truth,) * len(SCORES)) for truth in (0, 1))
+    return Confusions(trial=trial, images=64, cells=(at_50, none))
 
 
 def make_hostile_runs(client: MlflowClient) -> None:

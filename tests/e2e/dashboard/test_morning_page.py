@@ -1,18 +1,24 @@
 """Five questions of the morning are answered in at most two clicks from the first page, whatever the store is like."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboards.export import export
 from dashboards.snapshot import Query
+from orchestrator.core.store import Store
 from orchestrator.tracking.history.recorded import Latest
+from tests.benchmarks.many_runs import build
 from tests.e2e.dashboard.browser import watched
+from tests.e2e.dashboard.conftest import served
 from tests.e2e.dashboard.real_store import RealStore
+from tests.e2e.stillhouse import ROOT, stillhouse
 from tests.unit.dashboards.fake_tracking import AP, START, TEACHER_CONFIG, FakeTracking, taught_by
 
 MOST = 2
@@ -101,6 +107,27 @@ def test_first_page_says_of_each_study_whether_it_helped(browser: Browser, addre
 
 
 def test_a_study_that_was_really_run(browser: Browser, real: RealStore) -> None:
+    ask_of(browser, real)
+
+
+@pytest.mark.slow
+def test_a_study_of_blood_cells(browser: Browser, tmp_path: Path) -> None:
+    """The same on photographs: the study of the weights on BCCD, one epoch of each training."""
+    if not (Path(os.environ.get("STILLHOUSE_DATA", "")) / "bccd").is_dir():
+        pytest.skip("STILLHOUSE_DATA names no folder with bccd")
+    study, store = ROOT / "configs" / "studies" / "bccd_alpha.yaml", tmp_path / "store"
+    short = ("schedule.epochs=1", "teacher.schedule.epochs=2", "search.space.method.alpha1=[1.0]", "search.cohort=4")
+    common = (study, *(word for one in short for word in ("--set", one)), "--store", store)
+    for command in (("run", *common), ("predict", *common, "--images", 4)):
+        answer = stillhouse(*command)
+        assert answer.code == 0, answer.err
+    uri = Store(store).tracking_uri
+    for address in served(uri):
+        ask_of(browser, RealStore(address, MlflowClient(tracking_uri=uri)))
+
+
+def ask_of(browser: Browser, real: RealStore) -> None:
+    """Ask the five questions of a store that one study was run in to its end, with predictions."""
     with watched(browser) as look:
         study = studies_at(look.page, real.address)[0]
         best = max(map(real.best, real.students))
@@ -113,6 +140,25 @@ def test_a_study_that_was_really_run(browser: Browser, real: RealStore) -> None:
         }
         ask(Reader(look.page, real.address), study, answers)
         assert not look.errors
+        assert not look.strangers
+
+
+def test_a_thousand_runs(browser: Browser, tmp_path: Path) -> None:
+    for address in served(build(tmp_path, 1000, epochs=3)):
+        with watched(browser) as look:
+            assert len(look.page.request.get(f"{address}api/snapshot").json()["trials"]) == 1000
+            studies = studies_at(look.page, address)
+            answers = {
+                "did it help, and how sure is that": f"Gain: {studies[0]['answer']['sentence']}.",
+                "which student do I take": "bckd alpha1=",
+                "when is it done": "none, all trials have ended",
+                "what failed": "loss is not finite",
+                "where does it fail on images": NO_PICTURES,
+            }
+            ask(Reader(look.page, address), studies[0], answers)
+            assert "95 % interval" in studies[0]["answer"]["sentence"]
+            assert not look.errors
+            assert not look.strangers
 
 
 def alike(store: FakeTracking, study: str, scores: list[float], **given: Any) -> None:
@@ -203,6 +249,23 @@ def test_studies_in_trouble_or_under_way(case: str, browser: Browser, tmp_path: 
         name = next(run.study for run in store.runs() if run.kind == "study")
         ask(Reader(look.page, file.as_uri()), {"name": name}, answers)
         assert not look.errors
+
+
+def test_both_tables_mark_the_row_that_the_gain_is_of(browser: Browser, tmp_path: Path) -> None:
+    """The best student stands in a row whose mean another row exceeds: the page has one answer all the same."""
+    store = FakeTracking()
+    study = store.study("two rows", planned=4)
+    for alpha, scores in (("1.0", (0.5, 0.1)), ("2.0", (0.4, 0.39))):
+        for seed, score in enumerate(scores):
+            params = {"seed": str(seed), "method.alpha1": alpha} | taught_by(TEACHER)
+            store.trial(study, "bckd", {AP: [score]}, params=params)
+    file = tmp_path / "page.html"
+    export(store, Query(now=NOW), file)
+    with watched(browser) as look:
+        for view in ("overview", "leaderboard"):
+            page = look.show(file.as_uri(), view)
+            expect(page.locator("tr.best")).to_have_count(1)
+            expect(page.locator("tr.best")).to_contain_text("alpha1=1.0")
 
 
 def test_an_empty_store_answers_all_five_at_once(browser: Browser, tmp_path: Path) -> None:

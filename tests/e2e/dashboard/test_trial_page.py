@@ -43,6 +43,18 @@ def test_it_shows_settings_that_its_neighbours_have_otherwise_results_and_comman
     expect(page.locator("main")).to_contain_text("A student of study sweep")  # its note in MLflow
 
 
+def test_it_leads_to_the_trial_whose_state_it_started_from(look: Watched, address: str) -> None:
+    trials = look.page.request.get(f"{address}api/snapshot").json()["trials"]
+    trial = next(one for one in trials if one["prefix"])
+    page = look.show(address, "trial", trials=trial["run"])
+
+    expect(page.locator("#trial-prefix")).to_contain_text("after epoch 3: those epochs are counted in its hours")
+    page.locator("#trial-prefix a").click()
+
+    expect(page.locator("#choose-trial")).to_have_value(trial["prefix"]["run"])
+    expect(page.locator("#trial-prefix")).to_have_count(0)
+
+
 def test_a_failed_trial_shows_its_reason_and_how_to_try_it_again(look: Watched, address: str) -> None:
     page = look.show(address, "leaderboard", states="failed", study=study_named(look.page, address, "sweep"))
     page.get_by_role("link", name=re.compile("not final")).first.click()

@@ -58,12 +58,31 @@ def test_importance_finds_the_setting_that_matters():
     assert low > found["ranges"]["method.alpha2"][1]
 
 
+@pytest.mark.parametrize("matters", ["alpha1", "alpha2"])
+def test_the_setting_that_matters_most_stands_first(matters):
+    points = {(str(a), str(b)): [0.30 + 0.1 * (a if matters == "alpha1" else b)] for a in range(6) for b in range(6)}
+    [found] = taken(grid(points))["importance"]
+    assert next(iter(found["values"])) == f"method.{matters}"
+
+
 def test_importance_says_why_there_is_none():
     [few] = taken(grid({("1.0", "2.0"): [0.4], ("2.0", "2.0"): [0.5]}))["importance"]
     [equal] = taken(grid({(str(a), "2.0"): [0.4] for a in range(12)}))["importance"]
     assert few["values"] == equal["values"] == {}
     assert "needs 10 trials" in few["reason"]
     assert "same result" in equal["reason"]
+
+
+def test_importance_says_that_no_trial_has_all_settings():
+    """Of two settings each exists beside certain values of the other only, as a weight and the share that it holds."""
+    store = FakeTracking()
+    study = store.study("conditional")
+    for number in range(12):
+        key = "method.weight" if number % 2 else "method.weight.grad_share"
+        curves = {"coco/bbox_mAP": [0.3 + 0.01 * number]}
+        store.trial(study, "cwd", curves, params={key: str(number), "seed": "0"})
+    [found] = taken(store)["importance"]
+    assert found["reason"] == "needs 10 trials that have all searched settings; of 12 with a result 0 do"
 
 
 def test_importance_takes_settings_that_are_words():

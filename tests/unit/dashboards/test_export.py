@@ -142,3 +142,20 @@ def test_pictures_that_do_not_fit_are_left_out_and_said(tmp_path):
     assert f"{study}/predictions/images/12.jpg" not in found["artifacts"]
     assert "s: not all of its pictures" in found["notes"][0]
     assert size <= LIMIT
+
+
+def test_curves_travel_with_the_file_within_a_share_of_the_room(tmp_path):
+    store, files, study, run = with_predictions(100)
+    content = {f"predictions/{name}.json": {"format": 1} for name in ("curves", "confusions")}
+    files = Files(files._files | {(run, path): json.dumps(found).encode() for path, found in content.items()})
+    export(store, QUERY, tmp_path / "x.html", files)
+    found = json.loads(parts_of(tmp_path / "x.html").data)
+    assert {path: found["artifacts"][f"{run}/{path}"] for path in content} == content
+    assert f"{study}/predictions/images/12.jpg" in found["artifacts"]
+
+    large = Files(files._files | {(run, "predictions/curves.json"): json.dumps({"whole": "x" * 600_000}).encode()})
+    export(store, QUERY, tmp_path / "y.html", large)
+    found = json.loads(parts_of(tmp_path / "y.html").data)
+    assert f"{run}/predictions/curves.json" not in found["artifacts"]
+    assert f"{study}/predictions/images/12.jpg" in found["artifacts"]  # pictures have room of their own
+    assert "s: not all of its curves fit into this file" in found["notes"]

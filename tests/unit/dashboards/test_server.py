@@ -163,6 +163,36 @@ def test_artifacts_of_known_runs_below_predictions():
     assert files.asked == []
 
 
+def test_images_of_an_older_version_are_served_and_a_version_without_any_is_no_fault():
+    store = FakeTracking()
+    for seconds in (0.0, 60.0):
+        study = store.study("s", run_at=1_790_000_000.0 + seconds)
+        store.trial(study, "bckd", {AP: [0.1]})
+    files = Files(index_json=b'{"images": []}')
+    client = client_of(store, files)
+    [older] = client.get("/api/snapshot").json()["older"]
+    asked = {"run": older["study"]["id"], "path": "predictions/index.json"}
+    assert client.get("/api/artifact", params=asked).json() == {"images": []}
+    assert client_of(store, Files()).get("/api/artifact", params=asked).status_code == 204
+
+
+def test_system_metrics_are_asked_for_by_run():
+    store = FakeTracking()
+    study = store.study("s")
+    run = store.trial(study, "bckd", {AP: [0.1, 0.2], "system/cpu_utilization_percentage": [50.0, 60.0]})
+    other = store.trial(study, "none", {AP: [0.1]})
+    client = client_of(store, Files())
+    found = client.get("/api/system", params={"run": run}).json()
+    [[metric, steps, values]] = found["runs"][run]
+    assert (found["metrics"][metric], values) == ("system/cpu_utilization_percentage", [50.0, 60.0])
+    assert found["metric_names"]["system/cpu_utilization_percentage"]["title"] == "CPU use, %"
+    assert len(found["steps"][steps]) == 2
+    assert client.get("/api/system", params={"run": other}).json()["runs"] == {}
+    snapshot = client.get("/api/snapshot").json()
+    assert "system" not in snapshot
+    assert snapshot["metrics"] == [AP]
+
+
 def test_the_end_of_a_trials_log_is_plain_text_and_may_be_absent():
     client = client_of(example_store(), Files(error_txt=b"<b>CUDA error</b>"))
     run = client.get("/api/snapshot").json()["trials"][0]["run"]
@@ -245,3 +275,12 @@ def test_a_page_that_has_a_picture_gets_none_again():
     tag = client.get("/api/artifact", params=asked).headers["etag"]
     again = client.get("/api/artifact", params=asked, headers={"if-none-match": tag})
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("sent", ["{tag}", '"x", {tag}', '"x",{tag} , "y"'])
+def test_a_page_that_has_the_snapshot_is_told_so_whatever_else_it_has(sent):
+    client = client_of(example_store())
+    tag = client.get("/api/snapshot").headers["etag"]
+    answer = client.get("/api/snapshot", headers={"if-none-match": sent.format(tag=tag)})
+    assert (answer.status_code, answer.headers["etag"]) == (304, tag)
+    assert client.get("/api/snapshot", headers={"if-none-match": '"x", "y"'}).status_code == 200

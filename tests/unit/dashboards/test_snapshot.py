@@ -11,6 +11,7 @@ from dashboards.snapshot import MOST_METRICS, Query, as_json, snapshot, without_
 from tests.unit.dashboards.example_store import FILE, NOW, example_snapshot, example_store
 from tests.unit.dashboards.fake_tracking import AP, START, FakeTracking, taught_by
 from trainers.schema.class_metrics import class_metric
+from trainers.schema.record import TakenOver
 
 SCHEMA = TypeAdapter(Snapshot)
 TEXT = st.text(max_size=40)
@@ -137,6 +138,36 @@ def test_classes_are_spelled_as_the_study_spells_them():
     curves = {AP: [0.4]} | {class_metric(name): [place / 10] for place, name in enumerate(classes)}
     store.trial(store.study("s"), "bckd", curves, params={"dataset.classes": json.dumps(classes)})
     assert taken(store)["trials"][0]["per_class"] == {name: place / 10 for place, name in enumerate(classes)}
+
+
+def test_a_trial_says_whose_state_it_started_from():
+    store = FakeTracking()
+    study = store.study("s")
+    first = store.trial(study, "none", {AP: [0.1, 0.2]}, trial="a" * 12)
+    store.trial(study, "none", {AP: [0.1, 0.3]}, prefix=TakenOver("a" * 12, 1))
+    store.trial(study, "none", {AP: [0.1, 0.4]}, prefix=TakenOver("b" * 12, 1))
+    assert [trial["prefix"] for trial in taken(store)["trials"]] == [
+        None, {"trial": "a" * 12, "run": first, "epochs": 1}, {"trial": "b" * 12, "run": None, "epochs": 1},
+    ]  # fmt: skip
+
+
+def test_a_short_study_says_how_it_orders_its_rows_beside_the_full_one():
+    """Full: 1, 2, 3, 4. Short: 2, 1, 3, 4: rho is 1 - 6 * 2 / (4 * 15) = 0.8."""
+    store = FakeTracking()
+    full = store.study("s", run_at=START)
+    short = store.study("s-short", short_of="s", run_at=START)
+    alone = store.study("t-short", short_of="t", run_at=START)
+    scores = {"1.0": (0.1, 0.02), "2.0": (0.2, 0.01), "3.0": (0.3, 0.03), "4.0": (0.4, 0.04)}
+    for weight, (long, brief) in scores.items():
+        params = {"method.alpha1": weight}
+        store.trial(full, "bckd", {AP: [long]}, params=params)
+        for study in (short, alone):
+            store.trial(study, "bckd", {AP: [brief]}, params=params | {"schedule.epochs": "4"})
+    found = {study["name"]: study["fidelity"] for study in taken(store)["studies"]}
+    assert found == {"s": None, "s-short": {"study": full, "rows": 4, "correlation": 0.8}, "t-short": None}
+    older = store.study("s", run_at=START - 100)
+    store.trial(older, "bckd", {AP: [0.5]}, params={"method.alpha1": "9.0"})
+    assert taken(store)["studies"][1]["fidelity"] == found["s-short"]
 
 
 def test_too_many_metrics_are_cut_and_said():

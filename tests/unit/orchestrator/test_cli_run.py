@@ -144,18 +144,33 @@ def damage_the_end(database: Path) -> None:
         file.truncate(20_000)
 
 
-@pytest.mark.parametrize("damage", [damage_everything, damage_the_middle, damage_the_end, Path.mkdir])
-@pytest.mark.parametrize("command", ["run", "compare", "export"])
+DATABASE_COMMANDS = pytest.mark.parametrize("command", ["run", "compare", "export"])
+
+
+def over_a_database(stillhouse, store, tmp_path, command):
+    arguments = ("--to", tmp_path / "out") if command == "export" else ()
+    return sentence(stillhouse(command, write(tmp_path, ONE_WORKER), "--store", store, *arguments), 1)
+
+
+@pytest.mark.parametrize("damage", [damage_everything, damage_the_middle, damage_the_end])
+@DATABASE_COMMANDS
 def test_a_damaged_database(stillhouse, store, tmp_path, damage, command):
     store.mkdir()
     database = store / "mlflow.db"
     damage(database)
-    before = None if database.is_dir() else database.read_bytes()
-    arguments = ("--to", tmp_path / "out") if command == "export" else ()
-    answer = stillhouse(command, write(tmp_path, ONE_WORKER), "--store", store, *arguments)
-    assert sentence(answer, 1).startswith(f"the tracking database {database} is damaged: ")
+    before = database.read_bytes()
+    found = over_a_database(stillhouse, store, tmp_path, command)
+    assert found.startswith(f"the tracking database {database} is damaged: ")
     assert [path.name for path in store.iterdir()] == ["mlflow.db"]
-    assert database.is_dir() or database.read_bytes() == before
+    assert database.read_bytes() == before
+
+
+@DATABASE_COMMANDS
+def test_a_folder_in_the_place_of_a_database(stillhouse, store, tmp_path, command):
+    (store / "mlflow.db").mkdir(parents=True)
+    found = over_a_database(stillhouse, store, tmp_path, command)
+    assert found == f"the database {store / 'mlflow.db'} is a folder, not a file: name another one"
+    assert [path.name for path in store.iterdir()] == ["mlflow.db"]
 
 
 def test_another_run_in_the_same_store(stillhouse, store, tmp_path):

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainers.schema.annotations import kinds
 from trainers.schema.annotations.corners import guess_of_corners
@@ -19,7 +19,7 @@ from trainers.schema.annotations.place import reason_to_leave_out, told
 from trainers.schema.annotations.plain_boxes import PlainBoxes
 from trainers.schema.annotations.records import AnnotatedSplit, Box, Image
 from trainers.schema.annotations.wording import has, visible
-from trainers.schema.dataset import CocoSplit, SplitName
+from trainers.schema.dataset import CocoDataset, CocoSplit, SplitName, class_names
 from trainers.schema.image_hints import elsewhere
 from trainers.schema.image_names import Located, locate
 from trainers.schema.tree import Tree
@@ -61,6 +61,22 @@ def _read_file(root: str, files: CocoSplit, classes: tuple[str, ...], name: Spli
         return split
 
 
+class CocoTables(NamedTuple):
+    """Hold a file's images, without boxes, and the label of each category by its id: ``OTHER`` for no class of the study."""
+
+    split: AnnotatedSplit
+    labels: dict[Any, int]
+
+
+def coco_tables(
+    dataset: CocoDataset, files: CocoSplit, name: SplitName, images: list[Any], categories: list[Any]
+) -> CocoTables:
+    """Return a file's images and categories from their entries; the notes of the split tell all that is odd about these."""
+    split, classes = AnnotatedSplit(name), class_names(dataset)
+    reader = _CocoReader(Path(dataset.root) / files.annotations, dataset.root, files.images, classes, split)
+    return CocoTables(split, reader.read_tables(images, categories))
+
+
 class _CocoReader:
     """Turn a file's content into a split."""
 
@@ -85,14 +101,19 @@ class _CocoReader:
         pieces = annotations if isinstance(annotations, Pieces) else [annotations]
         if self._split.notes.stopping is not None:
             return
-        self._read_categories(categories)
-        self._read_images(images)
+        self.read_tables(images, categories)
         self._read_annotations(pieces)
         if (guess := guess_of_corners(self._split)) is not None:
             self._note(kinds.CORNERS, "", guess)
         note_repeated_boxes(self._split)
         note_fractions(self._split, str(self._path))
         self._note_absent()
+
+    def read_tables(self, images: list[Any], categories: list[Any]) -> dict[Any, int]:
+        """Add the images, without boxes, and return the categories' labels by id."""
+        self._read_categories(categories)
+        self._read_images(images)
+        return self._labels
 
     def _note_absent(self) -> None:
         """Note the files that will be missed; images without boxes may be away."""

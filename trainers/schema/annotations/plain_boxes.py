@@ -18,8 +18,8 @@ LONGEST = 1 << 31  # pixels; coordinates below keep fractions that decide about 
 make_tuple: Callable[[type[Box], Iterable[Any]], Box] = tuple.__new__  # what Box._make calls
 
 
-class _Columns(NamedTuple):
-    """Hold the parts of annotations, by kind."""
+class PlainColumns(NamedTuple):
+    """Hold the parts of annotations, by kind; an area is a number above 0, a crowd 0, 1 or ``None``, an id above 0 and below 2**60."""
 
     keys: Sequence[Any]
     images: Sequence[Any]
@@ -48,8 +48,8 @@ class PlainBoxes:
 
     def add(self, entries: list[Any]) -> bool:
         """Add the boxes of all entries, or none and return ``False`` where one of them needs a closer look."""
-        columns = _columns(entries)
-        if columns is None or not (self._are_new(columns.keys) and _are_numbers(columns)):
+        columns = plain_columns(entries)
+        if columns is None or not self._are_new(columns.keys):
             return False
         images = list(map(self._images.get, columns.images))
         labels = list(map(self._labels.get, columns.categories))
@@ -59,7 +59,7 @@ class PlainBoxes:
         self._add(columns, images, labels)
         return True
 
-    def _add(self, columns: _Columns, images: Sequence[Any], labels: Sequence[Any]) -> None:
+    def _add(self, columns: PlainColumns, images: Sequence[Any], labels: Sequence[Any]) -> None:
         """Add boxes; one loop without calls, for there are millions of them."""
         rows = zip(columns.keys, images, labels, columns.boxes, columns.areas, columns.crowds, strict=True)
         for place, (key, image, label, (x, y, width, height), area, crowd) in enumerate(rows):
@@ -81,13 +81,21 @@ class PlainBoxes:
             image.boxes.append(make_tuple(Box, (label, x, y, width, height, area, crowd == 1, key, left_out, True)))
 
     def _are_new(self, keys: Sequence[Any]) -> bool:
-        if set(map(type, keys)) != WHOLE or min(keys) <= 0 or max(keys) >= LARGE_ID:
-            return False
         distinct = set(keys)
         return len(distinct) == len(keys) and self._keys.isdisjoint(distinct)
 
 
-def _columns(entries: list[Any]) -> _Columns | None:
+def plain_columns(entries: list[Any]) -> PlainColumns | None:
+    """Return the parts of annotations that need no note by themselves; ``None`` where there are none, or one needs a closer look."""
+    columns = _columns(entries)
+    return columns if columns is not None and _are_ids(columns.keys) and _are_numbers(columns) else None
+
+
+def _are_ids(keys: Sequence[Any]) -> bool:
+    return set(map(type, keys)) == WHOLE and min(keys) > 0 and max(keys) < LARGE_ID
+
+
+def _columns(entries: list[Any]) -> PlainColumns | None:
     """Return the parts of entries, ``None`` where one lacks a part or has a mark that is rare."""
     try:
         rows = [
@@ -98,10 +106,10 @@ def _columns(entries: list[Any]) -> _Columns | None:
         return None
     if not rows or any("ignore" in entry for entry in entries):
         return None
-    return _Columns(*zip(*rows, strict=True))
+    return PlainColumns(*zip(*rows, strict=True))
 
 
-def _are_numbers(columns: _Columns) -> bool:
+def _are_numbers(columns: PlainColumns) -> bool:
     """Return whether each id, box, area and flag is one that needs no note."""
     if set(map(type, columns.boxes)) != {list} or set(map(len, columns.boxes)) != {4}:
         return False

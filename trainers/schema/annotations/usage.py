@@ -74,22 +74,61 @@ def used_boxes(image: Image, split_name: str) -> list[Box]:
     return [box for box in image.boxes if box.evaluated]
 
 
+class OddImage(NamedTuple):
+    """Hold why an image is not used (``None``: it is), how many used boxes it has, and why others of its boxes are left out."""
+
+    reason: OddityKind | None
+    used: int
+    left_out: tuple[OddityKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxCounts:
+    """Count the boxes of a split: all of them, and those that are used of images that are used.
+
+    Of these, ``by_label`` are those that are not ignored. ``objects`` are each image's boxes that are not ignored, used or not.
+    ``odd`` are in the files' order the images that are not used, or have boxes that are left out.
+    """
+
+    boxes: int
+    used: int
+    by_label: Sequence[int]
+    unreachable: int
+    objects: Sequence[int]
+    odd: Sequence[OddImage]
+
+
 def usage(split: AnnotatedSplit, dataset: FileDataset) -> Usage:
     """Return the counts of a split."""
     seen = [_seen(image, split.name, dataset) for image in split.images]
     boxes = [box for image in seen if image.reason is None for box in image.used]
     by_label = Counter([box.label for box in boxes if not box.ignored])
+    counts = BoxCounts(
+        boxes=sum(image.boxes for image in seen),
+        used=len(boxes),
+        by_label=[by_label[label] for label in range(len(class_names(dataset)))],
+        unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes if box.left_out),
+        objects=[image.objects for image in seen],
+        odd=[
+            OddImage(image.reason, len(image.used), image.left_out) for image in seen if image.reason or image.left_out
+        ],
+    )
+    return usage_of(split, dataset, counts)
+
+
+def usage_of(split: AnnotatedSplit, dataset: FileDataset, counts: BoxCounts) -> Usage:
+    """Return the counts of a split from those of its boxes."""
     return Usage(
         split=split.name,
-        images=len(seen),
-        images_used=sum(image.reason is None for image in seen),
-        boxes=sum(image.boxes for image in seen),
-        ignored=len(boxes) - by_label.total(),
-        by_class={name: by_label[label] for label, name in enumerate(class_names(dataset))},
-        left_out=_by_name(_left_out(split, seen)),
+        images=len(split.images),
+        images_used=len(split.images) - sum(image.reason is not None for image in counts.odd),
+        boxes=counts.boxes,
+        ignored=counts.used - sum(counts.by_label),
+        by_class=dict(zip(class_names(dataset), counts.by_label, strict=True)),
+        left_out=_by_name(_left_out(split, counts.odd)),
         mended={kind.name: split.notes.counts[kind] for kind in kinds.MENDED if split.notes.counts[kind]},
-        unreachable=sum(box.left_out in kinds.UNREACHABLE and not box.ignored for box in boxes if box.left_out),
-        densest=_densest(split.images, [image.objects for image in seen], dataset.max_detections),
+        unreachable=counts.unreachable,
+        densest=_densest(split.images, counts.objects, dataset.max_detections),
     )
 
 
@@ -113,14 +152,14 @@ def _seen(image: Image, split_name: SplitName, dataset: FileDataset) -> _SeenIma
     return _SeenImage(reason, used, len(found), len([box for box in found if not box.ignored]), left_out)
 
 
-def _left_out(split: AnnotatedSplit, seen: Sequence[_SeenImage]) -> Iterator[OddityKind]:
+def _left_out(split: AnnotatedSplit, odd: Iterable[OddImage]) -> Iterator[OddityKind]:
     for kind in (kinds.UNKNOWN_IMAGES, kinds.UNKNOWN_CATEGORIES):
         yield from [kind] * split.notes.counts[kind]
-    for image in seen:
+    for image in odd:
         if image.reason is not None:
             yield image.reason
         if image.reason is kinds.SMALL_IMAGES:
-            yield from [kinds.IN_SMALL_IMAGES] * len(image.used)
+            yield from [kinds.IN_SMALL_IMAGES] * image.used
         yield from image.left_out
 
 

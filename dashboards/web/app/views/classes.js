@@ -87,7 +87,7 @@ function figure(rows, teacher, alone) {
     options: () => ({
       grid: { left: 12, right: 24, top: 36, bottom: 44, containLabel: true },
       legend: { itemWidth: 14 },
-      xAxis: axis("AP, percent", { type: "value", boundaryGap: ["4%", "4%"] }),
+      xAxis: axis("AP, percent", { type: "value", min: 0, boundaryGap: [0, "4%"] }),
       yAxis: axis("", { type: "category", data: shown.map(({ name }) => [...name].slice(0, 30).join("")) }),
       tooltip: {
         trigger: "axis",

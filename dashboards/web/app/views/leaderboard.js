@@ -148,8 +148,15 @@ function told({ facts }) {
   return FACTS.map((fact) => `${fact}: ${facts[fact] ?? NOTHING}`).join("\n");
 }
 
-/** Return the key of the row of students with the highest mean of the selection metric. */
+/** Return the key of the row to mark: that of the study's best student, of runs without a study the highest mean. */
 function bestRow(snapshot, rows) {
+  const answered = new Set(snapshot.studies.map(({ answer }) => answer?.row));
+  const told = rows.filter(({ key }) => answered.has(key));
+  if (told.length > 0) return highest(snapshot, told);
+  return highest(snapshot, rows);
+}
+
+function highest(snapshot, rows) {
   const { metric } = snapshot.data;
   const mean = (row) => merit(metric, snapshot.pick(row.mean, metric));
   const ranked = rows.filter((row) => row.kind !== "teacher" && isNumber(mean(row))).sort((a, b) => mean(b) - mean(a));

@@ -13,6 +13,7 @@ const WIDE = 8; // the factor between the largest and the smallest number from w
 // Lines run through where the labels stand, hence their ground and its margin.
 const LABEL = { padding: [1, 3], formatter: (value) => String(value).slice(0, 14) };
 const RESULT = "result"; // the axis of the metric in the address
+const NARROW = 90; // pixels between axes below which names are cut to their last part
 const TICKS = 12; // values that each get a tick of their own
 const LEVELS = 30; // texts that still fit on an axis
 
@@ -52,7 +53,7 @@ export const view = {
         height: 460,
         note: `${counted(measured.length, "trial")}${left > 0 ? `; ${left} further settings have too many values to draw` : ""}`,
         ondraw: (drawn) => brush(drawn, [...keys, metric], kept),
-        options: (shade) => options(measured, values, axes, snapshot, metric, shade),
+        options: (shade, width) => options(measured, values, axes, snapshot, metric, shade, width),
         numbers: () => ({
           rows: measured.map((trial, index) => ({ trial, values: values[index] })),
           columns: [
@@ -132,11 +133,12 @@ function ticksAt(numbers) {
   return { axisTick: { customValues }, axisLabel: { ...LABEL, customValues } };
 }
 
-function options(trials, values, axes, snapshot, metric, shade) {
+function options(trials, values, axes, snapshot, metric, shade, width) {
   const spreads = snapshot.rows.map(({ spread }) => shownValue(metric, snapshot.pick(spread, metric)));
   const outcome = trials.map((trial) => shownValue(metric, snapshot.best(trial, metric)));
   const [low, high] = colourRange(outcome, spreads, isPrecision(metric));
-  const short = (name) => name.split(".").slice(-2).join(".").slice(0, 24);
+  const parts = width / (axes.length + 1) < NARROW ? 1 : 2; // of a setting's dotted name
+  const short = (name) => name.split(".").slice(-parts).join(".").slice(0, 24);
   const drawn = [
     ...axes.map(({ read, ...axis }) => ({ ...axis, name: short(axis.name) })),
     { name: short(titleOf(metric)), type: "value", scale: true },

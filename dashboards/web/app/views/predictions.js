@@ -5,13 +5,14 @@ import { panel } from "../boxes.js";
 import { axis, chart } from "../chart.js";
 import { choice } from "../choose.js";
 import { h } from "../dom.js";
+import { filledLater } from "../filled_later.js";
 import { counted } from "../format.js";
-import { change, joined, list } from "../hash.js";
-import { answersOf, lookedAt, mistakes, SCORE, withIndex } from "../prediction_files.js";
-import { empty, failed, waiting } from "../states.js";
+import { change } from "../hash.js";
+import { seen, trialChips } from "../looked_trials.js";
+import { answersOf, mistakes, SCORE, withIndex } from "../prediction_files.js";
+import { empty } from "../states.js";
 
 const THRESHOLDS = [0.1, 0.3, 0.5]; // the paper's
-const COLUMNS = 4;
 const BINS = 20;
 const SIZES = ["small", "medium", "large"];
 const [SMALL, LARGE] = [32 ** 2, 96 ** 2]; // pixels: COCO's borders
@@ -22,11 +23,12 @@ export const view = {
   group: "faults",
   lede: "Chosen images with the detections of each trial's best student above a score.",
   render(context) {
-    const place = h("div", { id: "predictions" }, waiting("Looking for predictions …"));
-    fill(place, context).catch((error) =>
-      place.replaceChildren(failed("The predictions could not be read", error.message)),
-    );
-    return place;
+    return filledLater({
+      id: "predictions",
+      text: "Looking for predictions …",
+      fill: (place) => fill(place, context),
+      failure: "The predictions could not be read",
+    });
   },
 };
 
@@ -54,13 +56,6 @@ async function fill(place, context) {
     choices(found.index, context.wish, judged),
     ...draw(context, { ...found, images }, trials, picture, answers, scores),
   );
-}
-
-function seen({ snapshot, wish }, found) {
-  const all = lookedAt(snapshot, found);
-  const named = new Set(list(wish.seen));
-  const shown = named.size > 0 ? all.filter(({ run }) => named.has(run)) : all.slice(0, COLUMNS);
-  return { all, shown };
 }
 
 /**
@@ -169,10 +164,6 @@ function controls(images, picture, trials, slider) {
       },
       text,
     );
-  const toggle = ({ target }) =>
-    change({
-      seen: joined([...target.closest("fieldset").querySelectorAll("input:checked")].map(({ value }) => value)),
-    });
   return h(
     "div",
     { class: "controls" },
@@ -185,24 +176,7 @@ function controls(images, picture, trials, slider) {
     step(-1, "Previous", "image-previous"),
     step(1, "Next", "image-next"),
     slider,
-    h(
-      "fieldset",
-      { class: "chips" },
-      h("legend", {}, "Trials"),
-      trials.all.map(({ run, name }) =>
-        h(
-          "label",
-          { class: "chip" },
-          h("input", {
-            type: "checkbox",
-            value: run,
-            checked: trials.shown.some((each) => each.run === run),
-            onchange: toggle,
-          }),
-          h("span", {}, name.slice(0, 60)),
-        ),
-      ),
-    ),
+    trialChips(trials),
   );
 }
 

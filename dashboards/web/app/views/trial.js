@@ -10,15 +10,20 @@ import {
 import { list, linkTo } from "../hash.js";
 import { along, lineControls, lookOf } from "../line_controls.js";
 import { lines } from "../lines.js";
-import { TAG } from "../prediction_files.js";
+import { confusionTable } from "../confusion_table.js";
+import { precisionChart } from "../precision_chart.js";
+import { lookedAt, SCORE, TAG, withIndex } from "../prediction_files.js";
 import { markedName, varying } from "../snapshot.js";
 import { filteredOut } from "../states.js";
 import { isFailure } from "../incidents.js";
+import { splitErrorsOf } from "../split_errors.js";
+import { systemCharts } from "../system_charts.js";
 import { table } from "../table.js";
 import { termCharts } from "../term_charts.js";
 
 const ERROR = "error.txt"; // of a run in MLflow: the last lines that a failed trial wrote
 const TAIL = 40; // lines
+const BESIDE = 3; // trials beside whose precision its own is drawn
 const STATES = { stopped: "stopped early", unfinished: "not ended, and nothing is heard of it" };
 
 export const view = {
@@ -44,6 +49,8 @@ export const view = {
       events(trial),
       log(context, trial),
       classes(trial),
+      errors(context, trial, study),
+      systemCharts(snapshot, trial.run),
       tags(trial),
     ].filter(Boolean);
   },
@@ -83,6 +90,7 @@ function facts({ snapshot }, trial, study) {
       fact("State", `${STATES[trial.status] ?? trial.status}${trial.reason ? `: ${short(trial.reason, 300)}` : ""}`),
       fact(`Best ${titleOf(metric)}`, h("span", {}, h("b", { id: "trial-best" }, metricText(metric, snapshot.best(trial, metric), 2)), at)),
       fact("Epochs", `${trial.epoch ?? 0} of ${trial.epochs ?? "?"}`),
+      trial.prefix && fact("Starts from", prefixOf(snapshot, trial.prefix)),
       fact(hoursOf(trial.on_gpu), `${number(trial.gpu_hours)}${trial.devices > 1 ? ` on ${counted(trial.devices, "device")}` : ""}`),
       fact("An epoch takes", duration(trial.epoch_s)),
       fact("Started", moment(trial.started)),
@@ -94,6 +102,13 @@ function facts({ snapshot }, trial, study) {
       study && fact("Study", h("a", { href: linkTo({ view: "overview", study: study.id }) }, study.name)),
     ),
   );
+}
+
+/** Return whose state the trial started from: the epochs before are in its curves, and in the hours of the other one. */
+function prefixOf(snapshot, { trial, run, epochs }) {
+  const other = snapshot.byRun.get(run);
+  const name = other ? h("a", { href: linkTo({ trials: other.run, trial: null }) }, markedName(other)) : h("code", {}, trial);
+  return h("span", { id: "trial-prefix" }, name, `, after epoch ${epochs}: those epochs are counted in its hours`);
 }
 
 /** Return the commands that the trial's state allows, where it lies and where MLflow shows it. */
@@ -232,6 +247,41 @@ function classes(trial) {
       sorted: "value",
       columns: [{ key: "name", title: "Class" }, { key: "value", title: "AP", numeric: true, text: (value) => (isNumber(value) ? (100 * value).toFixed(1) : NOTHING) }],
     }),
+  );
+}
+
+/** Return the trial's precision over recall beside that of others that looked, and its confusions, filled when they are there. */
+function errors(context, trial, study) {
+  if (!trial.tags?.[TAG] || !study) return null;
+  const place = h("div", { id: "trial-errors" });
+  fillErrors(place, context, trial, study).catch((error) =>
+    place.replaceChildren(h("p", { class: "note" }, `Its precision and recall could not be read: ${error.message}`)),
+  );
+  return place;
+}
+
+async function fillErrors(place, { snapshot }, trial, study) {
+  const found = await withIndex(snapshot, [study]);
+  const looked = found ? lookedAt(snapshot, found) : [];
+  const own = looked.find(({ run }) => run === trial.run);
+  if (!own) return;
+  const beside = looked.filter((one) => one !== own && (one.role === "teacher" || one.trial.method === "none"));
+  const shown = await Promise.all([own, ...beside.slice(0, BESIDE)].map(async (one) => ({ ...one, ...(await splitErrorsOf(snapshot, one, found.index)) })));
+  if (!shown[0].curves && !shown[0].confusions) return;
+  const { classes } = found.index;
+  const seen = shown.map(({ run }) => run).join(",");
+  place.replaceChildren(
+    ...[
+      h("h2", {}, "Precision, recall and confusions"),
+      h("p", { class: "note" }, h("a", { href: linkTo({ view: "precision", seen }) }, "By class, at other scores, and the confusions of the others")),
+      h(
+        "div",
+        { class: "pairs" },
+        precisionChart({ id: "trial-precision", trials: shown, place: null, iou: "iou50", about: "all classes, at an IoU of 0.5" }),
+        shown[0].confusions &&
+          confusionTable({ id: "trial-confusion", heading: `Boxes of a score of at least ${SCORE}, at an IoU of 0.5`, confusions: shown[0].confusions, classes, iou: 0.5, score: SCORE }),
+      ),
+    ],
   );
 }
 

@@ -13,7 +13,9 @@ from orchestrator.clusters.render import render
 from orchestrator.clusters.scripts import sky_task, slurm_script
 from orchestrator.clusters.study_files import StudyFiles
 from orchestrator.core.errors import UserError
-from tests.unit.orchestrator.clusters.described import SHIPPED, cluster, worker
+from tests.unit.orchestrator.clusters.described import PLATFORMS, SHIPPED, cluster, worker
+from tests.unit.orchestrator.clusters.full import GOLDEN
+from tests.unit.orchestrator.clusters.full import rendered as fully_rendered
 from tests.unit.orchestrator.clusters.schemas import kuberay_mistakes, ray_mistakes, with_typo
 from tests.unit.orchestrator.command import runner
 from tests.unit.orchestrator.study_text import VALID, write
@@ -38,6 +40,26 @@ def test_shipped_clusters_fit_the_schemas(file):
                 assert kuberay_mistakes(document) == []
             checked += 1
     assert checked or file.stem == "slurm"
+
+
+@pytest.mark.parametrize("kind", PLATFORMS)
+def test_a_cluster_with_every_key_is_rendered_as_the_golden_file(kind):
+    """A schema lets a smallest and a largest number change places; ``full.py`` writes the files anew."""
+    assert fully_rendered(kind) == (GOLDEN / f"{kind}.txt").read_text(encoding="utf-8")
+
+
+def test_keys_that_are_not_given_leave_nothing_behind():
+    script = slurm_script(cluster("slurm", workers=[worker(gpus=0)]))
+    assert "None" not in script
+    assert "gpus-per-node" not in script
+    node = ray_file(cluster("aws", platform={"kind": "aws", "region": "us-east-1"}))["available_node_types"]["gpu"]
+    assert {"ImageId", "IamInstanceProfile"}.isdisjoint(node["node_config"])
+    assert "availability_zone" not in ray_file(cluster("aws"))["provider"]
+    assert "ssh_private_key" not in ray_file(cluster("machines"))["auth"]
+    assert "--gpus all" not in sky_task(cluster("aws", workers=[worker(gpus=0)]), "s.yaml")["run"]
+    pod = ray_cluster(cluster("kubernetes"))["spec"]["workerGroupSpecs"][0]["template"]["spec"]
+    assert "nodeSelector" not in pod
+    assert "envFrom" not in pod["containers"][0]
 
 
 @pytest.mark.parametrize("kind", ["aws", "gcp", "machines"])

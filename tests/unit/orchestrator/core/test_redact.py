@@ -66,13 +66,46 @@ def test_ordinary_text_stays(text: str) -> None:
     assert not has_password(text)
 
 
+@pytest.mark.parametrize("key", ["password", "passwd", "passphrase", "secret", "token", "api_key", "api-key", "apikey",
+                                 "access_key", "access-key", "accesskey", "credential", "signature", "pwd", "db.password",
+                                 "MY_TOKEN_2", "x-amz-signature", "Pwd"])  # fmt: skip
+@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+def test_a_value_is_hidden_behind_every_name_of_a_setting(key: str, sign: str) -> None:
+    assert redacted(f"given {key}{sign}hunter2, then x=1") == f"given {key}{sign}{HIDDEN}, then x=1"
+    assert has_password(f"{key}{sign}hunter2")
+
+
+@pytest.mark.parametrize("key", ["pwd", "sig", "key", "auth"])
+@pytest.mark.parametrize("before", ["?", "&", ";"])
+def test_short_names_hide_their_values_in_addresses(key: str, before: str) -> None:
+    assert redacted(f"https://host/a{before}{key}=hunter2&x=1") == f"https://host/a{before}{key}={HIDDEN}&x=1"
+
+
+@pytest.mark.parametrize("end", [" ", "&", ";", ",", "'", '"', "}", "]", ")"])
+def test_a_value_ends_where_its_text_does(end: str) -> None:
+    assert redacted(f"token=hunter2{end}stays") == f"token={HIDDEN}{end}stays"
+
+
+@pytest.mark.parametrize("value", ["disabled", "Required", "optional", "/run/agent.1", "~/agents", "./agents"])
+def test_choices_and_places_in_variables_named_like_secrets_stay(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SOME_AUTH", value)
+    assert redacted(f"with {value} here") == f"with {value} here"
+
+
+def test_a_variable_of_eight_characters_is_hidden_and_one_of_seven_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", "abcdefgh")
+    monkeypatch.setenv("B_TOKEN", "ijklmno")
+    assert redacted("abcdefgh ijklmno") == f"{HIDDEN} ijklmno"
+
+
 def test_values_of_secret_variables_are_hidden_wherever_they_appear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef")
     monkeypatch.setenv("OTHER_TOKEN", "0123456789abcdef-longer")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/run/user/1/agent")
     monkeypatch.setenv("STILLHOUSE_DATA", "/data/everything")
-    text = redacted("x0123456789abcdefx 0123456789abcdef-longer /run/user/1/agent /data/everything")
-    assert text == "x***x *** /run/user/1/agent /data/everything"
+    monkeypatch.setenv("FAVOURITE_METHOD", "distillation")
+    text = redacted("x0123456789abcdefx 0123456789abcdef-longer /run/user/1/agent /data/everything distillation")
+    assert text == "x***x *** /run/user/1/agent /data/everything distillation"
 
 
 def test_data_is_redacted_all_the_way_down() -> None:
@@ -95,7 +128,11 @@ def test_data_keeps_its_shape(data: object) -> None:
     "name",
     ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MLFLOW_TRACKING_PASSWORD", "GITHUB_TOKEN", "PGPASSWORD", "DB_PWD",
      "HF_TOKEN", "OPENAI_API_KEY", "SSH_PRIVATE_KEY", "RAY_AUTH_TOKEN", "NETRC_CREDENTIALS", "MYSQL_PWD", "SENTRY_DSN",
-     "AWS_ACCESS_KEY_ID", "db_pass"],
+     "AWS_ACCESS_KEY_ID", "db_pass",
+     # each kind of name where no other kind applies, and where words are joined
+     "SECRETS", "TOKENS", "PASSWORDS", "ROOT_PASSWD", "GPG_PASSPHRASE_FILE", "PASS_OF_DB", "pass", "CREDENTIAL",
+     "PRIVATEKEY", "PRIVATE_KEYS", "APIKEY", "API_KEYS", "ACCESSKEY", "ACCESS_KEYS", "HTTP_AUTH_HEADER", "AUTH",
+     "COOKIES", "SESSIONKEY", "SESSION_KEYS", "URL_SIGNATURES", "SIGNING_KEY"],
 )  # fmt: skip
 def test_secrets_are_known_by_name(name: str) -> None:
     assert is_secret_name(name)
@@ -104,7 +141,7 @@ def test_secrets_are_known_by_name(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["HOME", "STILLHOUSE_DATA", "DATA", "SCRATCH", "TMPDIR", "USER", "PWD", "OLDPWD", "KEYBOARD", "AUTHOR", "BYPASS_DIR",
-     "COMPASS", "PASSES", "MONKEY"],
+     "COMPASS", "PASSES", "MONKEY", "AUTHORS", "DB_PWD_FILE", "SENTRY_DSN_FILE", "KEY", "FOREIGN_KEY_CHECKS"],
 )  # fmt: skip
 def test_places_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)

@@ -2,12 +2,13 @@
 
 import io
 import itertools
+import os
 
 import pytest
 from rich.console import Console
 
 from orchestrator.core.findings import Finding, print_findings
-from orchestrator.core.terminal import has_colours, painted, width_of
+from orchestrator.core.terminal import NARROWEST, USUAL, _size, has_colours, painted, width_of
 from tests.unit.orchestrator.reports.pretended import PretendedTerminal
 
 VARIABLES = ("NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM", "COLUMNS")
@@ -60,3 +61,35 @@ def test_a_terminal_that_does_not_know_its_size_has_80_columns(columns, width, m
     monkeypatch.setenv("COLUMNS", columns)
     assert width_of(PretendedTerminal()) == width
     assert width_of(io.StringIO()) is None
+
+
+class Stream(io.StringIO):
+    """Stand for a stream whose terminal has a size, or none for a reason."""
+
+    def __init__(self, answer: int | Exception) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "width"),
+    [
+        (NARROWEST, NARROWEST),
+        (NARROWEST - 1, USUAL),
+        (0, USUAL),
+        (131, 131),
+        (OSError("no terminal"), USUAL),
+        (ValueError("closed"), USUAL),
+    ],
+)
+def test_a_terminal_is_as_wide_as_it_says_unless_that_cannot_be(answer, width, monkeypatch):
+    monkeypatch.setattr("os.get_terminal_size", lambda columns: os.terminal_size((columns, 24)))
+    assert _size(Stream(answer)) == width

@@ -42,3 +42,21 @@ def test_a_trial_that_is_over_is_looked_at_once(tmp_path: Path, monkeypatch: pyt
         assert part.claims.take(plan.students) is None
         part.claims.close()
     assert looked.count(done.directory) == before
+
+
+def test_a_trial_that_comes_free_during_a_look_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder fell silent for long enough between the claim and the question who has it."""
+    plan, store = plan_text(tmp_path, TEXT), Store(tmp_path / "store")
+    store.prepare()
+    first, *others = plan.students
+    for trial in others:
+        trial.directory.mkdir(parents=True)
+        write_outcome(trial.directory, Outcome("finished"))
+    with taking_part(plan, store) as part:
+        with monkeypatch.context() as patch:
+            patch.setattr(part.leases, "claim", lambda name: None)
+            assert part.claims.take(plan.students) is None
+        assert part.claims.waits
+        monkeypatch.setattr(claims, "LOOK_EVERY_S", 0.0)
+        assert part.claims.take(plan.students) == first
+        part.claims.close()

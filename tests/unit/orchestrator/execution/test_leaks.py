@@ -10,6 +10,7 @@ import orchestrator.core.processes as machine
 from orchestrator.core.processes import descendants, process, processes, this_process, variable
 from orchestrator.core.store import Store
 from orchestrator.execution.leaks import clean, find_leaks
+from orchestrator.execution.ownership import marked
 
 
 def pretend(folder: Path, pid: int, parent: int, started: int, **variables: str) -> None:
@@ -46,6 +47,18 @@ def test_a_process_whose_driver_has_ended_is_a_leak(proc: Path, store: Store) ->
     pretend(proc, 104, 1, 9)  # somebody else's
     pretend(proc, 105, 1, 9, STILLHOUSE_DRIVER="105@9")  # a driver that names itself
     assert {leak.process.pid for leak in find_leaks(store) if leak.process} == {102, 103}
+
+
+def test_processes_of_a_container_are_no_leaks(proc: Path, store: Store) -> None:
+    """There a driver has another number than here, where nothing has it."""
+    pretend(proc, os.getpid(), 1, 5)
+    for pid in (102, 103):
+        pretend(proc, pid, 1, 7, STILLHOUSE_DRIVER="99@1")
+    for pid, numbering in ((os.getpid(), 1), (102, 1), (103, 2)):
+        (proc / str(pid) / "ns").mkdir()
+        (proc / str(pid) / "ns" / "pid").symlink_to(f"pid:[{numbering}]")
+    assert {leak.process.pid for leak in find_leaks(store) if leak.process} == {102}
+    assert [found.pid for found in marked("99@1")] == [102]
 
 
 def test_this_machine_can_be_read() -> None:

@@ -36,7 +36,8 @@ def test_it_is_as_the_reference_shows_it(tmp_path: Path) -> None:
     found = message(plan, Store(tmp_path / "store"), "failed", "token=hunter2-hunter2", 12.34)
     best = plan.students[1]
     assert found["trials"] == {"finished": 2, "failed": 1, "new": 4}
-    assert found["best"] == {"trial": best.id, "name": best.name, "ap": 0.4}
+    judged = {"metric": "coco/bbox_mAP", "value": 0.4}
+    assert found["best"] == {"trial": best.id, "name": best.name, "ap": 0.4} | judged
     assert (found["state"], found["elapsed_s"], found["mlflow"]) == ("failed", 12.3, "https://***@mlflow.example.org")
     assert "hunter2" not in json.dumps(found)
     [shown] = re.findall(r"test_on_end.py -->\n```json\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from ray.tune.search import Searcher
 
 from orchestrator.execution import places
 from orchestrator.execution.places import Places, counted_aside
@@ -33,7 +34,7 @@ def test_the_loop_never_waits_for_a_count(monkeypatch: pytest.MonkeyPatch) -> No
     with counted_aside(count) as counted:
         assert counted is not None
         bound = Places(counted)
-        search = bound.bound(None)
+        search = bound.bound(Searcher())
         assert search.max_concurrent == 2
         assert until(lambda: len(threads) > 2)  # the third count hangs
         bound.on_step_begin(1, [])

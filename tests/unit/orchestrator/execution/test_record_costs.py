@@ -19,9 +19,8 @@ from trainers.schema.record import Outcome, write_outcome
 def trained(folder: Path) -> Plan:
     """Return a plan whose teacher has been trained, and no student yet."""
     plan = plan_text(folder, VALID)
-    assert plan.teacher is not None
-    plan.teacher.directory.mkdir(parents=True)
-    write_outcome(plan.teacher.directory, Outcome("finished"))
+    plan.teachers[0].directory.mkdir(parents=True)
+    write_outcome(plan.teachers[0].directory, Outcome("finished"))
     return plan
 
 

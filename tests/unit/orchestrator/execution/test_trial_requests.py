@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.commands.common import with_random_weights
+from orchestrator.core.leases import Leases
 from orchestrator.core.store import Store
 from orchestrator.execution.ownership import single_writer_lock
 from orchestrator.plan.plan import Plan, make_plan
@@ -16,6 +17,7 @@ from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import Answer, runner
 from tests.unit.orchestrator.planning import plan_text, teacher_of
 from tests.unit.orchestrator.study_text import write
+from trainers.schema.fence import FencedOff, set_fence
 from trainers.schema.record import Outcome, read_outcome, write_outcome
 from trainers.schema.request import STOPPED_BY_USER, Request, read_request
 
@@ -74,6 +76,21 @@ def test_a_paused_trial_waits_until_it_is_resumed(plan: Plan, say: Say, tmp_path
     ]
     assert say("resume", one.id, "--json").json == {"trial": one.id, "request": "resume", "at_once": True}
     assert [trial.status for trial in refreshed_plan(tmp_path).trials] == ["new", "new", "new"]
+
+
+def test_an_actor_that_outlived_its_killed_job_writes_nothing_to_a_trial_that_was_stopped(
+    plan: Plan, say: Say, tmp_path: Path
+) -> None:
+    one, store = plan.students[0], Store(tmp_path / "store")
+    fence = Leases(store.leases).claim(one.id)  # of the job: nothing holds the store's lock any more
+    assert say("stop", one.id, "--json").json["at_once"]
+    set_fence(one.directory, fence)
+    try:
+        with pytest.raises(FencedOff):
+            write_outcome(one.directory, Outcome("finished"))
+    finally:
+        set_fence(one.directory, None)
+    assert read_outcome(one.directory) == Outcome("stopped", STOPPED_BY_USER)
 
 
 def test_a_stopped_trial_is_over(plan: Plan, say: Say, tmp_path: Path) -> None:

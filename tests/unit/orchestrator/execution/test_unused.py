@@ -16,6 +16,7 @@ from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.recorded_trials import TrialsRecorder, recorded_trials
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.command import Answer, runner
+from tests.unit.orchestrator.plan.test_prefixes import MILESTONES, has_trained, planned
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID, write
 from trainers.schema.record import Outcome, write_outcome
@@ -196,3 +197,23 @@ def test_a_deletion_that_is_killed_leaves_no_trial(plan: Plan, tmp_path: Path, m
         delete(unused_trials(store, kept), store)
     assert [one.name for one in unused_trials(store, kept)] == [OLD]
     assert [one.name for one in leftovers(store)] == [f"{DELETED}{OLDER}"]
+
+
+def test_states_for_other_trials_go_that_no_given_study_keeps_or_starts_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep = ("--set", "scaling.keep_states=last")
+    one, other, *_ = planned(tmp_path, MILESTONES).students
+    has_trained(one, 12, 4, 8, status="finished")  # the third starts after epoch 8, and nobody after 4
+    has_trained(other, 9, 7)  # it goes on, and hands on what it will
+    for epoch, size in ((11, 2), (12, 1)):
+        (one.directory / f"kept-{epoch}.pt").write_bytes(b"x" * size)
+
+    def listed(*words: str) -> list[str]:
+        found = runner(capsys)("clean", "--store", tmp_path / "store", tmp_path / "study.yaml", "--json", *words)
+        return [row["name"] for row in found.json["unused"]]
+
+    assert listed(*keep) == [f"{one.id}/kept-11.pt", f"{one.id}/shared-4.pt"]
+    assert listed("--yes") == [f"{one.id}/kept-11.pt", f"{one.id}/kept-12.pt", f"{one.id}/shared-4.pt"]
+    assert [path.name for path in one.directory.glob("*.pt")] == ["shared-8.pt"]
+    assert [path.name for path in other.directory.glob("*.pt")] == ["shared-7.pt"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.failures.kinds import RULES, Action, FailureKind, classify, root_cause
+from orchestrator.failures.kinds import RULES, Action, FailureKind, causes, classify, root_cause
 from orchestrator.failures.retry import judge, micro_batch_of, spent
 from trainers.schema import Detector, Job, NoDistillation, Placement, Schedule, ShapesDataset, TrialSpec
 from trainers.schema.events import EVENTS, Event, append_event, read_events
@@ -242,3 +242,18 @@ def test_the_timeline_keeps_order_and_survives_a_line_that_was_cut_off(tmp_path:
 def test_a_line_of_an_earlier_release_is_read(tmp_path: Path) -> None:
     (tmp_path / EVENTS).write_text('{"kind": "damaged", "action": "a", "detail": "d", "time": 1.5}\n')
     assert read_events(tmp_path) == [Event("damaged", "a", "d", time=1.5)]
+
+
+def test_causes_include_what_was_being_handled_unless_that_is_left_out() -> None:
+    def chained() -> BaseException:
+        try:
+            try:
+                raise OSError("inner")
+            except OSError:
+                raise ValueError("outer")  # noqa: B904
+        except ValueError as error:
+            return error
+
+    error = chained()
+    assert [str(found) for found in causes(error)] == ["outer", "inner"]
+    assert [str(found) for found in causes(error, implicit=False)] == ["outer"]

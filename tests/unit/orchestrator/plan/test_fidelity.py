@@ -59,6 +59,32 @@ def test_every_schedule_has_a_shorter_form(fidelity: Fidelity, written: dict[str
         assert abs(shorter.length - full.length / 3) <= 0.5
 
 
+@pytest.mark.parametrize(
+    ("written", "moved"),
+    [
+        ({"from": 6, "until": 9, "ramp": 3}, (2, 3, 1)),
+        ({"from": 11}, (3, None, 0)),  # in the last epoch, and not behind the end
+        ({"from": 4, "until": 5}, (1, 2, 0)),
+        ({"from": 0.5, "until": 0.75, "ramp": 0.1}, (0.5, 0.75, 0.1)),
+    ],
+)
+def test_when_a_term_acts_moves_along(
+    written: dict[str, float], moved: tuple[float | None, ...], tmp_path: Path
+) -> None:
+    """Twelve epochs become four, for a preset and for a term of a sum."""
+    keys = ", ".join(f"{key}: {value}" for key, value in written.items())
+    preset = ["search.space={}", f"method={{kind: bckd, {keys}}}"]
+    terms = ["search.space={}", f"method={{kind: terms, terms: [{{kind: bckd-cls, weight: 1.0, {keys}}}]}}"]
+    for sets in (preset, terms):
+        [method] = {
+            trial.spec.method
+            for trial in plan_text(tmp_path, STUDY, "fidelity=short", *sets).students
+            if trial.spec.method.kind != "none"
+        }
+        [timed] = [method] if method.kind == "bckd" else method.terms
+        assert tuple(timed.timing.values()) == moved
+
+
 def test_searched_lengths_and_milestones_move_in_each_trial(tmp_path: Path) -> None:
     full, short = plan_text(tmp_path, STUDY), plan_text(tmp_path, STUDY, "fidelity=short")
     assert not {*ids(full)} & {*ids(short)}
@@ -160,10 +186,12 @@ def train(trial: PlannedTrial, score: float) -> None:
     write_outcome(trial.directory, Outcome("finished"))
 
 
-def test_compare_measures_how_well_the_short_study_ranks(tmp_path: Path) -> None:
+def test_compare_and_report_say_how_well_the_short_study_ranks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Full: 1, 2, 3, 4. Short: 2, 1, 3, 4: rho is 1 - 6 * 2 / (4 * 15) = 0.8."""
     text = edit("  seeds: [0, 1]\n", "  seeds: [0]\n  baseline: false\n").replace("[2.0, 4.0]", "[1.0, 2.0, 3.0, 4.0]")
-    path, store = write(tmp_path, text), Store(tmp_path / "store")
+    path, store, run = write(tmp_path, text), Store(tmp_path / "store"), runner(capsys)
 
     def trained(fidelity: str, score: Callable[[float], float], count: int = 4) -> None:
         for trial in plan_file(path, f"fidelity={fidelity}", store=store.root).students[:count]:
@@ -181,6 +209,7 @@ def test_compare_measures_how_well_the_short_study_ranks(tmp_path: Path) -> None
     found = ranking("short")
     assert (found.rows, found.correlation) == (4, pytest.approx(0.8))
     assert ranking_line(found) == "ranking: rank correlation with the full study 0.80 (Spearman) over 4 rows"
+    assert f"{ranking_line(found)}." in run("report", path, "--set", "fidelity=short", "--store", store.root).out
 
 
 def test_students_that_coincide_when_they_are_shortened_are_counted(tmp_path: Path) -> None:

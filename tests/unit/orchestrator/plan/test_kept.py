@@ -6,7 +6,11 @@ import pytest
 
 from orchestrator.core.store import Store
 from orchestrator.execution.prefix_order import KeptNotes, PrefixOrder, SharedStates, drop_shared_states
+from orchestrator.plan.kept import forget_kept
 from orchestrator.plan.plan import Plan
+from orchestrator.storage.backend import StorageBackend
+from orchestrator.storage.copier import bring
+from orchestrator.storage.mirror import Mirror
 from tests.unit.orchestrator.plan.test_prefixes import PER_EPOCH, STUDY, has_trained
 from tests.unit.orchestrator.planning import plan_text
 
@@ -119,3 +123,28 @@ def test_kept_states_stay_and_serve_the_study_itself(tmp_path: Path) -> None:
     assert prefix.file == "kept-12.pt"
     drop_shared_states(plan)
     assert (short.directory / "kept-12.pt").exists()
+
+
+def test_a_store_that_is_filled_from_a_mirror_has_no_state_to_go_on_from(tmp_path: Path) -> None:
+    """A trial that lacks one trains from the beginning, with the same bits (tests/unit/trainers/loop/test_prefix.py)."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    [short] = finished(tmp_path / "here", "last").students
+    mirror = Mirror(StorageBackend(f"file://{tmp_path}/mirror"))
+    mirror.keep(short.directory)
+    bring(mirror, planned(tmp_path / "there").trials)
+    [brought] = planned(tmp_path / "there").students
+    assert (brought.id, brought.status) == (short.id, "finished")
+    assert (short.directory / "kept-12.pt").exists()
+    assert not (brought.directory / "kept-12.pt").exists()
+    assert start_of(planned(tmp_path / "here", LONGER)) is not None
+    assert start_of(planned(tmp_path / "there", LONGER)) is None
+
+
+def test_a_note_goes_with_the_last_state_of_its_trial(tmp_path: Path) -> None:
+    [short] = finished(tmp_path, "milestones").students
+    store = Store(tmp_path / "store")
+    for left in (2, 1, 0):
+        min(short.directory.glob("kept-*.pt")).unlink()
+        forget_kept(store)
+        assert len(list(store.kept.glob("*/*.json"))) == bool(left)

@@ -113,7 +113,7 @@ def test_a_random_teacher_needs_no_trial(tmp_path):
         "  path: teacher.pth\n  coverage: 0.9\n", ""
     )
     plan = plan_text(tmp_path, edit(TRAINED, random))
-    assert plan.teacher is None
+    assert not plan.teachers
     assert {s.spec.teacher.weights for s in plan.students if s.spec.teacher} == {None}
 
 
@@ -331,3 +331,12 @@ def test_findings_are_listed_worst_first(tmp_path):
     text = text.replace("search:\n  space:\n    method.alpha2: [2.0, 4.0]\n  seeds: [0, 1]\n", "")
     levels = [finding.level for finding in plan_text(tmp_path, text).findings]
     assert levels == ["error", "missing", "missing", "warning"]
+
+
+def test_what_max_trials_leaves_out_is_told_with_its_place(tmp_path: Path) -> None:
+    text = edit("  space:\n", "  max_trials: 2\n  space:\n")
+    plan = plan_text(tmp_path, text)
+    line = text.splitlines().index("  max_trials: 2") + 1
+    [told] = [finding for finding in plan.findings if "leaves out" in finding.message]
+    assert told.where.endswith(f":{line}: search.max_trials")
+    assert len(plan.students) == 2

@@ -111,6 +111,17 @@ def test_where_results_decide_each_is_trained_by_itself(change: str, reason: str
     assert bool(describe_prefixes(plan)) == (reason is not None)
 
 
+def test_what_differs_behind_the_end_of_a_short_training_parts_nobody(tmp_path: Path) -> None:
+    """``iterations`` end it before the epochs of the milestones: nobody starts from a state that is never made."""
+    for iterations in (2, 15, 20):
+        plan = planned(tmp_path, MILESTONES, f"schedule.iterations={iterations}")
+        whole = iterations // PER_EPOCH
+        assert all(found is None or found[1] <= whole for found in starts(plan)), iterations
+        saved = shared_steps(plan.trials, steps_spared)
+        assert saved is None or 0 < saved.made <= saved.whole == iterations * len(plan.students)
+    assert starts(planned(tmp_path, MILESTONES, "schedule.iterations=2")) == [None] * 4
+
+
 def test_a_plan_made_anew_goes_by_what_there_is(tmp_path: Path) -> None:
     first = planned(tmp_path, MILESTONES)
     has_trained(first.students[0], 9, 8)  # it has passed epoch 8, and comes to 10
@@ -138,6 +149,11 @@ def test_a_trial_is_due_when_its_state_is_there_or_will_not_come(tmp_path: Path)
     assert PrefixOrder(plan.students[1:]).is_due(third)  # a run of chosen trials, without the one that it waits for
 
 
+def look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.execution.prefix_order.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("orchestrator.execution.prefix_order.REST", 0)
+
+
 def searcher(plan: Plan) -> PlannedSearch:
     order = PrefixOrder(plan.students)
     return PlannedSearch(
@@ -146,7 +162,7 @@ def searcher(plan: Plan) -> PlannedSearch:
 
 
 def test_tune_gets_a_trial_when_it_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.execution.prefix_order.LOOK_EVERY_S", 0.0)
+    look_at_once(monkeypatch)
     plan = planned(tmp_path, MILESTONES)
     one, other, third, fourth = plan.students
     search = searcher(plan)
@@ -200,7 +216,7 @@ def test_the_order_of_a_study_does_not_change_what_is_trained(tmp_path: Path) ->
 
 
 def test_a_job_waits_for_the_state_that_another_job_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.execution.prefix_order.LOOK_EVERY_S", 0.0)
+    look_at_once(monkeypatch)
     monkeypatch.setattr("orchestrator.execution.claims.LOOK_EVERY_S", 0.0)
     plan, store = planned(tmp_path, MILESTONES), Store(tmp_path / "store")
     store.prepare()

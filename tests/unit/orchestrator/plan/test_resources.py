@@ -28,7 +28,13 @@ def granted(study):
 
 def test_without_gpus_a_worker_gets_one_cpu(granted):
     assert granted(Machine(4, 0)) == Resources(
-        workers=1, cpus_per_worker=1, teacher_cpus_per_worker=1, gpus_per_worker=0.0, loader_workers=0, concurrent=4
+        workers=1,
+        cpus_per_worker=1,
+        teacher_cpus_per_worker=1,
+        gpus_per_worker=0.0,
+        loader_workers=0,
+        concurrent=4,
+        sample_every_s=10.0,
     )
 
 

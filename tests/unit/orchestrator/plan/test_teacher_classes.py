@@ -55,7 +55,7 @@ def test_another_order_is_told_and_is_another_teacher(tmp_path):
 
 def test_only_a_permuted_teacher_has_another_identity(tmp_path, monkeypatch):
     asked = plan(tmp_path, ["square", "circle", "triangle"])
-    monkeypatch.setattr("orchestrator.plan.planner.in_other_order", lambda study: False)
+    monkeypatch.setattr("orchestrator.plan.teachers.in_other_order", lambda teacher, dataset: False)
     before = plan_text(tmp_path, edit(TRAINED, TEACHER))
     changed = [new.role for new, old in zip(asked.trials, before.trials, strict=True) if new.id != old.id]
     assert changed == ["teacher", *["student"] * 4]

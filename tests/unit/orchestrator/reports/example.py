@@ -11,7 +11,13 @@ from orchestrator.tracking.recorded import Recorded
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import VALID
 
-RECORDED = Recorded(("1111aaaa",), ("2222bbbb",), ("3333cccc",), "4444dddd")
+
+def recorded(plan: Plan) -> Recorded:
+    """Return provenance that tells its parts apart."""
+    teachers = {teacher.id: "4444dddd" for teacher in plan.teachers}
+    return Recorded(("1111aaaa",), ("2222bbbb",), ("3333cccc",), teachers)
+
+
 COMMAND = "stillhouse run study.yaml --set 'search.seeds=[0, 1]'"
 # AP by role, method, alpha2 and seed, binary fractions, so that means are exact
 APS = {
@@ -51,4 +57,4 @@ def report(
     folder: Path, *sets: str, command: str = COMMAND, **aps: Mapping[tuple[str, str, float | None, int], float]
 ) -> Report:
     plan = plan_of(folder, *sets)
-    return report_of(plan, results_of(plan, **aps), RECORDED, command)
+    return report_of(plan, results_of(plan, **aps), recorded(plan), command)

@@ -54,6 +54,14 @@ def test_of_each_method_the_best_point_is_drawn(tmp_path):
     assert [curve.label for curve in panel.curves] == ["none, 2 seeds", "bckd alpha2=4.0, 2 seeds"]
 
 
+def test_the_drawn_point_is_the_best_by_the_study_s_metric_at_its_best_epoch(tmp_path):
+    plan = plan_of(tmp_path, "search.metric=loss/total", "search.space.method.alpha2=[2.0, 4.0]")
+    scores = {trial.id: 4.0 - float(trial.params.get("method.alpha2", 0)) / 2 for trial in plan.students}
+    [panel] = panels_of(plan, curves(plan, none=RAMP, bckd=RAMP), scores)
+    assert [curve.label for curve in panel.curves] == ["none, 2 seeds", "bckd alpha2=4.0, 2 seeds"]
+    assert panel.curves[0].mean == (0.15625, 0.28125, 0.40625)  # a loss is no percentage
+
+
 def test_each_student_has_a_panel(tmp_path):
     plan = plan_of(tmp_path, "search.space={student.backbone_depth: [50, 18, 34], method.alpha2: [4.0]}")
     panels = panels_of(plan, curves(plan, none=RAMP, bckd=RAMP))
@@ -115,6 +123,17 @@ def test_the_same_figure_is_the_same_file_whatever_the_names(tmp_path, ending):
     assert first == second
     if ending == "svg":
         assert "<script" not in re.sub(r"<!--.*?-->", "", first.decode(), flags=re.S)
+
+
+def test_figures_have_300_dots_per_inch_and_vectors_stay_vectors(tmp_path: Path):
+    figure = draw_training_curves(panels_of_one(), "x")
+    for ending in ("png", "svg", "pdf"):
+        write_figure(lambda: draw_training_curves(panels_of_one(), "x"), tmp_path / f"x.{ending}")
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.size == tuple(round(300 * inches) for inches in figure.get_size_inches())
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert b"<image" not in (tmp_path / "x.svg").read_bytes()
+    assert b"/Subtype /Image" not in (tmp_path / "x.pdf").read_bytes()
 
 
 def test_a_figure_that_cannot_be_written_is_said(tmp_path: Path):

@@ -12,9 +12,10 @@ import pytest
 
 from orchestrator.core.printable import printable
 from orchestrator.reports.csv_table import csv_table
-from orchestrator.reports.html_page import html_page
+from orchestrator.reports.html_page import html_page, with_pictures
 from orchestrator.reports.latex import escaped, latex
 from orchestrator.reports.markdown import markdown
+from orchestrator.reports.page_pictures import PagePicture
 from tests.unit.orchestrator.planning import teacher_of
 from tests.unit.orchestrator.reports.example import APS, plan_of, report
 
@@ -29,7 +30,7 @@ def hostile(folder: Path):
     rows = (*rows, replace(rows[1], student="other"))
     return replace(
         plain, study=HOSTILE, description=HOSTILE, rows=rows, command=f"{HOSTILE} ``` x",
-        notes=(HOSTILE,), provenance=(("revision", f"{HOSTILE}\n\\input{{/etc/passwd}}"),),
+        facts=((HOSTILE, HOSTILE),), answer=HOSTILE, notes=(HOSTILE,), provenance=(("revision", f"{HOSTILE}\n\\input{{/etc/passwd}}"),),
     )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def test_latex_is_well_formed(tmp_path, make):
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(columns) - 1}
     assert not re.search(r"(?<!\\)[#%~^]", bare.replace("$\\pm$", ""))
     known = "begin end centering caption label toprule midrule bottomrule pm textbackslash textasciitilde"
-    known += " textasciicircum textless textgreater textbar"
+    known += " textasciicircum textless textgreater textbar textbf"
     assert set(re.findall(r"\\([a-zA-Z]+)", body)) <= set(known.split())
 
 
@@ -93,10 +94,24 @@ def test_latex_groups_rows_between_rules_and_says_the_numbers(tmp_path):
     body = uncommented(latex(report(tmp_path, *PAPER))).splitlines()
     begin, end = body.index(r"\toprule"), body.index(r"\bottomrule")
     assert [line for line in body[begin:end] if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\midrule"]
-    last = (
-        r"bckd alpha2=4.0 & 2 & 40.6 $\pm$ 4.4 & 53.1 $\pm$ 4.4 & 40.6 $\pm$ 4.4 & -- & 40.6 $\pm$ 4.4 & 40.6 $\pm$ 4.4"
-    )
-    assert body[end - 1] == last + r" & $+$12.5 & 1 & 36.2 & $+$4.4 \\"
+    amount = r"40.6 $\pm$ 4.4"
+    last = [
+        "bckd alpha2=4.0",
+        "2",
+        amount,
+        r"53.1 $\pm$ 4.4",
+        amount,
+        "",
+        amount,
+        amount,
+        "$+$12.5",
+        "1",
+        "36.2",
+        "$+$4.4",
+    ]
+    bold = " & ".join(rf"\textbf{{{cell}}}" if cell else "--" for cell in last)  # the row of the best student
+    assert body[end - 1] == rf"{bold} \\"
+    assert "textbf" not in body[end - 2]
     assert r"& $-$7.7 \\" in body[end - 3]
 
 
@@ -160,12 +175,19 @@ class Page(HTMLParser):
         self.attributes: set[str] = set()
         self.rows: list[list[str]] = []
         self.text = ""
+        self.bold: list[str] = []
+        self.sources: list[str] = []
+        self.texts: list[str] = []
 
     def handle_starttag(self, tag, attrs):
         self.elements.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.sources += [value for name, value in attrs if name == "src"]
+        self.texts += [value for name, value in attrs if name == "alt"]
         if tag == "tr":
             self.rows.append([])
+            if ("class", "best") in attrs:
+                self.bold.append("")
         elif tag in ("td", "th"):
             self.rows[-1].append("")
 
@@ -173,6 +195,8 @@ class Page(HTMLParser):
         self.text += data
         if self.rows and self.rows[-1]:
             self.rows[-1][-1] += data
+            if self.bold == [""]:
+                self.bold = [data]
 
 
 def page_of(text: str) -> Page:
@@ -185,9 +209,10 @@ def test_html_shows_the_table_of_the_markdown(tmp_path):
     made = report(tmp_path, *PAPER)
     page = page_of(html_page(made))
     lines = [line for line in markdown(made).splitlines() if line.startswith("| ")]
-    wanted = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+    wanted = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
     found = [[cell.split("\n")[0] for cell in row] for row in page.rows]
     assert found == wanted
+    assert page.bold == ["bckd alpha2=4.0"]
 
 
 def test_html_loads_and_runs_nothing_whatever_the_names(tmp_path):
@@ -206,7 +231,40 @@ def test_html_shows_every_text_as_it_is_printed(tmp_path, make):
         made.description,
         made.command,
         *made.notes,
-        *(text for fact in made.provenance for text in fact),
+        made.answer,
+        *(text for fact in (*made.facts, *made.provenance) for text in fact),
     ]
     shown = page_of(html_page(made)).text
     assert [text for text in told if printable(text) not in shown] == []
+
+
+def test_html_holds_its_pictures(tmp_path):
+    """They are in the page itself, their words stay words, and what hides secrets has seen the text before."""
+    picture = PagePicture("image/svg+xml", b"<svg/>", HOSTILE)
+    text = with_pictures(html_page(hostile(tmp_path)), [picture, replace(picture, media_type="image/jpeg")])
+    page = page_of(text)
+    assert page.sources == [f"data:image/{kind};base64,PHN2Zy8+" for kind in ("svg+xml", "jpeg")]
+    assert page.elements.isdisjoint({"script", "link", "iframe", "a", "form", "object"})
+    assert page.texts == [printable(HOSTILE)] * 2
+    assert "img-src data:" in text
+    assert page_of(with_pictures(html_page(hostile(tmp_path)), [])).sources == []
+
+
+# what every format says ---------------------------------------------------------------------------------------------------
+
+
+def test_one_seed_is_told(tmp_path):
+    several, single = report(tmp_path, *PAPER), report(tmp_path, *PAPER, "search.seeds=[0]")
+    sentence = "One seed says nothing about how far trainings scatter: each difference between rows may be chance."
+    assert sentence in single.notes
+    assert sentence not in several.notes
+    assert "one seed says nothing: add --set 'search.seeds=[0,1,2]'" in single.answer
+    for write in (markdown, latex, html_page):
+        assert "scatter" in write(single)
+        assert "12.5 AP over none" in write(single)
+
+
+def test_a_report_without_results_has_no_bold_row_and_no_answer(tmp_path):
+    made = report(tmp_path, *PAPER, aps={})
+    assert (made.answer, [row for row in made.rows if row.best]) == ("", [])
+    assert not any("bold" in note.lower() or "seed says" in note for note in made.notes)

@@ -54,9 +54,8 @@ def test_the_table_has_the_student_its_seeds_the_student_alone_and_the_teacher(c
 
 def test_the_card_of_a_teacher_calls_it_one(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
-    assert plan.teacher is not None
-    shown = model_card(facts_of(plan, plan.teacher, tmp_path))
-    assert shown.startswith(f"# {plan.study.name}: teacher {plan.teacher.id}\n")
+    shown = model_card(facts_of(plan, plan.teachers[0], tmp_path))
+    assert shown.startswith(f"# {plan.study.name}: teacher {plan.teachers[0].id}\n")
     assert "| this teacher, best epoch | seed 0 | 50.0 " in shown
     assert "this student" not in shown
 

@@ -11,7 +11,7 @@ from orchestrator.reports.document import Report, report_of
 from orchestrator.results.detector_costs import amount, cost_text
 from orchestrator.results.frame import row_frame, trial_frame
 from orchestrator.results.summary import summary_json
-from tests.unit.orchestrator.reports.example import COMMAND, RECORDED, plan_of, results_of
+from tests.unit.orchestrator.reports.example import COMMAND, plan_of, recorded, results_of
 from trainers.schema.costs import DetectorCost, Latency
 
 LATENCY = Latency(
@@ -24,7 +24,7 @@ STUDENT = DetectorCost(parameters=981_500, macs=4_123_000_000, input_size=(1344,
 def costly(folder: Path, teacher: DetectorCost | None = TEACHER, student: DetectorCost | None = STUDENT) -> Report:
     plan = plan_of(folder)
     results = [replace(one, cost=teacher if one.role == "teacher" else student) for one in results_of(plan)]
-    return report_of(plan, results, RECORDED, COMMAND)
+    return report_of(plan, results, recorded(plan), COMMAND)
 
 
 def test_costs_stand_last_with_a_note_on_how_they_were_measured(tmp_path: Path) -> None:

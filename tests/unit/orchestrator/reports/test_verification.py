@@ -58,7 +58,7 @@ def failed(checks: list[Check]) -> dict[str, str]:
 def test_an_untouched_export_passes(role: str, plan: Plan, tmp_path: Path) -> None:
     alone = next(trial for trial in plan.students if not trial.spec.teacher)
     distilled = next(trial for trial in plan.students if trial.spec.teacher)
-    found = {"teacher": plan.teacher, "student": distilled, "alone": alone}[role]
+    found = {"teacher": plan.teachers[0], "student": distilled, "alone": alone}[role]
     assert found is not None
     folder = exported(plan, found, tmp_path / "out")
     assert [check.name for check in check_folder(folder)] == ["files", "identity", "student"]
@@ -125,8 +125,7 @@ def test_the_teacher_s_parts_count_too(folder: Path) -> None:
 def test_another_teacher_s_papers_are_not_taken(folder: Path, plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = plan_of(tmp_path / "other", "teacher.seed=5")
-    assert other.teacher is not None
-    beside = exported(other, other.teacher, tmp_path / "beside")
+    beside = exported(other, other.teachers[0], tmp_path / "beside")
     swapped = json.loads((beside / PAPERS).read_text())["student"]
     edited(folder, lambda papers: papers.update(teacher=swapped))
     assert "another teacher" in failed(check_folder(folder))["identity"]

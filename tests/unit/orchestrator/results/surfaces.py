@@ -23,7 +23,7 @@ from orchestrator.results.summary import summarise
 from orchestrator.tracking.recorded import Recorded
 from tests.unit.orchestrator.results.random_study import AP, TITLES, VOC50, Expected
 
-NOTHING_KNOWN = Recorded((), (), (), None)
+NOTHING_KNOWN = Recorded((), (), (), {})
 WORDS = ("trial", "seeds", "status")  # columns that begin where their titles do; numbers end where theirs do
 
 

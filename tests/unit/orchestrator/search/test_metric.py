@@ -208,6 +208,6 @@ def test_a_report_has_the_metric_in_its_unit(metric: str, shown: list[str], tmp_
         result(id=trial.id, metric=metric, method="none", params=trial.params, metrics={METRIC: 0.3, metric: value})
         for trial, value in zip(plan.students, values, strict=True)
     ]
-    report = report_of(plan, results, Recorded((), (), (), None), "stillhouse run study.yaml")
+    report = report_of(plan, results, Recorded((), (), (), {}), "stillhouse run study.yaml")
     place = titles(report).index(title_of(metric))
     assert [cells(report, row)[place] for row in report.rows] == shown

@@ -8,6 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api import Study
+from orchestrator.commands.stop import how_it_stops
+from orchestrator.commands.submission import print_result
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.store import Store
 from orchestrator.submit.service_client import Remote
@@ -98,6 +100,25 @@ def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, 
     key = remote.submit(job_request).submission.key
     assert key != job_request.key
     assert remote.key_of(job_request) == key
+
+
+def test_whoever_asks_while_the_cluster_is_away_is_told(served, remote, job_request, capsys):
+    served.service.obstacle.reason = "the cluster is away"
+    sent = remote.submit(job_request)
+    assert sent.submission.reason == "accepted; it waits: the cluster is away"
+    print_result(sent, as_json=False)
+    assert "queued tiny: accepted; it waits: the cluster is away" in capsys.readouterr().out
+    entry = served.queue.entry(sent.submission.key)
+    served.queue.move(entry, SubmissionState.SUBMITTED, "its turn has come")
+    assert how_it_stops(remote.stop(entry.key)).startswith("asked to stop; it waits: the cluster is away; trials")
+    assert [one.reason for one in remote.all()] == [remote.status(entry.key).reason]
+    assert remote.status(entry.key).reason == "asked to stop; it waits: the cluster is away"
+    served.service.obstacle.reason = ""
+    served.step()
+    assert how_it_stops(remote.status(entry.key)) == remote.status(entry.key).reason
+    assert remote.status(entry.key).state == SubmissionState.STOPPED
+    served.service.obstacle.reason = "the cluster is away"
+    assert "away" not in remote.status(entry.key).reason  # nothing is awaited any more
 
 
 def test_one_that_waits_is_stopped_without_asking_the_cluster(served, remote, job_request):

@@ -1,8 +1,10 @@
 """The reconcile loop: one study at a time, each attempt started once, lost ones again within the budget."""
 
+import httpx
 import pytest
 
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.service import reconcile_loop
 from orchestrator.service.queue import Queue
 from orchestrator.service.reconcile_loop import MOST_LOSSES, ReconcileLoop
 from orchestrator.submit import cluster
@@ -55,6 +57,61 @@ def test_a_lost_driver_is_replaced_within_the_budget(loop, ray):
     assert states(loop) == {KEY: SubmissionState.FAILED}
     assert "lost 6 times" in loop.queue.entry(KEY).reason
     assert ray.starts == [f"{KEY}-{number}" for number in range(1, MOST_LOSSES + 2)]
+
+
+def test_a_silent_driver_has_ended_before_the_next_attempt_begins(loop, ray, monkeypatch):
+    """It holds the store until then: the next one would fail, and the study with it."""
+    asked = []
+    monkeypatch.setattr(ray, "about", slow_to_end(ray, asked))
+    loop.queue.add(job_request(OTHER))
+    loop.step()
+    ray.say(f"{KEY}-1", status="RUNNING")
+    lose(loop, 1)
+    for _ in range(3):
+        loop.step()
+    assert states(loop) == {KEY: SubmissionState.LOST, OTHER: SubmissionState.QUEUED}
+    assert asked == [f"{KEY}-1"] * 3
+    ray.say(f"{KEY}-1", status="STOPPED")
+    loop.step()
+    assert ray.starts == [f"{KEY}-1", f"{KEY}-2"]
+
+
+def test_a_ray_that_does_not_end_a_driver_is_not_waited_for_for_ever(loop, ray, monkeypatch):
+    monkeypatch.setattr(ray, "about", slow_to_end(ray, []))
+    loop.step()
+    ray.say(f"{KEY}-1", status="RUNNING")
+    lose(loop, 1)
+    loop.step()
+    monkeypatch.setattr(reconcile_loop, "LONGEST_END_S", -1.0)
+    loop.step()
+    assert ray.starts == [f"{KEY}-1", f"{KEY}-2"]
+
+
+def test_a_silent_driver_that_is_to_stop_has_ended_before_the_next_study_begins(loop, ray, monkeypatch):
+    monkeypatch.setattr(ray, "about", slow_to_end(ray, []))
+    loop.queue.add(job_request(OTHER))
+    loop.step()
+    ray.say(f"{KEY}-1", status="RUNNING")
+    loop.queue.move(loop.queue.entry(KEY), SubmissionState.STOPPING, "asked to stop")
+    lose(loop, 1)
+    loop.step()
+    assert states(loop) == {KEY: SubmissionState.STOPPING, OTHER: SubmissionState.QUEUED}
+    ray.say(f"{KEY}-1", status="FAILED")
+    loop.step()
+    assert states(loop) == {KEY: SubmissionState.STOPPED, OTHER: SubmissionState.RUNNING}
+
+
+def slow_to_end(ray, asked):
+    """Return an answer of Ray's that notes whom it is asked to stop, and does not do so at once."""
+    about = ray.about
+
+    def answer(request, name, *what):
+        if what == ("stop",):
+            asked.append(name)
+            return httpx.Response(200, json={"stopped": True})
+        return about(request, name, *what)
+
+    return answer
 
 
 def test_a_new_head_that_knows_no_job_gets_the_next_attempt(loop, ray):

@@ -1,5 +1,7 @@
 """Copies are made beside a run: the next run begins from them, and a storage that is away ends nothing but in a sentence."""
 
+import threading
+
 import pytest
 
 from orchestrator.core.errors import OperationError
@@ -8,7 +10,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.plan.trial import refreshed
 from orchestrator.storage import copier
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
-from orchestrator.storage.copier import mirrored
+from orchestrator.storage.copier import EVERY_S, Copier, mirrored
 from orchestrator.study.load import load_study
 from trainers.schema.record import Outcome, write_outcome
 
@@ -97,3 +99,70 @@ def test_an_error_of_the_run_is_not_hidden_by_one_of_the_mirror(plan_in, address
 
     with pytest.raises(KeyboardInterrupt):
         interrupted_run()
+
+
+class SlowMirror:
+    """Stand for a mirror: note what is kept; the first copy waits until it may go on."""
+
+    def __init__(self):
+        self.kept, self.begun, self.go_on = [], threading.Event(), threading.Event()
+
+    def keep(self, directory):
+        self.kept.append(directory.name)
+        self.begun.set()
+        assert self.go_on.wait(20)
+
+
+def closing(watcher, wait_s=20.0):
+    """Begin to close a copier, and return the thread and its answer once the copier knows."""
+    answer = []
+    thread = threading.Thread(target=lambda: answer.extend(watcher.close(wait_s)))
+    thread.start()
+    while not watcher._closing:
+        threading.Event().wait(0.001)
+    return thread, answer
+
+
+def test_a_trial_that_ends_while_it_is_being_copied_is_copied_once_more(plan_in):
+    plan, mirror = plan_in("store"), SlowMirror()
+    trial = plan.trials[0]
+    trial.directory.mkdir(parents=True)
+    watcher = Copier(mirror, plan)
+    watcher.ended(trial.id)
+    assert mirror.begun.wait(20)
+    finish(trial)  # behind the copy's back
+    thread, missing = closing(watcher)
+    mirror.go_on.set()
+    thread.join()
+    assert (mirror.kept, missing) == ([trial.id, trial.id], [])
+
+
+def test_a_trial_whose_copy_does_not_end_in_time_is_not_copied(plan_in):
+    plan, mirror = plan_in("store"), SlowMirror()
+    trial = plan.trials[0]
+    finish(trial)
+    watcher = Copier(mirror, plan)
+    watcher.ended(trial.id)
+    assert mirror.begun.wait(20)
+    assert watcher.close(0.01) == [trial.id]
+    mirror.go_on.set()
+
+
+def test_a_running_trial_is_copied_now_and_then_and_one_that_ended_at_once(plan_in, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    plan, mirror = plan_in("store"), SlowMirror()
+    mirror.go_on.set()
+    watcher = Copier(mirror, plan)
+    [first, second] = [trial.id for trial in plan.trials]
+    wanted = []
+    monkeypatch.setattr(watcher, "_want", wanted.append)
+    watcher._copied = {first: 1000.0}
+    for seconds in (0.0, EVERY_S, EVERY_S + 1.0):
+        now[0] = 1000.0 + seconds
+        watcher.reported(first, {})
+    assert wanted == [first]
+    watcher.reported(second, {})
+    watcher.ended(first)
+    assert wanted == [first, second, first]
+    watcher.close(20)

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.results.settings import searched_settings
+from orchestrator.study import space
+from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.load import load_study
 from orchestrator.study.schema import Search
-from orchestrator.study.space import is_listed, place_of, points, values_of
+from orchestrator.study.space import ListedValues, is_listed, points, values_of
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.study_text import edit, findings_of, write
 
@@ -38,8 +40,18 @@ def test_what_is_drawn_belongs_to_the_mapping_that_is_chosen(tmp_path: Path) -> 
     assert {method["alpha1"] for method in methods if method["kind"] == "bckd"} == {0.0, 0.5, 1.0, 1.5, 2.0}  # type: ignore[index,call-overload]
     domain = search.space["method"]
     assert isinstance(domain, tuple)
-    assert {place_of(domain, method) for method in methods} == {0, 1}
-    assert place_of(domain, {"kind": "pkd", "weight": 5}) is None
+    assert {ListedValues(domain).place_of(method) for method in methods} == {0, 1}
+    assert ListedValues(domain).place_of({"kind": "pkd", "weight": 5}) is None
+
+
+def test_a_long_list_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[object]()
+    monkeypatch.setattr(space, "canonical_json", lambda value: written.append(value) or canonical_json(value))  # type: ignore[func-returns-value]
+    count = 300
+    rates = [0.001 * (1 + number) for number in range(count)]
+    path = write(tmp_path, edit(OLD, f"  space: {{schedule.lr: {rates}}}\n  seeds:"))
+    assert len(load_study(path).study.search.space["schedule.lr"]) == count  # type: ignore[arg-type]
+    assert 0 < len(written) < 10 * count
 
 
 def test_the_trials_have_the_numbers_and_the_results_name_the_keys(tmp_path: Path) -> None:

@@ -128,3 +128,44 @@ def respelled(data: Any, chance: Any) -> Any:
     if isinstance(data, list):
         return [respelled(item, chance) for item in data]
     return int(data) if isinstance(data, float) and data.is_integer() else data
+
+
+SEGMENT = {"segment": {"from_epoch": 2, "until_epoch": 4, "origin": {"trial": "a", "directory": "/a"}}, "shares": 4}
+LOCAL = {
+    "student": {**DETECTOR, "config": "/own.py", "weights": {"kind": "checkpoint", "path": "/whole.pth"}},
+    "teacher": {"detector": {**DETECTOR, "config": "/teacher.py"}, "weights": {"path": "/t.pth"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "matters"),
+    [
+        (("segment", "until_epoch"), 5, True),
+        (("segment", "origin", "trial"), "b", True),
+        (("segment", "origin"), None, True),
+        (("segment",), None, True),
+        (("shares",), 2, True),
+        (("shares",), None, True),
+        (("segment", "origin", "directory"), "/b", False),
+        (("segment", "from_epoch"), 3, False),  # where the origin's last state is
+    ],
+)
+def test_a_segment_is_its_end_and_its_origin(key: tuple[str, ...], value: object, matters: bool) -> None:
+    assert (identity(with_value(full(SEGMENT), key, value)) != identity(full(SEGMENT))) is matters
+
+
+@pytest.mark.parametrize("name", ["dataset_digest", "init_digest", "teacher_digest", "student_config_digest", "teacher_config_digest", "start_digest"])  # fmt: skip
+def test_every_digest_changes_the_fingerprint_and_none_may_lack(name: str) -> None:
+    trial = TrialSpec.model_validate_json(json.dumps(TRIAL | LOCAL))
+    given = {**DIGESTS, "student_config_digest": "s", "teacher_config_digest": "c", "start_digest": "w"}
+    assert parts_fingerprint(trial_parts(trial, **given | {name: "other"})) != parts_fingerprint(
+        trial_parts(trial, **given)
+    )
+    if name != "dataset_digest":
+        with pytest.raises(ValueError, match="no digest given for"):
+            trial_parts(trial, **given | {name: None})
+
+
+def with_value(data: dict[str, Any], key: tuple[str, ...], value: object) -> dict[str, Any]:
+    """Return a trial's data with one of its keys replaced."""
+    return {**data, key[0]: value if len(key) == 1 else with_value(data[key[0]], key[1:], value)}

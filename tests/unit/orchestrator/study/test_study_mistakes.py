@@ -118,7 +118,12 @@ MISTAKES = [
     Mistake("value for a list", "[0, 1]", "0", 21, "search.seeds", "expected a list, got 0"),
     Mistake("value for a mapping", "  workers: 2", "  2", 22, "scaling", "expected a mapping, got 2"),
     Mistake(
-        "neither of two types", "workers: 2", "gpus_per_worker: all", 23, "scaling.gpus_per_worker", "auto or a number"
+        "neither of two types",
+        "workers: 2",
+        "gpus_per_worker: all",
+        23,
+        "scaling.gpus_per_worker",
+        "auto or shared or a number",
     ),
     Mistake("value for a teacher", TRAINED, "teacher: zoo\n", 5, "teacher", "expected a mapping, got text 'zoo'"),
     Mistake("too few items", "train_images: 8", "image_size: [64]", 4, "dataset.image_size", "expected 2 items, got 1"),
@@ -470,7 +475,7 @@ MISTAKES = [
     ),
     Mistake("searched seed", "method.alpha2:", "seed:", 20, "search.space.seed", "listed in search.seeds"),
     Mistake(
-        "searched dataset", "method.alpha2:", "dataset.flip:", 20, "search.space.dataset.flip", "cannot be searched"
+        "searched dataset", "method.alpha2:", "dataset.repeat:", 20, "search.space.dataset.repeat", "cannot be searched"
     ),
     Mistake(
         "searched value out of range",
@@ -681,6 +686,31 @@ MISTAKES = [
         "warning",
     ),
     Mistake(
+        "ASHA at the end",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  scheduler: {kind: asha, grace_epochs: 12}",
+        22,
+        "search.scheduler.grace_epochs",
+        "12 epochs of grace are all that a trial has: none is stopped before its end",
+        "warning",
+    ),
+    Mistake(
+        "workers from one to another",
+        "workers: 2",
+        "workers: 1-2",
+        23,
+        "scaling.workers",
+        "got text '1-2': write {min: 1, max: 2}",
+    ),
+    Mistake(
+        "workers in quotes",
+        "workers: 2",
+        'workers: "2"',
+        23,
+        "scaling.workers",
+        "got text '2': write 2 without quotes",
+    ),
+    Mistake(
         "AP in percent",
         "seeds: [0, 1]",
         "seeds: [0, 1]\n  stop_when: {at_least: 7}",
@@ -712,6 +742,14 @@ MISTAKES = [
         24,
         "scaling.gpus_per_worker",
         "each of several workers takes whole GPUs, got 0.5: write 1, or workers: 1",
+    ),
+    Mistake(
+        "shared GPUs for each of several workers",
+        "workers: 2",
+        "workers: 2\n  gpus_per_worker: shared",
+        24,
+        "scaling.gpus_per_worker",
+        "each of several workers takes whole GPUs, got shared: write 1, or workers: 1",
     ),
     # surroundings
     Mistake(

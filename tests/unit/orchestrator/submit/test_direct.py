@@ -2,7 +2,9 @@
 
 import dataclasses
 import shlex
+import time
 
+import httpx
 import pytest
 
 from orchestrator.core.errors import OperationError, UserError
@@ -145,3 +147,30 @@ def test_a_submission_that_ray_refuses_says_why_in_its_last_line(ray, tmp_path):
     direct = Direct(RayCluster("http://head:8265", httpx.MockTransport(answer)), JobRecords(tmp_path / "store"))
     with pytest.raises(OperationError, match="no agent"):
         direct.submit(job_request())
+
+
+def test_a_silent_driver_has_ended_before_the_next_attempt_begins(direct, ray, monkeypatch):
+    """It holds the store until then: the next one would fail."""
+    direct.submit(job_request())
+    ray.say(f"{KEY}-1", status="RUNNING")
+    direct.job_records.write(said(f"{KEY}-1", ago_s=3600))
+    at_start = []
+    monkeypatch.setattr(ray, "about", slow_to_end(ray))
+    monkeypatch.setattr(time, "sleep", lambda seconds: ray.say(f"{KEY}-1", status="STOPPED"))
+    monkeypatch.setattr(ray, "start", lambda job, start=ray.start: at_start.append(status(ray)) or start(job))
+    assert direct.resume(job_request()).submission.id == f"{KEY}-2"
+    assert at_start == ["STOPPED"]
+
+
+def status(ray):
+    return ray.read(f"{KEY}-1")["status"]
+
+
+def slow_to_end(ray):
+    """Return an answer of Ray's that does not stop a job at once."""
+    about = ray.about
+
+    def answer(request, name, *what):
+        return httpx.Response(200, json={"stopped": True}) if what == ("stop",) else about(request, name, *what)
+
+    return answer

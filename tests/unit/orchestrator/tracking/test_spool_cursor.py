@@ -109,3 +109,12 @@ def test_usual_metric_names_stay_as_they_are():
 def test_the_workers_of_an_elastic_trial_are_points_of_its_epochs() -> None:
     records = [Record(1, 5, {}, {"time/train_s": 1.0}, workers=8.0), Record(2, 10, {}, {"time/train_s": 1.0})]
     assert [(point.value, point.step) for point in points_of(records) if point.key == WORKERS] == [(8.0, 1)]
+
+
+def test_system_metrics_are_points_of_their_record() -> None:
+    record = Record(
+        epoch=3, step=9, metrics={"a": 1.0}, wall_time=7.0, system={"system/cpu_utilization_percentage": 50.0}
+    )
+    points = {point.key: point for point in points_of([record])}
+    assert points["system/cpu_utilization_percentage"] == ("system/cpu_utilization_percentage", 50.0, 7000, 3)
+    assert not any("system" in point.key for point in best_points([record]))

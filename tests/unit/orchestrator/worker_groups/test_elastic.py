@@ -82,6 +82,7 @@ def test_an_elastic_group_begins_with_what_there_is_once_numbers_have_settled() 
 def test_a_trial_waits_again_when_its_group_is_to_grow_and_goes_on_where_it_was() -> None:
     async def scene() -> None:
         broker = Broker(1, {"a": "one"}, False)
+        await broker.begin()
         await broker.enqueue(slot("a", 0))
         assert await broker.cohort("small") == ["job of a"]
         reader = asyncio.create_task(broker.take("a", "lease_id", 60.0))

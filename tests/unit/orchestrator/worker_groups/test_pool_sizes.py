@@ -21,13 +21,15 @@ class World:
     def __init__(self) -> None:
         self.now, self.free, self.useful = 100.0, 0, 1
         self.up: set[str] = set()
+        self.begun = True
         self.regrouped: list[str] = []
         self.hosts: list[Any] = []
         self.reserves: list[Any] = []
 
     def broker(self, *arguments: object, **options: object) -> Any:
         asked = {
-            "demand": lambda: Demand(self.useful, frozenset(self.up)),
+            "demand": lambda: Demand(self.useful, frozenset(self.up), self.begun),
+            "begin": lambda: setattr(self, "begun", True),
             "dismiss": lambda host: host not in self.up,
             "regroup": self.regrouped.append,
             "forget": lambda host: {},
@@ -143,3 +145,15 @@ def test_a_group_with_all_its_workers_reserves_nothing(pool: Pool, world: World)
     world.hosts[0].placed, world.up = True, {world.hosts[0].name}
     look(pool, world)
     assert world.reserves == []
+
+
+def test_hosts_of_a_broker_that_was_killed_are_ended_before_the_new_one_begins(pool: Pool, world: World) -> None:
+    world.free, world.useful = 4, 2
+    world.now += 2 * SETTLE_S
+    pool._look()
+    before = world.present
+    assert before
+    world.begun = False
+    pool._look()
+    assert all(host.released for host in before)
+    assert world.begun

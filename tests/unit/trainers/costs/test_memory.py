@@ -15,7 +15,7 @@ from trainers.costs.memory import answer_to, forecast
 from trainers.detectors.detector import build_empty
 from trainers.schema import Bckd, Detector, NoDistillation, Schedule
 from trainers.schema.dataset import CocoDataset
-from trainers.schema.memory import GIB, OUTSIDE, MemoryForecast, MemoryUnit, training_size
+from trainers.schema.memory import GIB, OBJECTS, OUTSIDE, MemoryForecast, MemoryUnit, mixed_images, training_size
 from trainers.schema.schedule import AdamW, Ema
 
 MIB = 2**20
@@ -83,6 +83,22 @@ def test_a_student_has_weights_and_momentum_and_what_else_it_asks_for(plain: Mem
     }
     assert more["ema and workers"] == pytest.approx(weights_of() + plain.gradients, rel=0.02)
     assert more["adamw"] == pytest.approx(momentum, rel=0.05)  # two means in place of one momentum
+
+
+def test_workers_hold_their_gradients_in_the_exchange_buffers_alone(plain: MemoryForecast) -> None:
+    found = forecast(unit(workers=2))
+    assert found.gradients == 0
+    assert found.student - plain.student == pytest.approx(plain.gradients, rel=0.02)
+    assert found.step < plain.step
+    assert found.peak() < plain.peak() + plain.gradients
+
+
+def test_a_mosaic_has_the_objects_of_all_its_images() -> None:
+    values = {"kind": "coco", "root": "data", "image_size": (640, 640), "augmentation": "mosaic"}
+    alone = CocoDataset.model_validate({"kind": "coco", "root": "data"})
+    mixed = [CocoDataset.model_validate({**values, "mosaic": {"mixup": mixup}}) for mixup in (True, False)]
+    assert [mixed_images(dataset) for dataset in (alone, *mixed)] == [1, 5, 4]
+    assert unit().objects == OBJECTS
 
 
 def test_twice_as_many_images_need_twice_the_maps(plain: MemoryForecast) -> None:

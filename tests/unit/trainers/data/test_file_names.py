@@ -243,3 +243,20 @@ def test_images_are_found_beside_what_the_xml_file_says(
 def test_two_images_of_a_name_are_not_chosen_from(tmp_path: Path) -> None:
     files(tmp_path, "JPEGImages/a.png", "JPEGImages/a.bmp", "Annotations/a.xml")
     assert PartFiles(tmp_path, VocPart(folder=".", set="train")).image_file("a", None).name == "a.jpg"
+
+
+# ------------------------------------------------------------------------------------------------------ lines of VOC lists
+
+
+@pytest.mark.parametrize("flag", ["-1", " 0", "1", "\t1", " -1", "  0"])
+def test_a_line_of_a_classes_list_names_its_image_whatever_the_flag(flag: str, tmp_path: Path) -> None:
+    root = files(tmp_path, "Annotations/a b.xml", "JPEGImages/a b.jpg", "ImageSets/Main/train.txt")
+    (root / "ImageSets/Main/train.txt").write_text(f"a b {flag}\n \t \n\n")
+    assert PartFiles(root, VocPart(folder=".", set="train")).names == ("a b",)
+
+
+@pytest.mark.parametrize("line", ["a b 2", "a b -2", "a b1", "a b 01"])
+def test_a_line_with_another_ending_means_itself(line: str, tmp_path: Path) -> None:
+    root = files(tmp_path, "Annotations/a b.xml", "ImageSets/Main/train.txt")
+    (root / "ImageSets/Main/train.txt").write_text(line)
+    assert PartFiles(root, VocPart(folder=".", set="train")).names == (line,)

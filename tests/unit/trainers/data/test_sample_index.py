@@ -156,11 +156,12 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which each reading of annotations adds its split."""
     seen: list[str] = []
 
-    def noting(spec: FileDataset, split: SplitName, size_of: Any) -> Any:
+    def noting(spec: FileDataset, split: SplitName) -> Any:
         seen.append(split)
-        return read_split(spec, split, size_of)
+        return read(spec, split)
 
-    monkeypatch.setattr(annotated, "read_split", noting)
+    read = annotated._read
+    monkeypatch.setattr(annotated, "_read", noting)
     return seen
 
 
@@ -274,11 +275,12 @@ def test_an_index_is_not_kept_of_a_file_that_is_edited_while_it_is_read(
     spec: CocoDataset, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edited(*given: Any) -> Any:
-        found = read_split(*given)
+        found = read(*given)
         _edit(Path(spec.root))
         return found
 
-    monkeypatch.setattr(annotated, "read_split", edited)
+    read = annotated._read
+    monkeypatch.setattr(annotated, "_read", edited)
     build_dataset(spec, "train")
     monkeypatch.undo()
     assert not list(cache.glob("*/meta.json"))

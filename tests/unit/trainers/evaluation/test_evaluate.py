@@ -14,7 +14,7 @@ from tests.unit.trainers.tiny import dataset, detector
 from trainers.data.datasets import build_dataset
 from trainers.detectors.detector import build_empty
 from trainers.errors import TrialError
-from trainers.evaluation.evaluate import Detection, coco_metrics, evaluate, ground_truth
+from trainers.evaluation.evaluate import Detection, coco_metrics, coco_precisions, evaluate, ground_truth
 from trainers.schema import class_count
 from trainers.schema.class_metrics import class_of_metric
 
@@ -86,6 +86,21 @@ def test_a_classes_ap_is_that_of_an_evaluation_of_the_class_alone(evaluator: str
     classes = {class_of_metric(name): value for name, value in found.items() if name.startswith("class_AP/")}
     assert classes == pytest.approx(expected, abs=1e-14)
     assert found["coco/bbox_mAP"] == pytest.approx(sum(classes.values()) / CLASSES)
+
+
+@EVALUATORS
+@pytest.mark.parametrize("pairs", [1, 2 * IMAGES])
+def test_classes_in_several_groups_have_the_same_precisions(
+    evaluator: str, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = synthetic_truth()
+    found = detect(truth)
+    for ids in (IDS, [3, 1]):  # the second leaves a class out
+        whole = coco_precisions(truth, found, evaluator, ids)
+        with monkeypatch.context() as patch:
+            patch.setattr("trainers.evaluation.evaluate.PAIRS", pairs)
+            np.testing.assert_array_equal(coco_precisions(truth, found, evaluator, ids), whole)
+        assert whole.shape[2] == len(ids)
 
 
 @EVALUATORS

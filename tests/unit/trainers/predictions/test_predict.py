@@ -53,7 +53,12 @@ def test_every_trial_sees_the_same_images_and_files_read_back(both):
     assert index.trials == {"aaa": "none seed=0", "bbb": "none seed=1"}
     for name in index.trials:
         files = {path.name for path in (folder / "out" / "trials" / name).iterdir()}
-        assert files == {"scores.json", *(f"{picture.key}.json" for picture in index.images)}
+        assert files == {
+            "scores.json",
+            "curves.json",
+            "confusions.json",
+            *(f"{picture.key}.json" for picture in index.images),
+        }
 
 
 def test_boxes_are_those_of_the_evaluation(both, monkeypatch):

@@ -56,6 +56,19 @@ WRITERS: dict[str, Writer] = {
 }
 
 
+def test_a_file_of_many_keys_is_read_as_a_whole(tmp_path: Path) -> None:
+    """Each key costs a copy of up to four megabytes, and a file has room for a billion."""
+    path = tmp_path / "annotations.json"
+    lists = {"images": [], "annotations": [], "categories": []}
+    for more in (97, 98):
+        path.write_text(json.dumps(lists | {f"key {number}": 0 for number in range(more)}))
+        if more == 97:
+            assert set(read_pieces(path)) > set(lists)
+        else:
+            with pytest.raises(NotPlain):
+                read_pieces(path)
+
+
 @pytest.fixture
 def whole(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], AnnotatedSplit]:
     """Return a reader that reads a file as a whole and entry by entry."""

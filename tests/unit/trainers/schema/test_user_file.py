@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trainers.schema import user_file
 from trainers.schema.tree import files_below
 from trainers.schema.user_file import UnfitFile, open_file, read_bytes, read_with_status
 
@@ -103,3 +104,38 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / str(number)).touch()
     with pytest.raises(OSError, match="holds too many files"):
         list(files_below(tmp_path, most=4))
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 5, 8, 9, 11])
+def test_a_file_that_comes_in_parts_is_read_whole(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(size))
+    (tmp_path / "file").write_bytes(content)
+    monkeypatch.setattr(user_file, "AT_ONCE", 4)
+    assert read_bytes(tmp_path / "file", 20) == content
+
+
+def test_a_file_that_shrinks_gives_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"abcdef")
+    read = os.read
+
+    def cut(descriptor: int, size: int) -> bytes:
+        os.truncate(tmp_path / "file", 4)
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", cut)
+    assert read_bytes(tmp_path / "file", 20) == b"abcd"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs", "functionfs", "fusectl", "mqueue",
+     "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"],
+)  # fmt: skip
+def test_mounts_of_every_file_system_of_the_kernel_are_known(kind: str) -> None:
+    line = f"31 23 0:27 / /somewhere rw,nosuid shared:9 - {kind} {kind} rw"
+    assert user_file._kernel_device(line) == os.makedev(0, 27)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs", "overlay", "nfs4", "fuse", "proc2", "xfs"])
+def test_mounts_of_file_systems_that_store_files_are_left_alone(kind: str) -> None:
+    assert user_file._kernel_device(f"31 23 8:1 / / rw - {kind} proc rw") is None

@@ -8,6 +8,7 @@ import pytest
 
 from trainers.schema.annotations import AnnotatedSplit, kinds, read_split
 from trainers.schema.dataset import YoloDataset, YoloPart
+from trainers.schema.yolo_layout import YoloFiles
 
 WIDE, HIGH = 80, 40
 
@@ -168,3 +169,13 @@ def test_a_list_leads_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("../secret.png\n")
     (note,) = read(tmp_path, train={"images": "train.txt"}).notes.told[kinds.UNREADABLE]
     assert "must stay below root" in note.message
+
+
+def test_label_files_are_those_that_exist_in_the_order_of_their_images(tmp_path: Path) -> None:
+    for name in ("c", "a", "b"):
+        write_image(tmp_path / f"images/train/{name}.png")
+    for name in ("c", "a"):
+        write_labels(tmp_path / f"labels/train/{name}.txt", "")
+    files = YoloFiles(tmp_path, YoloPart(images="images/train"))
+    assert files.labels == tuple(f"{tmp_path}/labels/train/{name}.txt" for name in "ac")
+    assert files.label_file("images/train/b.png") is None
