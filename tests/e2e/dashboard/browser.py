@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
@@ -25,12 +25,28 @@ class Watched:
     strangers: list[str] = field(default_factory=list)
 
     def show(self, address: str, view: str, **settings: str) -> Page:
-        """Open a view and wait until it is drawn."""
+        """Open a view and wait until it is drawn.
+
+        The page is left before: an address that differs behind its ``#`` alone would be drawn some time later, over what is
+        taken for the answer.
+        """
         wanted = "&".join([f"view={view}", *(f"{key}={value}" for key, value in settings.items())])
+        self.page.goto("about:blank")
         self.page.goto(f"{address}#{wanted}")
         self.page.wait_for_selector(f"main[data-view={view}]")
         self.page.wait_for_selector("main .state[role=status]", state="detached")
         return self.page
+
+
+def reads(page: Page, read: Callable[[], object], wanted: object) -> None:
+    """Wait until ``read`` returns what is wanted, and compare once more when the page had its time.
+
+    For reads of several elements, which Playwright's ``expect`` does not wait for.
+    """
+    giving_up = time.monotonic() + PATIENCE_S
+    while read() != wanted and time.monotonic() < giving_up:
+        page.wait_for_timeout(50)
+    assert read() == wanted
 
 
 def until_true(page: Page, expression: str, argument: object = None) -> None:

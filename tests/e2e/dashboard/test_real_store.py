@@ -98,7 +98,6 @@ def test_comparison_names_what_differs(look: Watched, real: RealStore) -> None:
 @pytest.mark.parametrize("metric", [AP, "loss/total"])
 def test_curves_hold_every_epoch(metric: str, look: Watched, real: RealStore) -> None:
     for run in (real.distilled[0], real.alone[0], real.teachers[0]):
-        look.page.goto("about:blank")
         page = look.show(real.address, "curves", trials=run.info.run_id, metric=metric)
         shown = [cells[1] for cells in numbers(page, "curves")]
         history = real.history(run, metric)

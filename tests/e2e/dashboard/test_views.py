@@ -1,5 +1,6 @@
 """Every view draws, by mouse and keyboard, whatever the names are, served and from a file."""
 
+import difflib
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards.views import BUILT_IN
-from tests.e2e.dashboard.browser import PHONE, Watched, until_true, watched
+from tests.e2e.dashboard.browser import PHONE, Watched, reads, until_true, watched
 from tests.e2e.dashboard.fake_store import HOSTILE
 from tests.e2e.dashboard.page_tables import cells_of, numbers, titles_of
 
@@ -64,6 +65,7 @@ def test_hostile_names_and_values_are_text(look: Watched, address: str) -> None:
 
 def test_filters_choose_trials_and_stand_in_the_address(look: Watched, address: str) -> None:
     page = look.show(address, "leaderboard")
+    expect(page.locator(".row-link").first).to_be_visible()
     everything = page.locator(".row-link").count()
 
     page.locator("#filter-methods > summary").click()
@@ -82,7 +84,7 @@ def test_filters_choose_trials_and_stand_in_the_address(look: Watched, address: 
     page.get_by_label("Search").fill("alpha1=0.5 alpha2=2.0")
     wanted = "bckd alpha1=0.5 alpha2=2.0"
     expect(page.locator(".row-link", has_not_text=wanted)).to_have_count(0)
-    assert set(page.locator(".row-link").all_inner_texts()) == {wanted}
+    reads(page, lambda: set(page.locator(".row-link").all_inner_texts()), {wanted})
 
 
 def test_filter_that_lets_nothing_through_can_be_cleared_where_it_shows(look: Watched, address: str) -> None:
@@ -120,7 +122,7 @@ def test_ap_stands_against_the_size_and_speed_of_the_detector_as_well(look: Watc
     for cost, title, shown in (("parameters", "Params", "750 k"), ("latency_ms", "Latency", "12.5 ms")):
         page.locator("#choose-cost").select_option(cost)
         expect(page.locator("#choose-cost")).to_have_value(cost)
-        assert {cells[1] for cells in cells_of(page, "#cost-numbers")} == {shown}
+        reads(page, lambda: {cells[1] for cells in cells_of(page, "#cost-numbers")}, {shown})
         assert titles_of(page, "#cost-numbers")[1].startswith(title)
     page = look.show(address, "leaderboard")
     board = page.locator("table[id^=rows-]").first
@@ -180,7 +182,7 @@ def test_exported_file_shows_the_same_offline(browser: Browser, address: str, ex
             if view == "predictions":
                 here.wait_for_selector("#scores-0")
                 there.wait_for_selector("#scores-0")
-            expect(here.locator("main"), view).to_have_text(there.locator("main").inner_text(), use_inner_text=True)
+            same_text(here, there, view)
         assert not offline.errors
         assert not offline.strangers
         expect(offline.page.locator("#freshness")).to_have_text(re.compile("^Exported"))
@@ -249,6 +251,16 @@ def test_numbers_that_grow_old_are_marked(browser: Browser, address: str) -> Non
         page.unroute("**/api/snapshot*")
         page.clock.run_for(11_000)
         expect(page.locator("#freshness:not(.stale)")).to_contain_text("Up to date")
+
+
+def same_text(one: Page, other: Page, view: str) -> None:
+    """Wait until two pages read the same: some parts of a view are brought after it is drawn."""
+
+    def differing() -> list[str]:
+        texts = [page.locator("main").inner_text().splitlines() for page in (one, other)]
+        return [view, *difflib.unified_diff(*texts, lineterm="", n=0)]
+
+    reads(one, differing, [view])
 
 
 def serious_faults(page: Page) -> list[str]:
