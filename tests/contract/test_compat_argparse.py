@@ -37,6 +37,13 @@ def test_lines_columns_and_commands_stay_apart(monkeypatch) -> None:
     ], PYTHON
 
 
+def test_a_word_that_is_wider_than_the_page_stays_whole_also_at_its_hyphens(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "22")
+    word = "https://host/a-long-and-hyphenated/name"
+    parser = argparse.ArgumentParser("x", usage="x", description=f"See {word} there.", formatter_class=PageFormatter)
+    assert parser.format_help().splitlines()[2:5] == ["See", word, "there."], PYTHON
+
+
 def test_the_arguments_of_a_parser_and_its_commands_are_known() -> None:
     parser = argparse.ArgumentParser("x", add_help=False)
     parser.add_argument("--top")

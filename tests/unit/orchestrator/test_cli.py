@@ -103,6 +103,28 @@ def test_each_example_is_a_command_line_of_a_study_that_init_writes(line):
         assert given == written_by_init or key_in(given) or shipped_file(given).is_file()
 
 
+# The options by which one example of a command differs from another: a user finds each of these ways in its help.
+SHOWN = {
+    "init": "none, --to --name", "check": "none, --set", "data": "none, --decode", "plan": "none, --set --json, --on",
+    "run": "none, none, --set --set, --address --store, --share --store, --trials", "sync": "none, --store",
+    "compare": "none, --json", "report": "--format --output, --format", "figure": "--output, --kind --output",
+    "predict": "none, --trials --images", "verify": "none, --retrain", "export": "--to, --trial --to --force",
+    "dashboard": "none, --study", "reproduce": "--plan, --fidelity, --seeds", "submit": "--address, --store --mirror",
+    "status": "--store, --json", "logs": "--follow", "stop": "none, --trial", "resume": "--store, --trial",
+    "pause": "--trial", "retry": "--trial", "list": "--store", "serve": "--address --store", "cluster": "--output, none",
+    "methods": "none", "schema": "--output", "completion": "none, none", "clean": "none, --only-given --yes",
+    "doctor": "none, --clean",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_shows_each_way_to_use_it(command, stillhouse):
+    found = [re.findall(r" (--[a-z-]+)", line) for line in EXAMPLES[command]]
+    assert ", ".join(" ".join(options) or "none" for options in found) == SHOWN[command]
+    help_text = stillhouse(command, "--help").out
+    assert all(f"  {line}\n" in help_text for line in EXAMPLES[command])
+
+
 def test_examples_of_settings_are_right(tmp_path):
     for line in EXAMPLE_LINES:
         sets = getattr(parser().parse_args(shlex.split(line.partition(" > ")[0])[1:]), "sets", [])

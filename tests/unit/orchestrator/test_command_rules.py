@@ -13,6 +13,8 @@ from orchestrator.commands.init import _relative, name_of
 from orchestrator.commands.submission import print_result, require_study
 from orchestrator.commands.trial_request import is_elsewhere
 from orchestrator.core.errors import UserError
+from orchestrator.reports.fitting import TableColumn, fit
+from orchestrator.study.compatibility import detectors
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
 from tests.unit.orchestrator.command import runner
@@ -147,6 +149,18 @@ def test_the_script_of_bash_completes_studies_of_both_endings_and_folders(capsys
     assert "compgen -f -X '!*.@(yaml|yml)'" in text
     assert "_stillhouse_studies" in text
     assert "_files -g '*.(yaml|yml)'" in runner(capsys)("completion", "zsh").out
+
+
+def test_a_narrow_terminal_leaves_out_the_terms_of_methods_before_detectors(monkeypatch):
+    tables: list[tuple[list[TableColumn], list[list[str]]]] = []
+    monkeypatch.setattr("orchestrator.reports.terminal_table.print_table", lambda *table: tables.append(table))
+    cli.main(["methods"])
+    [(columns, rows)] = tables
+    gone: list[str] = []
+    for width in range(200, 10, -1):
+        gone += [title for title in fit(columns, rows, width).left_out if title not in gone]
+    assert [column.title for column in columns] == ["method", "terms", *detectors()]
+    assert gone == ["terms", *reversed(detectors())]
 
 
 @pytest.mark.parametrize("command", ["pause", "retry"])

@@ -1,12 +1,16 @@
-"""Which machines an autoscaler's file allows, and which process's file that is."""
+"""Which machines an autoscaler's file allows, which process's file that is, and what it says is on its way."""
 
+import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from orchestrator.compat.ray_autoscaler import configured_kinds, kinds_in
+from orchestrator.compat.ray_autoscaler import STALE_S, STATUS, coming, configured_kinds, is_coming, kinds_in
 
 HEAD = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
 CONFIG = {
@@ -54,3 +58,62 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> N
     option = f"--autoscaling-config={tmp_path / 'config.yaml'}"
     process(tmp_path / "proc", 5, "python", "ray/autoscaler/v2/monitor.py", option)
     assert configured_kinds(tmp_path / "proc") == []
+
+
+NOW = 1_800_000_000.0
+Say = Callable[[object], None]
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Return a function that sets what Ray's first autoscaler has written about itself."""
+    written: dict[str, object] = {}
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr("ray.autoscaler.v2.utils.is_autoscaler_v2", lambda: False)
+    monkeypatch.setattr("ray.experimental.internal_kv._internal_kv_get", written.get)
+    return lambda status: written.update({STATUS: status})
+
+
+def status(age_s: float = 0.0, **report: object) -> str:
+    return json.dumps({"time": NOW - age_s, "autoscaler_report": report})
+
+
+def test_launches_and_nodes_that_are_not_there_yet_are_coming(say: Say) -> None:
+    say(status(pending_launches={"worker": 2, "gpu": 1}, pending_nodes=[["10.0.0.2", "gpu", "setting-up"]]))
+    assert coming() == "being started: 2 of gpu, 2 of worker"
+    assert is_coming()
+
+
+def test_what_the_provider_refuses_is_said_with_its_reason_and_nothing_is_coming(say: Say) -> None:
+    refused = {"is_available": False, "unavailable_node_information": {"description": "no quota"}}
+    kinds = {"gpu": refused, "worker": {"is_available": True}, "other": {}}
+    say(status(node_availability_summary={"node_availabilities": kinds}))
+    assert (coming(), is_coming()) == ("the provider refuses gpu: no quota", False)
+
+
+@pytest.mark.parametrize(("age_s", "comes"), [(STALE_S, True), (STALE_S + 1, False)])
+def test_an_autoscaler_that_is_silent_for_long_starts_nothing_any_more(age_s: float, comes: bool, say: Say) -> None:
+    say(status(age_s, pending_launches={"worker": 1}))
+    assert is_coming() is comes
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"time": "now"}', "{}"])
+def test_a_cluster_without_an_autoscaler_has_nothing_coming(text: str | None, say: Say) -> None:
+    say(text)
+    assert (coming(), is_coming()) == ("", False)
+
+
+def test_rays_second_autoscaler_is_asked_where_it_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    launches = [
+        SimpleNamespace(ray_node_type_name="worker", count=2),
+        SimpleNamespace(ray_node_type_name="gpu", count=1),
+    ]
+    nodes = [SimpleNamespace(ray_node_type_name="worker")]
+    refused = [SimpleNamespace(ray_node_type_name="big", details="no quota")]
+    found = SimpleNamespace(pending_launches=launches, pending_nodes=nodes, failed_launches=refused)
+    asked: list[str] = []
+    monkeypatch.setattr("ray.autoscaler.v2.utils.is_autoscaler_v2", lambda: True)
+    monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address="10.0.0.1:6379"))
+    monkeypatch.setattr("ray.autoscaler.v2.sdk.get_cluster_status", lambda address: asked.append(address) or found)
+    assert coming() == "being started: 1 of gpu, 3 of worker; the provider refuses big: no quota"
+    assert asked == ["10.0.0.1:6379"]

@@ -61,7 +61,17 @@ def yolo(root: Path) -> str:
     return "dataset: {kind: yolo, root: data, classes: [cat, dog], keep_empty: true, image_size: [96, 64]}\n"
 
 
-FORMATS = {"coco": coco, "several files, divided": several_files, "voc": voc, "yolo": yolo}
+def voc_from_zero(root: Path) -> str:
+    return voc(root) + "  first_pixel: 0\n"
+
+
+FORMATS = {
+    "coco": coco,
+    "several files, divided": several_files,
+    "voc": voc,
+    "voc, pixels counted from 0": voc_from_zero,
+    "yolo": yolo,
+}
 
 
 def content(dataset: FileDataset) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from orchestrator.first_study.found import Found
 from orchestrator.first_study.recognise import recognise
 from orchestrator.first_study.split_names import split_of
 from orchestrator.first_study.text import flow, scalar, study_text
+from orchestrator.first_study.voc_folder import find_voc
 from orchestrator.plan.machine import Machine
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.first_study import layouts
@@ -129,11 +130,59 @@ def test_a_name_tells_the_split(path: str, split: str | None) -> None:
     assert split_of(path) == split
 
 
-@pytest.mark.parametrize("name", ["yes", "No", "1", "a: b", "红", "it's", '"', "a #b", "a\nb", "null", "C++", "~"])
-def test_odd_names_come_back_from_yaml(name: str) -> None:
+ODD = [
+    "yes",
+    "No",
+    "ON",
+    "Off",
+    "Y",
+    "1",
+    "a: b",
+    "红",
+    "it's",
+    '"',
+    "a #b",
+    "a\nb",
+    "null",
+    "NULL",
+    "True",
+    "C++",
+    "~",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_come_back_from_yaml_of_both_versions(name: str) -> None:
+    import yaml
     from ruamel.yaml import YAML
 
-    assert YAML(typ="safe", pure=True).load(f"[{scalar(name)}, {flow({'k': name})}]") == [name, {"k": name}]
+    text = f"[{scalar(name)}, {flow({'k': name})}]"
+    assert YAML(typ="safe", pure=True).load(text) == [name, {"k": name}]
+    assert yaml.safe_load(text) == [name, {"k": name}]  # of version 1.1, as other tools read it
+
+
+@pytest.mark.parametrize(
+    ("places", "first_pixel"),
+    [
+        (["VOCdevkit/VOC2007/Annotations"], None),
+        (["VOC2012"], None),
+        (["data/VOC2007"], None),
+        (["VOC2007/Annotations", "VOC2012/Annotations"], None),
+        (["VOC2007/Annotations", "more/Annotations"], 0),
+        (["VOC20070/Annotations"], 0),
+        (["myVOC2007/Annotations"], 0),
+        (["."], 0),
+    ],
+)
+def test_pixels_count_from_one_in_pascals_own_folders_and_from_zero_elsewhere(
+    places: list[str], first_pixel: int | None, tmp_path: Path
+) -> None:
+    for number, place in enumerate(places):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / f"{number}.xml").write_text(layouts.voc(number))
+    found = find_voc(look_into(tmp_path))
+    assert found is not None
+    assert found.settings.get("first_pixel") == first_pixel
 
 
 @pytest.mark.parametrize("images", [30, 3_000, 200_000])

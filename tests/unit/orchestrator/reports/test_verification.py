@@ -184,6 +184,12 @@ def test_papers_that_are_none_are_one_sentence(content: str | None, says: str, t
         check_folder(tmp_path)
 
 
+def test_a_file_in_place_of_the_folder_has_no_papers(tmp_path: Path) -> None:
+    (tmp_path / "student.pth").touch()
+    with pytest.raises(UserError, match=r"does not exist: name a folder that stillhouse export has written$"):
+        check_folder(tmp_path / "student.pth")
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/file"])
 def test_files_outside_the_folder_are_not_read(name: str, folder: Path) -> None:
     edited(folder, lambda papers: papers["files"].update({name: "0" * 64}))

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.reproduce.baseline_check import check_of, why_rejected
 from orchestrator.reproduce.comparison import judge
 from orchestrator.reproduce.hypothesis import compare
+from orchestrator.reproduce.report import cell_text
 from orchestrator.results.rank_correlation import spearman
 
 NAN = float("nan")
@@ -62,6 +63,24 @@ def test_nothing_measured_is_not_run_and_nothing_printed_is_not_printed():
     assert judge(None, [43.2], 1).kind == "not printed"
     assert judge(None, [], 1).kind == "not printed"
     assert judge(0.0, [0.0], 1).kind == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("printed", "values", "text"),
+    [
+        (43.2, [43.4], "43.4 = 43.2"),
+        (43.2, [43.0, 43.2], "43.1±0.1 = 43.2"),
+        (43.2, [41.0], "41.0 off by -2.2"),
+        (43.2, [46.0, 46.0], "46.0±0.0 off by +2.8"),
+        (43.2, [], "not run (43.2)"),
+        (None, [NAN], "not run"),
+        (None, [43.44], "43.4"),
+        (None, [43.0, 43.2], "43.1±0.1"),
+        (None, [], "-"),
+    ],
+)
+def test_a_cell_says_what_was_measured_and_what_is_printed(printed, values, text):
+    assert cell_text(judge(printed, values, max(1, len(values)))) == text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every printed number has a study, what rows share runs once, and teachers and checks come first."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from orchestrator.core.errors import UserError
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
+from orchestrator.reports.fitting import fit
 from orchestrator.reproduce.agreement import agreement
 from orchestrator.reproduce.execute import execute
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan, make_run_plan, merged
-from orchestrator.reproduce.plan_table import plan_content
+from orchestrator.reproduce.plan_table import COLUMNS, plan_content, print_plan
 from orchestrator.reproduce.runs import JobFactory
 from orchestrator.reproduce.tables import (
     METRICS,
@@ -234,12 +236,13 @@ def test_wrong_weights_stop_a_row_before_it_costs_anything(teacher_ap, allowed, 
     assert set(ending.stopped) == (set() if allowed else {"retina_r50_gid", "retina_r50_bckd"})
 
 
-def test_a_wrong_baseline_stops_every_row_of_its_student(run_plan):
+def test_a_wrong_baseline_stops_every_row_of_its_student(run_plan, caplog):
     found, ran = run_plan("A6"), []
     ending = execute(found, "label", run_with({R101: 0.385, R50: 0.2}, ran))
     assert ran == [R101, R50] or ran == [R50, R101]
     assert set(ending.stopped) == {"retina_r50", "retina_r50_gid", "retina_r50_bckd"}
     assert all("wrong weights, data or evaluation" in reason for reason in ending.stopped.values())
+    assert caplog.messages == [f"not run: {name}: {reason}" for name, reason in ending.stopped.items()]
 
 
 def test_weights_of_another_ap_may_be_accepted_which_is_said(run_plan, caplog):
@@ -282,6 +285,69 @@ def test_a_plan_needs_neither_data_nor_network_and_says_where_everything_comes_f
     assert any("7a93545f" in file["digest"] for lack in weights for file in lack["files"])
     assert not (tmp_path / "store").exists()
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_printed_plan_has_words_to_the_left_and_numbers_to_the_right(run_plan, capsys):
+    print_plan(run_plan("A6"), price=2.0)
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "A6  Response-based distillation of GID, MS COCO val2017"
+    head, row = (list(re.finditer(r"\S+(?: \S+)*", lines[at])) for at in (0, 5))
+    assert [found[0] for found in head] == [
+        "id", "trial", "seed", "waits for", "rows", "GPU-h", "GPU", "in 24 GiB", "GB", "status",
+    ]  # fmt: skip
+    right = [one[0] for one, other in zip(head, row, strict=True) if one.start() != other.start()]
+    assert right == ["seed", "GPU", "in 24 GiB", "GB"]
+    assert all(
+        one.end() == other.end() for one, other in zip(head, row, strict=True) if one[0] in ("GPU-h", "GB", "GPU")
+    )
+    cells = [re.split(r"  +", line) for line in lines[1:6]]
+    assert [cell[-5:] for cell in cells[:3]] == [
+        ["0.1?", "-", "-", "0.6", "new"],
+        ["0.1?", "-", "-", "0.4", "new"],
+        ["39.1?", "8 GiB", "30", "0.4", "new"],
+    ]
+    assert [cell[1] for cell in cells] == [
+        f"evaluate {R101}", f"evaluate {R50}", "train retina_r50", "train retina_r50_gid", "train retina_r50_bckd",
+    ]  # fmt: skip
+    assert lines[6:9] == [
+        (
+            "left to do: 154 GPU hours (0.8 days on 8 GPUs), about 307 USD at 2 an hour; from given rates (?), which may "
+            "be off by a factor of two"
+        ),
+        "disk: 2 GB of students and teachers beside the data",
+        (
+            "memory of a GPU, forecast: at most 5.0 GiB (retina_r50_gid), so 8 GiB do; in 24 GiB 18 students or more fit "
+            "side by side; 2 more studies have no forecast"
+        ),
+    ]
+    assert "  --switch retina_schedule=1x: How long the RetinaNet students train (A6). Also: gid." in lines
+
+
+def test_a_narrow_terminal_leaves_out_the_memory_first_and_keeps_the_trial_and_its_hours():
+    rows = [["0123456789ab", "train a_row", "0", "a_teacher", "A6 a row of it", "39.1?", "8 GiB", "30", "0.4", "new"]]
+    gone: list[str] = []
+    for width in range(120, 15, -1):
+        gone += [title for title in fit(COLUMNS, rows, width).left_out if title not in gone]
+    assert gone == ["GPU", "in 24 GiB", "id", "waits for", "rows", "seed", "GB", "status"]
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("A6", [f"{R101}: 38.5 in its zoo; printed is 38.1"]),
+        ("A2", ["gfl_r101_fpn_ms-2x_coco: 44.7 in its zoo, "]),
+    ],
+)
+def test_a_printed_figure_below_or_above_the_zoos_is_told(target, told, run_plan, capsys):
+    print_plan(run_plan(target), price=2.0)
+    found = [line for line in capsys.readouterr().out.splitlines() if "; printed is " in line]
+    assert len(found) == len(told)
+    assert all(line.startswith(start) for line, start in zip(found, told, strict=True))
+
+
+def test_images_of_a_gpu_are_a_whole_number(run_plan):
+    found = run_plan("A6", gpus=4)
+    assert json.dumps([row["images"] for row in plan_content(found, price=2.0)["memory"]]) == "[4, 4, 4]"
 
 
 def test_what_is_finished_costs_nothing_more(run_plan):
