@@ -34,3 +34,26 @@ def test_it_ends_when_only_a_user_can_let_a_trial_go_on(
         write_request(tmp_path / "one", Request.PAUSE)
     stopper.on_step_begin(0, [SimpleNamespace(status=status, config=config) for status in statuses])
     assert (stopper.stop_all(), stopper.cut_short) == (ends, ends)
+
+
+def test_it_ends_only_after_a_while_without_an_active_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    room: Any = SimpleNamespace(look=lambda *, waiting: False)
+    sweep = Sweep(plan_text(tmp_path, VALID))
+    write_request(tmp_path / "one", Request.PAUSE)
+    config = {"planned": {"id": "one", "directory": str(tmp_path / "one")}}
+    active, paused = (SimpleNamespace(status=status, config=config) for status in ("RUNNING", "PAUSED"))
+    trials = [active, paused]
+    alone, shared = (callbacks.SweepStopper(Interruption(), room, sweep.budget, alone=alone) for alone in (True, False))
+    now[0] += 60
+    for stopper in (alone, shared):
+        stopper.on_step_begin(0, trials)
+    active.status = "TERMINATED"
+    now[0] += callbacks.PAUSED_S
+    alone.on_step_begin(1, trials)
+    assert not alone.stop_all()
+    now[0] += 1
+    for stopper in (alone, shared):
+        stopper.on_step_begin(2, trials)
+    assert (alone.stop_all(), shared.stop_all()) == (True, False)
