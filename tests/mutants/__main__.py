@@ -100,19 +100,13 @@ def run_pages(due: list[Fault], ledger: Ledger, folder: Path) -> None:
     if not due:
         return
     copy = copied(ROOT, folder / "pages")
-    wanted, reports = folder / "faults.jsonl", folder / "reports.jsonl"
+    wanted = folder / "faults.jsonl"
     wanted.write_text("".join(json.dumps(asdict(fault)) + "\n" for fault in due), encoding="utf-8")
-    subprocess.run(
-        [sys.executable, "-m", "tests.mutants.pages", wanted, reports], cwd=copy, stdout=subprocess.DEVNULL, check=False
-    )
-    found = {line["id"]: line for line in map(json.loads, reports.read_text().splitlines())}
+    command = [sys.executable, "-m", "tests.mutants.pages", wanted, ledger.path]
+    subprocess.run(command, cwd=copy, stdout=subprocess.DEVNULL, check=False)
+    ledger.read()
     for fault in due:
-        if fault.id in found:
-            failed, seconds = found[fault.id]["failed"], found[fault.id]["seconds"]
-            change = change_of(fault, (copy / fault.file).read_text(encoding="utf-8"))
-            word = "killed" if failed else "survived"
-            where = f"{fault.file}:{fault.line} {fault.scope}"
-            ledger.add(Outcome(fault.id, area_of(fault.file), where, fault.kind, change, word, failed, seconds))
+        if fault.id in ledger.outcomes:
             tell(ledger.outcomes[fault.id])
 
 

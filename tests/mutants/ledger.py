@@ -32,14 +32,19 @@ class Ledger:
     """Hold the outcomes of one sample; of two lines with one id the later one counts."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self.path = path
+        self.outcomes: dict[str, Outcome] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Take the outcomes from the file: another process may have added some."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         self.outcomes = {one.id: one for one in (Outcome(**json.loads(line)) for line in lines)}
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(outcome)) + "\n")
         self.outcomes[outcome.id] = outcome
 

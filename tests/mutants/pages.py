@@ -1,7 +1,7 @@
 """Judge faults of the page's scripts in one session of pytest: its store, its server and its browser serve them all.
 
-Started as ``python -m tests.mutants.pages FAULTS REPORTS`` in the root of a copy. The first file has a fault (JSON) a line;
-for each, a line ``{"id", "failed", "seconds"}`` is added to the second one. ``failed`` is the first test that failed.
+Started as ``python -m tests.mutants.pages FAULTS LEDGER`` in the root of a copy. The first file has a fault (JSON) a line;
+the outcome of each is added to the second one at once, with the first test that failed.
 """
 
 import json
@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.areas import area_of
+from tests.mutants.campaign import change_of
 from tests.mutants.copy import Mutated
 from tests.mutants.faults import Fault
+from tests.mutants.ledger import Ledger, Outcome
 
 PAGES = "tests/e2e/dashboard"
 LEFT_OUT = f"{PAGES}/test_real_store.py"  # it trains a study first
@@ -21,9 +24,9 @@ LEFT_OUT = f"{PAGES}/test_real_store.py"  # it trains a study first
 class Pages:
     """Hold the plug-in: run all tests without a fault, then for each fault, quickest first, until one fails."""
 
-    def __init__(self, faults: list[Fault], reports: Path) -> None:
+    def __init__(self, faults: list[Fault], ledger: Ledger) -> None:
         self._faults = faults
-        self._reports = reports
+        self._ledger = ledger
         self._failed: str | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -32,12 +35,12 @@ class Pages:
         mutated = Mutated(Path.cwd())
         for fault in self._faults:
             began = time.monotonic()
+            session._setupstate.teardown_exact(session)  # type: ignore[arg-type]  # files keep pages open
             with mutated.planted(fault):
                 failed = self._first_failing(passing)
-            line = {"id": fault.id, "failed": failed, "seconds": round(time.monotonic() - began, 1)}
-            with self._reports.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        session.items[0].session._setupstate.teardown_exact(None)
+            text = Path(fault.file).read_text(encoding="utf-8")
+            self._ledger.add(outcome_of(fault, failed, round(time.monotonic() - began, 1), text))
+        session._setupstate.teardown_exact(None)
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -68,10 +71,17 @@ class Pages:
         return self._failed
 
 
-def main(faults: str, reports: str) -> int:
+def outcome_of(fault: Fault, failed: str | None, seconds: float, text: str) -> Outcome:
+    """Return what became of a fault of a script with this text; ``failed`` names the first test that failed."""
+    where = f"{fault.file}:{fault.line} {fault.scope}"
+    word = "killed" if failed else "survived"
+    return Outcome(fault.id, area_of(fault.file), where, fault.kind, change_of(fault, text), word, failed, seconds)
+
+
+def main(faults: str, ledger: str) -> int:
     """Judge the faults of a file."""
     lines = Path(faults).read_text(encoding="utf-8").splitlines()
-    plugin = Pages([Fault(**json.loads(line)) for line in lines], Path(reports))
+    plugin = Pages([Fault(**json.loads(line)) for line in lines], Ledger(Path(ledger)))
     return int(
         pytest.main(
             [PAGES, "--ignore", LEFT_OUT, "-q", "-p", "no:cacheprovider", "-m", "not slow", "--tb", "line"],

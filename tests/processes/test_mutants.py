@@ -1,6 +1,9 @@
 """The mutation harness sees a fault that a test tells apart, and calls one survived that no test can tell apart."""
 
+import json
 import subprocess
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,25 @@ from hypothesis import settings
 
 settings.register_profile("quick")
 """
+SCRIPT = "function f(a, b, c) {\n  return a < b && c !== 1;\n}\n"
+PAGE_TEST = """
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def page():
+    return Path("dashboards/web/app/tiny.js").read_text()
+
+
+def test_order(page):
+    assert "a < b" in page
+
+
+def test_both(page):
+    assert "b && c" in page
+"""
 
 
 @pytest.fixture
@@ -48,6 +70,7 @@ def checkout(tmp_path: Path) -> Path:
     files = [*sorted((ROOT / "tests/mutants").glob("*.py")), ROOT / "pyproject.toml"]
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in files}
     texts |= {"orchestrator/core/tiny.py": MODULE, "tests/unit/orchestrator/core/test_tiny.py": TEST}
+    texts |= {"dashboards/web/app/tiny.js": SCRIPT, "tests/e2e/dashboard/test_tiny.py": PAGE_TEST}
     texts |= {"tests/conftest.py": CONFTEST, "orchestrator/__init__.py": "", "orchestrator/core/__init__.py": ""}
     for name, text in texts.items():
         (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +99,22 @@ def test_seen_faults_are_killed_an_equivalent_one_survives_and_an_unused_line_is
     assert outcomes[0].by == "tests/unit/orchestrator/core/test_tiny.py::test_first_returns_the_smallest"
     assert (copy / "orchestrator/core/tiny.py").read_text() == MODULE
     assert list(Ledger(tmp_path / "outcomes.jsonl").outcomes.values()) == outcomes, "another process goes on from here"
+
+
+def test_scripts_are_read_anew_for_each_fault_and_outcomes_are_written_at_once(checkout, tmp_path):
+    copy, wanted, outcomes = copied(checkout, tmp_path / "copy"), tmp_path / "faults.jsonl", tmp_path / "outcomes.jsonl"
+    found = {fault.kind: fault for fault in script_faults("dashboards/web/app/tiny.js", SCRIPT)}
+    kinds = ("boundary", "comparison", "and/or", "off by one")
+    wanted.write_text("".join(json.dumps(asdict(found[kind])) + "\n" for kind in kinds))
+    subprocess.run([sys.executable, "-m", "tests.mutants.pages", wanted, outcomes], cwd=copy, check=False)
+    page = "tests/e2e/dashboard/test_tiny.py::test_"
+    assert [(one.kind, one.outcome, one.by) for one in Ledger(outcomes).outcomes.values()] == [
+        ("boundary", "killed", f"{page}order"),
+        ("comparison", "survived", None),
+        ("and/or", "killed", f"{page}both"),
+        ("off by one", "survived", None),
+    ]
+    assert (copy / "dashboards/web/app/tiny.js").read_text() == SCRIPT
 
 
 def test_a_fault_keeps_its_id_when_other_lines_change():

@@ -8,7 +8,7 @@ from trainers.schema.atomic import write_text
 from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.record import BEST, LAST, DamagedFile, read_outcome
-from trainers.schema.user_file import read_bytes
+from trainers.schema.user_file import UnfitFile, read_bytes
 
 MANIFEST, FORMAT = "manifest.json", 1
 LARGEST_MANIFEST = 1 << 20  # bytes
@@ -61,7 +61,7 @@ def read_manifest(directory: Path) -> Manifest | None:
         if found == FORMAT:
             states = tuple(_entry(entry) for entry in content["states"])
             return Manifest(states, {name: _entry(entry) for name, entry in content["students"].items()})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:  # no JSON, or JSON of another shape
+    except (UnfitFile, ValueError, TypeError, KeyError, AttributeError) as error:  # no JSON, or JSON of another shape
         raise DamagedFile(f"{path} is damaged") from error
     raise DamagedFile(f"{path} has format {found}, this release reads {FORMAT}")
 
