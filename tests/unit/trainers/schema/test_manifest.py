@@ -83,7 +83,7 @@ def test_an_entry_describes_the_very_file(tmp_path: Path) -> None:
     entry = entry_of(path, 7)
     assert (entry.file, entry.step, entry.size) == ("a.pt", 7, 3)
     assert entry.describes(tmp_path)
-    for content in (b"abd", b"ab", b"abcd", b""):
+    for content in (b"abx", b"ab", b"abcd", b""):
         path.write_bytes(content)
         assert not entry.describes(tmp_path)
     path.unlink()
@@ -102,7 +102,7 @@ def test_the_student_of_a_trial_that_has_ended_is_the_one_in_its_manifest(name: 
         require_whole(path)
     write_manifest(tmp_path, Manifest().with_student(entry_of(path, 1)))
     require_whole(path)
-    path.write_bytes(b"abd")
+    path.write_bytes(b"abx")
     with pytest.raises(DamagedFile, match=r"is damaged, its SHA-256 has changed: delete .* and run again"):
         require_whole(path)
     (tmp_path / MANIFEST).unlink()
