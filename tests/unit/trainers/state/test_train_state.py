@@ -20,7 +20,7 @@ KEYS = ("student", "average", "optimizer", "schedulers", "step")
 
 
 class Head:
-    """Keep a number from step to step, as YOLOX's and ATSS' heads keep none and GFL's does."""
+    """Keep a number from step to step, as a few heads do."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def step(state: TrainState) -> None:
         scheduler.step()
     state.meter.add({"total": loss})
     state.step += 1
-    state._adapter.kept = {"seen": state.step}
+    state._adapter.load_state({"seen": state.step})
 
 
 def stepped(steps: int, **kind: Any) -> TrainState:
