@@ -66,6 +66,42 @@ def test_means_are_over_the_samples_since_the_last_epoch(monkeypatch: pytest.Mon
     system.close()
 
 
+def samplers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "system-metrics"]
+
+
+def test_one_thread_samples_from_the_first_epoch_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, wide = threading.Semaphore(0), threading.Event()
+
+    def memory() -> Memory:
+        taken.release()
+        return Memory(4e9 if wide.is_set() else 2e9, 8e9)
+
+    monkeypatch.setattr(machine_use, "memory", memory)
+    system = SystemMetrics(0.001, CPU)
+    assert samplers() == []
+    system.restart()
+    assert all(taken.acquire(timeout=60) for _ in range(3))
+    wide.set()
+    assert 2000.0 < system.take(1, 1.0, 0.0)[MEMORY] < 4000.0, "what was sampled since counts, too"
+    system.restart()
+    assert samplers() == ["system-metrics"]
+    system.close()
+    assert samplers() == []
+
+
+def test_nothing_samples_where_that_is_off_or_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    off = SystemMetrics(None, CPU)
+    off.restart()
+    assert (samplers(), off.take(1, 1.0, 0.0)) == ([], {})
+    off.close()
+    monkeypatch.setattr(machine_use, "cpu_times", lambda: 1 / 0)
+    blind = SystemMetrics(0.001, CPU)
+    blind.restart()
+    assert samplers() == []
+    blind.close()
+
+
 def test_a_machine_that_cannot_be_read_ends_no_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
