@@ -156,6 +156,15 @@ def test_boxes_are_grouped_by_the_one_that_suppresses_them(mmcv_ops: Any) -> Non
     assert mmcv_ops.nms_match(torch.zeros(0, 5), 0.5) == []
 
 
+def test_boxes_of_equal_scores_are_grouped_in_their_order(mmcv_ops: Any) -> None:
+    """Of this many a sort that need not keep the order of equals does not keep it."""
+    corners = torch.arange(1000.0)[:, None] * 20 * torch.tensor([1.0, 1.0, 1.0, 1.0])
+    boxes = corners + torch.tensor([0.0, 0.0, 10.0, 10.0])
+    scores = (torch.arange(1000) % 2 / 2).float()
+    groups = mmcv_ops.nms_match(torch.cat([boxes, scores[:, None]], dim=1), 0.5)
+    assert [group.tolist() for group in groups] == [[place] for place in [*range(1, 1000, 2), *range(0, 1000, 2)]]
+
+
 # ------------------------------------------------------------------------------------------------------ windows
 
 

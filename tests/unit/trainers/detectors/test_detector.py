@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from tests.unit.trainers.tiny import CONFIG, detector, differing
 from trainers.detectors.detector import build_empty, build_student, model_config, placed
+from trainers.detectors.overrides import start_untrained
 from trainers.errors import TrialError
 from trainers.schema import Detector
 from trainers.schema.pyramid import pyramid_of
@@ -202,6 +204,22 @@ def test_weights_are_a_function_of_the_seed() -> None:
 
 def test_no_pretrained_weights_are_named_in_the_config() -> None:
     assert b"torchvision://" not in pickle.dumps(model_config(detector(), CLASSES).to_dict())
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_parts_that_repeat_the_backbone_name_no_weights(several: bool) -> None:
+    start = {"pretrained": "torchvision://a", "init_cfg": {"type": "Pretrained", "checkpoint": "torchvision://a"}}
+    plain = {"type": "FPN", "init_cfg": {"type": "Xavier"}}
+    rfp = {"type": "RFP", "rfp_backbone": {"type": "ResNet", **start}}
+    model = ConfigDict(neck=[plain, rfp] if several else rfp, roi_head={"shared_head": {"type": "ResLayer", **start}})
+    start_untrained(model)
+    neck = model.neck[1] if several else model.neck
+    for part in (neck.rfp_backbone, model.roi_head.shared_head):
+        assert (part.pretrained, part.init_cfg) == (None, None)
+    if several:
+        assert model.neck[0] == plain
+    for bare in (ConfigDict(), ConfigDict(neck=None, roi_head=None), ConfigDict(neck=plain, roi_head={})):
+        start_untrained(bare)
 
 
 # ------------------------------------------------------------------------------------------------- the paper's detectors

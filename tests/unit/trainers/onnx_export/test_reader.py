@@ -1,5 +1,6 @@
 """The reader prepares images as mmdet's pipeline does, by numpy alone."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +109,18 @@ def test_boxes_are_printed_to_a_tenth_of_a_pixel(
     cv2.imwrite(str(tmp_path / "a photo.png"), pixels(64, 64))
     detect(tmp_path / "a photo.png")
     assert '"detections": [{"class": "nut", "score": 0.5, "box": [1.1, 2.2, 33.3, 30.7]}]' in capsys.readouterr().out
+
+
+def test_each_image_has_its_line_and_boxes_below_the_limit_have_none(
+    detect: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        cv2.imwrite(str(tmp_path / name), pixels(64, 64))
+    names = [str(tmp_path / name) for name in ("b.png", "c.png", "a.png")]
+    for limit, boxes in (("0.5", 1), ("0.51", 0)):
+        detect(*names, "--above", limit)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(line["image"], len(line["detections"])) for line in lines] == [(name, boxes) for name in names]
 
 
 @pytest.mark.parametrize("library", ["cv2", "Pillow"])

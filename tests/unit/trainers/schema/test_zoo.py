@@ -79,6 +79,21 @@ def test_lists_agree_with_the_folder_of_own_configs() -> None:
     assert (folder / "index.json").read_text() == render(zoo.mmdet_version(), list(describe_all(folder)))
 
 
+def test_configs_that_cannot_be_read_are_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "whole.py").write_text("model = dict(type='A', bbox_head=dict(type='B', num_classes=3))")
+    (tmp_path / "a.py").write_text("_base_ = 'absent.py'")
+    (tmp_path / "c.py").write_text("raise ImportError('no such package')")
+    (tmp_path / "d.py").write_text("data = 1")
+    rows = list(describe_all(tmp_path))
+    assert [(row["path"], row["detector"], row["head"], row["num_classes"]) for row in rows] == [
+        ("b/whole.py", "A", "B", 3)
+    ]
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("zoo_index: left out a.py: ")
+    assert second.startswith("zoo_index: left out c.py: ")
+
+
 @pytest.mark.parametrize("path", ["../zoo/configs.json", "/etc/passwd", "a/../../zoo/backbones.yaml"])
 def test_a_path_out_of_the_own_configs_is_refused(path: str) -> None:
     assert zoo.find_config(zoo.OWN + path) is None
