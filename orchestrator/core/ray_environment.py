@@ -12,6 +12,7 @@ SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default, 2 s, delays every report by as much
     "OMP_WAIT_POLICY": "PASSIVE",  # two threads that spin for each other train 5 times slower beside another process
     "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # variables of the study count more than those of submit's --env
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing phones home unless the user says so
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # nothing here loads a model from MLflow, and nothing may

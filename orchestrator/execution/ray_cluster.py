@@ -32,14 +32,17 @@ log = logging.getLogger(__name__)
 def start_ray(address: str | None, variables: Mapping[str, str] | None = None) -> None:
     """Connect to the cluster at ``address``, or start a local Ray, unless that is done already.
 
-    Its workers have ``variables`` in their environment when they start. ``ray_environment.prepare`` has run before Ray was imported.
+    Its workers have ``variables`` in their environment when they start, beside those of the Ray job that this process may
+    be in: Ray adds to a job's variables what it is told here, and drops what the job's configuration says.
+    ``ray_environment.prepare`` has run before Ray was imported.
 
     Raises ``OperationError`` when there is no cluster at the address.
     """
     if ray.is_initialized():
         return
-    job_config = SearchPathJob(search_path(), variables)
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "job_config": job_config}
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    quiet |= {"job_config": SearchPathJob(search_path())}
+    quiet |= {"runtime_env": {"env_vars": dict(variables)}} if variables else {}
     if address is None:
         start_local_ray(quiet)
         return
