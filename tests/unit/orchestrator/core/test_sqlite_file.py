@@ -40,6 +40,20 @@ def test_a_database_is_created_and_read(tmp_path: Path) -> None:
         assert connection.execute("select name from sqlite_master").fetchall() == [("t",)]
 
 
+def test_a_transaction_under_way_is_not_undone_by_a_reader(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with writing(path, 1.0) as connection:
+        connection.execute("create table t (x)")
+        connection.execute("begin immediate")
+        connection.execute("insert into t values (1)")
+        assert (tmp_path / "new.db-journal").exists()
+        with reading(path) as other:
+            assert other.execute("select * from t").fetchall() == []
+        connection.execute("commit")
+    with reading(path) as connection:
+        assert connection.execute("select * from t").fetchall() == [(1,)]
+
+
 def test_no_other_module_connects_to_databases() -> None:
     found = {
         path
