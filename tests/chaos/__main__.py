@@ -7,10 +7,11 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.chaos.disturb import Kill, undisturbed
+from tests.chaos.disturb import Kill, Story, undisturbed
 from tests.chaos.flavours import FLAVOURS
 from tests.chaos.judge import Judged, disturbed
 
@@ -54,16 +55,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
         expected: dict[tuple[str, ...], Path] = {}
         for run in chosen(given):
-            flavour, seed = FLAVOURS[run.flavour], run.seed
-            place = Path(folder) / str(seed)
-            if flavour.sets not in expected:
-                expected[flavour.sets] = undisturbed(flavour, Path(folder) / f"calm-{seed}", Path(folder) / f"c{seed}")
-            calm, scratch = expected[flavour.sets], Path(folder) / f"t{seed}"
-            judged = disturbed(flavour, seed, run.kills, place, scratch, calm, run.pause_s)
+            judged = judge(run, Path(folder), expected)
             tell(run, judged)
             faults, count = faults + len(judged.faults), count + len(judged.story.kills)
     print(f"{count} kills and pauses, {faults} faults, {(time.monotonic() - began) / 60:.1f} minutes")
     return 1 if faults else 0
+
+
+def judge(run: Run, folder: Path, expected: dict[tuple[str, ...], Path]) -> Judged:
+    """Carry out one run of the list; whatever goes wrong in it is a fault, and the list goes on.
+
+    ``expected`` holds the stores of the undisturbed studies so far, by their settings.
+    """
+    flavour, seed = FLAVOURS[run.flavour], run.seed
+    try:
+        if flavour.sets not in expected:
+            expected[flavour.sets] = undisturbed(flavour, folder / f"calm-{seed}", folder / f"c{seed}")
+        calm = expected[flavour.sets]
+        return disturbed(flavour, seed, run.kills, folder / str(seed), folder / f"t{seed}", calm, run.pause_s)
+    except Exception:  # noqa: BLE001  the other runs of the list say something nevertheless
+        return Judged(Story(), [traceback.format_exc()])
 
 
 def chosen(given: argparse.Namespace) -> list[Run]:
@@ -87,6 +98,8 @@ def tell(run: Run, judged: Judged) -> None:
     for fault in judged.faults:
         print(f"  FAULT: {fault}")
     sys.stdout.flush()
+    if judged.story.stacks:
+        print(f"{run.flavour}, seed {run.seed}: stacks\n{judged.story.stacks}", file=sys.stderr, flush=True)
 
 
 def line(kill: Kill) -> str:

@@ -1,5 +1,7 @@
 """Run a study while its processes are killed, or paused, at random, and tell what happened."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ from tests.contract.mlflow_server import MlflowServer
 
 LOOK_S = 0.005
 PATIENCE_S = 300.0  # without a state, a record or an end: whoever waits longer waits for ever
+LONGEST_S = 1200.0  # of a whole run: the longest one took 335 s, on a busy machine
+PY_SPY, LOOK_AT_STACKS_S = Path(sys.executable).with_name("py-spy"), 30.0
 RESTARTS = 3  # of the command after the last kill; each may be ended by what the kill before it has broken
 GONE_S = 30.0  # until the last process has ended
 
@@ -46,24 +50,35 @@ class Story:
     starts: int = 0
     seconds: float = 0.0
     left: list[str] = field(default_factory=list)
+    stacks: str = ""  # of the processes that were there when the run had to be given up
 
 
 class Chaos:
-    """Disturb one command: what is drawn follows from the seed, when it comes about from the machine."""
+    """Disturb one command: what is drawn follows from the seed, when it comes about from the machine.
+
+    ``story`` is true at any time, also of a run that was given up.
+    """
 
     def __init__(
-        self, command: Command, flavour: Flavour, seed: int, server: MlflowServer | None, pause_s: float | None = None
+        self,
+        command: Command,
+        flavour: Flavour,
+        seed: int,
+        server: MlflowServer | None,
+        pause_s: float | None = None,
+        longest_s: float = LONGEST_S,
     ) -> None:
-        self._command, self._server, self._pause_s = command, server, pause_s
+        self._command, self._server, self._pause_s, self._longest_s = command, server, pause_s, longest_s
         self._random = Random(seed)
         self._targets = flavour.targets(self._random)
         self._family = Family()
-        self._story = Story()
+        self.story = Story()
         self._timers: list[threading.Timer] = []
+        self._began = 0.0
 
     def run(self, kills: int) -> Story:
         """Kill so often, unless the study ends before that; then let it finish. Raises ``AssertionError`` if it does not."""
-        began = time.monotonic()
+        self._began = time.monotonic()
         try:
             self._start()
             for _ in range(kills):
@@ -72,11 +87,13 @@ class Chaos:
             self._let_finish()
         except BaseException:
             self._await_timers()
+            self.story.stacks = stacks(self._family.left())
             kill(self._family.left())  # what hangs must not outlive the test
             raise
-        self._story.left = self._leftovers()
-        self._story.starts, self._story.seconds = self._command.starts, time.monotonic() - began
-        return self._story
+        finally:
+            self.story.starts, self.story.seconds = self._command.starts, time.monotonic() - self._began
+        self.story.left = self._leftovers()
+        return self.story
 
     def _start(self) -> None:
         self._command.start()
@@ -96,6 +113,7 @@ class Chaos:
         """Look once, and start a command that has ended early again; return False when it has done its work."""
         time.sleep(LOOK_S)
         self._note_progress()
+        assert time.monotonic() - self._began < self._longest_s, f"the study has not ended: {self._command.said}"
         code = self._command.code
         if code is None:
             return True
@@ -114,7 +132,7 @@ class Chaos:
             self._kill(target, victims)
         else:
             self._pause(target, victims, self._pause_s)
-        self._story.kills.append(Kill(moment, target, seconds, reached, self._pause_s))
+        self.story.kills.append(Kill(moment, target, seconds, reached, self._pause_s))
         self._struck = time.monotonic()
         return True
 
@@ -144,7 +162,7 @@ class Chaos:
         self._timers.clear()
 
     def _note_progress(self) -> None:
-        last = self._story.kills[-1] if self._story.kills else None
+        last = self.story.kills[-1] if self.story.kills else None
         if last is None or last.went_on_s is not None:
             return
         seconds, reached = time.monotonic() - self._struck, committed(self._command.store)
@@ -155,7 +173,7 @@ class Chaos:
         assert seconds < PATIENCE_S, f"nothing happens after {last}: {self._command.said}"
 
     def _note_end(self, code: int) -> None:
-        last = self._story.kills[-1] if self._story.kills else None
+        last = self.story.kills[-1] if self.story.kills else None
         if last is not None and last.ended_with is None:
             last.ended_with, last.went_on_s = code, None  # what was saved before the end does not count
 
@@ -188,7 +206,22 @@ def undisturbed(flavour: Flavour, folder: Path, scratch: Path) -> Path:
     """Run the flavour's study without a kill and return its store; results go to a file, whatever the flavour."""
     command = Command(replace(flavour, sets=(*flavour.sets, *flavour.calm)), folder, scratch)
     command.start()
-    while (code := command.code) is None:
+    giving_up = time.monotonic() + LONGEST_S
+    while (code := command.code) is None and time.monotonic() < giving_up:
         time.sleep(0.1)
     assert code == 0, command.said
     return command.store
+
+
+def stacks(found: list[Process]) -> str:
+    """Return where the threads of some processes are, of those that are Python's."""
+    return "\n".join(f"{one.pid} {one.title[:80]}\n{_stack(one)}" for one in found)
+
+
+def _stack(one: Process) -> str:
+    command = [PY_SPY, "dump", "--pid", str(one.pid)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LOOK_AT_STACKS_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stdout or done.stderr

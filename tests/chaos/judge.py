@@ -23,10 +23,17 @@ class Judged:
 def disturbed(
     flavour: Flavour, seed: int, kills: int, folder: Path, scratch: Path, expected: Path, pause_s: float | None = None
 ) -> Judged:
-    """Run the study in ``folder`` with ``kills``, or pauses of ``pause_s``; compare what is left with the store ``expected``."""
+    """Run the study in ``folder`` with ``kills``, or pauses of ``pause_s``; compare what is left with the store ``expected``.
+
+    That it does not end is a fault like any other.
+    """
     with tracked(flavour, folder) as server:
         command = Command(flavour, folder, scratch, server.address if server else None)
-        story = Chaos(command, flavour, seed, server, pause_s).run(kills)
+        chaos = Chaos(command, flavour, seed, server, pause_s)
+        try:
+            story = chaos.run(kills)
+        except AssertionError as error:
+            return Judged(chaos.story, [str(error)])
     database = folder / "server" / "mlflow.db" if flavour.server else command.store / "mlflow.db"
     files = [f"{path} is left" for path in sorted(scratch.iterdir()) if path.name not in KEPT]
     return Judged(
