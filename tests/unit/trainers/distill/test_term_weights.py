@@ -173,6 +173,19 @@ def test_a_state_goes_on_to_the_bit() -> None:
     assert torch.equal(second.state_dict()["pkd"], first.state_dict()["pkd"])
 
 
+@pytest.mark.parametrize("begun", [("pkd",), ("cwd",), ("pkd", "cwd")])
+def test_a_state_goes_on_with_each_term_that_has_been_measured(begun: tuple[str, ...]) -> None:
+    specs = Pkd(kind="pkd", weight=GradShare(grad_share=0.3)), Cwd(kind="cwd", weight=GradShare(grad_share=0.2))
+    features, first, second = torch.tensor([1.0], requires_grad=True), weights_of(*specs), weights_of(*specs)
+    first.begin(0)
+    first.weigh([features], losses(features, cls=1.7), losses(features, pkd=0.3, cwd=0.7))
+    state = {name: means for name, means in first.state_dict().items() if name in begun}
+    second.load_state_dict(state, torch.device("cpu"))
+    second.begin(1)
+    wanted, found = first.record(), second.record()
+    assert found == {name: wanted[name] if name.removeprefix("weight/") in begun else 1.0 for name in wanted}
+
+
 def test_given_weights_are_on_record_only_where_they_change() -> None:
     found = weights_of(Pkd(kind="pkd", ramp=1), Cwd(kind="cwd"))
     found.begin(1)
