@@ -5,6 +5,7 @@ the outcome of each is added to the second one at once, with the first test that
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -91,4 +92,6 @@ def main(faults: str, ledger: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # a test that fails may leave its server's thread behind, for which Python would wait
