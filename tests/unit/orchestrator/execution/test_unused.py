@@ -217,3 +217,24 @@ def test_states_for_other_trials_go_that_no_given_study_keeps_or_starts_from(
     assert listed("--yes") == [f"{one.id}/kept-11.pt", f"{one.id}/kept-12.pt", f"{one.id}/shared-4.pt"]
     assert [path.name for path in one.directory.glob("*.pt")] == ["shared-8.pt"]
     assert [path.name for path in other.directory.glob("*.pt")] == ["shared-7.pt"]
+
+
+def test_states_are_listed_the_biggest_first_and_equal_ones_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, *_ = planned(tmp_path, MILESTONES).students
+    has_trained(one, 12, 8, status="finished")
+    for epoch, size in ((12, 7), (6, 1), (11, 9), (7, 7)):
+        (one.directory / f"kept-{epoch}.pt").write_bytes(b"x" * size)
+    found = runner(capsys)("clean", "--store", tmp_path / "store", tmp_path / "study.yaml", "--json").json["unused"]
+    assert [(row["name"], row["bytes"]) for row in found] == [
+        (f"{one.id}/kept-{epoch}.pt", size) for epoch, size in ((11, 9), (12, 7), (7, 7), (6, 1))
+    ]
+
+
+def test_trials_of_equal_size_are_listed_by_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    for name, size in ((OLDER, 5), (OLD, 5), ("f" * 12, 6)):
+        (store.trials / name).mkdir(parents=True)
+        (store.trials / name / "last.pth").write_bytes(b"x" * size)
+    assert [one.name for one in unused_trials(store, set())] == ["f" * 12, OLD, OLDER]
