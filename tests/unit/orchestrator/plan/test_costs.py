@@ -12,7 +12,7 @@ from orchestrator.plan.costs import Costs, cost_key
 from orchestrator.plan.model_process import ProcessEnd
 from tests.unit.orchestrator.costs_on_paper import MILLION, Measured, cost_on_paper, measuring_on_paper
 from trainers.schema import Detector, ShapesDataset
-from trainers.schema.costs import CostAnswer, CostRequest
+from trainers.schema.costs import CostAnswer, CostRequest, DetectorCost, unit_of
 from trainers.schema.detector import CheckpointWeights, Freeze
 
 CONFIG = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
@@ -126,6 +126,46 @@ def test_a_damaged_record_counts_as_none(text: str, measured: Measured, tmp_path
     costs.measure([student()], latency=True)
     costs.keep([student()])
     assert costs_of(tmp_path).of(student()) == costs.of(student())
+
+
+def cost(parameters: int, latency_ms: float | None) -> DetectorCost:
+    unit = unit_of("-", student(), data(), latency=latency_ms is not None)
+    found = cost_on_paper(unit)
+    latency = found.latency and found.latency.model_copy(update={"median_ms": latency_ms})
+    return found.model_copy(update={"parameters": parameters, "latency": latency})
+
+
+STORED, STORED_TIMED, HERE, HERE_TIMED = cost(1, None), cost(2, 20.0), cost(3, None), cost(4, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("stored", "here", "counts"),
+    [
+        (None, None, None),
+        (None, HERE, HERE),
+        (None, HERE_TIMED, HERE_TIMED),
+        (STORED, None, STORED),
+        (STORED, HERE, STORED),
+        (STORED, HERE_TIMED, HERE_TIMED),  # the store has no latency yet
+        (STORED_TIMED, None, STORED_TIMED),
+        (STORED_TIMED, HERE, STORED_TIMED),
+        (STORED_TIMED, HERE_TIMED, STORED_TIMED),
+    ],
+    ids=lambda found: str(found and found.parameters),
+)
+def test_the_first_record_with_a_latency_counts_the_stores_before_this_machines(
+    stored: DetectorCost | None,
+    here: DetectorCost | None,
+    counts: DetectorCost | None,
+    measured: Measured,
+    tmp_path: Path,
+) -> None:
+    costs = costs_of(tmp_path)
+    for path, found in ((costs._record(student()), stored), (costs._memory(student()), here)):
+        if found is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(found.model_dump_json())
+    assert costs.of(student()) == counts
 
 
 def test_a_crash_is_told_and_ends_no_other_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
