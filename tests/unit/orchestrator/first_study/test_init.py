@@ -1,11 +1,14 @@
 """Prove that ``init`` recognises the layouts of labelling tools, and that the study which it writes is right."""
 
+import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli import main
+from orchestrator.core.errors import UserError
 from orchestrator.dataset_check.study_check import check_study
 from orchestrator.first_study.choices import choose
 from orchestrator.first_study.contents import Contents, contents_of
@@ -15,12 +18,14 @@ from orchestrator.first_study.recognise import recognise
 from orchestrator.first_study.split_names import split_of
 from orchestrator.first_study.text import flow, scalar, study_text
 from orchestrator.first_study.voc_folder import find_voc
+from orchestrator.first_study.yolo_folder import find_yolo
 from orchestrator.plan.machine import Machine
 from orchestrator.study.load import load_study
 from tests.unit.orchestrator.first_study import layouts
 from tests.unit.orchestrator.first_study.layouts import LAYOUTS
 from trainers.schema.annotations import read_split
 from trainers.schema.dataset import SplitName, splits_of
+from trainers.schema.user_file import LARGEST_LABELS
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -70,6 +75,45 @@ def test_an_image_in_a_nested_folder_counts_once(tmp_path: Path) -> None:
             layouts.text(tmp_path / f"labels/{name}.txt", layouts.yolo(number))
     splits = recognise(look_into(tmp_path)).splits
     assert splits == {"train": {"images": "images/train"}, "val": {"images": "images/val"}}
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def too_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(LARGEST_LABELS + 1)
+
+
+def no_text(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe0")
+
+
+@pytest.mark.parametrize("spoilt", [pipe, too_large, no_text])
+def test_a_file_that_cannot_be_read_as_labels_hides_no_others(spoilt: Callable[[Path], None], tmp_path: Path) -> None:
+    layouts.labelimg_yolo(tmp_path)
+    (tmp_path / "0.txt").unlink()
+    spoilt(tmp_path / "0.txt")
+    found = find_yolo(look_into(tmp_path))
+    assert found is not None
+    assert found.splits == {"train": {"images": "."}}
+
+
+def test_other_formats_beside_the_one_that_is_read_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layouts.labelimg_voc(tmp_path)
+    layouts.labelimg_yolo(tmp_path)
+    found = recognise(look_into(tmp_path))
+    assert found.kind == "voc"
+    assert found.remarks[-1] == "Also here, and not used: YOLO's text labels (classes.txt)."
+    assert main(["init", str(tmp_path), "--to", str(tmp_path / "s.yaml")]) == 0
+    assert f"note: {found.remarks[-1]}\n" in capsys.readouterr().out
+
+
+def test_annotations_without_an_image_are_refused(tmp_path: Path) -> None:
+    layouts.text(tmp_path / "0.xml", layouts.voc(0))
+    with pytest.raises(UserError, match=r"Pascal VOC's XML \(\.\) was found, and no image$"):
+        recognise(look_into(tmp_path))
 
 
 def test_a_folder_without_annotations_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

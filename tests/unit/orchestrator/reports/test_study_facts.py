@@ -1,5 +1,6 @@
 """A report says in words what was trained, from whom and on what."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,7 +76,20 @@ def test_counts_that_nobody_recorded_are_said_to_be_unknown(tmp_path):
 
 def test_students_that_a_study_compares_are_all_named(tmp_path):
     found = facts(tmp_path, "search.space.student.width=[0.25, 0.125]")
-    assert found["student"].count("gfl_r50_fpn_1x_coco.py") == 2
-    assert "width 0.25" in found["student"]
-    assert "width 0.125" in found["student"]
+    config = "mmdet::gfl/gfl_r50_fpn_1x_coco.py"
+    widths = [f"{config}, width {width}, from random weights" for width in (0.25, 0.125)]
+    assert found["student"] == " | ".join(widths)
     assert found["searched"] == "method.alpha2, student.width"
+
+
+def test_equal_students_are_named_once_and_a_study_without_any_says_so(tmp_path):
+    assert facts(tmp_path)["student"] == "mmdet::gfl/gfl_r50_fpn_1x_coco.py, from random weights"
+    nobody = replace(plan_text(tmp_path, VALID), students=())
+    found = dict(study_facts(nobody, None))
+    assert (found["student"], "schedule" in found) == ("none", False)
+
+
+def test_schedules_that_a_study_compares_are_all_said(tmp_path):
+    found = facts(tmp_path, "search.space.schedule.epochs=[12, 24]")
+    first, second = found["schedule"].split(" | ")
+    assert (first.split(" in ")[0], second.split(" in ")[0]) == ("12 epochs", "24 epochs")
