@@ -36,7 +36,8 @@ class Problem:
     """Hold a finding before it is rendered; ``location=None`` stands for the nearest key of ``path``.
 
     ``hides`` marks a value that could not be read at all: other checks' messages about it would be noise. ``rests_on``
-    are the other keys whose values led to the finding: where one of them is wrong, it says nothing.
+    are the other keys whose values led to the finding: where one of them is wrong, it says nothing. ``beside`` is another
+    key that the finding is about as much: its place is told at the end.
     """
 
     path: KeyPath
@@ -45,6 +46,7 @@ class Problem:
     location: Location | None = None
     hides: bool = False
     rests_on: tuple[KeyPath, ...] = ()
+    beside: KeyPath | None = None
 
 
 class Locations:
@@ -73,7 +75,8 @@ class Locations:
     def finding(self, problem: Problem) -> Finding:
         """Render a problem for people."""
         location = problem.location or self.nearest(problem.path)
-        return Finding(problem.level, _where(location, problem.path), problem.message)
+        other = "" if problem.beside is None else f" (the other: {self.where(problem.beside)})"
+        return Finding(problem.level, _where(location, problem.path), problem.message + other)
 
 
 def dotted(path: KeyPath) -> str:

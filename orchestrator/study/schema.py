@@ -173,7 +173,7 @@ Waiting = Pasha | HyperBand  # schedulers that pause trials, and so have to know
 class StopWhen(Section):
     """End the study as soon as a student's ``metric`` is ``at_least`` so much."""
 
-    metric: str = Field(SELECTION_METRIC, min_length=1)
+    metric: Metric = SELECTION_METRIC
     at_least: float
 
 

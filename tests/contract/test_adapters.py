@@ -200,6 +200,7 @@ def test_losses_are_the_plain_detectors(built: Built, scenes: tuple[Scene, ...],
     found = adapter.losses(head_outputs, samples, Targets())
     assert {f"loss_{name}": value.item() for name, value in found.items()} == expected
     assert set(found) == {name.removeprefix("loss_") for name in expected}
+    assert set(found) <= set(built.case.spec.losses or found)
 
 
 @BATCHES

@@ -24,6 +24,8 @@ class HeadSpec:
     only where something is trained. ``box_layers`` names the head's layers that predict boxes: students do not inherit
     them from a teacher that codes boxes differently (of a head that names none they then inherit nothing).
     ``classifier`` names the layer whose rows are classes: without it a checkpoint must have them in the dataset's order.
+    ``losses`` are the names that its losses are recorded under, mmdet's without ``loss_``; of a head that names none
+    nobody knows them before it is trained.
     """
 
     head: str
@@ -32,6 +34,7 @@ class HeadSpec:
     gives: frozenset[Need]
     box_layers: tuple[str, ...] = ()
     classifier: str | None = None
+    losses: tuple[str, ...] = ()
 
 
 BUILT_IN = (
@@ -42,6 +45,7 @@ BUILT_IN = (
         ANCHORED | {Need.DISTRIBUTIONS},
         ("gfl_reg", "scales"),
         "gfl_cls",
+        ("cls", "bbox", "dfl"),
     ),
     HeadSpec(
         "ATSSHead",
@@ -50,6 +54,7 @@ BUILT_IN = (
         ANCHORED | {Need.DELTAS},
         ("atss_reg", "scales"),
         "atss_cls",
+        ("cls", "bbox", "centerness"),
     ),
     HeadSpec(
         "FCOSHead",
@@ -58,6 +63,7 @@ BUILT_IN = (
         DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
         ("conv_reg", "scales"),
         "conv_cls",
+        ("cls", "bbox", "centerness"),
     ),
     HeadSpec(
         "RetinaHead",
@@ -66,6 +72,7 @@ BUILT_IN = (
         ANCHORED | {Need.DELTAS},
         ("retina_reg",),
         "retina_cls",
+        ("cls", "bbox"),
     ),
     HeadSpec(
         "YOLOXHead",
@@ -74,6 +81,7 @@ BUILT_IN = (
         DENSE | {Need.OBJECTNESS},
         ("multi_level_conv_reg",),
         "multi_level_conv_cls",
+        ("cls", "bbox", "obj", "l1"),
     ),
     HeadSpec(
         "RTMDetSepBNHead",
@@ -82,6 +90,7 @@ BUILT_IN = (
         DENSE | {Need.DELTAS, Need.HEAD_FEATURES},
         ("rtm_reg",),
         "rtm_cls",
+        ("cls", "bbox"),
     ),
     HeadSpec(
         "TOODHead",
@@ -90,6 +99,7 @@ BUILT_IN = (
         DENSE | {Need.PRIORS},
         ("tood_reg", "scales", "reg_offset_module"),
         "tood_cls",
+        ("cls", "bbox"),
     ),
     HeadSpec(
         "VFNetHead",
@@ -98,6 +108,7 @@ BUILT_IN = (
         DENSE | {Need.DELTAS, Need.MATCHING, Need.HEAD_FEATURES},
         ("vfnet_reg", "vfnet_reg_refine", "scales", "scales_refine"),
         "vfnet_cls",
+        ("cls", "bbox", "bbox_rf"),
     ),
 )
 

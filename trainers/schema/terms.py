@@ -360,6 +360,11 @@ def no_need(verb: str, given: Iterable[object]) -> str | None:
     return f"{verb} {wrong[0]!r}, which is no member of Need: {', '.join(Need.__members__)}" if wrong else None
 
 
+def term_name(term: TermSection) -> str:
+    """Return a term's name in losses and metrics."""
+    return term.kind.replace("-", "_")
+
+
 def identity(term: TermSection) -> dict[str, Any]:
     """Return a term's settings as JSON, without those of ``EARLIER`` that every earlier release had."""
     content = term.model_dump(mode="json")

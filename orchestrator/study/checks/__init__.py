@@ -6,6 +6,8 @@ from orchestrator.study.checks.context import Context, gather
 from orchestrator.study.checks.costs import check_costs
 from orchestrator.study.checks.detectors import check_detectors, check_starts, check_students
 from orchestrator.study.checks.method import check_methods, check_timing
+from orchestrator.study.checks.metrics import check_goal, check_metric
+from orchestrator.study.checks.overlaps import check_overlaps
 from orchestrator.study.checks.schedule import (
     check_batches,
     check_early_stopping,
@@ -15,8 +17,6 @@ from orchestrator.study.checks.schedule import (
 )
 from orchestrator.study.checks.search import (
     check_finalists,
-    check_goal,
-    check_metric,
     check_open_search,
     check_population,
     check_race,
@@ -31,11 +31,12 @@ from orchestrator.study.location import Problem
 # A check runs only when the sections that it compares are right in themselves.
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[Context], Iterable[Problem]]], ...] = (
     (("search",), check_search),
+    (("search",), check_overlaps),
     (("search", "schedule", "scaling"), check_open_search),
     (("search",), check_race),
     (("search",), check_finalists),
     (("search", "schedule"), check_rungs),
-    (("search",), check_goal),
+    (("search", "dataset"), check_goal),
     (("search", "dataset"), check_metric),
     (("search",), check_costs),
     (("search", "schedule"), check_population),

@@ -10,14 +10,11 @@ from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Asha, Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
-from orchestrator.study.selection import LOSSES, TITLES, falls, selectable
 from orchestrator.study.space import MAX_TRIALS, is_listed, is_open, size
 from orchestrator.study.substitute import SEARCHABLE, section_of
 from orchestrator.study.variants import searchable_keys
-from orchestrator.study.wording import alternatives, closest, counted, did_you_mean, enumeration, inline
-from trainers.schema.class_metrics import PREFIX as CLASS_AP
+from orchestrator.study.wording import alternatives, counted, did_you_mean, enumeration, inline
 from trainers.schema.image_pipeline import AUGMENTATION
-from trainers.schema.record import FAMILIES
 
 SPACE: KeyPath = ("search", "space")
 EVOLVING = ("schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
@@ -191,31 +188,6 @@ def check_rungs(context: Context) -> Iterator[Problem]:
         if variant.section.epochs is None:
             message = "rungs: phase counts epochs, and this schedule has none: give epochs, or rungs: epoch"
             yield Problem(variant.origin("epochs"), message, rests_on=(("search", "scheduler", "rungs"),))
-
-
-def check_goal(context: Context) -> Iterator[Problem]:
-    """Yield a goal that no average precision can come to."""
-    goal = context.study.search.stop_when
-    if goal is None or not goal.metric.startswith(FAMILIES) or goal.at_least <= 1:
-        return
-    hint = f": {goal.at_least:g} percent is {goal.at_least / 100:g}" if goal.at_least <= 100 else ""
-    message = f"{goal.metric} lies between 0 and 1, got {goal.at_least:g}{hint}"
-    yield Problem(("search", "stop_when", "at_least"), message, rests_on=(("search", "stop_when", "metric"),))
-
-
-def check_metric(context: Context) -> Iterator[Problem]:
-    """Yield a metric that no trial on the study's data records."""
-    metric, known = context.study.search.metric, selectable(context.study.dataset)
-    if falls(metric) or metric in known:
-        return
-    titles = [TITLES[key] for key in known if key in TITLES]
-    near = closest(metric, [*titles, *known]) or closest(f"{CLASS_AP}{metric}", known)
-    hint = (
-        f" (did you mean {near}?)"
-        if near
-        else f": choose {alternatives([*titles, f'{CLASS_AP}NAME', f'{LOSSES}NAME'])}"
-    )
-    yield Problem(("search", "metric"), f"no trial of this study records {inline(metric)}{hint}")
 
 
 def check_population(context: Context) -> Iterator[Problem]:

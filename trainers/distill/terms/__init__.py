@@ -4,7 +4,7 @@ from trainers.distill.connectors import Pyramids
 from trainers.distill.terms.base import Term as Term
 from trainers.schema import plugins
 from trainers.schema.method import MethodSpec, terms_of
-from trainers.schema.terms import TermSection
+from trainers.schema.terms import TermSection, term_name
 
 
 def terms(method: MethodSpec, pyramids: Pyramids | None = None) -> dict[str, Term]:
@@ -14,13 +14,8 @@ def terms(method: MethodSpec, pyramids: Pyramids | None = None) -> dict[str, Ter
     come in the order of their names, so that the order in which a study lists them does not change a sum's last bit.
     The terms' connectors are made between ``pyramids``; terms that need connectors cannot be computed without.
     """
-    chosen = sorted((spec for spec in terms_of(method) if spec.counts), key=name_of)
-    return {name_of(spec): build(spec, pyramids) for spec in chosen}
-
-
-def name_of(spec: TermSection) -> str:
-    """Return a term's name in losses and metrics."""
-    return spec.kind.replace("-", "_")
+    chosen = sorted((spec for spec in terms_of(method) if spec.counts), key=term_name)
+    return {term_name(spec): build(spec, pyramids) for spec in chosen}
 
 
 def build(spec: TermSection, pyramids: Pyramids | None = None) -> Term:

@@ -117,8 +117,8 @@ def test_a_loss_is_shown_as_it_is_and_less_of_it_is_a_gain() -> None:
 
 
 def test_a_metric_that_nobody_recorded_is_named(tmp_path: Path) -> None:
-    results = results_on_disk(trained(tmp_path, "search.metric=loss/of_nobody"), {})
-    with pytest.raises(Exception, match="no student of this study has the metric loss/of_nobody: choose another"):
+    results = results_on_disk(trained(tmp_path, "search.metric=loss/dfl"), {})
+    with pytest.raises(Exception, match="no student of this study has the metric loss/dfl: choose another"):
         best_id(results)
 
 

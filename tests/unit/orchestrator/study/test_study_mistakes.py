@@ -725,6 +725,71 @@ MISTAKES = [
         22,
         "search.stop_when.at_least",
         "voc/AP50 lies between 0 and 1, got 700",
+        also=("kind: shapes\n  train_images: 8", "kind: voc\n  root: /data"),
+    ),
+    Mistake(
+        "AP by its short name in percent",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: AP, at_least: 50}",
+        22,
+        "search.stop_when.at_least",
+        "coco/bbox_mAP lies between 0 and 1, got 50: 50 percent is 0.5",
+    ),
+    Mistake(
+        "AP of a class in percent",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: class_AP/circle, at_least: 60}",
+        22,
+        "search.stop_when.at_least",
+        "class_AP/circle lies between 0 and 1, got 60: 60 percent is 0.6",
+    ),
+    Mistake(
+        "AP below nothing",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {at_least: -0.1}",
+        22,
+        "search.stop_when.at_least",
+        "coco/bbox_mAP lies between 0 and 1, got -0.1",
+    ),
+    Mistake(
+        "goal of no record",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: nonsense, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records nonsense: choose AP,",
+    ),
+    Mistake(
+        "goal of a time, which differs between machines",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: time/hours, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records time/hours",
+    ),
+    Mistake(
+        "goal of another method's term",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: ratio/pkd, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records ratio/pkd",
+    ),
+    Mistake(
+        "loss of nobody",
+        "  seeds:",
+        "  metric: loss/nonsense\n  seeds:",
+        21,
+        "search.metric",
+        "no trial of this study records loss/nonsense: choose loss/total, loss/cls, loss/bbox, loss/dfl, loss/bckd_cls or",
+    ),
+    Mistake(
+        "loss with mmdet's prefix",
+        "  seeds:",
+        "  metric: loss/loss_dfl\n  seeds:",
+        21,
+        "search.metric",
+        "no trial of this study records loss/loss_dfl (did you mean loss/dfl?)",
     ),
     # resources
     Mistake(
@@ -849,6 +914,38 @@ def test_mistake_is_reported_at_its_line(mistake: Mistake, tmp_path: Path) -> No
     where = f"study.yaml:{mistake.line}" + (f": {mistake.key}" if mistake.key else "")
     reported = [message for level, place, message in found if (level, place) == (mistake.level, where)]
     assert any(mistake.says in message for message in reported), found
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        *(
+            "AP75, at_least: 0.4",
+            "class_AP/square, at_least: 0.4",
+            "loss/total, at_least: 9",
+            "loss/bckd_loc, at_least: 9",
+        ),
+        *(
+            "loss/dfl, at_least: 9",
+            "ratio/bckd_cls, at_least: 2",
+            "grad_share/detection, at_least: 0.1",
+            "lr, at_least: 1",
+        ),
+    ],
+)
+def test_a_goal_may_be_any_metric_that_trials_record(goal: str, tmp_path: Path) -> None:
+    text = edit("seeds: [0, 1]", f"seeds: [0, 1]\n  stop_when: {{metric: {goal}}}")
+    assert findings_of(write(tmp_path, text)) == []
+
+
+def test_the_losses_of_a_head_that_nobody_described_are_not_known(tmp_path: Path) -> None:
+    text = edit("  seeds:", "  metric: loss/rpn_cls\n  seeds:")
+    text = text.replace(
+        "student:\n  config: mmdet::gfl/gfl_r50_fpn_1x_coco.py",
+        "student:\n  config: mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+    )
+    text = text.replace("kind: bckd\n  alpha1: 1.0", "kind: pkd").replace("method.alpha2", "method.weight")
+    assert findings_of(write(tmp_path, text)) == []
 
 
 def test_study_without_mistakes_is_silent(tmp_path: Path) -> None:
