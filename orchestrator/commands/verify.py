@@ -11,6 +11,7 @@ from orchestrator.commands.common import add_changes, add_json, add_random_weigh
 from orchestrator.core.errors import OperationError, UserError
 from orchestrator.core.exit_codes import FAILED
 from orchestrator.core.json_output import print_json
+from orchestrator.core.printable import printable
 
 if TYPE_CHECKING:
     from orchestrator.plan.trial import PlannedTrial
@@ -75,7 +76,7 @@ def _with_study(arguments: argparse.Namespace) -> "list[Check]":
 
 def _retrained(arguments: argparse.Namespace, trial: "PlannedTrial", store: Path) -> "Check":
     """Train one trial: as a grid of one point, for a race or an open search would have to come to it first."""
-    from orchestrator.reports.verification import check_retrained
+    from orchestrator.reports.verification import check_retrained, measured
     from trainers.schema.record import BEST
 
     if trial.role == "student" and not trial.is_baseline:
@@ -88,7 +89,7 @@ def _retrained(arguments: argparse.Namespace, trial: "PlannedTrial", store: Path
     if not found.is_finished:
         raise OperationError(f"trial {trial.id} did not finish: {result.reason(found)}")
     trained = result.store.trial_dir(trial.id) / BEST
-    return check_retrained(arguments.folder, trained, found.metrics, arguments.within)
+    return check_retrained(arguments.folder, trained, measured(trial), arguments.within)
 
 
 def _print(checks: "list[Check]", arguments: argparse.Namespace) -> None:
@@ -96,4 +97,4 @@ def _print(checks: "list[Check]", arguments: argparse.Namespace) -> None:
         print_json({check.name: {"passed": check.passed, "answer": check.answer} for check in checks})
         return
     for check in checks:
-        print(f"{check.name:<10} {'ok ' if check.passed else 'NO '} {check.answer}")
+        print(printable(f"{check.name:<10} {'ok ' if check.passed else 'NO '} {check.answer}"))

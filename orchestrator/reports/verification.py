@@ -1,6 +1,6 @@
 """Check an exported student against its papers: files, identity, and the study that it comes from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,24 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.core.errors import OperationError
+from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.reports.on_test_split import MEASURE
 from orchestrator.reports.papers import PAPERS, Papers, TrialPapers, read_papers
 from orchestrator.reports.plain_files import STUDENT
 from orchestrator.reports.predict import run_here
+from orchestrator.study.space import may_have
 from orchestrator.study.wording import counted
 from trainers.schema.cpu import cpu_name
 from trainers.schema.digest import file_digest
 from trainers.schema.foreign_json import parse_json
+from trainers.schema.predictions import Subject
 from trainers.schema.record import SELECTION_METRIC
+from trainers.schema.user_file import UnfitFile
 
 COMPARED = "trainers.formats.same_student"  # imported where it runs: it brings torch
+Measure = Callable[[Path], float | None]  # the AP of a student's file as a fraction, None where it has none
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,7 @@ class Check:
 def check_folder(folder: Path) -> list[Check]:
     """Check an export by itself; raises ``UserError`` for a folder without papers."""
     papers = read_papers(folder)
-    found = [_files(folder, papers), _identity(papers)]
-    if STUDENT in papers.files:
-        found.append(_student(folder, papers))
-    return found
+    return [_files(folder, papers), _identity(papers), _student(folder, papers)]
 
 
 def check_study(folder: Path, plan: Plan) -> tuple[Check, PlannedTrial | None]:
@@ -56,22 +59,25 @@ def check_study(folder: Path, plan: Plan) -> tuple[Check, PlannedTrial | None]:
     return Check("study", False, f"{plan.study.name} has no trial {wanted.trial}: {'; '.join(nearest)}"), None
 
 
-def check_retrained(folder: Path, trained: Path, metrics: Mapping[str, float], within: float | None) -> Check:
+def check_retrained(folder: Path, trained: Path, ap_of: Measure, within: float | None) -> Check:
     """Return whether a student that was trained again is the exported one: all tensors equal to the bit.
 
-    ``metrics`` are those of the new student. Where its tensors differ, ``within`` accepts so many points between the two APs.
+    Where its tensors differ, ``within`` accepts so many points between the two APs. ``ap_of`` measures both files: the papers
+    say which AP the exported one had, and nobody has to believe them.
     """
     count, differing = run_here(COMPARED, "differing_tensors", folder / STUDENT, trained)
     if not differing:
         return Check("retrained", True, f"{counted(count, 'tensor')} equal to the bit")
-    papers = read_papers(folder)
-    pair = [known.get(SELECTION_METRIC) for known in (papers.metrics, metrics)]
-    gap = None if pair[0] is None or pair[1] is None else 100 * abs(pair[0] - pair[1])
     said = f"{len(differing)} of {counted(count, 'tensor')} differ, first {differing[0]}"
+    try:
+        pair = ap_of(folder / STUDENT), ap_of(trained)
+    except OperationError as error:
+        return Check("retrained", False, f"{said}; AP cannot be measured: {error}")
+    gap = None if pair[0] is None or pair[1] is None else 100 * abs(pair[0] - pair[1])
     said += f"; AP differs by {'an unknown amount' if gap is None else f'{gap:.1f}'}"
     if within is not None and gap is not None:
         return Check("retrained", gap <= within, f"{said}, {within:g} allowed")
-    where = f"exported on {papers.exported_on}, trained again on {cpu_name()}"
+    where = f"exported on {read_papers(folder).exported_on}, trained again on {cpu_name()}"
     return Check(
         "retrained",
         False,
@@ -79,8 +85,22 @@ def check_retrained(folder: Path, trained: Path, metrics: Mapping[str, float], w
     )
 
 
+def measured(trial: PlannedTrial, machine: Machine | None = None) -> Measure:
+    """Return how to measure a student of a trial from its file: on the validation split, as training does."""
+    where = machine or this_machine()
+
+    def ap_of(checkpoint: Path) -> float | None:
+        subject = Subject(id=trial.id, name=trial.id, spec=trial.spec, checkpoint=str(checkpoint))
+        found = run_here(MEASURE, "measure", [subject], "val", where.cpus, cuda=where.gpus > 0)
+        ap: float | None = found[trial.id].get(SELECTION_METRIC)
+        return ap
+
+    return ap_of
+
+
 def _files(folder: Path, papers: Papers) -> Check:
     wrong = list(_wrong_files(folder, papers))
+    wrong += [] if STUDENT in papers.files else [f"the papers name no {STUDENT}"]
     if wrong:
         return Check("files", False, "; ".join(wrong))
     return Check("files", True, f"{counted(len(papers.files), 'file')} with the SHA-256 of {PAPERS}")
@@ -93,6 +113,9 @@ def _wrong_files(folder: Path, papers: Papers) -> Iterator[str]:
             continue
         try:
             found = file_digest(folder / name)
+        except UnfitFile as error:
+            yield f"{name} {error.strerror}"
+            continue
         except OSError as error:
             yield f"{name}: {error.strerror or error}"
             continue
@@ -136,7 +159,8 @@ def _student(folder: Path, papers: Papers) -> Check:
 def _at_its_point(plan: Plan, wanted: TrialPapers) -> Iterator[PlannedTrial]:
     """Yield the study's trial at the exported one's searched values, which a search may come to later."""
     search = plan.study.search
-    if wanted.params.keys() <= search.space.keys() and wanted.seed in search.seeds:
+    known = wanted.params.keys() <= search.space.keys() and wanted.seed in search.seeds
+    if known and all(may_have(search.space[key], value) for key, value in wanted.params.items()):
         with suppress(ValidationError):
             yield plan.planner.at(wanted.params, wanted.seed)
 

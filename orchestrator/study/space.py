@@ -68,6 +68,14 @@ def draw(domain: Domain, generator: random.Random) -> JsonValue:
     return filled(item, {place: inner.draw(generator) for place, inner in ranges_in(item).items()})
 
 
+def may_have(domain: Domain, value: JsonValue) -> bool:
+    """Return whether a value is one of a searched key's."""
+    if not isinstance(domain, Range):
+        return ListedValues(domain).place_of(value) is not None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and domain.ends[0] <= value <= domain.ends[1]
+
+
 class ListedValues:
     """Find the places of values in a list, which is looked through once."""
 

@@ -1,10 +1,14 @@
 """A student with papers: exported, checked, tampered with, and trained again to the same bits."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.e2e.stillhouse import stillhouse
+from trainers.schema.digest import file_digest
 
 STUDY = """
 name: papers
@@ -36,6 +40,21 @@ def test_a_student_is_trained_again_to_the_same_bits(folder: Path) -> None:
     assert done.code == 0, done.err
     assert list(done.json) == ["files", "identity", "student", "study", "retrained"]
     assert "equal to the bit" in done.json["retrained"]["answer"]
+
+
+def test_the_exported_file_is_measured_not_believed(folder: Path) -> None:
+    copied = Path(shutil.copytree(folder / "student", folder / "boasting"))
+    checkpoint = torch.load(copied / "student.pth", weights_only=True)
+    checkpoint["state_dict"]["bbox_head.gfl_cls.bias"] += 1e-6
+    torch.save(checkpoint, copied / "student.pth")
+    papers = json.loads((copied / "provenance.json").read_text())
+    papers["files"]["student.pth"] = file_digest(copied / "student.pth")
+    papers["metrics"]["coco/bbox_mAP"] = 0.9
+    (copied / "provenance.json").write_text(json.dumps(papers))
+    done = stillhouse("verify", copied, folder / "study.yaml", "--retrain", "--within", "1", "--json")
+    assert done.code == 0, done.out
+    answer = done.json["retrained"]["answer"]
+    assert "first bbox_head.gfl_cls.bias; AP differs by 0.0, 1 allowed" in answer
 
 
 def test_another_study_and_a_changed_byte_are_told(folder: Path) -> None:

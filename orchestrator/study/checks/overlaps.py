@@ -9,8 +9,6 @@ from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import Domain
 
-Place = tuple[int, *tuple[str, ...]]  # an item of a list of values, and the keys within it
-
 
 def check_overlaps(context: Context) -> Iterator[Problem]:
     """Yield each searched key whose setting a mapping among the values of a shorter key sets as well."""
@@ -24,7 +22,7 @@ def check_overlaps(context: Context) -> Iterator[Problem]:
             yield Problem(path, message, beside=other, rests_on=(other,))
 
 
-def _place_of(domain: Domain, inner: tuple[str, ...]) -> Place | None:
+def _place_of(domain: Domain, inner: tuple[str, ...]) -> KeyPath | None:
     """Return where the first listed value that sets a key within itself does so, ``None`` where none does."""
     items = enumerate(domain) if isinstance(domain, tuple) else ()
     found = ((index, _set_in(item, inner)) for index, item in items)

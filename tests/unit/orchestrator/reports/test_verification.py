@@ -1,18 +1,24 @@
 """An export is what its papers say, or the difference is named."""
 
+import copy
+import functools
 import json
-from collections.abc import Callable
+import operator
+import os
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from orchestrator.core.errors import UserError
+from orchestrator.cli import main
+from orchestrator.core.errors import OperationError, UserError
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
-from orchestrator.reports.papers import PAPERS, read_papers, write_papers
-from orchestrator.reports.verification import Check, check_folder, check_retrained, check_study
+from orchestrator.reports.papers import LARGEST, PAPERS, read_papers, write_papers
+from orchestrator.reports.verification import Check, Measure, check_folder, check_retrained, check_study
 from tests.unit.orchestrator.coco_data import section, write_coco
 from tests.unit.orchestrator.planning import plan_text
 from tests.unit.orchestrator.reports.example import plan_of
@@ -155,16 +161,45 @@ def test_a_student_that_was_trained_again_is_compared_to_the_bit(folder: Path, t
     torch.save(student(name), tmp_path / "same.pth")
     torch.save(student(name, bias=1e-30), tmp_path / "other.pth")
     torch.save(student(name, extra=0.0), tmp_path / "more.pth")
-    assert check_retrained(folder, tmp_path / "same.pth", {}, None) == Check(
+    assert check_retrained(folder, tmp_path / "same.pth", nobody, None) == Check(
         "retrained", True, "2 tensors equal to the bit"
     )
     for path, first in (("other.pth", "bias"), ("more.pth", "extra")):
-        check = check_retrained(folder, tmp_path / path, {SELECTION_METRIC: 0.38}, None)
+        check = check_retrained(folder, tmp_path / path, aps(0.42, 0.38), None)
         assert not check.passed
-        assert f"first {first}; AP differs by 2.0" in check.answer
-    assert check_retrained(folder, tmp_path / "other.pth", {SELECTION_METRIC: 0.38}, 2.5).passed
-    assert not check_retrained(folder, tmp_path / "other.pth", {SELECTION_METRIC: 0.38}, 1.5).passed
-    assert not check_retrained(folder, tmp_path / "other.pth", {}, 1.5).passed
+        assert f"first {first}; AP differs by 4.0" in check.answer
+    other = tmp_path / "other.pth"
+    assert check_retrained(folder, other, aps(0.42, 0.38), 4.5).passed
+    assert not check_retrained(folder, other, aps(0.42, 0.38), 3.5).passed
+    assert not check_retrained(folder, other, aps(0.42, None), 3.5).passed
+
+
+def test_the_ap_in_the_papers_counts_for_nothing(folder: Path, tmp_path: Path) -> None:
+    torch.save(student(read_papers(folder).student.trial, bias=1.0), tmp_path / "other.pth")
+    edited(folder, lambda papers: papers["metrics"].update({SELECTION_METRIC: 0.38}))
+    check = check_retrained(folder, tmp_path / "other.pth", aps(0.1, 0.38), 1.0)
+    assert not check.passed
+    assert "AP differs by 28.0, 1 allowed" in check.answer
+
+
+def test_a_file_that_cannot_be_measured_is_told(folder: Path, trial: PlannedTrial, tmp_path: Path) -> None:
+    def refuse(path: Path) -> float:
+        raise OperationError(f"{path.name} does not fit the student")
+
+    torch.save(student(trial.id, bias=1.0), tmp_path / "other.pth")
+    check = check_retrained(folder, tmp_path / "other.pth", refuse, 1.0)
+    assert not check.passed
+    assert check.answer.endswith("; AP cannot be measured: student.pth does not fit the student")
+
+
+def aps(exported: float | None, again: float | None) -> Measure:
+    """Return a measurement by which the exported student has one AP and the other one another."""
+    return lambda path: exported if path.name == "student.pth" else again
+
+
+def nobody(path: Path) -> float:
+    """Refuse to measure a student that is equal to the bit."""
+    raise AssertionError(path)
 
 
 @pytest.mark.parametrize(
@@ -172,14 +207,20 @@ def test_a_student_that_was_trained_again_is_compared_to_the_bit(folder: Path, t
     [
         (None, "does not exist"),
         ("{", "cannot be read"),
-        ("[]", "cannot be read"),
+        ("[]", "it is no mapping"),
+        ("{}", "it lacks format"),
         ('{"format": 2}', "has format 2"),
-        ('{"format": 1, "student": {"trial": "a", "identity": 3, "params": {}}}', "cannot be read"),
+        ('{"format": 1}', "it lacks student"),
+        ('{"format": 1, "format": 1}', "has the key 'format' twice in a mapping"),
+        (b"\xff\xfe", "cannot be read"),
+        ("[" * 5000, "cannot be read"),
+        ('{"format": ' + "9" * 5000 + "}", "has a number of more than 300 digits"),
+        (" " * (LARGEST + 1), "has 16777217 bytes, more than 16777216"),
     ],
 )
-def test_papers_that_are_none_are_one_sentence(content: str | None, says: str, tmp_path: Path) -> None:
+def test_papers_that_are_none_are_one_sentence(content: str | bytes | None, says: str, tmp_path: Path) -> None:
     if content is not None:
-        (tmp_path / PAPERS).write_text(content)
+        (tmp_path / PAPERS).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=says):
         check_folder(tmp_path)
 
@@ -188,6 +229,65 @@ def test_a_file_in_place_of_the_folder_has_no_papers(tmp_path: Path) -> None:
     (tmp_path / "student.pth").touch()
     with pytest.raises(UserError, match=r"does not exist: name a folder that stillhouse export has written$"):
         check_folder(tmp_path / "student.pth")
+
+
+def test_a_folder_or_a_pipe_is_no_paper(tmp_path: Path) -> None:
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / PAPERS)
+    with pytest.raises(UserError, match="is a pipe, not a file"):
+        check_folder(tmp_path / "pipe")
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    1e400,
+    10**200,
+    "",
+    "\x1b[2J",
+    "a\nfiles      ok  all",
+    "x" * 5000,
+    [],
+    [{}],
+    {},
+    {"": None},
+    {"\x1b": "\r"},
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the place of everything within papers."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def test_papers_that_are_wrong_anywhere_are_one_sentence_or_checks_in_lines(
+    folder: Path, plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound, chance = json.loads((folder / PAPERS).read_text()), random.Random(0)
+    for path in places(sound):
+        for odd in chance.sample((*ODD, KeyError), 3):  # a KeyError is left out
+            content = copy.deepcopy(sound)
+            holder = functools.reduce(operator.getitem, path[:-1], content)
+            if odd is KeyError:
+                del holder[path[-1]]
+            else:
+                holder[path[-1]] = odd
+            (folder / PAPERS).write_text(json.dumps(content))
+            require_plain(folder, plan, capsys)
+
+
+def require_plain(folder: Path, plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
+    """Verify an export with odd papers: a refusal or the answers, each on a line of its own."""
+    assert main(["verify", str(folder)]) in (0, 1, 2)
+    said = capsys.readouterr()
+    assert (said.out + said.err).replace("\n", "").isprintable()
+    names = [line.split()[0] for line in (said.out + said.err).splitlines()]
+    assert names in (["stillhouse:"], ["files", "identity", "student"])
+    if said.out:
+        check_study(folder, plan)
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/file"])
