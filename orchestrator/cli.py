@@ -8,7 +8,7 @@ from importlib import import_module
 
 from orchestrator.commands.carry_out import carry_out, complain, log_plainly
 from orchestrator.commands.examples import examples_of
-from orchestrator.commands.unknown import unknown_command, unknown_option
+from orchestrator.commands.unknown import require_values, unknown_command, unknown_option
 from orchestrator.compat.argparse_help import PageFormatter
 from orchestrator.core.errors import UserError
 from orchestrator.core.exit_codes import WRONG_INPUT
@@ -71,6 +71,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; raise ``UserError`` for a command or an option that does not exist."""
     if argv[0][:1] != "-" and argv[0] not in COMMANDS:
         raise unknown_command(argv[0], COMMANDS)
+    require_values(argv)
     arguments, unknown = parser().parse_known_args(argv)
     if unknown:
         raise unknown_option(arguments.command, unknown, argv, arguments.usage())

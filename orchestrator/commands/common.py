@@ -99,9 +99,18 @@ def add_tracker_wait(parser: argparse.ArgumentParser) -> None:
 def add_mirror(parser: argparse.ArgumentParser) -> None:
     """Add where copies of the trials are kept."""
     parser.add_argument(
-        "--mirror", metavar="URL", default=os.environ.get(MIRROR),
+        "--mirror", metavar="URL", default=os.environ.get(MIRROR), type=mirror_address,
         help=f"keep a copy of the trials at s3://, gs:// or file://, and start from its contents (default: ${MIRROR})",
     )  # fmt: skip
+
+
+def mirror_address(text: str) -> str | None:
+    """Return the address of a mirror, for argparse; raise ``UserError`` for one that no storage has."""
+    from orchestrator.storage.backend import parts_of
+
+    if text:  # a variable without a value names none
+        parts_of(text)
+    return text or None
 
 
 def seconds(text: str) -> float:

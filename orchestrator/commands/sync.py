@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     begun = [trial for trial in plan.trials if refreshed(trial).status != "new"]
     if not begun:
         raise UserError(f"the store {store.root} holds no trial of this study: run it first, or name another --store")
+    store.prepare()
     with store.only_run():
         from orchestrator.reports.study_report import print_waiting
         from orchestrator.tracking.faults import Unreachable

@@ -23,6 +23,7 @@ COMMANDS = {
     "job": "submit", "tail": "logs", "up": "cluster", "down": "cluster", "queue": "serve", "restart": "resume",
     "convert": "export", "save": "export", "push": "sync", "upload": "sync",
 }  # fmt: skip
+EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 # Options that no command has, and the way to do it.
 OPTIONS = {
     **dict.fromkeys(
@@ -33,6 +34,15 @@ OPTIONS = {
     **dict.fromkeys(("cfg-options", "override", "opt", "options"), "--set KEY=VALUE changes a key of the study"),
     **dict.fromkeys(("verbose", "debug", "quiet"), "findings and progress go to stderr, tables to stdout"),
 }
+
+
+def require_values(argv: Sequence[str]) -> None:
+    """Raise ``UserError`` for an empty argument: nothing takes one, and as a path it would be the working directory."""
+    for index, word in enumerate(argv):
+        option = argv[index - 1] if argv[index - 1].startswith("--") else f"argument {index}"
+        empty = option if not word else word[:-1] if EMPTY_OPTION.fullmatch(word) else None
+        if empty is not None:
+            raise UserError(f"{argv[0]}: {empty} is empty: give it a value, or leave it out")
 
 
 def unknown_command(word: str, commands: Sequence[str]) -> UserError:

@@ -99,12 +99,15 @@ class Store:
             with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe-"):
                 pass
         except OSError as error:
-            reason = error.strerror or error
-            raise OperationError(
-                f"cannot write to the store {self.root}: {reason}; name another folder by --store or {VARIABLE}"
-            ) from error
+            raise self._unwritable(error) from error
         with contextlib.suppress(LockedDatabase):  # whoever needs it waits for it
             require_sound_database(self.database)
+
+    def _unwritable(self, error: OSError) -> OperationError:
+        reason = error.strerror or error
+        return OperationError(
+            f"cannot write to the store {self.root}: {reason}; name another folder by --store or {VARIABLE}"
+        )
 
     @property
     def leases(self) -> Path:
@@ -118,7 +121,10 @@ class Store:
 
     @contextlib.contextmanager
     def only_run(self) -> Iterator[None]:
-        """Hold the store for this process; raise ``OperationError`` while another one runs a study in it."""
+        """Hold the store for this process.
+
+        Raises ``OperationError`` while another one runs a study in it, and where the store cannot be written.
+        """
         refusal = (
             f"another stillhouse run is using the store {self.root}; runs that are all started with --share train one study "
             "together"
@@ -128,6 +134,8 @@ class Store:
                 stack.enter_context(held_alone(self.lock, refusal))
             except NoFileLocks:
                 stack.enter_context(self._leased_alone(refusal))
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield
 
     @contextlib.contextmanager

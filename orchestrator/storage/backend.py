@@ -26,11 +26,7 @@ class StorageBackend:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        scheme, found, rest = self.address.partition("://")
-        if not found or scheme not in SCHEMES or not rest:
-            known = ", ".join(f"{name}://" for name in SCHEMES)
-            raise UserError(f"{redacted(address)} is not a storage address: it must begin with {known}")
-        self._root = rest
+        scheme, self._root = parts_of(address)
         self._system = _system(scheme, self.address)
 
     def put(self, file: Path, name: str) -> None:
@@ -82,6 +78,15 @@ class StorageBackend:
             yield
         except Exception as error:  # each storage's library has errors of its own, and of those below it
             raise StorageUnavailable(f"the storage {redacted(self.address)} fails: {first_line(error)}") from error
+
+
+def parts_of(address: str) -> tuple[str, str]:
+    """Return the scheme of a storage's address and the folder there; raise ``UserError`` for any other text."""
+    scheme, found, rest = address.rstrip("/").partition("://")
+    if not found or scheme not in SCHEMES or not rest:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise UserError(f"{redacted(address)} is not a storage address: it must begin with {known}")
+    return scheme, rest
 
 
 def _system(scheme: str, address: str) -> Any:

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from orchestrator.core.store import Store
+from orchestrator.plan.plan import make_plan
+from orchestrator.study.load import load_study
 from tests.e2e.terminal import in_terminal
+from tests.unit.orchestrator.study_text import write
+from trainers.schema.record import HISTORY, Record, to_lines
 from trainers.schema.zoo import configs_dir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +119,25 @@ def test_a_command_ends_with_its_work_or_one_sentence(situation: Situation, tmp_
     assert "Exception ignored" not in done.stderr
     if situation.code:
         assert len(done.stderr.splitlines()) <= 1 + (situation.shell is NOBODY and not situation.variables)
+
+
+@pytest.mark.parametrize("command", ["sync {study}", "clean {study} --yes"])
+def test_a_store_that_is_only_read_is_one_sentence(command: str, tmp_path: Path) -> None:
+    if not may_be_nobody():
+        pytest.skip("this machine lets nobody be another user")
+    study = write(tmp_path, TINY)
+    [trial] = make_plan(load_study(study), Store(tmp_path / "store")).trials
+    trial.directory.mkdir(parents=True)
+    (trial.directory / HISTORY).write_text(to_lines([Record(1, 2, {})]))
+    (tmp_path / "store").chmod(0o555)
+    words = command.format(study=study).split()
+    started = ["bash", "-c", NOBODY, "bash", *STILLHOUSE, *words, "--store", str(tmp_path / "store")]
+    variables = environment(TMPDIR=str(tmp_path))
+    done = subprocess.run(started, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    said = f"cannot write to the store {tmp_path / 'store'}: Permission denied; name another folder by --store"
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -189,6 +189,36 @@ def test_wrong_arguments_are_refused(stillhouse, arguments, says):
     assert answer.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("export", "x.yaml", "--to", ""), "export: --to is empty: give it a value, or leave it out"),
+        (("plan", "x.yaml", "--store="), "plan: --store is empty: give it a value, or leave it out"),
+        (("verify", ""), "verify: argument 1 is empty: give it a value, or leave it out"),
+        (
+            ("serve", "--mirror", "ftp://x"),
+            "ftp://x is not a storage address: it must begin with file://, s3://, gs://",
+        ),
+        (
+            ("submit", "x.yaml", "--mirror=ftp://a:b@x"),
+            "ftp://***@x is not a storage address: it must begin with file://",
+        ),
+    ],
+)
+def test_values_that_no_command_can_use_are_refused_before_anything(stillhouse, words, said):
+    answer = stillhouse(*words)
+    assert answer.code == 2
+    assert answer.err.startswith(f"stillhouse: {said}")
+    assert answer.err.count("\n") == 1
+
+
+def test_a_mirror_of_the_environment_is_held_to_the_same(stillhouse, monkeypatch):
+    monkeypatch.setenv("STILLHOUSE_MIRROR", "ftp://x")
+    assert "ftp://x is not a storage address" in stillhouse("serve").err
+    monkeypatch.setenv("STILLHOUSE_MIRROR", "")
+    assert "storage address" not in stillhouse("serve").err
+
+
 def test_the_reference_shows_the_answer_to_an_option_of_another_tool(stillhouse):
     text = (README.parent / "docs" / "commands.md").read_text()
     [[line, shown]] = re.findall(r"^\$ stillhouse (run .* --epochs .*)\n(stillhouse: .*\n)", text, re.MULTILINE)
