@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails
 
 from orchestrator.study.range_forms import KINDS, fault_of
 from orchestrator.study.ranges import Number, Range
@@ -19,7 +20,10 @@ Place = tuple[str, ...]  # keys within a listed mapping
 
 
 def ranges_in(item: JsonValue) -> Mapping[Place, Range]:
-    """Return the ranges inside a listed value, in the order of its keys; raise ``ValueError`` for one that is wrong."""
+    """Return the ranges inside a listed value, in the order of its keys.
+
+    Raises ``pydantic.ValidationError`` with everything that is wrong with them, each at its keys.
+    """
     return _parsed(json.dumps(item)) if isinstance(item, dict) else {}
 
 
@@ -48,35 +52,47 @@ def numbers_in(item: JsonValue, value: JsonValue) -> Mapping[Place, Number] | No
     return found if filled(item, found) == value else None
 
 
+def moved(error: ValidationError, place: tuple[str | int, ...]) -> list[InitErrorDetails]:
+    """Return the mistakes that an error holds, as mistakes of a larger value in which the checked one is at ``place``."""
+    return [
+        InitErrorDetails(type=one["type"], loc=(*place, *one["loc"]), input=one["input"], ctx=one.get("ctx", {}))
+        for one in error.errors()
+    ]
+
+
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> Mapping[Place, Range]:
-    return dict(_ranges(parse_json(text), ()))
+    found: dict[Place, Range] = {}
+    mistakes: list[InitErrorDetails] = []
+    for place, kind, value in _ranges(parse_json(text), ()):
+        try:
+            found[place] = _range(kind, value)
+        except ValidationError as error:
+            mistakes += moved(error, place)
+    if mistakes:
+        raise ValidationError.from_exception_data("ranges", mistakes)
+    return found
 
 
-def _ranges(value: Any, place: Place) -> Iterator[tuple[Place, Range]]:
+def _ranges(value: Any, place: Place) -> Iterator[tuple[Place, str, Mapping[str, Any]]]:
+    """Yield each range as it is written, with its keys and its kind."""
     if not isinstance(value, dict):
         return
     kinds = [key for key in KINDS if key in value]
     if kinds and place:
-        yield place, _range(kinds[0], value, place)
+        yield place, kinds[0], value
         return
     for key, inner in value.items():
         yield from _ranges(inner, (*place, key))
 
 
-def _range(kind: str, value: Mapping[str, Any], place: Place) -> Range:
+def _range(kind: str, value: Mapping[str, Any]) -> Range:
     fault = fault_of(value)
-    try:
-        if fault is None:
-            found: Range = TypeAdapter(KINDS[kind]).validate_json(json.dumps(value))
-            return found
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{key}: " for key in first["loc"])
-        fault = where + (
-            "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        )
-    raise ValueError(f"{'.'.join(place)}: {fault}")
+    if fault is not None:
+        told = InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": ValueError(fault)})
+        raise ValidationError.from_exception_data(kind, [told])
+    found: Range = TypeAdapter(KINDS[kind]).validate_json(json.dumps(value))
+    return found
 
 
 def _filled(value: Any, numbers: Mapping[Place, Number], place: Place) -> Any:

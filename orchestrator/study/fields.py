@@ -25,8 +25,8 @@ def alternatives_of(annotation: Any) -> Types:
 
 
 def step(types: Types, key: str | int) -> Types:
-    """Return the types that the value under ``key`` may have."""
-    return tuple(item for holder in types for item in alternatives_of(_child(holder, key)))
+    """Return the types that the value under ``key`` may have, each once."""
+    return tuple(dict.fromkeys(item for holder in types for item in alternatives_of(_child(holder, key))))
 
 
 def of_kind(types: Types, kind: object) -> Types:

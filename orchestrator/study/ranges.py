@@ -15,6 +15,12 @@ Whole = Annotated[int, Field(strict=True)]
 ON_STEP = 1e-9  # of a step: how far from a whole number of steps counts as rounding
 
 
+def exact(number: Number) -> str:
+    """Return a number as a study would write it, with all of its digits: 0.3, 2 for 2.0."""
+    whole = isinstance(number, int) or (number.is_integer() and abs(number) < 1 / ON_STEP)
+    return str(int(number)) if whole else repr(number)
+
+
 class Range(Section):
     """Hold an interval, both ends included. The one key that each kind requires is its name in a study."""
 
@@ -50,6 +56,8 @@ class Range(Section):
     def _at(self, steps: int) -> Number:
         """Return the value so many steps above the lowest, as its decimals say: 0.1 and two steps of 0.1 are 0.3."""
         low = self.ends[0]
+        if isinstance(low, int) and isinstance(self.width, int):
+            return low + steps * self.width
         return type(low)(Decimal(repr(low)) + steps * Decimal(repr(self.width)))
 
     def _require_order(self, least: float = -math.inf) -> None:
@@ -61,15 +69,27 @@ class Range(Section):
 
     def _require_whole_steps(self) -> None:
         """Raise where the highest value is not on a step: nobody would know whether it can be drawn."""
-        if self.width is None:
-            return
         low, high = self.ends
-        steps = (high - low) / self.width
-        if steps < 1 or abs(steps - round(steps)) > ON_STEP * max(1.0, steps):
-            last = self._at(max(1, math.floor(steps)))
-            raise ValueError(
-                f"steps of {self.width:g} from {low:g} do not come to {high:g}: give [{low:g}, {last:g}] or another step"
-            )
+        if self.width is None or self._comes_to(high):
+            return
+        raise ValueError(
+            f"steps of {exact(self.width)} from {exact(low)} do not come to {exact(high)}: give {self._nearest_ends()}another step"
+        )
+
+    def _comes_to(self, high: Number) -> bool:
+        """Return whether a value lies a whole number of steps above the lowest, one at least."""
+        low, width = self.ends[0], self.width
+        if isinstance(low, int) and isinstance(high, int) and isinstance(width, int):
+            return high > low and (high - low) % width == 0
+        steps = (high - low) / (width or 1)
+        return 1 <= steps < math.inf and abs(steps - round(steps)) <= ON_STEP * steps
+
+    def _nearest_ends(self) -> str:
+        """Return ends that the steps come to, for a message; nothing where no number is near enough to them."""
+        low, high = self.ends
+        steps = (high - low) // (self.width or 1)  # of integers exactly
+        last = self._at(max(1, int(steps))) if steps < math.inf else low
+        return f"[{exact(low)}, {exact(last)}] or " if math.isfinite(last) and self._comes_to(last) else ""
 
 
 class Uniform(Range):
@@ -113,7 +133,7 @@ class LogUniform(Range):
     @model_validator(mode="after")
     def _ordered(self) -> "LogUniform":
         low, high = self.loguniform
-        if not 0 < low < high:
+        if not 0 < low < high < math.inf:
             raise ValueError(f"needs 0 < low < high, got {list(self.loguniform)}")
         return self
 

@@ -11,13 +11,14 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     Tag,
+    ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
+from pydantic_core import InitErrorDetails, PydanticKnownError
 
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
-from orchestrator.study.conditional import ranges_in
+from orchestrator.study.conditional import moved, ranges_in
 from orchestrator.study.range_forms import fault_of, mistyped
 from orchestrator.study.ranges import RANGES, Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.selection import key_of
@@ -85,12 +86,15 @@ MALFORMED = "malformed"
 
 
 def _with_ranges(values: tuple[JsonValue, ...]) -> tuple[JsonValue, ...]:
-    """Return listed values; raise ``ValueError`` where a range inside one of them is wrong."""
+    """Return listed values; raise ``ValidationError`` with all mistakes where ranges inside them are wrong."""
+    mistakes: list[InitErrorDetails] = []
     for index, value in enumerate(values):
         try:
             ranges_in(value)
-        except ValueError as error:
-            raise ValueError(f"[{index}].{error}") from None
+        except ValidationError as error:
+            mistakes += moved(error, (index,))
+    if mistakes:
+        raise ValidationError.from_exception_data("values", mistakes)
     return values
 
 

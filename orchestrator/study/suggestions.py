@@ -11,6 +11,7 @@ from orchestrator.study.foreign_words import Translation, example_of, kind_meant
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, dotted
 from orchestrator.study.paths import value_at
+from orchestrator.study.range_forms import KINDS
 from orchestrator.study.scalars import plain
 from orchestrator.study.wording import alternatives, closest, did_you_mean
 from trainers.schema.base import kind_of
@@ -70,6 +71,10 @@ def place_of(word: str, root: Any) -> str | None:
 
 
 def _siblings(parent: KeyPath, root: Any, data: JsonValue) -> list[str]:
+    value = value_at(data, parent)
+    kinds = [KINDS[name] for name in value if name in KINDS] if isinstance(value, dict) else []
+    if parent[:2] == ("search", "space") and kinds:  # a range, maybe inside of a listed mapping
+        return list(kinds[0].model_fields)
     return keys_at(root, parent, data) + ([BASE] if not parent else [])
 
 

@@ -153,6 +153,25 @@ def _leaves(key: str, value: JsonValue, path: KeyPath) -> dict[str, KeyPath]:
     }
 
 
+def _written_part(search: Search, place: KeyPath, within: KeyPath) -> KeyPath:
+    """Return as many keys of ``within`` as the listed value at ``place`` has, so that a mistake is told at its own line."""
+    return next(
+        (within[:length] for length in range(len(within), 0, -1) if _has(search, (*place, *within[:length]))), ()
+    )
+
+
+def _has(search: Search, path: KeyPath) -> bool:
+    """Return whether something is written at a path below ``search.space``."""
+    found: Any = search.space[str(path[2])]
+    for key in path[3:]:
+        if not (
+            (isinstance(found, dict) and key in found) or (isinstance(found, list | tuple) and isinstance(key, int))
+        ):
+            return False
+        found = found[key]
+    return True
+
+
 def _misfit(
     search: Search, places: dict[str, ListedValues], name: SectionName, params: Params, problem: Problem
 ) -> Problem:
@@ -163,6 +182,10 @@ def _misfit(
     place = _value_path(search, places, key, params[key])
     if above:
         inner = field.removeprefix(key).removeprefix(".")
-        return Problem(place, f"value {inline(params[key])}: {inner + ': ' if inner else ''}{problem.message}")
+        within = problem.path[key.count(".") :]
+        return Problem(
+            (*place, *_written_part(search, place, within)),
+            f"value {inline(params[key])}: {inner + ': ' if inner else ''}{problem.message}",
+        )
     setting = ", ".join(f"{key} = {inline(value)}" for key, value in params.items())
     return Problem(place, f"with {setting}: {field}: {problem.message}")

@@ -82,10 +82,10 @@ def test_the_ends_stand_for_the_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("[0.05, 0.5]", "[0.5, 0.05]", "[1].gamma: low must be below high, got [0.5, 0.05]"),
-        ("{int: [1, 4]}", "{int: [1, 4.5]}", "[0].weight: int needs two integers, [low, high], got [1, 4.5]: write {uniform: [1, 4.5]}"),
-        ("{int: [1, 4]}", "{int: [1, 4], stop: 2}", "[0].weight: stop: unknown key"),
-        ("{int: [1, 4]}", "{int: [-1, 4]}", "value {kind: pkd, weight: -1}: weight: must be at least 0, got -1"),
+        ("[0.05, 0.5]", "[0.5, 0.05]", "search.space.schedule.policy[1].gamma: low must be below high, got [0.5, 0.05]"),
+        ("{int: [1, 4]}", "{int: [1, 4.5]}", "search.space.method[0].weight: int needs two integers, [low, high], got [1, 4.5]: write {uniform: [1, 4.5]}"),
+        ("{int: [1, 4]}", "{int: [1, 4], stop: 2}", "search.space.method[0].weight.stop: unknown key (did you mean step?)"),
+        ("{int: [1, 4]}", "{int: [-1, 4]}", "search.space.method[0].weight: value {kind: pkd, weight: -1}: weight: must be at least 0, got -1"),
         ("{uniform: [0.05, 0.5]}", "{unifrm: [0.05, 0.5]}", "gamma: expected a number, got a mapping"),
         ("algorithm: random\n  samples: 60", "algorithm: grid", "a distribution needs algorithm: random"),
     ],
@@ -94,8 +94,60 @@ def test_a_wrong_range_inside_is_told_once(old: str, new: str, says: str, tmp_pa
     text = edit(OLD, SPACE)
     assert old in text
     messages = [
-        message for level, _, message in findings_of(write(tmp_path, text.replace(old, new))) if level == "error"
+        f"{where}: {message}"
+        for level, where, message in findings_of(write(tmp_path, text.replace(old, new)))
+        if level == "error"
     ]
     assert messages
     assert says in messages[0]
     assert len(messages) == (2 if "grid" in new else 1)  # in a grid both keys hold a range
+
+
+def test_every_wrong_range_inside_is_told_at_its_own_line(tmp_path: Path) -> None:
+    lines = """\
+  algorithm: random
+  samples: 4
+  space:
+    method:
+      - {kind: pkd, weight: 1.0}
+      - kind: bckd
+        alpha1: {uniform: [2.0, 1.0]}
+        alpha2: {loguniform: [0, 1]}
+        gamma: {int: [1, 9], step: 3}
+      - {kind: bckd, alpha1: -1.0, alpha2: {int: [-4, 4], stp: 1}}
+    schedule.policy:
+      - {kind: cosine}
+      - kind: step
+        milestones: [8]
+        gamma: {uniform: [0.1, x]}
+  seeds:"""
+    found = [(where, message) for _, where, message in findings_of(write(tmp_path, edit(OLD, lines)))]
+    assert found == [
+        ("study.yaml:25: search.space.method[1].alpha1", "low must be below high, got [2.0, 1.0]"),
+        ("study.yaml:26: search.space.method[1].alpha2", "needs 0 < low < high, got [0.0, 1.0]"),
+        (
+            "study.yaml:27: search.space.method[1].gamma",
+            "steps of 3 from 1 do not come to 9: give [1, 7] or another step",
+        ),
+        ("study.yaml:28: search.space.method[2].alpha2.stp", "unknown key (did you mean step?)"),
+        (
+            "study.yaml:33: search.space.schedule.policy[1].gamma",
+            "uniform needs two numbers, [low, high], got [0.1, text 'x']: as in {uniform: [0.0, 2.0]}",
+        ),
+    ]
+
+
+def test_ends_that_no_section_takes_are_told_at_their_own_lines(tmp_path: Path) -> None:
+    lines = """\
+  algorithm: random
+  samples: 4
+  space:
+    method:
+      - kind: bckd
+        alpha2: 3.0
+        alpha1: {uniform: [-2.0, 1.0]}
+      - kind: bckd
+        gamma: {int: [2, 40]}
+  seeds:"""
+    found = [where for _, where, _ in findings_of(write(tmp_path, edit(OLD, lines)))]
+    assert found == ["study.yaml:25: search.space.method[0].alpha1", "study.yaml:27: search.space.method[1].gamma"]

@@ -4,15 +4,22 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.study.range_forms import FORMS
+from orchestrator.study.document import read_text
+from orchestrator.study.location import Location
+from orchestrator.study.range_forms import EXAMPLES, FORMS
 from orchestrator.study.ranges import Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.schema import Domain
 from orchestrator.study.space import values_of
+from tests.examples import examples
 
 DRAWS = 4000
 
@@ -86,8 +93,8 @@ def test_defaults_stand_in_no_record_so_that_older_searches_keep_their_logs() ->
         ({"int": [1.0, 7.0]}, "got [1.0, 7.0]: write {int: [1, 7]}"),
         ({"int": [True, 7]}, "int needs two integers"),
         ({"uniform": {"low": 0, "high": 1}}, "got {low: 0, high: 1}: write {uniform: [0, 1]}"),
-        ({"uniform": 3}, "uniform needs two numbers, [low, high], got 3: write {uniform: [0.0, 2.0]}"),
-        ({"uniform": [1, 2, 3]}, "got [1, 2, 3]: write {uniform: [0.0, 2.0]}"),
+        ({"uniform": 3}, "uniform needs two numbers, [low, high], got 3: as in {uniform: [0.0, 2.0]}"),
+        ({"uniform": [1, 2, 3]}, "got [1, 2, 3]: as in {uniform: [0.0, 2.0]}"),
         ({"uniform": [0, 1], "int": [1, 2]}, "has uniform and int, and a range has one of them"),
         ({"logint": [0, 7]}, "needs 1 <= low < high"),
         ({"loguniform": [1, 7], "step": 1}, "loguniform takes no step: leave it out, or take uniform or int"),
@@ -98,6 +105,14 @@ def test_defaults_stand_in_no_record_so_that_older_searches_keep_their_logs() ->
             3,
             "is neither a list nor a range, got 3: write a list ([0.5, 1.0]), a range ({uniform: [0.0, 2.0]}, {loguniform",
         ),
+        ({"int": ["1e400", 3]}, "got [text '1e400', 3]: as in {int: [1, 8]}"),
+        ({"int": ["7", "1"]}, "write {int: [1, 7]}"),
+        ({"uniform": [0.0, 1.0], "step": 1e-320}, "steps of 1e-320 from 0 do not come to 1: give another step"),
+        ({"uniform": [0.123456789, 1.0], "step": 0.5}, "give [0.123456789, 0.623456789] or another step"),
+        ({"int": [1, 10**20], "step": 10**7}, f"give [1, {10**20 - 10**7 + 1}] or another step"),
+        ({"uniform": [1e308, 1.5e308], "step": 1e308}, "do not come to 1.5e+308: give another step"),
+        ({"values": ["a b", "true", 1e-05]}, 'write its values as a list, ["a b", "true", 1e-05]'),
+        ({"values": []}, "is neither a list nor a range"),
         ({}, "or integers ({int: [1, 8]}, {logint: [1, 64]})"),
     ],
 )
@@ -106,6 +121,54 @@ def test_a_wrong_range_is_refused_in_words(value: object, said: str) -> None:
         TypeAdapter(Domain).validate_json(json.dumps(value))
     [error] = refused.value.errors()
     assert said in error["msg"]
+
+
+ENDS = st.one_of(
+    st.integers(-5, 9), st.integers(-(10**60), 10**60), st.floats(allow_nan=False, allow_infinity=False), st.none(),
+    st.sampled_from([0.5, 1.0, 2.5, "1", "2.0", " 3", "1e400", "-1e400", "x", "", "nan", "9" * 120, True, [], {}, 1e308, -1e308]),
+)  # fmt: skip
+STEPS = st.one_of(st.integers(-2, 9), st.sampled_from([0.1, 0.3, 1e-320, 1e308, 7 * 10**18, 2.5]))
+RANGES = st.one_of(
+    st.builds(lambda kind, ends: {kind: ends}, st.sampled_from(sorted(EXAMPLES)), st.lists(ENDS, min_size=1, max_size=3)),
+    st.builds(lambda kind, low, high: {kind: [low, high]}, st.sampled_from(sorted(EXAMPLES)), ENDS, ENDS),
+    st.builds(
+        lambda kind, low, high, step: {kind: [low, high], "step": step}, st.sampled_from(sorted(EXAMPLES)), ENDS, ENDS, STEPS
+    ),
+    st.builds(lambda words, low, high, log: {words[0]: low, words[1]: high, "log": log},
+              st.sampled_from([("min", "max"), ("low", "high")]), ENDS, ENDS, st.booleans()),
+    st.builds(lambda values: {"values": values}, st.lists(ENDS, max_size=4)),
+)  # fmt: skip
+
+
+@given(RANGES)
+@settings(max_examples=examples(400))
+def test_whoever_follows_a_remedy_has_a_range(value: dict[str, Any]) -> None:
+    for remedied in remedies(value):
+        TypeAdapter(Domain).validate_json(json.dumps(remedied))
+
+
+def remedies(value: dict[str, Any]) -> Iterator[Any]:
+    """Yield what the message about a wrong range tells the user to write, as YAML reads it."""
+    try:
+        TypeAdapter(Domain).validate_json(json.dumps(value))
+    except ValidationError as refused:
+        for error in refused.errors():
+            said = error["msg"].removeprefix("Value error, ")
+            if "give [" in said:
+                ends = re.findall(r"give (\[.*\]) or another step", said)
+                yield from ({**value, next(iter(value)): read(text)} for text in ends)
+            listed = re.search(r"write its values as a list, (\[.*\])$", said)
+            forms = (
+                [listed[1]]
+                if listed
+                else re.findall(r"\{(?:uniform|loguniform|int|logint): \[[^\]]*\]\}", said.partition(": ")[2])
+            )
+            if "write" in said or "as in" in said:
+                yield from map(read, forms)
+
+
+def read(text: str) -> Any:
+    return read_text(f"value: {text}", lambda line: Location("x", line)).data["value"]  # type: ignore[index,call-overload]
 
 
 def test_the_ends_of_a_range_stand_for_its_values() -> None:
