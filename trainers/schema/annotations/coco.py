@@ -317,7 +317,7 @@ class _CocoReader:
 
     def _area(self, key: Any, given: Any, of_box: float, *, told_of: bool) -> float:
         """Return an annotation's area; anything but a number above 0 is replaced by the box's own area."""
-        if type(given) in NUMBERS and 0 < given < math.inf:
+        if _is_area(given):
             return given  # type: ignore[no-any-return]  # a number, as the file writes it
         if told_of:
             what = "no area" if given is None else f"the area {shown(given)}"
@@ -330,7 +330,7 @@ class _CocoReader:
         if isinstance(box.key, int) and not 0 < box.key < 2**63:
             readings["annotation-id"] += 1
         area: Any = entry.get("area")
-        if type(area) not in NUMBERS or not 0 < area < math.inf:
+        if not _is_area(area):
             readings["area"] += box.trained and type(area) in NUMBERS and area <= 0
             readings["area-in-evaluation"] += 1
         if entry.get("ignore"):
@@ -338,6 +338,11 @@ class _CocoReader:
 
     def _note(self, kind: OddityKind, where: str, message: str) -> None:
         self._split.notes.add(kind, f"{self._path}: {where}" if where else str(self._path), message)
+
+
+def _is_area(value: Any) -> bool:
+    """Return whether a value is a number above 0 that a float can hold."""
+    return type(value) in NUMBERS and 0 < (number(value) or 0.0) < math.inf
 
 
 class _AnnotationPlace(str):

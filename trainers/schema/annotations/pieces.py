@@ -73,9 +73,12 @@ def reduced_lists(path: Path, reduce: Callable[[str, list[Any]], Any]) -> dict[s
 def _content(path: Path, take: "Take") -> dict[str, list[Any] | None]:
     try:
         with open_file(path, LARGEST_JSON) as stream:
-            return _Scanner(stream, take).content()
+            found = _Scanner(stream, take).content()
     except (OSError, ValueError, RecursionError) as error:
         raise NotPlain from error
+    if any(found.get(key) is None for key in LISTS):  # one may have been taken for a part of another
+        raise NotPlain
+    return found
 
 
 def _piecewise(key: str, texts: list[bytes] | None) -> Any:
