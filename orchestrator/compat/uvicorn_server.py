@@ -5,6 +5,7 @@ Written against uvicorn 0.51, whose protocol class for h11 it extends.
 
 import asyncio
 import contextlib
+import json
 import logging
 import resource
 import socket
@@ -24,8 +25,19 @@ BACKLOG = 128  # connections that are accepted at a time, before they are counte
 OTHER_FILES = 64  # that the process needs beside its clients' connections
 GRACE_S = 3  # that requests get at the end: one whose reader has left may never end by itself
 LAST_S = 1.0  # for cancelled requests to write their end
-FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+BAD_HEAD = f"this is no HTTP request, or its head has more than {LARGEST_HEAD} bytes"
+
+
+def refusal(status: str, detail: str, *headers: str) -> bytes:
+    """Return a whole answer that ends a connection, with its reason as JSON, as all refusals have it."""
+    body = json.dumps({"detail": detail})
+    lines = [f"HTTP/1.1 {status}", "content-type: application/json", f"content-length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "connection: close", "", body]).encode()
+
+
+FULL = refusal("503 Service Unavailable", "too many connections at a time: try again", "retry-after: 5")
+LATE = refusal("408 Request Timeout", f"the head of a request has not arrived within {HEAD_S:g} s")
+BAD = refusal("400 Bad Request", BAD_HEAD)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,7 +55,7 @@ def server_of(app: Any, *, lifespan: Literal["on", "off"] = "off", connections: 
     """Return a server with room for so many ``connections``, by default as many as the process may have."""
     room = connection_class(connections or most_connections())
     config = uvicorn.Config(
-        partial(ended_in_order, app), http=room, interface="asgi3", ws="none", lifespan=lifespan, log_config=None,
+        partial(ended_in_order, partial(with_bounded_head, app)), http=room, interface="asgi3", ws="none", lifespan=lifespan, log_config=None,
         log_level="warning", access_log=False, server_header=False, backlog=BACKLOG, timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S, h11_max_incomplete_event_size=LARGEST_HEAD,
     )  # fmt: skip
@@ -141,13 +153,13 @@ class BoundedConnection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse bytes that are no HTTP; a request under way, whose body they were in, gets no other answer."""
-        if not self._is_busy:
-            super().send_400_response(msg)
-            return
-        if self.cycle.response_started:
+        if self._is_busy and self.cycle.response_started:
             self.transport.abort()
         else:
-            super().send_400_response(msg)
+            self.transport.write(BAD)
+            self.transport.close()
+        if not self._is_busy:
+            return
         self.cycle.disconnected = True
         self.cycle.message_event.set()
 
@@ -194,6 +206,28 @@ class BoundedConnection(H11Protocol):
 def connection_class(most: int) -> type[BoundedConnection]:
     """Return the class of the connections of one server, which has room for ``most``."""
     return type("Connection", (BoundedConnection,), {"room": Room(most)})
+
+
+async def with_bounded_head(app: Application, scope: Message, receive: Receive, send: Send) -> None:
+    """Call an application; refuse a request whose head is too long. h11 limits only what it has to wait for."""
+    if scope["type"] != "http" or head_bytes(scope) <= LARGEST_HEAD:
+        await app(scope, receive, send)
+        return
+    body = json.dumps({"detail": BAD_HEAD}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def head_bytes(scope: Message) -> int:
+    """Return how many bytes a request's head has: its first line, its headers, and the empty line at the end."""
+    target = len(scope["raw_path"]) + len(scope["query_string"] and b"?" + scope["query_string"])
+    first = len(scope["method"]) + target + len("  HTTP/1.1\r\n")
+    return first + sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"]) + len("\r\n")
 
 
 async def ended_in_order(app: Application, scope: Message, receive: Receive, send: Send) -> None:

@@ -119,14 +119,21 @@ class Service:
     obstacle: Obstacle = field(default_factory=Obstacle)
 
     def accept(self, sent: Sent) -> tuple[Submission, bool]:
-        """Put a study into the queue, or join it; see ``Submissions``."""
+        """Put a study into the queue, or join it; see ``Submissions``.
+
+        Raises 409 for one that has ended, unless it is to be resumed, and 404 where there is nothing to resume.
+        """
         job_request = self.validator.job_request(sent)
+        if sent.resume and self.queue.entry(job_request.key) is None:
+            raise HTTPException(
+                404, f"{job_request.study} was never submitted to this service: stillhouse submit does that"
+            )
         new = self.queue.add(job_request)
         entry = self.found(job_request.key)
         if new or not entry.state.is_resumable:
             return self.shown(entry), new
         if not sent.resume:
-            raise UserError(f"{entry.id} {ended(entry.submission)}: stillhouse resume starts another attempt")
+            raise HTTPException(409, f"{entry.id} {ended(entry.submission)}: stillhouse resume starts another attempt")
         self.queue.again(entry, job_request, "resumed")
         return self.shown(self.found(job_request.key)), True
 

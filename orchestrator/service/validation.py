@@ -4,13 +4,14 @@ import re
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from orchestrator.core.errors import UserError
+from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.plan.named import named
 from orchestrator.plan.plan import make_plan
@@ -100,15 +101,33 @@ def loaded_study(sent: Sent) -> Iterator[LoadedStudy]:
     """Load a study that was sent, in a folder that is there for as long.
 
     One that builds on other files is refused before its bases are read: messages quote files, and these would be the
-    service's own.
+    service's own. Errors name files as they were sent.
     """
-    with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stillhouse-") as folder, as_sent(folder):
         for name, content in sent.files.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         require_whole(read_file(Path(folder) / STUDY, STUDY).data, sent.files)
         yield load_study(Path(folder) / STUDY, trust_python=sent.trust_config)
+
+
+@contextmanager
+def as_sent(folder: str) -> Iterator[None]:
+    """Take the folder, of which a client knows nothing, out of the errors of a block."""
+    try:
+        yield
+    except StudyErrors as errors:
+        found = [
+            replace(one, where=_sent(one.where, folder), message=_sent(one.message, folder)) for one in errors.findings
+        ]
+        raise StudyErrors(found) from errors
+    except UserError as error:
+        raise UserError(_sent(str(error), folder)) from error
+
+
+def _sent(text: str, folder: str) -> str:
+    return text.replace(f"{folder}/", "").replace(folder, ".")
 
 
 def require_whole(study: JsonValue, files: Collection[str]) -> None:

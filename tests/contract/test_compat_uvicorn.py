@@ -1,6 +1,7 @@
 """The connections of uvicorn 0.51 have the limits that it lacks: time for a head, time to read, a place for each."""
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from orchestrator.compat import uvicorn_server
-from orchestrator.compat.uvicorn_server import most_connections, server_of
+from orchestrator.compat.uvicorn_server import BAD_HEAD, LARGEST_HEAD, most_connections, server_of
 from orchestrator.core.listening import open_socket
 from tests.contract.written_against import against, names_in
 
@@ -120,6 +121,42 @@ def test_a_body_that_is_no_http_gets_one_answer(
     assert until_closed(connection).startswith(b"HTTP/1.1 400 ")
     time.sleep(0.1)
     assert [record.getMessage() for record in caplog.records] == ["Invalid HTTP request received."]
+
+
+@pytest.mark.parametrize("part", ["target", "header", "headers"])
+def test_a_head_beyond_its_limit_is_refused_even_if_it_arrives_at_once(
+    connect: Callable[[], socket.socket], part: str
+) -> None:
+    def head(size: int) -> bytes:
+        begin, end = b"GET /", b" HTTP/1.1\r\nhost: x\r\n"
+        if part == "target":
+            return begin + b"x" * (size - len(begin + end) - 2) + end + b"\r\n"
+        lines = b"".join(b"h%05d: %s\r\n" % (number, b"y" * 200) for number in range(140 if part == "headers" else 0))
+        room = size - len(begin + end + lines) - len("last: \r\n\r\n")
+        return begin + end + lines + b"last: " + b"z" * room + b"\r\n\r\n"
+
+    connection = connect()
+    connection.sendall(head(LARGEST_HEAD))
+    assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    for size in (LARGEST_HEAD + 1, 2 * LARGEST_HEAD, 8 * LARGEST_HEAD):
+        connection = connect()
+        connection.sendall(head(size))
+        assert refused(until_closed(connection)) == (400, BAD_HEAD)
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_json(connect: Callable[[], socket.socket], garbage: bytes) -> None:
+    connection = connect()
+    connection.sendall(garbage)
+    assert refused(until_closed(connection)) == (400, BAD_HEAD)
+
+
+def refused(answer: bytes) -> tuple[int, str]:
+    """Return the status and the reason of a refusal."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head
+    assert b"content-length: %d" % len(body) in head
+    return int(head.split()[1]), json.loads(body)["detail"]
 
 
 def test_an_answer_does_not_wait_for_the_readers_acknowledgement(connect: Callable[[], socket.socket]) -> None:

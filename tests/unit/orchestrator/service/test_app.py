@@ -96,6 +96,33 @@ def test_a_study_goes_through_its_life(served, remote, job_request):
         remote.stop(key)
 
 
+def test_submitting_and_resuming_answer_by_how_the_study_stands(http):
+    sent = {"files": {"study.yaml": STUDY}}
+    answer = http.post("/api/submissions", json={**sent, "resume": True})
+    assert (answer.status_code, http.get("/api/submissions").json()) == (404, {"submissions": []})
+    assert answer.json() == {"detail": "tiny was never submitted to this service: stillhouse submit does that"}
+    key = http.post("/api/submissions", json=sent).json()["key"]
+    http.post(f"/api/submissions/{key}/stop")
+    again = http.post("/api/submissions", json=sent)
+    assert again.status_code == 409
+    assert again.json()["detail"].endswith(
+        "was stopped (stopped while queued): stillhouse resume starts another attempt"
+    )
+    assert http.post("/api/submissions", json={**sent, "resume": True}).status_code == 202
+
+
+def test_findings_name_the_files_that_were_sent(http):
+    text = STUDY.replace("kind: shapes", "kind: shapes, sede: 3").replace(
+        "mmdet::gfl/gfl_r50_fpn_1x_coco.py", "none.py"
+    )
+    answer = http.post("/api/submissions", json={"files": {"study.yaml": text}, "trust_config": True})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].splitlines() == [
+        "study.yaml:3: dataset.sede: unknown key (did you mean seed?)",
+        "study.yaml:4: student.config: no such file: none.py",
+    ]
+
+
 def test_a_study_is_found_by_itself_though_the_client_has_another_store(remote, job_request):
     key = remote.submit(job_request).submission.key
     assert key != job_request.key
