@@ -34,9 +34,7 @@ def obstacle(plan: Plan) -> StudyErrors | UserError | None:
     lacking = [one for one in plan.findings if one.level == "missing" and not one.where.endswith(later)]
     if lacking:  # the sentence is all that some readers see, such as those of a submission's status
         of = f" (the first of {len(lacking)})" if lacking[1:] else ""
-        return UserError(
-            f"{lacking[0].where}: {lacking[0].message}{of}: provide what is missing before running the study"
-        )
+        return UserError(f"{lacking[0].where}: {lacking[0].message}{of}: give this before running the study")
     if plan.resources.concurrent == 0:
         return UserError("no trial fits on this machine: lower scaling, or pass --address of a larger cluster")
     return None

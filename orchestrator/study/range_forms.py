@@ -120,10 +120,11 @@ def _as_number(value: Any) -> int | float | None:
     """Return a number that a range can have as its end, also one in quotes."""
     try:
         found = plain(value.strip()) if isinstance(value, str) else value
-        is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+        if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
+            return found
     except (ValueError, OverflowError):
-        return None
-    return found if is_number else None
+        pass
+    return None
 
 
 def as_written(value: Any) -> str:

@@ -72,8 +72,9 @@ def may_have(domain: Domain, value: JsonValue) -> bool:
     """Return whether a value is one of a searched key's."""
     if not isinstance(domain, Range):
         return ListedValues(domain).place_of(value) is not None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and domain.ends[0] <= value <= domain.ends[1]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return domain.ends[0] <= value <= domain.ends[1]
 
 
 class ListedValues:

@@ -155,21 +155,15 @@ def _leaves(key: str, value: JsonValue, path: KeyPath) -> dict[str, KeyPath]:
 
 def _written_part(search: Search, place: KeyPath, within: KeyPath) -> KeyPath:
     """Return as many keys of ``within`` as the listed value at ``place`` has, so that a mistake is told at its own line."""
-    return next(
-        (within[:length] for length in range(len(within), 0, -1) if _has(search, (*place, *within[:length]))), ()
-    )
-
-
-def _has(search: Search, path: KeyPath) -> bool:
-    """Return whether something is written at a path below ``search.space``."""
-    found: Any = search.space[str(path[2])]
-    for key in path[3:]:
-        if not (
-            (isinstance(found, dict) and key in found) or (isinstance(found, list | tuple) and isinstance(key, int))
-        ):
-            return False
+    domain = search.space[str(place[2])]
+    if not isinstance(domain, tuple) or len(place) == len(("search", "space", "key")):
+        return ()
+    found: Any = domain[int(place[3])]
+    for length, key in enumerate(within):
+        if not (key in found if isinstance(found, dict) else isinstance(found, list) and isinstance(key, int)):
+            return within[:length]
         found = found[key]
-    return True
+    return within
 
 
 def _misfit(

@@ -386,9 +386,7 @@ def test_a_path_that_the_system_refuses_is_one_sentence(stillhouse, tmp_path):
 def test_missing_data_stops_a_run_whatever_the_studys_path(tmp_path, folder):
     (tmp_path / folder).mkdir()
     plan = plan_text(tmp_path / folder, edit(SHAPES, section(tmp_path / "nowhere")))
-    with pytest.raises(
-        UserError, match=r"dataset\.root: no such folder: .*nowhere.*: provide what is missing before running"
-    ):
+    with pytest.raises(UserError, match=r"dataset\.root: no such folder: .*nowhere.*: give this before running"):
         require_runnable(plan)
 
 

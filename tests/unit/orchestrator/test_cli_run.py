@@ -56,7 +56,7 @@ def is_untouched(store: Path) -> bool:
 def test_missing_dataset(stillhouse, store, tmp_path):
     path = write(tmp_path, ONE_WORKER.replace(SHAPES, section(tmp_path / "nowhere")))
     answer = stillhouse("run", path, "--store", store)
-    assert ": provide what is missing before running" in sentence(answer, 2)
+    assert ": give this before running" in sentence(answer, 2)
     assert f"{path}:4: dataset.root: missing: no such folder: {tmp_path / 'nowhere'}" in answer.complaints
     assert not store.exists()
 
@@ -65,7 +65,7 @@ def test_missing_images(stillhouse, store, tmp_path):
     shutil.rmtree(write_coco(tmp_path / "data") / "images")
     path = write(tmp_path, ONE_WORKER.replace(SHAPES, section(tmp_path / "data")))
     answer = stillhouse("run", path, "--store", store)
-    assert ": provide what is missing before running" in sentence(answer, 2)
+    assert ": give this before running" in sentence(answer, 2)
     assert not store.exists()
 
 
