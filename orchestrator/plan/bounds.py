@@ -81,7 +81,10 @@ def within_bounds(
     over = [trial for trial in students if _is_left_out(trial, costs, search)]
     findings = list(dict.fromkeys(_unmeasured(loaded, costs, students)))
     if over:
-        findings.append(Finding("note", loaded.where(CONSTRAINTS), _left_out(over, len(students), costs, search)))
+        text = _left_out(over, len(students), costs, search)
+        nobody = len(over) == len(students) and not (is_open(search) and any(map(_is_of_student, search.space)))
+        end = "; no student is left to train: raise the bounds, or search smaller students" if nobody else ""
+        findings.append(Finding("error" if nobody else "note", loaded.where(CONSTRAINTS), f"{text}{end}"))
     ids = {trial.id for trial in over}
     return [trial for trial in students if trial.id not in ids], findings
 
@@ -110,6 +113,10 @@ def _some(texts: Mapping[str, str]) -> str:
     return "; ".join([*shown, *([f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else [])])
 
 
+def _is_of_student(key: str) -> bool:
+    return section_of(key) == "student"
+
+
 def _is_left_out(trial: PlannedTrial, costs: Costs, search: Search) -> bool:
     if not search.constraints.given:
         return False
@@ -134,7 +141,7 @@ def _left_out(over: Sequence[PlannedTrial], count: int, costs: Costs, search: Se
     named: dict[str, str] = {}
     for trial in over:
         cost = costs.of(trial.spec.student)
-        searched = {key: value for key, value in trial.params.items() if section_of(key) == "student"}
+        searched = {key: value for key, value in trial.params.items() if _is_of_student(key)}
         if cost is not None:
             named.setdefault(point_text(searched) or "student", costs_text(cost, search))
     return f"left out over their bounds, {len(over)} of {counted(count, 'trial')}: {_some(named)}"

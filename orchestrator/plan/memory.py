@@ -30,6 +30,7 @@ from trainers.schema.remote import cache_dir
 FORMAT = 1  # raise it when the same training is forecast in another way
 FORECAST = "trainers.costs.memory"
 UNIT_S = 120.0  # for one training on a slow machine
+MOST_TRIES = 4  # numbers of images that are forecast for a proposal
 MOST_UNITS = 6  # forms of trainings that are forecast; a search may have any number
 
 
@@ -86,8 +87,20 @@ def gib(size: int) -> str:
 
 
 def _largest(unit: MemoryUnit, found: MemoryForecast, gpu: int) -> str:
-    most = found.images_in(gpu)
+    most = _images_in(unit, found, gpu)
     return f"about {counted(most, 'image')} of each worker fit" if most else "not even one image of each worker fits"
+
+
+def _images_in(unit: MemoryUnit, found: MemoryForecast, gpu: int) -> int:
+    """Return how many images of a worker fit, by a forecast of that number: whoever follows it must not be warned again."""
+    most = found.images_in(gpu)
+    for _ in range(MOST_TRIES):
+        key = fingerprint([unit.key, most])[:16]
+        of_most = planned_memory([unit.model_copy(update={"images": most, "key": key})], gpu).forecasts if most else ()
+        if not of_most or of_most[0][1].students_in(gpu):
+            break
+        most = min(most - 1, of_most[0][1].images_in(gpu))
+    return most
 
 
 def _share(plan: Plan, machine: Machine) -> int | None:

@@ -12,6 +12,7 @@ from orchestrator.reproduce.cost import cost_of, total
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.study.fingerprint import fingerprint
+from orchestrator.study.wording import counted
 from orchestrator.submit.identity import submission_key
 from orchestrator.submit.job_request import JobRequest, shared_store
 from orchestrator.submit.shipment import Shipment
@@ -65,7 +66,9 @@ def require_room(run_plan: RunPlan, cluster: Cluster) -> None:
     for job in run_plan.jobs.values():
         wanted = job.plan.study.scaling.most_workers
         if here and wanted > here:
-            raise UserError(f"a trial of {job.name} takes {wanted} GPUs, {cluster.name} has {here}: give fewer --gpus")
+            raise UserError(
+                f"a trial of {job.name} takes {counted(wanted, 'GPU')}, {cluster.name} has {here}: give fewer --gpus"
+            )
 
 
 def said(run_plan: RunPlan, cluster: Cluster) -> list[str]:

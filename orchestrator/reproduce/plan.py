@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from orchestrator.core.errors import UserError
+from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
 from orchestrator.plan.at_fidelity import data_folder
 from orchestrator.plan.machine import Machine
@@ -72,7 +74,29 @@ class RunPlan:
 
 
 def make_run_plan(targets: Iterable[str], options: Options, store: Store, machine: Machine | None = None) -> RunPlan:
-    """Return the work that ``targets`` need; it uses neither data, GPU nor network, and writes nothing."""
+    """Return the work that ``targets`` need; it uses neither data, GPU nor network, and writes nothing.
+
+    Raises ``UserError`` for a number of GPUs on which a study cannot be trained.
+    """
+    targets = tuple(targets)
+    try:
+        return _run_plan(targets, options, store, machine)
+    except StudyErrors as errors:
+        if options.gpus is None or not _is_plannable(targets, replace(options, gpus=None), store, machine):
+            raise
+        first = next(one for one in errors.findings if one.level == "error")
+        raise UserError(f"--gpus {options.gpus}: {first.message} ({first.where}); give another number") from errors
+
+
+def _is_plannable(targets: tuple[str, ...], options: Options, store: Store, machine: Machine | None) -> bool:
+    try:
+        _run_plan(targets, options, store, machine)
+    except StudyErrors:
+        return False
+    return True
+
+
+def _run_plan(targets: tuple[str, ...], options: Options, store: Store, machine: Machine | None) -> RunPlan:
     suites = tuple(with_options(suite, options.paper_options) for target in targets for suite in suites_for(target))
     suites = tuple({suite.name: suite for suite in suites}.values())
     maker = _maker(suites, options, store, machine)

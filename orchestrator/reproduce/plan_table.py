@@ -13,6 +13,7 @@ from orchestrator.reproduce.loading import starving
 from orchestrator.reproduce.plan import RunPlan
 from orchestrator.reproduce.sources import Lack, lacking, replaced_weights
 from orchestrator.reproduce.tables import PaperOption, paper_options
+from orchestrator.study.wording import counted
 
 COLUMNS = (
     TableColumn("id", gives_way=6),
@@ -126,7 +127,7 @@ def _cost_lines(run_plan: RunPlan, price: float) -> list[str]:
     whole = total(_cost(run_plan, trial) for trial in run_plan.trials)
     each = max((job.plan.resources.workers for job in run_plan.jobs.values()), default=1)
     sure = "measured here" if whole.measured else "from given rates (?), which may be off by a factor of two"
-    hours = f"{whole.gpu_hours:.0f} GPU hours ({whole.gpu_hours / each / 24:.1f} days on {each} GPUs)"
+    hours = f"{whole.gpu_hours:.0f} GPU hours ({whole.gpu_hours / each / 24:.1f} days on {counted(each, 'GPU')})"
     return [
         f"left to do: {hours}, about {whole.gpu_hours * price:.0f} USD at {price:g} an hour; {sure}",
         f"disk: {whole.disk_gb:.0f} GB of students and teachers beside the data",

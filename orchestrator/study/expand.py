@@ -7,6 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from orchestrator.study.conditional import ranges_in
 from orchestrator.study.fidelity import at_fidelity, method_at, scales_at, teacher_at
 from orchestrator.study.fingerprint import canonical_json, canonical_method
 from orchestrator.study.schema import StudySpec, TeacherSection
@@ -112,9 +113,18 @@ def _baselines(study: StudySpec, make: "_PointFactory") -> Iterator[tuple["_Iden
 
 
 def _places_alone(study: StudySpec) -> Iterator[dict[str, JsonValue]]:
-    """Yield where a search that draws its points has students alone: no gain can be told over another augmentation."""
-    listed = all(is_listed(domain) for key, domain in study.search.space.items() if section_of(key) == "dataset")
-    return _places(study, "dataset") if listed else iter([{}])
+    """Yield where a search that draws its points has students alone: at all listed augmentations.
+
+    Where one is drawn from a range, the study's own stands for it: no gain can be told over another augmentation.
+    """
+    choices: list[list[dict[str, JsonValue]]] = []
+    for key, domain in study.search.space.items():
+        if section_of(key) == "dataset":
+            items = domain if isinstance(domain, tuple) else ()
+            listed: list[dict[str, JsonValue]] = [{key: item} for item in items if not ranges_in(item)]
+            choices.append(listed if is_listed(domain) else [{}, *listed])
+    for chosen in itertools.product(*choices):
+        yield {key: value for one in chosen for key, value in one.items()}
 
 
 _Identity = tuple[str, str, str, str, str, int]  # of method, teacher, dataset, student and schedule, and the seed

@@ -368,7 +368,7 @@ def legacy_content() -> bytes:
 def test_a_file_that_is_cut_short_is_one_sentence(whole: bytes, share: float, tmp_path: Path) -> None:
     file = tmp_path / "file.pth"
     file.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(TrialError, match=r"file\.pth is damaged, or is no checkpoint") as caught:
+    with pytest.raises(TrialError, match=r"file\.pth is (empty|cut short|damaged, or is no checkpoint)") as caught:
         read_checkpoint(file)
     assert "\n" not in str(caught.value)
 

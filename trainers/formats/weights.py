@@ -17,10 +17,10 @@ from trainers.schema import Weights
 from trainers.schema.being_read import being_read
 from trainers.schema.error_text import first_line_of
 from trainers.schema.manifest import require_whole
-from trainers.schema.pickled_objects import Opaque
+from trainers.schema.pickled_objects import Opaque, RefusedPickle
 from trainers.schema.record import DamagedFile
 from trainers.schema.remote import URL, FetchError, fetch
-from trainers.schema.torch_archive import DAMAGE, TextFile
+from trainers.schema.torch_archive import DAMAGE, NoCheckpoint
 
 BACKBONE, HEAD = "backbone.", "bbox_head"
 LONGEST = 200  # characters of a reader's error
@@ -91,7 +91,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise TrialError(str(error)) from error
     except OSError as error:
         raise TrialError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except TextFile as error:
+    except NoCheckpoint as error:
         raise TrialError(f"checkpoint {path} {error}") from error
     except DAMAGE as error:
         raise TrialError(f"checkpoint {path} is damaged, or is no checkpoint{_detail(error)}") from error
@@ -221,6 +221,8 @@ def first_names(names: tuple[str, ...]) -> str:
 
 
 def _detail(error: Exception) -> str:
-    """Return the first line of the reader's error, which may quote the file."""
+    """Return the first line of our own refusal; the words of a decoder that came upon damage help nobody."""
+    if not isinstance(error, RefusedPickle):
+        return ""
     said = "".join(character if character.isprintable() else "?" for character in first_line_of(str(error))[:LONGEST])
-    return f" ({type(error).__name__}: {said})"
+    return f": {said}"

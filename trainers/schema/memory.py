@@ -74,10 +74,15 @@ class MemoryForecast(Section):
         return max(0, room // max(1, self.student + self.evidence))
 
     def images_in(self, memory: int) -> int:
-        """Return about how many images of a pass fit into a GPU of ``memory`` bytes, with ``SPARE``."""
-        room = int((memory - OUTSIDE) / (1 + SPARE)) - self.teacher - self.student - self.gradients
-        each = self.peak() - self.teacher - self.student - self.gradients
-        return max(0, room * self.images // max(1, each))
+        """Return about how many images of a pass fit into a GPU of ``memory`` bytes, with ``SPARE``.
+
+        Gradients need the same memory for any number; a workspace does, too, above a number that is not known here.
+        """
+        room = int((memory - OUTSIDE) / (1 + SPARE)) - self.teacher - self.student
+        kept, fixed = self.evidence + self.batch, self.gradients
+        looked = room * self.images // max(1, kept + self.look)
+        stepped = (room - fixed) * self.images // max(1, kept + self.step - fixed)
+        return max(0, min(looked, stepped))
 
     def exceeds(self, memory: int) -> bool:
         """Return whether one student does not fit into ``memory`` bytes, even without ``SPARE`` and workspace."""

@@ -22,6 +22,7 @@ MAX_PICKLE = 256 << 20  # bytes; a training log of a million numbers takes 20 Mi
 MAX_INDEX = 4 << 20  # bytes of an archive's index, which takes eight times as many in memory: 40,000 storages
 BUFFER = 1 << 16
 FIRST = 256  # bytes by which text is recognised
+ARCHIVE = b"PK\x03\x04"  # begins a zip archive
 LFS_POINTER = b"version https://git-lfs"
 HTML = (b"<!doctype html", b"<html")
 DAMAGE = (  # errors of the readers of archives and pickles about a file's contents
@@ -30,8 +31,17 @@ DAMAGE = (  # errors of the readers of archives and pickles about a file's conte
 )  # fmt: skip
 
 
-class TextFile(RefusedPickle):
-    """Report a text that is often saved in place of a checkpoint; the message is a phrase that follows the file's name."""
+class NoCheckpoint(RefusedPickle):
+    """Report a file that is plainly no whole checkpoint; the message is a phrase that follows the file's name."""
+
+
+def fault_of(first: bytes) -> str | None:
+    """Return what a file that begins with ``first`` is in place of a checkpoint; it is none of torch's archives as a whole."""
+    if not first:
+        return "is empty"
+    if first.startswith(ARCHIVE):
+        return "is cut short: the list of contents at its end is missing; copy it again"
+    return text_instead(first)
 
 
 def text_instead(first: bytes) -> str | None:
@@ -59,8 +69,8 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
         size = os.fstat(file.fileno()).st_size
         if not zipfile.is_zipfile(file):
             file.seek(0)
-            if text := text_instead(file.read(FIRST)):
-                raise TextFile(text)
+            if fault := fault_of(file.read(FIRST)):
+                raise NoCheckpoint(fault)
             file.seek(0)
             yield TorchFile(file, size, None)
             return

@@ -241,7 +241,9 @@ def _is_number(value: object) -> bool:
 def _check_size(search: Search) -> Iterator[Problem]:
     trials = size(search) * len(search.seeds)
     if trials > MAX_TRIALS:
-        yield Problem(("search",), f"makes {trials} trials, more than {MAX_TRIALS}")
+        seeds = f" with {len(search.seeds)} seeds each" if len(search.seeds) > 1 else ""
+        message = f"makes {counted(size(search), 'point')}{seeds}, baselines not counted: more than {MAX_TRIALS} trials"
+        yield Problem(("search",), message)
 
 
 def _check_repetition(search: Search) -> Iterator[Problem]:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.findings import StudyErrors
+from orchestrator.execution.prepare import require_runnable
 from orchestrator.plan.bounds import excess_of
 from orchestrator.study.schema import Constraints, Search
 from tests.unit.orchestrator.costs_on_paper import Measured, measuring_on_paper
@@ -44,6 +46,30 @@ def test_a_grid_leaves_out_what_is_over_a_bound(measured: Measured, tmp_path: Pa
         "student.width=1.0 (parameters 10,000,000 > 5,000,000)"
     )
     assert measured.widths == [[0.25, 0.5, 0.75, 1.0]]
+
+
+@pytest.mark.parametrize("race", ["search.racing=null", "search.racing={}"])
+def test_bounds_that_leave_nobody_are_an_error(race: str, measured: Measured, tmp_path: Path) -> None:
+    plan = plan_text(tmp_path, STUDY, race, "search.constraints={parameters: 10}")
+    assert plan.students == ()
+    [told] = [finding for finding in plan.findings if "left out" in finding.message]
+    assert told.level == "error"
+    assert told.message.endswith("; no student is left to train: raise the bounds, or search smaller students")
+    with pytest.raises(StudyErrors, match="no student is left to train"):
+        require_runnable(plan)
+
+
+@pytest.mark.parametrize(("searched", "level"), [("student.width", "note"), ("schedule.lr", "error")])
+def test_an_open_search_may_come_to_smaller_students(
+    searched: str, level: str, measured: Measured, tmp_path: Path
+) -> None:
+    text = STUDY.replace("kind: none", "kind: bckd").replace(
+        "student: {", 'teacher: {kind: random, detector: {config: "mmdet::gfl/gfl_r50_fpn_1x_coco.py"}}\nstudent: {'
+    )
+    space = f"search.space={{{searched}: [0.25, 1.0]}}"
+    plan = plan_text(tmp_path, text, "search.algorithm=optuna", "search.samples=4", space)
+    [told] = [finding for finding in plan.findings if "left out" in finding.message]
+    assert told.level == level
 
 
 def test_a_bound_itself_is_kept_to(measured: Measured, tmp_path: Path) -> None:

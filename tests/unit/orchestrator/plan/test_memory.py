@@ -1,5 +1,6 @@
 """A plan says how much memory its trainings need, and refuses those that do not fit into a known GPU."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,19 @@ FOUND = MemoryForecast(
 )  # fmt: skip
 
 
+def forecast_of(images: int) -> MemoryForecast:
+    """Return the forecast of so many images: a step has a GiB for gradients and workspace, whatever their number."""
+    changes = {key: getattr(FOUND, key) * images // 16 for key in ("evidence", "batch")}
+    return FOUND.model_copy(update={"images": images, "step": GIB + 7 * GIB * images // 16, **changes})
+
+
 @pytest.fixture(autouse=True)
 def known_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer each request without a process of its own, and remember nothing elsewhere."""
     monkeypatch.setattr(
-        memory, "_answers", lambda units: (MemoryAnswer(key=unit.key, forecast=FOUND) for unit in units)
+        memory,
+        "_answers",
+        lambda units: [MemoryAnswer(key=unit.key, forecast=forecast_of(unit.images)) for unit in units],
     )
     monkeypatch.setattr(memory, "_recall", lambda _key: None)
     monkeypatch.setattr(memory, "_remember", lambda _answer: None)
@@ -81,9 +90,18 @@ def test_a_batch_that_does_not_fit_is_refused_with_the_largest_that_does(tmp_pat
     [error] = [finding for finding in plan.findings if finding.level == "error"]
     assert error.where.endswith("schedule.batch_size")
     assert error.message == (
-        "16 images at once need about 10.2 GiB of a GPU, and a GPU has 8.0 GiB for it; about 9 images of each worker fit: set "
+        "16 images at once need about 10.2 GiB of a GPU, and a GPU has 8.0 GiB for it; about 8 images of each worker fit: set "
         "schedule.batch_size, or train on more workers (scaling.workers)"
     )
+
+
+@pytest.mark.parametrize("size", [4.5, 5.0, 8.0, 9.3, 10.9, 11.5])
+def test_the_proposed_batch_is_taken_without_a_word(size: float, tmp_path: Path) -> None:
+    [said] = told(planned(tmp_path, 1, size))
+    proposed = re.search(r"; about (\d+) images? of each worker fit", said)
+    assert proposed
+    assert told(planned(tmp_path, 1, size, f"schedule.batch_size={proposed[1]}")) == []
+    assert told(planned(tmp_path, 1, size, f"schedule.batch_size={int(proposed[1]) + 2}")) != []
 
 
 def test_a_batch_that_may_not_fit_is_warned_of(tmp_path: Path) -> None:

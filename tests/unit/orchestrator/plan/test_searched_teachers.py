@@ -127,6 +127,20 @@ def test_an_open_search_plans_all_its_teachers_and_baselines(tmp_path: Path) -> 
     assert point.id in ids(plan_text(tmp_path, STUDY))
 
 
+def test_listed_augmentations_beside_drawn_ones_have_their_students_alone(tmp_path: Path) -> None:
+    study = STUDY.replace("  cohort: 8\n", "  algorithm: random\n  samples: 6\n")
+    both = study.replace(
+        "dataset.flip: [0.0, 0.5]", "dataset.flip: {uniform: [0.0, 1.0]}\n    dataset.augmentation: [flip, mosaic]"
+    )
+    alone = [trial.name for trial in plan_text(tmp_path, both).students if trial.is_baseline]
+    assert alone == ["none dataset.augmentation=flip", "none dataset.augmentation=mosaic"]
+    mixed = study.replace(
+        "dataset.flip: [0.0, 0.5]", "dataset: [{flip: 0.0}, {flip: {uniform: [0.2, 0.8]}}, {augmentation: mosaic}]"
+    )
+    datasets = [trial.spec.dataset for trial in plan_text(tmp_path, mixed).students if trial.is_baseline]
+    assert [(one.flip, one.augmentation) for one in datasets] == [(0.5, "flip"), (0.0, "flip"), (0.5, "mosaic")]
+
+
 def test_whole_sections_set_several_keys_at_once(tmp_path: Path) -> None:
     space = """\
     teacher:

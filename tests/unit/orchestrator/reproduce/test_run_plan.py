@@ -404,6 +404,20 @@ def test_the_command_plans_and_refuses(tmp_path, capsys):
     assert "Traceback" not in refused.err
 
 
+def test_a_number_of_gpus_that_divides_no_batch_is_named_by_its_option(tmp_path, capsys):
+    answer = runner(capsys)("reproduce", "A6", "--plan", "--gpus", "3", "--store", tmp_path / "store")
+    said = answer.err
+    assert (answer.code, said.count("\n")) == (2, 1)
+    assert said.startswith(
+        "stillhouse: --gpus 3: a batch of 16 does not divide evenly among 3 workers (scaling.workers) ("
+    )
+
+
+def test_a_plan_on_one_gpu_says_so(tmp_path, capsys):
+    answer = runner(capsys)("reproduce", "A6", "--plan", "--gpus", "1", "--store", tmp_path / "store")
+    assert " days on 1 GPU)" in answer.out
+
+
 def test_elastic_workers_are_refused(tmp_path):
     factory = JobFactory(Store(tmp_path), BIG, ("scaling.workers={min: 2, max: 8}",), lambda study: study)
     with pytest.raises(UserError, match=r"give scaling\.workers as one number"):

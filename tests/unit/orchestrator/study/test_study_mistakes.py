@@ -578,7 +578,7 @@ MISTAKES = [
         f"seeds: {list(range(6000))}",
         18,
         "search",
-        "makes 12000 trials, more than 10000",
+        "baselines not counted: more than 10000 trials",
     ),
     Mistake(
         "late ASHA",
