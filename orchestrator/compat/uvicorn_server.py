@@ -209,7 +209,7 @@ def connection_class(most: int) -> type[BoundedConnection]:
 
 
 async def with_bounded_head(app: Application, scope: Message, receive: Receive, send: Send) -> None:
-    """Call an application; refuse a request whose head is too long. h11 limits only what it has to wait for."""
+    """Call an application; refuse a request whose head is too long: h11 limits only incomplete ones."""
     if scope["type"] != "http" or head_bytes(scope) <= LARGEST_HEAD:
         await app(scope, receive, send)
         return

@@ -92,7 +92,7 @@ def _largest(unit: MemoryUnit, found: MemoryForecast, gpu: int) -> str:
 
 
 def _images_in(unit: MemoryUnit, found: MemoryForecast, gpu: int) -> int:
-    """Return how many images of a worker fit, by a forecast of that number: whoever follows it must not be warned again."""
+    """Return how many images of a worker fit, by a forecast of that number: a study that follows it must not be warned of again."""
     most = found.images_in(gpu)
     for _ in range(MOST_TRIES):
         key = fingerprint([unit.key, most])[:16]

@@ -88,7 +88,7 @@ def _shown(ends: Any) -> str:
 
 
 def _remedy(kind: str, ends: Any) -> str:
-    """Say what to write: the given ends as a range, or else the form of one."""
+    """Return the advice: the given ends as a range, or else the form of one."""
     proposal = _proposal(kind, ends) or (_proposal("uniform", ends) if _are_ends(_numbers(ends), whole=False) else None)
     return f"write {proposal}" if proposal else f"as in {{{kind}: {inline(EXAMPLES[kind])}}}"
 

@@ -36,7 +36,7 @@ class NoCheckpoint(RefusedPickle):
 
 
 def fault_of(first: bytes) -> str | None:
-    """Return what a file that begins with ``first`` is in place of a checkpoint; it is none of torch's archives as a whole."""
+    """Return why a file that begins with ``first``, and is no whole archive, is no checkpoint; ``None`` for old pickles."""
     if not first:
         return "is empty"
     if first.startswith(ARCHIVE):

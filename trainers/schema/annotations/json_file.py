@@ -61,7 +61,7 @@ def _integer(digits: str) -> int:
 
 
 def _told(error: json.JSONDecodeError) -> str:
-    """Return what is wrong with a text, with its place; the parser says of a comma too many that it expects more."""
+    """Return the mistake in a text, with its place; the parser says of a comma too many that it expects more."""
     last = error.pos - 1
     while last >= 0 and error.doc[last].isspace():
         last -= 1
