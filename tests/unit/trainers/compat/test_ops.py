@@ -388,6 +388,11 @@ def test_modulated_deform_conv_works_without_bias_and_on_channels_last(mmcv_ops:
     assert_same(gradients(output, [*fast[:4]]), gradients(expected, [*slow[:4]]))
 
 
+def test_offsets_that_are_not_finite_are_read_at_their_own_place() -> None:
+    offset = torch.tensor([[float("nan"), float("inf"), float("-inf"), 1.5, -2.0]])
+    assert ops.finite(offset).tolist() == [[0.0, 0.0, 0.0, 1.5, -2.0]]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_an_offset_that_is_not_finite_spoils_its_own_place_and_not_the_process(
     mmcv_ops: ModuleType, value: float
