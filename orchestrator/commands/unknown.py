@@ -23,6 +23,7 @@ COMMANDS = {
     "job": "submit", "tail": "logs", "up": "cluster", "down": "cluster", "queue": "serve", "restart": "resume",
     "convert": "export", "save": "export", "push": "sync", "upload": "sync",
 }  # fmt: skip
+OF_TRIALS = frozenset({"--trial", "--trials"})  # their own answer says what to give
 EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 # Options that no command has, and the way to do it.
 OPTIONS = {
@@ -41,7 +42,7 @@ def require_values(argv: Sequence[str]) -> None:
     for index, word in enumerate(argv):
         option = argv[index - 1] if argv[index - 1].startswith("--") else f"argument {index}"
         empty = option if not word else word[:-1] if EMPTY_OPTION.fullmatch(word) else None
-        if empty is not None:
+        if empty is not None and empty not in OF_TRIALS:
             raise UserError(f"{argv[0]}: {empty} is empty: give it a value, or leave it out")
 
 
