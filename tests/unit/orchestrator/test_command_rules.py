@@ -167,7 +167,7 @@ def test_a_narrow_terminal_leaves_out_the_terms_of_methods_before_detectors(monk
 def test_commands_about_one_trial_need_it(command, capsys):
     answer = runner(capsys)(command, "study.yaml")
     assert answer.code == 2
-    assert "--trial" in answer.err
+    assert "the following arguments are required: --trial" in answer.err
 
 
 def test_clean_needs_a_store(capsys, tmp_path):
