@@ -14,11 +14,9 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -31,6 +29,7 @@ from orchestrator.submit.states import SubmissionState
 from tests.examples import examples
 from tests.unit.orchestrator.submit.job_requests import job_request
 
+MEMORY = Path("/dev/shm")  # flushes take no time there
 LONGEST = 2  # that wait
 KEYS = [f"stillhouse-{letter * 12}" for letter in "abc"]
 ORDERED = sorted(SubmissionState)
@@ -46,7 +45,8 @@ ALLOWED = {
     S.STOPPED: {S.QUEUED},
     S.FINISHED: set(),
 }
-COURSES = [(S.SUBMITTED, S.RUNNING, S.LOST, S.QUEUED), (S.SUBMITTED, S.RUNNING, S.FAILED), (S.STOPPED,)]
+# The statement before which the process dies: of three changes one does not come to its end.
+FATAL = st.integers(0, 29).map(lambda drawn: drawn if drawn < 10 else None)
 
 
 class Died(BaseException):
@@ -93,24 +93,23 @@ class Mortal:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Use one queue from several callers, and keep a model of it; ``committed`` counts the transactions that took effect."""
-
-    looks = Bundle("looks")  # what a caller once saw of a study, however long ago
+    """Use one queue from several callers, and keep a model of it."""
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.path = self.folder / "queue.db"
         self.queue = Queue(self.path, LONGEST)
         self.known: dict[str, Known] = {}
         self.places = 0
+        self.looks: list[QueueEntry] = []  # what callers once saw of studies, however long ago
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
 
     # ------------------------------------------------------------------------------------------------ what callers do
 
-    @rule(key=st.sampled_from(KEYS), fatal=st.none() | st.integers(0, 9))
+    @rule(key=st.sampled_from(KEYS), fatal=FATAL)
     def submit(self, key: str, fatal: int | None) -> None:
         def accept() -> None:
             self._require_room()
@@ -121,42 +120,43 @@ class QueueMachine(RuleBasedStateMachine):
         done = self._change(lambda: self.queue.add(job_request(key)), accept if new else lambda: None, fatal)
         assert done in (new, None)
 
-    @rule(target=looks, key=st.sampled_from(KEYS))
-    def look(self, key: str) -> Any:
-        entry = self.queue.entry(key)
-        assert (entry is None) == (key not in self.known)
-        return multiple() if entry is None else entry
+    @rule(key=st.sampled_from(KEYS), choices=st.lists(st.integers(0, 4), min_size=1, max_size=8), fatal=FATAL)
+    def go_far(self, key: str, choices: list[int], fatal: int | None) -> None:
+        """Go on by a fresh look each time; the looks are kept, so that others may act by them later."""
+        self.submit(key, None)
+        for number, choice in enumerate(choices, start=1):
+            entry = self.queue.entry(key)
+            assert (entry is None) == (key not in self.known)
+            if entry is not None:
+                self.looks.append(entry)
+                self._go_on(entry, choice, fatal if number == len(choices) else None)
 
-    @rule(entry=looks, choice=st.integers(0, 4), fatal=st.none() | st.integers(0, 9))
-    def go_an_allowed_way(self, entry: QueueEntry, choice: int, fatal: int | None) -> None:
-        """By what the caller has seen: the study may have gone on since."""
-        ways = sorted(ALLOWED[entry.state])
-        if ways:
+    @rule(look=st.integers(0, 99), choice=st.integers(0, 4), fatal=FATAL)
+    def go_on_by_an_old_look(self, look: int, choice: int, fatal: int | None) -> None:
+        """The study may be elsewhere by now, or in the same state again with another attempt."""
+        if self.looks:
+            self._go_on(self.looks[look % len(self.looks)], choice, fatal)
+
+    @rule(look=st.integers(0, 99), after=st.sampled_from(ORDERED))
+    def go_any_way(self, look: int, after: SubmissionState) -> None:
+        if self.looks:
+            self._move(self.looks[look % len(self.looks)], after, None)
+
+    @rule()
+    def restart(self) -> None:
+        self.queue = Queue(self.path, LONGEST)
+
+    # ---------------------------------------------------------------------------------------------------- the model
+
+    def _go_on(self, entry: QueueEntry, choice: int, fatal: int | None) -> None:
+        """Take one of the ways that lead on from what was seen of a study."""
+        if entry.state in ENDED:
+            self._resume(entry, fatal)
+        else:
+            ways = sorted(ALLOWED[entry.state])
             self._move(entry, ways[choice % len(ways)], fatal)
 
-    @rule(entry=looks, after=st.sampled_from(ORDERED))
-    def go_any_way(self, entry: QueueEntry, after: SubmissionState) -> None:
-        self._move(entry, after, None)
-
-    @rule(key=st.sampled_from(KEYS), ways=st.sampled_from(COURSES))
-    def take_a_course(self, key: str, ways: tuple[SubmissionState, ...]) -> None:
-        """Go far at once: what others have seen of the study is of an earlier attempt then, or it has ended."""
-        for after in ways:
-            entry = self.queue.entry(key)
-            if entry is not None and after in ALLOWED[entry.state]:
-                self._move(entry, after, None)
-
-    @rule(key=st.sampled_from(KEYS), choice=st.integers(0, 4), fatal=st.none() | st.integers(0, 9))
-    def go_on(self, key: str, choice: int, fatal: int | None) -> None:
-        """By a fresh look."""
-        entry = self.queue.entry(key)
-        if entry is not None and entry.state in ENDED:
-            self.resume(entry, fatal)
-        elif entry is not None:
-            self.go_an_allowed_way(entry, choice, fatal)
-
-    @rule(entry=looks, fatal=st.none() | st.integers(0, 9))
-    def resume(self, entry: QueueEntry, fatal: int | None) -> None:
+    def _resume(self, entry: QueueEntry, fatal: int | None) -> None:
         """As ``stillhouse resume`` does, which sends the study again."""
 
         def accept() -> None:
@@ -166,12 +166,6 @@ class QueueMachine(RuleBasedStateMachine):
             self.known[entry.key].place, self.known[entry.key].losses = self.places, 0
 
         self._change(lambda: self.queue.again(entry, job_request(entry.key), "resumed"), accept, fatal)
-
-    @rule()
-    def restart(self) -> None:
-        self.queue = Queue(self.path, LONGEST)
-
-    # ---------------------------------------------------------------------------------------------------- the model
 
     def _move(self, entry: QueueEntry, after: SubmissionState, fatal: int | None) -> None:
         if entry.state in ENDED and after == S.QUEUED:
@@ -291,5 +285,5 @@ def test_the_table_of_transitions_is_that_of_the_page() -> None:
 
 def test_any_order_of_callers_and_deaths() -> None:
     run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=examples(50), stateful_step_count=25, deadline=None)
+        QueueMachine, settings=settings(max_examples=examples(100), stateful_step_count=35, deadline=None)
     )
