@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import settings
 from orchestrator.core.ray_environment import prepare
 
 TESTS = Path(__file__).parent
+LYING = pytest.StashKey[frozenset[str]]()
+OF_TOOLS = re.compile(r"\.|__pycache__$|build$|dist$|.*\.egg-info$")
 LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contract", "unit")
 FOLDERS = frozenset(LONGEST_FIRST)
 SHARED = {  # fixtures of a session that cost seconds, and the files of the tests that use them
@@ -65,17 +68,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests/gpu where there is no CUDA device."""
+    """Note what lies in the checkout, and skip tests/gpu where there is no CUDA device."""
+    item.stash[LYING] = lying_here()
     if _folder(item) == "gpu" and not _cuda_is_available():
         pytest.skip("needs a CUDA device")
 
 
-def pytest_runtest_teardown() -> None:
-    """Undo what training sets for the whole process: other tests of it count with denormal numbers."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Undo what training sets for the whole process: other tests of it count with denormal numbers.
+
+    Fail a test that has left something in the checkout, such as MLflow's ``mlruns``: what it wrote there is written into the
+    working directory of users, too.
+    """
+    yield
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)
         torch.use_deterministic_algorithms(False)
+    left = lying_here() - item.stash.get(LYING, lying_here())
+    assert not left, f"left in the checkout: {', '.join(sorted(left))}"
+
+
+def lying_here() -> frozenset[str]:
+    """Return the names in the checkout's folder but for hidden ones, caches and packages that are being built."""
+    return frozenset(name for name in os.listdir(TESTS.parent) if not OF_TOOLS.match(name))  # noqa: PTH208  of each test
 
 
 def _file(nodeid: str) -> str:

@@ -50,7 +50,7 @@ class MlflowServer:
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+                command, stdout=log, stderr=log, env=self._environment, start_new_session=True, cwd=self._folder
             )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:

@@ -78,7 +78,7 @@ COCO_CASES: list[tuple[str, Break, str, str]] = [
     ("Latin-1", put("train.json", b'{"images": "\xe9"}'), UNREADABLE, "is not UTF-8: invalid continuation byte"),
     ("flipped bits", lambda root: flip(root / "train.json"), UNREADABLE, "is not UTF-8"),
     ("deep nesting", put("train.json", b"[" * 200_000), UNREADABLE, "is nested too deeply"),
-    ("a number of 5000 digits", raw(BOX, f'"bbox": [{"9" * 5000}, 1, 9, 9]'), UNREADABLE, "cannot be read as JSON"),
+    ("a number of 5000 digits", raw(BOX, f'"bbox": [{"9" * 5000}, 1, 9, 9]'), UNREADABLE, "has a number of 5000 digits: line 1 column"),
     ("a list", edit(lambda content: [content]), UNREADABLE, "instead of an object"),
     ("no annotations", edit(lambda content: content.pop("annotations") and None), UNREADABLE, "has no list of annot"),
     ("images as text", edit(lambda content: {**content, "images": "many"}), UNREADABLE, "images is no list"),
