@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DEN
 from orchestrator.core.errors import OperationError
 from orchestrator.core.redact import first_line
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.tracking import flusher as module
 from orchestrator.tracking.backoff import LONGEST_S, Backoff
 from orchestrator.tracking.faults import TrackingRefused, Unreachable, plainly
 from orchestrator.tracking.flusher import Flusher
@@ -77,6 +79,18 @@ def test_the_end_copies_what_has_begun_and_then_the_study(trials):
     assert flusher_of(tracker, trials).close().complete
     assert tracker.synced == [trial.id for trial in trials[:2]]
     assert tracker.finished == 1
+
+
+def test_silence_is_counted_from_the_last_thing_that_mlflow_took(trials, monkeypatch):
+    tracker, now = ScriptedTracker(), [1000.0]
+    flusher = flusher_of(tracker, trials)
+    flusher.close()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for silence in (42.0, 7.0):
+        tracker.sent += 1
+        assert flusher._quiet_s() == 0.0
+        now[0] += silence
+        assert flusher._quiet_s() == silence
 
 
 def test_an_outage_is_waited_out(trials):
