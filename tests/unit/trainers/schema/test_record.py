@@ -8,10 +8,13 @@ from trainers.schema.record import (
     OUTCOME,
     Outcome,
     Record,
+    TakenOver,
     best_record,
     read_history,
     read_outcome,
     read_status,
+    steps_of_others,
+    taken_over,
     to_lines,
     write_outcome,
 )
@@ -90,3 +93,24 @@ def test_a_file_whose_writing_fails_stays_as_it_was(tmp_path):
         write_atomically(target, fail)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_seconds_of_all_workers_count_those_that_the_record_knows():
+    timing = {"time/train_s": 3.0, "time/load_s": 1.0}
+    plain = Record(epoch=1, step=2, metrics={}, timing=timing)
+    assert plain.worker_s(2) == 8.0
+    assert Record(epoch=1, step=2, metrics={}, timing=timing, workers=1.5).worker_s(2) == 6.0
+    assert Record(epoch=1, step=2, metrics={}).worker_s(2) == 0.0
+
+
+def test_steps_of_others_and_who_made_them_last():
+    def records(*by):
+        return [Record(epoch=n, step=3 * n, metrics={}, trained_by=name) for n, name in enumerate(by, start=1)]
+
+    assert (steps_of_others([]), taken_over([])) == (0, None)
+    own = records(None, None)
+    assert (steps_of_others(own), taken_over(own)) == (0, None)
+    both = records("a", "b", None)
+    assert (steps_of_others(both), taken_over(both)) == (6, TakenOver("b", 2))
+    others = records("a", "a")
+    assert (steps_of_others(others), taken_over(others)) == (6, TakenOver("a", 2))
