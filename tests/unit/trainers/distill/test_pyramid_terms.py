@@ -42,6 +42,10 @@ TERMS: tuple[TermSection, ...] = (
         ((32, 16, 8, 4, 2), (16, 8, 4, 2, 1), 2, ((1, 0), (2, 1))),  # two stages beside one
         ((16, 4), (16, 8, 4), 5, ((0, 0), (1, 2))),
         ((1, 1), (1, 1), 5, ((0, 0), (1, 1))),
+        ((16, 8, 4, 2, 1), (16, 8, 4), 5, ((0, 0), (1, 1), (2, 2))),  # the teacher's end first
+        ((16, 8, 4, 2), (8,), 5, ((1, 0),)),
+        ((8,), (16, 8, 4, 2), 5, ((0, 1),)),
+        ((16, 8, 3), (12, 8, 2), 5, ((1, 1),)),
     ],
 )
 def test_levels_of_equal_stride_are_compared(student: Any, teacher: Any, levels: int, pairs: Any) -> None:
