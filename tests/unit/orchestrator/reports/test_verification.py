@@ -290,7 +290,16 @@ def require_plain(folder: Path, plan: Plan, capsys: pytest.CaptureFixture[str]) 
         check_study(folder, plan)
 
 
+def test_a_file_that_is_not_there_or_is_none_is_told_once(folder: Path) -> None:
+    first, second, *_ = read_papers(folder).files
+    for name in (first, second):
+        (folder / name).unlink()
+    (folder / second).mkdir()
+    said = f"{first}: No such file or directory; {second} is a folder, not a file"
+    assert failed(check_folder(folder))["files"] == said
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "sub/file"])
 def test_files_outside_the_folder_are_not_read(name: str, folder: Path) -> None:
     edited(folder, lambda papers: papers["files"].update({name: "0" * 64}))
-    assert "is no name of a file in this folder" in failed(check_folder(folder))["files"]
+    assert failed(check_folder(folder))["files"] == f"{name!r} is no name of a file in this folder"
