@@ -64,9 +64,10 @@ def test_other_tables_keep_whole_words(ran: Ran, command: str, width: int) -> No
     assert shown.code == piped.code
 
 
-def test_doctor_keeps_whole_words() -> None:
+def test_doctor_keeps_whole_words(tmp_path: Path) -> None:
     """The messages count processes and memory, which other tests change: states, subjects and widths do not depend on them."""
-    shown, piped = in_terminal(60, "doctor"), into_pipe("doctor")
+    doctor = ("doctor", "--store", tmp_path / "s")
+    shown, piped = in_terminal(60, *doctor), into_pipe(*doctor)
     checks = {tuple(line.split()[:2]) for line in piped.out.splitlines() if line.split()[1] != "leaks"}
     assert checks <= {tuple(line.split()[:2]) for line in shown.lines}
     assert [line for line in shown.lines if len(line) > 60 and len(line.split()) > 3] == []

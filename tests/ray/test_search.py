@@ -143,7 +143,7 @@ def test_a_population_copies_and_lasts_as_long_as_its_schedule(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "budget", [f"max_gpu_hours: {5 * EPOCH_S / 3600}", "stop_when: {at_least: -9.0}"], ids=["hours", "goal"]
+    "budget", [f"max_gpu_hours: {5 * EPOCH_S / 3600}", "stop_when: {at_least: 0.0}"], ids=["hours", "goal"]
 )
 def test_a_spent_budget_leaves_trials_that_a_larger_one_goes_on_with(budget: str, tmp_path: Path) -> None:
     grid = "  {space: {schedule.lr: [0.001, 0.01, 0.1]}%s}"
