@@ -68,17 +68,22 @@ def misfits(loaded: LoadedStudy, plan: Plan, memory: PlannedMemory) -> Iterator[
     if memory.gpu is None or not memory.forecasts:
         return
     unit, found = memory.forecasts[0]
-    key = "teacher.schedule.batch_size" if unit.key in memory.alone else "schedule.batch_size"
-    where, has = loaded.where(key), f"a GPU has {gib(memory.gpu)} for it"
-    fits = f"{_largest(unit, found, memory.gpu)}: set {key}, or train on more workers (scaling.workers)"
-    needs = f"{counted(unit.images, 'image')} at once need about {gib(found.peak())} of a GPU"
-    if found.exceeds(memory.gpu):
-        yield Finding("error", where, f"{needs}, and {has}; {fits}")
-    elif found.students_in(memory.gpu) < 1:
-        yield Finding("warning", where, f"{needs}, and {has}, which may not be enough; {fits}")
+    if found.students_in(memory.gpu) < 1:
+        yield _too_large(loaded, unit, found, memory)
     elif plan.study.search.cohort != "auto" and plan.study.search.cohort > (memory.students or 1):
         message = f"{counted(plan.study.search.cohort, 'student')} side by side may need more memory than a GPU has: {memory.students} fit"
         yield Finding("warning", loaded.where("search.cohort"), message)
+
+
+def _too_large(loaded: LoadedStudy, unit: MemoryUnit, found: MemoryForecast, memory: PlannedMemory) -> Finding:
+    """Return the finding for a training, with the number of images that fits: that is forecast, too, which takes seconds."""
+    gpu = memory.gpu or 0
+    key = "teacher.schedule.batch_size" if unit.key in memory.alone else "schedule.batch_size"
+    says = f"{counted(unit.images, 'image')} at once need about {gib(found.peak())} of a GPU, and a GPU has {gib(gpu)} for it"
+    fits = f"{_largest(unit, found, gpu)}: set {key}, or train on more workers (scaling.workers)"
+    if found.exceeds(gpu):
+        return Finding("error", loaded.where(key), f"{says}; {fits}")
+    return Finding("warning", loaded.where(key), f"{says}, which may not be enough; {fits}")
 
 
 def gib(size: int) -> str:

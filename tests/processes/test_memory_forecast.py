@@ -29,11 +29,15 @@ def test_a_plan_for_a_gpu_has_a_forecast_and_the_next_one_remembers_it(
     monkeypatch.setattr(memory, "_memory", lambda key: tmp_path / "cache" / f"{key}.json")
     (tmp_path / "study.yaml").write_text(STUDY)
     loaded, store = load_study(tmp_path / "study.yaml", []), Store(tmp_path / "store")
+    asked: list[list[int]] = []
     plans: list[Any] = []
+    answers = memory._answers
+    monkeypatch.setattr(memory, "_answers", lambda units: asked.append([one.images for one in units]) or answers(units))
     for gib in (80, 0.8):
         machine = Machine(cpus=2, gpus=1, gpu_memory=int(gib * GIB))
         plans.append(with_memory(loaded, make_plan(loaded, store, machine), machine))
-        monkeypatch.setattr(memory, "_answers", None)  # nothing is left to ask
+    assert asked[0] == [64, 64]  # where they fit, nothing else is forecast
+    assert [count < 64 for [count] in asked[1:]] == [True] * len(asked[1:])  # where they do not, what is proposed
     (unit, found), (_, alone) = plans[0].memory.forecasts  # the baseline's is the smaller one
     assert alone.teacher == 0
     assert unit.images == 64
