@@ -13,7 +13,7 @@ from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.trial import PlannedTrial
 from orchestrator.reports.on_test_split import MEASURE
-from orchestrator.reports.papers import PAPERS, Papers, TrialPapers, read_papers
+from orchestrator.reports.papers import PAPERS, TRIAL_ID, Papers, TrialPapers, read_papers
 from orchestrator.reports.plain_files import STUDENT
 from orchestrator.reports.predict import run_here
 from orchestrator.study.space import may_have
@@ -131,6 +131,9 @@ def _identity(papers: Papers) -> Check:
     ]
     if not wrong and papers.teacher is not None and not _is_teacher(papers.teacher, papers.student):
         wrong.append(f"the trial was distilled from another teacher than {papers.teacher.trial}")
+    weights = _teacher_weights(papers.student)
+    if papers.teacher is None and isinstance(weights, str) and TRIAL_ID.fullmatch(weights):
+        wrong.append(f"the trial was distilled from trial {weights}, whose papers are missing")
     if wrong:
         return Check("identity", False, "; ".join(wrong))
     of = f", teacher {papers.teacher.trial}" if papers.teacher else ""
@@ -141,9 +144,13 @@ def _identity(papers: Papers) -> Check:
 
 def _is_teacher(teacher: TrialPapers, student: TrialPapers) -> bool:
     """Return whether the student's parts name the teacher: by its trial where it was trained, by its weights where it was given."""
+    return _teacher_weights(student) in (teacher.trial, teacher.identity.get("init"))
+
+
+def _teacher_weights(student: TrialPapers) -> Any:
+    """Return what a student's parts say of its teacher's weights: a trial's id, or the digest of a file."""
     part = student.identity.get("teacher")
-    weights = part.get("weights") if isinstance(part, dict) else None
-    return weights in (teacher.trial, teacher.identity.get("init"))
+    return part.get("weights") if isinstance(part, dict) else None
 
 
 def _student(folder: Path, papers: Papers) -> Check:

@@ -36,6 +36,7 @@ from trainers.schema.schedule import Schedule
 from trainers.schema.trial import group_sizes
 
 WEBHOOK = "STILLHOUSE_WEBHOOK"  # the one variable that an address may be, because it is a secret as a rule
+LEAST_FACTOR = 2  # between rungs
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # of a study
 PAGES = r"^https?://[^\s@?#()<>\[\]]+$"  # of a dashboard: it becomes part of a link in a note that others read
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -145,7 +146,7 @@ class Asha(Section):
 
     kind: Literal["asha"]
     grace_epochs: int = Field(1, ge=1)
-    reduction_factor: int = Field(3, ge=2)
+    reduction_factor: int = Field(3, ge=LEAST_FACTOR)
     rungs: Rungs = "epoch"
 
 
@@ -158,7 +159,7 @@ class Pasha(Section):
 
     kind: Literal["pasha"]
     grace_epochs: int = Field(1, ge=1)
-    reduction_factor: int = Field(3, ge=2)
+    reduction_factor: int = Field(3, ge=LEAST_FACTOR)
     rungs: Rungs = "epoch"
     percentile: float = Field(90.0, ge=0.0, le=100.0)
     finalists: int | None = Field(None, ge=1)
@@ -168,7 +169,7 @@ class HyperBand(Section):
     """Compare trials in brackets (HyperBand): those that wait for the others of their bracket are paused, the best go on."""
 
     kind: Literal["hyperband"]
-    reduction_factor: int = Field(3, ge=2)
+    reduction_factor: int = Field(3, ge=LEAST_FACTOR)
 
 
 Waiting = Pasha | HyperBand  # schedulers that pause trials, and so have to know all of them beforehand

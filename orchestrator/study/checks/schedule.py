@@ -6,7 +6,7 @@ from functools import partial
 
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
-from orchestrator.study.schema import Asha, Pasha, TrainedTeacher
+from orchestrator.study.schema import LEAST_FACTOR, Asha, Pasha, TrainedTeacher
 from trainers.schema.schedule import CosinePolicy, FlatCosinePolicy, Schedule, StepPolicy
 
 ValueOrigin = Callable[..., KeyPath]  # where a schedule got the value of a field
@@ -51,14 +51,21 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
             message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
             yield Problem(("search", "scheduler", "grace_epochs"), message, rests_on=(("schedule", "epochs"),))
         if epochs is not None and isinstance(scheduler, Pasha) and grace < epochs <= grace * scheduler.reduction_factor:
-            message = (
-                f"no rung lies between epoch {grace} and the end ({epochs}): write a factor below {epochs / grace:g}"
-            )
+            message = f"no rung lies between epoch {grace} and the end ({epochs}): {_more_rungs(grace, epochs)}"
             place, rests_on = ("search", "scheduler", "reduction_factor"), (("schedule", "epochs"),)
             yield Problem(place, message, "warning", rests_on=rests_on)
         if interval != 1 and isinstance(scheduler, Asha):
             message = f"asha decides on evaluations, and there is one every {interval} epochs only"
             yield Problem(variant.origin("val_interval"), message, "warning")
+
+
+def _more_rungs(grace: int, epochs: int) -> str:
+    """Return what to write so that a rung of PASHA lies before the end."""
+    factor = math.ceil(epochs / grace) - 1
+    if factor >= LEAST_FACTOR:
+        return f"write a factor of {factor}" + (" or less" if factor > LEAST_FACTOR else "")
+    most = math.ceil(epochs / LEAST_FACTOR) - 1
+    return f"write grace_epochs: {most}, with a factor of {LEAST_FACTOR}" if most else "it needs three epochs or more"
 
 
 def check_warmup(context: Context) -> Iterator[Problem]:

@@ -128,6 +128,12 @@ def test_the_teacher_s_parts_count_too(folder: Path) -> None:
     assert "the parts of its teacher make" in failed(check_folder(folder))["identity"]
 
 
+def test_papers_without_the_teacher_are_not_taken(folder: Path, plan: Plan) -> None:
+    edited(folder, lambda papers: papers.update(teacher=None))
+    said = f"the trial was distilled from trial {plan.teachers[0].id}, whose papers are missing"
+    assert failed(check_folder(folder))["identity"] == said
+
+
 def test_another_teacher_s_papers_are_not_taken(folder: Path, plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = plan_of(tmp_path / "other", "teacher.seed=5")

@@ -682,7 +682,16 @@ MISTAKES = [
         "seeds: [0, 1]\n  scheduler: {kind: pasha, reduction_factor: 12}",
         22,
         "search.scheduler.reduction_factor",
-        "no rung lies between epoch 1 and the end (12): write a factor below 12",
+        "no rung lies between epoch 1 and the end (12): write a factor of 11 or less",
+        "warning",
+    ),
+    Mistake(
+        "pasha with grace for half of the epochs",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  scheduler: {kind: pasha, grace_epochs: 8}",
+        22,
+        "search.scheduler.reduction_factor",
+        "no rung lies between epoch 8 and the end (12): write grace_epochs: 5, with a factor of 2",
         "warning",
     ),
     Mistake(
