@@ -243,8 +243,9 @@ def test_an_experiment_is_one_of_model_training_unless_somebody_says_otherwise(p
     assert client.get_experiment(experiment).tags[kind] == "genai_development"
 
 
-def test_an_experiment_that_was_there_before_becomes_one_of_model_training(plan, store, client):  # noqa: F811
-    experiment = client.create_experiment(plan.study.tracking.experiment or plan.study.name)
+def test_an_experiment_that_was_there_before_becomes_one_of_model_training(plan, store, client, tmp_path):  # noqa: F811
+    name = plan.study.tracking.experiment or plan.study.name
+    experiment = client.create_experiment(name, artifact_location=(tmp_path / "artifacts").as_uri())
     Tracker(plan, store).connect()
     assert client.get_experiment(experiment).tags["mlflow.experimentKind"] == "custom_model_development"
 
