@@ -15,7 +15,7 @@ from orchestrator.core.ray_environment import prepare
 
 TESTS = Path(__file__).parent
 LYING = pytest.StashKey[frozenset[str]]()
-OF_TOOLS = re.compile(r"\.|__pycache__$|build$|dist$|.*\.egg-info$")
+OF_TOOLS = re.compile(r"\.|__pycache__$|build$|dist$|.*\.egg-info$|stillhouse-runs$")  # the last is the default store
 LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contract", "unit")
 FOLDERS = frozenset(LONGEST_FIRST)
 SHARED = {  # fixtures of a session that cost seconds, and the files of the tests that use them
@@ -91,7 +91,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def lying_here() -> frozenset[str]:
-    """Return the names in the checkout's folder but for hidden ones, caches and packages that are being built."""
+    """Return the names in the checkout's folder but for hidden ones, caches, packages that are being built and the default store."""
     return frozenset(name for name in os.listdir(TESTS.parent) if not OF_TOOLS.match(name))  # noqa: PTH208  of each test
 
 
