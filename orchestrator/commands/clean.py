@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only-given", action="store_true",
         help="keep the trials of the given studies only, not those of other studies that were run in the store",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="delete the listed files; without it nothing is deleted")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="delete the listed files and end the listed processes; without it nothing is touched",
+    )
     add_store(parser)
     add_json(parser)
 
