@@ -111,7 +111,7 @@ class RunRecord:
     @cached_property
     def last(self) -> Mapping[str, float]:
         """Return the last value of each metric."""
-        return {key: value.value for key, value in self.run.metrics.items() if _is_metric(key)}
+        return {key: value.value for key, value in self.run.metrics.items() if _is_metric(key) or key == self.metric}
 
     @cached_property
     def best_epoch(self) -> int | None:
@@ -132,12 +132,13 @@ class RunRecord:
         if self.metric in recorded:
             return {key: value for key, value in recorded.items() if _is_metric(key) or key == self.metric}
         epoch = self.best_epoch
-        return {
+        at_best = {
             key: value
             for key, curve in self.curves.items()
             for step, value in curve
             if step == epoch and (_is_metric(key) or key == self.metric)
         }
+        return at_best | {key: value for key, value in recorded.items() if _is_metric(key)}
 
     @cached_property
     def cost(self) -> Mapping[str, float]:

@@ -128,7 +128,8 @@ class SnapshotTrial(TypedDict):
     the highest selection metric. ``best`` holds every metric at that epoch, ``last`` at the last one. ``gpu_hours``
     counts training and evaluation on ``devices`` (1 where nobody recorded it: ``devices`` is null then).
     ``cost`` holds those of ``parameters``, ``macs`` and ``latency_ms`` (one image on a CPU) that were measured of its detector.
-    ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number.
+    ``counts`` says whether the trial enters means and ranks: it was trained to its end, and its metric is a number; ``mark``
+    says in a few words why not.
     ``note`` is its note in MLflow, ``experiment`` the id of its experiment there.
     ``teacher_run`` is the run of the teacher where that is in the store too. ``tags`` hold provenance. ``prefix`` is null where
     the trial has made all of its epochs; hours and times are those of its own.
@@ -144,6 +145,7 @@ class SnapshotTrial(TypedDict):
     seed: int | None
     status: str
     counts: bool
+    mark: str
     reason: str
     note: str
     experiment: str

@@ -44,6 +44,7 @@ from orchestrator.results.detector_costs import METRIC_PREFIX
 from orchestrator.results.fidelity_agreement import fidelity_agreement
 from orchestrator.results.metric_names import name_of
 from orchestrator.results.rows import best_of
+from orchestrator.results.trial import mark_of
 from orchestrator.study.selection import falls, is_fraction
 from orchestrator.tracking.history.recorded import TrackingStore
 from trainers.schema.class_metrics import PREFIX as PER_CLASS
@@ -286,6 +287,7 @@ def _trial(
         "seed": trial.seed,
         "status": status_of(trial, now),
         "counts": trial.counts,
+        "mark": mark_of(trial),
         "reason": run.reason,
         "note": run.description,
         "experiment": run.experiment_id,

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.results.metric_names import title_of, value_text
+from orchestrator.results.metric_names import title_of, value_text, written
 from orchestrator.results.rows import RankedRow
+from orchestrator.results.trial import lacks_metric
 from orchestrator.study.wording import counted
 
 ENOUGH = 3  # seeds that say something
@@ -15,9 +16,11 @@ def gain_sentence(row: RankedRow[Any], seeds: Sequence[int]) -> str:
     """Return the gain of the best student's row over the student alone: mean, 95 % interval and numbers of seeds."""
     if row.row.kind == "baseline":
         return f"none; the best student is one trained alone{_more(row, seeds)}"
+    metric = row.row.metric
+    if row.baseline and any(map(lacks_metric, row.baseline.trials)):
+        return f"unknown; the student trained alone has no {written(metric)}"
     if row.gain is None or row.baseline is None:
         return "unknown; no student trained alone has finished, see search.baseline"
-    metric = row.row.metric
     gain = f"{value_text(metric, row.gain, '+')} {title_of(metric)} over none"
     if row.gain_interval is None:
         return f"{gain}{_more(row, seeds)}"

@@ -94,6 +94,11 @@ def title_of(metric: str) -> str:
     return name.title if name else metric
 
 
+def written(metric: str) -> str:
+    """Return a metric as ``search.metric`` may be written: its title if it is an average precision, else its key."""
+    return TITLES.get(metric, metric)
+
+
 def name_of(metric: str) -> MetricName | None:
     """Return a metric's title and meaning in words, ``None`` for one that only its key names."""
     known = METRIC_NAMES.get(metric) or OTHER_NAMES.get(metric) or SYSTEM_NAMES.get(metric) or _of_gpu(metric)

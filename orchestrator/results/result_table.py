@@ -12,7 +12,7 @@ from orchestrator.results.amounts import amount_text, gain_text
 from orchestrator.results.frame import row_frame, trial_frame
 from orchestrator.results.metric_names import title_of, value_text
 from orchestrator.results.result import TrialResult
-from orchestrator.results.summary import SummaryLine, best_student, columns_of, lines_of, summarise
+from orchestrator.results.summary import SummaryLine, best_student, columns_of, lines_of, summarise, without_best
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -71,7 +71,7 @@ class ResultTable(Sequence[TrialResult]):
     def _best_words(self) -> str:
         best = self.best
         if best is None:
-            return "no finished student has been evaluated"
+            return without_best(self.trials)
         return f"{best.name}, seed {best.seed} (trial {best.id}), {_score_text(best)}"
 
 

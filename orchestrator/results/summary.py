@@ -7,11 +7,11 @@ from typing import Any
 
 from orchestrator.results.comparability import comparable_groups
 from orchestrator.results.detector_costs import cost_json
-from orchestrator.results.metric_names import columns_for
+from orchestrator.results.metric_names import columns_for, written
 from orchestrator.results.result import TrialResult
 from orchestrator.results.rows import RankedRow, Row, best_of, ranked_rows
 from orchestrator.results.sample import Sample
-from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, mark_of, shown_values
+from orchestrator.results.trial import NOT_A_NUMBER, failed_measurement, is_final, lacks_metric, mark_of, shown_values
 from orchestrator.study.wording import counted
 from trainers.schema.record import SELECTION_METRIC
 
@@ -77,12 +77,23 @@ def lacks_best(results: Sequence[TrialResult]) -> str:
     measured = Counter(state_of(trial) for trial in results if trial.role != "teacher" and trial.best)
     if not measured:
         return "no student of this study has been evaluated yet: run the study first"
-    lacking = {trial.metric for trial in results if trial.best} - {key for trial in results for key in trial.best}
-    if lacking:
-        return f"no student of this study has the metric {lacking.pop()}: choose another one as search.metric"
+    if metric := lacking_metric(results):
+        return f"no student of this study has the metric {metric}: choose another one as search.metric"
     said = ", ".join(f"{count} {state}" for state, count in sorted(measured.items()))
     again = "" if set(measured) <= {"stopped", NOT_A_NUMBER} else "run the study, or "
     return f"no student of this study has been trained to its end ({said}): {again}name a trial by its id"
+
+
+def lacking_metric(results: Sequence[TrialResult]) -> str | None:
+    """Return the metric that trials are judged by where students have finished and none of them has it."""
+    finished = [trial for trial in results if trial.role != "teacher" and is_final(trial) and trial.best]
+    return finished[0].metric if finished and all(map(lacks_metric, finished)) else None
+
+
+def without_best(results: Sequence[TrialResult]) -> str:
+    """Return why a table names no best student, in a few words."""
+    metric = lacking_metric(results)
+    return f"no finished student has {written(metric)}" if metric else "no finished student has been evaluated"
 
 
 def lines_of(summaries: Sequence[Summary]) -> list[SummaryLine]:

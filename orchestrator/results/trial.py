@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestrator.core.numbers import is_number
+from orchestrator.results.metric_names import written
 
 NOT_A_NUMBER, NOT_FINAL = "failed measurement", "not final"
 
@@ -67,20 +68,31 @@ def counts(trial: Trial) -> bool:
     return is_final(trial) and is_number(trial.best.get(trial.metric))
 
 
+def lacks_metric(trial: Trial) -> bool:
+    """Return whether a trial was trained to its end and never had the metric: a term's loss, a size without boxes."""
+    return is_final(trial) and trial.metric not in trial.best and trial.metric not in trial.last
+
+
 def failed_measurement(trial: Trial) -> bool:
     """Return whether a trial was trained to its end and its metric is no number."""
-    value = trial.last.get(trial.metric, trial.best.get(trial.metric))
-    return is_final(trial) and not counts(trial) and value is not None and not is_number(value)
+    return is_final(trial) and not counts(trial) and not lacks_metric(trial)
 
 
 def mark_of(trial: Trial) -> str:
-    """Return the words that mark a trial that does not count, beside its name."""
+    """Return the words that mark a trial that does not count, beside its name; nothing for one that does."""
+    if counts(trial):
+        return ""
+    if lacks_metric(trial):
+        return f"no {written(trial.metric)}"
     return NOT_A_NUMBER if is_final(trial) else NOT_FINAL
 
 
 def shown_values(trial: Trial) -> Mapping[str, float]:
-    """Return the numbers to show of a trial: of its best epoch where it counts, else of its last evaluation."""
-    return trial.best if counts(trial) else trial.last
+    """Return the numbers to show of a trial: of its best epoch where it was trained to its end and has one, else its last.
+
+    So a trial that lacks the metric stands beside the others with the numbers of the same epoch, the best one.
+    """
+    return (is_final(trial) and trial.best) or trial.last
 
 
 def _is_part(settings: Mapping[str, str]) -> bool:

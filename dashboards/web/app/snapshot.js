@@ -134,7 +134,7 @@ export function nameOf(trial) {
 /** Return the same, marked where the trial is no result of its study: it enters no mean and is never ranked. */
 export function markedName(trial) {
   if (trial.counts) return nameOf(trial);
-  return `${nameOf(trial)} (${trial.status === "finished" ? "failed measurement" : trial.status})`;
+  return `${nameOf(trial)} (${trial.status === "finished" ? trial.mark : trial.status})`;
 }
 
 /** Return how to name each of some trials: with its study where they are of several. */

@@ -176,6 +176,18 @@ def test_a_measurement_that_is_no_number_is_marked_as_failed():
     assert [(other["mark"], other["values"][0]) for other in row["others"]] == [("failed measurement", "NaN")]
 
 
+def test_a_trial_without_the_metric_is_marked_by_it_and_shown_at_its_best_epoch():
+    store = FakeTracking()
+    study = store.study("s")
+    store.trial(study, "none", {AP: [0.4, 0.3]}, params={"seed": "0"})
+    store.trial(study, "bckd", {AP: [0.2, 0.5], "loss/pkd": [3.0, 2.0]}, params=TEACHER | {"seed": "0"})
+    found = taken(store, metric="loss/pkd")
+    place = found["metrics"].index(AP)
+    others = [other for row in found["rows"] for other in row["others"]]
+    assert [(other["mark"], other["values"][place]) for other in others] == [("no loss/pkd", 0.4)]
+    assert [(trial["counts"], trial["mark"]) for trial in found["trials"]] == [(False, "no loss/pkd"), (True, "")]
+
+
 def test_a_segment_that_ends_before_the_schedule_is_no_result():
     store = FakeTracking()
     study = store.study("s")

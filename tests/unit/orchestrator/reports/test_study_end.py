@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.core.durations import duration
 from orchestrator.reports.study_end import end_lines
-from tests.unit.orchestrator.results.test_results import result
+from tests.unit.orchestrator.results.test_results import AP, result
 
 ALONE, TAUGHT = {"method": "none"}, {"params": {"method.alpha1": 1.0}}
 
@@ -64,6 +64,14 @@ def test_there_is_not_always_a_gain(results, says):
 
 def test_without_a_finished_student_there_is_no_best():
     assert end_lines([result(status="failed", metrics={})], [0]) == ["best:    no finished student has been evaluated"]
+
+
+def test_a_metric_that_no_finished_student_has_is_named_and_so_is_one_that_only_the_student_alone_lacks():
+    lacking = [result(0.2, method="none", metric="loss/pkd"), result(0.3, metric="loss/pkd")]
+    running = result(status="unfinished", metrics={"loss/pkd": 1.0}, metric="loss/pkd")
+    assert end_lines([*lacking, running], [0]) == ["best:    no finished student has loss/pkd"]
+    taught = result(metrics={AP: 0.3, "loss/pkd": 1.0}, metric="loss/pkd")
+    assert gain([lacking[0], taught]) == "unknown; the student trained alone has no loss/pkd"
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,25 @@ def test_a_measurement_that_is_no_number_is_shown_as_failed_and_enters_no_mean()
     assert "nan" in lines[2]
 
 
+def test_a_trial_without_the_metric_says_so_beside_the_numbers_of_its_best_epoch():
+    judged = {"metric": "loss/pkd", "last": {AP: 0.1}}
+    alone = result(method="none", metrics={AP: 0.4}, **judged)
+    taught = result(metrics={AP: 0.5, "loss/pkd": 2.5}, **judged)
+    lines = table([alone, taught]).splitlines()
+    assert [line.split()[:6] for line in lines[1:]] == [
+        ["none", "(no", "loss/pkd)", "seed", "0", "finished"],
+        ["bckd", "1", "seed", "finished", "50.0", "-"],
+    ]
+    assert " 40.0 " in lines[1]
+    assert [row["statuses"] for row in summary_json([alone, taught])["rows"]] == [["finished"], ["finished"]]
+    assert best_student([alone, taught]) == taught
+
+
+def test_a_trial_that_was_never_evaluated_to_its_end_lacks_nothing_yet():
+    cut = result(metrics={AP: 0.4}, metric="loss/pkd", status="stopped")
+    assert "(not final)" in table([cut]).splitlines()[1]
+
+
 def test_trials_of_other_lengths_are_not_ranked_together_and_lend_no_baseline():
     short, long = {"schedule.epochs": "6"}, {"schedule.epochs": "12"}
     results = [
