@@ -37,6 +37,16 @@ def test_seeds_become_one_row_with_mean_sample_deviation_and_count():
     assert row["spread"][0] == pytest.approx(0.01527525)  # by hand: squares of -1/60, 1/300 and 4/300, over 2
 
 
+def test_the_best_of_several_seeds_is_the_highest_ap_and_the_lowest_loss():
+    store = FakeTracking()
+    study = store.study("s")
+    for seed, (ap, loss) in enumerate(((0.40, 3.0), (0.43, 2.0), (0.42, 4.0))):
+        store.trial(study, "bckd", {AP: [ap], "loss/total": [loss]}, params=TEACHER | {"seed": str(seed)})
+    found = taken(store)
+    [row] = found["rows"]
+    assert (row["best"][0], row["best"][found["metrics"].index("loss/total")]) == (0.43, 2.0)
+
+
 def test_best_epoch_and_last_epoch_are_told_apart():
     store = FakeTracking()
     add(store, store.study("s"), "bckd", [0.30, 0.45, 0.41], seed="0")
