@@ -1,5 +1,6 @@
 """Name the terms that a distillation method is a sum of: one section each, with its needs of both detectors."""
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -92,6 +93,21 @@ class TermSection(Timed):
     def scale(self) -> float:
         """Return the weight that the study gives; 1 where training chooses it."""
         return 1.0 if isinstance(self.weight, GradShare) else self.weight
+
+    @property
+    def most(self) -> float:
+        """Return the highest weight that the term comes to; training may choose any."""
+        return math.inf if isinstance(self.weight, GradShare) else self.weight
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether the weight changes in training, so that ``weight/<term>`` is recorded."""
+        return isinstance(self.weight, GradShare) or self.timing != ALWAYS
+
+    @property
+    def by_anchors(self) -> bool:
+        """Tell whether the term compares anchor by anchor, so that ``focus/<term>`` is recorded."""
+        return not self.needs <= {Need.FEATURES}
 
     @property
     def point(self) -> TapPoint | None:

@@ -785,6 +785,122 @@ MISTAKES = [
         "no trial of this study records ratio/pkd",
     ),
     Mistake(
+        "goal of a weight that stays",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: weight/bckd_cls, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records weight/bckd_cls, because no weight of a term changes in training (from, until, ramp and grad_share change it): choose AP,",
+    ),
+    Mistake(
+        "goal of a weight that another term's timing changes",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: weight/pkd, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records weight/pkd: choose weight/bckd_cls or weight/bckd_loc",
+        also=("alpha1: 1.0", "from: 1"),
+    ),
+    Mistake(
+        "goal of anchors that no term weighs",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: focus/pkd, at_least: 1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records focus/pkd, because no term of it weighs anchors: choose AP,",
+        also=(
+            "kind: bckd\n  alpha1: 1.0\nschedule:\n  epochs: 12\n  lr: 1e-2\n  batch_size: 16\nsearch:\n  space:\n    method.alpha2:",
+            "kind: pkd\n  levels: 4\nschedule:\n  epochs: 12\n  lr: 1e-2\n  batch_size: 16\nsearch:\n  space:\n    method.weight:",
+        ),
+    ),
+    Mistake(
+        "goal of a term without terms",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: grad_share/detection, at_least: 0.1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records grad_share/detection, because no method of it has terms: choose AP,",
+        also=(
+            "kind: bckd\n  alpha1: 1.0\nschedule:\n  epochs: 12\n  lr: 1e-2\n  batch_size: 16\nsearch:\n  space:\n    method.alpha2:",
+            "kind: none\nschedule:\n  epochs: 12\n\n  lr: 1e-2\n  batch_size: 16\nsearch:\n  space:\n    schedule.lr:",
+        ),
+    ),
+    Mistake(
+        "share of the gradient above the whole",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: grad_share/bckd_cls, at_least: 1.5}",
+        22,
+        "search.stop_when.at_least",
+        "grad_share/bckd_cls lies between 0 and 1, got 1.5",
+    ),
+    Mistake(
+        "focus in percent",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: focus/bckd_cls, at_least: 7}",
+        22,
+        "search.stop_when.at_least",
+        "focus/bckd_cls lies between 0 and 1, got 7: 7 percent is 0.07",
+    ),
+    Mistake(
+        "ratio below nothing",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: ratio/bckd_cls, at_least: -1}",
+        22,
+        "search.stop_when.at_least",
+        "ratio/bckd_cls is never below 0, got -1",
+    ),
+    Mistake(
+        "loss below nothing",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: loss/total, at_least: -1}",
+        22,
+        "search.stop_when.at_least",
+        "loss/total is never below 0, got -1",
+    ),
+    Mistake(
+        "learning rate above the schedule's",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: lr, at_least: 1}",
+        22,
+        "search.stop_when.at_least",
+        "lr lies between 0 and 0.01, got 1",
+    ),
+    Mistake(
+        "weight above the study's",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: weight/bckd_loc, at_least: 5}",
+        22,
+        "search.stop_when.at_least",
+        "weight/bckd_loc lies between 0 and 4, got 5",
+        also=("alpha1: 1.0", "until: 0.5"),
+    ),
+    Mistake(
+        "class as the data spell it",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: class_AP/C+, at_least: 0.1}",
+        23,
+        "search.stop_when.metric",
+        "no trial of this study records class_AP/C+ (did you mean class_AP/C_x002B_?)",
+        also=("kind: shapes\n  train_images: 8", "kind: voc\n  root: /data\n  classes: [C, C+]"),
+    ),
+    Mistake(
+        "class of strange characters without its prefix",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: C+, at_least: 0.1}",
+        23,
+        "search.stop_when.metric",
+        "(did you mean class_AP/C_x002B_?)",
+        also=("kind: shapes\n  train_images: 8", "kind: voc\n  root: /data\n  classes: [C, C+]"),
+    ),
+    Mistake(
+        "class that is not there",
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\n  stop_when: {metric: class_AP/zebra, at_least: 0.1}",
+        22,
+        "search.stop_when.metric",
+        "no trial of this study records class_AP/zebra: choose AP,",
+    ),
+    Mistake(
         "loss of nobody",
         "  seeds:",
         "  metric: loss/nonsense\n  seeds:",
@@ -938,13 +1054,20 @@ def test_mistake_is_reported_at_its_line(mistake: Mistake, tmp_path: Path) -> No
             "loss/dfl, at_least: 9",
             "ratio/bckd_cls, at_least: 2",
             "grad_share/detection, at_least: 0.1",
-            "lr, at_least: 1",
+            "lr, at_least: 0.01",
+            "focus/bckd_loc, at_least: 1",
         ),
     ],
 )
 def test_a_goal_may_be_any_metric_that_trials_record(goal: str, tmp_path: Path) -> None:
     text = edit("seeds: [0, 1]", f"seeds: [0, 1]\n  stop_when: {{metric: {goal}}}")
     assert findings_of(write(tmp_path, text)) == []
+
+
+def test_a_goal_may_be_a_weight_that_follows_a_share(tmp_path: Path) -> None:
+    text = edit("seeds: [0, 1]", "seeds: [0, 1]\n  stop_when: {metric: weight/pkd, at_least: 5000}")
+    text = text.replace("kind: bckd\n  alpha1: 1.0", "kind: pkd\n  weight: {grad_share: 0.3}")
+    assert findings_of(write(tmp_path, text.replace("method.alpha2: [2.0, 4.0]", "method.levels: [2, 4]"))) == []
 
 
 def test_the_losses_of_a_head_that_nobody_described_are_not_known(tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from trainers.distill.adapters.base import TargetCache
 from trainers.distill.distiller import Distiller, FrozenTeacher
 from trainers.distill.meters import ratios
 from trainers.distill.probe import concentration
+from trainers.distill.terms.pyramid import PyramidTerm
 from trainers.errors import NonFiniteLoss
 from trainers.loop.loop import train_alone
 from trainers.schema import Bckd, Teacher, TrialSpec
 from trainers.schema.method import PkdMethod, TermSum
+from trainers.schema.plugins import resolved
 from trainers.schema.record import read_history
-from trainers.schema.terms import BckdCls, BckdLoc
+from trainers.schema.terms import BUILT_IN, BckdCls, BckdLoc, TermSection
 
 METHOD = Bckd(kind="bckd")
 
@@ -34,6 +36,13 @@ def step(
     losses = distiller(inputs, samples, teacher.forward(inputs), TargetCache(), probing)
     torch.stack(list(losses.values())).sum().backward()
     return distiller, losses
+
+
+@pytest.mark.parametrize("kind", BUILT_IN, ids=lambda kind: kind.__name__)
+def test_a_term_that_compares_by_anchors_is_one_that_weighs_them(kind: type[TermSection]) -> None:
+    [name] = kind.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
+    weighs_anchors = not issubclass(resolved(kind.computed_by, name), PyramidTerm)
+    assert kind(kind=name).by_anchors == weighs_anchors
 
 
 def test_gradient_shares_are_norms_at_the_pyramid() -> None:
