@@ -127,6 +127,12 @@ TRANSLATIONS: dict[Translation, str] = {
     Translation("name", "photos"): "title study_name study",
     Translation("base", "other.yaml"): "_base_ extends inherit_from include defaults",
 }
+# Values of keys whose form follows from the kind of their section, where that is not the one above.
+OF_KIND: dict[tuple[str, str], str] = {
+    (f"dataset.{split}", kind): form.format(split)
+    for split in ("train", "val", "test")
+    for kind, form in (("voc", "[{{folder: VOC2007, set: {0}}}]"), ("yolo", "{{images: images/{0}}}"))
+}
 # Words for which a study has no key, and why.
 NOTES: dict[str, str] = {
     **dict.fromkeys(("output_dir", "work_dir", "save_dir", "exist_ok", "store", "default_root_dir"), STORE),
@@ -168,6 +174,12 @@ def note(word: str) -> str | None:
 def example_of(key: str) -> Translation | None:
     """Return the translation that leads to a dotted key, ``None`` where none does."""
     return next((known for known in TRANSLATIONS if known.key == key), None)
+
+
+def in_kind(known: Translation, kind: object) -> Translation:
+    """Return a translation with the value that its key has in a section of this ``kind``."""
+    example = OF_KIND.get((known.key, str(kind)))
+    return known if example is None else known._replace(example=example, of_number="{0}")
 
 
 def kind_meant(kind: str, kinds: Sequence[str]) -> str | None:

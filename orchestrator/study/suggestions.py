@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from orchestrator.study.fields import is_section, keys_at, known_keys, types_at
-from orchestrator.study.foreign_words import Translation, example_of, kind_meant, note, translation
+from orchestrator.study.fields import Types, is_section, keys_at, known_keys, step, types_at
+from orchestrator.study.foreign_words import Translation, example_of, in_kind, kind_meant, note, translation
 from orchestrator.study.inherit import BASE
 from orchestrator.study.location import KeyPath, dotted
 from orchestrator.study.paths import value_at
-from orchestrator.study.range_forms import KINDS
+from orchestrator.study.range_forms import KINDS, as_written
 from orchestrator.study.scalars import plain
-from orchestrator.study.wording import alternatives, closest, did_you_mean
+from orchestrator.study.wording import LONGEST_VALUE, alternatives, closest, did_you_mean
 from trainers.schema.base import kind_of
 
 TEACHER = "teacher"
@@ -46,15 +46,14 @@ def meant_key(path: KeyPath, root: Any, data: JsonValue) -> KeyPath | None:
 
 def hint_for_value(path: KeyPath, root: Any, data: JsonValue) -> str:
     """Show how to write a value of the wrong type: ``: write {kind: adamw}``; "" when nothing is known."""
-    value, sections = value_at(data, path), [item for item in types_at(root, path, None) if is_section(item)]
-    if isinstance(value, str) and sections:
-        written = _as_section(value, sections)
-        if written:
-            return f": write {written}"
+    value = value_at(data, path)
+    written = _as_section(value, _sections(types_at(root, path, data))) or _as_list(value, path, root, data)
+    if written:
+        return f": write {written}"
     known = example_of(dotted(path))
     if known is None or known.is_number:
         return f": write {value} without quotes" if isinstance(value, str) and _is_number(value) else ""
-    return f": write {known.value(value)}"
+    return f": write {in_kind(known, value_at(data, (*path[:-1], 'kind'))).value(value)}"
 
 
 def hint_for_kind(kind: object, kinds: Sequence[str]) -> str:
@@ -87,6 +86,9 @@ def _translated(path: KeyPath, root: Any, data: JsonValue) -> Translation | None
     found = _in_place(tuple(parent), str(key), root)
     if found is None or found.key == dotted(path):
         return None
+    if dotted(tuple(parent)).startswith(found.key) and _other_kind(tuple(parent), key, root, data):
+        return None  # a right word in a section of the wrong kind
+    found = in_kind(found, value_at(data, (*found.key.split(".")[:-1], "kind")))
     close = closest(key, _siblings(tuple(parent), root, data))
     spelt_alike = close is not None and dotted((*parent, close)) != found.key
     return None if spelt_alike and not _looks_like(value_at(data, path), found.example) else found
@@ -122,11 +124,27 @@ def _translation_hint(found: Translation, parent: KeyPath, value: JsonValue) -> 
 
 
 def _other_kind(parent: KeyPath, key: str | int, root: Any, data: JsonValue) -> str:
-    """Return the other kind of the same section that has the key."""
-    chosen = value_at(data, (*parent, "kind"))
-    every = types_at(root, parent, None)
-    kinds = [kind_of(item) or "" for item in every if is_section(item) and key in item.model_fields]
-    return f" of kind {chosen}; kind {alternatives(kinds)} has it" if kinds and isinstance(chosen, str) else ""
+    """Return the other kind of the same section, or of the one around it, that has the key."""
+    above = (parent[:length] for length in range(len(parent), -1, -1))
+    owner = next((place for place in above if isinstance(value_at(data, (*place, "kind")), str)), None)
+    if owner is None:
+        return ""
+    inner = [name for name in parent[len(owner) :] if isinstance(name, str)]
+    kinds = [kind_of(item) or "" for item in _sections(types_at(root, owner, None)) if _has(item, inner, key)]
+    return f" of kind {value_at(data, (*owner, 'kind'))}; kind {alternatives(kinds)} has it" if kinds else ""
+
+
+def _has(section: Any, inner: Sequence[str], key: str | int) -> bool:
+    """Return whether a section, or the items of a list that it holds at the keys ``inner``, have a key."""
+    types: Types = (section,)
+    for name in inner:
+        found = step(types, name)
+        types = (*found, *step(found, 0))
+    return any(key in item.model_fields for item in _sections(types))
+
+
+def _sections(types: Types) -> list[Any]:
+    return [item for item in types if is_section(item)]
 
 
 def _reason(key: str) -> str:
@@ -147,8 +165,26 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _as_section(text: str, sections: Sequence[Any]) -> str | None:
+def _as_list(value: JsonValue, path: KeyPath, root: Any, data: JsonValue) -> str | None:
+    """Return a mapping as the only item of the list that it was probably meant to be in."""
+    items = _sections(step(types_at(root, path, data), 0))
+    if not isinstance(value, dict) or not any(_may_be(item, value) for item in items):
+        return None
+    written = f"[{as_written(value)}]"
+    return written if len(written) <= LONGEST_VALUE else None
+
+
+def _may_be(section: Any, value: dict[str, JsonValue]) -> bool:
+    """Return whether a mapping has the keys that a section needs, and no others than the section's."""
+    fields = section.model_fields
+    needed = {key for key, field in fields.items() if field.is_required()}
+    return needed <= value.keys() <= fields.keys()
+
+
+def _as_section(text: JsonValue, sections: Sequence[Any]) -> str | None:
     """Return the section that a bare text was probably meant to be."""
+    if not isinstance(text, str) or not sections:
+        return None
     kinds = [kind for kind in map(kind_of, sections) if kind]
     meant = text if text in kinds else kind_meant(text, kinds) or closest(text, kinds)
     if kinds:

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from orchestrator.study.fields import known_keys
-from orchestrator.study.foreign_words import KINDS, NOTES, TRANSLATIONS, kind_meant, normal, translation
+from orchestrator.study.foreign_words import KINDS, NOTES, OF_KIND, TRANSLATIONS, kind_meant, normal, translation
 from orchestrator.study.schema import StudySpec
 from tests.unit.orchestrator.study_text import VALID, edit, findings_of, write
 
@@ -137,3 +137,47 @@ def kinds_of(key: str) -> list[str]:
 
     found = types_at(StudySpec, tuple(key.split(".")[:-1]), None)
     return [kind_of(item) or "" for item in found if is_section(item)]
+
+
+VOC, YOLO = "  kind: voc\n  root: .\n", "  kind: yolo\n  root: .\n  classes: [a]\n"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "wrong", "says"),
+    [
+        (VOC, "train: images/train", "got text 'images/train': write [{folder: VOC2007, set: train}]"),
+        (VOC, "val: null", "got nothing (null): write [{folder: VOC2007, set: val}]"),
+        (VOC, "train: {folder: VOC2007, set: x}", "got a mapping: write [{folder: VOC2007, set: x}]"),
+        (VOC, "train: {images: photos}", "got a mapping: write [{folder: VOC2007, set: train}]"),
+        (VOC, "train: [photos]", "got text 'photos': write {folder: photos}"),
+        (VOC, "ann_file: a.xml", "(did you mean train? write train: [{folder: VOC2007, set: train}])"),
+        (YOLO, "train: photos", "got text 'photos': write {images: photos}"),
+        (YOLO, "train: [photos]", "got text 'photos': write {images: photos}"),
+        (YOLO, "val: null", "got nothing (null): write {images: images/val}"),
+        (YOLO, "train: {annotations: a.json, images: i}", "unknown key of kind yolo; kind coco or voc has it"),
+        (YOLO, "train: [{folder: a, images: i}]", "unknown key of kind yolo; kind voc has it"),
+        (COCO, "train: photos", "got text 'photos': write {annotations: train.json, images: train}"),
+    ],
+)
+def test_a_split_is_answered_with_the_form_of_its_format(tmp_path, dataset, wrong, says):
+    _, message = error(tmp_path, VALID.replace(SHAPES, f"{dataset}  {wrong}\n"))
+    assert message.endswith(says)
+
+
+@pytest.mark.parametrize("dataset", [VOC, YOLO], ids=["voc", "yolo"])
+def test_a_split_at_the_top_is_answered_with_the_form_of_the_studys_format(tmp_path, dataset):
+    _, message = error(tmp_path, VALID.replace(SHAPES, dataset).replace(TOP, f"{TOP}trainset: photos\n"))
+    assert ".json" not in message
+
+
+@pytest.mark.parametrize(("key", "kind"), OF_KIND, ids=" ".join)
+def test_the_form_of_a_format_is_one_that_a_study_takes(tmp_path, key, kind):
+    dataset = f"{VOC if kind == 'voc' else YOLO}  {key.removeprefix('dataset.')}: {OF_KIND[key, kind]}\n"
+    found = findings_of(write(tmp_path, VALID.replace(SHAPES, dataset)))
+    assert "error" not in {level for level, _, _ in found}, found
+
+
+def test_one_item_of_a_list_is_answered_with_the_list(tmp_path):
+    text = VALID.replace("  kind: bckd\n  alpha1: 1.0\n", "  kind: terms\n  terms: {kind: pkd, levels: 3}\n")
+    _, message = error(tmp_path, text.replace("method.alpha2: [2.0, 4.0]", "schedule.lr: [0.1, 0.2]"))
+    assert message == "expected a list, got a mapping: write [{kind: pkd, levels: 3}]"
