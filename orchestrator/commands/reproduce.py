@@ -129,7 +129,7 @@ def options_of(arguments: argparse.Namespace) -> "Options":
 def option(text: str) -> tuple[str, str]:
     """Return the name and the choice of one ``--switch``."""
     name, equals, choice = text.partition("=")
-    if not equals:
+    if not (name and equals and choice):
         raise UserError(f"--switch {text}: expected NAME=CHOICE, as in pkd_weight=6")
     return name, choice
 

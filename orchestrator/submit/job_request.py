@@ -1,5 +1,6 @@
 """Describe a submission, and turn it into a Ray job."""
 
+import math
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from orchestrator.submit.identity import Attempt
 from orchestrator.submit.shipment import STUDY, Shipment
 
 PYTHON = "STILLHOUSE_PYTHON"  # set where the cluster's processes start: its interpreter, which knows the packages
+LEAST_AMOUNT = 0.001  # of the driver's resource, where none is given: room for a thousand drivers
 STOP_S = 60  # seconds that Ray leaves a job to save its trials' states, instead of 3
 LONGEST_END_S = STOP_S + 60.0  # that anybody waits for a driver that Ray was asked to end
 
@@ -97,10 +99,19 @@ def resources_of(text: str | None) -> dict[str, float]:
     if not text:
         return {}
     name, equals, amount = text.partition("=")
+    number = _amount(amount) if equals else LEAST_AMOUNT
+    if not name.strip() or number is None:
+        raise UserError(f"--driver-on takes NAME or NAME=AMOUNT, as in safe=0.01, got {text!r}")
+    return {name: number}
+
+
+def _amount(text: str) -> float | None:
+    """Return the amount of a resource, ``None`` for anything that Ray cannot reserve."""
     try:
-        return {name: float(amount) if equals else 0.001}
-    except ValueError as error:
-        raise UserError(f"--driver-on takes NAME or NAME=AMOUNT, got {text!r}") from error
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0.0 < number < math.inf else None
 
 
 def shared_store(text: str | None) -> str:

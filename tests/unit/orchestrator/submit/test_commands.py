@@ -109,13 +109,16 @@ def test_what_has_ended_cannot_be_stopped(ray, say, tmp_path):
     assert (code, err) == (2, f"stillhouse: {found['id']} has finished (done): nothing to stop\n")
 
 
+DRIVER_ON = ("safe=much", "=3", "=", " =1", "safe=", "safe=nan", "safe=inf", "safe=0", "safe=-1")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["submit", "study.yaml", "--store", "s3://bucket/x"], "the store is a folder"),
         (["submit", "study.yaml", "--env", "MLFLOW_TRACKING_PASSWORD=hunter22"], "Ray shows a job's variables"),
         (["submit", "study.yaml", "--env", "NAME"], "NAME=VALUE"),
-        (["submit", "study.yaml", "--driver-on", "safe=much"], "NAME=AMOUNT"),
+        *((["submit", "study.yaml", "--driver-on", word], "NAME=AMOUNT") for word in DRIVER_ON),
         (["submit", "study.yaml", "--address", "ray://head:10001"], "http://HOST:8265"),
         (["status", "nobody.yaml"], "neither a study's file nor the id"),
         (["logs", "-f", "--json", "study.yaml"], "use only one of them"),
