@@ -17,6 +17,8 @@ from orchestrator.study.ranges import Number, Range
 from trainers.schema.foreign_json import parse_json
 
 Place = tuple[str, ...]  # keys within a listed mapping
+NOT_IN_A_LIST = "a range does not go into a list"
+WHERE_RANGES_GO = "ranges are values of searched keys, and of keys in mappings that are listed for one"
 
 
 def ranges_in(item: JsonValue) -> Mapping[Place, Range]:
@@ -25,6 +27,19 @@ def ranges_in(item: JsonValue) -> Mapping[Place, Range]:
     Raises ``pydantic.ValidationError`` with everything that is wrong with them, each at its keys.
     """
     return _parsed(json.dumps(item)) if isinstance(item, dict) else {}
+
+
+def misplaced_ranges(item: JsonValue) -> Iterator[InitErrorDetails]:
+    """Yield a mistake for each range that is a listed value itself, or stands in a list inside of one: nothing draws it."""
+    if isinstance(item, dict) and is_range(item):
+        yield _mistake(item, (), f"{NOT_IN_A_LIST} of values: write it without the list, or list numbers")
+    else:
+        yield from _in_lists(item, ())
+
+
+def is_range(value: Any) -> bool:
+    """Return whether a value is written as a range is."""
+    return isinstance(value, dict) and any(isinstance(value.get(kind), list | tuple | dict) for kind in KINDS)
 
 
 def filled(item: JsonValue, numbers: Mapping[Place, Number]) -> JsonValue:
@@ -86,11 +101,23 @@ def _ranges(value: Any, place: Place) -> Iterator[tuple[Place, str, Mapping[str,
         yield from _ranges(inner, (*place, key))
 
 
+def _in_lists(value: Any, place: tuple[str | int, ...], *, listed: bool = False) -> Iterator[InitErrorDetails]:
+    if listed and is_range(value):
+        yield _mistake(value, place, f"{NOT_IN_A_LIST}: write numbers here; {WHERE_RANGES_GO}")
+        return
+    inner = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for key, item in inner:
+        yield from _in_lists(item, (*place, key), listed=listed or isinstance(value, list))
+
+
+def _mistake(value: Any, place: tuple[str | int, ...], message: str) -> InitErrorDetails:
+    return InitErrorDetails(type="value_error", loc=place, input=value, ctx={"error": ValueError(message)})
+
+
 def _range(kind: str, value: Mapping[str, Any]) -> Range:
     fault = fault_of(value)
     if fault is not None:
-        told = InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": ValueError(fault)})
-        raise ValidationError.from_exception_data(kind, [told])
+        raise ValidationError.from_exception_data(kind, [_mistake(value, (), fault)])
     found: Range = TypeAdapter(KINDS[kind]).validate_json(json.dumps(value))
     return found
 

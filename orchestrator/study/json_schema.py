@@ -14,7 +14,7 @@ from orchestrator.study.algorithms import algorithms
 from orchestrator.study.inherit import BASE
 from orchestrator.study.ranges import RANGES
 from orchestrator.study.schema import StudySpec
-from orchestrator.study.variants import searchable_keys
+from orchestrator.study.substitute import searchable_keys
 from trainers.schema.foreign_json import parse_json
 from trainers.schema.zoo import configs_dir
 

@@ -17,8 +17,9 @@ from orchestrator.study.fields import (
     types_at,
 )
 from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.misplaced import misplaced
 from orchestrator.study.paths import value_at
-from orchestrator.study.schema import NAME, PAGES
+from orchestrator.study.schema import NAME, PAGES, StudySpec
 from orchestrator.study.suggestions import hint_for_key, hint_for_kind, hint_for_value, meant_key
 from orchestrator.study.wording import alternatives, counted, describe, did_you_mean, inline
 from trainers.schema.base import OtherValue, kind_of
@@ -51,13 +52,15 @@ PATTERNS = {
 class ValidationEntry:
     """Hold one of pydantic's errors with the key path that it is about.
 
-    ``union`` and ``member`` say as which alternative of which union without ``kind`` the value was tried.
+    ``union`` and ``member`` say as which alternative of which union without ``kind`` the value was tried, ``within`` where
+    the data are in a study.
     """
 
     path: KeyPath
     error: ErrorDetails
     union: KeyPath | None
     member: str | int | None
+    within: KeyPath = ()
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -65,16 +68,25 @@ class ValidationEntry:
         return self.error.get("ctx", {})
 
 
-def explain(error: ValidationError, root: Any, data: JsonValue) -> list[Problem]:
-    """Return one problem for each mistake that validating ``data`` as ``root`` has found."""
-    found = [_entry(details, root) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
+def explain(error: ValidationError, root: Any, data: JsonValue, within: KeyPath = ()) -> list[Problem]:
+    """Return one problem for each mistake that validating ``data``, a study or its part at ``within``, as ``root`` has found."""
+    found = [_entry(details, root, within) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    misplaced = _misplaced(found, data) if root is StudySpec else {}
     entries = [entry for entry in found if not _follows(entry, found, root, data)]
+    entries = [entry for entry in entries if not any(entry.path[: len(path)] == path for path in misplaced)]
     plain = [_problem(entry, root, data) for entry in entries if entry.union is None]
     tried = groupby([entry for entry in entries if entry.union is not None], key=lambda entry: entry.union)
-    return plain + [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
+    tried_in_vain = [problem for _, group in tried for problem in _explain_union(list(group), root, data)]
+    return [*(Problem(path, message) for path, message in misplaced.items()), *plain, *tried_in_vain]
 
 
-def _entry(error: ErrorDetails, root: Any) -> ValidationEntry:
+def _misplaced(entries: Iterable[ValidationEntry], data: JsonValue) -> dict[KeyPath, str]:
+    """Return what is said of searched values that stand in the wrong place, instead of what is wrong within them."""
+    found = (misplaced(entry.path, data) for entry in entries)
+    return dict(one for one in found if one is not None)
+
+
+def _entry(error: ErrorDetails, root: Any, within: KeyPath) -> ValidationEntry:
     """Strip the names of union members, which pydantic inserts, from an error's location."""
     types = alternatives_of(root)
     path: KeyPath = ()
@@ -91,7 +103,7 @@ def _entry(error: ErrorDetails, root: Any) -> ValidationEntry:
         if rest:
             key = rest.pop(0)
             types, path = step(types, key), (*path, key)
-    return ValidationEntry(path, error, union, member)
+    return ValidationEntry(path, error, union, member, within)
 
 
 def _follows(entry: ValidationEntry, others: Iterable[ValidationEntry], root: Any, data: JsonValue) -> bool:
@@ -197,7 +209,7 @@ def _broken_text_rule(entry: ValidationEntry, value: JsonValue) -> str:
     if kind == "string_too_long":
         return f"must have at most {limits['max_length']} characters, got {len(str(value))}"
     if kind == "value_error":
-        return _told(limits["error"], entry.path)
+        return _told(limits["error"], (*entry.within, *entry.path))
     return f"{entry.error['msg']}, got {describe(value)}"
 
 

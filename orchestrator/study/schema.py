@@ -18,7 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticKnownError
 
 from orchestrator.core.redact import redacted
 from orchestrator.study.algorithms import Algorithm, Grid, algorithms
-from orchestrator.study.conditional import moved, ranges_in
+from orchestrator.study.conditional import misplaced_ranges, moved, ranges_in
 from orchestrator.study.range_forms import fault_of, mistyped
 from orchestrator.study.ranges import RANGES, Int, LogInt, LogUniform, Range, Uniform
 from orchestrator.study.selection import key_of
@@ -90,6 +90,7 @@ def _with_ranges(values: tuple[JsonValue, ...]) -> tuple[JsonValue, ...]:
     """Return listed values; raise ``ValidationError`` with all mistakes where ranges inside them are wrong."""
     mistakes: list[InitErrorDetails] = []
     for index, value in enumerate(values):
+        mistakes += ({**one, "loc": (index, *one["loc"])} for one in misplaced_ranges(value))
         try:
             ranges_in(value)
         except ValidationError as error:

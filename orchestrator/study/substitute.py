@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from pydantic import JsonValue, TypeAdapter
 
+from orchestrator.study.fields import known_keys
 from orchestrator.study.merge import merge
 from orchestrator.study.schema import StudySpec, TeacherSection
 from trainers.schema.dataset import DatasetSpec
@@ -32,6 +33,12 @@ def is_searchable(key: str) -> bool:
     """Return whether a search may vary a key of a study: of the dataset, that which changes training images alone."""
     section, _, field = key.partition(".")
     return section in SEARCHABLE and (section != "dataset" or not field or field.partition(".")[0] in AUGMENTATION)
+
+
+@cache
+def searchable_keys() -> tuple[str, ...]:
+    """Return every key that a search may vary."""
+    return tuple(key for key in known_keys(StudySpec) if is_searchable(key))
 
 
 def section_of(key: str) -> str:

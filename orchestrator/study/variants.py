@@ -1,26 +1,27 @@
 """Work out which forms the search gives to one section of a study, and which searched values fit in none."""
 
 import itertools
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from orchestrator.study.conditional import ranges_in
-from orchestrator.study.fields import known_keys
+from orchestrator.study.conditional import ends_of, ranges_in
+from orchestrator.study.drawable import undrawable
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.location import KeyPath, Problem, dotted
 from orchestrator.study.messages import explain
+from orchestrator.study.ranges import Range
 from orchestrator.study.schema import Search, StudySpec
 from orchestrator.study.space import MAX_TRIALS, ListedValues, points, size, values_of
 from orchestrator.study.substitute import (
     Params,
     SectionName,
     annotation_of,
-    is_searchable,
     raw_section,
+    searchable_keys,
     section_of,
     validated,
 )
@@ -53,30 +54,25 @@ class Forms(Generic[T]):
     problems: tuple[Problem, ...]
 
 
-@cache
-def searchable_keys() -> tuple[str, ...]:
-    """Return every key that a search may vary."""
-    return tuple(key for key in known_keys(StudySpec) if is_searchable(key))
-
-
 def forms_of(study: StudySpec, name: SectionName) -> Forms[Any]:
     """Return all forms that the trials of a study can have of one section."""
     keys = [key for key in study.search.space if section_of(key) == name and key in searchable_keys()]
+    wrong = [problem for key in keys for problem in undrawable(key, study.search.space[key])]
+    keys = [] if wrong else keys  # values that nobody draws say nothing about the others
     places = _places(study.search, keys)
     variants: list[Variant[Any]] = []
-    problems: dict[tuple[KeyPath, str], Problem] = {}
+    problems = {(problem.path, problem.message): problem for problem in wrong}
     for params in _combinations(study.search, keys):
         raw = raw_section(study, name, params)
         if raw is None and not params:  # a study without a teacher
             continue
-        try:
+        misfits = _misfits(study, name, params)
+        if not misfits:
             variants.append(Variant(validated(name, raw), name, _sources(study.search, places, params)))
-        except ValidationError as error:
-            misfits = explain(error, annotation_of(name), raw)
-            found = [_misfit(study.search, places, name, params, misfit) for misfit in misfits]
-            problems |= {
-                (problem.path, problem.message): problem for problem in found if not _drawn(study, problem, problems)
-            }
+        for misfit in misfits:
+            problem = _blamed(study, places, name, params, misfit)
+            if not _drawn(study, problem, problems):
+                problems[problem.path, problem.message] = problem
         if len(problems) >= MOST_PROBLEMS:
             break
     return Forms(tuple(variants), tuple(problems.values()))
@@ -166,20 +162,58 @@ def _written_part(search: Search, place: KeyPath, within: KeyPath) -> KeyPath:
     return within
 
 
-def _misfit(
-    search: Search, places: dict[str, ListedValues], name: SectionName, params: Params, problem: Problem
+def _misfits(study: StudySpec, name: SectionName, params: Params) -> list[Problem]:
+    """Return what is wrong with a section that has these searched values, with paths within the section."""
+    raw = raw_section(study, name, params)
+    try:
+        validated(name, raw)
+    except ValidationError as error:
+        return explain(error, annotation_of(name), raw, (name,))
+    return []
+
+
+def _culprits(study: StudySpec, name: SectionName, params: Params, misfit: Problem) -> Params:
+    """Return the searched values that a misfit takes: with another one of the same key, or without it, there is none."""
+    needed = {key for key in params if misfit not in _misfits(study, name, _otherwise(study.search, params, key))}
+    return {key: value for key, value in params.items() if key in needed or not needed}
+
+
+def _otherwise(search: Search, params: Params, key: str) -> Params:
+    """Return searched values with another one of a key; without the key where it has only one."""
+    domain = search.space[key]
+    listed = domain.ends if isinstance(domain, Range) else (value for item in domain for value in ends_of(item))
+    others = (value for value in listed if value != params[key])
+    rest = {other: value for other, value in params.items() if other != key}
+    return next(({**params, key: value} for value in others), rest)
+
+
+def _blamed(
+    study: StudySpec, places: dict[str, ListedValues], name: SectionName, params: Params, misfit: Problem
 ) -> Problem:
-    """Turn a problem of a section into one of the searched value that caused it, as far as that is known."""
-    field = dotted((name, *problem.path))
+    """Turn a problem of a section into one of the searched value that caused it; another one stands beside it."""
+    search, field = study.search, dotted((name, *misfit.path))
     above = [key for key in params if field == key or field.startswith(f"{key}.")]
-    key = max(above, key=len) if above else list(params)[-1]
+    needed = _culprits(study, name, params, misfit)
+    key = max(above, key=len) if above else _told_of(needed, misfit.message)
     place = _value_path(search, places, key, params[key])
+    others = [_value_path(search, places, other, needed[other]) for other in needed if other != key]
+    beside = others[0] if others else None
     if above:
         inner = field.removeprefix(key).removeprefix(".")
-        within = problem.path[key.count(".") :]
-        return Problem(
-            (*place, *_written_part(search, place, within)),
-            f"value {inline(params[key])}: {inner + ': ' if inner else ''}{problem.message}",
-        )
-    setting = ", ".join(f"{key} = {inline(value)}" for key, value in params.items())
-    return Problem(place, f"with {setting}: {field}: {problem.message}")
+        within = misfit.path[key.count(".") :]
+        message = f"value {inline(params[key])}: {inner + ': ' if inner else ''}{misfit.message}"
+        return Problem((*place, *_written_part(search, place, within)), message, beside=beside)
+    setting = ", ".join(f"{key} = {inline(value)}" for key, value in needed.items())
+    return Problem(place, f"with {setting}: {field}: {misfit.message}", beside=beside)
+
+
+def _told_of(params: Params, message: str) -> str:
+    """Return the searched key that a message speaks of first, else the last."""
+    words = re.findall(r"\w+", message)
+    named = [(words.index(word), key) for key, value in params.items() for word in _names(key, value) if word in words]
+    return min(named)[1] if named else list(params)[-1]
+
+
+def _names(key: str, value: JsonValue) -> list[str]:
+    """Return the names, without their sections, of the keys that a searched value sets."""
+    return [name.rpartition(".")[2] for name in _leaves(key, value, ())]

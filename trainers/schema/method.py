@@ -29,6 +29,7 @@ from trainers.schema.terms import (
     Pkd,
     PkdKeys,
     Tap,
+    Temperature,
     TermSection,
     Weight,
     term_kinds,
@@ -99,8 +100,8 @@ class Ld(Preset):
     main_weight: Weight = 0.25
     vlr_weight: Weight = 0.25
     kd_weight: Weight = 10.0
-    temperature: float = Field(10.0, gt=0.0, le=1000.0)
-    kd_temperature: float = Field(2.0, gt=0.0, le=1000.0)
+    temperature: Temperature = 10.0
+    kd_temperature: Temperature = 2.0
 
 
 class PkdMethod(PkdKeys, Preset):

@@ -1,24 +1,28 @@
 """Check that a search makes sense: its keys exist, its values suit its algorithm, nothing comes twice."""
 
-import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import get_type_hints
 
 from orchestrator.study.algorithms import algorithms
 from orchestrator.study.checks.context import Context
-from orchestrator.study.fields import known_keys
+from orchestrator.study.fields import alternatives_of, is_section, known_keys
 from orchestrator.study.fingerprint import canonical_json
 from orchestrator.study.foreign_words import translation
 from orchestrator.study.location import KeyPath, Problem
+from orchestrator.study.misplaced import whole_list
 from orchestrator.study.schema import Asha, Domain, Fifo, HyperBand, Pasha, Population, Search, StudySpec, Waiting
 from orchestrator.study.space import MAX_TRIALS, is_listed, is_open, size
-from orchestrator.study.substitute import SEARCHABLE, section_of
-from orchestrator.study.variants import searchable_keys
+from orchestrator.study.substitute import SEARCHABLE, searchable_keys, section_of
 from orchestrator.study.wording import alternatives, counted, did_you_mean, enumeration, inline
 from trainers.schema.image_pipeline import AUGMENTATION
+from trainers.schema.method import MethodSpec
+from trainers.schema.terms import Temperature, TermWeight, Weight
 
 SPACE: KeyPath = ("search", "space")
-EVOLVING = ("schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
-EVOLVING_WEIGHTS = re.compile(r"method\.(alpha1|alpha2|gamma|(\w+_)?weight|(kd_)?temperature)")
+# What can change in the midst of a training, beside weights of losses and temperatures.
+EVOLVING = ("method.gamma", "schedule.lr", "schedule.optimizer.weight_decay", "schedule.clip_grad")
+EVOLVES = f"weights of losses, temperatures, {enumeration(EVOLVING)}"
 SEEDS = ("seed", "seeds", "search.seed", "search.seeds")
 
 
@@ -73,6 +77,9 @@ def _suggestion(key: str) -> str:
     foreign = translation(key.rpartition(".")[2])
     if foreign is not None and foreign.key in searchable_keys():
         return f" (did you mean {foreign.key}?)"
+    whole = whole_list(key)
+    if whole is not None:
+        return f": {whole} is searched as a whole, with whole lists as its values"
     same_name = [known for known in searchable_keys() if known.endswith(f".{key}")]
     return f" (did you mean {same_name[0]}?)" if same_name else did_you_mean(key, searchable_keys())
 
@@ -226,12 +233,20 @@ def check_population(context: Context) -> Iterator[Problem]:
 
 def _check_evolving(key: str, domain: Domain) -> Iterator[Problem]:
     """Yield why a value cannot change in the midst of a training."""
-    if key not in EVOLVING and not EVOLVING_WEIGHTS.fullmatch(key):
-        yield Problem(
-            (*SPACE, key), "cannot change in the midst of a training: pbt takes weights of losses and schedule.lr"
-        )
+    if key not in evolving_keys():
+        yield Problem((*SPACE, key), f"cannot change in the midst of a training: pbt changes {EVOLVES}")
     elif isinstance(domain, tuple) and not all(_is_number(value) for value in domain):
         yield Problem((*SPACE, key), "pbt changes numbers")
+
+
+@cache
+def evolving_keys() -> frozenset[str]:
+    """Return the searched keys that a population can change: those of a method by the types of its sections."""
+    sections = (item for item in alternatives_of(MethodSpec) if is_section(item))
+    hints = (found for section in sections for found in get_type_hints(section, include_extras=True).items())
+    return frozenset(
+        {*EVOLVING, *(f"method.{key}" for key, hint in hints if hint in (Weight, TermWeight, Temperature))}
+    )
 
 
 def _is_number(value: object) -> bool:
