@@ -17,7 +17,7 @@ MOST_VALUES = 1000  # of a range that are looked at one by one
 
 
 def undrawable(key: str, domain: Domain) -> Iterator[Problem]:
-    """Yield each range of a searched key, also inside of its listed values, that does not draw what the key takes."""
+    """Yield each range of a searched key, also inside of its listed values, that draws no values of the key."""
     for place, found in _ranges(domain):
         path = (*key.split("."), *(part for part in place if isinstance(part, str)))
         reason = _fault(found, types_at(StudySpec, path, None))
@@ -30,12 +30,13 @@ def _ranges(domain: Domain) -> Iterator[tuple[KeyPath, Range]]:
         yield (), domain
         return
     for index, item in enumerate(domain):
-        yield from (((index, *place), found) for place, found in ranges_in(item).items())
+        for place, found in ranges_in(item).items():
+            yield (index, *place), found
 
 
 def _fault(found: Range, types: Types) -> str | None:
     """Return why a range does not suit a key of these types; bounds are looked at with the numbers themselves."""
-    options = [option for item in types if get_origin(item) is Literal for option in get_args(item)]
+    options = [option for item in types if _is(item, Literal) for option in get_args(item)]
     if not types or float in types or (int in types and found.whole):
         return None
     if int in types:
@@ -48,6 +49,11 @@ def _fault(found: Range, types: Types) -> str | None:
     remedy = f", as in {as_written(inside)}" if inside else ""
     drawn = f"{found.key()} draws {'others' if numbers else 'numbers'}"
     return f"takes {alternatives(names)}, and {drawn}: list its values{remedy}" if names else None
+
+
+def _is(item: Any, origin: Any) -> bool:
+    found: Any = get_origin(item)
+    return found is origin
 
 
 def _whole(found: Range) -> str:
@@ -72,13 +78,13 @@ def _values(found: Range) -> Iterable[float | None]:
 
 
 def _names(types: Types, options: list[Any]) -> Iterator[str]:
-    """Name what a key takes: its options, or the kinds of its values."""
+    """Name the values of a key: its options, or their kinds."""
     yield from (as_written(option) for option in options)
     if bool in types:
         yield "true or false"
     if str in types:
         yield "text"
-    if any(get_origin(item) is tuple for item in types):
+    if any(_is(item, tuple) for item in types):
         yield "a list"
     if any(map(is_section, types)):
         yield "a mapping"

@@ -81,7 +81,7 @@ def explain(error: ValidationError, root: Any, data: JsonValue, within: KeyPath 
 
 
 def _misplaced(entries: Iterable[ValidationEntry], data: JsonValue) -> dict[KeyPath, str]:
-    """Return what is said of searched values that stand in the wrong place, instead of what is wrong within them."""
+    """Return the messages about searched values in the wrong place, which replace those about their parts."""
     found = (misplaced(entry.path, data) for entry in entries)
     return dict(one for one in found if one is not None)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import get_origin
+from typing import Any, get_origin
 
 from pydantic import JsonValue
 
@@ -49,7 +49,8 @@ def whole_list(key: str) -> str | None:
 
 
 def _takes_lists(key: str) -> bool:
-    return any(get_origin(item) is tuple for item in types_at(StudySpec, tuple(key.split(".")), None))
+    origins: list[Any] = [get_origin(item) for item in types_at(StudySpec, tuple(key.split(".")), None)]
+    return tuple in origins
 
 
 def _of_section(path: KeyPath, value: JsonValue) -> str:

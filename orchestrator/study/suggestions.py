@@ -176,7 +176,7 @@ def _as_list(value: JsonValue, path: KeyPath, root: Any, data: JsonValue) -> str
 
 def _may_be(section: Any, value: dict[str, JsonValue]) -> bool:
     """Return whether a mapping has the keys that a section needs, and no others than the section's."""
-    fields = section.model_fields
+    fields: dict[str, Any] = section.model_fields
     needed = {key for key, field in fields.items() if field.is_required()}
     return needed <= value.keys() <= fields.keys()
 

@@ -163,7 +163,7 @@ def _written_part(search: Search, place: KeyPath, within: KeyPath) -> KeyPath:
 
 
 def _misfits(study: StudySpec, name: SectionName, params: Params) -> list[Problem]:
-    """Return what is wrong with a section that has these searched values, with paths within the section."""
+    """Return the problems of a section that has these searched values, with paths within the section."""
     raw = raw_section(study, name, params)
     try:
         validated(name, raw)

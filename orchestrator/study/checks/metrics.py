@@ -130,7 +130,7 @@ def _terms(context: Context) -> list[TermSection]:
 
 
 def _of_terms(context: Context) -> list[str]:
-    """Return what is recorded of terms beside their losses."""
+    """Return the metrics of terms beside their losses."""
     terms = _terms(context)
     every = [f"{quantity}{term_name(term)}" for quantity in (RATIO, SHARE) for term in terms]
     changing = [f"{WEIGHT}{term_name(term)}" for term in terms if term.changes]

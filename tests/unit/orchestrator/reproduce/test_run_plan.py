@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.commands.reproduce import option
+from orchestrator.commands import reproduce
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import StudyErrors
 from orchestrator.core.store import Store
@@ -185,7 +185,7 @@ def test_a_switch_puts_alternatives_in_the_place_of_rows(run_plan):
 @pytest.mark.parametrize("word", ["pkd_weight", "=6", "pkd_weight=", "="])
 def test_a_switch_has_a_name_and_a_choice(word):
     with pytest.raises(UserError, match=f"^--switch {word}: expected NAME=CHOICE, as in pkd_weight=6$"):
-        option(word)
+        reproduce.option(word)
 
 
 def test_checks_come_first_and_students_after_their_teacher(run_plan):
