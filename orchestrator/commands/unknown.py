@@ -85,15 +85,22 @@ def _hint(command: str, option: str, value: str, known: Sequence[str]) -> str:
 
 def _setting(option: str, value: str) -> str | None:
     """Return the ``KEY=VALUE`` of ``--set`` that an option of another tool, or the name of a key, stands for."""
-    from orchestrator.study.schema import StudySpec
-    from orchestrator.study.suggestions import place_of
-
     found = translation(option)
-    place = found.key if found else place_of(option.strip("-").replace("-", "_"), StudySpec)
+    place = found.key if found else _place(option.strip("-").replace("-", "_"))
     if place is None:
         return None
     text = f"{place}={found.value(_number(value)) if found else value or 'VALUE'}"
     return f"'{text}'" if set(text) & set(" []{}$*") else text
+
+
+def _place(word: str) -> str | None:
+    """Return the study's key of this name: at the top where it has a plain value, else the one nearest to the top."""
+    from orchestrator.study.fields import is_section, types_at
+    from orchestrator.study.schema import StudySpec
+    from orchestrator.study.suggestions import place_of
+
+    at_top = types_at(StudySpec, (word,), None)
+    return word if at_top and not any(map(is_section, at_top)) else place_of(word, StudySpec)
 
 
 def _number(text: str) -> object:

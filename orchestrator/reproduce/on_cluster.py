@@ -11,6 +11,7 @@ from orchestrator.reproduce.baseline_check import ACCEPT
 from orchestrator.reproduce.cost import cost_of, total
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan
+from orchestrator.study.fidelity import Fidelity
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.wording import counted
 from orchestrator.submit.identity import submission_key
@@ -33,7 +34,7 @@ def job_request_of(
     note = json.dumps({"command": COMMAND, "targets": list(targets), "options": list(words)}, indent=1)
     return JobRequest(
         key=submission_key(fingerprint(sorted(trial.id for trial in run_plan.trials)), place),
-        study=" ".join([COMMAND, *targets])[:LONGEST_NAME],
+        study=name_of(targets, run_plan.options.fidelity),
         shipment=Shipment({f"{COMMAND}.json": note.encode()}),
         store=place,
         options=words,
@@ -42,6 +43,12 @@ def job_request_of(
         command=COMMAND,
         subjects=tuple(targets),
     )
+
+
+def name_of(targets: Sequence[str], fidelity: Fidelity) -> str:
+    """Return the name by which a submission is listed: shorter ones say so, also where the targets are many."""
+    ending = "" if fidelity == "full" else f" --fidelity {fidelity}"
+    return " ".join([COMMAND, *targets])[: LONGEST_NAME - len(ending)] + ending
 
 
 def words_of(options: Options) -> tuple[str, ...]:

@@ -29,9 +29,10 @@ def study_request(
     """
     place = shared_store(str(store) if store else None)
     trust = ("--trust-config",) if trust_config else ()
+    plan = make_plan(loaded, Store(place))
     return JobRequest(
-        key=submission_key(make_plan(loaded, Store(place)).fingerprint, place),
-        study=loaded.study.name,
+        key=submission_key(plan.fingerprint, place),
+        study=plan.study.name,  # a shortened study has its own
         shipment=shipment or ship(loaded.origin, sets),
         store=place,
         options=(*trust, *options),

@@ -13,7 +13,7 @@ from orchestrator.commands.reproduce import options_of
 from orchestrator.core.errors import UserError
 from orchestrator.core.store import Store
 from orchestrator.plan.machine import Machine
-from orchestrator.reproduce.on_cluster import further_words, job_request_of, require_room, said
+from orchestrator.reproduce.on_cluster import further_words, job_request_of, name_of, require_room, said
 from orchestrator.reproduce.options import Options
 from orchestrator.reproduce.plan import RunPlan, make_run_plan
 from orchestrator.service.queue import as_text, from_text
@@ -55,6 +55,13 @@ def test_the_same_trials_are_the_same_submission(run_plan):
         job_request_of(run_plan("A4"), ("A4",), cluster(storage={"kind": "nfs", "server": "s", "path": "/x"})).key
         != one.key
     )
+
+
+def test_a_shorter_reproduction_is_listed_as_one(run_plan):
+    names = [job_request_of(run_plan("A4", fidelity=one), ("A4",), cluster()).study for one in ("full", "short")]
+    assert names == ["reproduce A4", "reproduce A4 --fidelity short"]
+    assert name_of(["x" * 200], "smoke").endswith(" --fidelity smoke")
+    assert len(name_of(["x" * 200], "smoke")) == len(name_of(["x" * 200], "full")) == 100
 
 
 def test_the_service_keeps_such_an_order_as_it_is(run_plan):

@@ -37,6 +37,12 @@ def test_the_key_is_that_of_the_study_and_its_store(tmp_path: Path) -> None:
     assert request(tmp_path, "search.seeds=[7]", store="/shared/runs").key != key
 
 
+def test_a_shortened_study_has_a_name_of_its_own(tmp_path: Path) -> None:
+    full, short = request(tmp_path), request(tmp_path, "fidelity=short")
+    assert (full.study, short.study) == ("demo", "demo-short")
+    assert full.key != short.key
+
+
 def test_all_that_was_given_is_in_the_request(tmp_path: Path) -> None:
     plain = request(tmp_path)
     assert (plain.study, plain.options, plain.python, plain.variables, plain.resources) == ("demo", (), None, {}, {})
