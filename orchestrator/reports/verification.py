@@ -1,6 +1,6 @@
 """Check an exported student against its papers: files, identity, and the study that it comes from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ from orchestrator.reports.on_test_split import MEASURE
 from orchestrator.reports.papers import PAPERS, TRIAL_ID, Papers, TrialPapers, read_papers
 from orchestrator.reports.plain_files import STUDENT
 from orchestrator.reports.predict import run_here
-from orchestrator.study.space import may_have
+from orchestrator.study.paths import value_at
+from orchestrator.study.space import is_open, may_have
+from orchestrator.study.substitute import section_of
 from orchestrator.study.wording import counted
 from trainers.schema.cpu import cpu_name
 from trainers.schema.digest import file_digest
@@ -38,6 +40,14 @@ class Check:
     answer: str
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Hold what is otherwise in two trials, in words, and how many settings that is."""
+
+    text: str
+    settings: int
+
+
 def check_folder(folder: Path) -> list[Check]:
     """Check an export by itself; raises ``UserError`` for a folder without papers."""
     papers = read_papers(folder)
@@ -48,15 +58,16 @@ def check_study(folder: Path, plan: Plan) -> tuple[Check, PlannedTrial | None]:
     """Return whether a study, with the data that it names here, has the exported trial, and the trial.
 
     A trial of a race or of an open search is found by its searched values. ``answer`` of a study that has it not names the
-    parts in which the most alike trial differs.
+    trial that differs in the fewest settings, and these.
     """
     papers = read_papers(folder)
     wanted = papers.student
-    known = {trial.id: trial for trial in (*_at_its_point(plan, wanted), *plan.trials)}
+    known = {trial.id: trial for trial in (*_to_come(plan, wanted), *plan.trials)}
     if wanted.trial in known:
         return Check("study", True, f"{plan.study.name} has trial {wanted.trial}"), known[wanted.trial]
-    nearest = min((_differences(plan, trial, wanted) for trial in known.values()), key=len, default=["it has no trial"])
-    return Check("study", False, f"{plan.study.name} has no trial {wanted.trial}: {'; '.join(nearest)}"), None
+    return Check(
+        "study", False, f"{plan.study.name} has no trial {wanted.trial}: {_nearest(plan, known, wanted)}"
+    ), None
 
 
 def check_retrained(folder: Path, trained: Path, ap_of: Measure, within: float | None) -> Check:
@@ -163,28 +174,64 @@ def _student(folder: Path, papers: Papers) -> Check:
     return Check("student", True, f"{STUDENT} was written by trial {papers.student.trial}")
 
 
+def _to_come(plan: Plan, wanted: TrialPapers) -> Iterator[PlannedTrial]:
+    """Yield trials that the study may come to: all of a race, of an open search the one at the exported one's point."""
+    for point in plan.race:
+        yield from point.trials
+    if is_open(plan.study.search) and wanted.seed in plan.study.search.seeds:
+        yield from _at_its_point(plan, wanted)
+
+
 def _at_its_point(plan: Plan, wanted: TrialPapers) -> Iterator[PlannedTrial]:
-    """Yield the study's trial at the exported one's searched values, which a search may come to later."""
-    search = plan.study.search
-    known = wanted.params.keys() <= search.space.keys() and wanted.seed in search.seeds
-    if known and all(may_have(search.space[key], value) for key, value in wanted.params.items()):
+    """Yield the trial at the exported one's searched values; keys that were not searched there have the study's own."""
+    space, own = plan.study.search.space, plan.study.model_dump(mode="json")
+    keys = [key for key in space if wanted.identity.get("teacher") or section_of(key) != "teacher"]
+    values = {key: wanted.params.get(key, value_at(own, tuple(key.split(".")))) for key in keys}
+    if wanted.params.keys() <= values.keys() and all(may_have(space[key], value) for key, value in values.items()):
         with suppress(ValidationError):
-            yield plan.planner.at(wanted.params, wanted.seed)
+            yield plan.planner.at(values, wanted.seed)
 
 
-def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[str]:
+def _nearest(plan: Plan, known: Mapping[str, PlannedTrial], wanted: TrialPapers) -> str:
+    """Name the trial that differs from the exported one in the fewest settings, and say which."""
+    apart = {name: _differences(plan, trial, wanted) for name, trial in known.items()}
+    if not apart:
+        return "it has no trial"
+    nearest = min(apart, key=lambda name: sum(one.settings for one in apart[name]))
+    trial = known[nearest]
+    what = "; ".join(one.text for one in apart[nearest])
+    return f"the nearest is {nearest} ({trial.name}, seed {trial.spec.seed}), and differs in {what}"
+
+
+def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[Difference]:
     """Return the parts in which a planned trial differs from the exported one."""
     parts = {name: parse_json(text) for name, text in plan.planner.parts_of(trial).items()}
     names = sorted({*parts, *wanted.identity})
-    return [text for name in names for text in _apart(name, wanted.identity.get(name), parts.get(name))]
+    return [found for name in names for found in _apart(name, wanted.identity.get(name), parts.get(name))]
 
 
-def _apart(name: str, exported: Any, here: Any) -> Iterator[str]:
+def _apart(name: str, exported: Any, here: Any) -> Iterator[Difference]:
     if isinstance(exported, dict) and isinstance(here, dict):
         for key in sorted({*exported, *here}):
             yield from _apart(f"{name}.{key}", exported.get(key), here.get(key))
+    elif _are_sections(exported, here):
+        for number, (one, other) in enumerate(zip(exported, here, strict=True)):
+            yield from _apart(f"{name}[{number}]", one, other)
     elif exported != here:
-        yield f"{name}: exported {_short(exported)}, here {_short(here)}"
+        text = f"{name}: exported {_short(exported)}, here {_short(here)}"
+        yield Difference(text, max(_settings_in(exported), _settings_in(here)))
+
+
+def _are_sections(exported: Any, here: Any) -> bool:
+    """Return whether both are lists of as many sections, such as the terms of a method."""
+    are_lists = isinstance(exported, list) and isinstance(here, list) and len(exported) == len(here)
+    return are_lists and all(isinstance(one, dict) for one in (*exported, *here))
+
+
+def _settings_in(value: Any) -> int:
+    """Return how many settings a part has: a section that is missing is all of them apart."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max(1, sum(map(_settings_in, inner)))
 
 
 def _short(value: Any) -> str:

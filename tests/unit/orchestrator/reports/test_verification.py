@@ -79,12 +79,14 @@ def test_an_untouched_export_passes(role: str, plan: Plan, tmp_path: Path) -> No
     [
         "search.racing={least_seeds: 2}",
         "search={algorithm: optuna, samples: 4, space: {method.alpha2: {uniform: [1, 5]}}}",
+        "search={algorithm: optuna, samples: 4, space: {method.alpha1: [2, 1.0], method.alpha2: {uniform: [1, 5]}}}",
     ],
 )
 def test_a_trial_that_a_search_comes_to_later_is_found_by_its_point(search: str, tmp_path: Path) -> None:
     sets = (search, "search.seeds=[0, 1, 2]")
     plan = plan_of(tmp_path, *sets)
-    later = plan.planner.at({"method.alpha2": 4.0}, 2)
+    values = {"method.alpha1": 1.0, "method.alpha2": 4.0}
+    later = plan.planner.at({key: value for key, value in values.items() if key in plan.study.search.space}, 2)
     assert later.id not in {trial.id for trial in plan.trials}
     folder = exported(plan, later, tmp_path / "out")
     assert failed(check_folder(folder)) == {}
@@ -92,6 +94,23 @@ def test_a_trial_that_a_search_comes_to_later_is_found_by_its_point(search: str,
     check, _ = check_study(folder, plan_of(tmp_path, *sets, "search.seeds=[0, 1]"))
     assert not check.passed
     assert "seed: exported 2" in check.answer
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "search={space: {method.alpha1: [1, 2], method.alpha2: [4]}}",
+        "search={algorithm: random, samples: 2, space: {method.alpha2: {uniform: [1, 5]}}}",
+        "search={algorithm: optuna, samples: 2, space: {method.alpha1: [2, 3], method.alpha2: {uniform: [1, 5]}}}",
+    ],
+)
+def test_a_study_that_cannot_come_to_a_trial_has_it_not(search: str, tmp_path: Path) -> None:
+    """Its own values of searched keys, and what a random search does not draw, make no trial of a study."""
+    lone = plan_of(tmp_path, "search={space: {method.alpha2: [3.25]}, seeds: [0]}")
+    folder = exported(lone, next(one for one in lone.students if one.spec.teacher), tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    check, found = check_study(folder, plan_of(tmp_path / "other", search, "method.alpha2=3.25", "method.alpha1=1"))
+    assert (check.passed, found) == (False, None)
 
 
 def test_papers_name_no_folder(tmp_path: Path) -> None:
@@ -159,7 +178,30 @@ def test_another_seed_and_other_data_are_told_by_what_differs(folder: Path, tmp_
     (tmp_path / "data").mkdir()
     check, _ = check_study(folder, plan_of(tmp_path / "data", "dataset.train_images=9"))
     assert "dataset.train_images: exported" in check.answer
-    assert "seed" not in check.answer
+    assert "seed:" not in check.answer
+
+
+def test_the_trial_that_differs_in_the_fewest_settings_is_named(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "search.space={}", "method={kind: bckd, alpha1: 1.0, alpha2: 3.0}", "search.seeds=[0]")
+    folder = exported(plan, next(one for one in plan.students if one.spec.teacher), tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    space = "search.space={method.alpha1: [5.0, 1.0], method.alpha2: [2.0]}"
+    others = plan_of(tmp_path / "other", space, "search.seeds=[0]")
+    check, _ = check_study(folder, others)
+    near = next(one for one in others.trials if one.params == {"method.alpha1": 1.0, "method.alpha2": 2.0})
+    assert check.answer.endswith(
+        f"the nearest is {near.id} (bckd alpha1=1.0 alpha2=2.0, seed 0), and differs in "
+        "method.terms[1].weight: exported 3, here 2"
+    )
+
+
+def test_a_section_that_is_missing_counts_by_its_settings(folder: Path, tmp_path: Path) -> None:
+    """A teacher has neither a teacher nor terms: it is no neighbour of a student with another schedule."""
+    (tmp_path / "other").mkdir()
+    schedule = "schedule={lr: 0.3, clip_grad: 1, lr_batch: 8, val_interval: 2, batch_size: 4, epochs: 20}"
+    others = plan_of(tmp_path / "other", schedule)
+    near = next(one for one in others.students if one.spec.teacher)
+    assert f"the nearest is {near.id} ({near.name}, seed 0)" in check_study(folder, others)[0].answer
 
 
 def test_a_student_that_was_trained_again_is_compared_to_the_bit(folder: Path, tmp_path: Path) -> None:
