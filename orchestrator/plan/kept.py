@@ -1,6 +1,6 @@
 """Let trials go on from states that finished trials of the store have kept: more epochs, or another end."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -10,10 +10,11 @@ from orchestrator.plan.estimate import steps_per_epoch
 from orchestrator.plan.planner import Planner
 from orchestrator.plan.prefixes import Donor, Start, longest, shares
 from orchestrator.plan.trial import PlannedTrial
+from orchestrator.study.load import LoadedStudy
 from orchestrator.study.schema import KeepStates, Search
 from orchestrator.study.wording import counted
 from trainers.schema import TrialSpec
-from trainers.schema.agreement import Turn, parting, parting_epochs, turns, whole_epochs
+from trainers.schema.agreement import Turn, parting, parting_epochs, turns
 from trainers.schema.atomic import remove, write_text
 from trainers.schema.state_files import kept_file
 
@@ -23,9 +24,22 @@ def kept_states(keep: KeepStates, trial: PlannedTrial) -> dict[int, str]:
     per_epoch = steps_per_epoch(trial.spec)
     if keep == "none" or not per_epoch or trial.spec.segment is not None:
         return {}
-    last = whole_epochs(trial.spec, per_epoch)
-    epochs = [last] if keep == "last" else parting_epochs(trial.spec, per_epoch)
-    return {epoch: kept_file(epoch) for epoch in epochs if epoch}
+    epochs = parting_epochs(trial.spec, per_epoch)
+    return {epoch: kept_file(epoch) for epoch in (epochs[-1:] if keep == "last" else epochs)}
+
+
+def keeping_nothing(loaded: LoadedStudy, students: Sequence[PlannedTrial]) -> Iterator[Finding]:
+    """Warn about students that are to keep states and have none from which a longer training could go on."""
+    keep = loaded.study.scaling.keep_states
+    whole = (one for one in students if one.spec.segment is None and keep != "none" and steps_per_epoch(one.spec))
+    without = [trial for trial in whole if not kept_states(keep, trial)]
+    for trial in without[:1]:
+        many = f", and {counted(len(without) - 1, 'other student')} as well" if len(without) > 1 else ""
+        message = (
+            f"{trial.id} keeps no state{many}: a longer training would part from it within its first epoch, and goes on "
+            f"from ends of epochs only; give it more than {counted(steps_per_epoch(trial.spec) or 0, 'step')} (an epoch), or leave keep_states out"
+        )
+        yield Finding("warning", loaded.where("scaling.keep_states"), message)
 
 
 def note_kept(store: Store, planner: Planner, trial: PlannedTrial) -> None:

@@ -13,7 +13,7 @@ from orchestrator.plan.at_fidelity import at_its_fidelity
 from orchestrator.plan.bounds import measure_deciding, points_left_out, within_bounds
 from orchestrator.plan.digests import annotation_digests, dataset_digest
 from orchestrator.plan.journal import SearchLog
-from orchestrator.plan.kept import kept_for, kept_states
+from orchestrator.plan.kept import keeping_nothing, kept_for, kept_states
 from orchestrator.plan.machine import Machine, this_machine
 from orchestrator.plan.planned_memory import PlannedMemory
 from orchestrator.plan.planner import Planner
@@ -153,7 +153,16 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
         teachers=planner.teacher_trials(students),
         students=tuple(_at_first(study, race) if race else students),
         resources=granted,
-        findings=worst_first((*findings, *over, *left_out, *goes_on, *points_left_out(loaded, events))),
+        findings=worst_first(
+            (
+                *findings,
+                *over,
+                *left_out,
+                *goes_on,
+                *keeping_nothing(loaded, students),
+                *points_left_out(loaded, events),
+            )
+        ),
         planner=planner,
         search_log=search_log,
         suggested=added,

@@ -87,16 +87,10 @@ def parting(one: tuple[Turn, ...], other: tuple[Turn, ...]) -> Agreement:
     return Agreement(min(found[-1].epoch for found in (one, other)), "nothing parts them")
 
 
-def whole_epochs(trial: TrialSpec, steps_per_epoch: int) -> int:
-    """Return how many whole epochs a trial has."""
-    return trial.schedule.total_steps(steps_per_epoch) // steps_per_epoch
-
-
 def parting_epochs(trial: TrialSpec, steps_per_epoch: int) -> tuple[int, ...]:
-    """Return the epochs after which other trials may part from this one, its last one among them."""
-    last = whole_epochs(trial, steps_per_epoch)
-    found = {turn.epoch for turn in turns(trial, steps_per_epoch)} | {last}
-    return tuple(sorted(epoch for epoch in found if 0 < epoch <= last))
+    """Return the epochs after which other trials may part from this one; the last of them, if any, is where longer ones do."""
+    found = {turn.epoch for turn in turns(trial, steps_per_epoch)}
+    return tuple(sorted(epoch for epoch in found if epoch))
 
 
 def _differing(one: TrialSpec, other: TrialSpec) -> str | None:

@@ -48,6 +48,46 @@ def test_a_student_keeps_the_states_that_its_study_asks_for(keep: str, epochs: l
     assert plan.job(plan.students[0]).hands_on == {epoch: f"kept-{epoch}.pt" for epoch in epochs}
 
 
+@pytest.mark.parametrize("keep", ["last", "milestones"])
+@pytest.mark.parametrize(
+    ("schedule", "epoch"),
+    [
+        ("{iterations: 57}", 5),  # in the midst of the sixth epoch
+        ("{epochs: null, iterations: 57, policy: {kind: constant}}", 5),
+        ("{epochs: null, iterations: 60, policy: {kind: constant}}", 6),
+        ("{epochs: 7, val_interval: 3, policy: {kind: constant}}", 6),  # evaluated only because it is the last
+        ("{epochs: 2, val_interval: 5, policy: {kind: constant}}", 1),
+    ],
+)
+def test_the_last_state_that_is_kept_serves_a_longer_training(
+    schedule: str, epoch: int, keep: str, tmp_path: Path
+) -> None:
+    [short] = finished(tmp_path, keep, f"schedule={schedule}").students
+    longer = (
+        ("schedule.epochs=24", "schedule.iterations=null") if "null" not in schedule else ("schedule.iterations=240",)
+    )
+    assert start_of(planned(tmp_path, f"schedule={schedule}", *longer)) == (short.id, epoch, f"kept-{epoch}.pt")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warned"),
+    [
+        ("{iterations: 10}", False),
+        ("{iterations: 9}", True),
+        ("{epochs: 1, val_interval: 2, policy: {kind: constant}}", True),
+        ("{epochs: 1, iterations: 11, policy: {kind: constant}}", False),
+    ],
+)
+def test_a_training_without_a_state_to_keep_is_told(schedule: str, warned: bool, tmp_path: Path) -> None:
+    plan = planned(tmp_path, "scaling.keep_states=last", f"schedule={schedule}")
+    said = [finding for finding in plan.findings if "keeps no state" in finding.message]
+    assert [(one.level, "give it more than 10 steps (an epoch)" in one.message) for one in said] == (
+        [("warning", True)] if warned else []
+    )
+    assert bool(plan.job(plan.students[0]).hands_on) is not warned
+    assert not [one for one in planned(tmp_path, f"schedule={schedule}").findings if "keeps no" in one.message]
+
+
 def test_more_epochs_go_on_from_the_last_state(tmp_path: Path) -> None:
     [short] = finished(tmp_path, "last").students
     plan = planned(tmp_path, LONGER)
