@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from orchestrator.plan.estimate import steps_per_epoch
 from orchestrator.plan.phases import first_epoch_at
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.race import first_seeds, least_finalists
@@ -44,44 +45,76 @@ def _is_judged(plan: Plan, trial: PlannedTrial) -> bool:
 
 
 def _further_seeds(plan: Plan) -> list[PlannedTrial]:
-    """Return the trials that a race adds in any case: of one point, and of the baselines, up to the least seeds."""
+    """Return the trials that a race adds in any case: up to the least seeds, before which the leader beats nobody.
+
+    They are those of the baselines, and of all points that the scheduler trains to their ends.
+    """
     search = plan.study.search
     if search.racing is None:
         return []
     begin, end = first_seeds(search), search.racing.least_seeds
-    ones = [point.trials[begin:end] for point in plan.race if not point.is_baseline]
-    baselines = [trial for point in plan.race if point.is_baseline for trial in point.trials[begin:end]]
-    return [*min(ones, key=lambda trials: _steps(trials) or 0, default=()), *baselines]
+    racers = [point.trials for point in plan.race if not point.is_baseline]
+    further = sorted((trials[begin:end] for trials in racers), key=lambda trials: _steps(trials) or 0)
+    staying = further[: _finishing(plan, [trials[0] for trials in racers])]
+    baselines = [point.trials[begin:end] for point in plan.race if point.is_baseline]
+    return [trial for trials in (*staying, *baselines) for trial in trials]
 
 
 def _at_rungs(plan: Plan, trials: Sequence[PlannedTrial]) -> int | None:
     """Return the steps of trials of which a few are trained to their ends, and the others to the rungs that all studies have."""
-    search, rule = plan.study.search, plan.study.search.scheduler
-    if not isinstance(rule, Asha | Pasha) or not trials:
-        return 0
-    if any(trial.estimate.steps is None for trial in trials):
+    ends = _known_ends(trials)
+    if ends is None:
         return None
-    whole = min(least_finalists(search, len(trials)), len(trials))
-    second = len(trials) // rule.reduction_factor if isinstance(rule, Pasha) else 0
-    first = [_share(trial, _rung(plan, trial, rule.grace_epochs)) for trial in trials]
-    later = [_share(trial, _rung(plan, trial, rule.grace_epochs * rule.reduction_factor)) for trial in trials]
+    whole, second = _finishing(plan, trials), _promoted(plan, len(trials))
+    first, later = (_at_rung(plan, trials, number) for number in (1, 2))
     to_second = sorted(more - steps for more, steps in zip(later, first, strict=True))
-    to_end = sorted((trial.estimate.steps or 0) - steps for trial, steps in zip(trials, first, strict=True))
+    to_end = sorted(end - steps for end, steps in zip(ends, first, strict=True))
     return sum(first) + sum(to_second[: max(0, second - whole)]) + sum(to_end[:whole])
 
 
-def _rung(plan: Plan, trial: PlannedTrial, level: int) -> int:
+def _finishing(plan: Plan, trials: Sequence[PlannedTrial]) -> int:
+    """Return how many trials a scheduler trains to their ends at least: its finalists, and those whose ends are rungs."""
+    if not isinstance(plan.study.search.scheduler, Asha | Pasha):
+        return len(trials)
+    finalists, ends = min(least_finalists(plan.study.search, len(trials)), len(trials)), _known_ends(trials)
+    if ends is None:
+        return finalists
+    at_first = [steps == end for steps, end in zip(_at_rung(plan, trials, 1), ends, strict=True)]
+    promoted = _promoted(plan, len(trials)) if _at_rung(plan, trials, 2) == ends else 0
+    return max(finalists, sum(at_first), promoted)
+
+
+def _promoted(plan: Plan, trials: int) -> int:
+    """Return how many of so many trials come to the second rung in any case."""
+    rule = plan.study.search.scheduler
+    return trials // rule.reduction_factor if isinstance(rule, Pasha) else 0
+
+
+def _known_ends(trials: Sequence[PlannedTrial]) -> list[int] | None:
+    """Return how many steps each trial has, ``None`` where the data that tells is not here."""
+    ends = [trial.estimate.steps for trial in trials if steps_per_epoch(trial.spec)]
+    known = [end for end in ends if end is not None]
+    return known if len(known) == len(trials) else None
+
+
+def _at_rung(plan: Plan, trials: Sequence[PlannedTrial], number: int) -> list[int]:
+    """Return the steps after which each trial comes to the first or the second rung, or ends before it."""
+    rule = plan.study.search.scheduler
+    if not isinstance(rule, Asha | Pasha):
+        return []
+    level = rule.grace_epochs * rule.reduction_factor ** (number - 1)
+    return [
+        min(trial.estimate.steps or 0, _epoch_of(plan, trial, level) * (steps_per_epoch(trial.spec) or 0))
+        for trial in trials
+    ]
+
+
+def _epoch_of(plan: Plan, trial: PlannedTrial, level: int) -> int:
     """Return the epoch at which a trial comes to a rung."""
     rule = plan.study.search.scheduler
     if not isinstance(rule, Asha | Pasha) or rule.rungs == "epoch":
         return level
     return first_epoch_at(trial.spec.schedule, schedule_of(plan.study), level)
-
-
-def _share(trial: PlannedTrial, epochs: int) -> int:
-    """Return the steps of so many of a trial's epochs."""
-    steps, whole = trial.estimate.steps or 0, trial.estimate.epochs
-    return steps * min(epochs, whole) // whole if whole else steps
 
 
 def _steps(trials: Iterable[PlannedTrial]) -> int | None:

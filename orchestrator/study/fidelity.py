@@ -116,7 +116,9 @@ def _rule(study: StudySpec, fidelity: Fidelity) -> Any:
         return Fifo(kind="fifo")
     if not isinstance(rule, Asha | Pasha):
         return rule
-    return rule.model_copy(update={"grace_epochs": max(1, _part(rule.grace_epochs))})
+    grace, epochs = _part(rule.grace_epochs), at_fidelity(study.schedule, fidelity).epochs
+    acts = study.schedule.epochs is not None and rule.grace_epochs < study.schedule.epochs
+    return rule.model_copy(update={"grace_epochs": max(1, min(grace, epochs - 1) if epochs and acts else grace)})
 
 
 def _population(study: StudySpec) -> Population:

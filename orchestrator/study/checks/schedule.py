@@ -1,7 +1,7 @@
 """Check that schedules fit the workers and the trial scheduler, and describe the resulting schedule."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from orchestrator.study.checks.context import Context
@@ -40,23 +40,42 @@ def check_early_stopping(context: Context) -> Iterator[Problem]:
     scheduler = context.study.search.scheduler
     if not isinstance(scheduler, Asha | Pasha):
         return
-    grace = scheduler.grace_epochs
-    lengths = [variant.section.epochs for variant in context.schedules]
-    if lengths and all(epochs == grace for epochs in lengths):
-        message = f"{grace} epochs of grace are all that a trial has: none is stopped before its end"
-        yield Problem(("search", "scheduler", "grace_epochs"), message, "warning", rests_on=(("schedule", "epochs"),))
+    lengths = sorted(_lengths(context, scheduler))
+    yield from _long_grace(scheduler.grace_epochs, lengths)
+    if isinstance(scheduler, Pasha):
+        yield from _without_rungs(scheduler, lengths)
     for variant in context.schedules:
-        epochs, interval = variant.section.epochs, variant.section.val_interval
-        if epochs is not None and grace > epochs:
-            message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
-            yield Problem(("search", "scheduler", "grace_epochs"), message, rests_on=(("schedule", "epochs"),))
-        if epochs is not None and isinstance(scheduler, Pasha) and grace < epochs <= grace * scheduler.reduction_factor:
-            message = f"no rung lies between epoch {grace} and the end ({epochs}): {_more_rungs(grace, epochs)}"
-            place, rests_on = ("search", "scheduler", "reduction_factor"), (("schedule", "epochs"),)
-            yield Problem(place, message, "warning", rests_on=rests_on)
-        if interval != 1 and isinstance(scheduler, Asha):
-            message = f"asha decides on evaluations, and there is one every {interval} epochs only"
+        if variant.section.val_interval != 1 and isinstance(scheduler, Asha):
+            message = f"asha decides on evaluations, and there is one every {variant.section.val_interval} epochs only"
             yield Problem(variant.origin("val_interval"), message, "warning")
+
+
+def _lengths(context: Context, scheduler: Asha | Pasha) -> set[int]:
+    """Return the lengths in the epochs that rungs count: those of the trials, or at phases that of the study's own schedule."""
+    own = context.study.schedule.epochs
+    found = [own] if scheduler.rungs == "phase" else [variant.section.epochs for variant in context.schedules]
+    return {epochs for epochs in found if epochs is not None}
+
+
+def _long_grace(grace: int, lengths: Sequence[int]) -> Iterator[Problem]:
+    path, rests_on = ("search", "scheduler", "grace_epochs"), (("schedule", "epochs"),)
+    if lengths == [grace]:
+        message = f"{grace} epochs of grace are all that a trial has: none is stopped before its end"
+        yield Problem(path, message, "warning", rests_on=rests_on)
+    for epochs in lengths:
+        if grace > epochs:
+            message = f"{grace} epochs of grace are more than a trial has ({epochs}): none would be stopped"
+            yield Problem(path, message, rests_on=rests_on)
+
+
+def _without_rungs(scheduler: Pasha, lengths: Sequence[int]) -> Iterator[Problem]:
+    """Yield that the shortest trial has no rung to compare at; what it needs suits all longer ones."""
+    grace, factor = scheduler.grace_epochs, scheduler.reduction_factor
+    epochs = next((epochs for epochs in lengths if epochs > grace), 0)
+    if grace < epochs <= grace * factor:
+        message = f"no rung lies between epoch {grace} and the end ({epochs}): {_more_rungs(grace, epochs)}"
+        place, rests_on = ("search", "scheduler", "reduction_factor"), (("schedule", "epochs"),)
+        yield Problem(place, message, "warning", rests_on=rests_on)
 
 
 def _more_rungs(grace: int, epochs: int) -> str:

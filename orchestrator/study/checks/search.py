@@ -174,15 +174,16 @@ def check_race(context: Context) -> Iterator[Problem]:
 def check_finalists(context: Context) -> Iterator[Problem]:
     """Yield settings of PASHA with which no trial can be stopped, because all go on to their ends."""
     search, path = context.study.search, ("search", "scheduler")
-    trials = size(search) * len(search.seeds)
+    points = size(search)
+    trials, noun = (points, "points") if search.racing else (points * len(search.seeds), "trials")
     if not isinstance(search.scheduler, Pasha) or is_open(search) or not trials:
         return
     rests_on = (SPACE, ("search", "samples"), ("search", "seeds"))
-    if trials == 1:
+    if trials == 1 and not search.racing:  # else the race says so
         message = "pasha compares trials, and this search has only one: use fifo"
         yield Problem(path, message, rests_on=rests_on)
-    elif search.scheduler.finalists is not None and search.scheduler.finalists >= trials:
-        message = f"must be below the number of trials ({trials}): otherwise all of them go on to their ends"
+    elif 1 < trials <= (search.scheduler.finalists or 0):
+        message = f"must be below the number of {noun} ({trials}): otherwise all of them go on to their ends"
         yield Problem((*path, "finalists"), message, rests_on=rests_on)
 
 
