@@ -23,6 +23,7 @@ from orchestrator.core.version import own_version
 from orchestrator.execution.trial_requests import AcceptedRequest, ask
 from orchestrator.service.gate import RETRY_S, Gate
 from orchestrator.service.json_body import JsonRoute
+from orchestrator.service.mistakes import mistakes
 from orchestrator.service.obstacle import Obstacle
 from orchestrator.service.queue import Conflict, Queue, QueueEntry, QueueFull
 from orchestrator.service.streams import Streams
@@ -37,7 +38,6 @@ from orchestrator.submit.submissions import Submission
 from trainers.schema.request import Request as TrialVerb
 
 LAST_NUMBER = 2**63 - 1
-MOST, LONGEST = 20, 300  # mistakes of a request that are named; characters of each
 
 
 class SubmissionResponse(BaseModel):
@@ -260,8 +260,8 @@ def add_events(app: FastAPI, service: Service, guarded: dict[str, Any]) -> None:
 def add_errors(app: FastAPI) -> None:
     """Turn the errors that users can cause into one sentence and a status."""
 
-    def refused(code: int, error: Exception) -> JSONResponse:
-        text = mistakes(error) if isinstance(error, RequestValidationError) else str(error)
+    def refused(code: int, request: Request, error: Exception) -> JSONResponse:
+        text = mistakes(request, error) if isinstance(error, RequestValidationError) else str(error)
         headers = {"retry-after": RETRY_S} if code in (429, 503) else None
         return JSONResponse({"detail": redacted(text).encode(errors="replace").decode()}, code, headers)
 
@@ -270,10 +270,4 @@ def add_errors(app: FastAPI) -> None:
         OperationError: 503,
     }  # fmt: skip
     for kind, code in statuses.items():
-        app.add_exception_handler(kind, lambda _, error, code=code: refused(code, error))
-
-
-def mistakes(error: RequestValidationError) -> str:
-    """Describe a request's first mistakes, one per line; names in them are as long as the sender made them."""
-    lines = (f"{'.'.join(map(str, one['loc']))[:LONGEST]}: {one['msg'][:LONGEST]}" for one in error.errors()[:MOST])
-    return "\n".join(printable(line) for line in lines)
+        app.add_exception_handler(kind, lambda request, error, code=code: refused(code, request, error))

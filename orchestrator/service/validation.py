@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
+from pydantic import Field, JsonValue, StringConstraints, field_validator
 
 from orchestrator.core.errors import UserError
 from orchestrator.core.findings import StudyErrors
@@ -24,6 +24,7 @@ from orchestrator.submit.identity import submission_key
 from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import LARGEST, STUDY, Shipment
 from orchestrator.submit.study_request import study_request
+from trainers.schema.base import Section
 from trainers.schema.request import Request
 
 NAME = re.compile(r"study\.yaml|configs/[0-9a-f]{8}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -31,10 +32,8 @@ MOST_FILES = 33
 Content = Annotated[str, StringConstraints(max_length=LARGEST)]
 
 
-class Sent(BaseModel):
+class Sent(Section):
     """Hold a client's upload: the files of a shipment, as text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     files: dict[str, Content] = Field(min_length=1, max_length=MOST_FILES)
     trust_config: bool = False
@@ -46,11 +45,15 @@ class Sent(BaseModel):
         """Refuse names that a shipment does not have: they become paths."""
         for name in files:
             if not NAME.fullmatch(name):
-                raise ValueError(f"a study file cannot be named {name!r:.100}")
+                raise ValueError(
+                    f"a study file cannot be named {name!r:.100}: name it {STUDY}, or configs/ with 8 hexadecimal digits and a name"
+                )
         if STUDY not in files:
-            raise ValueError(f"there is no {STUDY} among the files")
-        if sum(len(content.encode()) for content in files.values()) > LARGEST:  # a lone surrogate is no text
-            raise ValueError(f"the files have more than {LARGEST >> 20} MiB")
+            raise ValueError(f"there is no {STUDY} among the files: send the study by that name")
+        if sum(len(content.encode()) for content in files.values()) > LARGEST:
+            raise ValueError(
+                f"the files have more than {LARGEST >> 20} MiB: send the study and its configs only, no data"
+            )
         return files
 
 

@@ -1,7 +1,7 @@
 """Word pydantic's errors for a study: the rule, the expected value and the given one."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -27,10 +27,13 @@ from trainers.schema.terms import term_kinds
 
 MOST_PROBLEMS = 100  # nobody reads on, and a hostile study must not cost more
 TYPES = {
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dict_type": "a mapping",
     "float_type": "a number",
+    "int_parsing": "a whole number",
     "int_type": "a whole number",
+    "model_attributes_type": "a mapping",
     "model_type": "a mapping",
     "string_type": "text",
     "tuple_type": "a list",
@@ -41,6 +44,7 @@ LIMITS = {
     "less_than": ("below", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+CHOICES = ("literal_error", "enum")
 LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
 PATTERNS = {
     NAME: "may hold letters, digits, '.', '_' and '-' and starts with a letter or digit",
@@ -70,7 +74,12 @@ class ValidationEntry:
 
 def explain(error: ValidationError, root: Any, data: JsonValue, within: KeyPath = ()) -> list[Problem]:
     """Return one problem for each mistake that validating ``data``, a study or its part at ``within``, as ``root`` has found."""
-    found = [_entry(details, root, within) for details in error.errors(include_url=False)[:MOST_PROBLEMS]]
+    return explain_all(error.errors(include_url=False), root, data, within)
+
+
+def explain_all(errors: Sequence[ErrorDetails], root: Any, data: JsonValue, within: KeyPath = ()) -> list[Problem]:
+    """Return the same for pydantic's descriptions of errors."""
+    found = [_entry(details, root, within) for details in errors[:MOST_PROBLEMS]]
     misplaced = _misplaced(found, data) if root is StudySpec else {}
     entries = [entry for entry in found if not _follows(entry, found, root, data)]
     entries = [entry for entry in entries if not any(entry.path[: len(path)] == path for path in misplaced)]
@@ -179,7 +188,7 @@ def _wrong_kind(path: KeyPath, root: Any, data: JsonValue) -> Problem:
 
 def _broken_rule(entry: ValidationEntry, value: JsonValue) -> str:
     kind, limits = entry.error["type"], entry.limits
-    if kind == "literal_error":
+    if kind in CHOICES:
         return f"must be {_expected(entry)}, got {describe(value)}{did_you_mean(value, _options(entry))}"
     if kind in LIMITS:
         word, limit = LIMITS[kind]
@@ -222,7 +231,7 @@ def _told(error: ValueError, path: KeyPath) -> str:
 
 def _expected(entry: ValidationEntry) -> str | None:
     """Return the expected type for a value of the wrong type; ``None`` when another rule is broken."""
-    if entry.error["type"] == "literal_error":
+    if entry.error["type"] in CHOICES:
         return alternatives(_options(entry))
     return TYPES.get(entry.error["type"])
 

@@ -170,7 +170,7 @@ def test_one_trial_is_asked_for_from_the_clients_machine(served, remote, job_req
 
 @pytest.mark.parametrize(
     ("trial", "verb", "sentence"),
-    [("ffffffffffff", Request.STOP, "no trial begins with ffffffffffff"), ("", Request.RETRY, "trial: String should have at least 1"),
+    [("ffffffffffff", Request.STOP, "no trial begins with ffffffffffff"), ("", Request.RETRY, "body.trial: must not be empty"),
      ("whole", Request.RESUME, "is new, not paused")],
 )  # fmt: skip
 def test_a_request_that_does_not_fit_is_a_sentence(served, remote, job_request, trial, verb, sentence):
@@ -187,6 +187,55 @@ def test_unknown_requests_and_studies_write_nothing(served, http):
     for wrong in ({}, {"request": "delete"}, {"trial": "/etc"}, {"trial": "x" * 65}, {"trial": 5}):
         assert http.post("/api/trials", json=sent | wrong).status_code == 422
     assert not (served.store / "trials").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "says"),
+    [
+        ("/api/submissions", {"files": None}, "body.files: expected a mapping, got nothing (null)"),
+        ("/api/submissions", {"file": {}}, "body.file: unknown key (did you mean files?)"),
+        ("/api/submissions", {"files": {}}, "body.files: must have at least 1 item, got 0"),
+        ("/api/submissions", {"files": {"study.yaml": 5}}, "body.files.study.yaml: expected text, got 5"),
+        ("/api/key", {"trust_config": "yes"}, "body.trust_config: expected true or false, got text 'yes'"),
+        (
+            "/api/key",
+            {"files": {"x": ""}},
+            "body.files: a study file cannot be named 'x': name it study.yaml, or configs/",
+        ),
+        ("/api/trials", {"request": "delete"}, "body.request: must be stop, pause, resume or retry, got text 'delete'"),
+        ("/api/trials", {"trial": 5}, "body.trial: expected text, got 5"),
+        ("/api/trials", {"trial": "x" * 65}, "body.trial: must have at most 64 characters, got 65"),
+        ("/api/trials", {"trial": ""}, "body.trial: must not be empty"),
+    ],
+)
+def test_a_wrong_request_is_told_by_its_key_and_what_to_do(path, wrong, says, http):
+    sent = {"files": {"study.yaml": STUDY}} | ({"trial": "x", "request": "stop"} if path == "/api/trials" else {})
+    answer = http.post(path, json=sent | wrong)
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+    for word in ("Input should", "Value error", "String should", "Extra inputs", "Field required"):
+        assert word not in answer.json()["detail"]
+
+
+def test_a_request_that_lacks_its_parts_is_told(http):
+    assert http.post("/api/trials", json={}).json()["detail"].splitlines() == [
+        f"body.{key}: this key is required" for key in ("files", "trial", "request")
+    ]
+    assert http.post("/api/key").json()["detail"].startswith("body: expected JSON, such as")
+    assert http.post("/api/key", json=[1]).json()["detail"] == "body: expected a mapping, got a list of 1"
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("after=x", "query.after: expected a whole number, got text 'x'"),
+        ("after=-1", "query.after: must be at least 0, got text '-1'"),
+        ("follow=maybe", "query.follow: expected true or false, got text 'maybe'"),
+    ],
+)
+def test_a_wrong_parameter_is_told_by_its_name(query, says, http):
+    answer = http.get(f"/api/events?{query}")
+    assert (answer.status_code, answer.json()["detail"].splitlines()[0][: len(says)]) == (422, says)
 
 
 def planned(store):
