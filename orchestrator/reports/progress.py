@@ -76,13 +76,13 @@ class Progress:
         self._trials[trial.id] = trial
 
     def started(self, trial_id: str) -> None:
-        """Begin a bar; a trial that was paused or restarted has one."""
-        if trial_id in self._running:
+        """Begin a bar; a trial that was restarted has one, and one that waits for its user gets none: it ends at once."""
+        trial, told = self._trials[trial_id], self._told.setdefault(trial_id, set())
+        if trial_id in self._running or is_paused(trial.directory):
             return
-        trial = self._trials[trial_id]
         self._over.discard(trial_id)  # one that failed may be tried again
         self._bars.start()  # not before: a run that trains nothing draws nothing
-        epochs = [epoch for epoch, _ in self._told.setdefault(trial_id, set())]
+        epochs = [epoch for epoch, _ in told]
         begins = f"goes on after epoch {_of(max(epochs), trial)}" if epochs else "started"
         self._log(f"{trial_id}  {run_name(trial)}: {begins}")
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")

@@ -22,6 +22,7 @@ from tests.unit.orchestrator.planning import STUDIES, plan_file, teacher_of
 from tests.unit.orchestrator.reports.pretended import PretendedTerminal
 from trainers.schema.atomic import write_text
 from trainers.schema.record import HISTORY, RECORDED_AT, SELECTION_METRIC, Outcome, Record, to_lines, write_outcome
+from trainers.schema.request import Request, write_request
 from trainers.schema.stop import request_stop
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -98,6 +99,21 @@ def test_epochs_that_an_earlier_run_has_told_are_not_told_again(plan, caplog, mo
         f"{name}: epoch 3/6 AP 30.0",
         f"{name}: epoch 2/6 AP 20.0",
     ]
+
+
+def test_a_trial_that_waits_for_its_user_is_not_said_to_start(plan, caplog, monkeypatch):
+    """Tune gets it, so that it can go on in this run; it ends at once."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    [trial] = plan.students[:1]
+    write_request(trial.directory, Request.PAUSE)
+    progress = Progress(plan)
+    with caplog.at_level(logging.INFO):
+        progress.started(trial.id)
+        progress.ended(trial.id)
+        write_request(trial.directory, Request.RESUME)
+        progress.started(trial.id)
+    name = f"{trial.id}  {run_name(trial)}"
+    assert caplog.messages == [f"{name}: paused (0 of 3 trials, 0 s)", f"{name}: started"]
 
 
 def test_a_terminal_gets_one_line_when_a_trial_ends(plan, terminal, caplog):
