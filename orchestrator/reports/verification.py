@@ -41,8 +41,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Hold what is otherwise in two trials, in words, and how many settings that is."""
+class SettingsApart:
+    """Hold a difference between two trials in words, with its number of settings."""
 
     text: str
     settings: int
@@ -203,14 +203,14 @@ def _nearest(plan: Plan, known: Mapping[str, PlannedTrial], wanted: TrialPapers)
     return f"the nearest is {nearest} ({trial.name}, seed {trial.spec.seed}), and differs in {what}"
 
 
-def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[Difference]:
+def _differences(plan: Plan, trial: PlannedTrial, wanted: TrialPapers) -> list[SettingsApart]:
     """Return the parts in which a planned trial differs from the exported one."""
     parts = {name: parse_json(text) for name, text in plan.planner.parts_of(trial).items()}
     names = sorted({*parts, *wanted.identity})
     return [found for name in names for found in _apart(name, wanted.identity.get(name), parts.get(name))]
 
 
-def _apart(name: str, exported: Any, here: Any) -> Iterator[Difference]:
+def _apart(name: str, exported: Any, here: Any) -> Iterator[SettingsApart]:
     if isinstance(exported, dict) and isinstance(here, dict):
         for key in sorted({*exported, *here}):
             yield from _apart(f"{name}.{key}", exported.get(key), here.get(key))
@@ -219,7 +219,7 @@ def _apart(name: str, exported: Any, here: Any) -> Iterator[Difference]:
             yield from _apart(f"{name}[{number}]", one, other)
     elif exported != here:
         text = f"{name}: exported {_short(exported)}, here {_short(here)}"
-        yield Difference(text, max(_settings_in(exported), _settings_in(here)))
+        yield SettingsApart(text, max(_settings_in(exported), _settings_in(here)))
 
 
 def _are_sections(exported: Any, here: Any) -> bool:

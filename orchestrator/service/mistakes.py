@@ -1,4 +1,4 @@
-"""Word what is wrong with a request: where in it, the rule, and the value that was sent, as a study's findings do."""
+"""Word the mistakes of a request as those of a study: the key as it was sent, the rule, and the value."""
 
 from typing import Any, get_type_hints
 
@@ -26,7 +26,7 @@ def mistakes(request: Request, error: RequestValidationError) -> str:
 
 
 def _told(request: Request, errors: list[Any], body: JsonValue) -> list[tuple[str, str]]:
-    """Return where each mistake is, by the part of the request and the key as it was sent, and what is wrong."""
+    """Return the place of each mistake, by the part of the request and the key as it was sent, and its message."""
     sent = {BODY: body, "query": dict(request.query_params), "path": dict(request.path_params)}
     found = []
     for part in dict.fromkeys(str(error["loc"][0]) for error in errors):

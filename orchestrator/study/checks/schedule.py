@@ -69,7 +69,7 @@ def _long_grace(grace: int, lengths: Sequence[int]) -> Iterator[Problem]:
 
 
 def _without_rungs(scheduler: Pasha, lengths: Sequence[int]) -> Iterator[Problem]:
-    """Yield that the shortest trial has no rung to compare at; what it needs suits all longer ones."""
+    """Yield that the shortest trial has no rung to compare at; its remedy suits all longer ones."""
     grace, factor = scheduler.grace_epochs, scheduler.reduction_factor
     epochs = next((epochs for epochs in lengths if epochs > grace), 0)
     if grace < epochs <= grace * factor:
