@@ -27,7 +27,7 @@ def mistakes(request: Request, error: RequestValidationError) -> str:
 
 def _told(request: Request, errors: list[Any], body: JsonValue) -> list[tuple[str, str]]:
     """Return the place of each mistake, by the part of the request and the key as it was sent, and its message."""
-    sent = {BODY: body, "query": dict(request.query_params), "path": dict(request.path_params)}
+    sent: dict[str, JsonValue] = {BODY: body, "query": dict(request.query_params), "path": dict(request.path_params)}
     found = []
     for part in dict.fromkeys(str(error["loc"][0]) for error in errors):
         inner = [{**error, "loc": tuple(error["loc"][1:])} for error in errors if error["loc"][0] == part]
