@@ -91,7 +91,7 @@ def card_facts(
 def _rows(plan: Plan, results: Sequence[TrialResult], wanted: str) -> Iterator[CardRow]:
     """Yield the student, its setting over seeds, the same student alone, the teacher, and the test split."""
     own = next(result for result in results if result.id == wanted)
-    where = "best epoch" if own.epoch is None else f"epoch {own.epoch}"
+    where = "best epoch" if own.best_epoch is None else f"epoch {own.best_epoch}"
     yield CardRow(f"this {own.role}, {where}", (own.seed,), _single(own))
     summary = next((found for found in summarise(results) if own in found.row.trials), None)
     if summary is not None and len(summary.row.counted) > 1:

@@ -125,8 +125,17 @@ def _notes(rows: Sequence[ReportRow], results: Sequence[TrialResult]) -> list[st
     if are_shown(row.cost for row in rows):
         notes.append(cost_note(row.cost for row in rows))
     if any(row.mark for row in rows):
-        notes.append("A row marked in brackets is one trial at its last evaluation; it enters no mean and no rank.")
+        notes.append(
+            f"A row marked in brackets is one trial that enters no mean and no rank, at its last evaluation{_lacking(rows)}."
+        )
     return [*notes, *_unended_note(results)]
+
+
+def _lacking(rows: Sequence[ReportRow]) -> str:
+    """Return at which epoch trials are shown that lack the metric of the study."""
+    return (
+        ", one that only lacks the metric at its best epoch" if any(row.mark.startswith("no ") for row in rows) else ""
+    )
 
 
 def _unended_note(results: Sequence[TrialResult]) -> list[str]:

@@ -29,7 +29,7 @@ from orchestrator.study.space import adds_trials
 from orchestrator.study.wording import counted
 from orchestrator.tracking.names import run_name
 from trainers.schema.foreign_json import parse_json
-from trainers.schema.record import PROGRESS, RECORDED_AT, read_history, read_outcome
+from trainers.schema.record import PROGRESS, RECORDED_AT, SELECTION_METRIC, read_history, read_outcome
 from trainers.schema.request import is_paused
 from trainers.schema.status import is_over
 from trainers.schema.stop import run_is_ending, stop_requested
@@ -88,10 +88,13 @@ class Progress:
         self._running[trial_id] = self._bars.add_task(run_name(trial), total=trial.estimate.steps, score="")
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Show the newest value of the study's metric; a trial that goes on reports its earlier epochs again, which are told already."""
+        """Show the newest value of the study's metric, of a trial without it its AP.
+
+        A trial that goes on reports its earlier epochs again, which are told already.
+        """
         trial, record = self._trials[trial_id], (result["epoch"], result.get(RECORDED_AT, 0.0))
-        score = result.get(self._metric)
-        text = "" if score is None else _score_text(self._metric, score)
+        metric = self._metric if self._metric in result else SELECTION_METRIC
+        text = _score_text(metric, result[metric]) if metric in result else ""
         if record not in self._told[trial_id]:
             self._told[trial_id].add(record)
             self._log(f"{trial_id}  {run_name(trial)}: epoch {_of(result['epoch'], trial)} {text}")

@@ -41,7 +41,7 @@ def row_frame(results: Sequence[TrialResult]) -> "DataFrame":
 
 def _trial(result: TrialResult) -> dict[str, Any]:
     known = {"trial": result.id, "role": result.role, "method": result.method, "seed": result.seed}
-    state = {"status": result.status, "epoch": result.epoch, "counts": counts(result)}
+    state = {"status": result.status, "epoch": result.epoch, "best_epoch": result.best_epoch, "counts": counts(result)}
     files = {"checkpoint": result.checkpoint, "mlflow_run_id": result.mlflow_run_id}
     own_teacher = result.role != "teacher" and result.method != "none"
     return {

@@ -25,7 +25,8 @@ class TrialResult:
     ``flat`` are its settings as dotted keys, ``searches`` those that its study varies; results made by hand may leave
     both out, then the searched values stand for all settings. ``test`` are the metrics on the study's test split, empty
     where the trial was not measured on it: no choice may ask them. ``cost`` is its detector's, where it was measured.
-    ``metric`` is the one that the study selects by, ``prefix`` says which other trial has made its first epochs.
+    ``metric`` is the one that the study selects by, ``prefix`` says which other trial has made its first epochs. ``epoch``
+    is the last one, ``best_epoch`` the one of ``metrics`` and of the exported weights, known when the trial has ended.
     """
 
     id: str
@@ -45,6 +46,7 @@ class TrialResult:
     cost: DetectorCost | None = field(default=None, repr=False, compare=False)
     metric: str = field(default=SELECTION_METRIC, repr=False, compare=False)
     prefix: TakenOver | None = field(default=None, repr=False, compare=False)
+    best_epoch: int | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         score = self.metrics.get(self.metric)
@@ -99,7 +101,7 @@ class TrialResult:
 
 
 _SHOWN = (
-    "id", "role", "method", "params", "seed", "status", "epoch", "metrics", "last", "mlflow_run_id", "checkpoint",
+    "id", "role", "method", "params", "seed", "status", "epoch", "best_epoch", "metrics", "last", "mlflow_run_id", "checkpoint",
 )  # fmt: skip
 
 

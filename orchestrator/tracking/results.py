@@ -75,7 +75,7 @@ def _result(
     recorded: DetectorCost | None = None,
 ) -> TrialResult:
     checkpoint = trial.directory / BEST
-    epoch, selected = metrics.get(EPOCH), plan.study.search.metric
+    epoch, best, selected = metrics.get(EPOCH), metrics.get(f"{BEST_PREFIX}{EPOCH}"), plan.study.search.metric
     return TrialResult(
         id=trial.id,
         role=trial.role,
@@ -84,6 +84,7 @@ def _result(
         seed=trial.spec.seed,
         status=status,
         epoch=None if epoch is None else int(epoch),
+        best_epoch=None if best is None else int(best),
         metrics={key.removeprefix(BEST_PREFIX): v for key, v in metrics.items() if _is_best_evaluation(key, selected)},
         last={key: value for key, value in metrics.items() if _is_shown(key, selected)},
         mlflow_run_id=run_id,

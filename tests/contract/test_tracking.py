@@ -419,7 +419,7 @@ def expected(trial: PlannedTrial, best: Record, last: Record) -> dict[str, objec
 
     return {
         "id": trial.id, "role": trial.role, "method": trial.spec.method.kind, "params": trial.params,
-        "seed": trial.spec.seed, "status": "finished", "epoch": last.epoch, "metrics": scores(best),
+        "seed": trial.spec.seed, "status": "finished", "epoch": last.epoch, "best_epoch": best.epoch, "metrics": scores(best),
         "last": scores(last), "checkpoint": str(trial.directory / BEST), "counts": True, "cost": None,
         "prefix": None,
     }  # fmt: skip

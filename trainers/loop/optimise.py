@@ -80,11 +80,15 @@ def build_schedulers(optimizer: Any, schedule: Schedule, steps_per_epoch: int) -
 
 
 def _warmup(warmup: Warmup, steps_per_epoch: int) -> dict[str, Any] | None:
+    """Return the settings of the warm-up, ``None`` where the first step has the whole learning rate already.
+
+    mmengine's schedulers of one step would put the factor on and never take it off.
+    """
     end = warmup.steps(steps_per_epoch)
-    if end == 0 or math.isclose(warmup.factor, 1.0):
-        return None
-    if warmup.shape == "quadratic":
+    if warmup.shape == "quadratic" and end:
         return {"type": QuadraticWarmupLR, "begin": 0, "end": end}
+    if end <= 1 or math.isclose(warmup.factor, 1.0):
+        return None
     if warmup.shape == "constant":
         return {"type": "ConstantLR", "factor": warmup.factor, "begin": 0, "end": end}
     return {"type": "LinearLR", "start_factor": warmup.factor, "begin": 0, "end": end}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import StopWhen
-from orchestrator.study.selection import LOSSES, TITLES, is_fraction, selectable
+from orchestrator.study.selection import LOSSES, TITLES, falls, is_fraction, selectable
 from orchestrator.study.wording import alternatives, closest, inline
 from trainers.schema.class_metrics import PREFIX as CLASS_AP
 from trainers.schema.class_metrics import class_metric
@@ -41,7 +41,13 @@ def check_goal(context: Context) -> Iterator[Problem]:
     if goal is None:
         return
     path: KeyPath = ("search", "stop_when", "metric")
-    known = [*selectable(context.study.dataset), *_losses(context), *_of_terms(context), RATE]
+    if falls(goal.metric):
+        message = (
+            f"less of {inline(goal.metric)} is better, and a metric rises to its goal: choose an average precision"
+        )
+        yield Problem(path, message)
+        return
+    known = [*selectable(context.study.dataset), *_of_terms(context), RATE]
     unknown = list(_unknown(context, path, goal.metric, known))
     yield from unknown
     least, most = _bounds(context, goal.metric)

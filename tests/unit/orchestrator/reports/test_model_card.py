@@ -29,11 +29,16 @@ def distilled(plan: Plan) -> PlannedTrial:
 
 
 def facts_of(plan: Plan, trial: PlannedTrial, folder: Path) -> CardFacts:
+    return card_facts(plan, trial, TrialResults(results_of(plan), {}, None), facts_folder(folder), WORDS)
+
+
+def facts_folder(folder: Path) -> Path:
+    """Return a folder with the names of an export's files."""
     made = folder / "made"
     made.mkdir()
     for name in ("config.py", "student.pth", "val.json"):
         (made / name).write_text(name)
-    return card_facts(plan, trial, TrialResults(results_of(plan), {}, None), made, WORDS)
+    return made
 
 
 @pytest.fixture
@@ -50,6 +55,14 @@ def test_the_table_has_the_student_its_seeds_the_student_alone_and_the_teacher(c
         ["| the same student alone", "2 seeds: 0, 1", "28.1 ± 4.4"],
         ["| teacher", "seed 0", "50.0"],
     ]
+
+
+def test_the_card_names_the_epoch_of_the_exported_weights(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    trial = distilled(plan)
+    ended = [replace(found, epoch=8, best_epoch=3) for found in results_of(plan)]
+    facts = card_facts(plan, trial, TrialResults(ended, {}, None), facts_folder(tmp_path), WORDS)
+    assert "| this student, epoch 3 | seed 1 | 43.8 " in model_card(facts)
 
 
 def test_the_card_of_a_teacher_calls_it_one(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def test_a_log_gets_a_line_for_the_start_each_epoch_and_the_end(plan, caplog, mo
     ]
 
 
+def test_a_trial_without_the_studys_metric_shows_its_ap(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    found = plan_file(STUDIES / "quickstart.yaml", "search.metric=loss/bckd_cls", store=tmp_path / "store")
+    with caplog.at_level(logging.INFO):
+        run_through(Progress(found), found)
+    assert any(line.endswith("epoch 1/8 AP 32.1") for line in caplog.messages)
+
+
 def test_a_run_of_chosen_trials_counts_these_alone(plan, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     ids = frozenset({teacher_of(plan).id, plan.students[0].id})

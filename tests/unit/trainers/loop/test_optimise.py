@@ -242,6 +242,13 @@ def test_warm_ups_have_their_shape_and_reach_the_learning_rate_at_their_last_ste
     assert rates(schedule, 3) == pytest.approx([0.1 * share(step) for step in range(6)] + [0.1] * 3)
 
 
+@pytest.mark.parametrize("shape", ["linear", "constant", "quadratic"])
+@pytest.mark.parametrize("length", [{"iterations": 1}, {"epochs": 1}])
+def test_a_warm_up_of_one_step_reaches_the_learning_rate_at_it(shape: Any, length: dict[str, int]) -> None:
+    schedule = Schedule(epochs=3, lr=0.1, warmup=Warmup(shape=shape, **length), policy=ConstantPolicy(kind="constant"))
+    assert rates(schedule, 1) == pytest.approx([0.1] * 3)
+
+
 def test_a_cosine_ends_where_the_closing_epochs_begin() -> None:
     policy = CosinePolicy(kind="cosine", final_factor=0.2)
     schedule = Schedule(epochs=10, closing_epochs=4, lr=1.0, warmup=Warmup(iterations=0), policy=policy)
