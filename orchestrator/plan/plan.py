@@ -22,6 +22,7 @@ from orchestrator.plan.preflight import preflight
 from orchestrator.plan.race import RacePoint, first_seeds, race_points, race_state, rounds_in
 from orchestrator.plan.resources import Resources, resources
 from orchestrator.plan.trial import ID_LENGTH, PlannedTrial, Role, refreshed
+from orchestrator.plan.warmups import long_warmups
 from orchestrator.plan.weights import CheckpointDigests
 from orchestrator.study.fingerprint import fingerprint
 from orchestrator.study.load import LoadedStudy
@@ -146,11 +147,12 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
     search_log = store.search_log(_search_identity(study, identity)[:ID_LENGTH])
     events = SearchLog(search_log).read()
     race = race_points(students) if study.search.racing else ()
+    teachers = planner.teacher_trials(students)
     added = race_state(study.search, race, rounds_in(events))[1] if race else planner.suggested(search_log)
     return Plan(
         study=study,
         fingerprint=identity,
-        teachers=planner.teacher_trials(students),
+        teachers=teachers,
         students=tuple(_at_first(study, race) if race else students),
         resources=granted,
         findings=worst_first(
@@ -160,6 +162,7 @@ def make_plan(loaded: LoadedStudy, store: Store, machine: Machine | None = None)
                 *left_out,
                 *goes_on,
                 *keeping_nothing(loaded, students),
+                *long_warmups(loaded, (*teachers, *students)),
                 *points_left_out(loaded, events),
             )
         ),

@@ -91,12 +91,22 @@ def check_warmup(context: Context) -> Iterator[Problem]:
     """Yield warm-ups as long as the schedule, and policies that lower the learning rate while it still rises."""
     for schedule, origin in _schedules(context):
         length, fall = _warmup(schedule), _fall(schedule)
-        if length and length >= schedule.length > 0:
-            message = f"the warm-up lasts {length} {schedule.unit}s and training {schedule.length}: lr is never reached"
-            yield Problem(origin("warmup"), message, "warning")
+        if length and outlasts_by_itself(schedule):
+            yield Problem(origin("warmup"), outlasting(length, schedule.unit, schedule.length), "warning")
         elif length and fall and fall < length:
             message = f"the learning rate falls at {schedule.unit} {fall}, before the warm-up ends at {length}"
             yield Problem(origin("policy"), message, "warning")
+
+
+def outlasts_by_itself(schedule: Schedule) -> bool:
+    """Return whether a warm-up is as long as the schedule, or longer, where both are given in one unit."""
+    return (_warmup(schedule) or 0) >= schedule.length > 0
+
+
+def outlasting(warmup: int, unit: str, training: int) -> str:
+    """Describe a warm-up as long as the training, or longer."""
+    reached = "never reached" if warmup > training else "reached at the last step only"
+    return f"the warm-up lasts {warmup} {unit}s and training {training}: lr is {reached}"
 
 
 def check_learning_rates(context: Context) -> Iterator[Problem]:
