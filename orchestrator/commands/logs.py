@@ -20,10 +20,10 @@ def run(arguments: argparse.Namespace) -> int:
     from orchestrator.submit.states import SubmissionState
 
     require_cluster(arguments, "logs prints the output of a submission", "any other run prints it in its own terminal")
-    submissions = submissions_of(arguments)
-    name = name_of(arguments, submissions)
     if arguments.json and arguments.follow:
         raise UserError("--json prints one object, and --follow streams: use only one of them")
+    submissions = submissions_of(arguments)
+    name = name_of(arguments, submissions)
     if arguments.json:
         print_json({"id": submissions.status(name).id, "logs": submissions.logs(name)})
         return 0

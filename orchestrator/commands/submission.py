@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from orchestrator.commands.common import add_fidelity, add_json, add_mirror, add_store, add_study, worker_count
 from orchestrator.core.errors import UserError
 from orchestrator.core.json_output import print_json
 from orchestrator.core.printable import printable
+from orchestrator.study.fidelity import Fidelity
 from orchestrator.study.shipped import study_file
 
 if TYPE_CHECKING:
@@ -83,13 +84,32 @@ def study_of(arguments: argparse.Namespace, path: str) -> "Study":
 
 
 def name_of(arguments: argparse.Namespace, submissions: "Submissions") -> str:
-    """Return the id that the arguments mean, directly or by their study."""
+    """Return the id that the arguments mean, directly or by their study; raise ``UserError`` for a study that was never submitted."""
     from orchestrator.submit.identity import key_in
 
     if key_in(arguments.name):
         return str(arguments.name)
-    study = require_study(arguments.name)
-    return submissions.key_of(study_of(arguments, study).job_request(arguments.store))
+    study = study_of(arguments, require_study(arguments.name))
+    request = study.job_request(arguments.store)
+    key, known = submissions.key_of(request), submissions.all()
+    if all(one.key != key for one in known):
+        instead = _other_versions(study.name, request.study, known)
+        raise UserError(f"{request.study} ({arguments.name}) was never submitted as it is given here: {instead}")
+    return key
+
+
+def _other_versions(full: str, given: str, known: "Iterable[Submission]") -> str:
+    """Return how to ask for the submissions of a study that have another fidelity or other settings, or how to list all."""
+    by_name = {one.study: one for one in known}
+    names = {full: "full"} | {f"{full}-{fidelity}": fidelity for fidelity in get_args(Fidelity) if fidelity != "full"}
+    found = [
+        f"--set fidelity={fidelity} means {by_name[name].id} ({by_name[name].study}, {by_name[name].state})"
+        for name, fidelity in names.items()
+        if name in by_name and name != given
+    ]
+    if given in by_name:
+        found.append(f"{by_name[given].id} ({by_name[given].state}) is one of its name with other settings")
+    return "; ".join(found) or "stillhouse list shows all submissions"
 
 
 def require_study(name: str) -> str:

@@ -73,6 +73,22 @@ def test_another_study_or_another_store_is_another_submission(ray, say):
     assert say("submit", "study.yaml", "--set", "schedule.epochs=4")[1].startswith(f"{first}-1: nothing to start")
 
 
+@pytest.mark.parametrize("verb", ["status", "stop", "logs"])
+def test_a_study_that_was_submitted_otherwise_is_named_with_how_to_ask_for_it(ray, say, verb):
+    code, _, err = say(verb, "study.yaml")
+    assert code == 2
+    assert "tiny (study.yaml) was never submitted as it is given here: stillhouse list shows all" in err
+    short = json.loads(say("submit", "study.yaml", "--fidelity", "short", "--json")[1])
+    code, _, err = say(verb, "study.yaml")
+    assert code == 2
+    assert f"tiny (study.yaml) was never submitted as it is given here: --set fidelity=short means {short['id']}" in err
+    assert "stillhouse-" not in err.replace(short["id"], "")
+    assert say("status", "study.yaml", "--set", "fidelity=short")[0] == 0
+    other = json.loads(say("submit", "study.yaml", "--set", "schedule.epochs=5", "--json")[1])["id"]
+    assert f"{other} (submitted) is one of its name with other settings" in say(verb, "study.yaml")[2]
+    assert "--set fidelity=full means" in say(verb, "study.yaml", "--set", "fidelity=smoke")[2]
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
     [
