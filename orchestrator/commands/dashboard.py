@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from orchestrator.tracking.history.mlflow_tracking import MlflowTracking
 
 HOST, PORT, HIGHEST_PORT = "127.0.0.1", 8280, 65_535
+ENDINGS = (".html", ".htm")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("action", choices=["serve", "export"], help="serve the dashboard, or write it into FILE")
-    parser.add_argument("file", nargs="?", metavar="FILE", help="HTML file to write (export)")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="HTML file to write (export): FILE.html")
     add_store(parser)
     parser.add_argument(
         "--tracking-uri", metavar="URI", help="an MLflow server or database, instead of the store's own database"
@@ -75,6 +76,8 @@ def export(arguments: argparse.Namespace) -> int:
     target = Path(arguments.file)
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise UserError(f"{target}: name a file in an existing folder")
+    if target.suffix.lower() not in ENDINGS:
+        raise UserError(f"{target}: browsers open the page by its ending: write {target}.html")
     gc.disable()  # it takes one of the five seconds of a thousand runs
     try:
         tracking = tracking_of(arguments)

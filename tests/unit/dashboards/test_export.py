@@ -8,7 +8,7 @@ import pytest
 from dashboards.export import LIMIT, document, export
 from dashboards.predictions import TAG
 from dashboards.snapshot import Query, as_json, snapshot
-from orchestrator.core.errors import OperationError
+from orchestrator.core.errors import OperationError, UserError
 from tests.unit.dashboards.example_store import HOSTILE, NOW, example_store
 from tests.unit.dashboards.fake_tracking import AP, FakeTracking
 
@@ -159,3 +159,38 @@ def test_curves_travel_with_the_file_within_a_share_of_the_room(tmp_path):
     assert f"{run}/predictions/curves.json" not in found["artifacts"]
     assert f"{study}/predictions/images/12.jpg" in found["artifacts"]  # pictures have room of their own
     assert "s: not all of its curves fit into this file" in found["notes"]
+
+
+def two_studies() -> FakeTracking:
+    store = FakeTracking()
+    for name in ("first", "second"):
+        store.trial(store.study(name), "bckd", {AP: [0.1], "loss/pkd": [1.0], "class_AP/cat": [0.2]})
+    store.study("empty")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"studies": ("first", "secondd")}, "--study: secondd: .* no trial of this study .did you mean second"),
+        ({"studies": ("nope",)}, "--study: nope: .*; there are first and second"),
+        ({"studies": ("empty",)}, "--study: empty: .* no trial of this study"),
+        ({"metric": "loss/pdk"}, "--metric: no trial has recorded loss/pdk .did you mean loss/pkd"),
+        ({"metric": "zzz"}, "--metric: .*; there are coco/bbox_mAP, loss/pkd and class_AP/cat"),
+    ],
+)
+def test_a_study_and_a_metric_that_nothing_has_are_refused(query, says, tmp_path):
+    with pytest.raises(UserError, match=says):
+        export(two_studies(), Query(now=NOW, **query), tmp_path / "x.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("metric", ["", AP, "loss/pkd", "class_AP/cat", "coco/bbox_mAP_50"])
+def test_a_metric_that_is_recorded_or_one_of_the_usual_ones_is_shown(metric, tmp_path):
+    assert export(two_studies(), Query(metric, ("first",), now=NOW), tmp_path / "x.html")
+
+
+def test_a_store_without_runs_takes_any_metric_and_no_study(tmp_path):
+    assert export(FakeTracking(), Query("loss/pkd", now=NOW), tmp_path / "x.html")
+    with pytest.raises(UserError, match="it has none at all"):
+        export(FakeTracking(), Query("", ("first",), now=NOW), tmp_path / "x.html")

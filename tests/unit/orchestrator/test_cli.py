@@ -152,6 +152,7 @@ def test_every_command_stands_in_the_readme(command):
         (("study.yaml",), "'study.yaml' is not a command: stillhouse --help lists the commands"),
         (("zzz",), "'zzz' is not a command: stillhouse --help lists the commands"),
         (("plan",), "the following arguments are required: STUDY"),
+        (("dashboard", "export", "page"), "page: browsers open the page by its ending: write page.html"),
         (("plan", "x.yaml", "--wrokers", "2"), "stillhouse: plan: unknown option --wrokers (did you mean --workers?)"),
         (("run", "x.yaml", "--seed", "3"), "unknown option --seed: write --set 'search.seeds=[3]'"),
         (("run", "--seed", "3", "x.yaml"), "unknown option --seed: write --set 'search.seeds=[3]'"),
