@@ -13,12 +13,12 @@ from orchestrator.dataset_check.both_splits import (
     shared_images,
 )
 from orchestrator.dataset_check.class_names import other_spellings, told_of, unknown_classes
-from orchestrator.dataset_check.data_files import file_dataset, missing_from, missing_part
+from orchestrator.dataset_check.data_files import file_dataset, lacks_part, missing_findings, missing_from
 from orchestrator.dataset_check.groups import useless_groups
 from orchestrator.dataset_check.image_findings import image_findings
 from orchestrator.dataset_check.readings import known_names, reading
 from orchestrator.study.load import LoadedStudy
-from trainers.schema import VocDataset
+from trainers.schema import CocoDataset, VocDataset
 from trainers.schema.annotations import FileDataset, SplitName
 from trainers.schema.dataset import source_splits, splits_of, voc_parts
 from trainers.schema.voc_layout import PartFiles
@@ -33,9 +33,9 @@ def data_findings(loaded: LoadedStudy) -> Iterator[Finding]:
     dataset = file_dataset(loaded.study.dataset)
     if dataset is None:
         return
-    for split in source_splits(dataset):
-        missing = missing_from(dataset, split, _first_image(dataset, split))
-        yield from (Finding("missing", loaded.where(f"dataset.{split}"), message) for message in missing)
+    splits = source_splits(dataset)
+    lost = (one for split in splits for one in missing_findings(loaded, dataset, split, _first_image(dataset, split)))
+    yield from dict.fromkeys(lost)  # splits may share a file
     names, classes = known_names(dataset), loaded.where("dataset.classes")
     unknown = unknown_classes(dataset, names)
     yield from (Finding("error", classes, item.message) for item in unknown)
@@ -56,8 +56,8 @@ def _first_image(dataset: FileDataset, split: SplitName) -> str | None:
 def _of_split(dataset: FileDataset, split: SplitName, where: str, unknown: Collection[str]) -> Iterator[Finding]:
     lists = list(_lists(dataset, split, where))
     yield from lists
-    # XML files that are missing would be told twice
-    if not (isinstance(dataset, VocDataset) and (lists or missing_from(dataset, split))):
+    # XML files and labels that are missing would be told twice
+    if isinstance(dataset, CocoDataset) or not (lists or missing_from(dataset, split)):
         yield from annotation_findings(dataset, split, where, unknown)
         yield from image_findings(dataset, split, where)
 
@@ -66,7 +66,7 @@ def _lists(dataset: FileDataset, split: SplitName, where: str) -> Iterator[Findi
     """Compare VOC's lists with their annotation files, by one look into each folder."""
     if isinstance(dataset, VocDataset):
         for part in voc_parts(dataset, split):
-            if not missing_part(Path(dataset.root), part):
+            if not lacks_part(Path(dataset.root), part):
                 yield from _listed(PartFiles(dataset.root, part), where)
 
 

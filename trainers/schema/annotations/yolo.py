@@ -1,6 +1,7 @@
 """Read a split in YOLO's text format."""
 
 import math
+import os
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -69,6 +70,9 @@ class _YoloReader:
     def read(self, part: YoloPart) -> None:
         """Add one part."""
         files, reader = YoloFiles(self._root, part), DigestingReader()
+        if part.labels is not None and not os.path.isdir(f"{self._root}/{part.labels}"):  # noqa: PTH112
+            self._note(kinds.UNREADABLE, f"{self._root}/{part.labels}", "is no folder of labels, or not there")
+            return
         try:
             names = files.names
         except (OSError, ValueError) as error:

@@ -43,9 +43,9 @@ def test_missing_files_and_folders_are_named_one_by_one(root):
     (root / "train.json").unlink()
     shutil.rmtree(root / "images")
     assert findings_for(root) == [
-        Finding("missing", f"study.yaml:{TRAIN}: dataset.train", "no annotation file data/train.json"),
-        Finding("missing", f"study.yaml:{TRAIN}: dataset.train", "no image folder data/images"),
-        Finding("missing", f"study.yaml:{VAL}: dataset.val", "no image folder data/images"),
+        Finding("missing", f"study.yaml:{TRAIN + 1}: dataset.train.annotations", "no annotation file data/train.json"),
+        Finding("missing", f"study.yaml:{TRAIN + 2}: dataset.train.images", "no image folder data/images"),
+        Finding("missing", f"study.yaml:{VAL}: dataset.val.images", "no image folder data/images"),
     ]
 
 
@@ -53,7 +53,7 @@ def test_missing_files_and_folders_are_named_one_by_one(root):
 def test_a_link_that_cannot_be_followed_is_a_missing_annotation_file(root, target):
     (root / "train.json").unlink()
     (root / "train.json").symlink_to(target)
-    where = f"study.yaml:{TRAIN}: dataset.train"
+    where = f"study.yaml:{TRAIN + 1}: dataset.train.annotations"
     assert findings_for(root) == [Finding("missing", where, "no annotation file data/train.json")]
 
 
@@ -481,7 +481,7 @@ def voc_findings(dataset: VocDataset) -> list[str]:
     """Plan a study of a VOC folder and return the level and message of its findings, names relative to its folder."""
     root = Path(dataset.root)
     plan = plan_text(root.parent, edit(SHAPES, voc_section(dataset)), machine=LAPTOP)
-    assert {f.where.rpartition("dataset.")[2] for f in plan.findings} <= {"train", "val"}
+    assert {f.where.rpartition("dataset.")[2].partition("[")[0] for f in plan.findings} <= {"train", "val"}
     return [f"{f.level}: {f.message.replace(f'{root}/VOC2007/', '')}" for f in plan.findings]
 
 
@@ -566,3 +566,22 @@ def test_float16_without_a_gpu_is_warned_of(root, machine, sets, keys):
     found = findings_for(root, *sets, machine=machine)
     assert [f.where for f in found] == [f"--set {key}" for key in keys]
     assert all(f.level == "warning" and "CPUs take many times as long in fp16" in f.message for f in found)
+
+
+@pytest.mark.parametrize("key", ["labels", "images", "data"])
+def test_what_is_missing_of_a_yolo_folder_is_the_one_finding(key, tmp_path):
+    for split in ("train", "val"):
+        for folder in ("images", "labels"):
+            (tmp_path / "data" / folder / split).mkdir(parents=True)
+        Image.new("RGB", (64, 48)).save(tmp_path / "data" / "images" / split / f"{split}.png")
+        (tmp_path / "data" / "labels" / split / f"{split}.txt").write_text("0 0.5 0.5 0.5 0.5")
+    (tmp_path / "data" / "names.yaml").write_text("names: [cat]")
+    paths = {"images": "images/val", "labels": "labels/val"}
+    data, val = ("gone.yaml", paths) if key == "data" else ("names.yaml", paths | {key: "gone"})
+    text = (
+        f"dataset:\n  kind: yolo\n  root: data\n  data: {data}\n  classes: [cat]\n  image_size: [64, 64]\n"
+        f"  val: {{images: {val['images']}, labels: {val['labels']}}}\n"
+    )
+    findings = [one for one in plan_text(tmp_path, edit(SHAPES, text)).findings if one.level != "note"]
+    where = "dataset.data" if key == "data" else f"dataset.val.{key}"
+    assert [(one.level, one.where.rpartition(": ")[2]) for one in findings] == [("missing", where)]
