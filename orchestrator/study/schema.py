@@ -12,6 +12,7 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticKnownError
@@ -194,6 +195,13 @@ class Population(Section):
     quantile: float = Field(0.25, gt=0.0, le=0.5)
     resample: float = Field(0.25, ge=0.0, le=1.0)
     factors: tuple[Factor, Factor] = (0.8, 1.2)
+
+    @field_validator("factors")
+    @classmethod
+    def _each_changes_values(cls, factors: tuple[float, float]) -> tuple[float, float]:
+        if 1.0 in factors:
+            raise ValueError("a factor of 1 changes no value: give one below 1 and one above, such as [0.8, 1.2]")
+        return factors
 
 
 class Racing(Section):

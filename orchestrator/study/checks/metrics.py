@@ -7,7 +7,7 @@ from orchestrator.study.checks.context import Context
 from orchestrator.study.location import KeyPath, Problem
 from orchestrator.study.schema import StopWhen
 from orchestrator.study.selection import LOSSES, TITLES, falls, is_fraction, selectable
-from orchestrator.study.wording import alternatives, closest, inline
+from orchestrator.study.wording import alternatives, closest, counted, inline
 from trainers.schema.class_metrics import PREFIX as CLASS_AP
 from trainers.schema.class_metrics import class_metric
 from trainers.schema.dataset import class_names
@@ -18,6 +18,7 @@ from trainers.schema.zoo import find_config
 
 TOTAL = f"{LOSSES}total"
 RATIO, SHARE, WEIGHT, FOCUS = "ratio/", "grad_share/", "weight/", "focus/"  # of terms, recorded with each epoch
+NAMED = 6  # classes that a message lists
 DETECTION = f"{SHARE}detection"
 RATE = "lr"
 MMDETS = "loss_"  # how mmdet's names of losses begin
@@ -110,6 +111,8 @@ def _meant(context: Context, metric: str, known: list[str]) -> str:
     meant = None if quantity else _near(context, metric, [*titles, *known])
     if meant:
         return f" (did you mean {meant}?)"
+    if metric.startswith(CLASS_AP):
+        return f": choose {alternatives(_some([key for key in known if key.startswith(CLASS_AP)]))}"
     reason = f", because {NOT_RECORDED[quantity]}" if quantity in NOT_RECORDED else ""
     return f"{reason}: choose {alternatives([*titles, *_forms(known)])}"
 
@@ -122,6 +125,12 @@ def _near(context: Context, metric: str, known: list[str]) -> str | None:
         return metrics[name]
     other = None if metric.startswith(CLASS_AP) else closest(metric, known)
     return other or metrics.get(closest(name, list(metrics)) or "")
+
+
+def _some(metrics: list[str]) -> list[str]:
+    """Return the first metrics of classes, and how many others there are."""
+    others = len(metrics) - NAMED
+    return [*metrics[:NAMED], f"that of {counted(others, 'other class', 'other classes')}"] if others > 0 else metrics
 
 
 def _forms(known: list[str]) -> list[str]:
