@@ -288,7 +288,8 @@ def test_on_a_machine_with_everything_nothing_is_missing(tmp_path, monkeypatch):
         (data / f"{split}.json").rename(data / "annotations" / f"instances_{split}2017.json")
         shutil.copytree(data / "images", data / f"{split}2017")
     monkeypatch.setenv("STILLHOUSE_DATA", str(tmp_path))
-    plan = plan_file(PAPER, store=tmp_path / "store", machine=Machine(64, 8))
+    short = "schedule.warmup.iterations=2"  # the data here have twelve steps
+    plan = plan_file(PAPER, short, store=tmp_path / "store", machine=Machine(64, 8))
     assert plan.findings == ()
     assert plan.resources.concurrent == 1
 

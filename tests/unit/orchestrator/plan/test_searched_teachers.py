@@ -217,7 +217,7 @@ def test_public_teachers_are_fetched_each_or_are_random(tmp_path: Path, monkeypa
         ("    dataset: [{flip: 0.0}, {seed: 3}]\n", "dataset[1].seed", "changes more than training images"),
         ("    dataset.flip: [0.5, 1.5]\n", "dataset.flip[1]", "must be at most 1"),
         ("    dataset.augmentation: [flip, mosaic]\n    dataset.multi_scale: [{kind: choice, short: [64]}]\n",
-         "dataset.multi_scale[0]", "mosaic goes with batch_scales"),
+         "dataset.augmentation[1]", "mosaic goes with batch_scales"),
         ("    teacher.schedule.lr: {uniform: [0.1, 0.2]}\n", "teacher.schedule.lr", "a grid needs a list"),
         ("    teacher: [null]\n", "teacher[0]", "expected a mapping"),
         ("    teacher.detector.config: [mmdet::none.py]\n", "teacher.detector.config[0]", "has no such config"),
