@@ -180,18 +180,22 @@ class Flusher:
 
     def _note_refusal(self, trial_id: str, error: Exception) -> None:
         self._reason = first_line(error)
-        self._refused[trial_id] = self._refused.get(trial_id, 0) + 1
+        refusals = self._count_refusal(trial_id, error)
         if self._reason not in self._told:
             self._told.add(self._reason)
             what = f"trial {trial_id}" if trial_id else "the study"
             log.warning("MLflow refuses %s: %s; results wait in the trials' folders", what, self._reason)
-        if isinstance(error, TrackingRefused):
-            self._leave_it()
-        elif self._refused[trial_id] < REFUSALS:
+        if not isinstance(error, TrackingRefused) and refusals < REFUSALS:
             self._try_again(trial_id)
 
-    def _leave_it(self) -> None:
-        """Deliver nothing more at the end of a run: what has to be changed first is the same for all trials."""
+    def _count_refusal(self, trial_id: str, error: Exception) -> int:
+        """Return how often a trial was refused; at the end of a run leave the others, if the same keeps all of them out.
+
+        Both in one step: ``close`` forgets refusals and queues all trials, and one that came between the two would find
+        neither a refusal nor a trial that waits.
+        """
         with self._wake:
-            if self._closing:
+            self._refused[trial_id] = self._refused.get(trial_id, 0) + 1
+            if self._closing and isinstance(error, TrackingRefused):
                 self._changed.clear()
+            return self._refused[trial_id]

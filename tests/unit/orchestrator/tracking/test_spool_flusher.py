@@ -132,6 +132,34 @@ def test_a_refusal_of_everything_is_told_once_and_asked_once_more_at_the_end(tri
     assert len(tracker.faults) >= 100_000 - len(trials) - 1  # nothing was repeated
 
 
+def test_a_run_that_ends_while_a_refusal_is_told_has_delivered_nothing(trials, monkeypatch):
+    told, closing = threading.Event(), threading.Event()
+
+    class Watched(ScriptedTracker):
+        """See when ``close`` begins to wait: it asks how much was sent."""
+
+        @property
+        def sent(self) -> int:
+            if told.is_set():
+                closing.set()
+            return 0
+
+        @sent.setter
+        def sent(self, count: int) -> None:
+            pass
+
+    def slowly(*words: object) -> None:
+        told.set()
+        assert closing.wait(30)
+
+    monkeypatch.setattr(module.log, "warning", slowly)
+    flusher = flusher_of(Watched(*[TrackingRefused("wrong password")] * 100), trials)
+    flusher.reported(trials[0].id, {})
+    assert told.wait(30)
+    delivery = flusher.close(wait_s=30)
+    assert (delivery.complete, delivery.waiting, delivery.trials, delivery.reason) == (False, 14, 2, "wrong password")
+
+
 def test_an_error_of_our_own_does_not_end_the_thread(trials):
     tracker = ScriptedTracker(ZeroDivisionError("bug"))
     assert flusher_of(tracker, trials).close().complete
