@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import TINY
 from tests.e2e.ray_processes import ray_processes
 from tests.e2e.test_cluster import Client
@@ -11,6 +13,7 @@ SHORT = TINY.replace("epochs: 2", "epochs: 1").replace("epochs: 3", "epochs: 1")
 TOGETHER = "  cohort: 2\n  baseline: false\nscaling: {portable: true}\n"
 
 
+@pytest.mark.slow
 def test_a_submitted_study_computes_portable_numbers_alone_and_in_a_cohort(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SHORT + TOGETHER)
     with ray_processes(workers=1) as cluster:

@@ -71,18 +71,21 @@ print(json.dumps(dict(zip(frame["trial"], frame["best/coco/bbox_mAP"]))))
 """
 
 
+@pytest.mark.slow
 def test_the_page_runs_and_its_results_are_those_of_a_later_process(known: dict[str, Any]) -> None:
     assert known["statuses"] == ["finished"] * 3  # the teacher, the student alone, the distilled one
     assert known["same"]
     assert json.loads(known["compared"]) == known["frame"]
 
 
+@pytest.mark.slow
 def test_a_second_study_runs_in_the_same_process(known: dict[str, Any]) -> None:
     trained = [trial for trial, status in known["again"] if status == "finished"]
     assert len(trained) == 3
     assert len(set(trained) - set(known["frame"])) == 2  # the teacher is the same
 
 
+@pytest.mark.slow
 def test_the_page_prints_the_mistake_and_the_progress(known: dict[str, Any]) -> None:
     assert "error None None method.kind unknown kind bckt (did you mean bckd?)" in known["out"]
     assert re.search(r"^\w{12}  bckd .*epoch 1/1 AP \d", known["err"], flags=re.MULTILINE)
@@ -109,6 +112,7 @@ def shown(cell: Any, kind: str) -> str:
     return "".join(part["data"].get(kind, "") for part in cell.outputs if "data" in part)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_notebook_runs_and_shows_tables_and_a_picture(kernels: None, known: dict[str, Any], tmp_path: Path) -> None:
     shutil.copytree(known["folder"] / "runs", tmp_path / "runs")  # its study is the page's, trained there already

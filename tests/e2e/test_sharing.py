@@ -111,6 +111,7 @@ def require_all(jobs: Jobs, alone: dict[str, Any]) -> None:
     assert not list(jobs.store.glob("leases/job-*"))
 
 
+@pytest.mark.slow
 def test_a_job_takes_over_what_a_killed_one_leaves(alone: dict[str, Any], jobs: Jobs) -> None:
     killed, other = jobs.start(), jobs.start()
     jobs.await_records(3, killed)
@@ -125,6 +126,7 @@ def test_a_job_takes_over_what_a_killed_one_leaves(alone: dict[str, Any], jobs: 
     assert deterministic(again.json["trials"]) == alone
 
 
+@pytest.mark.slow
 def test_only_the_named_trials_are_trained(alone: dict[str, Any], jobs: Jobs) -> None:
     first, second, *others = alone
     done = stillhouse("run", jobs.study, "--store", jobs.store, "--trials", f"{first[:5]},{second}", "--json")

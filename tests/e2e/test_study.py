@@ -109,6 +109,7 @@ def test_the_exported_student_predicts_without_stillhouse(ran: Ran, tmp_path: Pa
     assert plain.returncode == 0, plain.stderr
 
 
+@pytest.mark.slow
 def test_the_student_is_written_as_onnx_and_detects_without_stillhouse(ran: Ran, tmp_path: Path) -> None:
     out, image = tmp_path / "out", tmp_path / "image.png"
     arguments = ("export", ran.study, "--store", ran.store, "--format", "onnx", "--to", out)
@@ -148,6 +149,7 @@ assert list(checkpoint["meta"]["dataset_meta"]["classes"]) == ["circle", "square
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_reported_and_the_same_command_goes_on(ran: Ran, tmp_path: Path) -> None:
     [teacher] = [trial["id"] for trial in ran.answer.json["trials"] if trial["role"] == "teacher"]
     shutil.copytree(ran.store / "trials" / teacher, tmp_path / "trials" / teacher)

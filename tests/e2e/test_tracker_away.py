@@ -10,6 +10,7 @@ from tests.contract.mlflow_server import MlflowServer
 from tests.e2e.stillhouse import deterministic, histories, stillhouse
 
 
+@pytest.mark.slow
 def test_a_study_runs_without_its_tracker_and_is_delivered_later(tiny_study: Path, tmp_path: Path) -> None:
     server, store = MlflowServer(tmp_path / "server"), tmp_path / "store"
     options = (tiny_study, "--store", store, "--set", f"tracking.uri={server.address}", "--set", "search.space={}")

@@ -42,6 +42,7 @@ def test_a_student_is_trained_again_to_the_same_bits(folder: Path) -> None:
     assert "equal to the bit" in done.json["retrained"]["answer"]
 
 
+@pytest.mark.slow
 def test_the_exported_file_is_measured_not_believed(folder: Path) -> None:
     copied = Path(shutil.copytree(folder / "student", folder / "boasting"))
     checkpoint = torch.load(copied / "student.pth", weights_only=True)

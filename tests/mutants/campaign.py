@@ -95,9 +95,12 @@ class Campaign:
             groups[folder if folder.startswith("tests/unit") else test].append(test)
         for name, tests in groups.items():
             answer = self._nurseries.run(None, tests, TRACE_LIMIT_S, trace=True)
-            for test in tests:
-                self._reach.add(test, answer["report"] or {"tests": {}, "shared": {}})
-            yield f"traced {name}: {len(tests)} files in {answer['seconds']:.0f} s, pytest's code {answer['code']}"
+            for test in (
+                tests if answer["report"] else []
+            ):  # of a run that was ended nothing is known: the next call traces it
+                self._reach.add(test, answer["report"])
+            done = "traced" if answer["report"] else "not traced, faults beside it may go unseen:"
+            yield f"{done} {name}: {len(tests)} files in {answer['seconds']:.0f} s, pytest's code {answer['code']}"
         for name in self._reach.failing(wanted):
             yield f"left out, for it does not pass without a fault: {name}"
 

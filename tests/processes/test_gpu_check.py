@@ -11,8 +11,6 @@ import pytest
 from tests.benchmarks.gpu_check import check
 from tests.benchmarks.gpu_check.parts import PARTS, Part
 
-pytestmark = pytest.mark.long
-
 ROOT = Path(__file__).parents[2]
 WITHOUT = """
 import sys
@@ -40,6 +38,7 @@ def test_a_part_that_fails_says_why() -> None:
 
 
 @pytest.mark.timeout(3000)
+@pytest.mark.slow
 def test_all_of_it_runs_at_toy_size_without_ray_and_mlflow(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT)
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))

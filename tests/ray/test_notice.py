@@ -68,7 +68,7 @@ GROUP_EPOCHS = 4
 GROUP = ("scaling.workers=2", "schedule.batch_size=2", f"schedule.epochs={GROUP_EPOCHS}", *TWO)
 
 
-@pytest.mark.parametrize("sets", [(), TWO], ids=["alone", "side by side"])
+@pytest.mark.parametrize("sets", [(), pytest.param(TWO, marks=pytest.mark.slow)], ids=["alone", "side by side"])
 def test_notice_moves_trials_before_their_machine_goes(
     nodes: Cluster,  # noqa: F811
     tmp_path: Path,

@@ -64,7 +64,7 @@ def assert_shared_as_planned(plan: Plan) -> None:
     assert not [path for trial in plan.students for path in trial.directory.glob("shared-*")]
 
 
-@pytest.mark.parametrize("cohort", [1, 3])
+@pytest.mark.parametrize("cohort", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_bits_are_those_of_separate_trainings(cohort: int, tmp_path: Path) -> None:
     plan = run(tmp_path / "shared", FEW, f"search.cohort={cohort}")
     assert_shared_as_planned(plan)

@@ -62,10 +62,13 @@ def until_true(page: Page, expression: str, argument: object = None) -> None:
 
 
 def find_chromium() -> str:
-    """Return the path of Debian's Chromium, or skip where there is none."""
-    path = shutil.which("chromium")
+    """Return the path of Debian's Chromium without windows, or of the whole one, or skip where there is neither.
+
+    The former spends a fifth less of the CPU on the same pages.
+    """
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
+        pytest.skip("Chromium is not installed (apt-get install chromium-headless-shell)")
     return path
 
 
