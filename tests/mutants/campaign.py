@@ -95,11 +95,10 @@ class Campaign:
             groups[folder if folder.startswith("tests/unit") else test].append(test)
         for name, tests in groups.items():
             answer = self._nurseries.run(None, tests, TRACE_LIMIT_S, trace=True)
-            for test in (
-                tests if answer["report"] else []
-            ):  # of a run that was ended nothing is known: the next call traces it
+            is_traced = bool(answer["report"])  # nothing is known of a run that was ended: the next call traces it
+            for test in tests if is_traced else []:
                 self._reach.add(test, answer["report"])
-            done = "traced" if answer["report"] else "not traced, faults beside it may go unseen:"
+            done = "traced" if is_traced else "not traced, faults beside it may go unseen:"
             yield f"{done} {name}: {len(tests)} files in {answer['seconds']:.0f} s, pytest's code {answer['code']}"
         for name in self._reach.failing(wanted):
             yield f"left out, for it does not pass without a fault: {name}"
