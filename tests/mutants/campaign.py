@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutants.areas import area_of
-from tests.mutants.beside import beside
+from tests.mutants.beside import TRAINING, beside
 from tests.mutants.copy import Mutated
 from tests.mutants.faults import Fault
 from tests.mutants.ledger import Ledger, Outcome
@@ -92,7 +92,7 @@ class Campaign:
         groups = defaultdict(list)
         for test in self._reach.untraced(wanted):
             folder = str(Path(test).parent)
-            groups[folder if folder.startswith("tests/unit") else test].append(test)
+            groups[folder if folder.startswith("tests/unit") and not test.startswith(TRAINING) else test].append(test)
         for name, tests in groups.items():
             answer = self._nurseries.run(None, tests, TRACE_LIMIT_S, trace=True)
             is_traced = bool(answer["report"])  # nothing is known of a run that was ended: the next call traces it
