@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from orchestrator.core.ray_environment import prepare
 
 TESTS = Path(__file__).parent
 LYING = pytest.StashKey[frozenset[str]]()
+CLOCK = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter", "sleep")}
 OF_TOOLS = re.compile(r"\.|__pycache__$|build$|dist$|.*\.egg-info$|stillhouse-runs$")  # the last is the default store
 LONGEST_FIRST = ("gpu", "benchmarks", "e2e", "ray", "chaos", "processes", "contract", "unit")
 FOLDERS = frozenset(LONGEST_FIRST)
@@ -79,9 +81,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Undo what training sets for the whole process: other tests of it count with denormal numbers.
 
     Fail a test that has left something in the checkout, such as MLflow's ``mlruns``: what it wrote there is written into the
-    working directory of users, too.
+    working directory of users, too. Fail one that has replaced the clock of the whole process, by which other threads wait.
     """
+    replaced = [name for name, function in CLOCK.items() if getattr(time, name) is not function]
     yield
+    assert not replaced, f"time.{replaced[0]} was replaced for all threads: give the module own_clock (tests/clock.py)"
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)

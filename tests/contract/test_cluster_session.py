@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.clusters import lifetime
 from orchestrator.clusters.files import launcher_of, token_of
 from orchestrator.clusters.launcher import Launcher
 from orchestrator.clusters.lifetime import cluster_for_a_while, take_down
@@ -22,6 +23,7 @@ from orchestrator.submit.job_request import JobRequest
 from orchestrator.submit.shipment import Shipment
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission, SubmissionResult
+from tests.clock import own_clock
 from tests.unit.orchestrator.clusters.described import cluster
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +103,7 @@ def test_kept_cluster_stays(launcher, notes):
 def test_taking_down_is_tried_again(launcher, notes, monkeypatch):
     monkeypatch.setenv("STAND_IN", "down=fail-once")
     paused: list[float] = []
-    monkeypatch.setattr(time, "sleep", paused.append)
+    own_clock(monkeypatch, lifetime, sleep=paused.append)
     take_down(launcher, "tiny", pause_s=0.25)
     assert verbs(notes) == ["down", "down"]
     assert 0.25 in paused, "a provider that is busy gets time"

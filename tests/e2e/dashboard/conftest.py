@@ -96,4 +96,5 @@ def answering(app: Starlette) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         server.should_exit = True
-        thread.join()
+        thread.join(60)
+        assert not thread.is_alive()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from orchestrator.compat import ray_autoscaler
 from orchestrator.compat.ray_autoscaler import STALE_S, STATUS, coming, configured_kinds, is_coming, kinds_in
+from tests.clock import own_clock
 
 HEAD = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
 CONFIG = {
@@ -68,7 +69,7 @@ Say = Callable[[object], None]
 def say(monkeypatch: pytest.MonkeyPatch) -> Say:
     """Return a function that sets what Ray's first autoscaler has written about itself."""
     written: dict[str, object] = {}
-    monkeypatch.setattr(time, "time", lambda: NOW)
+    own_clock(monkeypatch, ray_autoscaler, time=lambda: NOW)
     monkeypatch.setattr("ray.autoscaler.v2.utils.is_autoscaler_v2", lambda: False)
     monkeypatch.setattr("ray.experimental.internal_kv._internal_kv_get", written.get)
     return lambda status: written.update({STATUS: status})

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.dataset_check import many_files
 from orchestrator.dataset_check.file_states import GONE, states
 from orchestrator.dataset_check.many_files import BLOCK, asked
+from tests.clock import own_clock
 
 
 @pytest.mark.parametrize("slow", [-1.0, 9.0])
@@ -27,7 +28,7 @@ def test_files_are_told_in_order(slow: float, count: int, tmp_path: Path, monkey
 def test_a_look_ends_at_its_deadline(slow: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many_files, "SLOW_S", slow)
     clock = iter(range(1000))
-    monkeypatch.setattr("orchestrator.dataset_check.many_files.time.time", lambda: next(clock))
+    own_clock(monkeypatch, many_files, time=lambda: next(clock))
     with pytest.raises(TimeoutError):
         states([str(tmp_path)] * 5 * BLOCK, deadline=2)
 
@@ -37,7 +38,7 @@ def test_the_answers_in_time_are_those_of_the_first_files(slow: float, monkeypat
     monkeypatch.setattr(many_files, "SLOW_S", slow)
     paths = [str(number) for number in range(3 * BLOCK)]
     late, clock = BLOCK + 7, [0]
-    monkeypatch.setattr("orchestrator.dataset_check.many_files.time.time", lambda: clock[0])
+    own_clock(monkeypatch, many_files, time=lambda: clock[0])
 
     def question(path: str) -> str:
         clock[0] = max(clock[0], 9 * (int(path) == late))

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.search import resuming
 from orchestrator.search.resuming import LOOK_EVERY_S, ResumingScheduler
 from orchestrator.search.selective import SelectiveScheduler
+from tests.clock import own_clock
 from tests.unit.orchestrator.search.simulated import LiveTrial
 from trainers.schema.record import Outcome, read_outcome, write_outcome
 from trainers.schema.request import Request, read_request, write_request
@@ -164,7 +166,7 @@ def test_a_crash_that_tune_retries_by_itself_waits_for_nobody(sweep: Sweep) -> N
 
 def test_between_ends_requests_are_looked_for_at_intervals(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own_clock(monkeypatch, resuming, monotonic=lambda: now[0])
     sweep.place = False
     sweep.end(sweep.trial("a", Request.RESUME))
     for seconds, looks in ((0.0, 1), (LOOK_EVERY_S / 2, 1), (LOOK_EVERY_S / 2, 2), (LOOK_EVERY_S, 3)):

@@ -12,6 +12,7 @@ from orchestrator.storage import copier
 from orchestrator.storage.backend import StorageBackend, StorageUnavailable
 from orchestrator.storage.copier import EVERY_S, Copier, mirrored
 from orchestrator.study.load import load_study
+from tests.clock import own_clock
 from trainers.schema.record import Outcome, write_outcome
 
 STUDY = """
@@ -150,7 +151,7 @@ def test_a_trial_whose_copy_does_not_end_in_time_is_not_copied(plan_in):
 
 def test_a_running_trial_is_copied_now_and_then_and_one_that_ended_at_once(plan_in, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own_clock(monkeypatch, copier, monotonic=lambda: now[0])
     plan, mirror = plan_in("store"), SlowMirror()
     mirror.go_on.set()
     watcher = Copier(mirror, plan)

@@ -10,6 +10,7 @@ from orchestrator.submit import connect, logs
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.record import JobRecords
 from orchestrator.submit.states import SubmissionState
+from tests.clock import own_clock
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
 from tests.unit.orchestrator.submit.job_requests import said
 
@@ -112,7 +113,7 @@ def test_a_followed_log_goes_on_to_its_end(ray, say, tmp_path, monkeypatch):
         ray.say(found["id"], logs="epoch 1\nepoch 2 \x1b[31m\n")
         JobRecords(tmp_path / "store").write(said(found["id"], SubmissionState.FINISHED, "all trials have ended"))
 
-    monkeypatch.setattr(logs.time, "sleep", look)  # type: ignore[attr-defined]
+    own_clock(monkeypatch, logs, sleep=look)
     code, out, err = say("logs", "-f", "study.yaml")
     assert (code, out) == (0, "epoch 1\nepoch 2 \\x1b[31m\n")
     assert "finished (all trials have ended)" in err

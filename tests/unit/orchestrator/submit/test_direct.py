@@ -2,16 +2,17 @@
 
 import dataclasses
 import shlex
-import time
 
 import httpx
 import pytest
 
 from orchestrator.core.errors import OperationError, UserError
+from orchestrator.submit import direct as module
 from orchestrator.submit.cluster import RayCluster
 from orchestrator.submit.direct import Direct
 from orchestrator.submit.record import JobRecords
 from orchestrator.submit.states import SubmissionState
+from tests.clock import own_clock
 from tests.unit.orchestrator.submit.fake_ray import FakeRay
 from tests.unit.orchestrator.submit.job_requests import KEY, job_request, said
 
@@ -156,7 +157,7 @@ def test_a_silent_driver_has_ended_before_the_next_attempt_begins(direct, ray, m
     direct.job_records.write(said(f"{KEY}-1", ago_s=3600))
     at_start = []
     monkeypatch.setattr(ray, "about", slow_to_end(ray))
-    monkeypatch.setattr(time, "sleep", lambda seconds: ray.say(f"{KEY}-1", status="STOPPED"))
+    own_clock(monkeypatch, module, sleep=lambda seconds: ray.say(f"{KEY}-1", status="STOPPED"))
     monkeypatch.setattr(ray, "start", lambda job, start=ray.start: at_start.append(status(ray)) or start(job))
     assert direct.resume(job_request()).submission.id == f"{KEY}-2"
     assert at_start == ["STOPPED"]

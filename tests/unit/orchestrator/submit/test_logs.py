@@ -9,6 +9,7 @@ from orchestrator.submit import logs
 from orchestrator.submit.logs import LOOK_S, PATIENCE_S, followed, shown
 from orchestrator.submit.states import SubmissionState
 from orchestrator.submit.submissions import Submission
+from tests.clock import own_clock
 
 AWAY = OperationError("no Ray cluster answers")
 
@@ -18,8 +19,7 @@ class Cluster:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *looks: str | Exception, ends: int) -> None:
         self.looks, self.ends, self.at, self.now = looks, ends, 0, 100.0
-        monkeypatch.setattr(logs.time, "monotonic", lambda: self.now)  # type: ignore[attr-defined]
-        monkeypatch.setattr(logs.time, "sleep", self.sleep)  # type: ignore[attr-defined]
+        own_clock(monkeypatch, logs, monotonic=lambda: self.now, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

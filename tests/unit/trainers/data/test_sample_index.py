@@ -286,6 +286,16 @@ def test_an_index_is_not_kept_of_a_file_that_is_edited_while_it_is_read(
     assert not list(cache.glob("*/meta.json"))
 
 
+def test_a_cache_that_nobody_has_made_yet_is_made(
+    spec: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLHOUSE_CACHE", str(tmp_path / "home" / ".cache" / "stillhouse"))
+    seen = reads(monkeypatch)
+    for _ in range(2):
+        build_dataset(spec, "train")
+    assert seen == ["train"]
+
+
 def test_small_files_need_no_index(spec: CocoDataset, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_index, "WORTH", 1 << 20)
     build_dataset(spec, "train")
