@@ -14,7 +14,7 @@ from pathlib import Path
 ALSO = (
     (
         r"orchestrator/(commands/.*|cli|api)\.py|stillhouse\.py",
-        r"tests/unit/orchestrator/test_\w+\.py|tests\.unit\.orchestrator\.command",
+        r"tests/unit/orchestrator/(submit/)?test_\w+\.py|tests\.unit\.orchestrator\.command",
     ),
     (r"orchestrator/compat/.*", r"tests/contract/test_compat_\w+\.py"),
     (r"trainers/compat/.*", r"tests/contract/test_compat_\w+\.py"),

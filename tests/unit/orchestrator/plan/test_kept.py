@@ -84,6 +84,7 @@ def test_a_training_without_a_state_to_keep_is_told(schedule: str, warned: bool,
     assert [(one.level, "give it more than 10 steps (an epoch)" in one.message) for one in said] == (
         [("warning", True)] if warned else []
     )
+    assert not [one for one in said if "as well" in one.message], "there is one student only"
     assert bool(plan.job(plan.students[0]).hands_on) is not warned
     assert not [one for one in planned(tmp_path, f"schedule={schedule}").findings if "keeps no" in one.message]
 

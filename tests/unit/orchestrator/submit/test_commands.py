@@ -87,6 +87,8 @@ def test_a_study_that_was_submitted_otherwise_is_named_with_how_to_ask_for_it(ra
     assert say("status", "study.yaml", "--set", "fidelity=short")[0] == 0
     other = json.loads(say("submit", "study.yaml", "--set", "schedule.epochs=5", "--json")[1])["id"]
     assert f"{other} (submitted) is one of its name with other settings" in say(verb, "study.yaml")[2]
+    first = submitted(say)["id"]
+    assert say("status", "study.yaml")[1].startswith(first), "others of its name do not stand in its way"
     assert "--set fidelity=full means" in say(verb, "study.yaml", "--set", "fidelity=smoke")[2]
 
 
