@@ -36,7 +36,7 @@ TRAINING = "tests/unit/trainers/loop/"  # train detectors: nearly all of trainer
 # Rules about texts and folders, not about behaviour; files that run for minutes; files whose work other processes do.
 LEFT_OUT = (
     r"tests/unit/test_(docker|names|packaging|private_parts|prose|written_files)\.py",
-    r"tests/unit/(benchmarks/.*|trainers/loop/test_paper_pairs\.py)",
+    r"tests/unit/(benchmarks/.*|trainers/loop/test_(paper_pairs|step_without_a_gpu)\.py)",
     r"tests/contract/(hostile|scores)/.*",
     r"tests/processes/test_(gpu_check|benchmark_clock|mutants|onnx_export|group_of_eight|worker_group|\w+_(workers|processes))\.py",
 )
