@@ -183,6 +183,17 @@ def test_a_death_at_any_moment_of_the_start_changes_nothing(
     assert not read_events(child)
 
 
+def test_the_best_student_so_far_is_there_before_the_first_own_step(tmp_path: Path) -> None:
+    pair = schedules({"epochs": 2}, FOUR, policy=steps(1))(None)  # type: ignore[arg-type]  # no teacher is wanted
+    donor, child = tmp_path / "donor", tmp_path / "child"
+    train_alone(hands_on(pair[0], donor, 2))
+    with killed_at(4), contextlib.suppress(BaseException):
+        list(train([starts_from(pair[1], child, donor, 2)]))
+    from trainers.formats.weights import read_checkpoint
+
+    assert read_checkpoint(child / BEST)["meta"]["trial"] == "child"
+
+
 class Died(Exception):
     """Stand for the death of the process."""
 
